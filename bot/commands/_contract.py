@@ -1,0 +1,79 @@
+"""What a command is, what it is asked, and what it answers: the same for Slack and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from playbooks._contract import Status
+
+if TYPE_CHECKING:
+    from bot.facts import World
+
+Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
+
+
+class Surface(StrEnum):
+    """Where the words were typed."""
+
+    SLASH = "slash"
+    MENTION = "mention"
+    BUTTON = "button"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asked: `user.id` and `team_id` of the signed payload, never a name (DESIGN §5)."""
+
+    user_id: str
+    team_id: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One command as typed. `words` are those after the verb; `actor` is None on the terminal."""
+
+    words: tuple[str, ...] = ()
+    surface: Surface = Surface.TERMINAL
+    actor: Actor | None = None
+    channel_id: str | None = None
+    thread_ts: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the asker gets.
+
+    `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
+    made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
+    `private`: only the asker sees it (an ephemeral message in Slack).
+    """
+
+    text: str
+    blocks: Sequence[Block]
+    data: object
+    status: Status = Status.OK
+    private: bool = False
+
+
+Handle = Callable[[Request, "World"], Awaitable[Answer]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One verb. `handle` raises `UsageError` for words that do not fit and `OperatorError` for what cannot be done.
+
+    `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines without `/dragonfly`.
+    `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
+    """
+
+    name: str
+    summary: str
+    group: str
+    handle: Handle
+    usage: str = ""
+    examples: tuple[str, ...] = ()
+    private: bool = False

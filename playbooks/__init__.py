@@ -1,0 +1,1 @@
+"""One file a procedure of the runbook. Pure: facts in, findings or a plan out."""

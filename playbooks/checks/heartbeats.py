@@ -1,0 +1,77 @@
+"""Are as many workers of each type beating as Railway is configured to run? (runbook, "Worker Heartbeat Check")
+
+Compared with what should be there, because a query for recent beats makes a dead worker vanish (DESIGN §8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import WorkerType
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`as_of` is the database's clock. `expected` is Railway's configured replicas of each type."""
+
+    as_of: datetime
+    heartbeats: tuple[Heartbeat, ...] | Unavailable
+    expected: Mapping[WorkerType, int | Unavailable]
+    stale_after: timedelta
+
+
+def check(facts: Facts) -> list[Finding]:
+    """One finding a worker type, in the order of `WorkerType`."""
+    return [_check_type(facts, worker_type) for worker_type in WorkerType]
+
+
+def next_deadline(facts: Facts) -> datetime | None:
+    """When the next heartbeat that counts now would go stale if no beat came; None when nothing is beating."""
+    if isinstance(facts.heartbeats, Unavailable):
+        return None
+    beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
+    return min((beat.stale_at(facts.stale_after) for beat in beating), default=None)
+
+
+def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
+    name, service = f"heartbeats.{worker_type.service.short}", worker_type.service
+    if isinstance(facts.heartbeats, Unavailable):
+        detail = f"heartbeats cannot be read: {facts.heartbeats.why}"
+        return Finding(name, Status.UNKNOWN, f"{service.short}: heartbeats unknown", detail, service)
+    own = [beat for beat in facts.heartbeats if beat.worker_type == worker_type and not beat.is_stopped]
+    beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
+    expected = facts.expected.get(worker_type, Unavailable("Railway", "not asked"))
+    evidence = {
+        "beating": [beat.worker_id for beat in beating],
+        "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in own if beat not in beating},
+        "expected": None if isinstance(expected, Unavailable) else expected,
+    }
+    status, words = _judge(len(beating), expected)
+    last = max((beat.last_heartbeat_at for beat in own), default=None)
+    detail = f"last beat {_ago(facts.as_of - last)} ago" if last else "no worker has ever reported"
+    if isinstance(expected, Unavailable):
+        detail += f"; replicas unknown: {expected.why}"
+    healthy = status is Status.OK
+    step = None if healthy else NextStep(f"Logs of {service.short}", f"logs {service.short}")
+    return Finding(name, status, f"{service.short}: {words}", detail, service, evidence, step)
+
+
+def _judge(beating: int, expected: int | Unavailable) -> tuple[Status, str]:
+    if isinstance(expected, Unavailable):
+        return Status.UNKNOWN, f"{beating} beating, replicas unknown"
+    if expected == 0 and beating == 0:
+        return Status.OK, "stopped (0 replicas)"
+    words = f"{beating} of {expected} beating"
+    if beating >= expected:
+        return Status.OK, words
+    return Status.FAIL, words
+
+
+def _ago(age: timedelta) -> str:
+    seconds = max(round(age.total_seconds()), 0)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

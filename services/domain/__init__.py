@@ -1,0 +1,1 @@
+"""Words and rules shared by every part; pure."""

@@ -1,0 +1,121 @@
+"""Railway's deployments and instances, in Railway's own words (railway-api.md §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from services.domain.services import Service
+
+
+class DeploymentStatus(StrEnum):
+    """Railway's `DeploymentStatus`; UNKNOWN stands for a value that the schema gains later."""
+
+    BUILDING = "BUILDING"
+    CRASHED = "CRASHED"
+    DEPLOYING = "DEPLOYING"
+    FAILED = "FAILED"
+    INITIALIZING = "INITIALIZING"
+    NEEDS_APPROVAL = "NEEDS_APPROVAL"
+    QUEUED = "QUEUED"
+    REMOVED = "REMOVED"
+    REMOVING = "REMOVING"
+    SKIPPED = "SKIPPED"
+    SLEEPING = "SLEEPING"
+    SUCCESS = "SUCCESS"
+    WAITING = "WAITING"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether Railway is still working towards an end state."""
+        return self in _IN_PROGRESS
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it ended badly: it never ran, or it ran and crashed."""
+        return self in (DeploymentStatus.FAILED, DeploymentStatus.CRASHED)
+
+
+_IN_PROGRESS = frozenset(
+    {
+        DeploymentStatus.BUILDING,
+        DeploymentStatus.DEPLOYING,
+        DeploymentStatus.INITIALIZING,
+        DeploymentStatus.NEEDS_APPROVAL,
+        DeploymentStatus.QUEUED,
+        DeploymentStatus.WAITING,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One replica of a deployment. `status` is Railway's `DeploymentInstanceStatus` ("RUNNING", "CRASHED", …)."""
+
+    id: str
+    status: str
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == "RUNNING"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment. Commit fields are None when Railway's untyped `meta` does not have them. Times are UTC."""
+
+    id: str
+    status: DeploymentStatus
+    created_at: datetime
+    status_updated_at: datetime | None = None
+    can_rollback: bool = False
+    can_redeploy: bool = False
+    stopped: bool = False
+    commit_sha: str | None = None
+    commit_message: str | None = None
+    author: str | None = None
+    instances: tuple[Instance, ...] = ()
+    link: str | None = None
+
+    @property
+    def running_instances(self) -> int:
+        return sum(instance.is_running for instance in self.instances)
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What Railway says of one service: what serves (`active`), what came last, and how many replicas are configured.
+
+    `latest` may be a failed deployment that never served (DESIGN §8). `regions` is `{region: configured replicas}`.
+    `replicas_configured` is None when Railway did not say. `start_command` is None when Railway uses its default.
+    """
+
+    service: Service
+    service_id: str
+    active: tuple[Deployment, ...] = ()
+    latest: Deployment | None = None
+    regions: Mapping[str, int] = field(default_factory=dict)
+    replicas_configured: int | None = None
+    start_command: str | None = None
+    draining_seconds: int | None = None
+    healthcheck_path: str | None = None
+    link: str | None = None
+
+    @property
+    def serving(self) -> Deployment | None:
+        """The newest active deployment that has not been stopped; None when nothing serves."""
+        candidates = [d for d in self.active if not d.stopped and d.status is DeploymentStatus.SUCCESS]
+        return max(candidates, key=lambda d: d.created_at, default=None)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a deployment's log, as it came: untrusted text. `severity` is Railway's ("info", "error", …)."""
+
+    timestamp: datetime
+    severity: str
+    message: str
+    replica_id: str | None = None

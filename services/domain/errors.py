@@ -1,0 +1,49 @@
+"""What people are told when something fails: what, why, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class OperatorError(Exception):
+    """The only error people see.
+
+    `what` failed (and, where it matters, what was not changed), `why`, and `what_next` to do. All three are our own
+    sentences: untrusted text goes into them only after `bot.views.text.escape`.
+    """
+
+    def __init__(self, what: str, *, why: str, what_next: str) -> None:
+        super().__init__(f"{what}: {why}. {what_next}")
+        self.what = what
+        self.why = why
+        self.what_next = what_next
+
+
+class UsageError(OperatorError):
+    """The words typed do not fit the command; nothing was done. The CLI exits with 2."""
+
+
+class SourceError(Exception):
+    """A source of facts (database, Railway, API, Slack) did not answer as it should.
+
+    Clients translate their SDK's errors into this at their edge. `why` never holds a secret, a DSN or a row's values.
+    `retryable`: the same call may succeed later. `outcome_unknown`: the call may have taken effect although it failed.
+    """
+
+    def __init__(self, source: str, why: str, *, retryable: bool = False, outcome_unknown: bool = False) -> None:
+        super().__init__(f"{source}: {why}")
+        self.source = source
+        self.why = why
+        self.retryable = retryable
+        self.outcome_unknown = outcome_unknown
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A fact that could not be read. It is *unknown*, never *fine* (DESIGN §3).
+
+    `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
+    """
+
+    source: str
+    why: str

@@ -1,0 +1,42 @@
+"""What our own API answers about itself (runbook, "API Health Check")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class ApiHealth:
+    """`/api/health`, as answered. `http_status` 503 with this body is an answer too: the API lives, its database not.
+
+    `elapsed_ms` is the whole request's time as the caller saw it.
+    """
+
+    http_status: int
+    status: str
+    environment: str
+    git_sha: str
+    db_connected: bool
+    timestamp: datetime
+    elapsed_ms: float
+
+    @property
+    def is_ok(self) -> bool:
+        return self.http_status == 200 and self.status == "ok" and self.db_connected
+
+
+@dataclass(frozen=True)
+class IntakeHealth:
+    """`/api/v1/intake/health`, as answered: can the intake be reached and its tables be read and written."""
+
+    http_status: int
+    status: str
+    db_connected: bool
+    pending_jobs: int | None
+    last_batch_at: datetime | None
+    elapsed_ms: float
+
+    @property
+    def is_ok(self) -> bool:
+        return self.http_status == 200 and self.status == "ok" and self.db_connected

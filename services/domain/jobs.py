@@ -1,0 +1,53 @@
+"""The job queue `ops.job_queue` as its operators see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class QueueSnapshot:
+    """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.
+
+    `orphaned`: jobs in `processing` whose worker is not beating any more, or that name no worker (DESIGN §8).
+    """
+
+    as_of: datetime
+    pending: int
+    oldest_pending_at: datetime | None
+    processing: int
+    failed_last_hour: int
+    orphaned: int
+
+
+@dataclass(frozen=True)
+class FailedJob:
+    """One failed job. `error_message` is raw and may hold personal data: mask it (`services.domain.masking`)."""
+
+    id: str
+    job_type: str
+    attempts: int
+    error_message: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class MinuteThroughput:
+    """Jobs that ended in one minute."""
+
+    minute: datetime
+    completed: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class LockWait:
+    """A lock that was asked for and not granted (from `pg_locks`). Ages in seconds; query text is never shown."""
+
+    pid: int
+    application_name: str
+    mode: str
+    relation: str | None
+    waiting_s: float
+    blocked_by: tuple[int, ...] = ()
