@@ -1,0 +1,175 @@
+"""The world as the bot sees it: every read gives the value or says why it is not available."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from bot.facts._connect import Clients, connect, why_missing
+from bot.facts._replicas import KnownReplicas, ReplicaMemory
+from bot.facts._sources import Sources
+from bot.settings import Settings
+from services.domain.bot_state import BotState
+from services.domain.deployments import Deployment, LogLine, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.intake import Batch, IntakeEvent
+from services.domain.jobs import FailedJob, LockWait, MinuteThroughput, QueueSnapshot
+from services.domain.migrations import MigrationStatus
+from services.domain.secrets import Secret
+from services.domain.server import ServerFacts
+from services.domain.services import Service
+from services.dragonfly_api.client import DragonflyApi
+from services.postgres import heartbeats, intake, jobs, migrations, server
+from services.postgres.pool import Connection, Database
+from services.railway.client import RailwayClient
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class HeartbeatReading:
+    """Heartbeats as of one moment of the database's clock."""
+
+    as_of: datetime
+    rows: tuple[Heartbeat, ...]
+
+
+class World:
+    """Reads facts. No method raises for a source that fails, and none takes longer than `settings.source_timeout_s`.
+
+    A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
+    itself, None on the terminal.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database | None = None,
+        railway: RailwayClient | None = None,
+        api: DragonflyApi | None = None,
+        git_sha: str | None = None,
+        bot_state: Callable[[], BotState] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.railway = railway
+        self.api = api
+        self.git_sha = git_sha
+        self.bot_state = bot_state
+        self._sources = Sources(settings.source_timeout_s)
+        self._replicas = ReplicaMemory()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
+        """A world with a client for each group of settings that is complete. Opens no connection yet."""
+        clients: Clients = connect(settings)
+        return cls(
+            settings,
+            database=clients.database,
+            railway=clients.railway,
+            api=clients.api,
+            git_sha=settings.git_sha,
+            bot_state=bot_state,
+        )
+
+    async def close(self) -> None:
+        """Close every client, after the calls that outlived their time."""
+        await self._sources.close()
+        for client in (self.railway, self.api):
+            if client is not None:
+                await client.aclose()
+        if self.database is not None:
+            await self.database.close()
+
+    async def api_health(self) -> ApiHealth | Unavailable:
+        return await self._ask_api(lambda api: api.read_health())
+
+    async def intake_health(self) -> IntakeHealth | Unavailable:
+        return await self._ask_api(lambda api: api.read_intake_health())
+
+    async def server(self) -> ServerFacts | Unavailable:
+        return await self._read(server.read_server)
+
+    async def heartbeats(self) -> HeartbeatReading | Unavailable:
+        return await self._read(_read_heartbeats)
+
+    async def queue(self) -> QueueSnapshot | Unavailable:
+        return await self._read(lambda conn: jobs.read_queue_snapshot(conn, stale_after=self.settings.stale_after))
+
+    async def migrations(self) -> MigrationStatus | Unavailable:
+        return await self._read(migrations.read_migrations)
+
+    async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
+        """The newest first, at most `limit`."""
+        return await self._read(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit))
+
+    async def failed_job_count(self, window: timedelta) -> int | Unavailable:
+        return await self._read(lambda conn: jobs.count_failed_jobs(conn, window=window))
+
+    async def throughput(self, window: timedelta) -> list[MinuteThroughput] | Unavailable:
+        return await self._read(lambda conn: jobs.list_throughput(conn, window=window))
+
+    async def lock_waits(self) -> list[LockWait] | Unavailable:
+        return await self._read(jobs.list_lock_waits)
+
+    async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
+        return await self._read(lambda conn: intake.list_batches(conn, limit=limit))
+
+    async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
+        return await self._read(lambda conn: intake.list_intake_events(conn, limit=limit))
+
+    async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
+        return await self._ask_railway(lambda railway: railway.read_services())
+
+    def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:
+        """How many workers should run, by this reading of `railway_services`, or by an earlier one if it lacks them."""
+        return self._replicas.recall(services)
+
+    async def deployments(self, service: Service, *, limit: int = 10) -> list[Deployment] | Unavailable:
+        """Newest first."""
+        return await self._ask_railway(lambda railway: railway.list_deployments(service, limit=limit))
+
+    # `filter` is Railway's own word for it.
+    async def logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine] | Unavailable:  # noqa: A002
+        """The newest lines, oldest first."""
+        return await self._ask_railway(lambda railway: railway.read_logs(deployment_id, limit=limit, filter=filter))
+
+    async def build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine] | Unavailable:
+        return await self._ask_railway(lambda railway: railway.read_build_logs(deployment_id, limit=limit))
+
+    async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
+        return await self._ask_railway(lambda railway: railway.read_variables(service))
+
+    async def railway_environment(self) -> str | Unavailable:
+        """The name of Railway's environment ("production")."""
+        return await self._ask_railway(lambda railway: railway.read_environment_name())
+
+    async def _ask_api(self, call: Callable[[DragonflyApi], Coroutine[Any, Any, T]]) -> T | Unavailable:
+        if self.api is None:
+            return Unavailable("API", why_missing(self.settings.api))
+        return await self._sources.ask("API", call(self.api))
+
+    async def _ask_railway(self, call: Callable[[RailwayClient], Coroutine[Any, Any, T]]) -> T | Unavailable:
+        if self.railway is None:
+            return Unavailable("Railway", why_missing(self.settings.railway))
+        return await self._sources.ask("Railway", call(self.railway))
+
+    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T | Unavailable:
+        if self.database is None:
+            return Unavailable("database", why_missing(self.settings.database))
+        return await self._sources.ask("database", self._in_transaction(self.database, query))
+
+    async def _in_transaction(self, database: Database, query: Callable[[Connection], Awaitable[T]]) -> T:
+        async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
+            return await query(conn)
+
+
+async def _read_heartbeats(conn: Connection) -> HeartbeatReading:
+    rows = await heartbeats.list_heartbeats(conn)
+    facts = await server.read_server(conn)  # now() is the transaction's: the same moment as the rows'
+    return HeartbeatReading(facts.server_time, tuple(rows))

@@ -1,0 +1,16 @@
+"""What the bot knows of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class BotState:
+    """`connected`: whether Slack's events reach this replica; `leader`: whether it sends the alerts. None: not known."""
+
+    git_sha: str | None
+    started_at: datetime
+    connected: bool | None = None
+    leader: bool | None = None

@@ -1,0 +1,22 @@
+"""What the database server says of itself and of the role that asks (runbook, "Variable Validation")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """`schemas` are those of the runbook that this role may use. `bypass_rls`: row-level security hides nothing.
+
+    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell.
+    """
+
+    current_user: str
+    database: str
+    server_time: datetime
+    version: str
+    schemas: tuple[str, ...]
+    bypass_rls: bool
+    pooler_mode: str
