@@ -1,0 +1,85 @@
+"""Arguments that several commands take, read from words; each error says which word and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+
+from bot.views.text import age, escape
+from services.domain.errors import UsageError
+from services.domain.services import Service, find_service
+from services.domain.sha import is_sha
+
+_WINDOW = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|d)", re.IGNORECASE)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_service(word: str) -> Service:
+    """A service by its full or short name."""
+    service = find_service(word)
+    if service is None:
+        names = [service.short for service in Service] + [service.value for service in Service]
+        meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
+        hint = f"Did you mean `{meant}`? " if meant else ""
+        raise wrong_word(word, "is not a service", f"{hint}Services are {_listed(Service)}.")
+    return service
+
+
+def need_service(words: Sequence[str], example: str) -> Service:
+    """The service that the first word names; the example ("logs ingest") goes into the error when there is none."""
+    if not words:
+        raise UsageError(
+            "Which service?",
+            why="this command needs one",
+            what_next=f"Name one of {_listed(Service)}, for example `{example}`.",
+        )
+    return parse_service(words[0])
+
+
+def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta) -> timedelta:
+    """A span such as `90s`, `10m`, `1h` or `2d` from at most one word; at least a second, at most `largest`."""
+    no_more(words, 1)
+    if not words:
+        return default
+    match = _WINDOW.fullmatch(words[0])
+    if match is None:
+        raise wrong_word(words[0], "is not a time span", "Write a number and a unit: `90s`, `10m`, `1h` or `2d`.")
+    window = timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])})
+    if not timedelta(seconds=1) <= window <= largest:
+        raise wrong_word(words[0], "is out of range", f"Take 1 s to {age(largest)}.")
+    return window
+
+
+def parse_sha(word: str) -> str:
+    """A commit SHA in lower case."""
+    sha = word.lower()
+    if not is_sha(sha):
+        raise wrong_word(
+            word, "is not a commit SHA", "Write 7 to 40 characters of 0-9 and a-f, as `git log` shows them."
+        )
+    return sha
+
+
+def parse_count(word: str, *, largest: int) -> int:
+    """A whole number from 1 to `largest`."""
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
+        raise wrong_word(word, "is not a number that fits", f"Take 1 to {largest}.")
+    return int(word)
+
+
+def no_more(words: Sequence[str], most: int) -> None:
+    """Raises UsageError for words beyond the first `most`: a word that is not understood is never ignored."""
+    if len(words) > most:
+        takes = "no words" if most == 0 else f"at most {most} word{'s' if most > 1 else ''}"
+        raise wrong_word(words[most], "is one word too many", f"This command takes {takes} after its name.")
+
+
+def wrong_word(word: str, problem: str, what_next: str) -> UsageError:
+    """The error for one word that does not fit."""
+    return UsageError(f"`{escape(word, limit=80)}` {problem}", why="nothing was done", what_next=what_next)
+
+
+def _listed(services: type[Service]) -> str:
+    return ", ".join(f"`{service.short}`" for service in services)

@@ -1,0 +1,81 @@
+"""All commands by name, and one way to run a typed line: the same for Slack, buttons and the terminal."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import bot.commands as package
+from bot.commands._contract import Answer, Command, Request
+from bot.commands._words import split_words
+from bot.views.message import fit_message
+from bot.views.text import escape
+from services.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.facts import World
+
+BARE = "home"  # what a line without words runs
+
+
+def _discover() -> dict[str, Command]:
+    """`COMMAND` or `COMMANDS` of every module of this package whose name has no underscore in front."""
+    commands: dict[str, Command] = {}
+    for command in _declared():
+        if command.name in commands:
+            raise RuntimeError(f"two commands are called `{command.name}`")
+        commands[command.name] = command
+    return dict(sorted(commands.items()))
+
+
+def _declared() -> Iterator[Command]:
+    for module_info in pkgutil.iter_modules(package.__path__):
+        if not module_info.name.startswith("_"):
+            module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+            yield from getattr(module, "COMMANDS", None) or (module.COMMAND,)
+
+
+REGISTRY: Mapping[str, Command] = _discover()
+
+
+async def run(line: str, request: Request, world: World) -> Answer:
+    """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
+
+    Whatever the command gives back fits into a Slack message, and stays private when the command is.
+    """
+    command, words = find(split_words(line, request.surface))
+    answer = await command.handle(replace(request, words=words), world)
+    text, blocks = fit_message(answer.text, answer.blocks)
+    return replace(answer, text=text, blocks=blocks, private=answer.private or command.private)
+
+
+def find(words: list[str]) -> tuple[Command, tuple[str, ...]]:
+    """The command that the words name, and the words after it. Raises UsageError that names the nearest command.
+
+    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h").
+    """
+    if not words:
+        return REGISTRY[BARE], ()
+    for length in (2, 1):
+        name = "-".join(words[:length]).lower().replace("_", "-")
+        if len(words) >= length and name in REGISTRY:
+            return REGISTRY[name], tuple(words[length:])
+    raise _unknown(words[0])
+
+
+def nearest(word: str, names: list[str]) -> str | None:
+    """The name that a mistyped word probably means."""
+    return next(iter(get_close_matches(word.lower(), names, n=1, cutoff=0.6)), None)
+
+
+def _unknown(word: str) -> UsageError:
+    meant = nearest(word, list(REGISTRY))
+    return UsageError(
+        f"There is no command `{escape(word, limit=80)}`",
+        why="no command has that name",
+        what_next=f"Did you mean `{meant}`? " * bool(meant) + "`help` lists all commands.",
+    )

@@ -1,0 +1,1 @@
+"""Buttons, modals and shortcuts: what a payload asks for."""

@@ -1,0 +1,146 @@
+"""Block Kit's building blocks, each within Slack's limits whatever goes in (slack-rules.md §6).
+
+Arguments named `mrkdwn` are our own markup, in which untrusted text has passed `text.escape`; arguments named `text`
+may be anything. No block carries a `block_id`: Slack makes them, new ones for each update, as it wants them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from bot.commands._contract import Block
+from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, plain
+
+COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command line
+LINK_ACTION = "link"  # "link.<n>": Slack reports clicks on links too
+
+HEADER_LIMIT = 150
+BUTTON_LIMIT = 75
+VALUE_LIMIT = 2000
+URL_LIMIT = 3000
+MAX_BUTTONS = 25
+MAX_CONTEXT = 10
+MAX_FIELDS, FIELD_LIMIT = 10, 2000
+MAX_ROWS, MAX_CELLS = 100, 20
+CELL_LIMIT = 200  # ours: a table is for reading at a glance
+TABLE_LIMIT = 7000  # ours: characters of one table, so that a message never nears msg_blocks_too_long
+PREFORMATTED_LIMIT = 9000  # ours, for the same reason
+EMPTY = "—"  # Slack refuses empty text
+
+
+def header(text: str) -> Block:
+    """A heading in plain text."""
+    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, limit=HEADER_LIMIT) or EMPTY}}
+
+
+def section(mrkdwn: str, *, accessory: Block | None = None) -> Block:
+    """One paragraph, cut to 3,000 characters; the accessory is a button to its right."""
+    block: Block = {"type": "section", "text": _mrkdwn(mrkdwn, SECTION_LIMIT)}
+    return block if accessory is None else block | {"accessory": accessory}
+
+
+def sections(lines: Iterable[str]) -> list[Block]:
+    """Lines of mrkdwn in as few sections as they fit into, never broken within a line."""
+    paragraphs: list[str] = []
+    for line in lines:
+        piece = cut_mrkdwn(line, SECTION_LIMIT)
+        if paragraphs and len(paragraphs[-1]) + 1 + len(piece) <= SECTION_LIMIT:
+            paragraphs[-1] += f"\n{piece}"
+        else:
+            paragraphs.append(piece)
+    return [section(paragraph) for paragraph in paragraphs]
+
+
+def fields(pairs: Sequence[tuple[str, str]]) -> list[Block]:
+    """Name and mrkdwn value, side by side on a wide screen, ten to a section."""
+    cells = [_mrkdwn(f"*{escape(name, limit=100)}*\n{mrkdwn or EMPTY}", FIELD_LIMIT) for name, mrkdwn in pairs]
+    chunks = [cells[start : start + MAX_FIELDS] for start in range(0, len(cells), MAX_FIELDS)]
+    return [{"type": "section", "fields": chunk} for chunk in chunks]
+
+
+def context(*mrkdwn: str) -> Block:
+    """Small grey notes; from the tenth on they share one element."""
+    notes = list(mrkdwn) or [EMPTY]
+    if len(notes) > MAX_CONTEXT:
+        notes = [*notes[: MAX_CONTEXT - 1], " · ".join(notes[MAX_CONTEXT - 1 :])]
+    return {"type": "context", "elements": [_mrkdwn(note, SECTION_LIMIT) for note in notes]}
+
+
+def divider() -> Block:
+    """A thin line."""
+    return {"type": "divider"}
+
+
+def preformatted(text: str) -> Block:
+    """Untrusted lines in a fixed-width box, in which Slack parses nothing at all. Give it clean lines."""
+    shown = {"type": "text", "text": text if text.strip() else EMPTY}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [shown]}]}
+
+
+def command_button(label: str, command: str, n: int = 0, *, style: str | None = None) -> Block:
+    """A button that runs a command line ("logs ingest"); `fit_message` numbers the buttons of a message anew.
+
+    Raises ValueError for a line that does not fit into a button: half a command would be another command.
+    """
+    if not 0 < len(command) <= VALUE_LIMIT:
+        raise ValueError(f"a button carries 1 to {VALUE_LIMIT} characters, this command has {len(command)}")
+    button: Block = _button(label, f"{COMMAND_ACTION}.{n}") | {"value": command}
+    return button if style is None else button | {"style": style}
+
+
+def link_button(label: str, url: str, n: int = 0) -> Block:
+    """A button that opens a page. Raises ValueError for what is no web address (`is_web_address`)."""
+    if not is_web_address(url):
+        raise ValueError("a link button needs an http(s) address of at most 3,000 characters")
+    return _button(label, f"{LINK_ACTION}.{n}") | {"url": url}
+
+
+def is_web_address(url: str | None) -> bool:
+    """Whether Slack takes it as a button's `url`."""
+    if not url or len(url) > URL_LIMIT or url != plain(url, limit=URL_LIMIT):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def actions(buttons: Sequence[Block]) -> list[Block]:
+    """Rows of buttons; none for no buttons. A row holds at most 25."""
+    rows = [buttons[start : start + MAX_BUTTONS] for start in range(0, len(buttons), MAX_BUTTONS)]
+    return [{"type": "actions", "elements": list(row)} for row in rows]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
+    """A table of raw text, in which Slack parses nothing, and a note when rows were left out.
+
+    At most 99 rows below the heading, 20 columns, `CELL_LIMIT` characters a cell and `TABLE_LIMIT` altogether. One
+    table a message: `fit_message` turns a second one into preformatted text.
+    """
+    lines, size = [_row(columns)], sum(map(len, columns))
+    for row in rows[: MAX_ROWS - 1]:
+        line = _row(row)
+        size += sum(len(cell["text"]) for cell in line)
+        if size > TABLE_LIMIT:
+            break
+        lines.append(line)
+    left_out = len(rows) - (len(lines) - 1)
+    note = [context(f"… {left_out} more rows")] if left_out else []
+    return [{"type": "table", "rows": lines}, *note]
+
+
+def _row(cells: Sequence[str]) -> list[Block]:
+    return [{"type": "raw_text", "text": plain(cell, limit=CELL_LIMIT) or EMPTY} for cell in cells[:MAX_CELLS]]
+
+
+def _button(label: str, action_id: str) -> Block:
+    text = {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT) or EMPTY, "emoji": False}
+    return {"type": "button", "action_id": action_id, "text": text}
+
+
+def _mrkdwn(mrkdwn: str, limit: int) -> Block:
+    """`verbatim`: Slack makes no links and mentions of its own out of bare words such as @here or a host name."""
+    text = cut_mrkdwn(mrkdwn, limit) if mrkdwn.strip() else EMPTY
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -1,0 +1,102 @@
+"""A list of findings as a message: the overall state in the first line, what is wrong first, next steps as buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import command_button, context, is_web_address, link_button, section, sections
+from bot.views.message import fit_message
+from bot.views.text import cut_mrkdwn, date_token, escape
+from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+
+SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
+WORD = {Status.OK: "OK", Status.WARN: "WARNING", Status.FAIL: "WRONG", Status.UNKNOWN: "UNKNOWN"}
+MAX_OWN_BLOCKS = 30  # findings with a block of their own; the rest shares sections
+LINE_LIMIT = 600  # characters of one finding
+
+
+def headline(title: str, findings: Sequence[Finding]) -> str:
+    """The first line, in mrkdwn: sign, word and title, then what is wrong in short."""
+    status = worst(findings)
+    return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{_counts(findings)}"
+
+
+def finding_line(finding: Finding) -> str:
+    """One finding in mrkdwn: sign, title, detail. The word is there for those who cannot see the sign."""
+    word = "" if finding.status is Status.OK else f"{WORD[finding.status].lower()}: "
+    detail = f" — {escape(finding.detail, limit=LINE_LIMIT // 2)}" if finding.detail else ""
+    return f"{SIGN[finding.status]} {word}*{escape(finding.title, limit=LINE_LIMIT // 3)}*{detail}"
+
+
+def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[str] = ()) -> list[Block]:
+    """Headline, one block for each finding that asks for something, the fine ones together, then notes (mrkdwn)."""
+    ordered = wrong_first(findings)
+    loud = [finding for finding in ordered if finding.status is not Status.OK][:MAX_OWN_BLOCKS]
+    quiet = ordered[len(loud) :]
+    blocks = [section(headline(title, findings))]
+    blocks += [section(finding_line(finding), accessory=step_button(finding.next_step)) for finding in loud]
+    blocks += sections(finding_line(finding) for finding in quiet)
+    return [*blocks, context(*notes)] if notes else blocks
+
+
+def findings_text(title: str, findings: Sequence[Finding]) -> str:
+    """The fallback: headline and what is wrong; readable without the blocks."""
+    wrong = [finding_line(finding) for finding in wrong_first(findings) if finding.status is not Status.OK]
+    return cut_mrkdwn("\n".join([headline(title, findings), *wrong]), 3000)
+
+
+def findings_answer(
+    title: str,
+    findings: Sequence[Finding],
+    *,
+    data: object | None = None,
+    notes: Sequence[str] = (),
+    extra: Sequence[Block] = (),
+    private: bool = False,
+) -> Answer:
+    """The whole answer. `extra` blocks (a table, buttons) come last; `data` defaults to the findings themselves."""
+    blocks = [*finding_blocks(title, findings, notes=notes), *extra]
+    data = finding_data(title, findings) if data is None else data
+    return Answer(*fit_message(findings_text(title, findings), blocks), data, worst(findings), private)
+
+
+def finding_data(title: str, findings: Sequence[Finding]) -> dict[str, object]:
+    """What `--json` prints: JSON-able, the same words and the evidence."""
+    return {"title": title, "status": worst(findings).value, "findings": [_finding_data(f) for f in findings]}
+
+
+def step_button(step: NextStep | None) -> Block | None:
+    """The next step as a button; None when there is nothing to press."""
+    if step is None:
+        return None
+    if step.command:
+        return command_button(step.label, step.command)
+    return link_button(step.label, step.url) if step.url and is_web_address(step.url) else None
+
+
+def as_of(moment: datetime) -> str:
+    """The note "as of …"."""
+    return f"as of {date_token(moment)}"
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    wrong = [f"{n} {WORD[status].lower()}" for status in _LOUD if (n := sum(f.status is status for f in findings))]
+    return f": {', '.join(wrong)} of {len(findings)}" if wrong else ""
+
+
+_LOUD = (Status.FAIL, Status.UNKNOWN, Status.WARN)
+
+
+def _finding_data(finding: Finding) -> dict[str, object]:
+    step = finding.next_step
+    return {
+        "check": finding.check,
+        "status": finding.status.value,
+        "title": finding.title,
+        "detail": finding.detail,
+        "service": finding.service.value if finding.service else None,
+        "evidence": dict(finding.evidence),
+        "next_step": {"label": step.label, "command": step.command, "url": step.url} if step else None,
+    }

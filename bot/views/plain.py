@@ -1,0 +1,71 @@
+"""An answer as text for the terminal: the same blocks that Slack gets, without its markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from bot.commands._contract import Answer, Block
+from bot.views.columns import align
+from bot.views.text import clean
+
+_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
+_LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
+_BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
+_BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")
+
+
+def answer_text(answer: Answer) -> str:
+    """The answer's blocks, one under the other; its fallback text when it has none. No terminal escapes in it."""
+    paragraphs = [block_text(block) for block in answer.blocks]
+    return clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
+
+
+def mrkdwn_text(mrkdwn: str) -> str:
+    """Mrkdwn as a person reads it: dates and links in words, no stars, no entities."""
+    text = _DATE.sub(r"\1", mrkdwn)
+    text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
+    text = _BARE_LINK.sub(r"\1", text)
+    return html.unescape(_BOLD.sub(r"\1", text).replace("`", ""))
+
+
+def block_text(block: Block) -> str:
+    """One block in plain words; buttons as what one would type instead."""
+    match block["type"]:
+        case "header":
+            return f"\n{block['text']['text']}"
+        case "section":
+            return _section(block)
+        case "context":
+            return "\n".join(f"  {mrkdwn_text(element['text'])}" for element in block["elements"] if "text" in element)
+        case "actions":
+            return "\n".join(map(_button, block["elements"]))
+        case "table":
+            return align([[_cell(cell) for cell in row] for row in block["rows"]])
+        case "rich_text":
+            return "".join(_rich(element) for element in block["elements"])
+        case _:
+            return ""
+
+
+def _section(block: Block) -> str:
+    texts = [block["text"], *block.get("fields", ())] if "text" in block else list(block.get("fields", ()))
+    lines = [mrkdwn_text(text["text"]) for text in texts]
+    return "\n".join([*lines, *([_button(block["accessory"])] if "accessory" in block else [])])
+
+
+def _button(element: Block) -> str:
+    label = element.get("text", {}).get("text", "")
+    target = element.get("url") or f"dragonfly {element.get('value', '')}".rstrip()
+    return f"    → {label}: {target}" if element["type"] == "button" else ""
+
+
+def _cell(cell: Block) -> str:
+    return str(cell["text"]) if "text" in cell else _rich(cell)
+
+
+def _rich(element: Block) -> str:
+    """The text of a rich text element and of everything in it."""
+    inner: Sequence[Block] = element.get("elements", ())
+    return str(element.get("text", "")) + "".join(map(_rich, inner))

@@ -1,0 +1,144 @@
+"""Untrusted text made harmless, and the small words of messages: dates, ages, cut-off marks.
+
+Everything in a message that this project did not write itself (log lines, job errors, commit messages, what people
+typed, names) passes `escape` on its way into mrkdwn and `plain` on its way into plain text. Nothing else escapes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+SECTION_LIMIT = 3000  # characters of one text object (slack-rules.md §6)
+_MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
+
+_FENCE = "```"
+_WHOLE = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|```|.", re.DOTALL)
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+class _CleaningTable(dict[int, str]):
+    """What `str.translate` puts in a character's place; filled as characters are met, because Unicode is large."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = replacement = _clean_character(chr(code))
+        return replacement
+
+
+def _clean_character(character: str) -> str:
+    if character in "\n\t":
+        return character
+    match unicodedata.category(character):
+        case "Cs":
+            return "\N{REPLACEMENT CHARACTER}"  # a lone surrogate cannot be encoded, so nothing could be sent
+        case "Zl" | "Zp":
+            return "\n"
+        case "Cc" | "Cf":
+            return ""  # controls, terminal escapes, bidirectional and invisible marks
+        case _:
+            return character
+
+
+_CLEANING = _CleaningTable()
+
+
+def clean(text: str) -> str:
+    """The text without control, bidirectional and invisible characters and lone surrogates; line breaks stay."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
+
+
+def escape(text: str, *, limit: int = SECTION_LIMIT) -> str:
+    """Untrusted text as a piece of one mrkdwn line: no mention, link, fence or line break can come out of it.
+
+    `&`, `<` and `>` become entities. A back-tick has no entity and would open a code span over our own words, so a
+    look-alike takes its place. At most `limit` characters, cut between characters and marked "… N more".
+    """
+    line = _one_line(text).replace("`", "\N{MODIFIER LETTER GRAVE ACCENT}")
+    escaped = "".join(_ENTITIES.get(character, character) for character in line[: limit + 1])
+    return escaped if len(escaped) <= limit else _cut_escaped(line, limit)
+
+
+def plain(text: str, *, limit: int = SECTION_LIMIT) -> str:
+    """Untrusted text for a plain-text object, a table cell or the terminal: one clean line of at most `limit`."""
+    return cut(_one_line(text), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters; what is left out is counted: "… N more"."""
+    if len(text) <= limit:
+        return text
+    kept = text[: max(limit - _MARK_ROOM, 0)]
+    return _marked(kept, len(text) - len(kept), limit)
+
+
+def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
+    """At most `limit` characters of our own mrkdwn, never cut inside an entity, a link, a date token or a fence.
+
+    A code fence that is open at the cut is closed.
+    """
+    if len(mrkdwn) <= limit:
+        return mrkdwn
+    kept, in_fence = _whole_pieces(mrkdwn, limit - _MARK_ROOM - len(f"\n{_FENCE}"))
+    ending = f"\n{_FENCE}" if in_fence else ""
+    return _marked(kept + ending, len(mrkdwn) - len(kept), limit)
+
+
+def date_token(moment: datetime, form: str = "{date_short_pretty} {time}") -> str:
+    """Slack's date token: each reader sees the moment in their own time zone, other clients the UTC in words."""
+    return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
+
+
+def utc(moment: datetime) -> str:
+    """ "2025-12-20 10:30 UTC", for where there are no date tokens: terminal, tables, fallback texts."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def age(span: timedelta) -> str:
+    """A span in its largest fitting unit, rounded down: "45 s", "6 min", "3 h", "2 d". Never negative."""
+    seconds = max(int(span.total_seconds()), 0)
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400} d"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 job", "2 jobs": the regular plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _cut_escaped(line: str, limit: int) -> str:
+    room, pieces, size = max(limit - _MARK_ROOM, 0), [], 0
+    for character in line:
+        piece = _ENTITIES.get(character, character)
+        if size + len(piece) > room:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return _marked("".join(pieces), len(line) - len(pieces), limit)
+
+
+def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
+    """As many whole pieces as fit, and whether they end inside a fence."""
+    end, in_fence = 0, False
+    for whole in _WHOLE.finditer(mrkdwn):
+        if whole.end() > room:
+            break
+        end = whole.end()
+        in_fence = in_fence != (whole.group() == _FENCE)
+    return mrkdwn[:end], in_fence
+
+
+def _marked(kept: str, left_out: int, limit: int) -> str:
+    """The kept text with the mark; a limit too small for the mark gets what fits of it."""
+    mark = f"… {left_out} more"
+    text = f"{kept} {mark}" if kept else mark
+    return text if len(text) <= limit else mark[: max(limit, 0)]
