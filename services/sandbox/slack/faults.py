@@ -1,0 +1,56 @@
+"""What a test or a person at the demo can break in the local Slack."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FaultKind(StrEnum):
+    RATE_LIMIT = "rate_limit"  # 429, nothing applied; `seconds` is Retry-After
+    SERVER_ERROR = "server_error"  # 500, nothing applied
+    LOST_ANSWER = "lost_answer"  # applied, then the connection is cut
+    SLOW = "slow"  # applied after `seconds`
+
+
+@dataclass
+class Fault:
+    kind: FaultKind
+    times: int
+    seconds: float = 1.0
+
+
+class Faults:
+    """Faults wait per method, first planted first served; the method `*` stands for all."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Fault]] = defaultdict(list)
+        self.is_down = False  # every Web API call is answered 503, and no socket opens
+
+    def plant(self, method: str, kind: FaultKind, *, times: int = 1, seconds: float = 1.0) -> None:
+        self._waiting[method].append(Fault(kind, times, seconds))
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self.is_down = False
+
+    def take(self, method: str) -> Fault | None:
+        """The fault for this call, counted as used."""
+        for key in (method, "*"):
+            faults = self._waiting.get(key)
+            if faults:
+                return self._use(faults)
+        return None
+
+    @staticmethod
+    def _use(faults: list[Fault]) -> Fault:
+        fault = faults[0]
+        fault.times -= 1
+        if fault.times <= 0:
+            faults.pop(0)
+        return fault
+
+
+async def wait_if_slow(fault: Fault | None) -> None:
+    if fault is not None and fault.kind is FaultKind.SLOW:
+        await asyncio.sleep(fault.seconds)

@@ -1,0 +1,75 @@
+"""The messages of every channel, in time order, with their threads."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from services.sandbox.slack.changes import Change, ChangeKind, Changes
+from services.sandbox.slack.model import Message
+
+MAX_PER_CHANNEL = 5_000  # the oldest go first; a demo that runs for weeks stays small
+
+
+class MessageStore:
+    """Keeps messages by channel and timestamp, and says what changed. Not for use from several threads."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self._channels: dict[str, dict[str, Message]] = defaultdict(dict)  # insertion order is time order
+        self._threads: dict[tuple[str, str], list[Message]] = defaultdict(list)  # replies, without the first message
+
+    def __iter__(self) -> Iterator[Message]:
+        for messages in self._channels.values():
+            yield from messages.values()
+
+    def find(self, channel: str, ts: str) -> Message | None:
+        return self._channels[channel].get(ts)
+
+    def add(self, message: Message) -> None:
+        self.restore(message)
+        self._drop_oldest(message.channel)
+        self._tell(ChangeKind.MESSAGE_POSTED, message)
+
+    def restore(self, message: Message) -> None:
+        """Add without telling anyone, as when a saved workspace is read."""
+        self._channels[message.channel][message.ts] = message
+        if message.is_reply and message.thread_ts is not None:
+            self._threads[message.channel, message.thread_ts].append(message)
+
+    def change(self, message: Message, **values: Any) -> None:
+        """Set fields of a message. Lists and dicts are replaced, never changed in place: snapshots stay true."""
+        for name, value in values.items():
+            setattr(message, name, value)
+        self._tell(ChangeKind.MESSAGE_CHANGED, message)
+
+    def remove(self, message: Message) -> None:
+        self._forget(message)
+        self._tell(ChangeKind.MESSAGE_DELETED, message)
+
+    def in_channel(self, channel: str) -> list[Message]:
+        """What stands in the channel itself, oldest first: no replies, but those also sent to the channel."""
+        return [m for m in self._channels[channel].values() if not m.is_reply or m.reply_broadcast]
+
+    def replies(self, channel: str, thread_ts: str) -> list[Message]:
+        return list(self._threads.get((channel, thread_ts), ()))
+
+    def thread(self, channel: str, thread_ts: str) -> list[Message]:
+        """The first message and its replies, oldest first; empty when there is no such thread."""
+        first = self.find(channel, thread_ts)
+        return [first, *self.replies(channel, thread_ts)] if first else self.replies(channel, thread_ts)
+
+    def _drop_oldest(self, channel: str) -> None:
+        messages = self._channels[channel]
+        while len(messages) > MAX_PER_CHANNEL:
+            self._forget(next(iter(messages.values())))
+
+    def _forget(self, message: Message) -> None:
+        self._channels[message.channel].pop(message.ts, None)
+        if message.is_reply and message.thread_ts is not None:
+            replies = self._threads[message.channel, message.thread_ts]
+            if message in replies:
+                replies.remove(message)
+
+    def _tell(self, kind: ChangeKind, message: Message) -> None:
+        thread_ts = message.thread_ts if message.is_reply else None
+        self._changes.publish(Change(kind, message.channel, message.ts, thread_ts, message.visible_to))

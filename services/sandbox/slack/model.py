@@ -1,0 +1,172 @@
+"""What a Slack workspace is made of: people, channels, messages, views, files, and what was refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Team:
+    id: str
+    name: str
+    domain: str
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.domain}.slack.com/"
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    name: str  # the handle, as in `@olivia`
+    real_name: str
+    title: str = ""
+    is_bot: bool = False
+
+    def to_slack(self, team: Team) -> Json:
+        profile = {"real_name": self.real_name, "display_name": self.name, "title": self.title}
+        return {
+            "id": self.id,
+            "team_id": team.id,
+            "name": self.name,
+            "real_name": self.real_name,
+            "deleted": False,
+            "is_bot": self.is_bot,
+            "tz": "Etc/UTC",
+            "tz_offset": 0,
+            "profile": profile,
+        }
+
+
+@dataclass(frozen=True)
+class UserGroup:
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...]
+
+    def to_slack(self, team: Team) -> Json:
+        return {
+            "id": self.id,
+            "team_id": team.id,
+            "is_usergroup": True,
+            "handle": self.handle,
+            "name": self.name,
+            "users": list(self.users),
+            "user_count": len(self.users),
+            "date_delete": 0,
+        }
+
+
+@dataclass
+class Channel:
+    """A public channel, or a direct message when `im_user` names its person."""
+
+    id: str
+    name: str
+    members: list[str]
+    topic: str = ""
+    im_user: str | None = None
+
+    def to_slack(self, viewer: str) -> Json:
+        is_im = self.im_user is not None
+        answer: Json = {
+            "id": self.id,
+            "is_channel": not is_im,
+            "is_im": is_im,
+            "is_private": False,
+            "is_archived": False,
+            "is_member": viewer in self.members,
+        }
+        if is_im:
+            return answer | {"user": self.im_user}
+        topic = {"value": self.topic, "creator": "", "last_set": 0}
+        return answer | {
+            "name": self.name,
+            "name_normalized": self.name,
+            "topic": topic,
+            "num_members": len(self.members),
+        }
+
+
+@dataclass
+class Message:
+    """One message; `visible_to` is set on an ephemeral one and names the only person who sees it."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    thread_ts: str | None = None
+    reply_broadcast: bool = False
+    bot_id: str | None = None
+    metadata: Json | None = None
+    edited: Json | None = None
+    visible_to: str | None = None
+    files: list[str] = field(default_factory=list)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    pinned: bool = False
+    username: str | None = None
+    icon_emoji: str | None = None
+
+    @property
+    def is_reply(self) -> bool:
+        return self.thread_ts is not None and self.thread_ts != self.ts
+
+    def is_visible_to(self, user: str) -> bool:
+        return self.visible_to is None or self.visible_to == user
+
+
+@dataclass
+class View:
+    """A modal or a Home tab, as its owner sees it. `content` is what the app sent, with block ids filled in."""
+
+    id: str
+    user: str
+    hash: str
+    content: Json
+    root_id: str
+    previous_id: str | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)  # block_id -> what is wrong, after a refused submission
+    state: Json = field(default_factory=dict)  # {block_id: {action_id: value object}}, kept across updates
+
+
+@dataclass
+class File:
+    id: str
+    name: str
+    size: int
+    user: str
+    title: str = ""
+    alt_text: str = ""
+    content: bytes = b""
+    channels: list[str] = field(default_factory=list)
+    is_complete: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One Web API or response_url call that the app made, and what it was told. `at` is Unix time."""
+
+    method: str
+    payload: Json
+    answer: Json
+    at: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What real Slack would not have accepted; the page shows it where the message would have been."""
+
+    method: str
+    error: str
+    problems: tuple[str, ...]
+    payload: Json
+    at: float
+    channel: str | None = None
+    user: str | None = None
