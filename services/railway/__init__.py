@@ -1,0 +1,1 @@
+"""Client of Railway's GraphQL API (railway-api.md)."""

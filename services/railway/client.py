@@ -1,0 +1,152 @@
+"""What the bot asks Railway. All methods raise SourceError("Railway", …); reads never change anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from services.domain.deployments import Deployment, LogLine, ServiceState
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.railway.documents import DOCUMENTS
+from services.railway.links import service_link
+from services.railway.parsing import newest_first, parse_deployment, parse_logs, parse_service
+from services.railway.rate_limit import RateLimit
+from services.railway.transport import SOURCE, TokenKind, Transport
+
+__all__ = ["RailwayClient", "RateLimit", "TokenKind"]
+
+MAX_LOG_LINES = 5000  # the schema's own limit
+_PAGE = 25  # deployments asked for at least: Railway promises no order, so the newest are chosen among more
+
+_T = TypeVar("_T")
+
+
+class RailwayClient:
+    """One environment of one project. Safe for concurrent use on one event loop; close it with `aclose`."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: Secret,
+        token_kind: TokenKind,
+        project_id: str,
+        environment_id: str,
+        timeout_s: float = 8.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._project_id = project_id
+        self._environment_id = environment_id
+        self._service_ids: dict[str, str] = {}
+        self._transport = Transport(
+            url=url, token=token, token_kind=token_kind, timeout_s=timeout_s, transport=transport
+        )
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """As Railway last told it; None before the first answer."""
+        return self._transport.rate_limit
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def read_services(self) -> dict[Service, ServiceState]:
+        """All services of the runbook, in one request. One that the environment does not have is absent."""
+        data = await self._transport.call(DOCUMENTS["read_services"], {"environmentId": self._environment_id})
+        return _parse(lambda: self._parse_services(data["environment"]))
+
+    async def read_service(self, service: Service) -> ServiceState:
+        """One service; SourceError when the environment does not have it."""
+        services = await self.read_services()
+        if service not in services:
+            raise _no_such_service(service)
+        return services[service]
+
+    async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
+        """The newest `limit` deployments, newest first, whatever became of them."""
+        service_id = await self._find_service_id(service)
+        wanted = {
+            "projectId": self._project_id,
+            "environmentId": self._environment_id,
+            "serviceId": service_id,
+        }
+        variables = {"input": wanted, "first": max(limit, _PAGE)}
+        data = await self._transport.call(DOCUMENTS["list_deployments"], variables)
+        page = self._service_page(service_id)
+        edges = _parse(lambda: [parse_deployment(edge["node"], page=page) for edge in data["deployments"]["edges"]])
+        return newest_first(edges)[:limit]
+
+    async def read_logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine]:  # noqa: A002
+        """The last `limit` lines (at most 5000), oldest first. `filter` is Railway's syntax (railway-api.md §4)."""
+        return await self._read_lines("read_logs", "deploymentLogs", deployment_id, limit, filter)
+
+    async def read_build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine]:
+        """The last `limit` lines of the build, oldest first."""
+        return await self._read_lines("read_build_logs", "buildLogs", deployment_id, limit, "")
+
+    async def read_variables(self, service: Service) -> dict[str, Secret]:
+        """The variables that the service's next deployment gets, references resolved."""
+        variables = {
+            "projectId": self._project_id,
+            "environmentId": self._environment_id,
+            "serviceId": await self._find_service_id(service),
+        }
+        data = await self._transport.call(DOCUMENTS["read_variables"], variables)
+        values: Mapping[str, object] = data.get("variablesForServiceDeployment") or {}
+        return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
+
+    async def read_environment_name(self) -> str:
+        """The environment's name in Railway ("production")."""
+        data = await self._transport.call(DOCUMENTS["read_environment_name"], {"environmentId": self._environment_id})
+        return _parse(lambda: str(data["environment"]["name"]))
+
+    def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
+        nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}
+        self._service_ids = {name: node["serviceId"] for name, node in nodes.items()}
+        return {
+            service: parse_service(
+                service, nodes[service], environment.get("config"), page=self._service_page(nodes[service]["serviceId"])
+            )
+            for service in Service
+            if service in nodes
+        }
+
+    async def _find_service_id(self, service: Service) -> str:
+        """Kept once known: ids do not change, and each look-up counts against the rate limit."""
+        if service not in self._service_ids:
+            data = await self._transport.call(DOCUMENTS["list_service_ids"], {"environmentId": self._environment_id})
+            edges = _parse(lambda: data["environment"]["serviceInstances"]["edges"])
+            self._service_ids = _parse(
+                lambda: {edge["node"]["serviceName"]: edge["node"]["serviceId"] for edge in edges}
+            )
+        if service not in self._service_ids:
+            raise _no_such_service(service)
+        return self._service_ids[service]
+
+    async def _read_lines(
+        self, document: str, field: str, deployment_id: str, limit: int, log_filter: str
+    ) -> list[LogLine]:
+        limit = min(limit, MAX_LOG_LINES)
+        variables = {"deploymentId": deployment_id, "limit": limit, "filter": log_filter}
+        data = await self._transport.call(DOCUMENTS[document], variables)
+        return _parse(lambda: parse_logs(data[field], limit=limit))
+
+    def _service_page(self, service_id: str) -> str:
+        return service_link(self._project_id, self._environment_id, service_id)
+
+
+def _parse(read: Callable[[], _T]) -> _T:
+    """What `read` gives; SourceError when Railway's answer does not have the shape that its schema promises."""
+    try:
+        return read()
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise SourceError(SOURCE, f"its answer has an unexpected shape ({type(exc).__name__})") from exc
+
+
+def _no_such_service(service: Service) -> SourceError:
+    return SourceError(SOURCE, f"the environment has no service called {service.value}")

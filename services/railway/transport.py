@@ -1,0 +1,128 @@
+"""One GraphQL call to Railway: headers, time limit, rate limit, and every failure as a SourceError."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry_after
+
+SOURCE = "Railway"
+_LONGEST_REASON = 200  # characters of Railway's own words that we pass on
+_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # railway-api.md §0
+
+
+class TokenKind(StrEnum):
+    """How a token is presented: a project token (one environment), or one of an account or workspace."""
+
+    PROJECT = "project"
+    BEARER = "bearer"
+
+
+class Transport:
+    """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: Secret,
+        token_kind: TokenKind,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self.rate_limit: RateLimit | None = None
+        self._url = url
+        self._token = token
+        self._timeout_s = timeout_s
+        self._refuse_until = 0.0  # time.monotonic()
+        self._http = httpx.AsyncClient(headers=_headers(token, token_kind), timeout=timeout_s, transport=transport)
+
+    async def call(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
+        """The answer's `data`. Raises SourceError for anything else; its reason never holds the token."""
+        self._obey_rate_limit()
+        response = await self._post({"query": document, "variables": dict(variables)})
+        self.rate_limit = parse_rate_limit(response.headers, datetime.now(UTC)) or self.rate_limit
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self._refuse_until = time.monotonic() + parse_retry_after(response.headers)
+            self._obey_rate_limit()
+        return self._read_data(response)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def _obey_rate_limit(self) -> None:
+        wait_s = self._refuse_until - time.monotonic()
+        if wait_s > 0:
+            raise SourceError(SOURCE, f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
+
+    async def _post(self, body: Mapping[str, object]) -> httpx.Response:
+        try:
+            # httpx limits each read on its own; an answer that drips in would take for ever.
+            async with asyncio.timeout(self._timeout_s):
+                return await self._http.post(self._url, json=body)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from exc
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+            raise SourceError(SOURCE, "RAILWAY_API_URL is not a usable http(s) address") from exc
+        except httpx.LocalProtocolError:  # its text, and so its traceback, would quote the header
+            raise SourceError(SOURCE, "the token holds a character that a header may not hold") from None
+        except httpx.HTTPError as exc:
+            raise SourceError(SOURCE, f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
+
+    def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
+        answer = _parse_json(response)
+        if isinstance(answer, dict) and answer.get("errors"):
+            raise self._graphql_error(answer["errors"])
+        if response.status_code >= 300:
+            raise _http_error(response.status_code)
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
+            raise SourceError(SOURCE, "its answer is not GraphQL", retryable=True)
+        data: Mapping[str, Any] = answer["data"]
+        return data
+
+    def _graphql_error(self, errors: object) -> SourceError:
+        said = _first_message(errors).replace(self._token.reveal(), "…")
+        if any(refusal in said.lower() for refusal in _REFUSALS):
+            return SourceError(SOURCE, f"it refuses our token: {said}")
+        return SourceError(SOURCE, f"it answered with an error: {said}")
+
+
+def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
+    """In bytes: httpx would refuse a token that is not ASCII with an error that quotes it."""
+    name, value = b"Authorization", f"Bearer {token.reveal()}"
+    if kind is TokenKind.PROJECT:
+        name, value = b"Project-Access-Token", token.reveal()
+    return [(name, value.encode()), (b"User-Agent", b"dragonfly-chatops")]
+
+
+def _parse_json(response: httpx.Response) -> object:
+    """The body; None when it is no JSON, as with an error page of something in between."""
+    try:
+        return response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _http_error(status: int) -> SourceError:
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return SourceError(SOURCE, f"it refuses our token (HTTP {status})")
+    return SourceError(SOURCE, f"it answered HTTP {status}", retryable=status >= 500)
+
+
+def _first_message(errors: object) -> str:
+    """Railway's own words, on one line and cut."""
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    message = first.get("message") if isinstance(first, dict) else None
+    words = " ".join(str(message or "no reason given").split())
+    return words if len(words) <= _LONGEST_REASON else words[: _LONGEST_REASON - 1] + "…"
