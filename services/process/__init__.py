@@ -1,0 +1,1 @@
+"""What every operated process shares: its environment and how it logs."""

@@ -1,0 +1,47 @@
+"""Plain log lines, one sentence each, as the runbook searches for them.
+
+Railway adds time, replica and severity: what is written to stderr counts as an error there, so only that goes there.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+
+from services.domain.errors import SourceError
+
+FRAMES_SHOWN = 4  # from our handler into the library that gave up
+
+
+class PlainFormatter(logging.Formatter):
+    """The message alone; of an exception only the class and where it was raised.
+
+    An exception's text may hold a row's values (Postgres' `DETAIL:`) or a DSN, and tracebacks carry it along.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line = f"{line} ({describe_error(error)})"
+        return line.replace("\n", "\n  ")
+
+
+def describe_error(error: BaseException) -> str:
+    """The error's class and the way to it: `KeyError at handler.py:12 > decide.py:41`; of our own, the reason too."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
+    way = " > ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)
+    name = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
+    return f"{name} at {way}" if way else name
+
+
+def log_plainly() -> None:
+    """Send everything from INFO to stdout, from ERROR to stderr; libraries speak from WARNING only."""
+    out, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
+    out.addFilter(lambda record: record.levelno < logging.ERROR)
+    errors.setLevel(logging.ERROR)
+    for handler in (out, errors):
+        handler.setFormatter(PlainFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[out, errors], force=True)
+    logging.getLogger("services").setLevel(logging.INFO)
