@@ -5,11 +5,12 @@ Compared with what should be there, because a query for recent beats makes a dea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status
+from services.domain.durations import in_words
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WorkerType
@@ -17,12 +18,17 @@ from services.domain.services import WorkerType
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. `expected` is Railway's configured replicas of each type."""
+    """`as_of` is the database's clock. `expected`: Railway's configured replicas of each type, read `expected_age` ago.
+
+    `all_visible` is False when row-level security may hide rows from the role that read them.
+    """
 
     as_of: datetime
-    heartbeats: tuple[Heartbeat, ...] | Unavailable
+    heartbeats: Sequence[Heartbeat] | Unavailable
     expected: Mapping[WorkerType, int | Unavailable]
     stale_after: timedelta
+    expected_age: timedelta = timedelta()
+    all_visible: bool = True
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -42,7 +48,8 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     name, service = f"heartbeats.{worker_type.service.short}", worker_type.service
     if isinstance(facts.heartbeats, Unavailable):
         detail = f"heartbeats cannot be read: {facts.heartbeats.why}"
-        return Finding(name, Status.UNKNOWN, f"{service.short}: heartbeats unknown", detail, service)
+        config = NextStep("Check the settings", "check-config")
+        return Finding(name, Status.UNKNOWN, f"{service.short} heartbeats unknown", detail, service, next_step=config)
     own = [beat for beat in facts.heartbeats if beat.worker_type == worker_type and not beat.is_stopped]
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     expected = facts.expected.get(worker_type, Unavailable("Railway", "not asked"))
@@ -51,27 +58,30 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
         "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in own if beat not in beating},
         "expected": None if isinstance(expected, Unavailable) else expected,
     }
-    status, words = _judge(len(beating), expected)
-    last = max((beat.last_heartbeat_at for beat in own), default=None)
-    detail = f"last beat {_ago(facts.as_of - last)} ago" if last else "no worker has ever reported"
-    if isinstance(expected, Unavailable):
-        detail += f"; replicas unknown: {expected.why}"
-    healthy = status is Status.OK
-    step = None if healthy else NextStep(f"Logs of {service.short}", f"logs {service.short}")
-    return Finding(name, status, f"{service.short}: {words}", detail, service, evidence, step)
+    status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
+    detail = _detail(facts, own, expected)
+    step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
+    return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 
 
-def _judge(beating: int, expected: int | Unavailable) -> tuple[Status, str]:
+def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> tuple[Status, str]:
     if isinstance(expected, Unavailable):
         return Status.UNKNOWN, f"{beating} beating, replicas unknown"
-    if expected == 0 and beating == 0:
-        return Status.OK, "stopped (0 replicas)"
     words = f"{beating} of {expected} beating"
-    if beating >= expected:
-        return Status.OK, words
-    return Status.FAIL, words
+    if beating < expected:
+        return (Status.FAIL if all_visible else Status.UNKNOWN), words
+    if expected == 0 and beating == 0:
+        words = "stopped (0 replicas)"
+    return Status.OK, words
 
 
-def _ago(age: timedelta) -> str:
-    seconds = max(round(age.total_seconds()), 0)
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+def _detail(facts: Facts, own: Sequence[Heartbeat], expected: int | Unavailable) -> str:
+    last = max((beat.last_heartbeat_at for beat in own), default=None)
+    parts = [f"last beat {in_words(facts.as_of - last)} ago" if last else "no worker has reported in the last day"]
+    if isinstance(expected, Unavailable):
+        parts.append(f"replicas unknown: {expected.why}")
+    elif facts.expected_age:
+        parts.append(f"replicas as known {in_words(facts.expected_age)} ago")
+    if not facts.all_visible:
+        parts.append("row-level security may hide workers")
+    return "; ".join(parts)

@@ -1,0 +1,52 @@
+"""Does the API answer as the runbook expects? (runbook, "API Health Check")"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.services import Service
+from services.domain.sha import short_sha
+
+LOGS = NextStep("Logs of api", "logs api")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`environment` is what this bot belongs to, None when its own settings do not say."""
+
+    health: ApiHealth | Unavailable
+    environment: str | None
+
+
+def check(facts: Facts) -> list[Finding]:
+    """One finding: `api.health`."""
+    health = facts.health
+    if isinstance(health, Unavailable):
+        return [Finding("api.health", Status.UNKNOWN, "api health unknown", health.why, Service.API, next_step=LOGS)]
+    evidence = {
+        "http_status": health.http_status,
+        "status": health.status,
+        "environment": health.environment,
+        "git_sha": health.git_sha,
+        "db_connected": health.db_connected,
+        "elapsed_ms": round(health.elapsed_ms),
+    }
+    status, title, detail = _judge(health, facts.environment)
+    step = None if status is Status.OK else LOGS
+    return [Finding("api.health", status, title, detail, Service.API, evidence, step)]
+
+
+def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str]:
+    took = f"in {health.elapsed_ms:.0f} ms"
+    if not health.db_connected:
+        return Status.FAIL, f"api answers {health.http_status}, it does not reach its database", took
+    if not health.is_ok:
+        return Status.FAIL, f"api answers {health.http_status} with status {health.status}", took
+    if environment is None:
+        return Status.UNKNOWN, f"api runs in {health.environment}, ours is not set", took
+    if health.environment != environment:
+        return Status.FAIL, f"api runs in {health.environment}, not in {environment}", took
+    return Status.OK, f"api ok {took}", f"SHA {short_sha(health.git_sha)}"

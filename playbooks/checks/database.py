@@ -1,0 +1,56 @@
+"""Is the database reachable, as which role, through which pooler, with each schema? (runbook, "Variable Validation")"""
+
+from __future__ import annotations
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.server import ServerFacts
+
+SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
+CONFIG = NextStep("Check the settings", "check-config")
+
+_POOLER_MEANING = {
+    "session": "session pooler",
+    "transaction": "transaction pooler: no LISTEN, so the bot polls",
+    "direct": "no pooler",
+}
+
+
+def check(server: ServerFacts | Unavailable) -> list[Finding]:
+    """`database.reachable`, and when it is, `database.schemas` and `database.visibility`."""
+    if isinstance(server, Unavailable):
+        return [Finding("database.reachable", Status.UNKNOWN, "database unknown", server.why, next_step=CONFIG)]
+    return [_reachable(server), _schemas(server), _visibility(server)]
+
+
+def sees_all(server: ServerFacts | Unavailable) -> bool:
+    """False when row-level security may hide rows from us, so that what we count may be too little."""
+    return isinstance(server, Unavailable) or server.bypass_rls
+
+
+def _reachable(server: ServerFacts) -> Finding:
+    pooler = _POOLER_MEANING.get(server.pooler_mode, "pooler mode unknown")
+    evidence = {"role": server.current_user, "database": server.database, "pooler_mode": server.pooler_mode}
+    title = f"database reachable as {server.current_user}"
+    return Finding("database.reachable", Status.OK, title, f"{pooler}; Postgres {server.version}", evidence=evidence)
+
+
+def _schemas(server: ServerFacts) -> Finding:
+    missing = [schema for schema in SCHEMAS if schema not in server.schemas]
+    evidence = {"visible": list(server.schemas), "missing": missing}
+    if not missing:
+        return Finding("database.schemas", Status.OK, f"{len(SCHEMAS)} schemas visible", evidence=evidence)
+    title = f"database hides schema {', '.join(missing)} from {server.current_user}"
+    detail = "the schema is not there, or the role lacks USAGE on it"
+    step = NextStep("Show migrations", "migrations")
+    return Finding("database.schemas", Status.FAIL, title, detail, evidence=evidence, next_step=step)
+
+
+def _visibility(server: ServerFacts) -> Finding:
+    if server.bypass_rls:
+        return Finding("database.visibility", Status.OK, "all rows visible", evidence={"bypass_rls": True})
+    title = f"row-level security may hide rows from {server.current_user}"
+    detail = "what is counted here may be too low; the role needs BYPASSRLS"
+    return Finding(
+        "database.visibility", Status.UNKNOWN, title, detail, evidence={"bypass_rls": False}, next_step=CONFIG
+    )

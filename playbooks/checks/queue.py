@@ -1,0 +1,82 @@
+"""Is work done as fast as it comes in, and does none of it get lost? (runbook, "Log Queries", "Worker Scaling")"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.durations import in_words
+from services.domain.errors import Unavailable
+from services.domain.jobs import QueueSnapshot
+
+WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
+BACKLOG_AFTER = timedelta(minutes=15)  # DESIGN §6: older pages somebody
+MANY_FAILED = 10  # as many as the runbook's crash loop, so no longer single bad files
+
+QUEUE = NextStep("Look at the queue", "queue")
+FAILED = NextStep("Failed jobs", "failed-jobs 1h")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`all_visible` is False when row-level security may hide rows, so that every count may be too low."""
+
+    queue: QueueSnapshot | Unavailable
+    all_visible: bool = True
+
+
+def check(facts: Facts) -> list[Finding]:
+    """`queue.backlog`, `queue.failed` and `queue.orphaned`; only the first when the queue cannot be seen."""
+    queue = facts.queue
+    if isinstance(queue, Unavailable):
+        return [Finding("queue.backlog", Status.UNKNOWN, "queue unknown", queue.why, next_step=QUEUE)]
+    findings = [_backlog(queue), _failed(queue), _orphaned(queue)]
+    return findings if facts.all_visible else [_doubt(finding) for finding in findings]
+
+
+def _backlog(queue: QueueSnapshot) -> Finding:
+    waited = queue.as_of - queue.oldest_pending_at if queue.oldest_pending_at else timedelta()
+    evidence = {
+        "pending": queue.pending,
+        "oldest_pending_s": round(waited.total_seconds()),
+        "processing": queue.processing,
+    }
+    title = f"{queue.pending} waiting" + (f", oldest {in_words(waited)}" if queue.oldest_pending_at else "")
+    detail = f"{queue.processing} processing"
+    status = _judge_wait(waited)
+    step = None if status is Status.OK else QUEUE
+    return Finding("queue.backlog", status, title, detail, evidence=evidence, next_step=step)
+
+
+def _judge_wait(waited: timedelta) -> Status:
+    if waited > BACKLOG_AFTER:
+        return Status.FAIL
+    return Status.WARN if waited > WAITS_LONG_AFTER else Status.OK
+
+
+def _failed(queue: QueueSnapshot) -> Finding:
+    count = queue.failed_last_hour
+    title = f"{count} failed in the last hour"
+    status = Status.OK if count == 0 else Status.WARN if count < MANY_FAILED else Status.FAIL
+    step = None if status is Status.OK else FAILED
+    return Finding("queue.failed", status, title, evidence={"failed_last_hour": count}, next_step=step)
+
+
+def _orphaned(queue: QueueSnapshot) -> Finding:
+    count, evidence = queue.orphaned, {"orphaned": queue.orphaned}
+    if count == 0:
+        return Finding("queue.orphaned", Status.OK, "0 orphaned", evidence=evidence)
+    title = f"{count} orphaned {'job' if count == 1 else 'jobs'}"
+    detail = "in processing, but their worker does not beat"
+    return Finding("queue.orphaned", Status.FAIL, title, detail, evidence=evidence, next_step=QUEUE)
+
+
+def _doubt(finding: Finding) -> Finding:
+    """The same finding when rows may be hidden: bad news stands, good news does not."""
+    if finding.status is not Status.OK:
+        return finding
+    detail = "row-level security may hide jobs"
+    return Finding(
+        finding.check, Status.UNKNOWN, f"at least {finding.title}", detail, evidence=finding.evidence, next_step=QUEUE
+    )

@@ -1,0 +1,121 @@
+"""Does every process run the commit that Railway says is deployed, and all services the same one?
+
+SHAs are compared by prefix: one place shows 8 characters and another 40 (runbook, "Confirm Git SHA").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import Service
+from services.domain.sha import same_sha, short_sha
+
+STEP = NextStep("Compare SHAs", "sha")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What Railway says and what the processes say. `as_of` is the clock of the heartbeats."""
+
+    as_of: datetime
+    stale_after: timedelta
+    services: Mapping[Service, ServiceState] | Unavailable
+    api: ApiHealth | Unavailable
+    heartbeats: Sequence[Heartbeat] | Unavailable
+
+
+def check(facts: Facts) -> list[Finding]:
+    """One finding a service, `sha.<short name>`, then `sha.same` over all."""
+    return [*(_check_service(facts, service) for service in Service), _check_same(facts)]
+
+
+def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
+    """The commit that Railway says is serving; None when nothing serves or Railway has no commit for it."""
+    if isinstance(facts.services, Unavailable):
+        return facts.services
+    state = facts.services.get(service)
+    return state.serving.commit_sha if state and state.serving else None
+
+
+def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailable:
+    """The commits that the service's living processes say they run, each once; `unknown` for one that does not say."""
+    if service is Service.API:
+        return facts.api if isinstance(facts.api, Unavailable) else (facts.api.git_sha or "unknown",)
+    if isinstance(facts.heartbeats, Unavailable):
+        return facts.heartbeats
+    beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
+    own = [beat.git_sha or "unknown" for beat in beating if beat.worker_type == service.worker_type]
+    return tuple(dict.fromkeys(own))
+
+
+def _check_service(facts: Facts, service: Service) -> Finding:
+    deployed, reported = deployed_sha(facts, service), reported_shas(facts, service)
+    evidence = {
+        "deployed": None if isinstance(deployed, Unavailable) else deployed,
+        "reported": None if isinstance(reported, Unavailable) else list(reported),
+    }
+    status, words, detail = _judge(deployed, reported)
+    if status is Status.FAIL and _is_deploying(facts, service):
+        status, detail = Status.WARN, "a deployment is under way"
+    step = None if status is Status.OK else STEP
+    return Finding(f"sha.{service.short}", status, f"{service.short} {words}", detail, service, evidence, step)
+
+
+def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unavailable) -> tuple[Status, str, str]:
+    if isinstance(reported, Unavailable):
+        return Status.UNKNOWN, "does not tell its SHA", reported.why
+    if isinstance(deployed, Unavailable):
+        return Status.UNKNOWN, f"runs {_list(reported)}, deployed unknown", deployed.why
+    if not reported:
+        return (Status.OK if deployed is None else Status.UNKNOWN), "runs nothing", _deployed_words(deployed)
+    if deployed is None:
+        return Status.UNKNOWN, f"runs {_list(reported)}, Railway names no commit", ""
+    if all(same_sha(sha, deployed) for sha in reported):
+        return Status.OK, f"runs {short_sha(deployed)}", ""
+    if "unknown" in reported:
+        return Status.UNKNOWN, "does not know its SHA", _deployed_words(deployed)
+    return Status.FAIL, f"runs {_list(reported)}, not {short_sha(deployed)}", _deployed_words(deployed)
+
+
+def _check_same(facts: Facts) -> Finding:
+    known = {service: _known_sha(facts, service) for service in Service}
+    evidence = {service.short: sha for service, sha in known.items()}
+    shas = [sha for sha in known.values() if sha is not None]
+    if any(not same_sha(shas[0], sha) for sha in shas[1:]):
+        title = "not all services run the same SHA"
+        detail = ", ".join(f"{service.short} {short_sha(sha)}" for service, sha in known.items())
+        return Finding("sha.same", Status.WARN, title, detail, evidence=evidence, next_step=STEP)
+    missing = [service.short for service in Service if known[service] is None]
+    if missing:
+        title = f"SHA of {', '.join(missing)} unknown"
+        return Finding("sha.same", Status.UNKNOWN, title, evidence=evidence, next_step=STEP)
+    return Finding("sha.same", Status.OK, f"all services run {short_sha(shas[0])}", evidence=evidence)
+
+
+def _known_sha(facts: Facts, service: Service) -> str | None:
+    """What the processes say, else what Railway says."""
+    reported, deployed = reported_shas(facts, service), deployed_sha(facts, service)
+    said = [] if isinstance(reported, Unavailable) else [sha for sha in reported if sha != "unknown"]
+    return said[0] if said else None if isinstance(deployed, Unavailable) else deployed
+
+
+def _is_deploying(facts: Facts, service: Service) -> bool:
+    if isinstance(facts.services, Unavailable):
+        return False
+    state = facts.services.get(service)
+    return state is not None and state.latest is not None and state.latest.status.is_in_progress
+
+
+def _list(shas: Sequence[str]) -> str:
+    return " and ".join(short_sha(sha) for sha in shas)
+
+
+def _deployed_words(deployed: str | None) -> str:
+    return f"Railway deployed {short_sha(deployed)}" if deployed else "Railway has nothing serving"

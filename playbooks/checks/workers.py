@@ -1,0 +1,83 @@
+"""Is anything wrong with a worker that does beat? A worker that beats may still be stuck (DESIGN §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.durations import in_words
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import Service, WorkerType
+
+STUCK_AFTER = timedelta(minutes=10)  # the largest file we take is a matter of seconds
+SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`as_of` is the database's clock."""
+
+    as_of: datetime
+    heartbeats: Sequence[Heartbeat] | Unavailable
+    stale_after: timedelta
+
+
+def check(facts: Facts) -> list[Finding]:
+    """One finding for each beating worker with something wrong, none for the others.
+
+    Nothing for heartbeats that cannot be read: `checks.heartbeats` says so already.
+    """
+    if isinstance(facts.heartbeats, Unavailable):
+        return []
+    beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
+    findings = [_check_worker(beat, facts.as_of) for beat in beating]
+    return [finding for finding in findings if finding is not None]
+
+
+def job_age(beat: Heartbeat, now: datetime) -> timedelta | None:
+    """How long the worker has been on its current job; None when it has none, or does not say since when."""
+    if beat.current_job_id is None or beat.current_job_started_at is None:
+        return None
+    return max(now - beat.current_job_started_at, timedelta())
+
+
+def is_stuck(beat: Heartbeat, now: datetime) -> bool:
+    """Whether the worker has been on one job for too long."""
+    age = job_age(beat, now)
+    return age is not None and age > STUCK_AFTER
+
+
+def _check_worker(beat: Heartbeat, now: datetime) -> Finding | None:
+    problem = _problem(beat, now)
+    service = _service(beat)
+    if problem is None or service is None:
+        return None
+    status, words, detail = problem
+    evidence = {"worker_id": beat.worker_id, "status": beat.status, "current_job_id": beat.current_job_id}
+    step = NextStep(f"Logs of {service.short}", f"logs {service.short}")
+    name = f"workers.{service.short}"
+    return Finding(name, status, f"{service.short} {words}", f"{beat.worker_id}: {detail}", service, evidence, step)
+
+
+def _problem(beat: Heartbeat, now: datetime) -> tuple[Status, str, str] | None:
+    age = job_age(beat, now)
+    if beat.status == "error":
+        return Status.FAIL, "worker reports an error", "it beats with status error"
+    if beat.database_ok is False:
+        return Status.FAIL, "worker does not reach the database", "its last probe failed"
+    if age is not None and age > STUCK_AFTER:
+        return Status.WARN, f"worker on one job for {in_words(age)}", f"job {beat.current_job_id}"
+    if beat.status == "starting" and beat.started_at and now - beat.started_at > SLOW_START_AFTER:
+        return Status.WARN, "worker does not get past its start", f"starting for {in_words(now - beat.started_at)}"
+    return None
+
+
+def _service(beat: Heartbeat) -> Service | None:
+    """None for a worker type that this version does not know."""
+    try:
+        return WorkerType(beat.worker_type).service
+    except ValueError:
+        return None
