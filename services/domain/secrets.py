@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,3 @@ class Secret:
         return "Secret(…)"
 
     __str__ = __repr__
-
-
-class TokenKind(Enum):
-    """How Railway is told who asks."""
-
-    PROJECT = "Project-Access-Token"
-    BEARER = "Authorization"

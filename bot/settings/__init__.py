@@ -1,0 +1,30 @@
+"""The bot's environment: the only place that reads it."""
+
+from bot.settings.groups import (
+    AlertSettings,
+    ApiSettings,
+    DatabaseSettings,
+    IdentitySettings,
+    LeaseSettings,
+    PeopleSettings,
+    RailwaySettings,
+    SlackSettings,
+    WebSettings,
+)
+from bot.settings.reading import Fault, Invalid, Settings, require
+
+__all__ = [
+    "AlertSettings",
+    "ApiSettings",
+    "DatabaseSettings",
+    "Fault",
+    "IdentitySettings",
+    "Invalid",
+    "LeaseSettings",
+    "PeopleSettings",
+    "RailwaySettings",
+    "Settings",
+    "SlackSettings",
+    "WebSettings",
+    "require",
+]

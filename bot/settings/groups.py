@@ -1,0 +1,192 @@
+"""The groups of the bot's environment. Names are fixed (DESIGN §9)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from services.domain.secrets import Secret
+from services.railway.client import TokenKind
+
+Environment = Literal["dev", "staging", "prod"]
+
+_SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
+
+
+def _to_secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _to_list(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _check_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError("is not an http or https address")
+    return value
+
+
+SecretValue = Annotated[Secret, BeforeValidator(_to_secret)]
+Secrets = Annotated[tuple[SecretValue, ...], BeforeValidator(_to_list)]
+Ids = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
+Url = Annotated[str, BeforeValidator(lambda value: _check_url(value) if isinstance(value, str) else value)]
+
+
+class Group(BaseModel):
+    """A frozen part of the environment. `hide_input_in_errors`: a malformed secret must not end in a traceback."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True)
+
+
+class SlackSettings(Group):
+    """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation."""
+
+    bot_token: SecretValue = Field(validation_alias="SLACK_BOT_TOKEN")
+    app_token: SecretValue | None = Field(None, validation_alias="SLACK_APP_TOKEN")
+    signing_secrets: Secrets = Field((), validation_alias="SLACK_SIGNING_SECRET", validate_default=True)
+    api_url: Url = Field("https://slack.com/api/", validation_alias="SLACK_API_URL")
+    incidents_channel: str = Field("dragonfly-incidents", validation_alias="SLACK_INCIDENTS_CHANNEL")
+
+    @field_validator("bot_token")
+    @classmethod
+    def _check_bot_token(cls, value: Secret) -> Secret:
+        return _with_prefix(value, "xoxb-")
+
+    @field_validator("app_token")
+    @classmethod
+    def _check_app_token(cls, value: Secret | None) -> Secret | None:
+        return value and _with_prefix(value, "xapp-")
+
+    @field_validator("signing_secrets")
+    @classmethod
+    def _check_one_way_in(cls, value: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
+        if not value and "app_token" in info.data and info.data["app_token"] is None:
+            raise ValueError("is not set, and neither is SLACK_APP_TOKEN")
+        return value
+
+    @field_validator("api_url")
+    @classmethod
+    def _end_with_slash(cls, value: str) -> str:
+        return value.rstrip("/") + "/"  # slack_sdk joins it with the method's name
+
+    @field_validator("incidents_channel")
+    @classmethod
+    def _drop_hash(cls, value: str) -> str:
+        return value.removeprefix("#")
+
+    @property
+    def uses_socket_mode(self) -> bool:
+        return self.app_token is not None
+
+
+class DatabaseSettings(Group):
+    """`admin_url` is for migrations and the runbook's own SQL; without it `url` is used for those too."""
+
+    url: SecretValue = Field(validation_alias="SUPABASE_DB_URL")
+    admin_url: SecretValue | None = Field(None, validation_alias="DRAGONFLY_ADMIN_DB_URL")
+
+    @field_validator("url", "admin_url")
+    @classmethod
+    def _check_scheme(cls, value: Secret | None) -> Secret | None:
+        if value and not value.reveal().startswith(("postgresql://", "postgres://")):
+            raise ValueError("does not start with postgresql://")
+        return value
+
+
+class RailwaySettings(Group):
+    """One token is needed: a project token (`RAILWAY_TOKEN`, preferred) or a bearer token (`RAILWAY_API_TOKEN`)."""
+
+    token: SecretValue = Field(validation_alias=AliasChoices("RAILWAY_TOKEN", "RAILWAY_API_TOKEN"))
+    token_kind: TokenKind = TokenKind.PROJECT
+    project_id: str = Field(validation_alias="RAILWAY_PROJECT_ID")
+    environment_id: str = Field(validation_alias="RAILWAY_ENVIRONMENT_ID")
+    api_url: Url = Field("https://backboard.railway.com/graphql/v2", validation_alias="RAILWAY_API_URL")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_kind(cls, data: dict[str, Any]) -> dict[str, Any]:
+        bearer = "RAILWAY_API_TOKEN" in data and "RAILWAY_TOKEN" not in data
+        return {"token_kind": TokenKind.BEARER if bearer else TokenKind.PROJECT, **data}
+
+
+class ApiSettings(Group):
+    """Our own API, and the key for its uploads."""
+
+    base: Url = Field(validation_alias="DRAGONFLY_API_BASE")
+    api_key: SecretValue | None = Field(None, validation_alias="DRAGONFLY_API_KEY")
+
+
+class AlertSettings(Group):
+    """When a heartbeat is too old."""
+
+    stale_after_s: float = Field(300.0, validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400)
+
+    @property
+    def stale_after(self) -> timedelta:
+        return timedelta(seconds=self.stale_after_s)
+
+
+class PeopleSettings(Group):
+    """Slack user or user-group ids. Empty means nobody."""
+
+    operators: Ids = Field((), validation_alias="DRAGONFLY_OPERATORS")
+    approvers: Ids = Field((), validation_alias="DRAGONFLY_APPROVERS")
+
+    @field_validator("operators", "approvers")
+    @classmethod
+    def _check_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = sum(_SLACK_ID.match(part) is None for part in value)
+        if wrong:
+            raise ValueError(f"holds {wrong} of {len(value)} entries that are no Slack id")
+        return value
+
+
+class IdentitySettings(Group):
+    """Which environment this bot belongs to, and which commit it runs."""
+
+    environment: Environment = Field(validation_alias="ENVIRONMENT")
+    supabase_mode: Environment = Field(validation_alias="SUPABASE_MODE")
+    git_sha: str | None = Field(None, validation_alias="RAILWAY_GIT_COMMIT_SHA")
+
+
+class WebSettings(Group):
+    """Where /healthz, /metrics and /slack/events listen. Port 0: the system picks one."""
+
+    port: int = Field(8080, validation_alias="PORT", ge=0, le=65_535)
+
+
+@dataclass(frozen=True)
+class LeaseSettings:
+    """How leadership moves: a lease lasts `duration`, is renewed every `renew_every`, and is asked for as often.
+
+    A successor takes over at most `duration + renew_every` after a leader died: 13.5 s, below the 15 s we promise.
+    """
+
+    duration: timedelta = timedelta(seconds=10)
+    renew_every: timedelta = timedelta(seconds=3.5)
+
+
+def _with_prefix(value: Secret, prefix: str) -> Secret:
+    if not value.reveal().startswith(prefix):
+        raise ValueError(f"does not start with {prefix}")
+    return value
