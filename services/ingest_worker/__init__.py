@@ -1,0 +1,1 @@
+"""Process: turns uploaded rows into judgments."""
