@@ -7,8 +7,8 @@ from datetime import datetime
 
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.bot_state import BotState
-from services.domain.durations import in_words
 from services.domain.sha import short_sha
+from services.domain.words import age
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def check(facts: Facts) -> list[Finding]:
         "connected": state.connected,
         "leader": state.leader,
     }
-    detail = f"SHA {short_sha(state.git_sha)}, up {in_words(uptime)}"
+    detail = f"SHA {short_sha(state.git_sha)}, up {age(uptime)}"
     if state.connected is False:
         step = NextStep("Check the settings", "check-config")
         title = "bot is not connected to Slack"

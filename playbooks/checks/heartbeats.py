@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status
-from services.domain.durations import in_words
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.words import age
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
 
 def _detail(facts: Facts, own: Sequence[Heartbeat], expected: int | Unavailable) -> str:
     last = max((beat.last_heartbeat_at for beat in own), default=None)
-    parts = [f"last beat {in_words(facts.as_of - last)} ago" if last else "no worker has reported in the last day"]
+    parts = [f"last beat {age(facts.as_of - last)} ago" if last else "no worker has reported in the last day"]
     if isinstance(expected, Unavailable):
         parts.append(f"replicas unknown: {expected.why}")
     elif facts.expected_age:
-        parts.append(f"replicas as known {in_words(facts.expected_age)} ago")
+        parts.append(f"replicas as known {age(facts.expected_age)} ago")
     if not facts.all_visible:
         parts.append("row-level security may hide workers")
     return "; ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.migrations import MigrationStatus
+from services.domain.words import counted
 
 STEP = NextStep("Show migrations", "migrations")
 
@@ -39,4 +40,4 @@ def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
 
 
 def _count(migrations: tuple[object, ...]) -> str:
-    return f"{len(migrations)} migration" + ("" if len(migrations) == 1 else "s")
+    return counted(len(migrations), "migration")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from playbooks._contract import Finding, NextStep, Status
-from services.domain.durations import in_words
 from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
+from services.domain.words import age, counted
 
 WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
 BACKLOG_AFTER = timedelta(minutes=15)  # DESIGN §6: older pages somebody
@@ -42,7 +42,7 @@ def _backlog(queue: QueueSnapshot) -> Finding:
         "oldest_pending_s": round(waited.total_seconds()),
         "processing": queue.processing,
     }
-    title = f"{queue.pending} waiting" + (f", oldest {in_words(waited)}" if queue.oldest_pending_at else "")
+    title = f"{queue.pending} waiting" + (f", oldest {age(waited)}" if queue.oldest_pending_at else "")
     detail = f"{queue.processing} processing"
     status = _judge_wait(waited)
     step = None if status is Status.OK else QUEUE
@@ -67,7 +67,7 @@ def _orphaned(queue: QueueSnapshot) -> Finding:
     count, evidence = queue.orphaned, {"orphaned": queue.orphaned}
     if count == 0:
         return Finding("queue.orphaned", Status.OK, "0 orphaned", evidence=evidence)
-    title = f"{count} orphaned {'job' if count == 1 else 'jobs'}"
+    title = counted(count, "orphaned job")
     detail = "in processing, but their worker does not beat"
     return Finding("queue.orphaned", Status.FAIL, title, detail, evidence=evidence, next_step=QUEUE)
 

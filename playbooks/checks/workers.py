@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status
-from services.domain.durations import in_words
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.words import age
 
 STUCK_AFTER = timedelta(minutes=10)  # the largest file we take is a matter of seconds
 SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
@@ -46,8 +46,8 @@ def job_age(beat: Heartbeat, now: datetime) -> timedelta | None:
 
 def is_stuck(beat: Heartbeat, now: datetime) -> bool:
     """Whether the worker has been on one job for too long."""
-    age = job_age(beat, now)
-    return age is not None and age > STUCK_AFTER
+    busy_for = job_age(beat, now)
+    return busy_for is not None and busy_for > STUCK_AFTER
 
 
 def _check_worker(beat: Heartbeat, now: datetime) -> Finding | None:
@@ -63,15 +63,15 @@ def _check_worker(beat: Heartbeat, now: datetime) -> Finding | None:
 
 
 def _problem(beat: Heartbeat, now: datetime) -> tuple[Status, str, str] | None:
-    age = job_age(beat, now)
+    busy_for = job_age(beat, now)
     if beat.status == "error":
         return Status.FAIL, "worker reports an error", "it beats with status error"
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
-    if age is not None and age > STUCK_AFTER:
-        return Status.WARN, f"worker on one job for {in_words(age)}", f"job {beat.current_job_id}"
+    if busy_for is not None and busy_for > STUCK_AFTER:
+        return Status.WARN, f"worker on one job for {age(busy_for)}", f"job {beat.current_job_id}"
     if beat.status == "starting" and beat.started_at and now - beat.started_at > SLOW_START_AFTER:
-        return Status.WARN, "worker does not get past its start", f"starting for {in_words(now - beat.started_at)}"
+        return Status.WARN, "worker does not get past its start", f"starting for {age(now - beat.started_at)}"
     return None
 
 
