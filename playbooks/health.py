@@ -1,0 +1,154 @@
+"""Is everything well, and if not, what is the next step? (runbook, "Deployment Verification", "Troubleshooting")
+
+When:   at any time; it is the first thing to run when something seems wrong.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+from playbooks.checks import api, bot, database, deployments, heartbeats, intake, migrations, queue, sha, workers
+from services.domain.bot_state import BotState
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import QueueSnapshot
+from services.domain.migrations import MigrationStatus
+from services.domain.server import ServerFacts
+from services.domain.services import Service, WorkerType
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`as_of` is the database's clock, the bot's own when there is no database; `now` is always the bot's.
+
+    `environment` is None when the bot's settings do not name it. `bot` is None on the terminal.
+    """
+
+    environment: str | None
+    as_of: datetime
+    now: datetime
+    stale_after: timedelta
+    api: ApiHealth | Unavailable
+    intake: IntakeHealth | Unavailable
+    server: ServerFacts | Unavailable
+    migrations: MigrationStatus | Unavailable
+    heartbeats: Sequence[Heartbeat] | Unavailable
+    queue: QueueSnapshot | Unavailable
+    services: Mapping[Service, ServiceState] | Unavailable
+    expected: Mapping[WorkerType, int | Unavailable]
+    expected_age: timedelta = timedelta()
+    bot: BotState | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was found about one subject: a service, or `database`, `queue`, `SHA`, `Railway`, `bot`.
+
+    `findings`: the most urgent first. `link` leads to the service in Railway.
+    """
+
+    subject: str
+    findings: tuple[Finding, ...]
+    link: str | None = None
+
+    @property
+    def status(self) -> Status:
+        return worst(self.findings)
+
+    @property
+    def next_step(self) -> NextStep | None:
+        return next((finding.next_step for finding in self.findings if finding.next_step), None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """`headline` makes sense alone. `lines`: what is wrong first, otherwise services, database, queue and the rest."""
+
+    headline: str
+    status: Status
+    lines: tuple[Line, ...]
+    findings: tuple[Finding, ...]
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Every finding, in the order in which equally urgent ones are told: what users feel before its causes."""
+    all_visible = database.sees_all(facts.server)
+    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
+    beats = heartbeats.Facts(
+        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible
+    )
+    return [
+        *api.check(api.Facts(facts.api, facts.environment)),
+        *intake.check(facts.intake),
+        *heartbeats.check(beats),
+        *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)),
+        *queue.check(queue.Facts(facts.queue, all_visible)),
+        *deployments.check(facts.services),
+        *database.check(facts.server),
+        *migrations.check(facts.migrations),
+        *_telling(sha.check(sha_facts)),
+        *bot.check(bot.Facts(facts.bot, facts.now)),
+    ]
+
+
+def report(facts: Facts) -> Report:
+    """The findings of `check`, gathered into one line a subject under a headline."""
+    findings = check(facts)
+    lines = sorted(_lines(findings), key=lambda line: -line.status.urgency)
+    return Report(_headline(facts.environment, lines), worst(findings), tuple(lines), tuple(findings))
+
+
+def _telling(findings: Sequence[Finding]) -> list[Finding]:
+    """One service's SHA is told when it is wrong; that it is unknown is told once, for all."""
+    return [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
+
+
+_SUBJECTS = ("api", "ingest", "enforcement", "database", "queue", "Railway", "SHA", "bot")
+_AREAS = {"deployment": "Railway", "sha": "SHA"}  # by the first word of a check's name, where it is not the subject
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
+    for subject in _SUBJECTS:
+        own = [finding for finding in findings if _subject(finding) == subject]
+        if own:
+            yield Line(subject, tuple(wrong_first(own)), _link(own))
+
+
+def _subject(finding: Finding) -> str:
+    if finding.service is not None:
+        return finding.service.short
+    area = finding.check.split(".")[0]
+    return _AREAS.get(area, area)
+
+
+def _link(findings: Sequence[Finding]) -> str | None:
+    links = (finding.evidence.get("link") for finding in findings)
+    return next((link for link in links if isinstance(link, str)), None)
+
+
+def _headline(environment: str | None, lines: Sequence[Line]) -> str:
+    name = environment or "this environment"
+    wrong = [line for line in lines if line.status is not Status.OK]
+    if not wrong:
+        return f"{name} is healthy"
+    said = {
+        Status.FAIL: f"{name} is not healthy",
+        Status.UNKNOWN: f"{name} may not be healthy",
+        Status.WARN: f"{name} is healthy, with a warning",
+    }[wrong[0].status]
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"{said}: {_first(wrong[0])}{more}"
+
+
+def _first(line: Line) -> str:
+    title = line.findings[0].title
+    return title if title.startswith(line.subject) or line.subject not in _NAMED else f"{line.subject}: {title}"
+
+
+_NAMED = ("queue",)  # "5 waiting" alone does not tell who waits

@@ -1,0 +1,95 @@
+"""Every worker with its beat, its job and its commit, what is wrong first (runbook, "Worker Heartbeat Check")
+
+When:   workers seem slow or missing; after scaling.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from playbooks._contract import Finding
+from playbooks.checks import heartbeats, workers
+from playbooks.checks.heartbeats import Facts
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import WORKERS, Service, WorkerType
+
+__all__ = ["Facts", "State", "WorkerRow", "check", "list_workers", "stopped_count"]
+
+
+class State(StrEnum):
+    """How a worker does, most urgent first."""
+
+    MISSING = "missing"  # Railway should run it, and no worker was ever seen in that place
+    STALE = "stale"  # it is not beating any more, and nobody took its place
+    FAILING = "failing"  # it beats, and says that something is wrong
+    STUCK = "stuck"
+    BEATING = "beating"
+    REPLACED = "replaced"  # it died, and as many as should be there are beating
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One worker, or (`MISSING`) the place of one. `job_age` is None without a job; `age` is the beat's."""
+
+    state: State
+    worker_type: str
+    beat: Heartbeat | None = None
+    age: timedelta | None = None
+    job_age: timedelta | None = None
+
+
+def check(facts: Facts, services: Sequence[Service] = WORKERS) -> list[Finding]:
+    """Findings on the workers of these services: too few, then each one that beats and is not well."""
+    worker_facts = workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)
+    found = [*heartbeats.check(facts), *workers.check(worker_facts)]
+    return [finding for finding in found if finding.service in services]
+
+
+def list_workers(facts: Facts, services: Sequence[Service] = WORKERS) -> list[WorkerRow]:
+    """A row for each worker that has not said goodbye and for each one missing; the most urgent first.
+
+    A worker type that this version does not know is listed when all services are. Empty when nothing can be read.
+    """
+    if isinstance(facts.heartbeats, Unavailable):
+        return []
+    types = {service.worker_type for service in services if service.worker_type}
+    seen = {beat.worker_type for beat in facts.heartbeats}
+    strange = seen - {worker_type.value for worker_type in WorkerType} if len(services) == len(WORKERS) else set()
+    alive = [beat for beat in facts.heartbeats if not beat.is_stopped]
+    rows = [
+        row for kind in (*types, *strange) for row in _rows(facts, kind, [b for b in alive if b.worker_type == kind])
+    ]
+    order = list(State)
+    return sorted(rows, key=lambda row: (order.index(row.state), row.worker_type, row.age or timedelta()))
+
+
+def stopped_count(facts: Facts) -> int:
+    """How many workers said goodbye in the time that was read."""
+    return 0 if isinstance(facts.heartbeats, Unavailable) else sum(beat.is_stopped for beat in facts.heartbeats)
+
+
+def _rows(facts: Facts, worker_type: str, own: Sequence[Heartbeat]) -> Iterator[WorkerRow]:
+    """The workers of one type, then its empty places. The newest stale ones stand for those that nobody replaced."""
+    beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
+    stale = sorted((beat for beat in own if beat not in beating), key=lambda beat: beat.age(facts.as_of))
+    expected = next((count for known, count in facts.expected.items() if known == worker_type), None)
+    lacking = max(expected - len(beating), 0) if isinstance(expected, int) else len(stale)
+    yield from (_row(facts, _beating_state(beat, facts), beat) for beat in beating)
+    yield from (_row(facts, State.STALE, beat) for beat in stale[:lacking])
+    yield from (_row(facts, State.REPLACED, beat) for beat in stale[lacking:])
+    yield from [WorkerRow(State.MISSING, worker_type)] * (lacking - len(stale))
+
+
+def _row(facts: Facts, state: State, beat: Heartbeat) -> WorkerRow:
+    return WorkerRow(state, beat.worker_type, beat, beat.age(facts.as_of), workers.job_age(beat, facts.as_of))
+
+
+def _beating_state(beat: Heartbeat, facts: Facts) -> State:
+    if beat.status == "error" or beat.database_ok is False:
+        return State.FAILING
+    return State.STUCK if workers.is_stuck(beat, facts.as_of) else State.BEATING

@@ -1,0 +1,49 @@
+"""Which commit is deployed, and which one really runs? (runbook, "Confirm Git SHA")
+
+When:   after a deploy or a rollback, or when a fix seems not to be there.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playbooks._contract import Finding
+from playbooks.checks import sha
+from playbooks.checks.sha import Facts
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+__all__ = ["Facts", "ServiceSha", "compare", "overall"]
+
+
+@dataclass(frozen=True)
+class ServiceSha:
+    """One service. `deployed`: what serves, None when nothing does. `reported`: what its processes say they run."""
+
+    service: Service
+    deployed: Deployment | Unavailable | None
+    reported: tuple[str, ...] | Unavailable
+    finding: Finding
+
+
+def compare(facts: Facts) -> list[ServiceSha]:
+    """One row a service."""
+    findings = {finding.service: finding for finding in sha.check(facts)}
+    return [
+        ServiceSha(service, _serving(facts, service), sha.reported_shas(facts, service), findings[service])
+        for service in Service
+    ]
+
+
+def overall(facts: Facts) -> Finding:
+    """Whether all services run the same commit."""
+    return sha.check(facts)[-1]
+
+
+def _serving(facts: Facts, service: Service) -> Deployment | Unavailable | None:
+    if isinstance(facts.services, Unavailable):
+        return facts.services
+    state = facts.services.get(service)
+    return state.serving if state else None
