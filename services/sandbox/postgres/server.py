@@ -1,0 +1,270 @@
+"""Runs a real Postgres 16 from the binaries of a wheel: no Docker, no installed server.
+
+The wheel's own `get_server()` changes the permissions of parent folders, so it is not used (DESIGN §11).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from services.domain.errors import OperatorError
+from services.sandbox.postgres.home import PostgresHome, find_home
+
+SUPERUSER = "supabase_admin"  # as on Supabase, where `postgres` is an ordinary owner
+START_TIMEOUT_S = 60.0  # crash recovery of a small cluster on a busy machine
+STOP_TIMEOUT_S = 15.0
+
+# Postgres must outlive a Ctrl-C in the terminal until the orderly stop, yet never its parent: it has a session of its
+# own, and this guard ends it (fast shutdown) when the other end of its standard input closes.
+_GUARD = """
+exec 3<&0
+"$@" 3<&- </dev/null & server=$!
+{ read -r _ <&3; kill -INT "$server"; } 2>/dev/null & watcher=$!
+wait "$server"; code=$?
+kill "$watcher" 2>/dev/null
+exit "$code"
+"""
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # TCP only: a socket's path would have to stay below 108 bytes
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+}
+_FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+
+
+class PostgresServer:
+    """One server and its data. Blocking: call it in a thread from async code.
+
+    `port`: None takes a free one at each start. `fast`: gives up crash safety, for tests. `lifeline`: a named pipe;
+    the server then lives while some process holds it open for writing, instead of while this process lives.
+    """
+
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, fast: bool = False, lifeline: Path | None = None
+    ) -> None:
+        self._home: PostgresHome = find_home(data_dir)
+        self._wanted_port = port
+        self._fast = fast
+        self._lifeline = lifeline
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self.port = port or 0
+
+    @property
+    def home(self) -> Path:
+        """Where data, log and passwords really are (as root: not below the folder asked for)."""
+        return self._home.path
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server process that this object started is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start, and return when the server accepts connections. Keeps existing data, also after a crash.
+
+        Raises OperatorError when the server cannot start or another process uses the same data.
+        """
+        if self.is_running:
+            return
+        self._take_lock()
+        try:
+            self._home.prepare()
+            self._initialise()
+            _end_left_over(self._home.data)
+            self._launch()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Fast shutdown: sessions end, data is safe. Does nothing when nothing runs."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process, self._home.data)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def erase(self) -> None:
+        """Stop, whoever started it, and delete the data and the passwords for good."""
+        self.stop()
+        _end_left_over(self._home.data)
+        shutil.rmtree(self._home.path, ignore_errors=True)
+
+    def dsn(self, user: str, password: str, database: str) -> str:
+        """The connection string of one role on this server."""
+        return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
+
+    def superuser_dsn(self, database: str = "postgres") -> str:
+        """Only to make the owner, as Supabase does for its customers; nothing of ours runs as superuser."""
+        return self.dsn(SUPERUSER, self._home.passwords()[SUPERUSER], database)
+
+    def password(self, role: str) -> str:
+        """The generated password of a role: made at the first call, then kept beside the data (mode 0600)."""
+        known = self._home.passwords()
+        if role not in known:
+            known[role] = secrets.token_urlsafe(24)
+            self._home.keep_passwords(known)
+        return known[role]
+
+    def _take_lock(self) -> None:
+        self._home.path.mkdir(parents=True, exist_ok=True)
+        lock = (self._home.path / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise OperatorError(
+                "Postgres was not started",
+                why=f"another process runs it on the data in {self._home.path}",
+                what_next="Stop that process, or use another data folder.",
+            ) from None
+        self._lock = lock
+
+    def _initialise(self) -> None:
+        """Make the cluster, aside first: an interrupted `initdb` leaves nothing that looks finished."""
+        if self._home.data.exists():
+            return
+        unfinished, password_file = self._home.data.with_suffix(".new"), self._home.run / "password"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.password(SUPERUSER))
+        self._home.give(password_file)
+        command = [self._home.binary("initdb"), "--pgdata", unfinished, "--username", SUPERUSER, "--no-sync"]
+        options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C"]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own binary and arguments
+                [*command, *options], capture_output=True, text=True, check=False, **self._home.identity
+            )
+        finally:
+            password_file.unlink()
+        if done.returncode != 0:
+            raise OperatorError(
+                "Postgres could not make its data folder",
+                why=(done.stderr.strip().splitlines() or ["initdb failed"])[-1],
+                what_next=f"Look into {self._home.path}, or use another data folder.",
+            )
+        unfinished.rename(self._home.data)
+
+    def _launch(self) -> None:
+        settings = _SETTINGS | (_FAST_SETTINGS if self._fast else {})
+        for _ in range(3):  # somebody else may take the free port before the server does
+            self.port = self._wanted_port or _free_port()
+            options = [f"--{name}={value}" for name, value in {**settings, "port": str(self.port)}.items()]
+            self._process = self._spawn([str(self._home.binary("postgres")), "-D", str(self._home.data), *options])
+            if self._wait_until_ready():
+                return
+        raise OperatorError(
+            "Postgres did not start",
+            why=self._last_words(),
+            what_next=f"Read {self._home.log}; a taken port or a full disk is the usual cause.",
+        )
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        lifeline = subprocess.PIPE if self._lifeline is None else os.open(self._lifeline, os.O_RDONLY)
+        try:
+            with self._home.log.open("ab") as log:
+                return subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                    ["/bin/sh", "-c", _GUARD, "postgres-guard", *command],
+                    stdin=lifeline,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._home.run,
+                    start_new_session=True,
+                    **self._home.identity,
+                )
+        finally:
+            if self._lifeline is not None:
+                os.close(lifeline)
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_running and time.monotonic() < deadline:
+            if _status(self._home.data) == "ready":
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = [line for line in self._home.log.read_text(errors="replace").splitlines() if "FATAL" in line]
+            if lines:
+                return lines[-1].partition("FATAL:")[2].strip()
+        return f"it was not ready within {START_TIMEOUT_S:.0f} s"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _pid_file(data: Path) -> list[str]:
+    """The lines of `postmaster.pid`: pid, data folder, start, port, socket folder, address, memory, status."""
+    with contextlib.suppress(OSError):
+        return (data / "postmaster.pid").read_text().splitlines()
+    return []
+
+
+def _status(data: Path) -> str:
+    lines = _pid_file(data)
+    return lines[7].strip() if len(lines) > 7 else ""
+
+
+def _end_left_over(data: Path) -> None:
+    """End a server that outlived its guard, and remove a pid file whose number now belongs to another program.
+
+    We hold the lock, so nobody uses such a server any more.
+    """
+    lines = _pid_file(data)
+    if not lines or not lines[0].strip().isdigit():
+        return
+    pid = int(lines[0])
+    if str(data) not in _command_line(pid):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while str(data) in _command_line(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _command_line(pid: int) -> str:
+    shown = subprocess.run(  # noqa: S603 - a number only
+        ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout
+
+
+def _end(process: subprocess.Popen[bytes], data: Path) -> None:
+    pid = _pid_file(data)[:1]
+    if process.stdin is not None:
+        process.stdin.close()
+    elif process.poll() is None and pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid[0]), signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            if pid:
+                os.kill(int(pid[0]), signal.SIGQUIT)  # immediate: recovers at the next start
+            process.wait(STOP_TIMEOUT_S)
