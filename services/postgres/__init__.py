@@ -1,0 +1,1 @@
+"""Postgres: pool, named queries, typed calls, migrations. The only folder that imports psycopg."""

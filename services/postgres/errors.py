@@ -1,0 +1,70 @@
+"""Says in our own words what a psycopg error means, without a DSN, a password or a row's values."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from services.domain.errors import SourceError
+
+SOURCE = "database"
+
+# What libpq and the poolers write when no session comes about -> (what we say, whether a retry can help).
+_CONNECT = (
+    ("password authentication failed", "password refused", False),
+    ("tenant or user not found", "the pooler knows no such user or project", False),
+    ("no pg_hba.conf entry", "the server does not allow this user from here", False),
+    ("does not exist", "no such database or role", False),
+    ("ssl", "no encrypted connection possible", False),
+    ("too many c", "too many connections", True),
+    ("max client", "too many connections", True),
+    ("remaining connection slots", "too many connections", True),
+    ("starting up", "server is starting up", True),
+    ("shutting down", "server is shutting down", True),
+    ("recovery mode", "server is recovering from a crash", True),
+    ("timeout expired", "no answer to the connection attempt", True),
+    ("resolve", "server not reachable: its host name is not known", True),
+)
+
+# Their primary message names only schemas, tables, columns, functions or constraints; values stand in DETAIL.
+_NAMES_OBJECTS_ONLY = (
+    errors.InsufficientPrivilege,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+    errors.IntegrityError,
+)
+
+
+def explain_connect(error: psycopg.Error) -> SourceError:
+    """Why no session came about."""
+    text = str(error).lower()
+    for words, why, retryable in _CONNECT:
+        if words in text:
+            return SourceError(SOURCE, why, retryable=retryable)
+    if isinstance(error, psycopg.OperationalError):
+        return SourceError(SOURCE, "server not reachable", retryable=True)
+    return SourceError(SOURCE, "the connection string is malformed")
+
+
+def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
+    """Why a statement failed."""
+    match error:
+        case errors.QueryCanceled():
+            return no_answer(timeout_s)
+        case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
+            return SourceError(SOURCE, "another session holds the lock", retryable=True)
+        case errors.AdminShutdown() | errors.CrashShutdown() | errors.CannotConnectNow():
+            return SourceError(SOURCE, "server is shutting down", retryable=True)
+        case psycopg.OperationalError() if error.sqlstate is None:
+            return SourceError(SOURCE, "connection lost", retryable=True)
+    if isinstance(error, _NAMES_OBJECTS_ONLY) and error.diag.message_primary:
+        return SourceError(SOURCE, error.diag.message_primary)
+    return SourceError(SOURCE, f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})")
+
+
+def no_answer(timeout_s: float) -> SourceError:
+    """The server took too long."""
+    return SourceError(SOURCE, f"no answer within {timeout_s:g} s", retryable=True)

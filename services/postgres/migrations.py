@@ -1,0 +1,175 @@
+"""Applies `sql/migrations/` in order, each file in its own transaction, and tells what is applied.
+
+Recorded as Supabase does, in `supabase_migrations.schema_migrations`, with two columns of ours: when, and the file's
+checksum. Forward only; an applied file is never edited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from services.domain.errors import OperatorError
+from services.domain.migrations import AppliedMigration, MigrationStatus
+from services.domain.secrets import Secret
+from services.postgres.errors import explain
+from services.postgres.pool import Connection, connect
+from services.postgres.queries import SQL, SQL_DIRECTORY
+
+MIGRATIONS = SQL_DIRECTORY / "migrations"
+LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks everybody behind it
+TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
+LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
+
+_FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file. `checksum` is the SHA-256 of its bytes, in hexadecimal."""
+
+    version: str
+    name: str
+    sql: str
+    checksum: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.version}_{self.name}"
+
+
+@dataclass(frozen=True)
+class MigrationOutcome:
+    """`applied` now, as `version_name`; `unknown` are versions of a newer schema, which are left alone."""
+
+    applied: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def notice(self) -> str:
+        """One sentence for the terminal."""
+        if self.unknown:
+            return f"The schema is newer than these files (it has {', '.join(self.unknown)}); nothing was undone."
+        if self.applied:
+            return f"Applied {len(self.applied)}: {', '.join(self.applied)}."
+        return "Nothing to apply: the schema is up to date."
+
+
+def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
+    """The migration files in order. Raises OperatorError for a name that does not fit or a version used twice."""
+    found: dict[str, Migration] = {}
+    for path in sorted(directory.glob("*.sql")):
+        match = _FILE.match(path.name)
+        if match is None or match["version"] in found:
+            raise OperatorError(
+                "The migrations cannot be read",
+                why=f"{path.name} has no version of its own (14 digits, then a name)",
+                what_next="Rename it to YYYYMMDDHHMMSS_name.sql.",
+            )
+        content = path.read_bytes()
+        checksum = hashlib.sha256(content).hexdigest()
+        found[match["version"]] = Migration(match["version"], match["name"], content.decode(), checksum)
+    return tuple(found.values())
+
+
+async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutcome:
+    """Apply what is pending, as the role of the DSN. Safe to call from many processes at once.
+
+    Raises OperatorError when an applied file was changed or a file fails (its transaction is rolled back, the ones
+    before it stay), and SourceError when the server cannot be used.
+    """
+    files = read_files(directory)
+    applied: list[str] = []
+    conn = await connect(dsn, application_name="dragonfly-migrate", timeout_s=10)
+    try:
+        await _transaction(conn, SQL["prepare_migrations"], "the table of migrations")
+        while (status := await _apply_next(conn, files)) is not None:
+            applied.append(status)
+        return MigrationOutcome(tuple(applied), (await _read_status(conn, files)).unknown)
+    except psycopg.Error as error:
+        raise explain(error, timeout_s=TURN_TIMEOUT_S) from None
+    finally:
+        await conn.close()
+
+
+async def read_migrations(conn: Connection, *, directory: Path = MIGRATIONS) -> MigrationStatus:
+    """What the files say against what the database says. An empty database has nothing applied."""
+    return await _read_status(conn, read_files(directory))
+
+
+async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | None:
+    """Apply the first pending file; None when there is none.
+
+    The lock belongs to the transaction, so that it works through a transaction pooler too; what is pending is read
+    under the lock, so that two processes never apply the same file.
+    """
+    async with conn.transaction():
+        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'")
+        await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
+        status = await _read_status(conn, files)
+        _refuse_changed(status)
+        pending = next((file for file in files if file.title in status.pending), None)
+        if pending is None:
+            return None
+        await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        await _run(conn, pending.sql, pending.title)
+        record = {"version": pending.version, "name": pending.name, "checksum": pending.checksum}
+        await conn.execute(SQL["record_migration"], record)
+        return pending.title
+
+
+async def _transaction(conn: Connection, sql: str, title: str) -> None:
+    async with conn.transaction():
+        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'")
+        await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
+        await _run(conn, sql, title)
+
+
+async def _run(conn: Connection, sql: str, title: str) -> None:
+    try:
+        await conn.execute(sql.encode())  # bytes: the files are ours, and hold no placeholders
+    except psycopg.Error as error:
+        line = sql.count("\n", 0, int(error.diag.statement_position or 1) - 1) + 1
+        raise OperatorError(
+            f"The migration {title} failed and was rolled back",
+            why=f"{error.diag.message_primary or type(error).__name__} (line {line}, SQLSTATE {error.sqlstate})",
+            what_next="The earlier ones stay applied. Mend the cause, then run `dragonfly migrate` again.",
+        ) from None
+
+
+async def _read_status(conn: Connection, files: tuple[Migration, ...]) -> MigrationStatus:
+    applied = await _list_applied(conn)
+    by_version = {migration.version: migration for migration in applied}
+    known = {file.version for file in files}
+    return MigrationStatus(
+        applied=applied,
+        pending=tuple(file.title for file in files if file.version not in by_version),
+        changed=tuple(file.title for file in files if _is_changed(file, by_version.get(file.version))),
+        unknown=tuple(version for version in by_version if version not in known),
+    )
+
+
+def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
+    return applied is not None and applied.checksum is not None and applied.checksum != file.checksum
+
+
+async def _list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
+    cursor = await conn.execute(SQL["has_migrations"])
+    row = await cursor.fetchone()
+    if row is None or not row[0]:
+        return ()
+    cursor = await conn.execute(SQL["list_migrations"])
+    return tuple(AppliedMigration(*row) for row in await cursor.fetchall())
+
+
+def _refuse_changed(status: MigrationStatus) -> None:
+    if status.changed:
+        raise OperatorError(
+            "Nothing was migrated",
+            why=f"applied files were changed afterwards: {', '.join(status.changed)}",
+            what_next="Restore them from git, and put the change into a new file.",
+        )

@@ -1,0 +1,40 @@
+"""Reads the named queries of `sql/` once: `{query name: SQL}`.
+
+A file holds blocks that begin with `-- name: <name>`; the comment lines below the name say what the query is for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+SQL_DIRECTORY = Path(__file__).parents[2] / "sql"
+QUERIES = SQL_DIRECTORY / "queries"
+OPERATED = SQL_DIRECTORY / "operated" / "runbook"  # the reads of the operated system, in our own dialect
+
+_NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
+
+
+def read_queries(directory: Path) -> dict[str, str]:
+    """All named queries below a directory. Raises ValueError for a name that occurs twice or text without a name."""
+    found: dict[str, str] = {}
+    for path in sorted(directory.rglob("*.sql")):
+        for name, sql in _blocks(path):
+            if name in found:
+                raise ValueError(f"{path}: the query `{name}` exists already; give it another name")
+            found[name] = sql
+    return found
+
+
+def _blocks(path: Path) -> Iterator[tuple[str, str]]:
+    before, *parts = _NAME.split(path.read_text(encoding="utf-8"))
+    if any(line.strip() and not line.startswith("--") for line in before.splitlines()):
+        raise ValueError(f"{path}: SQL stands before the first `-- name:` line")
+    for name, sql in zip(parts[::2], parts[1::2], strict=True):
+        yield name, sql.strip().removesuffix(";")
+
+
+OPERATED_SQL: Mapping[str, str] = MappingProxyType(read_queries(OPERATED))
+SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES) | OPERATED_SQL)

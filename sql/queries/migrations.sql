@@ -1,0 +1,33 @@
+-- name: lock_migrations
+-- One migrating process at a time. Held until the end of the transaction, so it works through any pooler.
+SELECT pg_advisory_xact_lock(%(key)s::bigint);
+
+-- name: prepare_migrations
+-- The table as Supabase's CLI makes it, with our two columns; a table that exists is only widened.
+CREATE SCHEMA IF NOT EXISTS supabase_migrations;
+CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
+    version text NOT NULL PRIMARY KEY,
+    statements text[],
+    name text
+);
+ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS name text;
+ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS executed_at timestamptz DEFAULT now();
+ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS checksum text;
+
+-- name: has_migrations
+-- Whether anything was ever migrated here. The catalogue is visible to every role.
+SELECT EXISTS (
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'supabase_migrations' AND relname = 'schema_migrations'
+);
+
+-- name: list_migrations
+-- Every applied migration, oldest first; a few dozen rows, by the primary key.
+SELECT version, coalesce(name, '') AS name, executed_at, checksum
+FROM supabase_migrations.schema_migrations
+ORDER BY version;
+
+-- name: record_migration
+-- Written in the transaction of the migration itself.
+INSERT INTO supabase_migrations.schema_migrations (version, name, executed_at, checksum)
+VALUES (%(version)s, %(name)s, clock_timestamp(), %(checksum)s);

@@ -1,0 +1,128 @@
+"""Fixtures shared by all tests: one real Postgres a run, and a fresh migrated database a test."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from services.postgres.migrations import migrate
+from services.sandbox.postgres import PostgresServer
+from services.sandbox.postgres.database import dsns, give_passwords, make_database, make_owner
+
+TEMPLATE = "dragonfly_template"
+
+_run_directory = pytest.StashKey[Path]()
+_lifeline = pytest.StashKey[int]()
+_started = pytest.StashKey[PostgresServer]()
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """Connection strings of one database, one a role."""
+
+    superuser: str
+    owner: str
+    app: str
+    bot: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that runs the tests holds the server's lifeline; with xdist that is the controller.
+
+    The first test that needs the server starts it, in whichever worker; it ends with the run, however the run ends.
+    """
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        config.stash[_run_directory] = Path(workerinput["postgres_directory"])
+        return
+    directory = Path(tempfile.mkdtemp(prefix="dragonfly-tests-"))
+    os.mkfifo(directory / "lifeline")
+    config.stash[_run_directory] = directory
+    config.stash[_lifeline] = os.open(directory / "lifeline", os.O_RDWR)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: pytest.Item) -> None:
+    """Tell each xdist worker where the run's server is."""
+    node.workerinput["postgres_directory"] = str(node.config.stash[_run_directory])  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Cut the lifeline, then remove what the server left."""
+    if _lifeline not in config.stash:
+        return
+    directory = config.stash[_run_directory]
+    os.close(config.stash[_lifeline])
+    if _started in config.stash:
+        config.stash[_started].stop()
+    if (directory / "port").exists():
+        _server(directory).erase()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
+    """One embedded server for the whole run, shared by all xdist workers."""
+    directory = pytestconfig.stash[_run_directory]
+    with (directory / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "port").exists():
+            server = _server(directory)
+            server.start()
+            pytestconfig.stash[_started] = server  # keeps it referenced until this process ends
+            _make_template(server)
+            (directory / "port").write_text(str(server.port))
+    return _server(directory)
+
+
+@pytest.fixture
+def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+    """A fresh database with all migrations applied, dropped afterwards."""
+    yield from _database(postgres_server, TEMPLATE)
+
+
+@pytest.fixture
+def empty_database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+    """A fresh database without any migration. The roles exist, because they belong to the whole server."""
+    yield from _database(postgres_server, "template0")
+
+
+def _server(directory: Path) -> PostgresServer:
+    port = directory / "port"
+    known = int(port.read_text()) if port.exists() else None
+    return PostgresServer(directory / "postgres", known, fast=True, lifeline=directory / "lifeline")
+
+
+def _make_template(server: PostgresServer) -> None:
+    make_owner(server)
+    make_database(server, TEMPLATE)
+    asyncio.run(migrate(dsns(server, TEMPLATE).owner))
+    give_passwords(server, TEMPLATE)
+
+
+def _database(server: PostgresServer, template: str) -> Iterator[DatabaseUrls]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    make_database(server, name, template=template)
+    roles = dsns(server, name)
+    try:
+        yield DatabaseUrls(
+            superuser=server.superuser_dsn(name),
+            owner=roles.owner.reveal(),
+            app=roles.app.reveal(),
+            bot=roles.bot.reveal(),
+        )
+    finally:
+        with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
