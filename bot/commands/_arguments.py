@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 
-from bot.views.text import age, escape
+from bot.views.text import escape
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
+from services.domain.words import age
 
 _WINDOW = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|d)", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

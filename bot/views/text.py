@@ -1,4 +1,4 @@
-"""Untrusted text made harmless, and the small words of messages: dates, ages, cut-off marks.
+"""Untrusted text made harmless, and the small words of messages: dates and cut-off marks.
 
 Everything in a message that this project did not write itself (log lines, job errors, commit messages, what people
 typed, names) passes `escape` on its way into mrkdwn and `plain` on its way into plain text. Nothing else escapes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 SECTION_LIMIT = 3000  # characters of one text object (slack-rules.md §6)
 _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
@@ -92,23 +92,6 @@ def date_token(moment: datetime, form: str = "{date_short_pretty} {time}") -> st
 def utc(moment: datetime) -> str:
     """ "2025-12-20 10:30 UTC", for where there are no date tokens: terminal, tables, fallback texts."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def age(span: timedelta) -> str:
-    """A span in its largest fitting unit, rounded down: "45 s", "6 min", "3 h", "2 d". Never negative."""
-    seconds = max(int(span.total_seconds()), 0)
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 2 * 3600:
-        return f"{seconds // 60} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h"
-    return f"{seconds // 86400} d"
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 job", "2 jobs": the regular plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _one_line(text: str) -> str:
