@@ -51,8 +51,8 @@ AS $$
 DECLARE
     v_status text;
 BEGIN
-    IF p_status NOT IN ('completed', 'failed') THEN
-        RAISE EXCEPTION 'a job ends completed or failed' USING ERRCODE = 'invalid_parameter_value';
+    IF p_status NOT IN ('completed', 'failed', 'pending') THEN
+        RAISE EXCEPTION 'a job ends completed or failed, or goes back to pending' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     UPDATE ops.job_queue AS job
     SET status = CASE
@@ -66,6 +66,7 @@ BEGIN
                     * (1 + random() / 5)
             ELSE job.run_at
         END,
+        attempts = CASE WHEN p_status = 'pending' THEN job.attempts - 1 ELSE job.attempts END,
         result = coalesce(p_result, job.result),
         error_message = CASE WHEN p_status = 'failed' THEN p_error END,
         locked_at = NULL,
