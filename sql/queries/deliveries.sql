@@ -1,0 +1,34 @@
+-- name: claim_delivery
+-- Take a payload that is new, or whose claim ran out unfinished; no row when it is finished or worked on. By primary key.
+INSERT INTO chatops.deliveries AS taken (key, owner, claimed_until)
+VALUES (%(key)s, %(owner)s, clock_timestamp() + %(duration)s)
+ON CONFLICT (key) DO UPDATE SET
+    owner = excluded.owner,
+    claimed_until = excluded.claimed_until
+WHERE taken.finished_at IS NULL AND taken.claimed_until < clock_timestamp()
+RETURNING true AS claimed;
+
+-- name: read_delivery
+-- Why it could not be claimed: finished, or worked on for so many seconds more. By primary key.
+SELECT
+    finished_at IS NOT NULL AS finished,
+    greatest(extract(EPOCH FROM claimed_until - clock_timestamp()), 0)::float8 AS busy_for_s
+FROM chatops.deliveries
+WHERE key = %(key)s;
+
+-- name: finish_delivery
+-- The work is done: a redelivery does nothing. By primary key.
+UPDATE chatops.deliveries
+SET finished_at = clock_timestamp()
+WHERE key = %(key)s AND owner = %(owner)s;
+
+-- name: release_delivery
+-- The work was not finished: a redelivery may do it at once. By primary key.
+UPDATE chatops.deliveries
+SET claimed_until = clock_timestamp()
+WHERE key = %(key)s AND owner = %(owner)s AND finished_at IS NULL;
+
+-- name: prune_deliveries
+-- Slack redelivers for minutes, at most hours. Served by deliveries_claimed_at_idx.
+DELETE FROM chatops.deliveries
+WHERE claimed_at < clock_timestamp() - %(older_than)s;

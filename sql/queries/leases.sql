@@ -1,0 +1,23 @@
+-- name: take_lease
+-- Take a free or expired lease, or renew one's own; no row when another owner holds it. By primary key.
+INSERT INTO chatops.leases AS held (name, owner, epoch, until)
+VALUES (%(name)s, %(owner)s, 1, clock_timestamp() + %(duration)s)
+ON CONFLICT (name) DO UPDATE SET
+    owner = excluded.owner,
+    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
+    until = excluded.until
+WHERE held.owner = excluded.owner OR held.until < clock_timestamp()
+RETURNING epoch;
+
+-- name: lock_lease
+-- The fence: whether the lease is still ours, and it stays so until this transaction ends. By primary key.
+SELECT true AS held
+FROM chatops.leases
+WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > clock_timestamp()
+FOR SHARE;
+
+-- name: release_lease
+-- Let a successor take it at once. By primary key.
+UPDATE chatops.leases
+SET until = clock_timestamp()
+WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s;

@@ -1,0 +1,87 @@
+-- name: store_message
+-- What a message is to say, from now on; unchanged content stays as it is. By primary key.
+INSERT INTO chatops.outbox AS stored (key, channel, thread_key, priority, text, blocks)
+VALUES (%(key)s, %(channel)s, %(thread_key)s, %(priority)s, %(text)s, %(blocks)s)
+ON CONFLICT (key) DO UPDATE SET
+    text = excluded.text,
+    blocks = excluded.blocks,
+    priority = excluded.priority,
+    content_version = stored.content_version + 1,
+    updated_at = clock_timestamp()
+WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blocks);
+
+-- name: notify_outbox
+-- Wakes the sender once this transaction commits.
+SELECT pg_notify('chatops_outbox', '');
+
+-- name: list_unsent
+-- What Slack does not show yet, pages first. A reply waits for the message it belongs to. Served by outbox_unsent_idx.
+SELECT
+    message.key,
+    coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
+    parent.ts AS thread_ts,
+    message.text,
+    message.blocks,
+    message.content_version AS version,
+    message.ts,
+    message.posting_since,
+    message.attempts,
+    greatest(extract(EPOCH FROM message.next_try_at - clock_timestamp()), 0)::float8 AS wait_s
+FROM chatops.outbox AS message
+LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
+WHERE message.sent_version < message.content_version AND (message.thread_key IS NULL OR parent.ts IS NOT NULL)
+ORDER BY message.priority DESC, message.created_at
+LIMIT %(limit)s;
+
+-- name: begin_posting
+-- The intent, before the call: whoever comes next looks for the message before posting it again. By primary key.
+UPDATE chatops.outbox
+SET posting_since = clock_timestamp()
+WHERE key = %(key)s AND ts IS NULL;
+
+-- name: mark_sent
+-- Slack shows this version; the next one waits, so that quick changes become one edit. By primary key.
+UPDATE chatops.outbox
+SET
+    sent_version = %(version)s,
+    channel_id = %(channel_id)s,
+    ts = %(ts)s,
+    posting_since = NULL,
+    attempts = 0,
+    last_error = NULL,
+    next_try_at = clock_timestamp() + %(pause)s
+WHERE key = %(key)s;
+
+-- name: mark_refused
+-- Slack did not take it: try again later. By primary key.
+UPDATE chatops.outbox
+SET
+    attempts = attempts + 1,
+    last_error = %(error)s,
+    next_try_at = clock_timestamp() + %(pause)s,
+    posting_since = CASE WHEN %(maybe_posted)s THEN posting_since END
+WHERE key = %(key)s;
+
+-- name: forget_message
+-- Somebody deleted it in Slack: it is posted anew. By primary key.
+UPDATE chatops.outbox
+SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
+WHERE key = %(key)s;
+
+-- name: read_outbox_depth
+-- How many messages Slack does not show yet, and the age of the oldest in seconds. Served by outbox_unsent_idx.
+SELECT
+    count(*) AS unsent,
+    coalesce(extract(EPOCH FROM clock_timestamp() - min(updated_at)), 0)::float8 AS oldest_s
+FROM chatops.outbox
+WHERE sent_version < content_version;
+
+-- name: prune_outbox
+-- Served by outbox_updated_at_idx and outbox_thread_key_idx. A thread goes with the last of its replies.
+DELETE FROM chatops.outbox AS message
+WHERE
+    message.updated_at < clock_timestamp() - %(older_than)s
+    AND NOT EXISTS (SELECT FROM chatops.outbox AS reply WHERE reply.thread_key = message.key)
+    AND NOT EXISTS (
+        SELECT FROM chatops.alerts AS alert WHERE alert.message_key = message.key AND alert.state <> 'resolved'
+    );
