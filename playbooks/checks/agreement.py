@@ -1,0 +1,126 @@
+"""Do a service's variables, Railway's environment and the start command belong together?
+
+Values are compared and never shown.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from playbooks._contract import Finding, Status
+from playbooks.checks import shapes
+from playbooks.checks.variables import read_shape
+from services.domain.errors import Unavailable
+from services.domain.secrets import Secret
+from services.domain.services import Service
+
+_PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
+
+# Railway's default names for what the runbook calls dev, staging and prod.
+_RAILWAY_NAMES = {"production": "prod", "development": "dev", "stage": "staging"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`bot_environment`: what the bot belongs to, None when unset. `start_command`: Railway's, None for its default.
+
+    `procfile_command`: the Procfile's line for this service, None when it has none.
+    """
+
+    service: Service
+    variables: Mapping[str, Secret]
+    now: datetime
+    railway_environment: str | Unavailable
+    bot_environment: str | None
+    start_command: str | Unavailable | None
+    procfile_command: str | None
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Findings `env.<service>.{project,environment,start_command}`; what is missing is left to `checks.variables`."""
+    return [_check_projects(facts), _check_environments(facts), _check_start_command(facts)]
+
+
+def _check_projects(facts: Facts) -> Finding:
+    projects = dict(_projects(facts))
+    name = f"env.{facts.service.short}.project"
+    compared = {"compared": sorted(projects)}
+    if len(set(projects.values())) > 1:
+        title = "Supabase variables name different projects"
+        return Finding(name, Status.FAIL, title, _disagreement(projects), facts.service, compared)
+    if len(projects) < 2:
+        title = "Supabase project not comparable"
+        detail = "fewer than two variables name one" if projects else "no variable names one"
+        status = Status.OK if _is_local(facts) else Status.UNKNOWN
+        return Finding(name, status, title, detail, facts.service, compared)
+    title = f"{', '.join(sorted(projects))} name the same project"
+    return Finding(name, Status.OK, title, "", facts.service, compared)
+
+
+def _projects(facts: Facts) -> Iterator[tuple[str, str]]:
+    for name in _PROJECT_VARIABLES:
+        shape = read_shape(name, facts.variables, facts.now)
+        if shape is not None and shape.project:
+            yield name, shape.project
+
+
+def _is_local(facts: Facts) -> bool:
+    """Whether the database is on this machine: there is no Supabase project to compare then."""
+    shape = read_shape("SUPABASE_DB_URL", facts.variables, facts.now)
+    return shape is not None and (shape.meaning or "").startswith("local")
+
+
+def _check_environments(facts: Facts) -> Finding:
+    names = {
+        variable: facts.variables[variable].reveal()
+        for variable in ("SUPABASE_MODE", "ENVIRONMENT")
+        if variable in facts.variables and facts.variables[variable].reveal() in shapes.ENVIRONMENTS
+    }
+    if not isinstance(facts.railway_environment, Unavailable):
+        lower = facts.railway_environment.strip().lower()
+        names["Railway's environment"] = _RAILWAY_NAMES.get(lower, lower)
+    if facts.bot_environment:
+        names["the bot"] = facts.bot_environment
+    name, compared = f"env.{facts.service.short}.environment", {"compared": sorted(names)}
+    if len(set(names.values())) > 1:
+        title = "not all name the same environment"
+        return Finding(name, Status.FAIL, title, _disagreement(names), facts.service, compared)
+    if isinstance(facts.railway_environment, Unavailable):
+        title, detail = "Railway's environment unknown", facts.railway_environment.why
+        return Finding(name, Status.UNKNOWN, title, detail, facts.service, compared)
+    title = f"{', '.join(names)} name the same environment"
+    return Finding(name, Status.OK, title, "", facts.service, compared)
+
+
+def _disagreement(values: Mapping[str, str]) -> str:
+    """Who agrees with whom, without saying on what: "A and B against C"."""
+    groups: dict[str, list[str]] = {}
+    for name, value in values.items():
+        groups.setdefault(value, []).append(name)
+    return " against ".join(" and ".join(names) for names in groups.values())
+
+
+def _check_start_command(facts: Facts) -> Finding:
+    name = f"env.{facts.service.short}.start_command"
+    if isinstance(facts.start_command, Unavailable):
+        return Finding(name, Status.UNKNOWN, "start command unknown", facts.start_command.why, facts.service)
+    if facts.procfile_command is None:
+        return Finding(name, Status.UNKNOWN, "the Procfile has no line for this service", "", facts.service)
+    if facts.start_command is None:
+        detail = "Railway then starts the Procfile's web line, which this service may not have"
+        return Finding(name, Status.WARN, "start command is not set", detail, facts.service)
+    if _words(facts.start_command) == _words(facts.procfile_command):
+        return Finding(name, Status.OK, "start command is the Procfile's", "", facts.service)
+    title = "start command differs from the Procfile's"
+    detail = f"the Procfile has: {facts.procfile_command}"
+    return Finding(name, Status.FAIL, title, detail, facts.service)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]

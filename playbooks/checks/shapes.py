@@ -1,0 +1,142 @@
+"""What a variable's value must look like, and what it tells about the project it belongs to; never the value itself.
+
+Nothing here verifies a signature or opens a connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import SplitResult, urlsplit
+
+ENVIRONMENTS = ("dev", "staging", "prod")  # the runbook's values of ENVIRONMENT and SUPABASE_MODE
+MIN_KEY_LENGTH = 100  # the runbook: "100+ character JWT"
+SERVICE_ROLE = "service_role"
+
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_PROJECT_HOST = re.compile(r"([a-z0-9-]+)\.supabase\.(?:co|in)\Z")
+_DIRECT_HOST = re.compile(r"db\.([a-z0-9-]+)\.supabase\.(?:co|in)\Z")
+_POOLER_HOST = re.compile(r".+\.pooler\.supabase\.com\Z")
+_POOLER_USER = re.compile(r".+\.([a-z0-9-]+)\Z")
+
+_PORTS = {
+    5432: "session pooler (port 5432): one server connection each, prepared statements and LISTEN work",
+    6543: "transaction pooler (port 6543): connections are shared, no prepared statements, no LISTEN",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What was seen in a value. `fault`: why it cannot work, None when it can. None of it quotes the value.
+
+    `project`: the Supabase project's reference that it names, for comparing only. `meaning`: what it stands for.
+    """
+
+    fault: str | None = None
+    project: str | None = None
+    meaning: str | None = None
+
+
+def read_environment(value: str) -> Shape:
+    """`dev`, `staging` or `prod`."""
+    return Shape() if value in ENVIRONMENTS else Shape(f"is not one of {', '.join(ENVIRONMENTS)}")
+
+
+def read_port(value: str) -> Shape:
+    """A TCP port."""
+    fits = value.isascii() and value.isdigit() and len(value) <= 5 and 0 < int(value) < 65_536
+    return Shape() if fits else Shape("is not a port number")
+
+
+def read_openai_key(value: str) -> Shape:
+    """OpenAI's keys start with `sk-`."""
+    return Shape() if value.startswith("sk-") else Shape("does not start with sk-")
+
+
+def read_any(value: str) -> Shape:
+    """Anything but white space inside."""
+    return Shape("has white space in it") if re.search(r"\s", value) else Shape()
+
+
+def read_url(value: str) -> Shape:
+    """The project's address: `https://<project>.supabase.co`, or a local one."""
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return Shape("is not an http or https address")
+    if parts.hostname in _LOCAL_HOSTS:
+        return Shape(meaning="local")
+    if parts.scheme != "https":
+        return Shape("does not use https")
+    if parts.path not in ("", "/") or parts.query:
+        return Shape("has a path, it should end after the host")
+    match = _PROJECT_HOST.match(parts.hostname)
+    return Shape(project=match.group(1)) if match else Shape(meaning="a custom domain")
+
+
+def read_dsn(value: str) -> Shape:
+    """A Postgres address. Of Supabase's, the port says which pooler answers."""
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+        return Shape("is not a postgresql:// address with a host")
+    if not parts.username or parts.password is None:
+        return Shape("lacks the user or the password")
+    port = parts.port or 5432
+    if parts.hostname in _LOCAL_HOSTS:
+        return Shape(meaning="local, no pooler")
+    if direct := _DIRECT_HOST.match(parts.hostname):
+        return Shape(project=direct.group(1), meaning="direct connection, no pooler: reachable over IPv6 only")
+    if not _POOLER_HOST.match(parts.hostname):
+        return Shape(meaning=f"not a Supabase host, port {port}")
+    user = _POOLER_USER.match(parts.username)
+    if user is None:
+        return Shape("names a pooler, which needs a user of the form role.project")
+    if port not in _PORTS:
+        return Shape(f"names port {port}: the poolers listen on 5432 (session) and 6543 (transaction)", user.group(1))
+    return Shape(project=user.group(1), meaning=_PORTS[port])
+
+
+def read_service_role_key(value: str, now: datetime) -> Shape:
+    """A JWT whose claims name the service role. The signature is not verified: that takes the secret."""
+    claims = _claims(value)
+    if claims is None:
+        return Shape("is not a JWT")
+    if len(value) < MIN_KEY_LENGTH:
+        return Shape(f"is shorter than {MIN_KEY_LENGTH} characters")
+    project = claims.get("ref")
+    shape = Shape(project=project if isinstance(project, str) else None)
+    if claims.get("role") != SERVICE_ROLE:
+        return Shape(f"is not for the role {SERVICE_ROLE}", shape.project)
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and now.timestamp() >= expires:
+        return Shape("has expired", shape.project)
+    return shape
+
+
+def _claims(value: str) -> dict[str, object] | None:
+    parts = value.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    header, claims = _decode(parts[0]), _decode(parts[1])
+    return claims if header is not None and "alg" in header else None
+
+
+def _decode(part: str) -> dict[str, object] | None:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _split(value: str) -> SplitResult | None:
+    """None for what is no address; reading the port raises for one that is no number."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
