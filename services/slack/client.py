@@ -1,0 +1,178 @@
+"""The calls that the bot makes to Slack's Web API. Every failure is a SourceError.
+
+slack_sdk repeats a call by itself after a broken connection, `chat.postMessage` included: a message twice. Here nothing
+is repeated but what Slack refused with 429, after the time that it asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from services.slack.errors import SOURCE, SlackRefusedError, translated
+from services.slack.pace import Pace
+
+METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
+_PAGE = 200  # Slack advises at most 200 channels or messages a page
+_MAX_PAGES = 50
+
+Blocks = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the token is: `auth.test`."""
+
+    user_id: str
+    bot_id: str
+    team_id: str
+
+
+class SlackClient:
+    """One workspace. Opens its HTTP session at the first call; `aclose` ends it."""
+
+    def __init__(self, token: Secret, *, api_url: str, timeout_s: float = 10.0, pace: Pace | None = None) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._pace = pace or Pace()
+        self._web: AsyncWebClient | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._channel_ids: dict[str, str] = {}
+
+    @property
+    def web(self) -> AsyncWebClient:
+        """slack_sdk's client, for Bolt. Needs a running event loop."""
+        if self._web is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._web = AsyncWebClient(
+                token=self._token.reveal(),
+                base_url=self._api_url,
+                session=self._session,
+                retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+            )
+        return self._web
+
+    async def aclose(self) -> None:
+        """Close the HTTP session."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def identify(self) -> Identity:
+        """Who we are. SlackRefusedError with `invalid_auth` when the token is no good."""
+        answer = await _call(self.web.auth_test)
+        return Identity(str(answer["user_id"]), str(answer.get("bot_id", "")), str(answer["team_id"]))
+
+    async def post(
+        self, channel: str, text: str, blocks: Blocks, *, thread_ts: str | None = None, key: str | None = None
+    ) -> tuple[str, str]:
+        """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel."""
+        await self._pace.wait(channel)
+        body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
+        if thread_ts:
+            body["thread_ts"] = thread_ts
+        if key:
+            body["metadata"] = {"event_type": METADATA_EVENT, "event_payload": {"key": key}}
+        answer = await _call(self.web.chat_postMessage, **body)
+        return str(answer["channel"]), str(answer["ts"])
+
+    async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks) -> None:
+        """Make a message say something else. SlackRefusedError with `message_not_found` when it is gone."""
+        await _call(self.web.chat_update, channel=channel_id, ts=ts, **_message(text, blocks))
+
+    async def post_ephemeral(
+        self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None
+    ) -> None:
+        """Show a message to one person in a channel."""
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        await _call(self.web.chat_postEphemeral, channel=channel, user=user, **_message(text, blocks), **thread)
+
+    async def respond(self, response_url: str, text: str, blocks: Blocks, *, in_channel: bool = False) -> None:
+        """Answer through an interaction's own address: valid for 30 minutes and five uses."""
+        client = AsyncWebhookClient(
+            response_url,
+            session=self.web.session,
+            retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+        )
+        with translated("response_url"):
+            answer = await client.send_dict(
+                {
+                    **_message(text, blocks),
+                    "response_type": "in_channel" if in_channel else "ephemeral",
+                    "replace_original": False,
+                }
+            )
+        if answer.status_code != 200:
+            raise SlackRefusedError("response_url", str(answer.status_code), retryable=answer.status_code >= 500)
+
+    async def find(self, channel_id: str, key: str, *, since: datetime, thread_ts: str | None = None) -> str | None:
+        """The ts of our message with this key, posted at or after `since`; None when it is not there.
+
+        Costs history scopes and membership: SlackRefusedError when they are missing.
+        """
+        method = self.web.conversations_replies if thread_ts else self.web.conversations_history
+        body: dict[str, Any] = {"channel": channel_id, "include_all_metadata": True, "limit": _PAGE}
+        body |= {"oldest": f"{since.timestamp():.6f}"} | ({"ts": thread_ts} if thread_ts else {})
+        for _ in range(_MAX_PAGES):
+            page = await _call(method, **body)
+            for message in page.get("messages", ()):
+                metadata = message.get("metadata") or {}
+                payload = metadata.get("event_payload") or {}
+                if metadata.get("event_type") == METADATA_EVENT and payload.get("key") == key:
+                    return str(message["ts"])
+            body["cursor"] = (page.get("response_metadata") or {}).get("next_cursor")
+            if not body["cursor"]:
+                return None
+        raise SourceError(SOURCE, "the message could not be found among so many")
+
+    async def channel_id(self, channel: str) -> str:
+        """The id of a channel given by id or name. Raises SlackRefusedError with `channel_not_found`."""
+        if channel[:1] in "CGD" and channel.isupper() and channel.isalnum():
+            return channel
+        if channel not in self._channel_ids:
+            self._channel_ids[channel] = await self._look_up_channel(channel.removeprefix("#"))
+        return self._channel_ids[channel]
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a modal within three seconds of the click; its id."""
+        answer = await _call(self.web.views_open, trigger_id=trigger_id, view=view)
+        return str(answer["view"]["id"])
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """Show a person's Home tab."""
+        await _call(self.web.views_publish, user_id=user_id, view=view)
+
+    async def _look_up_channel(self, name: str) -> str:
+        body: dict[str, Any] = {"types": "public_channel,private_channel", "exclude_archived": True, "limit": _PAGE}
+        for _ in range(_MAX_PAGES):
+            page = await _call(self.web.conversations_list, **body)
+            for channel in page["channels"]:
+                if channel["name"] == name:
+                    return str(channel["id"])
+            body["cursor"] = (page.get("response_metadata") or {}).get("next_cursor")
+            if not body["cursor"]:
+                break
+        raise SlackRefusedError("conversations.list", "channel_not_found")
+
+
+async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: Any) -> Mapping[str, Any]:
+    """One call of slack_sdk, which knows how each method wants its arguments; the answer as a dict."""
+    with translated(method.__name__.replace("_", ".", 1)):
+        answer = await method(**body)
+        if not isinstance(answer.data, dict):
+            raise ValueError("no JSON object")  # noqa: TRY004 - a lost answer, not a mistake of ours
+        return answer.data
+
+
+def _message(text: str, blocks: Blocks) -> dict[str, Any]:
+    return {"text": text, "blocks": [dict(block) for block in blocks]}
