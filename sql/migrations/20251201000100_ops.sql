@@ -43,8 +43,8 @@ CREATE TABLE ops.job_queue (
 );
 -- Claiming: one probe a job type, whatever waits behind it (performance.md, "Job queue").
 CREATE INDEX job_queue_claim_idx ON ops.job_queue (job_type, priority DESC, run_at) WHERE status = 'pending';
--- Depth and age of the queue.
-CREATE INDEX job_queue_pending_idx ON ops.job_queue (created_at) WHERE status = 'pending';
+-- Depth of the queue, and how long what is due has waited.
+CREATE INDEX job_queue_pending_idx ON ops.job_queue (run_at) WHERE status = 'pending';
 CREATE INDEX job_queue_processing_idx ON ops.job_queue (locked_at) WHERE status = 'processing';
 CREATE INDEX job_queue_failed_idx ON ops.job_queue (updated_at DESC) WHERE status = 'failed';
 -- Throughput per minute from the index alone; no BRIN, because finished rows are pruned.

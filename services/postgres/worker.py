@@ -1,0 +1,110 @@
+"""What a worker does with the queue and its heartbeat. The typed calls of `sql/queries/worker.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from services.postgres.pool import Connection
+from services.postgres.queries import SQL
+
+
+@dataclass(frozen=True)
+class ClaimedJob:
+    """One attempt at a job. `attempts` is 1 on the first try."""
+
+    id: str
+    job_type: str
+    payload: Mapping[str, Any]
+    attempts: int
+    max_attempts: int
+
+
+async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str]) -> ClaimedJob | None:
+    """The next due job, now `processing` and ours; None when nothing is due."""
+    async with conn.cursor(row_factory=class_row(ClaimedJob)) as cur:
+        await cur.execute(SQL["claim_job"], {"worker_id": worker_id, "job_types": list(job_types)})
+        return await cur.fetchone()
+
+
+async def finish_job(
+    conn: Connection,
+    *,
+    job_id: str,
+    status: Literal["completed", "failed"],
+    result: Mapping[str, Any] | None = None,
+    error: str | None = None,
+    worker_id: str | None = None,
+    may_retry: bool = True,
+) -> str | None:
+    """End an attempt; the job's status now: `pending` when it is tried again, None when it is not ours any more.
+
+    Without a `worker_id` any worker's job is ended. `may_retry` False: the next attempt would fail alike.
+    """
+    values = {
+        "job_id": job_id,
+        "status": status,
+        "result": None if result is None else Jsonb(dict(result)),
+        "error": error,
+        "worker_id": worker_id,
+        "may_retry": may_retry,
+    }
+    row = await (await conn.execute(SQL["finish_job"], values)).fetchone()
+    return row[0] if row else None
+
+
+async def queue_job(
+    conn: Connection,
+    *,
+    job_type: str,
+    payload: Mapping[str, Any],
+    priority: int = 0,
+    max_attempts: int = 5,
+    idempotency_key: str | None = None,
+) -> str | None:
+    """The new job's id; None when a job with the same key exists. Workers are notified at the commit."""
+    values = {
+        "job_type": job_type,
+        "payload": Jsonb(dict(payload)),
+        "priority": priority,
+        "max_attempts": max_attempts,
+        "idempotency_key": idempotency_key,
+    }
+    row = await (await conn.execute(SQL["queue_job"], values)).fetchone()
+    return row[0] if row else None
+
+
+async def beat(
+    conn: Connection,
+    *,
+    worker_id: str,
+    worker_type: str,
+    status: str,
+    git_sha: str | None,
+    current_job_id: str | None = None,
+    current_job_started_at: datetime | None = None,
+    database_ok: bool | None = None,
+    started_at: datetime | None = None,
+) -> None:
+    """Write the worker's heartbeat, by the database's clock. `started_at` counts at the first beat only."""
+    values = {
+        "worker_id": worker_id,
+        "worker_type": worker_type,
+        "status": status,
+        "git_sha": git_sha,
+        "current_job_id": current_job_id,
+        "current_job_started_at": current_job_started_at,
+        "database_ok": database_ok,
+        "started_at": started_at,
+    }
+    await conn.execute(SQL["beat"], values)
+
+
+async def prune_heartbeats(conn: Connection, *, older_than: timedelta) -> int:
+    """Delete the rows of workers that have been silent for so long; how many."""
+    return (await conn.execute(SQL["prune_heartbeats"], {"older_than": older_than})).rowcount

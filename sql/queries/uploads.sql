@@ -1,0 +1,79 @@
+-- name: insert_batch
+-- One uploaded file.
+INSERT INTO intake.simplicity_batches (source_system, file_name, sha256, row_count)
+VALUES (%(source_system)s, %(file_name)s, %(sha256)s, %(row_count)s)
+RETURNING id::text;
+
+-- name: copy_rows
+-- The rows of one batch, streamed as text.
+COPY intake.simplicity_raw_rows (batch_id, row_number, raw) FROM STDIN;
+
+-- name: read_batch
+-- One batch with its counts. By primary key.
+SELECT id::text AS id, status, source_system, created_at, row_count, validated_count AS validated,
+       failed_count AS failed
+FROM intake.simplicity_batches
+WHERE id = %(batch_id)s::uuid;
+
+-- name: start_batch
+-- A worker begins, or begins again after a crash. By primary key.
+UPDATE intake.simplicity_batches
+SET status = 'processing', updated_at = now()
+WHERE id = %(batch_id)s::uuid;
+
+-- name: list_rows
+-- A page of the rows that are not judged yet. By primary key.
+SELECT row_number, raw
+FROM intake.simplicity_raw_rows
+WHERE batch_id = %(batch_id)s::uuid AND row_number > %(after)s AND status = 'pending'
+ORDER BY row_number
+LIMIT %(limit)s;
+
+-- name: mark_rows
+-- Writes the verdict of many rows at once; an error of null means validated. By primary key.
+UPDATE intake.simplicity_raw_rows AS raw_row
+SET status = CASE WHEN verdict.error IS NULL THEN 'validated' ELSE 'failed' END, error = verdict.error
+FROM unnest(%(row_numbers)s::integer[], %(errors)s::text[]) AS verdict (row_number, error)
+WHERE raw_row.batch_id = %(batch_id)s::uuid AND raw_row.row_number = verdict.row_number;
+
+-- name: upsert_judgments
+-- Many judgments at once; the later file wins. Served by the unique index (county, case_number).
+INSERT INTO public.judgments AS judgment
+    (case_number, county, plaintiff, defendant, judgment_amount, filing_date, batch_id)
+SELECT DISTINCT ON (county, case_number)
+    case_number, county, plaintiff, defendant, judgment_amount, filing_date, %(batch_id)s::uuid
+FROM unnest(
+    %(case_numbers)s::text[], %(counties)s::text[], %(plaintiffs)s::text[], %(defendants)s::text[],
+    %(amounts)s::numeric[], %(filing_dates)s::date[]
+) WITH ORDINALITY
+    AS given (case_number, county, plaintiff, defendant, judgment_amount, filing_date, position)
+ORDER BY county, case_number, position DESC
+ON CONFLICT (county, case_number) DO UPDATE
+SET plaintiff = excluded.plaintiff, defendant = excluded.defendant, judgment_amount = excluded.judgment_amount,
+    filing_date = excluded.filing_date, batch_id = excluded.batch_id, updated_at = now();
+
+-- name: finish_batch
+-- Counts what became of the rows, and closes the batch. By primary key.
+UPDATE intake.simplicity_batches AS batch
+SET status = %(status)s, error = %(error)s, validated_count = counted.validated, failed_count = counted.failed,
+    updated_at = now(), completed_at = now()
+FROM (
+    SELECT count(*) FILTER (WHERE status = 'validated') AS validated,
+           count(*) FILTER (WHERE status = 'failed') AS failed
+    FROM intake.simplicity_raw_rows
+    WHERE batch_id = %(batch_id)s::uuid
+) AS counted
+WHERE batch.id = %(batch_id)s::uuid
+RETURNING batch.id::text AS id, batch.status, batch.source_system, batch.created_at, batch.row_count,
+          batch.validated_count AS validated, batch.failed_count AS failed;
+
+-- name: log_intake_event
+-- One line of the intake's log.
+INSERT INTO ops.intake_logs (event_type, source_system, details)
+VALUES (%(event_type)s, %(source_system)s, %(details)s::jsonb);
+
+-- name: read_intake_state
+-- What the intake's health shows. Served by job_queue_claim_idx and simplicity_batches_created_idx.
+SELECT
+    (SELECT count(*) FROM ops.job_queue WHERE status = 'pending' AND job_type = %(job_type)s) AS pending_jobs,
+    (SELECT max(created_at) FROM intake.simplicity_batches) AS last_batch_at;

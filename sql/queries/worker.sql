@@ -1,0 +1,34 @@
+-- name: claim_job
+-- The next due job of these types, locked by this worker. Served by job_queue_claim_idx, one probe a type.
+SELECT id::text AS id, job_type, payload, attempts, max_attempts
+FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s);
+
+-- name: finish_job
+-- Ends an attempt. By primary key.
+SELECT ops.update_job_status(
+    %(job_id)s::uuid, %(status)s, %(result)s::jsonb, %(error)s, %(worker_id)s, %(may_retry)s
+);
+
+-- name: queue_job
+-- One job, unless its idempotency key is known already. Served by the key's unique index.
+INSERT INTO ops.job_queue (job_type, payload, priority, max_attempts, idempotency_key)
+VALUES (%(job_type)s, %(payload)s::jsonb, %(priority)s, %(max_attempts)s, %(idempotency_key)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+RETURNING id::text;
+
+-- name: beat
+-- One row a worker process, rewritten with each beat. By primary key.
+INSERT INTO ops.worker_heartbeats AS beat
+    (worker_id, worker_type, status, git_sha, current_job_id, current_job_started_at, database_ok, started_at,
+     last_heartbeat_at)
+VALUES
+    (%(worker_id)s, %(worker_type)s, %(status)s, %(git_sha)s, %(current_job_id)s::uuid,
+     %(current_job_started_at)s::timestamptz, %(database_ok)s, coalesce(%(started_at)s::timestamptz, now()), now())
+ON CONFLICT (worker_id) DO UPDATE
+SET status = excluded.status, git_sha = excluded.git_sha, current_job_id = excluded.current_job_id,
+    current_job_started_at = excluded.current_job_started_at, database_ok = excluded.database_ok,
+    last_heartbeat_at = excluded.last_heartbeat_at;
+
+-- name: prune_heartbeats
+-- Rows of processes that are long gone (DESIGN §4: 7 days). Served by worker_heartbeats_last_idx.
+DELETE FROM ops.worker_heartbeats WHERE last_heartbeat_at < now() - %(older_than)s::interval;
