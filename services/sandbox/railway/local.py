@@ -1,0 +1,241 @@
+"""The local Railway: one project with one environment, whose services are processes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+
+from services.domain.deployments import DeploymentStatus
+from services.sandbox.railway.changes import Changes
+from services.sandbox.railway.commits import HISTORY, Behaviour, Commit, find_commit, newest_good
+from services.sandbox.railway.edge import Edge
+from services.sandbox.railway.faults import Faults
+from services.sandbox.railway.model import REGION, Pace, Place, ServiceSpec
+from services.sandbox.railway.records import DeploymentRecord
+from services.sandbox.railway.replica import Replica
+from services.sandbox.railway.runner import ServiceRunner
+from services.sandbox.railway.snapshot import Snapshot, view_service
+from services.sandbox.railway.state import Json, read_state, restore_service, write_state
+
+PAGE_USER = "Sandbox page"  # the creator of what a person starts in the panel
+
+
+class NotFoundError(LookupError):
+    """No such service, replica, deployment or commit; the text says which."""
+
+
+class LocalRailway:
+    """Start it inside the event loop that it shall live in; `stop` leaves no process behind.
+
+    `directory` keeps the state file; `working_directory` is where the processes start. `edge_port` 0 takes any free
+    port. `token` is accepted as a project token and as a bearer token.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[ServiceSpec],
+        *,
+        directory: Path,
+        working_directory: Path,
+        token: str,
+        edge_port: int = 0,
+        environment_name: str = "sandbox",
+        pace: Pace | None = None,
+        commits: tuple[Commit, ...] = HISTORY,
+    ) -> None:
+        self.token = token
+        self.faults = Faults()
+        self.commits = commits
+        self.place = Place(str(uuid4()), str(uuid4()), environment_name, working_directory)
+        self.pace = pace or Pace()
+        self.services: dict[str, ServiceRunner] = {}
+        self._specs = tuple(services)
+        self._state_file = directory / "railway.json"
+        self._edge_port = edge_port
+        self._changes = Changes()
+        self._http: aiohttp.ClientSession | None = None
+        self._edge: Edge | None = None
+
+    @property
+    def edge_url(self) -> str:
+        """The API's public address, without a slash at the end. Known after `start`."""
+        return self._edge.url if self._edge else ""
+
+    async def start(self) -> None:
+        """Open the edge, and deploy each service, or resume what was deployed. Does not wait for them."""
+        self._state_file.parent.mkdir(parents=True, exist_ok=True)
+        # The edge passes bodies on as they are, compressed or not.
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        )
+        self._edge = Edge(self._find_public_ports, self._http)
+        await self._edge.start(self._edge_port)
+        saved = read_state(self._state_file)
+        if saved:
+            self.place = replace(self.place, project_id=saved["project_id"], environment_id=saved["environment_id"])
+        for spec in self._specs:
+            self._start_service(spec, self._http, saved.get("services", {}).get(spec.name))
+        self._changed()
+
+    async def stop(self) -> None:
+        """Stop every process (SIGTERM, then SIGKILL) and close the edge."""
+        await asyncio.gather(*(service.close() for service in self.services.values()))
+        if self.services:
+            self._changed()
+        if self._edge:
+            await self._edge.stop()
+        if self._http:
+            await self._http.close()
+
+    async def wait_until_serving(self, timeout_s: float) -> None:
+        """Until each service's active deployment is SUCCESS. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            async for _ in self.subscribe():
+                actives = [service.active for service in self.services.values()]
+                if all(active and active.status is DeploymentStatus.SUCCESS for active in actives):
+                    return
+
+    def snapshot(self) -> Snapshot:
+        """Everything as it is now."""
+        return Snapshot(
+            project_id=self.place.project_id,
+            environment_id=self.place.environment_id,
+            environment_name=self.place.environment_name,
+            edge_url=self.edge_url,
+            edge_latency_s=self._edge.latency_s if self._edge else 0.0,
+            faults=replace(self.faults),
+            commits=self.commits,
+            services=tuple(view_service(service) for service in self.services.values()),
+        )
+
+    def subscribe(self) -> AsyncIterator[int]:
+        """A number at once, and another after each change; changes in quick succession come as one."""
+        return self._changes.subscribe()
+
+    def deploy(self, service: str, sha: str, *, creator: str = PAGE_USER) -> DeploymentRecord:
+        """Build and start a commit. Raises NotFoundError."""
+        commit = find_commit(self.commits, sha)
+        if commit is None:
+            raise NotFoundError(f"no commit {sha}")
+        return self.find_service(service).deploy(commit, creator=creator)
+
+    def scale(self, service: str, replicas: int) -> None:
+        """At least 1: Railway has no service with no replica, only a stopped deployment."""
+        if replicas < 1:
+            raise ValueError("a service has at least one replica; stop its deployment instead")
+        self.find_service(service).scale({REGION: replicas})
+
+    def restart(self, service: str) -> None:
+        """Restart all replicas of the active deployment."""
+        runner = self.find_service(service)
+        runner.restart(self._active(runner))
+
+    def stop_service(self, service: str) -> None:
+        """Stop all replicas of the active deployment; `restart` starts them again."""
+        runner = self.find_service(service)
+        runner.stop(self._active(runner))
+
+    def kill(self, replica_id: str) -> None:
+        """Kill a replica; it stays down until `start_replica` or a restart."""
+        self.find_replica(replica_id).kill()
+
+    def freeze(self, replica_id: str) -> None:
+        """Stop a replica's process in its tracks."""
+        self.find_replica(replica_id).freeze()
+
+    def thaw(self, replica_id: str) -> None:
+        """Let a frozen replica go on."""
+        self.find_replica(replica_id).thaw()
+
+    def start_replica(self, replica_id: str) -> None:
+        """Start a replica that is down."""
+        self.find_replica(replica_id).start()
+
+    def set_latency(self, seconds: float) -> None:
+        """Slow the API down: the edge waits before it forwards."""
+        if self._edge:
+            self._edge.latency_s = max(seconds, 0.0)
+        self._changes.tick()
+
+    def set_faults(self, faults: Faults) -> None:
+        """Make the GraphQL endpoint misbehave; `Faults()` ends it."""
+        self.faults = faults
+        self._changes.tick()
+
+    def find_service(self, name_or_id: str) -> ServiceRunner:
+        """Raises NotFoundError."""
+        for service in self.services.values():
+            if name_or_id in (service.spec.name, service.id):
+                return service
+        raise NotFoundError(f"no service {name_or_id}")
+
+    def find_replica(self, replica_id: str) -> Replica:
+        """Among the active deployments. Raises NotFoundError."""
+        for service in self.services.values():
+            if replica := service.find_replica(replica_id):
+                return replica
+        raise NotFoundError(f"no replica {replica_id}")
+
+    def find_deployment(self, deployment_id: str) -> tuple[ServiceRunner, DeploymentRecord]:
+        """Raises NotFoundError."""
+        for service in self.services.values():
+            for record in service.listed():
+                if record.id == deployment_id:
+                    return service, record
+        raise NotFoundError(f"no deployment {deployment_id}")
+
+    def _start_service(self, spec: ServiceSpec, http: aiohttp.ClientSession, saved: Json | None) -> None:
+        service = ServiceRunner(spec, place=self.place, pace=self.pace, http=http, on_change=self._changed)
+        self.services[spec.name] = service
+        active = restore_service(service, saved, self.commits) if saved else None
+        if active:
+            service.resume(active)
+            return
+        if not saved:
+            service.deployments = _past(self.commits)
+        service.deploy(newest_good(self.commits), creator="Ana Ruiz")
+
+    def _find_public_ports(self) -> list[int]:
+        return [
+            port for service in self.services.values() if service.spec.is_public for port in service.running_ports()
+        ]
+
+    def _active(self, runner: ServiceRunner) -> DeploymentRecord:
+        if runner.active is None:
+            raise NotFoundError(f"{runner.spec.name} has no active deployment")
+        return runner.active
+
+    def _changed(self) -> None:
+        write_state(
+            self._state_file,
+            project_id=self.place.project_id,
+            environment_id=self.place.environment_id,
+            services=tuple(self.services.values()),
+        )
+        self._changes.tick()
+
+
+def _past(commits: tuple[Commit, ...]) -> list[DeploymentRecord]:
+    """Deployments of the good commits before the newest, as if a day apart: they can be rolled back to."""
+    now = datetime.now(UTC)
+    current = newest_good(commits)
+    before = [commit for commit in commits[: commits.index(current)] if commit.behaviour is Behaviour.GOOD]
+    moments = [now - timedelta(days=age) for age in range(len(before), 0, -1)]
+    return [
+        DeploymentRecord(
+            commit,
+            commit.author,
+            visible_at=moment,
+            created_at=moment,
+            status=DeploymentStatus.REMOVED,
+            status_updated_at=moment + timedelta(days=1),
+            served=True,
+        )
+        for commit, moment in zip(before, moments, strict=True)
+    ]

@@ -1,0 +1,63 @@
+"""Starts a process in a group of its own, and makes sure that nothing of it outlives the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+# What a child keeps of our own environment. Everything else would make it differ from a Railway container; a proxy
+# variable in particular would send its calls to 127.0.0.1 elsewhere.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+async def spawn(command: tuple[str, ...], variables: Mapping[str, str], directory: Path) -> asyncio.subprocess.Process:
+    """Start `command` with its output piped. Raises OSError when it cannot be started."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=directory,
+        env={**inherited, "PYTHONUNBUFFERED": "1", **variables},
+        start_new_session=True,
+        preexec_fn=_die_with_parent(),
+    )
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal a process and its own children; one that is gone already is no error."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS says PermissionError of a group of zombies
+        return
+
+
+def find_free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Linux: the kernel kills the child when the sandbox is killed with -9. Elsewhere only an orderly end does."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child must not load anything
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(1)
+
+    return die_with_parent

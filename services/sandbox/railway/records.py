@@ -1,0 +1,67 @@
+"""A deployment as the local Railway keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from services.domain.deployments import DeploymentStatus
+from services.sandbox.railway.commits import Commit
+from services.sandbox.railway.logs import LogBuffer
+from services.sandbox.railway.model import InstanceStatus
+from services.sandbox.railway.replica import Replica
+
+
+@dataclass
+class DeploymentRecord:
+    """`served`: it was SUCCESS once, so its image can be rolled back to.
+
+    `variables` are those that it was made with; None for one of an earlier start of the sandbox, whose values (the
+    database's port, say) hold no more. They are secret and stay in memory.
+    """
+
+    commit: Commit
+    creator: str
+    visible_at: datetime
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: DeploymentStatus = DeploymentStatus.INITIALIZING
+    status_updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    served: bool = False
+    variables: Mapping[str, str] | None = None
+    replicas: list[Replica] = field(default_factory=list)
+    logs: LogBuffer = field(default_factory=LogBuffer)
+    build_logs: LogBuffer = field(default_factory=LogBuffer)
+
+    @property
+    def can_rollback(self) -> bool:
+        return self.served
+
+    @property
+    def can_redeploy(self) -> bool:
+        return not self.status.is_in_progress
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has instances, and all of them ended in an orderly way."""
+        ended = (InstanceStatus.EXITED, InstanceStatus.STOPPED)
+        return bool(self.replicas) and all(replica.status in ended for replica in self.replicas)
+
+    def become(self, status: DeploymentStatus) -> None:
+        """Change the status, and note when."""
+        self.status = status
+        self.status_updated_at = datetime.now(UTC)
+        self.served = self.served or status is DeploymentStatus.SUCCESS
+
+    def follow_replicas(self) -> bool:
+        """Let SUCCESS and CRASHED follow what the replicas do. Whether the status changed."""
+        statuses = {replica.status for replica in self.replicas}
+        if self.status is DeploymentStatus.SUCCESS and statuses == {InstanceStatus.CRASHED}:
+            self.become(DeploymentStatus.CRASHED)
+            return True
+        if self.status is DeploymentStatus.CRASHED and InstanceStatus.RUNNING in statuses:
+            self.become(DeploymentStatus.SUCCESS)
+            return True
+        return False

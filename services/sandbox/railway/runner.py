@@ -1,0 +1,210 @@
+"""One service of the local Railway: its deployments, its replicas, and what may be done to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+
+from services.domain.deployments import DeploymentStatus
+from services.sandbox.railway.commits import Commit
+from services.sandbox.railway.model import REGION, InstanceStatus, Pace, Place, ServiceSpec
+from services.sandbox.railway.records import DeploymentRecord
+from services.sandbox.railway.replica import Launch, Replica
+from services.sandbox.railway.rollout import Rollout, stop_replicas
+
+
+class ServiceRunner:
+    """Acts return at once and go on in the background, as with Railway. `on_change` hears of every step.
+
+    `active` is the deployment that has the service's processes; `deployments` are all, oldest first.
+    """
+
+    def __init__(
+        self, spec: ServiceSpec, *, place: Place, pace: Pace, http: aiohttp.ClientSession, on_change: Callable[[], None]
+    ) -> None:
+        self.spec = spec
+        self.id = str(uuid4())
+        self.regions: dict[str, int] = {REGION: spec.replicas}
+        self.auto_deploy = True
+        self.deployments: list[DeploymentRecord] = []
+        self.active: DeploymentRecord | None = None
+        self._place = place
+        self._pace = pace
+        self._http = http
+        self._on_change = on_change
+        self._rollout: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    @property
+    def latest(self) -> DeploymentRecord | None:
+        """The newest deployment that Railway lists by now."""
+        return max(self.listed(), key=lambda record: record.created_at, default=None)
+
+    def listed(self) -> list[DeploymentRecord]:
+        """Those that Railway lists by now: a new one appears late."""
+        now = datetime.now(UTC)
+        return [record for record in self.deployments if record.visible_at <= now]
+
+    def running_ports(self) -> list[int]:
+        """Where the edge may forward to."""
+        replicas = self.active.replicas if self.active else []
+        return [replica.port for replica in replicas if replica.is_running and replica.port]
+
+    def deploy(
+        self, commit: Commit, *, creator: str, needs_build: bool = True, variables: Mapping[str, str] | None = None
+    ) -> DeploymentRecord:
+        """A new deployment; one that is still on its way gives up. `variables` None: those of now."""
+        visible_at = datetime.now(UTC) + timedelta(seconds=self._pace.appear_after_s)
+        chosen = dict(self.spec.variables if variables is None else variables)
+        record = DeploymentRecord(commit, creator, visible_at, variables=chosen)
+        self.deployments.append(record)
+        before, self._rollout = self._rollout, None
+        self._rollout = asyncio.create_task(self._roll_out(record, needs_build=needs_build, after=before))
+        self._on_change()
+        return record
+
+    def resume(self, record: DeploymentRecord) -> None:
+        """Start the deployment that was active when the sandbox last ended, under its old id."""
+        record.variables = dict(self.spec.variables)
+        self.active = record
+        self._rollout = asyncio.create_task(self._roll_out(record, needs_build=False, after=None))
+
+    def restart(self, record: DeploymentRecord) -> None:
+        """Stop and start its replicas, one after the other: the same deployment, no build."""
+        self._spawn(self._restart(record))
+
+    def stop(self, record: DeploymentRecord) -> None:
+        """Stop its replicas; it stays the active deployment, without a running instance."""
+        self._spawn(stop_replicas(record.replicas, self._pace.draining_s, InstanceStatus.STOPPED))
+
+    def scale(self, regions: Mapping[str, int]) -> None:
+        """Run as many replicas in each region: the running ones stay, new ones take the running image."""
+        self.regions = dict(regions)
+        self._on_change()
+        if self.active and not self.active.is_stopped:
+            self._spawn(self._follow_regions(self.active))
+
+    def find_replica(self, replica_id: str) -> Replica | None:
+        """Among the active deployment's."""
+        replicas = self.active.replicas if self.active else []
+        return next((replica for replica in replicas if replica.id == replica_id), None)
+
+    async def close(self) -> None:
+        """Stop everything. The active deployment keeps its status: the next start resumes it."""
+        self._is_closing = True
+        tasks = [task for task in (self._rollout, *self._background) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        replicas = [replica for record in self.deployments for replica in record.replicas]
+        await stop_replicas(replicas, self._pace.shutdown_s, InstanceStatus.STOPPED)
+
+    async def _roll_out(self, record: DeploymentRecord, *, needs_build: bool, after: asyncio.Task[None] | None) -> None:
+        if after and not after.done():
+            after.cancel()
+            await asyncio.wait({after})
+        rollout = Rollout(record, self._pace, self.spec.healthcheck_path, self._http, self._on_change)
+        try:
+            await rollout.build(needs_build=needs_build)
+            record.replicas = self._create_replicas(record)
+            if await rollout.start():
+                self._take_over(record)
+        except asyncio.CancelledError:
+            await self._give_up(record)
+            raise
+
+    async def _give_up(self, record: DeploymentRecord) -> None:
+        if record is not self.active:
+            await stop_replicas(record.replicas, self._pace.draining_s)
+            record.become(DeploymentStatus.REMOVED)
+            self._on_change()
+
+    def _take_over(self, record: DeploymentRecord) -> None:
+        old, self.active = self.active, record
+        if old and old is not record:
+            self._spawn(self._remove(old))
+        self._spawn(self._follow_regions(record))  # scaled while it was on its way
+        self._follow_replicas(record)
+
+    async def _remove(self, record: DeploymentRecord) -> None:
+        record.become(DeploymentStatus.REMOVING)
+        self._on_change()
+        await stop_replicas(record.replicas, self._pace.draining_s)
+        record.become(DeploymentStatus.REMOVED)
+        record.replicas = []
+        self._on_change()
+
+    async def _restart(self, record: DeploymentRecord) -> None:
+        record.become(DeploymentStatus.DEPLOYING)
+        self._on_change()
+        for replica in list(record.replicas):
+            await replica.stop(self._pace.draining_s, InstanceStatus.STOPPED)
+            if record is not self.active:  # replaced in the meantime
+                return
+            replica.start()
+        record.become(DeploymentStatus.SUCCESS)
+        self._follow_replicas(record)
+
+    async def _follow_regions(self, record: DeploymentRecord) -> None:
+        surplus: list[Replica] = []
+        for region in {*self.regions, *(replica.region for replica in record.replicas)}:
+            wanted = self.regions.get(region, 0)
+            there = [replica for replica in record.replicas if replica.region == region]
+            surplus += there[wanted:]
+            for replica in self._launch_replicas(record, region, wanted - len(there)):
+                record.replicas.append(replica)
+                replica.start()
+        await stop_replicas(surplus, self._pace.draining_s)
+        record.replicas = [replica for replica in record.replicas if replica not in surplus]
+        self._on_change()
+
+    def _create_replicas(self, record: DeploymentRecord) -> list[Replica]:
+        return [
+            replica
+            for region, count in self.regions.items()
+            for replica in self._launch_replicas(record, region, count)
+        ]
+
+    def _launch_replicas(self, record: DeploymentRecord, region: str, count: int) -> list[Replica]:
+        launch = Launch(self.spec.command_of(record.commit), self._variables_of(record), self._place.directory, region)
+        return [
+            Replica(launch, pace=self._pace, logs=record.logs, on_change=lambda: self._follow_replicas(record))
+            for _ in range(count)
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """What the next deployment gets, without what only a deployment has (SHA, port, replica)."""
+        return {
+            **self.spec.variables,
+            "RAILWAY_PROJECT_ID": self._place.project_id,
+            "RAILWAY_ENVIRONMENT_ID": self._place.environment_id,
+            "RAILWAY_ENVIRONMENT_NAME": self._place.environment_name,
+            "RAILWAY_SERVICE_ID": self.id,
+            "RAILWAY_SERVICE_NAME": self.spec.name,
+        }
+
+    def _variables_of(self, record: DeploymentRecord) -> dict[str, str]:
+        return {
+            **self.variables(),
+            **(record.variables or {}),
+            "RAILWAY_DEPLOYMENT_ID": record.id,
+            "RAILWAY_GIT_COMMIT_SHA": record.commit.sha,
+            "RAILWAY_GIT_COMMIT_MESSAGE": record.commit.message,
+            "RAILWAY_GIT_AUTHOR": record.commit.author,
+        }
+
+    def _follow_replicas(self, record: DeploymentRecord) -> None:
+        if not self._is_closing:
+            record.follow_replicas()
+        self._on_change()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

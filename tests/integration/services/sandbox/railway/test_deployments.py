@@ -1,0 +1,106 @@
+"""What becomes of a deployment on the local Railway, with real processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.snapshot import ServiceView
+
+API, WORKER = "dragonfly-api", "dragonfly-worker-ingest"
+OLD, GOOD, CRASHES, ANSWERS_503 = "8d02b64e", "c45e17a9", "e9a70d3b", "b2680fd9"
+
+
+def view(railway: LocalRailway, name: str) -> ServiceView:
+    return next(service for service in railway.snapshot().services if service.name == name)
+
+
+async def until(railway: LocalRailway, name: str, is_so: Callable[[ServiceView], bool]) -> ServiceView:
+    """Wait until the service looks so; the test fails after 15 s."""
+    async with asyncio.timeout(15):
+        async for _ in railway.subscribe():
+            if is_so(service := view(railway, name)):
+                return service
+    raise AssertionError
+
+
+def serves(sha: str) -> Callable[[ServiceView], bool]:
+    return lambda service: (
+        service.active is not None and service.active.sha.startswith(sha) and service.active.status == "SUCCESS"
+    )
+
+
+async def get(railway: LocalRailway, path: str = "/") -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await http.get(railway.edge_url + path)
+
+
+async def test_starts_the_newest_good_commit_and_has_a_past(railway: LocalRailway) -> None:
+    service = view(railway, API)
+
+    assert (await get(railway)).text.startswith(GOOD)
+    assert [one.status for one in service.deployments] == ["SUCCESS", "REMOVED", "REMOVED"]
+    assert all(one.can_rollback for one in service.deployments)
+
+
+async def test_deploy_replaces_the_old_processes(railway: LocalRailway) -> None:
+    (before,) = view(railway, API).replicas
+
+    railway.deploy(API, OLD)
+    service = await until(railway, API, lambda it: serves(OLD)(it) and it.deployments[1].status == "REMOVED")
+
+    (after,) = service.replicas
+    assert after.pid != before.pid
+    assert (await get(railway)).text.startswith(OLD)
+
+
+async def test_commit_that_crashes_leaves_the_old_api_serving(railway: LocalRailway) -> None:
+    failed = railway.deploy(API, CRASHES)
+    service = await until(railway, API, lambda it: it.deployments[0].status == "FAILED")
+
+    assert serves(GOOD)(service)
+    assert (await get(railway)).text.startswith(GOOD)
+    assert "FileNotFoundError" in failed.logs.entries[-2].message
+    assert "Healthcheck failed" in failed.build_logs.entries[-1].message
+    assert not failed.can_rollback
+
+
+async def test_commit_that_answers_503_passes_the_health_check(railway: LocalRailway) -> None:
+    railway.deploy(API, ANSWERS_503)
+    await until(railway, API, serves(ANSWERS_503))
+
+    assert (await get(railway, "/api/health")).status_code == 503
+    assert (await get(railway, "/api/live")).status_code == 200
+
+
+async def test_worker_that_crashes_has_replaced_the_old_one(railway: LocalRailway) -> None:
+    railway.deploy(WORKER, CRASHES)
+    service = await until(railway, WORKER, lambda it: it.deployments[0].status == "CRASHED")
+
+    (replica,) = service.replicas
+    assert service.active == service.deployments[0]
+    assert (replica.status, replica.restarts, replica.pid) == ("CRASHED", 2, None)
+
+
+async def test_newer_deploy_ends_the_one_on_its_way(railway: LocalRailway) -> None:
+    first = railway.deploy(API, ANSWERS_503)
+    railway.deploy(API, OLD)
+    await until(railway, API, serves(OLD))
+
+    assert first.status == "REMOVED"
+    assert not first.can_rollback
+
+
+async def test_scale_adds_and_drains_replicas(railway: LocalRailway) -> None:
+    (kept,) = view(railway, WORKER).replicas
+
+    railway.scale(WORKER, 3)
+    grown = await until(railway, WORKER, lambda it: sum(one.status == "RUNNING" for one in it.replicas) == 3)
+    railway.scale(WORKER, 1)
+    shrunk = await until(railway, WORKER, lambda it: len(it.replicas) == 1)
+
+    assert grown.replicas[0].pid == kept.pid
+    assert shrunk.replicas[0].pid == kept.pid
