@@ -51,3 +51,26 @@ class LockWait:
     relation: str | None
     waiting_s: float
     blocked_by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PendingJob:
+    """A job that is due. `waiting_since` is when it became due, later than `created_at` after a retry."""
+
+    id: str
+    job_type: str
+    attempts: int
+    waiting_since: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job in `processing`. `last_heartbeat_at` is its worker's; None when no such worker is known."""
+
+    id: str
+    job_type: str
+    attempts: int
+    locked_at: datetime
+    locked_by: str | None
+    last_heartbeat_at: datetime | None

@@ -44,8 +44,8 @@ async def insert_batch(
     return str(row[0])
 
 
-async def copy_rows(conn: Connection, batch_id: str, blocks: AsyncIterable[bytes]) -> int:
-    """Stream the rows of a batch in COPY's text format: `batch_id\\trow_number\\tjson\\n`; how many there were.
+async def copy_rows(conn: Connection, *, blocks: AsyncIterable[bytes]) -> int:
+    """Stream raw rows in COPY's text format: `batch_id\\trow_number\\tjson\\n`; how many there were.
 
     Blocks of about 64 kB cost as little as synchronous code; row by row takes half as long again (performance.md).
     """

@@ -1,0 +1,29 @@
+"""Reads what the server says of itself. The typed call of `sql/operated/runbook/server.sql`."""
+
+from __future__ import annotations
+
+from psycopg.rows import dict_row
+
+from services.domain.server import ServerFacts
+from services.postgres.pool import Connection
+from services.postgres.queries import SQL
+
+TRANSACTION_POOLER_PORT = 6543  # Supabase; 5432 on the same host is its session pooler
+
+
+async def read_server(conn: Connection) -> ServerFacts:
+    """Role, database, clock, version and visible schemas; `server_time` is the transaction's `now()`."""
+    async with conn.cursor(row_factory=dict_row) as cur:
+        await cur.execute(SQL["read_server"])
+        row = await cur.fetchone()
+    if row is None:
+        raise RuntimeError("a SELECT of scalars gave no row")
+    mode = pooler_mode(conn.info.host, conn.info.port)
+    return ServerFacts(**{**row, "schemas": tuple(row["schemas"])}, pooler_mode=mode)
+
+
+def pooler_mode(host: str, port: int) -> str:
+    """`transaction`, `session` or `direct`, by Supabase's addresses."""
+    if port == TRANSACTION_POOLER_PORT:
+        return "transaction"
+    return "session" if ".pooler." in host else "direct"

@@ -1,0 +1,79 @@
+-- name: read_queue_snapshot
+-- The state of the queue in one moment. Each part is served by a partial index: job_queue_pending_idx,
+-- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited.
+-- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+SELECT
+    now() AS as_of,
+    (SELECT count(*) FROM ops.job_queue WHERE status = 'pending') AS pending,
+    (SELECT min(run_at) FROM ops.job_queue WHERE status = 'pending' AND run_at <= now()) AS oldest_pending_at,
+    (SELECT count(*) FROM ops.job_queue WHERE status = 'processing') AS processing,
+    (SELECT count(*) FROM ops.job_queue
+     WHERE status = 'failed' AND updated_at > now() - interval '1 hour') AS failed_last_hour,
+    (SELECT count(*) FROM ops.job_queue AS job
+     WHERE job.status = 'processing'
+       AND NOT EXISTS (
+           SELECT FROM ops.worker_heartbeats AS beat
+           WHERE beat.worker_id = job.locked_by
+             AND beat.status <> 'stopped'
+             AND beat.last_heartbeat_at >= now() - %(stale_after)s::interval
+       )) AS orphaned;
+
+-- name: list_failed_jobs
+-- The latest failed jobs. Served by job_queue_failed_idx.
+SELECT id::text AS id, job_type, attempts, error_message, updated_at
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval
+ORDER BY updated_at DESC
+LIMIT %(limit)s;
+
+-- name: count_failed_jobs
+-- How many failed in a window, also when the list above is cut. Served by job_queue_failed_idx.
+SELECT count(*)
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
+
+-- name: list_throughput
+-- Jobs that ended, a minute a row, newest first; minutes without any are absent. Served by job_queue_updated_idx alone.
+SELECT date_trunc('minute', updated_at) AS minute,
+       count(*) FILTER (WHERE status = 'completed') AS completed,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM ops.job_queue
+WHERE updated_at > now() - %(window)s::interval AND status IN ('completed', 'failed')
+GROUP BY 1
+ORDER BY 1 DESC;
+
+-- name: list_oldest_pending
+-- Due jobs that have waited longest. Served by job_queue_pending_idx.
+SELECT id::text AS id, job_type, attempts, run_at AS waiting_since, created_at
+FROM ops.job_queue
+WHERE status = 'pending' AND run_at <= now()
+ORDER BY run_at
+LIMIT %(limit)s;
+
+-- name: list_running_jobs
+-- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
+-- primary key of the heartbeats.
+SELECT job.id::text AS id, job.job_type, job.attempts, job.locked_at, job.locked_by, beat.last_heartbeat_at
+FROM ops.job_queue AS job
+LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
+WHERE job.status = 'processing'
+ORDER BY job.locked_at
+LIMIT %(limit)s;
+
+-- name: list_lock_waits
+-- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
+-- every role; of other roles' sessions pg_stat_activity shows only pid, database and role, so the role stands in for the
+-- application's name. A wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
+SELECT waiting.pid,
+       coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown') AS application_name,
+       waiting.mode,
+       coalesce(waiting.relation, tuple.relation)::regclass::text AS relation,
+       extract(epoch FROM clock_timestamp() - waiting.waitstart)::float8 AS waiting_s,
+       pg_blocking_pids(waiting.pid) AS blocked_by
+FROM pg_locks AS waiting
+JOIN pg_stat_activity AS activity ON activity.pid = waiting.pid
+LEFT JOIN pg_locks AS tuple
+    ON tuple.pid = waiting.pid AND tuple.locktype = 'tuple' AND tuple.granted AND waiting.relation IS NULL
+WHERE NOT waiting.granted AND activity.datname = current_database()
+ORDER BY waiting.waitstart NULLS LAST
+LIMIT 50;
