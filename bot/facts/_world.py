@@ -17,7 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.intake import Batch, IntakeEvent
-from services.domain.jobs import FailedJob, LockWait, MinuteThroughput, QueueSnapshot
+from services.domain.jobs import FailedJob, LockWait, MinuteThroughput, PendingJob, QueueSnapshot, RunningJob
 from services.domain.migrations import MigrationStatus
 from services.domain.secrets import Secret
 from services.domain.server import ServerFacts
@@ -113,6 +113,14 @@ class World:
 
     async def throughput(self, window: timedelta) -> list[MinuteThroughput] | Unavailable:
         return await self._read(lambda conn: jobs.list_throughput(conn, window=window))
+
+    async def oldest_pending(self, *, limit: int = 20) -> list[PendingJob] | Unavailable:
+        """Due jobs, the longest waiting first."""
+        return await self._read(lambda conn: jobs.list_oldest_pending(conn, limit=limit))
+
+    async def running_jobs(self, *, limit: int = 100) -> list[RunningJob] | Unavailable:
+        """Jobs in processing, the longest running first."""
+        return await self._read(lambda conn: jobs.list_running_jobs(conn, limit=limit))
 
     async def lock_waits(self) -> list[LockWait] | Unavailable:
         return await self._read(jobs.list_lock_waits)
