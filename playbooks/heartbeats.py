@@ -68,9 +68,12 @@ def list_workers(facts: Facts, services: Sequence[Service] = WORKERS) -> list[Wo
     return sorted(rows, key=lambda row: (order.index(row.state), row.worker_type, row.age or timedelta()))
 
 
-def stopped_count(facts: Facts) -> int:
+def stopped_count(facts: Facts, services: Sequence[Service] = WORKERS) -> int:
     """How many workers said goodbye in the time that was read."""
-    return 0 if isinstance(facts.heartbeats, Unavailable) else sum(beat.is_stopped for beat in facts.heartbeats)
+    if isinstance(facts.heartbeats, Unavailable):
+        return 0
+    types = {service.worker_type for service in services}
+    return sum(beat.is_stopped and beat.worker_type in types for beat in facts.heartbeats)
 
 
 def _rows(facts: Facts, worker_type: str, own: Sequence[Heartbeat]) -> Iterator[WorkerRow]:

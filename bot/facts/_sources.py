@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from services.domain.errors import SourceError, Unavailable
+from services.domain.errors import OperatorError, SourceError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ def _result(source: str, task: asyncio.Task[T]) -> T | Unavailable:
         return task.result()
     except SourceError as error:
         return Unavailable(error.source, error.why)
+    except OperatorError as error:
+        return Unavailable(source, error.why)
     except Exception as error:  # one source's bug must not take the others' answers away
         # Only the kind and the place: the message may hold a value.
         logger.error("asking %s failed: %s at %s", source, type(error).__name__, _place(error))  # noqa: TRY400

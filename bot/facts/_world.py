@@ -23,7 +23,7 @@ from services.domain.secrets import Secret
 from services.domain.server import ServerFacts
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
-from services.postgres import heartbeats, intake, jobs, migrations, server
+from services.postgres import heartbeats, intake, jobs, migrations, operated, server
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
@@ -103,6 +103,10 @@ class World:
 
     async def migrations(self) -> MigrationStatus | Unavailable:
         return await self._read(migrations.read_migrations)
+
+    async def operated_queries(self) -> dict[str, str | None] | Unavailable:
+        """`{name: why the database refuses it}` of the reads on the operated tables; None for one that fits."""
+        return await self._read(operated.explain_operated_queries)
 
     async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
         """The newest first, at most `limit`."""

@@ -17,10 +17,10 @@ _POOLER_MEANING = {
 
 
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
-    """`database.reachable`, and when it is, `database.schemas` and `database.visibility`."""
+    """`database.reachable`; when it is, `database.schemas`; when rows may be hidden from us, `database.visibility`."""
     if isinstance(server, Unavailable):
         return [Finding("database.reachable", Status.UNKNOWN, "database unknown", server.why, next_step=CONFIG)]
-    return [_reachable(server), _schemas(server), _visibility(server)]
+    return [_reachable(server), _schemas(server), *([] if server.bypass_rls else [_hidden(server)])]
 
 
 def sees_all(server: ServerFacts | Unavailable) -> bool:
@@ -46,11 +46,8 @@ def _schemas(server: ServerFacts) -> Finding:
     return Finding("database.schemas", Status.FAIL, title, detail, evidence=evidence, next_step=step)
 
 
-def _visibility(server: ServerFacts) -> Finding:
-    if server.bypass_rls:
-        return Finding("database.visibility", Status.OK, "all rows visible", evidence={"bypass_rls": True})
+def _hidden(server: ServerFacts) -> Finding:
     title = f"row-level security may hide rows from {server.current_user}"
     detail = "what is counted here may be too low; the role needs BYPASSRLS"
-    return Finding(
-        "database.visibility", Status.UNKNOWN, title, detail, evidence={"bypass_rls": False}, next_step=CONFIG
-    )
+    evidence = {"bypass_rls": False}
+    return Finding("database.visibility", Status.UNKNOWN, title, detail, evidence=evidence, next_step=CONFIG)

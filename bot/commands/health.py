@@ -1,0 +1,29 @@
+"""`health`: is everything well, and if not, what is the next step?"""
+
+from __future__ import annotations
+
+import time
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Command, Request
+from bot.facts import World
+from bot.facts.gather import gather_health
+from bot.views.health import health_answer
+from playbooks import health
+
+
+async def handle(request: Request, world: World) -> Answer:
+    no_more(request.words, 0)
+    started = time.perf_counter()
+    facts = await gather_health(world)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    return health_answer(health.report(facts), moment=facts.as_of, elapsed_ms=elapsed_ms)
+
+
+COMMAND = Command(
+    name="health",
+    summary="API, database, workers, queue, deployments and bot in one message",
+    group="State",
+    handle=handle,
+    examples=("health",),
+)

@@ -1,0 +1,45 @@
+"""`verify [service] [sha]`: did the deployment arrive?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.commands._arguments import no_more, parse_service, parse_sha
+from bot.commands._contract import Answer, Command, Request
+from bot.facts import World
+from bot.facts.gather import gather_verify
+from bot.views.verify import verify_answer
+from playbooks import verify
+from services.domain.services import WORKERS, Service
+from services.domain.sha import is_sha
+
+_GROUPS = {"all": tuple(Service), "workers": WORKERS}
+
+
+async def handle(request: Request, world: World) -> Answer:
+    targets, wanted = parse(request.words)
+    facts = await gather_verify(world, targets, wanted)
+    steps = verify.steps(facts)
+    status, sentence = verify.verdict(facts, steps)
+    return verify_answer(status, sentence, steps, moment=facts.as_of)
+
+
+def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
+    """The services and the SHA; a first word that is a SHA means all services."""
+    no_more(words, 2)
+    if not words:
+        return tuple(Service), None
+    if len(words) == 1 and is_sha(words[0].lower()):
+        return tuple(Service), words[0].lower()
+    targets = _GROUPS.get(words[0].lower()) or (parse_service(words[0]),)
+    return targets, parse_sha(words[1]) if len(words) == 2 else None
+
+
+COMMAND = Command(
+    name="verify",
+    summary="SHA, API health and heartbeats after a deployment, as one verdict",
+    group="Deployments",
+    handle=handle,
+    usage="[service] [sha]",
+    examples=("verify", "verify api", "verify workers a1b2c3d4"),
+)

@@ -1,0 +1,159 @@
+"""Reads what each playbook needs, every source at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.facts._replicas import KnownReplicas
+from bot.facts._world import HeartbeatReading, World
+from bot.settings import Invalid, Settings
+from playbooks import check_config, env, health, heartbeats, sha, verify
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import QueueSnapshot
+from services.domain.server import ServerFacts
+from services.domain.services import Service
+
+
+async def gather_health(world: World) -> health.Facts:
+    """Takes as long as the slowest source."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(_read_running(world))
+        intake = group.create_task(world.intake_health())
+        server = group.create_task(world.server())
+        migrations = group.create_task(world.migrations())
+        queue = group.create_task(world.queue())
+    seen = running.result()
+    return health.Facts(
+        environment=world.settings.environment,
+        as_of=seen.as_of or _clock(queue.result(), server.result()),
+        now=datetime.now(UTC),
+        stale_after=world.settings.stale_after,
+        api=seen.api,
+        intake=intake.result(),
+        server=server.result(),
+        migrations=migrations.result(),
+        heartbeats=seen.heartbeats,
+        queue=queue.result(),
+        services=seen.services,
+        expected=seen.replicas.counts,
+        expected_age=seen.replicas.age,
+        bot=world.bot_state() if world.bot_state else None,
+    )
+
+
+async def gather_sha(world: World) -> sha.Facts:
+    seen = await _read_running(world)
+    return sha.Facts(
+        seen.as_of or datetime.now(UTC), world.settings.stale_after, seen.services, seen.api, seen.heartbeats
+    )
+
+
+async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: str | None) -> verify.Facts:
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(_read_running(world))
+        intake = group.create_task(world.intake_health())
+    seen = running.result()
+    return verify.Facts(
+        targets=tuple(targets),
+        wanted_sha=wanted_sha,
+        environment=world.settings.environment,
+        as_of=seen.as_of or datetime.now(UTC),
+        stale_after=world.settings.stale_after,
+        api=seen.api,
+        intake=intake.result(),
+        heartbeats=seen.heartbeats,
+        services=seen.services,
+        expected=seen.replicas.counts,
+        expected_age=seen.replicas.age,
+    )
+
+
+async def gather_heartbeats(world: World) -> heartbeats.Facts:
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(world.heartbeats())
+        services = group.create_task(world.railway_services())
+    replicas = world.expected_replicas(services.result())
+    as_of, rows = _rows(reading.result())
+    return heartbeats.Facts(as_of or datetime.now(UTC), rows, replicas.counts, world.settings.stale_after, replicas.age)
+
+
+async def gather_env(world: World, targets: Sequence[Service], procfile: str) -> env.Facts:
+    """`procfile` is the text of the Procfile that the services are built from."""
+    async with asyncio.TaskGroup() as group:
+        variables = {service: group.create_task(world.variables(service)) for service in targets}
+        services = group.create_task(world.railway_services())
+        environment = group.create_task(world.railway_environment())
+    return env.Facts(
+        variables={service: task.result() for service, task in variables.items()},
+        services=services.result(),
+        railway_environment=environment.result(),
+        bot_environment=world.settings.environment,
+        procfile=env.read_procfile(procfile),
+        now=datetime.now(UTC),
+    )
+
+
+async def gather_config(world: World) -> check_config.Facts:
+    """Sources without settings are not asked: their group's finding says enough."""
+    async with asyncio.TaskGroup() as group:
+        queries = group.create_task(world.operated_queries())
+        environment = group.create_task(world.railway_environment())
+        health = group.create_task(world.api_health())
+        server = group.create_task(world.server())
+    asked = {
+        "database": (world.database, server.result()),
+        "Railway": (world.railway, environment.result()),
+        "API": (world.api, health.result()),
+    }
+    answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
+    people = world.settings.people
+    return check_config.Facts(
+        groups=_groups(world.settings),
+        operators=None if isinstance(people, Invalid) else len(people.operators),
+        approvers=None if isinstance(people, Invalid) else len(people.approvers),
+        sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
+        queries=queries.result(),
+    )
+
+
+def _groups(settings: Settings) -> list[check_config.Group]:
+    faults = {group.group: tuple(map(str, group.faults)) for group in settings.invalid}
+    return [check_config.Group(name, faults.get(name, ())) for name in check_config.DISABLED_BY]
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What runs: as Railway says, and as the processes say. `as_of` is the database's clock, None without it."""
+
+    services: dict[Service, ServiceState] | Unavailable
+    replicas: KnownReplicas
+    api: ApiHealth | Unavailable
+    heartbeats: tuple[Heartbeat, ...] | Unavailable
+    as_of: datetime | None
+
+
+async def _read_running(world: World) -> _Running:
+    async with asyncio.TaskGroup() as group:
+        services = group.create_task(world.railway_services())
+        api = group.create_task(world.api_health())
+        reading = group.create_task(world.heartbeats())
+    as_of, rows = _rows(reading.result())
+    replicas = world.expected_replicas(services.result())
+    return _Running(services.result(), replicas, api.result(), rows, as_of)
+
+
+def _rows(reading: HeartbeatReading | Unavailable) -> tuple[datetime | None, tuple[Heartbeat, ...] | Unavailable]:
+    return (None, reading) if isinstance(reading, Unavailable) else (reading.as_of, reading.rows)
+
+
+def _clock(queue: QueueSnapshot | Unavailable, server: ServerFacts | Unavailable) -> datetime:
+    """The database's clock from whichever answer it gave, else our own."""
+    if not isinstance(queue, Unavailable):
+        return queue.as_of
+    return datetime.now(UTC) if isinstance(server, Unavailable) else server.server_time

@@ -1,0 +1,117 @@
+"""Can the bot itself do its work: are its settings complete, and do its sources answer?
+
+When:   after the first deploy of the bot, and when a command says that something is not configured.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, Status
+from services.domain.errors import Unavailable
+
+# What does not work without a group of settings. A test compares the names with the commands that exist.
+DISABLED_BY: Mapping[str, tuple[str, ...]] = {
+    "slack": (),
+    "database": ("heartbeats", "failed-jobs", "queue", "throughput", "intake", "migrations"),
+    "railway": ("deployments", "logs", "env"),
+    "api": (),
+    "alerts": (),
+    "people": (),
+    "identity": (),
+    "web": (),
+}
+
+_LOSSES = {
+    "slack": "nothing works in Slack",
+    "api": "health and verify cannot ask the API",
+    "alerts": "heartbeats count as stale after the default time",
+    "people": "nobody may request or approve a change",
+    "identity": "health cannot tell whether the services belong to this environment",
+    "web": "the bot does not listen",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of settings. `faults`: a sentence for each variable that is missing or malformed, without its value."""
+
+    name: str
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`operators`, `approvers`: how many ids are listed, None when the variable is malformed.
+
+    `sources`: for each source that was asked, why it did not answer, None when it did. `railway_environment` and
+    `api_environment`: what those name themselves. `queries`: for each named query on the operated tables, why the
+    database refuses it, None when it does not.
+    """
+
+    groups: Sequence[Group]
+    operators: int | None
+    approvers: int | None
+    sources: Mapping[str, Unavailable | None]
+    queries: Mapping[str, str | None] | Unavailable
+
+
+def check(facts: Facts) -> list[Finding]:
+    """A finding a group, then people, sources and queries."""
+    return [
+        *(_check_group(group) for group in facts.groups),
+        *_check_people(facts),
+        *(_check_source(name, why) for name, why in facts.sources.items()),
+        *_check_queries(facts.queries),
+    ]
+
+
+def _check_group(group: Group) -> Finding:
+    name = f"settings.{group.name}"
+    if not group.faults:
+        return Finding(name, Status.OK, f"{group.name} settings are complete")
+    disabled = DISABLED_BY.get(group.name, ())
+    loss = f"disabled: {', '.join(disabled)}" if disabled else _LOSSES.get(group.name, "")
+    detail = f"{'; '.join(group.faults)} ({loss})"
+    evidence = {"faults": list(group.faults), "disabled": list(disabled)}
+    return Finding(name, Status.FAIL, f"{group.name} settings cannot be used", detail, evidence=evidence)
+
+
+def _check_people(facts: Facts) -> list[Finding]:
+    return [
+        _check_list("operators", "request", facts.operators),
+        _check_list("approvers", "approve", facts.approvers),
+    ]
+
+
+def _check_list(role: str, verb: str, count: int | None) -> Finding:
+    name, evidence = f"people.{role}", {"listed": count}
+    if count is None:
+        return Finding(name, Status.FAIL, f"nobody may {verb} a change", "the list is malformed", evidence=evidence)
+    if count == 0:
+        detail = f"DRAGONFLY_{role.upper()} is empty, and empty means nobody"
+        return Finding(name, Status.WARN, f"nobody may {verb} a change", detail, evidence=evidence)
+    return Finding(name, Status.OK, f"{count} {role} listed", evidence=evidence)
+
+
+def _check_source(name: str, why: Unavailable | None) -> Finding:
+    check_name = f"source.{name.lower()}"
+    if why is None:
+        return Finding(check_name, Status.OK, f"{name} answers")
+    return Finding(check_name, Status.FAIL, f"{name} does not answer", why.why)
+
+
+def _check_queries(queries: Mapping[str, str | None] | Unavailable) -> list[Finding]:
+    """The reads of the operated tables: a database in the wild may name its columns differently (DESIGN §7)."""
+    if isinstance(queries, Unavailable):
+        return [Finding("queries", Status.UNKNOWN, "queries on the operated tables not tried", queries.why)]
+    refused = {name: why for name, why in queries.items() if why is not None}
+    if not refused:
+        title = f"all {len(queries)} queries on the operated tables fit"
+        return [Finding("queries", Status.OK, title)]
+    return [
+        Finding(f"queries.{name}", Status.FAIL, f"query {name} does not fit this database", why)
+        for name, why in refused.items()
+    ]

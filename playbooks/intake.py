@@ -1,0 +1,49 @@
+"""Do files come in, and do their rows pass? (runbook, "Log Queries", "Golden Path Validation")
+
+When:   an upload seems lost, or rows are missing.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, NextStep, Status
+from playbooks.checks import intake
+from services.domain.errors import Unavailable
+from services.domain.health import IntakeHealth
+from services.domain.intake import Batch
+
+FAILED = NextStep("Failed jobs", "failed-jobs 1h")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`batches`: the latest ones."""
+
+    health: IntakeHealth | Unavailable
+    batches: Sequence[Batch] | Unavailable
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Whether the intake answers, and whether the latest batches went through."""
+    return [*intake.check(facts.health), _check_batches(facts.batches)]
+
+
+def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
+    name = "intake.batches"
+    if isinstance(batches, Unavailable):
+        return Finding(name, Status.UNKNOWN, "batches unknown", batches.why)
+    failed = sum(batch.status == "failed" for batch in batches)
+    with_bad_rows = sum(batch.failed > 0 for batch in batches)
+    evidence = {"batches": len(batches), "failed": failed, "with_failed_rows": with_bad_rows}
+    if not batches:
+        return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
+    latest = f"of the latest {len(batches)}"
+    if failed:
+        title = f"{failed} {latest} batches failed"
+        return Finding(name, Status.WARN, title, evidence=evidence, next_step=FAILED)
+    title = f"no failed batch {latest}"
+    detail = f"{with_bad_rows} with rows that did not pass" if with_bad_rows else ""
+    return Finding(name, Status.OK, title, detail, evidence=evidence)

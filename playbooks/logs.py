@@ -1,0 +1,35 @@
+"""Which deployment's log answers the question? (runbook, "Log Analysis")
+
+When:   something is wrong; "80% of issues visible in logs".
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.domain.deployments import Deployment, ServiceState
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The deployment to read, and in words why this one ("serving", "the last that failed", …)."""
+
+    deployment: Deployment
+    why: str
+
+
+def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, failed: bool) -> Choice | None:
+    """The serving deployment, else the newest; the newest failed one when that is asked for. None: there is none.
+
+    `deployments` come newest first.
+    """
+    if failed:
+        found = next((one for one in deployments if one.status.is_failed), None)
+        return Choice(found, "the last that failed") if found else None
+    serving = state.serving if state else None
+    if serving is not None:
+        return Choice(serving, "serving")
+    newest = next(iter(deployments), None)
+    return Choice(newest, "the newest; nothing serves") if newest else None

@@ -1,0 +1,105 @@
+"""What waits, what is stuck, and what do the jobs wait for? (runbook, "Log Queries", "Worker Scaling")
+
+When:   the queue grows, or workers seem idle.
+Effect: none, it only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from playbooks._contract import Finding, Status
+from playbooks.checks import queue
+from services.domain.errors import Unavailable
+from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
+from services.domain.words import age, counted
+
+LONG_LOCK_WAIT_S = 5.0  # our statements take milliseconds
+ROWS_OF_A_STATE = 20
+
+
+class JobState(StrEnum):
+    """Where a job stands; ORPHANED: in processing, but its worker does not beat."""
+
+    ORPHANED = "orphaned"
+    WAITING = "waiting"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job for people. `since`: due since, or locked since. `worker` holds the job's lock."""
+
+    id: str
+    job_type: str
+    state: JobState
+    since: datetime
+    attempts: int
+    worker: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`all_visible` is False when row-level security may hide rows from the role that read them."""
+
+    stale_after: timedelta
+    queue: QueueSnapshot | Unavailable
+    waiting: Sequence[PendingJob] | Unavailable
+    running: Sequence[RunningJob] | Unavailable
+    lock_waits: Sequence[LockWait] | Unavailable
+    all_visible: bool = True
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Backlog, failures, orphans, and whether a lock that was asked for is not granted."""
+    return [*queue.check(queue.Facts(facts.queue, facts.all_visible)), _check_locks(facts.lock_waits)]
+
+
+def list_jobs(facts: Facts) -> list[JobRow]:
+    """Orphaned, waiting and running jobs, in this order, the oldest first; none of a kind that could not be read."""
+    running = list(_running_rows(facts))
+    groups = (
+        [row for row in running if row.state is JobState.ORPHANED],
+        list(_waiting_rows(facts)),
+        [row for row in running if row.state is JobState.RUNNING],
+    )
+    return [row for group in groups for row in group[:ROWS_OF_A_STATE]]
+
+
+def _running_rows(facts: Facts) -> Iterator[JobRow]:
+    if isinstance(facts.running, Unavailable) or isinstance(facts.queue, Unavailable):
+        return
+    for job in facts.running:
+        is_beating = job.last_heartbeat_at and facts.queue.as_of - job.last_heartbeat_at <= facts.stale_after
+        state = JobState.RUNNING if is_beating else JobState.ORPHANED
+        yield JobRow(job.id, job.job_type, state, job.locked_at, job.attempts, job.locked_by)
+
+
+def _waiting_rows(facts: Facts) -> Iterator[JobRow]:
+    if not isinstance(facts.waiting, Unavailable):
+        for job in facts.waiting:
+            yield JobRow(job.id, job.job_type, JobState.WAITING, job.waiting_since, job.attempts)
+
+
+def _check_locks(waits: Sequence[LockWait] | Unavailable) -> Finding:
+    if isinstance(waits, Unavailable):
+        return Finding("queue.locks", Status.UNKNOWN, "lock waits unknown", waits.why)
+    evidence = {"waiting": len(waits), "longest_s": max((round(wait.waiting_s, 1) for wait in waits), default=0.0)}
+    if not waits:
+        return Finding("queue.locks", Status.OK, "no lock is waited for", evidence=evidence)
+    longest = max(waits, key=lambda wait: wait.waiting_s)
+    status = Status.WARN if longest.waiting_s > LONG_LOCK_WAIT_S else Status.OK
+    return Finding(
+        "queue.locks", status, f"{counted(len(waits), 'lock')} waited for", _describe(longest), None, evidence
+    )
+
+
+def _describe(wait: LockWait) -> str:
+    waited = age(timedelta(seconds=wait.waiting_s))
+    blockers = ", ".join(map(str, wait.blocked_by)) or "nobody any more"
+    return (
+        f"longest {waited}: {wait.application_name} for {wait.relation or 'a transaction'}, blocked by pid {blockers}"
+    )
