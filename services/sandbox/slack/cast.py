@@ -11,6 +11,7 @@ OLIVIA = User("U0OLIVIA001", "olivia", "Olivia Park", "Operator")
 ANN = User("U0ANN000001", "ann", "Ann Keller", "Approver")
 BEN = User("U0BEN000001", "ben", "Ben Osei", "Approver")
 OTTO = User("U0OTTO00001", "otto", "Otto Lind", "Outsider")
+SLACKBOT = User("USLACKBOT", "slackbot", "Slackbot", is_bot=True)  # tells a person what went wrong
 PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # who one can be on the page, in this order
 
 APPROVERS = UserGroup("S0APPROVERS", "dragonfly-approvers", "Dragonfly approvers", (ANN.id, BEN.id))

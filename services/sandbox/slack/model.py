@@ -70,6 +70,7 @@ class Channel:
     members: list[str]
     topic: str = ""
     im_user: str | None = None
+    bookmarks: list[Json] = field(default_factory=list)
 
     def to_slack(self, viewer: str) -> Json:
         is_im = self.im_user is not None

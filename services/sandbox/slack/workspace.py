@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.sandbox.slack import cast
 from services.sandbox.slack.changes import Change, ChangeKind, Changes, Subscription
 from services.sandbox.slack.delivery import Delivery
+from services.sandbox.slack.events import Events
 from services.sandbox.slack.faults import Faults
 from services.sandbox.slack.files import FileStore
 from services.sandbox.slack.messages import MessageStore
@@ -35,6 +36,7 @@ class Workspace:
     clock: Unix time in seconds.
     base_url: where this server is reached, such as `http://127.0.0.1:8800`; learnt from the first request if empty.
     subscribed_events: the event types that the app's manifest asks for.
+    commands: the slash commands that the app's manifest declares.
     strict: whether a second message in one channel within a second is refused with 429, as real Slack may.
     broadcasts_allowed: whether `<!channel>` and its like may stand in what the app sends.
     """
@@ -46,6 +48,7 @@ class Workspace:
         clock: Callable[[], float] = time.time,
         base_url: str = "",
         subscribed_events: frozenset[str] = SUBSCRIBED_EVENTS,
+        commands: frozenset[str] = frozenset({"/dragonfly"}),
         strict: bool = False,
         broadcasts_allowed: bool = False,
     ) -> None:
@@ -56,8 +59,10 @@ class Workspace:
         self.broadcasts_allowed = broadcasts_allowed
         self.team = cast.TEAM
         self.bot = cast.BOT
+        self.bot_id = cast.BOT_ID
+        self.commands = commands
         self.people = cast.PEOPLE
-        self.users = {user.id: user for user in (*cast.PEOPLE, cast.BOT)}
+        self.users = {user.id: user for user in (*cast.PEOPLE, cast.BOT, cast.SLACKBOT)}
         self.groups = {group.id: group for group in (cast.OPERATORS, cast.APPROVERS)}
         self.channels = {channel.id: channel for channel in cast.new_channels()}
         self.changes = Changes()
@@ -70,6 +75,8 @@ class Workspace:
         self.delivery: Delivery = self.sockets
         self.calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
+        self.events = Events(self)
+        self.last_post_at: dict[str, float] = {}  # channel -> Unix time
         self._last_ts_us = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._saved = SavedWorkspace(directory, self) if directory else None
@@ -120,6 +127,11 @@ class Workspace:
         """Make all later timestamps larger than this one, whatever the clock says."""
         seconds, _, micros = ts.partition(".")
         self._last_ts_us = max(self._last_ts_us, int(seconds) * 1_000_000 + int(micros or 0))
+
+    def post(self, message: Message) -> None:
+        """Add a message, and tell the app of it as Slack does, its own messages included."""
+        self.messages.add(message)
+        self.events.message_posted(message)
 
     def record_call(self, call: Call) -> None:
         self.calls.append(call)

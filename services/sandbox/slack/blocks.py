@@ -1,0 +1,159 @@
+"""Finds the elements that a person can use in blocks, and turns what was entered into Slack's values."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.sandbox.slack.model import Json
+
+Answer = str | list[str] | None  # text typed, or the value(s) chosen
+Answers = Mapping[str, Mapping[str, Answer]]  # {block_id: {action_id: answer}}
+
+
+@dataclass(frozen=True)
+class Input:
+    """How one kind of element says its value: under `key`, starting from `initial`."""
+
+    key: str
+    initial: str
+    is_option: bool = False  # the value is a whole option object, not its value alone
+    is_many: bool = False
+
+
+INPUTS: Mapping[str, Input] = {
+    "plain_text_input": Input("value", "initial_value"),
+    "email_text_input": Input("value", "initial_value"),
+    "url_text_input": Input("value", "initial_value"),
+    "number_input": Input("value", "initial_value"),
+    "rich_text_input": Input("rich_text_value", "initial_value"),
+    "file_input": Input("files", "", is_many=True),
+    "datepicker": Input("selected_date", "initial_date"),
+    "timepicker": Input("selected_time", "initial_time"),
+    "datetimepicker": Input("selected_date_time", "initial_date_time"),
+    "static_select": Input("selected_option", "initial_option", is_option=True),
+    "external_select": Input("selected_option", "initial_option", is_option=True),
+    "radio_buttons": Input("selected_option", "initial_option", is_option=True),
+    "users_select": Input("selected_user", "initial_user"),
+    "conversations_select": Input("selected_conversation", "initial_conversation"),
+    "channels_select": Input("selected_channel", "initial_channel"),
+    "checkboxes": Input("selected_options", "initial_options", is_option=True, is_many=True),
+    "multi_static_select": Input("selected_options", "initial_options", is_option=True, is_many=True),
+    "multi_external_select": Input("selected_options", "initial_options", is_option=True, is_many=True),
+    "multi_users_select": Input("selected_users", "initial_users", is_many=True),
+    "multi_conversations_select": Input("selected_conversations", "initial_conversations", is_many=True),
+    "multi_channels_select": Input("selected_channels", "initial_channels", is_many=True),
+}
+PRESSED = frozenset({"button", "icon_button", "workflow_button", "feedback_buttons", "overflow"})
+INTERACTIVE = PRESSED | INPUTS.keys()
+
+
+def with_ids(blocks: list[Json]) -> list[Json]:
+    """The same blocks with the block and action ids that the app left to Slack."""
+    return [_with_ids({"block_id": _new_id(), **block}) for block in blocks]
+
+
+def _with_ids(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    filled = {key: _with_ids(item) for key, item in value.items()}
+    if value.get("type") in INTERACTIVE:
+        filled.setdefault("action_id", _new_id())
+    return filled
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(4)
+
+
+def elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
+    """Every interactive element with the id of its block, in the order they are drawn."""
+    for block in blocks:
+        for element in _elements_in(block):
+            yield str(block.get("block_id", "")), element
+
+
+def _elements_in(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        if value.get("type") in INTERACTIVE:
+            yield value
+        else:
+            for item in value.values():
+                yield from _elements_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _elements_in(item)
+
+
+def find_element(blocks: list[Json], action_id: str, block_id: str | None) -> tuple[str, Json] | None:
+    """The block id and the element; the first one with this action id when no block is named."""
+    for found_block_id, element in elements(blocks):
+        if element.get("action_id") == action_id and block_id in (None, found_block_id):
+            return found_block_id, element
+    return None
+
+
+def state_values(blocks: list[Json], answers: Answers | None) -> Json:
+    """Slack's `state.values`: what each input holds, by block and action id; if unanswered, its initial value."""
+    values: Json = {}
+    for block_id, element in elements(blocks):
+        if element["type"] in INPUTS:
+            action_id = element["action_id"]
+            answered = (answers or {}).get(block_id, {})
+            value = entered(element, answered[action_id]) if action_id in answered else initial(element)
+            values.setdefault(block_id, {})[action_id] = value
+    return values
+
+
+def initial(element: Json) -> Json:
+    kind = INPUTS[element["type"]]
+    return {"type": element["type"], kind.key: element.get(kind.initial, [] if kind.is_many else None)}
+
+
+def entered(element: Json, answer: Answer) -> Json:
+    """The value object of an element after a person has used it."""
+    kind = INPUTS.get(element["type"], Input("selected_option", "", is_option=True))
+    chosen = [answer] if isinstance(answer, str) else list(answer or [])
+    found: list[Any] = [_option(element, value) for value in chosen] if kind.is_option else list(chosen)
+    found = [value for value in found if value not in (None, "")]
+    if element["type"] == "datetimepicker":
+        found = [int(value) for value in found]
+    return {"type": element["type"], kind.key: found if kind.is_many else next(iter(found), None)}
+
+
+def _option(element: Json, value: str) -> Json | None:
+    groups = [group["options"] for group in element.get("option_groups", ())]
+    options = [option for group in [element.get("options", ()), *groups] for option in group]
+    known = next((option for option in options if option.get("value") == value), None)
+    if known is None and element["type"] in ("external_select", "multi_external_select"):
+        return {
+            "text": {"type": "plain_text", "text": value},
+            "value": value,
+        }  # it came from the app, not from the view
+    return known
+
+
+def unanswered(blocks: list[Json], values: Json) -> dict[str, str]:
+    """What Slack itself complains about before it sends a modal: required inputs left empty, text of a wrong length."""
+    errors: dict[str, str] = {}
+    for block in blocks:
+        if block.get("type") == "input":
+            element = block["element"]
+            value = values[block["block_id"]][element["action_id"]][INPUTS[element["type"]].key]
+            problem = _problem(element, value, is_optional=bool(block.get("optional")))
+            if problem:
+                errors[block["block_id"]] = problem
+    return errors
+
+
+def _problem(element: Json, value: Any, *, is_optional: bool) -> str | None:
+    if value in (None, "", []):
+        return None if is_optional else "Please complete this required field."
+    if isinstance(value, str):
+        if len(value) > element.get("max_length", 3000):
+            return f"Must be at most {element.get('max_length', 3000)} characters."
+        if len(value) < element.get("min_length", 0):
+            return f"Must be at least {element['min_length']} characters."
+    return None

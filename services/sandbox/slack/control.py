@@ -1,0 +1,197 @@
+"""`/control/slack/…`: acting as a person, planting faults, and looking at what was sent, for tests and the demo."""
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import HTTPException
+from pydantic import BaseModel
+
+from services.sandbox.slack.actor import NothingThereError
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.json_shapes import message_json, view_json
+from services.sandbox.slack.model import Json
+from services.sandbox.slack.web_api import learn_base_url
+from services.sandbox.slack.workspace import Workspace
+
+
+class Typed(BaseModel):
+    user: str
+    channel: str
+    text: str
+    thread_ts: str | None = None
+
+
+class Clicked(BaseModel):
+    """Either `channel` and `ts`, or `view_id`."""
+
+    user: str
+    action_id: str
+    channel: str = ""
+    ts: str = ""
+    view_id: str | None = None
+    block_id: str | None = None
+    value: str | list[str] | None = None
+    answers: dict[str, dict[str, str | list[str] | None]] = {}
+
+
+class Submitted(BaseModel):
+    user: str
+    view_id: str
+    answers: dict[str, dict[str, str | list[str] | None]] = {}
+
+
+class Closed(BaseModel):
+    user: str
+    view_id: str
+    all_of_them: bool = False
+
+
+class Opened(BaseModel):
+    user: str
+
+
+class Shortcut(BaseModel):
+    user: str
+    callback_id: str
+    channel: str
+    ts: str
+
+
+class PlantedFault(BaseModel):
+    method: str = "*"
+    kind: FaultKind
+    times: int = 1
+    seconds: float = 1.0
+
+
+class Power(BaseModel):
+    is_down: bool
+
+
+class Refresh(BaseModel):
+    reason: Literal["warning", "refresh_requested", "link_disabled"] = "refresh_requested"
+    only_one: bool = False
+
+
+def build_control_router(workspace: Workspace) -> APIRouter:
+    router = APIRouter(prefix="/control/slack")
+    _add_people(router, workspace)
+    _add_views(router, workspace)
+    _add_faults(router, workspace)
+    _add_looking(router, workspace)
+    return router
+
+
+def _add_people(router: APIRouter, workspace: Workspace) -> None:
+    @router.post("/type")
+    async def type_text(body: Typed, request: Request) -> Json:
+        learn_base_url(workspace, request)
+        error = await workspace.acting_as(body.user).type(body.channel, body.text, thread_ts=body.thread_ts)
+        return {"error": error}
+
+    @router.post("/click")
+    async def click(body: Clicked, request: Request) -> Json:
+        learn_base_url(workspace, request)
+        actor = workspace.acting_as(body.user)
+        chosen: dict[str, Any] = {"block_id": body.block_id, "value": body.value, "answers": body.answers}
+        try:
+            if body.view_id:
+                return {"error": await actor.click_in_view(body.view_id, body.action_id, **chosen)}
+            return {"error": await actor.click(body.channel, body.ts, body.action_id, **chosen)}
+        except NothingThereError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @router.post("/shortcut")
+    async def shortcut(body: Shortcut, request: Request) -> Json:
+        learn_base_url(workspace, request)
+        try:
+            return {"error": await workspace.acting_as(body.user).shortcut(body.callback_id, body.channel, body.ts)}
+        except NothingThereError as error:
+            raise HTTPException(404, str(error)) from error
+
+
+def _add_views(router: APIRouter, workspace: Workspace) -> None:
+    @router.post("/submit")
+    async def submit(body: Submitted) -> Json:
+        try:
+            return {"errors": await workspace.acting_as(body.user).submit(body.view_id, body.answers)}
+        except NothingThereError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @router.post("/close")
+    async def close(body: Closed) -> Json:
+        try:
+            await workspace.acting_as(body.user).close_modal(body.view_id, all_of_them=body.all_of_them)
+        except NothingThereError as error:
+            raise HTTPException(404, str(error)) from error
+        return {}
+
+    @router.post("/home")
+    async def home(body: Opened) -> Json:
+        workspace.acting_as(body.user).open_home()
+        return {}
+
+
+def _add_faults(router: APIRouter, workspace: Workspace) -> None:
+    @router.post("/faults")
+    async def plant(body: PlantedFault) -> Json:
+        workspace.faults.plant(body.method, body.kind, times=body.times, seconds=body.seconds)
+        return {}
+
+    @router.delete("/faults")
+    async def clear() -> Json:
+        workspace.faults.clear()
+        return {}
+
+    @router.post("/power")
+    async def power(body: Power) -> Json:
+        workspace.faults.is_down = body.is_down
+        if body.is_down:
+            await workspace.sockets.cut()
+        return {}
+
+    @router.post("/refresh")
+    async def refresh(body: Refresh) -> Json:
+        await workspace.sockets.refresh(reason=body.reason, only_one=body.only_one)
+        return {}
+
+    @router.post("/redeliver")
+    async def redeliver() -> Json:
+        """Deliver the newest envelope a second time."""
+        if not workspace.sockets.sent:
+            raise HTTPException(404, "Nothing was delivered yet.")
+        await workspace.sockets.redeliver(workspace.sockets.sent[-1])
+        return {}
+
+
+def _add_looking(router: APIRouter, workspace: Workspace) -> None:
+    @router.get("/messages")
+    async def messages(channel: str, user: str, thread_ts: str | None = None) -> Json:
+        """What this person sees in the channel or the thread, oldest first."""
+        seen = workspace.thread_for(user, channel, thread_ts) if thread_ts else workspace.messages_for(user, channel)
+        shapes = [message_json(workspace, m, with_metadata=True) | {"visible_to": m.visible_to} for m in seen]
+        return {"messages": shapes}
+
+    @router.get("/views")
+    async def views(user: str) -> Json:
+        """This person's open modal and Home tab."""
+        modal, home = workspace.modal_for(user), workspace.home_for(user)
+        shapes = {"modal": modal and view_json(workspace, modal), "home": home and view_json(workspace, home)}
+        return {**shapes, "errors": dict(modal.errors) if modal else {}}
+
+    @router.get("/calls")
+    async def calls(method: str | None = None) -> Json:
+        """What the app called, oldest first."""
+        return {"calls": [asdict(call) for call in workspace.calls if method in (None, call.method)]}
+
+    @router.get("/refusals")
+    async def refusals() -> Json:
+        return {"refusals": [asdict(refusal) for refusal in workspace.refusals]}
+
+    @router.get("/state")
+    async def state() -> Json:
+        people = [user.to_slack(workspace.team) for user in workspace.people]
+        channels = [channel.to_slack(workspace.bot.id) for channel in workspace.channels.values()]
+        down = workspace.faults.is_down
+        return {"people": people, "channels": channels, "connections": workspace.sockets.count, "is_down": down}

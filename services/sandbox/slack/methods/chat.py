@@ -1,0 +1,127 @@
+"""chat.*: say, change and delete messages."""
+
+from services.sandbox.slack.blocks import with_ids
+from services.sandbox.slack.errors import ApiError, RateLimitedError
+from services.sandbox.slack.guard import refuse_violations
+from services.sandbox.slack.json_shapes import message_json
+from services.sandbox.slack.methods._contract import Method, channel_by_id, is_true, own_message, required
+from services.sandbox.slack.model import Channel, Json, Message
+from services.sandbox.slack.workspace import Workspace
+
+TEXT_LIMIT = 40_000  # longer text is cut, not refused
+BETWEEN_POSTS_S = 1.0  # "about one message a second per channel"
+
+
+def post_message(workspace: Workspace, args: Json) -> Json:
+    channel = _target(workspace, args)
+    refuse_violations(workspace, args, surface="message", method="chat.postMessage", channel=channel.id)
+    _refuse_empty(args)
+    _pace(workspace, channel)
+    message = new_message(workspace, args, channel.id)
+    workspace.post(message)
+    shape = message_json(workspace, message, with_metadata=True)
+    return {"channel": channel.id, "ts": message.ts, "message": shape}
+
+
+def post_ephemeral(workspace: Workspace, args: Json) -> Json:
+    channel = _target(workspace, args)
+    user = required(args, "user")
+    refuse_violations(workspace, args, surface="message", method="chat.postEphemeral", channel=channel.id)
+    _refuse_empty(args)
+    if user not in channel.members:
+        raise ApiError("user_not_in_channel")
+    message = new_message(workspace, args, channel.id)
+    message.visible_to = user
+    workspace.post(message)
+    return {"message_ts": message.ts}
+
+
+def update(workspace: Workspace, args: Json) -> Json:
+    message = own_message(workspace, args, refused_as="cant_update_message")
+    refuse_violations(workspace, args, surface="message", method="chat.update", channel=message.channel)
+    _refuse_empty(args)
+    changed = changed_content(args)
+    if "blocks" not in changed:  # text alone removes the blocks, and shows "(edited)"
+        changed["edited"] = {"user": message.user, "ts": workspace.new_ts()}
+    workspace.messages.change(message, **{"blocks": [], **changed})
+    shape = message_json(workspace, message, with_metadata=True)
+    return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": shape}
+
+
+def delete(workspace: Workspace, args: Json) -> Json:
+    message = own_message(workspace, args, refused_as="cant_delete_message")
+    workspace.messages.remove(message)
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def get_permalink(workspace: Workspace, args: Json) -> Json:
+    channel = channel_by_id(workspace, args)
+    ts = required(args, "message_ts")
+    message = workspace.messages.find(channel.id, ts)
+    if message is None:
+        raise ApiError("message_not_found")
+    thread = f"?thread_ts={message.thread_ts}" if message.is_reply else ""
+    link = f"{workspace.base_url}/archives/{channel.id}/p{ts.replace('.', '')}{thread}"
+    return {"channel": channel.id, "permalink": link}
+
+
+def new_message(workspace: Workspace, args: Json, channel: str) -> Message:
+    """A message of the app's, not yet posted."""
+    message = Message(channel, workspace.new_ts(), workspace.bot.id, bot_id=workspace.bot_id)
+    for name, value in changed_content(args).items():
+        setattr(message, name, value)
+    message.thread_ts = args.get("thread_ts") or None
+    message.reply_broadcast = is_true(args.get("reply_broadcast"))
+    message.username = args.get("username")
+    message.icon_emoji = args.get("icon_emoji")
+    return message
+
+
+def changed_content(args: Json) -> Json:
+    """The parts of a message's content that these arguments set."""
+    changed: Json = {}
+    if "text" in args or "markdown_text" in args:
+        changed["text"] = str(args.get("text") or args.get("markdown_text") or "")[:TEXT_LIMIT]
+    if args.get("blocks") is not None:
+        changed["blocks"] = with_ids(args["blocks"])
+    if args.get("attachments") is not None:
+        changed["attachments"] = args["attachments"]
+    if args.get("metadata") is not None:
+        changed["metadata"] = args["metadata"] or None
+    return changed
+
+
+def _target(workspace: Workspace, args: Json) -> Channel:
+    """Posting also takes a channel's name, or a person's id for a direct message."""
+    wanted = required(args, "channel")
+    if wanted in workspace.users:
+        return workspace.direct_channel(wanted)
+    channel = workspace.find_channel(wanted)
+    if channel is None:
+        raise ApiError("channel_not_found")
+    if workspace.bot.id not in channel.members:
+        raise ApiError("not_in_channel")
+    return channel
+
+
+def _refuse_empty(args: Json) -> None:
+    if not any(args.get(name) for name in ("text", "markdown_text", "blocks", "attachments")):
+        raise ApiError("no_text")
+
+
+def _pace(workspace: Workspace, channel: Channel) -> None:
+    if not workspace.strict:
+        return
+    now = workspace.clock()
+    if now - workspace.last_post_at.get(channel.id, 0.0) < BETWEEN_POSTS_S:
+        raise RateLimitedError(1)
+    workspace.last_post_at[channel.id] = now
+
+
+METHODS: dict[str, Method] = {
+    "chat.postMessage": post_message,
+    "chat.postEphemeral": post_ephemeral,
+    "chat.update": update,
+    "chat.delete": delete,
+    "chat.getPermalink": get_permalink,
+}
