@@ -6,8 +6,10 @@ checksum. Forward only; an applied file is never edited.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from services.postgres.queries import SQL, SQL_DIRECTORY
 MIGRATIONS = SQL_DIRECTORY / "migrations"
 LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks everybody behind it
 TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
+COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
 
 _FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
@@ -86,9 +89,9 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
     applied: list[str] = []
     conn = await connect(dsn, application_name="dragonfly-migrate", timeout_s=10)
     try:
-        await _transaction(conn, SQL["prepare_migrations"], "the table of migrations")
-        while (status := await _apply_next(conn, files)) is not None:
-            applied.append(status)
+        await _prepare(conn)
+        while (title := await _apply_next(conn, files)) is not None:
+            applied.append(title)
         return MigrationOutcome(tuple(applied), (await _read_status(conn, files)).unknown)
     except psycopg.Error as error:
         raise explain(error, timeout_s=TURN_TIMEOUT_S) from None
@@ -107,9 +110,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
     The lock belongs to the transaction, so that it works through a transaction pooler too; what is pending is read
     under the lock, so that two processes never apply the same file.
     """
-    async with conn.transaction():
-        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'")
-        await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
+    async with _turn(conn):
         status = await _read_status(conn, files)
         _refuse_changed(status)
         pending = next((file for file in files if file.title in status.pending), None)
@@ -122,16 +123,25 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
         return pending.title
 
 
-async def _transaction(conn: Connection, sql: str, title: str) -> None:
+@contextlib.asynccontextmanager
+async def _turn(conn: Connection) -> AsyncIterator[None]:
+    """A transaction in which nobody else migrates."""
     async with conn.transaction():
-        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'")
+        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0")
         await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
-        await _run(conn, sql, title)
+        yield
+
+
+async def _prepare(conn: Connection) -> None:
+    """Make or widen the table of migrations; one that is complete is left alone, because ALTER TABLE locks it."""
+    async with _turn(conn):
+        if await _count_columns(conn) < COLUMNS:
+            await _run(conn, SQL["prepare_migrations"], "of the table of migrations")
 
 
 async def _run(conn: Connection, sql: str, title: str) -> None:
     try:
-        await conn.execute(sql.encode())  # bytes: the files are ours, and hold no placeholders
+        await conn.execute(sql)
     except psycopg.Error as error:
         line = sql.count("\n", 0, int(error.diag.statement_position or 1) - 1) + 1
         raise OperatorError(
@@ -158,12 +168,15 @@ def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
 
 
 async def _list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
-    cursor = await conn.execute(SQL["has_migrations"])
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
+    if await _count_columns(conn) == 0:
         return ()
     cursor = await conn.execute(SQL["list_migrations"])
     return tuple(AppliedMigration(*row) for row in await cursor.fetchall())
+
+
+async def _count_columns(conn: Connection) -> int:
+    row = await (await conn.execute(SQL["count_migration_columns"])).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _refuse_changed(status: MigrationStatus) -> None:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.postgres.errors import SOURCE, explain, explain_connect, no_answer
 
 Connection = psycopg.AsyncConnection[Any]
-Row = TupleRow
+
+GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
 
 
 async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Connection:
@@ -85,35 +87,49 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        begin = f"{begin}; SET LOCAL statement_timeout = {round(timeout_s * 1000)}"
         committing = False
         try:
-            async with asyncio.timeout(timeout_s) as limit, self._session(begin, timeout_s) as conn:
+            async with self._turn(timeout_s), self._session(begin, deadline) as conn:
                 yield conn
+                if conn.info.transaction_status is TransactionStatus.INERROR:
+                    raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
                 committing = True
                 await conn.execute("COMMIT")
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise _lost(no_answer(timeout_s), committing) from None
         except psycopg.Error as error:
             # Not chained: psycopg's text may hold a row's values, and tracebacks reach the log.
-            raise _lost(explain(error, timeout_s=timeout_s), committing) from None
+            raise _explain(error, deadline, timeout_s, committing=committing) from None
 
     @contextlib.asynccontextmanager
-    async def _session(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
-        async with self._free:
-            conn = await self._begin(f"{begin}; SET LOCAL statement_timeout = {round(timeout_s * 1000)}")
+    async def _turn(self, timeout_s: float) -> AsyncIterator[None]:
+        """Wait until one of our sessions is free."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    @contextlib.asynccontextmanager
+    async def _session(self, begin: str, deadline: float) -> AsyncIterator[Connection]:
+        conn = await self._begin_idle(begin, deadline) or await self._begin_new(begin, deadline)
+        with _cut_at(conn, deadline):
             try:
                 yield conn
             finally:
                 await self._give_back(conn)
 
-    async def _begin(self, begin: str) -> Connection:
-        """Take an idle session if it still answers, else open one."""
+    async def _begin_idle(self, begin: str, deadline: float) -> Connection | None:
+        """An idle session that still answers, with its transaction begun; the others are closed."""
         while self._idle:
             conn = self._idle.pop()
             try:
-                await conn.execute(begin)
+                with _cut_at(conn, deadline):
+                    await conn.execute(begin)
             except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
                 await conn.close()
             except BaseException:
@@ -121,11 +137,16 @@ class Database:
                 raise
             else:
                 return conn
+        return None
+
+    async def _begin_new(self, begin: str, deadline: float) -> Connection:
         if self._closed:
             raise SourceError(SOURCE, "the pool is closed")
-        conn = await connect(self._dsn, application_name=self._application_name, timeout_s=self._timeout_s)
+        left_s = max(deadline - asyncio.get_running_loop().time(), 0.0)
+        conn = await connect(self._dsn, application_name=self._application_name, timeout_s=min(left_s, self._timeout_s))
         try:
-            await conn.execute(begin)
+            with _cut_at(conn, deadline):
+                await conn.execute(begin)
         except BaseException:
             await conn.close()
             raise
@@ -137,15 +158,34 @@ class Database:
                 await conn.execute("ROLLBACK")
         except psycopg.Error:
             await conn.close()
-        finally:
-            idle = conn.info.transaction_status is TransactionStatus.IDLE
-            if idle and not self._closed:
-                self._idle.append(conn)
-            else:
-                await conn.close()
+        if conn.info.transaction_status is TransactionStatus.IDLE and not self._closed:
+            self._idle.append(conn)
+        else:
+            await conn.close()
 
 
-def _lost(error: SourceError, committing: bool) -> SourceError:
-    if committing and error.retryable:
-        return SourceError(error.source, f"{error.why} (while committing)", retryable=False, outcome_unknown=True)
-    return error
+@contextlib.contextmanager
+def _cut_at(conn: Connection, deadline: float) -> Iterator[None]:
+    """Cut the socket at the deadline (the loop's clock), should the server not have kept its own timeout.
+
+    Cancelling is not enough: psycopg then asks the server to cancel, and waits for a server that may be frozen.
+    """
+    timer = asyncio.get_running_loop().call_at(deadline + GRACE_S, _cut, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(conn: Connection) -> None:
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _explain(error: psycopg.Error, deadline: float, timeout_s: float, *, committing: bool) -> SourceError:
+    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    late = lost and asyncio.get_running_loop().time() >= deadline
+    explained = no_answer(timeout_s) if late else explain(error, timeout_s=timeout_s)
+    if committing and lost:
+        return SourceError(SOURCE, f"{explained.why}, while saving", outcome_unknown=True)
+    return explained

@@ -17,10 +17,10 @@ OPERATED = SQL_DIRECTORY / "operated" / "runbook"  # the reads of the operated s
 _NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
 
 
-def read_queries(directory: Path) -> dict[str, str]:
-    """All named queries below a directory. Raises ValueError for a name that occurs twice or text without a name."""
+def read_queries(*directories: Path) -> dict[str, str]:
+    """All named queries below these directories. Raises ValueError for a name used twice or SQL without a name."""
     found: dict[str, str] = {}
-    for path in sorted(directory.rglob("*.sql")):
+    for path in (path for directory in directories for path in sorted(directory.rglob("*.sql"))):
         for name, sql in _blocks(path):
             if name in found:
                 raise ValueError(f"{path}: the query `{name}` exists already; give it another name")
@@ -37,4 +37,4 @@ def _blocks(path: Path) -> Iterator[tuple[str, str]]:
 
 
 OPERATED_SQL: Mapping[str, str] = MappingProxyType(read_queries(OPERATED))
-SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES) | OPERATED_SQL)
+SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES, OPERATED))

@@ -11,19 +11,24 @@ CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
     name text
 );
 ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS name text;
-ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS executed_at timestamptz DEFAULT now();
+ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS executed_at timestamptz;
+ALTER TABLE supabase_migrations.schema_migrations ALTER COLUMN executed_at SET DEFAULT now();
 ALTER TABLE supabase_migrations.schema_migrations ADD COLUMN IF NOT EXISTS checksum text;
 
--- name: has_migrations
--- Whether anything was ever migrated here. The catalogue is visible to every role.
-SELECT EXISTS (
-    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = 'supabase_migrations' AND relname = 'schema_migrations'
-);
+-- name: count_migration_columns
+-- How many of the four columns the table has: 0 when there is no table. The catalogue is visible to every role.
+SELECT count(*)
+FROM pg_attribute
+JOIN pg_class ON pg_class.oid = attrelid
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'supabase_migrations' AND relname = 'schema_migrations'
+  AND attname IN ('version', 'name', 'executed_at', 'checksum') AND NOT attisdropped;
 
 -- name: list_migrations
--- Every applied migration, oldest first; a few dozen rows, by the primary key.
-SELECT version, coalesce(name, '') AS name, executed_at, checksum
+-- Every applied migration, oldest first; a few dozen rows, by the primary key. Rows that Supabase's CLI wrote do not
+-- say when: the time in the version is the nearest that is known.
+SELECT version, coalesce(name, '') AS name,
+       coalesce(executed_at, to_timestamp(version, 'YYYYMMDDHH24MISS')) AS executed_at, checksum
 FROM supabase_migrations.schema_migrations
 ORDER BY version;
 

@@ -147,8 +147,8 @@ class PostgresServer:
         password_file.touch(mode=0o600)
         password_file.write_text(self.password(SUPERUSER))
         self._home.give(password_file)
-        command = [self._home.binary("initdb"), "--pgdata", unfinished, "--username", SUPERUSER, "--no-sync"]
-        options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C"]
+        command = [str(self._home.binary("initdb")), "--pgdata", str(unfinished), "--username", SUPERUSER]
+        options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C", "--no-sync"]
         try:
             done = subprocess.run(  # noqa: S603 - our own binary and arguments
                 [*command, *options], capture_output=True, text=True, check=False, **self._home.identity
