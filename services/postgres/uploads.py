@@ -56,6 +56,11 @@ async def copy_rows(conn: Connection, *, blocks: AsyncIterable[bytes]) -> int:
         return cur.rowcount
 
 
+async def set_row_count(conn: Connection, *, batch_id: str, row_count: int) -> None:
+    """Write down how many rows the file turned out to have."""
+    await conn.execute(SQL["set_row_count"], {"batch_id": batch_id, "row_count": row_count})
+
+
 async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
     """None when there is no such batch."""
     async with conn.cursor(row_factory=class_row(Batch)) as cur:

@@ -36,7 +36,7 @@ async def finish_job(
     conn: Connection,
     *,
     job_id: str,
-    status: Literal["completed", "failed"],
+    status: Literal["completed", "failed", "pending"],
     result: Mapping[str, Any] | None = None,
     error: str | None = None,
     worker_id: str | None = None,
@@ -44,7 +44,8 @@ async def finish_job(
 ) -> str | None:
     """End an attempt; the job's status now: `pending` when it is tried again, None when it is not ours any more.
 
-    Without a `worker_id` any worker's job is ended. `may_retry` False: the next attempt would fail alike.
+    Without a `worker_id` any worker's job is ended. `may_retry` False: the next attempt would fail alike. `pending`
+    hands the job back: it is due at once, and the attempt does not count.
     """
     values = {
         "job_id": job_id,

@@ -8,6 +8,10 @@ RETURNING id::text;
 -- The rows of one batch, streamed as text.
 COPY intake.simplicity_raw_rows (batch_id, row_number, raw) FROM STDIN;
 
+-- name: set_row_count
+-- Known only when the last row was copied. By primary key.
+UPDATE intake.simplicity_batches SET row_count = %(row_count)s WHERE id = %(batch_id)s::uuid;
+
 -- name: read_batch
 -- One batch with its counts. By primary key.
 SELECT id::text AS id, status, source_system, created_at, row_count, validated_count AS validated,
