@@ -1,0 +1,103 @@
+"""Judges the rows of one batch: page by page, so that a crash loses at most the page under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from services.domain.judgments import ENFORCEMENT_JOB_TYPE, Judgment
+from services.domain.services import WorkerType
+from services.ingest_worker.decide import Rejected, judge_row
+from services.job_queue.jobs import Result, UnusableJobError, batch_of
+from services.postgres.pool import Database
+from services.postgres.uploads import (
+    RawRow,
+    finish_batch,
+    list_rows,
+    log_intake_event,
+    mark_rows,
+    start_batch,
+    upsert_judgments,
+)
+from services.postgres.worker import ClaimedJob, queue_job
+
+log = logging.getLogger(__name__)
+
+PAGE_ROWS = 2000  # some hundred milliseconds of work: little to lose, and locks are held briefly
+TIMEOUT_S = 60.0  # a page, or counting the largest batch
+
+
+async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
+    """Handle one `simplicity_ingest` job, whose payload is `{"batch_id": …}`.
+
+    Repeating it is harmless: judged rows are skipped, judgments are upserted by county and case number, and the job
+    for the enforcement worker has a key of its own. On the last attempt a failure also closes the batch as failed.
+    """
+    batch_id = batch_of(job)
+    log.info("[%s] Processing batch: %s", WorkerType.INGEST, batch_id)
+    try:
+        await _start(database, batch_id)
+        await _judge_rows(database, batch_id)
+        return await _finish(database, batch_id)
+    except Exception:
+        if job.attempts >= job.max_attempts:
+            await _give_up(database, batch_id)
+        raise
+
+
+async def _start(database: Database, batch_id: str) -> None:
+    async with database.transaction() as conn:
+        if not await start_batch(conn, batch_id=batch_id):
+            raise UnusableJobError("there is no such batch")
+
+
+async def _judge_rows(database: Database, batch_id: str) -> None:
+    last = 0
+    while True:
+        async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+            page = await list_rows(conn, batch_id=batch_id, after=last, limit=PAGE_ROWS)
+            if not page:
+                return
+            last = page[-1].row_number
+            judgments, verdicts = await asyncio.to_thread(_judge_page, page, datetime.now(UTC).date())
+            await upsert_judgments(conn, batch_id=batch_id, judgments=judgments)
+            await mark_rows(conn, batch_id=batch_id, verdicts=verdicts)
+
+
+def _judge_page(page: Sequence[RawRow], today: date) -> tuple[list[Judgment], dict[int, str | None]]:
+    """The judgments of a page, and for each of its rows why it is none (None: it is one)."""
+    judgments: list[Judgment] = []
+    verdicts: dict[int, str | None] = {}
+    for row in page:
+        judged = judge_row(row.raw, today=today)
+        if isinstance(judged, Rejected):
+            verdicts[row.row_number] = judged.text
+        else:
+            verdicts[row.row_number] = None
+            judgments.append(judged)
+    return judgments, verdicts
+
+
+async def _finish(database: Database, batch_id: str) -> Result:
+    async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+        batch = await finish_batch(conn, batch_id=batch_id, status="completed")
+        if batch is None:
+            raise UnusableJobError("the batch was deleted meanwhile")
+        counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
+        result = {"batch_id": batch_id, **counts}
+        await log_intake_event(conn, event_type="batch_completed", details=result)
+        await queue_job(
+            conn,
+            job_type=ENFORCEMENT_JOB_TYPE,
+            payload={"batch_id": batch_id},
+            idempotency_key=f"{ENFORCEMENT_JOB_TYPE}:{batch_id}",
+        )
+    return result
+
+
+async def _give_up(database: Database, batch_id: str) -> None:
+    async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+        await finish_batch(conn, batch_id=batch_id, status="failed", error="the job failed on every attempt")
+        await log_intake_event(conn, event_type="batch_failed", details={"batch_id": batch_id})

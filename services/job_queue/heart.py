@@ -1,0 +1,107 @@
+"""The worker's heartbeat: beside the job and on a session of its own, so that a long job does not look like a death."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from services.domain.errors import SourceError
+from services.postgres.pool import Database
+from services.postgres.worker import beat
+
+log = logging.getLogger(__name__)
+
+SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state a thousand times a second
+TIMEOUT_S = 5.0
+PROBE_TIMEOUT_S = 2.0
+
+WorkerStatus = Literal["starting", "running", "stopping", "stopped", "error"]
+
+
+@dataclass
+class WorkerState:
+    """What the next beat tells. Setting anything through its methods makes that beat come soon."""
+
+    status: WorkerStatus = "starting"
+    job_id: str | None = None
+    job_started_at: datetime | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def become(self, status: WorkerStatus) -> None:
+        self.status = status
+        self.changed.set()
+
+    def begin_job(self, job_id: str) -> None:
+        self.job_id, self.job_started_at = job_id, datetime.now(UTC)
+        self.changed.set()
+
+    def end_job(self) -> None:
+        self.job_id = self.job_started_at = None
+        self.changed.set()
+
+
+class Heart:
+    """Beats for one worker. `database` is its own; `work_database` is the one that the jobs use, and is probed."""
+
+    def __init__(
+        self,
+        state: WorkerState,
+        *,
+        worker_id: str,
+        worker_type: str,
+        git_sha: str,
+        database: Database,
+        work_database: Database,
+    ) -> None:
+        self._state = state
+        self._worker_id = worker_id
+        self._worker_type = worker_type
+        self._git_sha = git_sha
+        self._database = database
+        self._work_database = work_database
+        self._told = ""
+
+    async def run(self, *, every_s: float) -> None:
+        """Beat every `every_s` seconds and at each change of state, until cancelled. A failed beat is tried again."""
+        while True:
+            self._state.changed.clear()
+            await self.beat()
+            await asyncio.sleep(min(SHORTEST_GAP_S, every_s))
+            try:
+                async with asyncio.timeout(max(every_s - SHORTEST_GAP_S, 0)):
+                    await self._state.changed.wait()
+            except TimeoutError:
+                pass
+
+    async def beat(self) -> None:
+        """Write one beat now. A database that does not answer is logged, once a reason, and nothing is raised."""
+        probe = await self._probe()
+        try:
+            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+                await beat(
+                    conn,
+                    worker_id=self._worker_id,
+                    worker_type=self._worker_type,
+                    status=self._state.status,
+                    git_sha=self._git_sha,
+                    current_job_id=self._state.job_id,
+                    current_job_started_at=self._state.job_started_at,
+                    database_ok=probe,
+                )
+        except SourceError as error:
+            if error.why != self._told:
+                log.warning("heartbeat not written: %s", error.why)
+            self._told = error.why
+        else:
+            self._told = ""
+
+    async def _probe(self) -> bool:
+        """Whether the jobs' own sessions work: the beat's session may be fine while theirs are exhausted."""
+        try:
+            async with self._work_database.read(timeout_s=PROBE_TIMEOUT_S):
+                return True
+        except SourceError:
+            return False

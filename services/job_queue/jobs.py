@@ -1,0 +1,62 @@
+"""What a handler is, and what can become of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.domain.errors import SourceError
+from services.postgres.pool import Database
+from services.postgres.worker import ClaimedJob
+from services.process.log import describe_error
+
+Result = Mapping[str, Any]  # JSON-able, stored in `ops.job_queue.result`; holds counts and ids, nothing personal
+
+Handler = Callable[[ClaimedJob, Database], Awaitable[Result]]
+"""Does the work of one job. It may run twice for the same job (a crash between the work and its settling), so it must
+come to the same end when it is repeated. Raises `UnusableJobError` when no repetition can help."""
+
+
+class UnusableJobError(Exception):
+    """The job itself is wrong. The text names the fault and no personal data: it is stored and shown."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed:
+    """`why` holds no personal data. `ours`: a fault of this process or its data, not of the database being away."""
+
+    why: str
+    may_retry: bool = True
+    ours: bool = True
+
+
+@dataclass(frozen=True)
+class HandedBack:
+    """Stopped half-way because the worker stops; another one begins it anew."""
+
+
+Outcome = Completed | Failed | HandedBack
+
+
+def failure_of(error: Exception) -> Failed:
+    """What is told of an error: its class and place. An exception's own text may hold the values of a row."""
+    if isinstance(error, UnusableJobError):
+        return Failed(str(error), may_retry=False)
+    if isinstance(error, SourceError):
+        return Failed(str(error), ours=not error.retryable)
+    return Failed(describe_error(error))
+
+
+def batch_of(job: ClaimedJob) -> str:
+    """The batch that the job is about. Raises UnusableJobError."""
+    try:
+        return str(UUID(job.payload["batch_id"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UnusableJobError("the payload names no batch_id") from None

@@ -1,0 +1,125 @@
+"""A worker process from its banner to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Mapping, Sequence
+
+from services.domain.services import WorkerType
+from services.job_queue.banner import starting_banner
+from services.job_queue.heart import Heart, WorkerState
+from services.job_queue.jobs import Handler
+from services.job_queue.loop import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
+from services.job_queue.settings import WorkerSettings
+from services.job_queue.waiting import run_unless
+from services.postgres.doorbell import Doorbell
+from services.postgres.pool import Database
+from services.process.database import await_database
+from services.process.log import log_plainly
+
+log = logging.getLogger(__name__)
+
+JOBS_CHANNEL = "dragonfly_jobs"  # sql/migrations: ops.announce_job
+EXIT_OK, EXIT_CRASH_LOOP = 0, 1
+
+
+def run_worker(
+    worker_type: WorkerType, handlers: Mapping[str, Handler], settings: WorkerSettings, *, notices: Sequence[str] = ()
+) -> int:
+    """Run one worker until SIGTERM or SIGINT; the process's exit code.
+
+    `handlers` is `{job type: handler}`; `notices` are logged below the banner.
+    """
+    log_plainly()
+    return asyncio.run(_Worker(worker_type, handlers, settings).run(notices))
+
+
+class _Worker:
+    def __init__(self, worker_type: WorkerType, handlers: Mapping[str, Handler], settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._type = worker_type
+        # New with each start, never Railway's replica id: a job of a crashed process must not look owned by its
+        # successor.
+        self._id = f"{worker_type.service.short}-{secrets.token_hex(3)}"
+        self._stop, self._bell, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
+        # LIKE 'dragonfly%' is how the runbook finds these sessions.
+        self._name = f"{worker_type.service}:{self._id}"
+        self._database = self._connect(settings.pool_size)
+        self._heart_database = self._connect(1)
+        self._heart = Heart(
+            self._state,
+            worker_id=self._id,
+            worker_type=worker_type,
+            git_sha=settings.git_sha,
+            database=self._heart_database,
+            work_database=self._database,
+        )
+        self._loop = WorkerLoop(
+            worker_id=self._id,
+            worker_type=worker_type,
+            handlers=handlers,
+            database=self._database,
+            settings=settings,
+            state=self._state,
+            stop=self._stop,
+            bell=self._bell,
+        )
+
+    async def run(self, notices: Sequence[str]) -> int:
+        self._print_banner()
+        for notice in notices:
+            log.warning("%s", notice)
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(wanted, self._begin_stop)
+        try:
+            code = await self._work()
+            self._state.become("error" if code else "stopped")
+            await self._heart.beat()
+        finally:
+            await self._database.close()
+            await self._heart_database.close()
+        log.info("Worker stopped")
+        return code
+
+    async def _work(self) -> int:
+        await run_unless(self._stop, await_database(self._database, pool_size=self._settings.pool_size))
+        if self._stop.is_set():
+            return EXIT_OK
+        self._state.become("running")
+        doorbell = Doorbell(self._settings.dsn, JOBS_CHANNEL, self._bell.set, application_name=self._name)
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(self._heart.run(every_s=self._settings.heartbeat_every_s)),
+                group.create_task(doorbell.run()),
+            ]
+            try:
+                await self._loop.run()
+            except CrashLoopError:
+                log.critical("[%s] CRITICAL: Crash loop detected after %d failures", self._type, CRASH_LOOP_AFTER)
+                return EXIT_CRASH_LOOP
+            finally:
+                for task in beside:
+                    task.cancel()
+        return EXIT_OK
+
+    def _begin_stop(self) -> None:
+        log.info("Stop requested: finishing the current job, at most %g s", self._settings.stop_grace_s)
+        self._stop.set()
+        self._state.become("stopping")
+
+    def _connect(self, max_size: int) -> Database:
+        return Database.connect_lazily(self._settings.dsn, application_name=self._name, max_size=max_size)
+
+    def _print_banner(self) -> None:
+        banner = starting_banner(
+            worker_id=self._id,
+            worker_type=self._type,
+            environment=self._settings.environment,
+            git_sha=self._settings.git_sha,
+            python=self._settings.python_version,
+        )
+        for line in banner.splitlines():
+            log.info("%s", line)

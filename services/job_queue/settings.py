@@ -1,0 +1,16 @@
+"""A worker's environment."""
+
+from __future__ import annotations
+
+from pydantic import PositiveFloat, PositiveInt
+
+from services.process.settings import ProcessSettings
+
+
+class WorkerSettings(ProcessSettings):
+    """Times in seconds. `stop_grace_s` has to be shorter than the draining time that Railway gives."""
+
+    heartbeat_every_s: PositiveFloat = 30.0  # DESIGN §7
+    poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
+    stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
+    pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe

@@ -1,0 +1,49 @@
+"""Writes down what became of a job, in the log and in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from services.domain.errors import SourceError
+from services.job_queue.jobs import Completed, Failed, HandedBack, Outcome
+from services.job_queue.waiting import wait_for_any
+from services.postgres.pool import Connection, Database
+from services.postgres.worker import ClaimedJob, finish_job
+from services.process.database import retry_delay_s
+
+log = logging.getLogger(__name__)
+
+
+async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
+    """Store the outcome. Through an outage it is tried again, because the work is done and should not be done twice.
+
+    Given up when the worker stops meanwhile, or when trying again is no use: the job then stays `processing`, and is
+    found as an orphan once this worker no longer beats.
+    """
+    failures = 0
+    while True:
+        try:
+            async with database.transaction() as conn:
+                status = await _write(conn, job, outcome, worker_id)
+        except SourceError as error:
+            failures += 1
+            log.warning("update_job_status: job %s not written: %s", job.id, error.why)
+            if stop.is_set() or not (error.retryable or error.outcome_unknown):
+                return
+            await wait_for_any(stop, timeout_s=retry_delay_s(failures))
+        else:
+            log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
+            return
+
+
+async def _write(conn: Connection, job: ClaimedJob, outcome: Outcome, worker_id: str) -> str | None:
+    match outcome:
+        case Completed(result):
+            return await finish_job(conn, job_id=job.id, status="completed", result=result, worker_id=worker_id)
+        case Failed(why, may_retry):
+            return await finish_job(
+                conn, job_id=job.id, status="failed", error=why, may_retry=may_retry, worker_id=worker_id
+            )
+        case HandedBack():
+            return await finish_job(conn, job_id=job.id, status="pending", worker_id=worker_id)
