@@ -1,0 +1,1 @@
+"""Process: the REST API, with health for people and machines, and the intake of CSV files."""

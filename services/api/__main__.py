@@ -1,0 +1,43 @@
+"""`python -m services.api`: serves the API on `PORT` until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+import uvicorn
+
+from services.api.app import build_app
+from services.api.settings import ApiSettings
+from services.process.log import log_plainly
+from services.process.settings import read_or_exit
+
+GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
+
+
+def main() -> None:
+    settings = read_or_exit(ApiSettings)
+    log_plainly()
+    logging.getLogger("services.api").info(
+        "Dragonfly API starting: environment %s, git SHA %s, port %d",
+        settings.environment,
+        settings.git_sha,
+        settings.port,
+    )
+    # uvicorn stops on these by itself, then raises them once more: without handlers of ours an orderly stop would
+    # end as "killed by SIGTERM".
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: None)
+    uvicorn.run(
+        build_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # services.api.requests_seen logs without query strings
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Every error leaves the API as `{"error": {"what", "why", "what_next"}}`."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from services.domain.errors import OperatorError, SourceError
+
+log = logging.getLogger(__name__)
+
+
+class RefusedError(OperatorError):
+    """A request that is refused with an HTTP status. No sentence repeats what was sent: it may be personal."""
+
+    def __init__(self, status: int, what: str, *, why: str, what_next: str) -> None:
+        super().__init__(what, why=why, what_next=what_next)
+        self.status = status
+
+
+def show_errors(app: FastAPI) -> None:
+    """Register one handler for each kind of error; what no handler knows becomes a 500 without details."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(_: Request, error: RefusedError) -> JSONResponse:
+        return _answer(error.status, error.what, error.why, error.what_next)
+
+    @app.exception_handler(SourceError)
+    async def source_failed(_: Request, error: SourceError) -> JSONResponse:
+        log.warning("%s", error)
+        what = "It is not known whether the request took effect" if error.outcome_unknown else "Nothing was changed"
+        return _answer(503, what, f"the {error.source} failed: {error.why}", "Look at /api/health, then try again.")
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        names = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
+        return _answer(422, "The request was not understood", f"malformed: {names}", "See /docs for its shape.")
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        why = HTTPStatus(error.status_code).phrase.lower()
+        answer = _answer(error.status_code, "The request was refused", why, "See /docs for what there is.")
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def went_away(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return _answer(400, "Nothing was stored", "the connection broke before the end of the file", "Send it again.")
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> JSONResponse:
+        # Starlette raises it again afterwards, and uvicorn logs it.
+        return _answer(500, "The request failed", "an error in the API", "Look at its log (`logs api`).")
+
+
+def _answer(status: int, what: str, why: str, what_next: str) -> JSONResponse:
+    return JSONResponse({"error": {"what": what, "why": why, "what_next": what_next}}, status_code=status)

@@ -1,0 +1,109 @@
+"""What the API says about itself: to people and the bot, to Railway's health check, to Prometheus."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, PlainSerializer
+
+from services.api.metrics import Metrics
+from services.api.settings import ApiSettings
+from services.domain.errors import SourceError
+from services.postgres.pool import Database
+from services.postgres.uploads import IntakeState, read_intake_state
+
+
+def iso_seconds(moment: datetime) -> str:
+    """UTC to the second with a Z, as the runbook shows it: `2025-12-20T10:30:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(iso_seconds, return_type=str)]
+
+
+class Live(BaseModel):
+    """The process answers. Says nothing about the database: no rollback could go live while it is down."""
+
+    status: str = "ok"
+
+
+class Health(BaseModel):
+    """Exactly the runbook's keys ("API Health Check"); `status` is `ok` or `degraded`."""
+
+    status: str
+    environment: str
+    git_sha: str
+    db_connected: bool
+    timestamp: Timestamp
+
+
+class IntakeHealth(BaseModel):
+    """`pending_jobs` and `last_batch_at` are null when the database does not tell, the latter also before any batch."""
+
+    status: str
+    db_connected: bool
+    pending_jobs: int | None
+    last_batch_at: Timestamp | None
+    timestamp: Timestamp
+
+
+def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
+    """`database` is only for probing, so that uploads which hold every other session do not look like an outage."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/api/live")
+    async def live() -> Live:
+        return Live()
+
+    @router.get("/api/health")
+    async def health(response: Response) -> Health:
+        connected = await _is_connected(database, settings.health_timeout_s)
+        response.status_code = 200 if connected else 503
+        return Health(
+            status="ok" if connected else "degraded",
+            environment=settings.environment,
+            git_sha=settings.git_sha,
+            db_connected=connected,
+            timestamp=datetime.now(UTC),
+        )
+
+    @router.get("/api/v1/intake/health")
+    async def intake_health(response: Response) -> IntakeHealth:
+        connected = await _is_connected(database, settings.health_timeout_s)
+        state = await _intake_state(database, settings.health_timeout_s) if connected else None
+        response.status_code = 200 if state else 503
+        return IntakeHealth(
+            status="ok" if state else "degraded",
+            db_connected=connected,
+            pending_jobs=state.pending_jobs if state else None,
+            last_batch_at=state.last_batch_at if state else None,
+            timestamp=datetime.now(UTC),
+        )
+
+    if settings.metrics_enabled:
+
+        @router.get("/api/v1/metrics", include_in_schema=False)
+        async def expose_metrics() -> Response:
+            return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _is_connected(database: Database, timeout_s: float) -> bool:
+    try:
+        async with database.read(timeout_s=timeout_s):  # BEGIN and COMMIT go to the server and back
+            return True
+    except SourceError:
+        return False
+
+
+async def _intake_state(database: Database, timeout_s: float) -> IntakeState | None:
+    """None when the tables cannot be read although the database answers: a missing migration or grant."""
+    try:
+        async with database.read(timeout_s=timeout_s) as conn:
+            return await read_intake_state(conn)
+    except SourceError:
+        return None

@@ -1,0 +1,28 @@
+"""The API's environment."""
+
+from __future__ import annotations
+
+from pydantic import PositiveFloat, PositiveInt, SecretStr
+
+from services.domain.secrets import Secret
+from services.process.settings import ProcessSettings
+
+MEBIBYTE = 1024 * 1024
+
+
+class ApiSettings(ProcessSettings):
+    """Without `DRAGONFLY_API_KEY` the API runs, and the intake says that it is closed."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - Railway's edge reaches the container from outside
+    port: PositiveInt = 8080  # Railway injects PORT
+    dragonfly_api_key: SecretStr | None = None  # two, separated by a comma, while the key is rotated
+    metrics_enabled: bool = True
+    max_upload_bytes: PositiveInt = 200 * MEBIBYTE  # about two million rows
+    health_timeout_s: PositiveFloat = 2.0
+    pool_size: PositiveInt = 5
+
+    @property
+    def api_keys(self) -> tuple[Secret, ...]:
+        """The keys that are accepted; empty when none is set."""
+        keys = self.dragonfly_api_key.get_secret_value() if self.dragonfly_api_key else ""
+        return tuple(Secret(key.strip()) for key in keys.split(",") if key.strip())
