@@ -13,22 +13,26 @@ from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import intake
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
-from services.domain.intake import Batch
+from services.domain.intake import Batch, IntakeEvent
 
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`batches`: the latest ones."""
+    """`batches` and `events`: the latest ones."""
 
     health: IntakeHealth | Unavailable
     batches: Sequence[Batch] | Unavailable
+    events: Sequence[IntakeEvent] | Unavailable
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Whether the intake answers, and whether the latest batches went through."""
-    return [*intake.check(facts.health), _check_batches(facts.batches)]
+    """Whether the intake answers and the latest batches went through; events are told only when they are unknown."""
+    findings = [*intake.check(facts.health), _check_batches(facts.batches)]
+    if isinstance(facts.events, Unavailable):
+        findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
+    return findings
 
 
 def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
@@ -40,10 +44,8 @@ def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
     evidence = {"batches": len(batches), "failed": failed, "with_failed_rows": with_bad_rows}
     if not batches:
         return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
-    latest = f"of the latest {len(batches)}"
-    if failed:
-        title = f"{failed} {latest} batches failed"
-        return Finding(name, Status.WARN, title, evidence=evidence, next_step=FAILED)
-    title = f"no failed batch {latest}"
     detail = f"{with_bad_rows} with rows that did not pass" if with_bad_rows else ""
-    return Finding(name, Status.OK, title, detail, evidence=evidence)
+    if failed:
+        title = f"{failed} of the latest {len(batches)} batches failed"
+        return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=FAILED)
+    return Finding(name, Status.OK, f"none of the latest {len(batches)} batches failed", detail, evidence=evidence)

@@ -14,10 +14,10 @@ from services.domain.deployments import Deployment, ServiceState
 
 @dataclass(frozen=True)
 class Choice:
-    """The deployment to read, and in words why this one ("serving", "the last that failed", …)."""
+    """The deployment to read, and in words which one it is ("serving", "the last that failed", …)."""
 
     deployment: Deployment
-    why: str
+    which: str
 
 
 def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, failed: bool) -> Choice | None:
@@ -26,10 +26,10 @@ def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, fai
     `deployments` come newest first.
     """
     if failed:
-        found = next((one for one in deployments if one.status.is_failed), None)
-        return Choice(found, "the last that failed") if found else None
+        broken = next((one for one in deployments if one.status.is_failed), None)
+        return Choice(broken, "the last that failed") if broken else None
     serving = state.serving if state else None
     if serving is not None:
         return Choice(serving, "serving")
     newest = next(iter(deployments), None)
-    return Choice(newest, "the newest; nothing serves") if newest else None
+    return Choice(newest, "the newest, nothing serves") if newest else None

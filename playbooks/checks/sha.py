@@ -81,7 +81,9 @@ def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unava
         return Status.OK, f"runs {short_sha(deployed)}", ""
     if "unknown" in reported:
         return Status.UNKNOWN, "does not know its SHA", _deployed_words(deployed)
-    return Status.FAIL, f"runs {_list(reported)}, not {short_sha(deployed)}", _deployed_words(deployed)
+    wrong = [sha for sha in reported if not same_sha(sha, deployed)]
+    detail = "only some of its workers" if len(wrong) < len(reported) else ""
+    return Status.FAIL, f"runs {_list(wrong)}, not {short_sha(deployed)}", detail
 
 
 def _check_same(facts: Facts) -> Finding:

@@ -1,0 +1,33 @@
+"""The bot's view of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from playbooks._contract import Status
+from playbooks.checks.bot import Facts, check
+from services.domain.bot_state import BotState
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+STATE = BotState("a1b2c3d4", NOW - timedelta(hours=3), connected=True, leader=True)
+
+
+def test_a_connected_bot_tells_commit_uptime_and_role() -> None:
+    [finding] = check(Facts(STATE, NOW))
+
+    assert finding.status is Status.OK
+    assert finding.detail == "SHA a1b2c3d4, up 3 h, leader"
+
+
+def test_a_bot_without_slack_is_wrong() -> None:
+    [finding] = check(Facts(replace(STATE, connected=False), NOW))
+
+    assert finding.status is Status.FAIL
+
+
+def test_a_follower_is_fine_and_the_terminal_has_no_bot() -> None:
+    [finding] = check(Facts(replace(STATE, leader=False), NOW))
+
+    assert finding.status is Status.OK
+    assert check(Facts(None, NOW)) == []

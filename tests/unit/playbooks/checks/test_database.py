@@ -1,0 +1,97 @@
+"""What the database says of itself and of its migrations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from playbooks._contract import Finding, Status
+from playbooks.checks import migrations
+from playbooks.checks.database import SCHEMAS, check, sees_all
+from services.domain.errors import Unavailable
+from services.domain.migrations import AppliedMigration, MigrationStatus
+from services.domain.server import ServerFacts
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+SERVER = ServerFacts("dragonfly_bot", "postgres", NOW, "15.8", SCHEMAS, bypass_rls=True, pooler_mode="session")
+AWAY = Unavailable("database", "connection refused")
+APPLIED = (AppliedMigration("20251201000000", "roles", NOW, "ab"), AppliedMigration("20251201000100", "ops", NOW, "cd"))
+CURRENT = MigrationStatus(APPLIED, (), (), ())
+
+
+def by_name(server: ServerFacts) -> dict[str, Finding]:
+    return {finding.check: finding for finding in check(server)}
+
+
+def test_a_reachable_database_tells_role_and_pooler() -> None:
+    found = by_name(SERVER)
+
+    assert {finding.status for finding in found.values()} == {Status.OK}
+    assert found["database.reachable"].title == "database reachable as dragonfly_bot"
+    assert "session pooler" in found["database.reachable"].detail
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("transaction", "no LISTEN"), ("direct", "no pooler"), ("unknown", "pooler mode unknown"), ("new", "unknown")],
+)
+def test_each_pooler_mode_says_what_it_means(mode: str, words: str) -> None:
+    assert words in by_name(replace(SERVER, pooler_mode=mode))["database.reachable"].detail
+
+
+def test_a_database_that_does_not_answer_is_unknown() -> None:
+    [finding] = check(AWAY)
+
+    assert (finding.status, finding.detail) == (Status.UNKNOWN, "connection refused")
+
+
+def test_a_schema_that_is_not_visible_is_wrong_and_named() -> None:
+    finding = by_name(replace(SERVER, schemas=("enforcement", "intake", "public")))["database.schemas"]
+
+    assert finding.status is Status.FAIL
+    assert "ops" in finding.title
+
+
+def test_rows_that_may_be_hidden_are_said() -> None:
+    limited = replace(SERVER, bypass_rls=False)
+
+    assert by_name(limited)["database.visibility"].status is Status.UNKNOWN
+    assert sees_all(SERVER)
+    assert not sees_all(limited)
+
+
+def migration_finding(status: MigrationStatus | Unavailable) -> Finding:
+    [finding] = migrations.check(status)
+    return finding
+
+
+def test_all_applied_is_fine() -> None:
+    finding = migration_finding(CURRENT)
+
+    assert (finding.status, finding.title) == (Status.OK, "all 2 migrations applied")
+    assert finding.detail == "newest 20251201000100"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "words"),
+    [
+        (replace(CURRENT, pending=("20251201000200_intake",)), Status.WARN, "1 migration not applied"),
+        (replace(CURRENT, changed=("20251201000100_ops",)), Status.FAIL, "1 migration changed"),
+        (replace(CURRENT, unknown=("20260101000000", "20260102000000")), Status.WARN, "2 migrations that these files"),
+        (AWAY, Status.UNKNOWN, "unknown"),
+    ],
+)
+def test_each_other_state_is_told(status: MigrationStatus | Unavailable, expected: Status, words: str) -> None:
+    finding = migration_finding(status)
+
+    assert finding.status is expected
+    assert words in finding.title
+    assert finding.next_step is not None
+
+
+def test_a_changed_file_is_told_before_a_pending_one() -> None:
+    both = replace(CURRENT, pending=("20251201000200_intake",), changed=("20251201000100_ops",))
+
+    assert migration_finding(both).status is Status.FAIL

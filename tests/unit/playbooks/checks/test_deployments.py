@@ -1,0 +1,113 @@
+"""What Railway says of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from playbooks._contract import Finding, Status
+from playbooks.checks.deployments import check
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+OLD, NEW = "0ddba11" + "0" * 33, "a1b2c3d4" + "0" * 32
+
+
+def deployment(
+    sha: str = OLD,
+    status: DeploymentStatus = DeploymentStatus.SUCCESS,
+    *,
+    instances: tuple[str, ...] = ("RUNNING",),
+    stopped: bool = False,
+    minutes_ago: int = 60,
+) -> Deployment:
+    replicas = tuple(Instance(f"i{n}", state) for n, state in enumerate(instances))
+    created = NOW - timedelta(minutes=minutes_ago)
+    return Deployment(sha + status, status, created, stopped=stopped, commit_sha=sha, instances=replicas)
+
+
+def state(
+    serving: Deployment | None, latest: Deployment | None = None, *, replicas: int | None = 1
+) -> Mapping[Service, ServiceState]:
+    active = () if serving is None else (serving,)
+    one = ServiceState(Service.INGEST, "s1", active, latest or serving, replicas_configured=replicas)
+    return {Service.INGEST: one}
+
+
+def ingest(services: Mapping[Service, ServiceState]) -> Finding:
+    return next(finding for finding in check(services) if finding.service is Service.INGEST)
+
+
+def test_a_serving_deployment_is_fine() -> None:
+    finding = ingest(state(deployment()))
+
+    assert (finding.status, finding.title, finding.detail) == (Status.OK, "ingest serves 0ddba110", "1 running")
+
+
+def test_a_crashed_instance_is_wrong() -> None:
+    finding = ingest(state(deployment(instances=("RUNNING", "CRASHED")), replicas=2))
+
+    assert finding.status is Status.FAIL
+    assert finding.title == "ingest has 1 crashed of 2 instances"
+
+
+def test_a_failed_latest_is_a_warning_while_the_old_one_serves() -> None:
+    failed = deployment(NEW, DeploymentStatus.FAILED, instances=(), minutes_ago=1)
+
+    finding = ingest(state(deployment(), failed))
+
+    assert finding.status is Status.WARN
+    assert finding.title == "ingest deployment a1b2c3d4 FAILED"
+    assert finding.next_step is not None
+    assert finding.next_step.command == "deployments ingest"
+
+
+@pytest.mark.parametrize(("running", "status"), [(2, Status.OK), (1, Status.WARN)])
+def test_fewer_instances_than_configured_are_a_warning(running: int, status: Status) -> None:
+    assert ingest(state(deployment(instances=("RUNNING",) * running), replicas=2)).status is status
+
+
+def test_too_few_instances_are_expected_during_a_deployment() -> None:
+    building = deployment(NEW, DeploymentStatus.BUILDING, instances=(), minutes_ago=0)
+
+    finding = ingest(state(deployment(instances=()), building))
+
+    assert (finding.status, finding.title) == (Status.OK, "ingest deploying a1b2c3d4")
+
+
+def test_unknown_replicas_are_not_compared() -> None:
+    assert ingest(state(deployment(instances=()), replicas=None)).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("latest", "replicas", "status"),
+    [
+        (None, 1, Status.FAIL),
+        (None, 0, Status.OK),
+        (deployment(NEW, DeploymentStatus.CRASHED), 1, Status.FAIL),
+        (deployment(NEW, DeploymentStatus.REMOVED), 1, Status.FAIL),
+        (deployment(NEW, DeploymentStatus.DEPLOYING), 1, Status.WARN),
+    ],
+)
+def test_nothing_serving_is_judged_by_what_came_last(latest: Deployment | None, replicas: int, status: Status) -> None:
+    assert ingest(state(None, latest, replicas=replicas)).status is status
+
+
+def test_a_stopped_deployment_does_not_serve() -> None:
+    finding = ingest(state(deployment(stopped=True)))
+
+    assert (finding.status, finding.title) == (Status.FAIL, "ingest is stopped")
+
+
+def test_a_service_that_railway_does_not_have_is_wrong() -> None:
+    assert [finding.status for finding in check({})] == [Status.FAIL] * 3
+
+
+def test_a_silent_railway_is_unknown_once() -> None:
+    [finding] = check(Unavailable("Railway", "HTTP 429"))
+
+    assert (finding.status, finding.detail) == (Status.UNKNOWN, "HTTP 429")

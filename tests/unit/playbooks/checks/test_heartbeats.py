@@ -1,0 +1,106 @@
+"""Workers are counted against what should be there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from playbooks._contract import Status
+from playbooks.checks.heartbeats import Facts, check, next_deadline
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import WorkerType
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+STALE_AFTER = timedelta(seconds=300)
+INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
+SILENT = Unavailable("Railway", "no answer within 5 s")
+
+
+def beat(worker_id: str, silent_for: float = 0, *, kind: str = INGEST, status: str = "running") -> Heartbeat:
+    return Heartbeat(worker_id, kind, status, NOW - timedelta(seconds=silent_for))
+
+
+def facts(
+    *beats: Heartbeat, ingest: int | Unavailable = 1, enforcement: int | Unavailable = 0, visible: bool = True
+) -> Facts:
+    return Facts(NOW, beats, {INGEST: ingest, ENFORCEMENT: enforcement}, STALE_AFTER, all_visible=visible)
+
+
+def ingest_status(facts: Facts) -> Status:
+    return check(facts)[0].status
+
+
+def test_as_many_as_configured_are_fine() -> None:
+    found = check(facts(beat("a"), beat("b", kind=ENFORCEMENT), enforcement=1))
+
+    assert [finding.title for finding in found] == ["ingest 1 of 1 beating", "enforcement 1 of 1 beating"]
+    assert {finding.status for finding in found} == {Status.OK}
+
+
+@pytest.mark.parametrize(("silent_for", "status"), [(300, Status.OK), (300.001, Status.FAIL)])
+def test_a_beat_counts_until_its_limit(silent_for: float, status: Status) -> None:
+    assert ingest_status(facts(beat("a", silent_for))) is status
+
+
+def test_a_stopped_worker_is_not_counted_even_if_it_just_beat() -> None:
+    assert ingest_status(facts(beat("a", status="stopped"))) is Status.FAIL
+
+
+def test_a_worker_that_vanished_is_missed() -> None:
+    finding = check(facts(ingest=2))[0]
+
+    assert finding.status is Status.FAIL
+    assert finding.title == "ingest 0 of 2 beating"
+    assert finding.next_step is not None
+    assert finding.next_step.command == "logs ingest"
+
+
+def test_the_other_types_workers_do_not_stand_in() -> None:
+    assert ingest_status(facts(beat("a", kind=ENFORCEMENT))) is Status.FAIL
+
+
+def test_zero_replicas_and_no_worker_are_a_stop_on_purpose() -> None:
+    finding = check(facts(ingest=0))[0]
+
+    assert (finding.status, finding.title) == (Status.OK, "ingest stopped (0 replicas)")
+
+
+def test_unknown_replicas_are_unknown_even_while_workers_beat() -> None:
+    finding = check(facts(beat("a"), ingest=SILENT))[0]
+
+    assert finding.status is Status.UNKNOWN
+    assert "no answer within 5 s" in finding.detail
+
+
+def test_unreadable_heartbeats_are_unknown_for_each_type() -> None:
+    away = Facts(NOW, Unavailable("database", "connection refused"), {INGEST: 0, ENFORCEMENT: 0}, STALE_AFTER)
+
+    assert [finding.status for finding in check(away)] == [Status.UNKNOWN, Status.UNKNOWN]
+
+
+def test_too_few_visible_rows_prove_nothing_when_rows_may_be_hidden() -> None:
+    assert ingest_status(facts(ingest=1, visible=False)) is Status.UNKNOWN
+    assert ingest_status(facts(beat("a"), ingest=1, visible=False)) is Status.OK
+
+
+def test_remembered_replicas_are_told_with_their_age() -> None:
+    remembered = Facts(NOW, [beat("a")], {INGEST: 1}, STALE_AFTER, expected_age=timedelta(minutes=3))
+
+    assert "replicas as known 3 min ago" in check(remembered)[0].detail
+
+
+def test_the_next_deadline_is_when_the_oldest_living_beat_goes_stale() -> None:
+    moment = next_deadline(
+        facts(beat("old", 200), beat("young", 10), beat("dead", 400), beat("left", 1, status="stopped"))
+    )
+
+    assert moment == NOW + timedelta(seconds=100)
+
+
+def test_there_is_no_deadline_when_nothing_beats_or_nothing_is_known() -> None:
+    away = Facts(NOW, Unavailable("database", "away"), {}, STALE_AFTER)
+
+    assert next_deadline(facts(beat("dead", 301))) is None
+    assert next_deadline(away) is None

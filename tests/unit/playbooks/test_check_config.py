@@ -1,0 +1,66 @@
+"""The bot's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from playbooks._contract import Finding, Status, worst
+from playbooks.check_config import DISABLED_BY, Facts, Group, check
+from services.domain.errors import Unavailable
+
+COMPLETE = Facts(
+    groups=[Group(name) for name in DISABLED_BY],
+    operators=2,
+    approvers=2,
+    sources={"database": None, "Railway": None, "API": None},
+    queries={"list_heartbeats": None, "read_queue_snapshot": None},
+)
+
+
+def by_name(facts: Facts) -> dict[str, Finding]:
+    return {finding.check: finding for finding in check(facts)}
+
+
+def test_complete_settings_and_answering_sources_are_fine() -> None:
+    assert worst(check(COMPLETE)) is Status.OK
+
+
+def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> None:
+    broken = replace(COMPLETE, groups=[Group("railway", ("RAILWAY_TOKEN is not set: make one",))])
+
+    finding = by_name(broken)["settings.railway"]
+
+    assert finding.status is Status.FAIL
+    assert "RAILWAY_TOKEN is not set" in finding.detail
+    assert "disabled: deployments, logs, env" in finding.detail
+
+
+def test_empty_lists_mean_nobody() -> None:
+    found = by_name(replace(COMPLETE, operators=0, approvers=None))
+
+    assert found["people.operators"].title == "nobody may request a change"
+    assert found["people.operators"].status is Status.WARN
+    assert found["people.approvers"].status is Status.FAIL
+
+
+def test_a_source_that_does_not_answer_is_wrong() -> None:
+    silent = replace(COMPLETE, sources={"Railway": Unavailable("Railway", "HTTP 403: not authorized")})
+
+    finding = by_name(silent)["source.railway"]
+
+    assert (finding.status, finding.detail) == (Status.FAIL, "HTTP 403: not authorized")
+
+
+def test_a_query_that_does_not_fit_names_the_column() -> None:
+    why = "column w.worker_id does not exist"
+
+    found = by_name(replace(COMPLETE, queries={"list_heartbeats": why, "count_failed_jobs": None}))
+
+    assert found["queries.list_heartbeats"].detail == why
+    assert "queries" not in found
+
+
+def test_queries_that_could_not_be_tried_are_unknown() -> None:
+    away = replace(COMPLETE, queries=Unavailable("database", "away"))
+
+    assert by_name(away)["queries"].status is Status.UNKNOWN

@@ -1,0 +1,189 @@
+"""Variables: there, well-formed, of one mind, and never shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from playbooks._contract import Finding, Status, worst
+from playbooks.env import Facts, check, read_procfile
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.secrets import Secret
+from services.domain.services import Service
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+PROJECT, OTHER = "qzkfdmwxprlvyhtj", "nbgcsutaeiokxqzw"
+PASSWORD = "canary-of-the-password"
+
+
+def key(project: str, role: str = "service_role") -> str:
+    def part(content: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'HS256'})}.{part({'ref': project, 'role': role})}.{'canarysignature' * 4}"
+
+
+def dsn(project: str, port: int = 5432) -> str:
+    return f"postgresql://dragonfly_app.{project}:{PASSWORD}@aws-0-eu.pooler.supabase.com:{port}/postgres"
+
+
+GOOD = {
+    "SUPABASE_MODE": "prod",
+    "ENVIRONMENT": "prod",
+    "SUPABASE_URL": f"https://{PROJECT}.supabase.co",
+    "SUPABASE_SERVICE_ROLE_KEY": key(PROJECT),
+    "SUPABASE_DB_URL": dsn(PROJECT),
+    "DRAGONFLY_API_KEY": "df_prod_canary",
+    "OPENAI_API_KEY": "sk-canary",
+}
+PROCFILE = read_procfile("# processes\napi: python -m services.api\nworker-ingest: python -m services.ingest_worker\n")
+
+
+def facts(variables: Mapping[str, str] = GOOD, service: Service = Service.API) -> Facts:
+    command = PROCFILE.get(service.value.removeprefix("dragonfly-"))
+    return Facts(
+        variables={service: {name: Secret(value) for name, value in variables.items()}},
+        services={service: ServiceState(service, "s1", start_command=command)},
+        railway_environment="production",
+        bot_environment="prod",
+        procfile=PROCFILE,
+        now=NOW,
+    )
+
+
+def wrong(facts: Facts) -> dict[str, Finding]:
+    """What is not fine, by the last part of its name."""
+    findings = [finding for own in check(facts).values() for finding in own]
+    return {finding.check.split(".")[-1]: finding for finding in findings if finding.status is not Status.OK}
+
+
+def changed(**values: str | None) -> dict[str, str]:
+    merged = {**GOOD, **values}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def test_a_complete_environment_is_fine() -> None:
+    assert wrong(facts()) == {}
+
+
+def test_each_service_needs_its_own_variables() -> None:
+    without = changed(DRAGONFLY_API_KEY=None, OPENAI_API_KEY=None)
+
+    assert list(wrong(facts(without))) == ["DRAGONFLY_API_KEY"]
+    assert list(wrong(facts(without, Service.INGEST))) == []
+    assert "OPENAI_API_KEY" in wrong(facts(without, Service.ENFORCEMENT))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SUPABASE_DB_URL", None, "is missing"),
+        ("SUPABASE_DB_URL", " ", "is empty"),
+        ("SUPABASE_DB_URL", dsn(PROJECT, 5433), "is malformed"),
+        ("SUPABASE_DB_URL", "${{Postgres.DATABASE_URL}}", "is malformed"),
+        ("SUPABASE_MODE", "production", "is malformed"),
+        ("SUPABASE_SERVICE_ROLE_KEY", key(PROJECT, "anon"), "is malformed"),
+        ("SUPABASE_SERVICE_ROLE_KEY", key(PROJECT) + "\n", "is malformed"),
+        ("DRAGONFLY_API_KEY", "two words", "is malformed"),
+        ("PORT", "http", "is malformed"),
+    ],
+)
+def test_says_what_is_wrong_with_a_variable(name: str, value: str | None, words: str) -> None:
+    finding = wrong(facts(changed(**{name: value})))[name]
+
+    assert finding.status is Status.FAIL
+    assert finding.title == f"{name} {words}"
+
+
+@pytest.mark.parametrize("port", [5432, 6543])
+def test_both_poolers_are_fine_and_are_told_apart(port: int) -> None:
+    findings = check(facts(changed(SUPABASE_DB_URL=dsn(PROJECT, port))))[Service.API]
+
+    detail = next(finding.detail for finding in findings if finding.check.endswith("SUPABASE_DB_URL"))
+    assert str(port) in detail
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"SUPABASE_URL": f"https://{OTHER}.supabase.co"},
+        {"SUPABASE_SERVICE_ROLE_KEY": key(OTHER)},
+        {"SUPABASE_DB_URL": dsn(OTHER)},
+    ],
+)
+def test_two_projects_are_wrong(values: dict[str, str]) -> None:
+    finding = wrong(facts(changed(**values)))["project"]
+
+    assert finding.status is Status.FAIL
+    assert "against" in finding.detail
+
+
+def test_projects_that_cannot_be_compared_are_unknown_unless_local() -> None:
+    custom = changed(
+        SUPABASE_URL="https://db.example.com", SUPABASE_DB_URL="postgresql://a:b@db.example.com:5432/postgres"
+    )
+    local = changed(SUPABASE_URL="http://127.0.0.1:1", SUPABASE_DB_URL="postgresql://a:b@127.0.0.1:5433/dragonfly")
+
+    assert wrong(facts(custom))["project"].status is Status.UNKNOWN
+    assert "project" not in wrong(facts(local))
+
+
+def test_two_environments_are_wrong_wherever_the_other_one_is_named() -> None:
+    assert wrong(facts(changed(SUPABASE_MODE="staging")))["environment"].status is Status.FAIL
+    assert wrong(replace(facts(), railway_environment="staging"))["environment"].status is Status.FAIL
+    assert wrong(replace(facts(), bot_environment="dev"))["environment"].status is Status.FAIL
+
+
+def test_an_unknown_railway_environment_is_unknown() -> None:
+    silent = replace(facts(), railway_environment=Unavailable("Railway", "HTTP 500"))
+
+    assert wrong(silent)["environment"].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("python  -m services.api", None),
+        ("python -m tools.run_uvicorn", Status.FAIL),
+        ("python -m 'services.api", Status.FAIL),
+        (None, Status.WARN),
+    ],
+)
+def test_the_start_command_is_the_procfiles(command: str | None, status: Status | None) -> None:
+    services = {Service.API: ServiceState(Service.API, "s1", start_command=command)}
+
+    finding = wrong(replace(facts(), services=services)).get("start_command")
+
+    assert (finding.status if finding else None) is status
+
+
+def test_variables_that_cannot_be_read_are_unknown() -> None:
+    silent = replace(facts(), variables={Service.API: Unavailable("Railway", "HTTP 403")})
+
+    assert worst(check(silent)[Service.API]) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("service", list(Service))
+def test_no_value_is_ever_shown(service: Service) -> None:
+    bad = {
+        "SUPABASE_MODE": "canary-mode",
+        "ENVIRONMENT": "canary-environment",
+        "SUPABASE_URL": f"https://{OTHER}.supabase.co/canary",
+        "SUPABASE_SERVICE_ROLE_KEY": key(OTHER, "canary-role"),
+        "SUPABASE_DB_URL": dsn(PROJECT, 7777),
+        "DRAGONFLY_API_KEY": "canary key",
+        "OPENAI_API_KEY": "canary",
+        "PORT": "canary",
+    }
+    for variables in (GOOD, bad, changed(SUPABASE_URL=f"https://{OTHER}.supabase.co")):
+        shown = repr(check(facts(variables, service)))
+
+        assert "canary" not in shown.lower()
+        assert PROJECT not in shown
+        assert OTHER not in shown

@@ -1,0 +1,137 @@
+"""The report over everything."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from playbooks._contract import Status
+from playbooks.health import Facts, check, report
+from services.domain.bot_state import BotState
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import QueueSnapshot
+from services.domain.migrations import AppliedMigration, MigrationStatus
+from services.domain.server import ServerFacts
+from services.domain.services import Service, WorkerType
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+SHA = "a1b2c3d4" + "0" * 32
+AWAY = Unavailable("database", "connection refused")
+
+
+def serving(service: Service) -> ServiceState:
+    deployment = Deployment("d1", DeploymentStatus.SUCCESS, NOW, commit_sha=SHA, instances=(Instance("i1", "RUNNING"),))
+    link = f"https://railway.com/project/p/service/{service.short}"
+    return ServiceState(service, "s1", (deployment,), deployment, replicas_configured=1, link=link)
+
+
+def beat(kind: WorkerType) -> Heartbeat:
+    return Heartbeat(f"{kind}-1", kind, "running", NOW, NOW, SHA[:8])
+
+
+HEALTHY = Facts(
+    environment="prod",
+    as_of=NOW,
+    now=NOW,
+    stale_after=timedelta(seconds=300),
+    api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
+    intake=IntakeHealth(200, "ok", True, 0, None, 9),
+    server=ServerFacts("dragonfly_bot", "db", NOW, "15.8", ("enforcement", "intake", "ops", "public"), True, "session"),
+    migrations=MigrationStatus((AppliedMigration("20251201000000", "roles", NOW, "ab"),), (), (), ()),
+    heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
+    queue=QueueSnapshot(NOW, 0, None, 0, 0, 0),
+    services={service: serving(service) for service in Service},
+    expected=dict.fromkeys(WorkerType, 1),
+    bot=BotState(SHA, NOW, connected=True, leader=True),
+)
+
+
+def test_all_well_is_said_in_one_line_and_told_by_subject() -> None:
+    seen = report(HEALTHY)
+
+    assert (seen.status, seen.headline) == (Status.OK, "prod is healthy")
+    assert [line.subject for line in seen.lines] == ["api", "ingest", "enforcement", "database", "queue", "SHA", "bot"]
+    assert seen.lines[0].link == "https://railway.com/project/p/service/api"
+
+
+def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
+    seen = report(replace(HEALTHY, heartbeats=(beat(WorkerType.ENFORCEMENT),)))
+
+    assert seen.headline.startswith("prod is not healthy: ingest 0 of 1 beating")
+    assert seen.lines[0].subject == "ingest"
+    assert seen.lines[0].next_step is not None
+    assert seen.lines[0].next_step.command == "logs ingest"
+
+
+def test_one_more_thing_wrong_is_counted() -> None:
+    queue = QueueSnapshot(NOW, 4, NOW - timedelta(minutes=16), 0, 0, 0)
+
+    seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
+
+    assert seen.headline == "prod is not healthy: enforcement 0 of 1 beating, and 1 more"
+
+
+def test_a_warning_keeps_it_healthy_and_the_queue_is_named() -> None:
+    seen = report(replace(HEALTHY, queue=QueueSnapshot(NOW, 0, None, 0, 2, 0)))
+
+    assert seen.status is Status.WARN
+    assert seen.headline == "prod is healthy, with a warning: queue: 2 failed in the last hour"
+
+
+SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_missing_source_makes_it_unknown_and_says_why(source: str) -> None:
+    seen = report(replace(HEALTHY, **{source: Unavailable("somewhere", "the reason")}))
+
+    assert seen.status is Status.UNKNOWN
+    assert seen.headline.startswith("prod may not be healthy: ")
+    assert any("the reason" in finding.detail for finding in seen.findings)
+
+
+def test_every_source_is_tried_above() -> None:
+    optional = {f.name for f in fields(Facts) if "Unavailable" in str(f.type)} - {"expected"}
+
+    assert optional == set(SOURCES)
+
+
+def test_rows_that_may_be_hidden_are_never_green() -> None:
+    assert isinstance(HEALTHY.server, ServerFacts)
+    seen = report(replace(HEALTHY, server=replace(HEALTHY.server, bypass_rls=False)))
+
+    assert seen.status is Status.UNKNOWN
+    assert next(line for line in seen.lines if line.subject == "queue").status is Status.UNKNOWN
+
+
+def test_without_a_database_the_rest_is_still_told() -> None:
+    seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY))
+
+    assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
+
+
+def test_a_disagreeing_commit_is_told_with_its_service() -> None:
+    old = replace(HEALTHY, api=ApiHealth(200, "ok", "prod", "0ddba110", True, NOW, 12))
+
+    assert report(old).headline.startswith("prod is not healthy: api runs 0ddba110, not a1b2c3d4")
+
+
+def test_the_terminal_has_no_bot_line_and_an_unnamed_environment_is_unknown() -> None:
+    seen = report(replace(HEALTHY, bot=None, environment=None))
+
+    assert "bot" not in [line.subject for line in seen.lines]
+    assert seen.headline.startswith("this environment may not be healthy")
+
+
+def test_every_finding_belongs_to_a_line() -> None:
+    away = Unavailable("everything", "away")
+    nothing = replace(HEALTHY, **dict.fromkeys(SOURCES, away))
+
+    for facts in (HEALTHY, nothing):
+        told = [finding for line in report(facts).lines for finding in line.findings]
+        assert sorted(told, key=repr) == sorted(check(facts), key=repr)
