@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,9 @@ SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "serv
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_each_missing_source_makes_it_unknown_and_says_why(source: str) -> None:
-    seen = report(replace(HEALTHY, **{source: Unavailable("somewhere", "the reason")}))
+    missing: dict[str, Any] = {source: Unavailable("somewhere", "the reason")}
+
+    seen = report(replace(HEALTHY, **missing))
 
     assert seen.status is Status.UNKNOWN
     assert seen.headline.startswith("prod may not be healthy: ")
@@ -130,7 +133,8 @@ def test_the_terminal_has_no_bot_line_and_an_unnamed_environment_is_unknown() ->
 
 def test_every_finding_belongs_to_a_line() -> None:
     away = Unavailable("everything", "away")
-    nothing = replace(HEALTHY, **dict.fromkeys(SOURCES, away))
+    missing: dict[str, Any] = dict.fromkeys(SOURCES, away)
+    nothing = replace(HEALTHY, **missing)
 
     for facts in (HEALTHY, nothing):
         told = [finding for line in report(facts).lines for finding in line.findings]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,9 @@ def test_nothing_deployed_and_nothing_running_is_not_verified() -> None:
 
 @pytest.mark.parametrize("source", ["api", "intake", "heartbeats", "services"])
 def test_a_missing_source_cannot_be_verified(source: str) -> None:
-    assert judge(replace(ARRIVED, **{source: Unavailable("x", "away")}))[0] is Status.UNKNOWN
+    missing: dict[str, Any] = {source: Unavailable("x", "away")}
+
+    assert judge(replace(ARRIVED, **missing))[0] is Status.UNKNOWN
 
 
 def test_a_process_that_does_not_know_its_commit_cannot_be_verified() -> None:
