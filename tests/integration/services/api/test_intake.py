@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.conftest import DatabaseUrls
+from tests.integration.services.api.conftest import OpenApi
+
+DEMO = Path("services/sandbox/data/demo_batch.csv").read_bytes()
+HEADER = b"Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"
+KEY = {"X-DRAGONFLY-API-KEY": "df_new"}
+UPLOAD = "/api/v1/intake/upload"
+
+
+async def rows_of(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    async with await psycopg.AsyncConnection.connect(dsn) as conn:
+        return await (await conn.execute(query.encode())).fetchall()
+
+
+def upload(content: bytes, **more: Any) -> dict[str, Any]:
+    return {"files": {"file": ("batch.csv", content, "text/csv")}, "headers": KEY} | more
+
+
+def error_of(response: httpx.Response) -> dict[str, str]:
+    error = response.json()["error"]
+    assert set(error) == {"what", "why", "what_next"}
+    return dict(error)
+
+
+async def test_stores_the_file_and_queues_one_job(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(DEMO))
+
+    answer = response.json()
+    assert (response.status_code, answer["rows"], answer["status"]) == (202, 12, "received")
+    [(status, row_count)] = await rows_of(
+        database_urls.owner, "SELECT status, row_count FROM intake.simplicity_batches"
+    )
+    assert (status, row_count) == ("received", 12)
+    jobs = await rows_of(database_urls.owner, "SELECT id::text, job_type, status, payload FROM ops.job_queue")
+    assert jobs == [(answer["job_id"], "simplicity_ingest", "pending", {"batch_id": answer["batch_id"]})]
+    events = await rows_of(database_urls.owner, "SELECT event_type FROM ops.intake_logs")
+    assert events == [("batch_received",)]
+
+
+async def test_keeps_each_cell_as_it_came(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    strange = ["a\tb", "back\\slash \\N", 'quo"te', "two\nlines", "Zoë 日本 \\u0000", " x "]
+    line = ",".join('"' + cell.replace('"', '""') + '"' for cell in strange).encode()
+
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(HEADER + b"\n,,,,,\n" + line))
+
+    assert response.status_code == 202
+    [(number, raw)] = await rows_of(database_urls.owner, "SELECT row_number, raw FROM intake.simplicity_raw_rows")
+    assert (number, list(raw)) == (1, list(raw))
+    names = ["case_number", "plaintiff", "defendant", "judgment_amount", "filing_date", "county"]
+    assert raw == dict(zip(names, strange, strict=True))
+
+
+async def test_stores_more_rows_than_fit_into_one_block(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    lines = b"".join(b"C-%d,Plaintiff,Defendant,100,1/2/2024,Kings\n" % n for n in range(5000))
+
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(HEADER + lines))
+
+    assert response.json()["rows"] == 5000
+    found = await rows_of(
+        database_urls.owner,
+        "SELECT count(*), max(row_number), max(raw ->> 'case_number') FROM intake.simplicity_raw_rows",
+    )
+    assert found == [(5000, 5000, "C-999")]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "missing columns: Case Number, Plaintiff"),
+        (b"Case Number,Plaintiff,County\n1,2,3\n", "missing columns: Defendant, Judgment Amount, Filing Date"),
+        (HEADER.replace(b"County", b"County,Venue") + b"1,2,3,4,5,6,7\n", "columns named twice: County"),
+        (HEADER, "a header and no rows"),
+        (HEADER + b"\n,,,,,\n", "a header and no rows"),
+        (HEADER + b"1,Ren\xe9,3,4,5,6\n", "it is not UTF-8"),
+        (HEADER + b'1,"2,3,4,5,6\n', "it is no CSV near line"),
+        (HEADER + b"1,2\x003,3,4,5,6\n", "NUL characters near line"),
+        (HEADER + b'"' + b"x" * 200_000 + b'"', "it is no CSV near line"),
+        (HEADER + b"1,2,3,4,5,6\n" * 9000 + b'1,"2,3,4,5,6\n', "it is no CSV near line"),
+    ],
+)
+async def test_refuses_an_unusable_file_whole(
+    open_api: OpenApi, database_urls: DatabaseUrls, content: bytes, why: str
+) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(content))
+
+    assert response.status_code == 422
+    assert why in error_of(response)["why"]
+    stored = "SELECT (SELECT count(*) FROM intake.simplicity_batches), (SELECT count(*) FROM ops.job_queue)"
+    assert await rows_of(database_urls.owner, stored) == [(0, 0)]
+
+
+@pytest.mark.parametrize("key", ["df_new", "df_old"])
+async def test_accepts_both_keys_during_a_rotation(open_api: OpenApi, database_urls: DatabaseUrls, key: str) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(DEMO, headers={"X-DRAGONFLY-API-KEY": key}))
+
+    assert response.status_code == 202
+
+
+@pytest.mark.parametrize("key", [None, "", "df", "df_new,df_old", "df_new ", "dféß"])
+async def test_refuses_other_keys_before_reading_the_file(
+    open_api: OpenApi, database_urls: DatabaseUrls, key: str | None
+) -> None:
+    headers = {} if key is None else {b"X-DRAGONFLY-API-KEY": key.encode()}
+
+    async with open_api(database_urls.app) as api:
+        uploaded = await api.post(UPLOAD, content=b"never read", headers=headers)
+        asked = await api.get(f"/api/v1/intake/batches/{uuid4()}", headers=headers)
+
+    assert (uploaded.status_code, asked.status_code) == (401, 401)
+    assert "no valid key" in error_of(uploaded)["why"]
+
+
+async def test_is_closed_without_a_key_of_its_own(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app, dragonfly_api_key=None) as api:
+        response = await api.post(UPLOAD, **upload(DEMO))
+
+    assert response.status_code == 503
+    assert error_of(response)["why"] == "DRAGONFLY_API_KEY is not set on this service"
+
+
+async def test_refuses_a_file_that_is_too_large(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async def without_length() -> Any:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        for _ in range(4):
+            yield b"x" * 50_000
+
+    form = KEY | {"content-type": "multipart/form-data; boundary=b"}
+    async with open_api(database_urls.app, max_upload_bytes=100_000) as api:
+        declared = await api.post(UPLOAD, **upload(HEADER + b"x" * 200_000))
+        undeclared = await api.post(UPLOAD, content=without_length(), headers=form)
+
+    assert (declared.status_code, undeclared.status_code) == (413, 413)
+    assert error_of(declared)["why"] == "the file is larger than 100,000 bytes"
+
+
+@pytest.mark.parametrize(
+    "request_parts",
+    [
+        {"content": HEADER, "headers": KEY | {"content-type": "text/csv"}},
+        {"content": b"x", "headers": KEY | {"content-type": "multipart/form-data"}},
+        {"content": b"x", "headers": KEY | {"content-type": "multipart/form-data; boundary=b"}},
+        {"files": {"other": ("batch.csv", HEADER)}, "headers": KEY},
+        {"data": {"file": "text"}, "files": {"other": ("batch.csv", HEADER)}, "headers": KEY},
+        {"files": [("file", ("a.csv", HEADER)), ("file", ("b.csv", HEADER))], "headers": KEY},
+    ],
+)
+async def test_explains_how_to_send_a_file(
+    open_api: OpenApi, database_urls: DatabaseUrls, request_parts: dict[str, Any]
+) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **request_parts)
+
+    assert response.status_code == 400
+    assert "curl -F file=@batch.csv" in error_of(response)["what_next"]
+
+
+async def test_refuses_a_source_that_nobody_can_read(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(DEMO, data={"source_system": "other"}))
+
+    assert response.status_code == 422
+
+
+async def test_shows_a_batch(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        batch_id = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
+        batch = (await api.get(f"/api/v1/intake/batches/{batch_id}", headers=KEY)).json()
+        unknown = await api.get(f"/api/v1/intake/batches/{uuid4()}", headers=KEY)
+        malformed = await api.get("/api/v1/intake/batches/7", headers=KEY)
+
+    assert batch.pop("created_at").endswith("Z")
+    assert batch == {
+        "id": batch_id,
+        "status": "received",
+        "source_system": "simplicity",
+        "row_count": 12,
+        "validated": 0,
+        "failed": 0,
+    }
+    assert (unknown.status_code, malformed.status_code) == (404, 422)
+    assert error_of(malformed)["why"] == "malformed: batch_id"
+
+
+async def test_says_503_while_the_database_is_away(open_api: OpenApi) -> None:
+    async with open_api("postgresql://u:p@127.0.0.1:1/d") as api:
+        response = await api.post(UPLOAD, **upload(DEMO))
+
+    assert response.status_code == 503
+    assert error_of(response)["why"] == "the database failed: server not reachable"
+
+
+async def test_names_a_missing_grant(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+        await conn.execute("REVOKE INSERT ON ops.job_queue FROM dragonfly_app")
+
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(DEMO))
+
+    assert response.status_code == 503
+    assert "permission denied for table job_queue" in error_of(response)["why"]
+    assert await rows_of(database_urls.owner, "SELECT count(*) FROM intake.simplicity_batches") == [(0,)]
+
+
+async def test_repeats_nothing_personal(
+    open_api: OpenApi, database_urls: DatabaseUrls, caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = b"canary-name"
+    files = [HEADER + b'1,"' + canary + b",3,4,5,6\n", b"Case Number," + canary + b"\n", HEADER + canary + b"\xff\n"]
+
+    async with open_api(database_urls.app) as api:
+        answers = [await api.post(UPLOAD + "?name=canary-name", **upload(content)) for content in files]
+
+    assert [answer.status_code for answer in answers] == [422] * 3
+    assert "canary" not in json.dumps([answer.text for answer in answers]) + caplog.text

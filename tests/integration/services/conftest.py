@@ -1,0 +1,109 @@
+"""Runs the operated processes as they run on Railway: `python -m services.…`, told everything by their environment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pytest
+
+PATIENCE_S = 30.0  # several times what a loaded machine needs
+GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+
+
+@dataclass
+class RunningProcess:
+    """A process and the lines that it has written so far, of both streams."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+    _reader: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout
+        async for line in self.process.stdout:
+            self.lines.append(line.decode().rstrip("\n"))
+            self._more.set()
+
+    async def line_with(self, text: str) -> str:
+        """The first line that holds the text, written already or to come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not (found := [line for line in self.lines if text in line]):
+                    self._more.clear()
+                    await self._more.wait()
+                return found[0]
+        pytest.fail(f"no line with {text!r} among:\n" + "\n".join(self.lines))
+
+    def signal(self, wanted: signal.Signals) -> None:
+        self.process.send_signal(wanted)
+
+    async def exit_code(self) -> int:
+        """The code once the process has ended, all its lines read."""
+        assert self._reader
+        async with asyncio.timeout(PATIENCE_S):
+            await self._reader
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.exit_code()
+
+
+class Spawn(Protocol):
+    """Starts `python -m <module>`; keywords become environment variables."""
+
+    async def __call__(self, module: str, **environment: str) -> RunningProcess: ...
+
+
+@pytest.fixture
+async def spawn() -> AsyncIterator[Spawn]:
+    """Starts processes and kills those that are left at the end of the test."""
+    running: list[RunningProcess] = []
+
+    async def start(module: str, **environment: str) -> RunningProcess:
+        usual = {"ENVIRONMENT": "dev", "RAILWAY_GIT_COMMIT_SHA": GIT_SHA, "PYTHONUNBUFFERED": "1"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            env={"PATH": os.environ["PATH"], **usual, **environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        running.append(RunningProcess(process))
+        return running[-1]
+
+    yield start
+    for process in running:
+        await process.kill()
+
+
+Ask = Callable[[], Awaitable[Any]]
+Eventually = Callable[[Ask], Awaitable[Any]]
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Asks again and again until the answer is true, and returns it."""
+
+    async def wait_until(ask: Ask) -> Any:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not (answer := await ask()):
+                    await asyncio.sleep(0.05)
+                return answer
+        pytest.fail("it did not become true")
+
+    return wait_until
