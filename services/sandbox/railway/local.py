@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner
 from services.sandbox.railway.snapshot import Snapshot, view_service
 from services.sandbox.railway.state import Json, read_state, restore_service, write_state
+
+logger = logging.getLogger(__name__)
 
 PAGE_USER = "Sandbox page"  # the creator of what a person starts in the panel
 
@@ -212,12 +215,11 @@ class LocalRailway:
         return runner.active
 
     def _changed(self) -> None:
-        write_state(
-            self._state_file,
-            project_id=self.place.project_id,
-            environment_id=self.place.environment_id,
-            services=tuple(self.services.values()),
-        )
+        place, services = self.place, tuple(self.services.values())
+        try:
+            write_state(self._state_file, place.project_id, place.environment_id, services)
+        except OSError as exc:  # a full disk must not end what runs
+            logger.warning("The local Railway cannot save its state: %s", exc.strerror)
         self._changes.tick()
 
 

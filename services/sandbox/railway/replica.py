@@ -44,6 +44,7 @@ class Replica:
         self._supervisor: asyncio.Task[None] | None = None
         self._ending: InstanceStatus | None = None  # what it is to become once its process is gone
         self._interrupted = asyncio.Event()
+        self._tried = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -61,6 +62,10 @@ class Replica:
         self.restarts, self._ending = 0, None
         self._interrupted.clear()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"replica {self.id}")
+
+    async def wait_until_tried(self) -> None:
+        """Until its process runs, or could not be started."""
+        await self._tried.wait()
 
     async def stop(self, drain_s: float, become: InstanceStatus = InstanceStatus.REMOVED) -> None:
         """SIGTERM, `drain_s` seconds of patience, SIGKILL. Returns when the process is gone."""
@@ -108,8 +113,10 @@ class Replica:
             process = await spawn(self._launch.command, {**self._launch.variables, **own}, self._launch.directory)
         except OSError as exc:
             self._write(f"The container could not be started: {exc.strerror}", "error")
+            self._tried.set()
             return _COULD_NOT_START
         self._process = process
+        self._tried.set()
         if self._ending:  # asked to end while it was being started
             self._signal(signal.SIGKILL)
         self._become(InstanceStatus.RUNNING)

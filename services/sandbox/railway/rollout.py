@@ -40,6 +40,7 @@ class Rollout:
         """Start the replicas. Whether they may take traffic; when not, they are stopped again and it has FAILED."""
         for replica in self.record.replicas:
             replica.start()
+        await asyncio.gather(*(replica.wait_until_tried() for replica in self.record.replicas))
         if self.healthcheck_path is None or await self._becomes_healthy(self.healthcheck_path):
             self._become(DeploymentStatus.SUCCESS)
             return True

@@ -72,6 +72,7 @@ class ServiceRunner:
     def resume(self, record: DeploymentRecord) -> None:
         """Start the deployment that was active when the sandbox last ended, under its old id."""
         record.variables = dict(self.spec.variables)
+        record.become(DeploymentStatus.INITIALIZING)
         self.active = record
         self._rollout = asyncio.create_task(self._roll_out(record, needs_build=False, after=None))
 

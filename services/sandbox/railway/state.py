@@ -28,8 +28,8 @@ def read_state(path: Path) -> Json:
     return state if isinstance(state, dict) and state.get("format") == FORMAT else {}
 
 
-def write_state(path: Path, *, project_id: str, environment_id: str, services: Sequence[ServiceRunner]) -> None:
-    """Replaces the file at once, so that a crash leaves the old one."""
+def write_state(path: Path, project_id: str, environment_id: str, services: Sequence[ServiceRunner]) -> None:
+    """Replaces the file at once, so that a crash leaves the old one. Raises OSError."""
     state = {
         "format": FORMAT,
         "project_id": project_id,
