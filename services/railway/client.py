@@ -131,7 +131,7 @@ class RailwayClient:
     async def _read_lines(
         self, document: str, field: str, deployment_id: str, limit: int, log_filter: str
     ) -> list[LogLine]:
-        limit = min(limit, MAX_LOG_LINES)
+        limit = max(1, min(limit, MAX_LOG_LINES))
         variables = {"deploymentId": deployment_id, "limit": limit, "filter": log_filter}
         data = await self._transport.call(DOCUMENTS[document], variables)
         return _parse(lambda: parse_logs(data[field], limit=limit))

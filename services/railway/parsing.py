@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +55,7 @@ def newest_first(deployments: list[Deployment]) -> list[Deployment]:
     return sorted(deployments, key=lambda deployment: deployment.created_at, reverse=True)
 
 
-def parse_logs(nodes: list[Json], *, limit: int) -> list[LogLine]:
+def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
     """Oldest first, the last `limit`: Railway answers with one line too many (railway-api.md §4)."""
     lines = [
         LogLine(

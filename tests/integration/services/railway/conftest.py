@@ -1,0 +1,92 @@
+"""The local Railway, served over real HTTP, and a client for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from services.domain.secrets import Secret
+from services.railway.client import RailwayClient, TokenKind
+from services.sandbox.railway.app import build_router
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.model import Pace, ServiceSpec
+
+TOKEN = "made-up-token"
+LIVE = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+TALK = "import sys, time; [print('line', n) for n in range(8)]; sys.stderr.write('bad news\\n'); time.sleep(600)"
+PACE = Pace(0.0, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(app: FastAPI) -> AsyncIterator[str]:
+    """The app on a free port; its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
+    """All three services, serving."""
+    services = [
+        ServiceSpec("dragonfly-api", ("python", "-c", LIVE), {"DRAGONFLY_API_KEY": "k"}, 1, "/api/live", True),
+        ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {"SUPABASE_MODE": "dev"}, 2),
+        ServiceSpec("dragonfly-worker-enforcement", ("python", "-c", TALK)),
+    ]
+    local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
+    await local.start()
+    try:
+        await local.wait_until_serving(15)
+        yield local
+    finally:
+        await local.stop()
+
+
+@pytest.fixture
+async def railway_url(railway: LocalRailway) -> AsyncIterator[str]:
+    """The address of the GraphQL endpoint."""
+    app = FastAPI()
+    app.include_router(build_router(railway))
+    async with serve(app) as address:
+        yield f"{address}/railway/graphql/v2"
+
+
+@pytest.fixture
+async def client(railway: LocalRailway, railway_url: str) -> AsyncIterator[RailwayClient]:
+    """With a project token."""
+    client = RailwayClient(
+        url=railway_url,
+        token=Secret(TOKEN),
+        token_kind=TokenKind.PROJECT,
+        project_id=railway.place.project_id,
+        environment_id=railway.place.environment_id,
+        timeout_s=1.0,
+    )
+    yield client
+    await client.aclose()

@@ -1,0 +1,128 @@
+"""What a Railway call makes of answers that a real server seldom gives."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from services.railway.transport import TokenKind, Transport
+
+TOKEN = "made-up-token"
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def transport(answer: Answer, *, token: str = TOKEN, kind: TokenKind = TokenKind.PROJECT) -> Transport:
+    return Transport(
+        url="http://railway.test/graphql",
+        token=Secret(token),
+        token_kind=kind,
+        timeout_s=0.2,
+        transport=httpx.MockTransport(answer),
+    )
+
+
+async def failure(answer: Answer) -> SourceError:
+    call = transport(answer)
+    with pytest.raises(SourceError) as raised:
+        await call.call("{ me }", {})
+    await call.aclose()
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "value"),
+    [
+        (TokenKind.PROJECT, "project-access-token", TOKEN),
+        (TokenKind.BEARER, "authorization", f"Bearer {TOKEN}"),
+    ],
+)
+async def test_each_kind_of_token_has_its_own_header(kind: TokenKind, header: str, value: str) -> None:
+    seen: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(200, json={"data": {}})
+
+    await transport(answer, kind=kind).call("{ me }", {})
+
+    assert seen[0][header] == value
+    assert ("authorization" in seen[0]) is (kind is TokenKind.BEARER)
+
+
+@pytest.mark.parametrize(
+    ("response", "why", "retryable"),
+    [
+        (httpx.Response(401), "refuses our token", False),
+        (httpx.Response(404), "HTTP 404", False),
+        (httpx.Response(302, headers={"location": "http://elsewhere.test"}), "HTTP 302", False),
+        (httpx.Response(502, text="<html>"), "HTTP 502", True),
+        (httpx.Response(200, text="<html>"), "not GraphQL", True),
+        (httpx.Response(200, json=[]), "not GraphQL", True),
+        (httpx.Response(200, json={"data": None}), "not GraphQL", True),
+        (httpx.Response(200, content=b"\xff\xfe"), "not GraphQL", True),
+        (httpx.Response(200, text="[" * 100_000), "not GraphQL", True),
+        (httpx.Response(200, json={"errors": "odd"}), "no reason given", False),
+        (httpx.Response(400, json={"errors": [{"message": "Cannot query\nfield"}]}), "Cannot query field", False),
+        (httpx.Response(200, json={"errors": [{"message": "Not Authorized"}]}), "refuses our token", False),
+        (httpx.Response(200, json={"errors": [{"message": f"what is {TOKEN}?"}]}), "what is …?", False),
+        (httpx.Response(200, json={"errors": [{"message": "x" * 5000}]}), "x…", False),
+    ],
+)
+async def test_says_what_is_wrong(response: httpx.Response, why: str, retryable: bool) -> None:
+    error = await failure(lambda _: response)
+
+    assert why in error.why
+    assert len(error.why) < 300
+    assert error.retryable is retryable
+
+
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.RemoteProtocolError("closed")])
+async def test_unreachable_is_worth_another_try(trouble: httpx.HTTPError) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise trouble
+
+    error = await failure(answer)
+
+    assert "cannot be reached" in error.why
+    assert error.retryable
+
+
+async def test_answer_that_never_ends_is_given_up() -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    call = Transport(
+        url="http://railway.test/graphql",
+        token=Secret(TOKEN),
+        token_kind=TokenKind.PROJECT,
+        timeout_s=0.05,
+        transport=httpx.MockTransport(answer),
+    )
+
+    with pytest.raises(SourceError, match=r"no answer within 0\.05 s"):
+        await call.call("{ me }", {})
+
+
+@pytest.mark.parametrize("token", ["line\nbreak", "ключ"])
+async def test_token_that_no_header_can_hold_is_never_quoted(token: str) -> None:
+    call = Transport(
+        url="http://127.0.0.1:9/graphql",
+        token=Secret(token),
+        token_kind=TokenKind.PROJECT,
+        timeout_s=1.0,
+        transport=None,
+    )
+
+    with pytest.raises(SourceError) as raised:
+        await call.call("{ me }", {})
+    await call.aclose()
+
+    assert token not in "".join(traceback.format_exception(raised.value))
