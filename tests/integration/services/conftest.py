@@ -10,8 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+
+from tests.conftest import DatabaseUrls
 
 PATIENCE_S = 30.0  # several times what a loaded machine needs
 GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -107,3 +110,54 @@ def eventually() -> Eventually:
         pytest.fail("it did not become true")
 
     return wait_until
+
+
+@dataclass
+class DatabaseGate:
+    """A TCP forwarder in front of Postgres: closed, the database looks as if its machine were gone."""
+
+    target: str
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _pumps: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def dsn(self) -> str:
+        parts = urlsplit(self.target)
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{self.port}"))
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        parts = urlsplit(self.target)
+        there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        self._writers |= {writer, there_writer}
+        for source, sink in ((reader, there_writer), (there_reader, writer)):
+            self._pumps.add(asyncio.create_task(_pump(source, sink)))
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while block := await source.read(65536):
+            sink.write(block)
+            await sink.drain()
+    sink.close()
+
+
+@pytest.fixture
+async def database_gate(database_urls: DatabaseUrls) -> AsyncIterator[DatabaseGate]:
+    """A gate in front of a fresh database, as `dragonfly_app`; open at first."""
+    gate = DatabaseGate(database_urls.app)
+    await gate.open()
+    yield gate
+    await gate.close()

@@ -1,0 +1,102 @@
+"""The API as a process: how it starts, what it logs, how it lives through an outage, how it stops."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import httpx
+
+from tests.conftest import DatabaseUrls
+from tests.integration.services.conftest import DatabaseGate, Eventually, RunningProcess, Spawn
+
+NOWHERE = "postgresql://u:hidden@127.0.0.1:1/d"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Api:
+    """The running process and its address."""
+
+    def __init__(self, process: RunningProcess, port: int) -> None:
+        self.process = process
+        self.base = f"http://127.0.0.1:{port}"
+
+    async def health(self) -> httpx.Response | None:
+        """None while nothing listens."""
+        async with httpx.AsyncClient(base_url=self.base, trust_env=False) as client:
+            try:
+                return await client.get("/api/health")
+            except httpx.TransportError:
+                return None
+
+    async def status(self) -> int | None:
+        response = await self.health()
+        return response.status_code if response is not None else None
+
+
+async def start_api(spawn: Spawn, eventually: Eventually, dsn: str) -> Api:
+    port = free_port()
+    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), HOST="127.0.0.1", DRAGONFLY_API_KEY="k")
+    api = Api(process, port)
+    await eventually(api.status)
+    return api
+
+
+async def test_starts_serves_and_stops(spawn: Spawn, eventually: Eventually, database_urls: DatabaseUrls) -> None:
+    api = await start_api(spawn, eventually, database_urls.app)
+    await api.process.line_with("PostgreSQL connection established")
+    async with httpx.AsyncClient(base_url=api.base, trust_env=False) as client:
+        await client.get("/api/v1/intake/batches/7?canary=1")
+    api.process.signal(signal.SIGTERM)
+
+    assert await api.process.exit_code() == 0
+    assert api.process.lines[0].startswith("Dragonfly API starting: environment dev, git SHA a1b2c3d4, port ")
+    assert "Pool size: 5, max overflow: 0" in api.process.lines
+    assert any(
+        line.startswith("GET /api/v1/intake/batches/{batch_id} 422 ") and line.endswith(" ms")
+        for line in api.process.lines
+    )
+    assert "canary" not in "\n".join(api.process.lines)
+
+
+async def test_starts_and_stops_without_the_database(spawn: Spawn, eventually: Eventually) -> None:
+    api = await start_api(spawn, eventually, NOWHERE)
+
+    assert await api.status() == 503
+    await api.process.line_with("PostgreSQL connection failed: Connection refused")
+    api.process.signal(signal.SIGTERM)
+    assert await api.process.exit_code() == 0
+    assert "hidden" not in "\n".join(api.process.lines)
+
+
+async def test_health_follows_the_database(spawn: Spawn, eventually: Eventually, database_gate: DatabaseGate) -> None:
+    api = await start_api(spawn, eventually, database_gate.dsn)
+
+    async def is_up() -> bool:
+        return await api.status() == 200
+
+    async def is_down() -> bool:
+        return await api.status() == 503
+
+    await eventually(is_up)
+    await database_gate.close()
+    await eventually(is_down)
+    await database_gate.open()
+    await eventually(is_up)
+
+
+async def test_says_everything_that_is_wrong_with_its_environment(spawn: Spawn) -> None:
+    api = await spawn("services.api", ENVIRONMENT="", SUPABASE_DB_URL="mysql://u:hidden@h/d", PORT="many")
+
+    assert await api.exit_code() == 2
+    assert api.lines[1:-1] == [
+        "  ENVIRONMENT: is not set",
+        "  SUPABASE_DB_URL: must look like postgresql://user:password@host:port/database",
+        "  PORT: must be a valid integer, unable to parse string as an integer",
+    ]
+    assert "hidden" not in "\n".join(api.lines)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from services.domain.errors import SourceError
+from services.process.log import PlainFormatter, describe_error
+
+
+def raised(error: Exception) -> Exception:
+    with pytest.raises(type(error)) as caught:
+        raise error
+    return caught.value
+
+
+def test_names_the_class_and_the_place_and_never_the_text() -> None:
+    text = describe_error(raised(ValueError("Key (name)=(canary)")))
+
+    assert text.startswith("ValueError at test_log.py:")
+    assert "canary" not in text
+
+
+def test_tells_the_reason_of_our_own_errors() -> None:
+    assert describe_error(raised(SourceError("database", "connection lost"))).startswith(
+        "SourceError: database: connection lost at test_log.py:"
+    )
+
+
+def test_logs_an_exception_on_one_line_without_its_text() -> None:
+    error = raised(KeyError("canary"))
+    info = (type(error), error, error.__traceback__)
+
+    line = PlainFormatter().format(logging.LogRecord("x", logging.ERROR, "", 1, "it %s", ("failed",), info))
+
+    assert line.startswith("it failed (KeyError at test_log.py:")
+    assert "canary" not in line
+
+
+def test_a_line_break_in_a_message_cannot_fake_a_line() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 1, "%s", ("one\nCRITICAL: two",), None)
+
+    assert PlainFormatter().format(record) == "one\n  CRITICAL: two"
