@@ -23,7 +23,7 @@ async def handle(request: Request, world: World) -> Answer:
 COMMAND = Command(
     name="health",
     summary="API, database, workers, queue, deployments and bot in one message",
-    group="State",
+    group="Start here",
     handle=handle,
     examples=("health",),
 )

@@ -39,7 +39,7 @@ def parse(words: Sequence[str]) -> tuple[Service, ...]:
 COMMAND = Command(
     name="heartbeats",
     summary="every worker: beat, status, job, commit; what is wrong first",
-    group="Workers and jobs",
+    group="Services",
     handle=handle,
     usage="[service]",
     examples=("heartbeats", "heartbeats ingest"),

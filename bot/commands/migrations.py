@@ -20,7 +20,7 @@ async def handle(request: Request, world: World) -> Answer:
 COMMAND = Command(
     name="migrations",
     summary="what the database has applied, what waits, what was changed afterwards",
-    group="Deployments",
+    group="Configuration",
     handle=handle,
     examples=("migrations",),
 )

@@ -19,7 +19,7 @@ async def handle(request: Request, world: World) -> Answer:
 COMMAND = Command(
     name="sha",
     summary="the commit of each service: deployed and really running",
-    group="Deployments",
+    group="Services",
     handle=handle,
     examples=("sha",),
 )

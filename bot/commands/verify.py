@@ -38,7 +38,7 @@ def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
 COMMAND = Command(
     name="verify",
     summary="SHA, API health and heartbeats after a deployment, as one verdict",
-    group="Deployments",
+    group="Services",
     handle=handle,
     usage="[service] [sha]",
     examples=("verify", "verify api", "verify workers a1b2c3d4"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.commands._contract import Answer, Block
@@ -9,31 +10,43 @@ from bot.views.blocks import URL_LIMIT, context, is_web_address, section, sectio
 from bot.views.findings import SIGN, WORD, as_of, finding_data, step_button
 from bot.views.message import fit_message
 from bot.views.text import escape
-from playbooks._contract import Finding, Status
+from playbooks._contract import Finding, NextStep, Status
 from playbooks.health import Line, Report
 
 MAX_BUTTONS = 5  # more than a person reads on a phone
-LINE_LIMIT = 800  # characters of one line's findings
+MAX_PARTS = 4  # findings in one line; hundreds of workers may each have one
+PART_LIMIT = 200  # characters of a title, and of a detail
 
 
 def health_answer(report: Report, *, moment: datetime, elapsed_ms: float) -> Answer:
     """`moment` is when the facts were true; `elapsed_ms` is how long reading them took."""
     first = f"{SIGN[report.status]} *{escape(report.headline, limit=300)}*"
-    wrong = [line for line in report.lines if line.status is not Status.OK]
-    loud, quiet = wrong[:MAX_BUTTONS], report.lines[len(wrong[:MAX_BUTTONS]) :]
-    blocks: list[Block] = [section(first)]
-    blocks += [section(_line(line), accessory=step_button(line.next_step)) for line in loud]
-    blocks += sections(_line(line) for line in quiet)
+    wrong = sum(line.status is not Status.OK for line in report.lines)
+    loud, quiet = report.lines[: min(wrong, MAX_BUTTONS)], report.lines[min(wrong, MAX_BUTTONS) :]
+    blocks: list[Block] = [section(first), *_loud(loud), *sections(map(_line, quiet))]
     blocks.append(context(f"{as_of(moment)} · took {elapsed_ms:.0f} ms"))
-    text = "\n".join([first, *(_line(line, with_link=False) for line in report.lines)])
+    text = "\n".join([first, *map(_words, report.lines)])
     return Answer(*fit_message(text, blocks), _data(report, moment, elapsed_ms), report.status)
 
 
-def _line(line: Line, *, with_link: bool = True) -> str:
+def _loud(lines: Sequence[Line]) -> Iterator[Block]:
+    """What is wrong, each with its next step; a step that two lines share is offered once."""
+    offered: set[NextStep | None] = set()
+    for line in lines:
+        step = line.next_step
+        yield section(_line(line), accessory=None if step in offered else step_button(step))
+        offered.add(step)
+
+
+def _line(line: Line) -> str:
+    return f"{_words(line)}{_link(line.link)}"
+
+
+def _words(line: Line) -> str:
     word = "" if line.status is Status.OK else f"{WORD[line.status].lower()}: "
-    parts = " · ".join(_part(finding, line.subject) for finding in line.findings)
-    link = _link(line.link) if with_link else ""
-    return f"{SIGN[line.status]} {word}*{line.subject}* {parts}{link}"
+    parts = [_part(finding, line.subject) for finding in line.findings[:MAX_PARTS]]
+    more = [f"{len(line.findings) - MAX_PARTS} more"] if len(line.findings) > MAX_PARTS else []
+    return f"{SIGN[line.status]} {word}*{line.subject}* {' · '.join([*parts, *more])}"
 
 
 def _link(url: str | None) -> str:
@@ -43,8 +56,8 @@ def _link(url: str | None) -> str:
 
 
 def _part(finding: Finding, subject: str) -> str:
-    title = escape(finding.title.removeprefix(f"{subject} "), limit=LINE_LIMIT // 4)
-    return f"{title} ({escape(finding.detail, limit=LINE_LIMIT // 4)})" if finding.detail else title
+    title = escape(finding.title.removeprefix(f"{subject} "), limit=PART_LIMIT)
+    return f"{title} ({escape(finding.detail, limit=PART_LIMIT)})" if finding.detail else title
 
 
 def _data(report: Report, moment: datetime, elapsed_ms: float) -> dict[str, object]:

@@ -12,6 +12,7 @@ from bot.views.message import fit_message
 from bot.views.text import escape
 from playbooks._contract import Finding, Status, worst, wrong_first
 from playbooks.heartbeats import State, WorkerRow
+from services.domain.services import WorkerType
 from services.domain.sha import short_sha
 from services.domain.words import age, counted
 
@@ -53,9 +54,15 @@ def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
 def _cells(row: WorkerRow) -> tuple[str, ...]:
     state, beat = f"{_SIGNS[row.state]} {row.state}", row.beat
     if beat is None:
-        return (state, row.worker_type, "", "", "never", "", "")
+        return (state, _type(row), "", "", "never", "", "")
     last = f"{age(row.age)} ago" if row.age is not None else ""
-    return (state, row.worker_type, beat.worker_id, beat.status, last, _job(row), short_sha(beat.git_sha))
+    return (state, _type(row), beat.worker_id, beat.status, last, _job(row), short_sha(beat.git_sha))
+
+
+def _type(row: WorkerRow) -> str:
+    """The service's short name, which is what people type; the type itself when this version does not know it."""
+    known = {worker_type.value: worker_type.service.short for worker_type in WorkerType}
+    return known.get(row.worker_type, row.worker_type)
 
 
 def _job(row: WorkerRow) -> str:

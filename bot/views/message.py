@@ -29,11 +29,11 @@ def fit_message(text: str, blocks: Sequence[Block]) -> tuple[str, list[Block]]:
 
 
 def characters(value: object) -> int:
-    """All characters of all strings in a block, its keys aside: the measure for `TOTAL_LIMIT`."""
+    """All characters of all strings in a block but its keys and types: the measure for `TOTAL_LIMIT`."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(characters(item) for item in value.values())
+        return sum(characters(item) for key, item in value.items() if key != "type")
     if isinstance(value, list | tuple):
         return sum(characters(item) for item in value)
     return 0
