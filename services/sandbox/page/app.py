@@ -1,0 +1,79 @@
+"""The demo's web page as one router: the page, its parts, its files, and its live updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+
+from services.sandbox.page.commands import CommandHint
+from services.sandbox.page.faults import Faults
+from services.sandbox.page.live import live_events
+from services.sandbox.page.pages import FOLDER, HEADERS, Pages
+from services.sandbox.page.panel import Panel, build_panel_router
+from services.sandbox.page.people import build_people_router
+from services.sandbox.page.place import read_place
+from services.sandbox.page.scene import ReadMarks, Scene
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack.workspace import Workspace
+
+STATIC = FOLDER / "static"
+FRAGMENTS = frozenset({"sidebar", "timeline", "thread", "home", "modal", "panel"})
+
+
+def build_router(
+    workspace: Workspace,
+    railway: LocalRailway,
+    faults: Faults,
+    commands: Sequence[tuple[str, str, str]],
+    shortcuts: Sequence[tuple[str, str]] = (),
+) -> APIRouter:
+    """The page of this workspace and this Railway.
+
+    `commands` are `(name, usage, summary)`, as `dragonfly help --json` lists them; `shortcuts` are the message
+    shortcuts of the app's manifest, `(callback_id, name)`.
+    """
+    router = APIRouter()
+    marks = ReadMarks()
+    panel = Panel(railway, faults, workspace)
+    pages = Pages(
+        {
+            "workspace": workspace,
+            "panel": panel,
+            "commands": [CommandHint(*command) for command in commands],
+            "shortcuts": shortcuts,
+        }
+    )
+
+    def show(request: Request, template: str) -> HTMLResponse:
+        place = read_place(workspace, request.query_params)
+        return pages.respond(template, place=place, scene=Scene(workspace, marks, place))
+
+    @router.get("/")
+    async def page(request: Request) -> HTMLResponse:
+        return show(request, "page.html")
+
+    @router.get("/page/live")
+    async def live(request: Request) -> StreamingResponse:
+        viewer = read_place(workspace, request.query_params).viewer
+        events = live_events(workspace, railway, viewer.id)
+        return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+
+    @router.get("/page/{fragment}")
+    async def fragment(fragment: str, request: Request) -> HTMLResponse:
+        if fragment not in FRAGMENTS:
+            raise HTTPException(404, "The page has no such part")
+        return show(request, f"{fragment}.html")
+
+    @router.get("/static/{path:path}")
+    async def static(path: str) -> FileResponse:
+        file = (STATIC / path).resolve()
+        if not file.is_relative_to(STATIC) or not file.is_file():
+            raise HTTPException(404, "There is no such file")
+        # "no-cache": asked for anew each time, so that a changed file is seen after the next start.
+        return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})
+
+    router.include_router(build_people_router(workspace))
+    router.include_router(build_panel_router(panel))
+    return router

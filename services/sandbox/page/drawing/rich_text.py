@@ -1,0 +1,136 @@
+"""The `rich_text` block: text whose marks are data, so nothing in it is parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from markupsafe import Markup
+
+from services.sandbox.page.drawing import entities
+from services.sandbox.page.drawing.context import Drawing, Json
+from services.sandbox.page.drawing.emoji import emoji
+from services.sandbox.page.drawing.html import Child, el, join
+from services.sandbox.page.drawing.problem import cannot_draw
+
+_STYLES = (
+    ("code", "code"),
+    ("bold", "strong"),
+    ("italic", "em"),
+    ("strike", "s"),
+    ("underline", "u"),
+    ("highlight", "mark"),
+)
+
+
+def rich_text(block: Json, drawing: Drawing) -> Markup:
+    """Every part of a `rich_text` block, in order."""
+    return el("div", [_part(part, drawing) for part in block.get("elements", ())], class_="rich-text")
+
+
+def _part(part: Json, drawing: Drawing) -> Markup:
+    kind = str(part.get("type"))
+    draw = PARTS.get(kind)
+    return draw(part, drawing) if draw else cannot_draw("rich text part", kind)
+
+
+def _section(part: Json, drawing: Drawing) -> Markup:
+    return el("div", _leaves(part, drawing), class_="rich-line")
+
+
+def _quote(part: Json, drawing: Drawing) -> Markup:
+    return el("blockquote", _leaves(part, drawing))
+
+
+def _preformatted(part: Json, drawing: Drawing) -> Markup:
+    return el("pre", _leaves(part, drawing), class_="code-block", tabindex="0")
+
+
+def _list(part: Json, drawing: Drawing) -> Markup:
+    indent = min(int(part.get("indent", 0)), 8)
+    items = [el("li", _leaves(item, drawing)) for item in part.get("elements", ())]
+    if part.get("style") == "ordered":
+        return el("ol", items, start=int(part.get("offset", 0)) + 1, class_=f"indent-{indent}")
+    return el("ul", items, class_=f"indent-{indent}")
+
+
+PARTS: dict[str, Callable[[Json, Drawing], Markup]] = {
+    "rich_text_section": _section,
+    "rich_text_quote": _quote,
+    "rich_text_preformatted": _preformatted,
+    "rich_text_list": _list,
+}
+
+
+def _leaves(part: Json, drawing: Drawing) -> Markup:
+    return join([_leaf(leaf, drawing) for leaf in part.get("elements", ())])
+
+
+def _leaf(leaf: Json, drawing: Drawing) -> Markup:
+    kind = str(leaf.get("type"))
+    draw = LEAVES.get(kind)
+    if draw is None:
+        return cannot_draw("rich text element", kind)
+    return _styled(draw(leaf, drawing), leaf.get("style") or {})
+
+
+def _styled(drawn: Markup, style: Json) -> Markup:
+    for name, tag in _STYLES:
+        if style.get(name):
+            drawn = el(tag, drawn)
+    return drawn
+
+
+def _text(leaf: Json, _drawing: Drawing) -> Markup:
+    lines: list[Child] = []
+    for number, line in enumerate(str(leaf.get("text", "")).split("\n")):
+        lines += [el("br") if number else None, line]
+    return join(lines)
+
+
+def _link(leaf: Json, _drawing: Drawing) -> Markup:
+    return entities.link(str(leaf.get("url", "")), leaf.get("text"))
+
+
+def _user(leaf: Json, drawing: Drawing) -> Markup:
+    return entities.user_mention(str(leaf.get("user_id", "")), drawing)
+
+
+def _channel(leaf: Json, drawing: Drawing) -> Markup:
+    channel_id = str(leaf.get("channel_id", ""))
+    return entities.mention(f"#{drawing.channels.get(channel_id, channel_id)}")
+
+
+def _usergroup(leaf: Json, drawing: Drawing) -> Markup:
+    group_id = str(leaf.get("usergroup_id", ""))
+    return entities.mention(f"@{drawing.groups.get(group_id, group_id)}")
+
+
+def _broadcast(leaf: Json, _drawing: Drawing) -> Markup:
+    return el("span", f"@{leaf.get('range', '')}", class_="mention mention-all")
+
+
+def _emoji(leaf: Json, _drawing: Drawing) -> Markup:
+    return emoji(str(leaf.get("name", "")))
+
+
+def _date(leaf: Json, _drawing: Drawing) -> Markup:
+    return entities.date(
+        int(leaf.get("timestamp", 0)), str(leaf.get("format", "")), str(leaf.get("fallback", "")), leaf.get("url")
+    )
+
+
+def _color(leaf: Json, _drawing: Drawing) -> Markup:
+    return el("code", str(leaf.get("value", "")))
+
+
+LEAVES: dict[str, Callable[[Json, Drawing], Markup]] = {
+    "text": _text,
+    "link": _link,
+    "user": _user,
+    "channel": _channel,
+    "usergroup": _usergroup,
+    "broadcast": _broadcast,
+    "emoji": _emoji,
+    "date": _date,
+    "color": _color,
+}

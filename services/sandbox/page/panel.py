@@ -1,0 +1,117 @@
+"""The panel of the local Railway: what runs, and what a person may break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, Field
+
+from services.sandbox.page.faults import Faults
+from services.sandbox.railway.local import LocalRailway, NotFoundError
+from services.sandbox.railway.snapshot import Snapshot
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.workspace import Workspace
+
+LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all, noticeably, past every time limit
+RATE_LIMITED_CALLS = 3
+RATE_LIMIT_S = 5.0
+DEPLOYMENTS_SHOWN = 4
+
+
+class Panel:
+    """What the template reads."""
+
+    deployments_shown = DEPLOYMENTS_SHOWN
+    latencies_s = LATENCIES_S
+
+    def __init__(self, railway: LocalRailway, faults: Faults, workspace: Workspace) -> None:
+        self.railway = railway
+        self.faults = faults
+        self.workspace = workspace
+
+    def snapshot(self) -> Snapshot:
+        return self.railway.snapshot()
+
+    def postgres_running(self) -> bool:
+        return self.faults.postgres_running()
+
+    def connected(self) -> bool:
+        """Whether the bot holds a Socket Mode connection."""
+        return self.workspace.sockets.count > 0
+
+    def age(self, moment: datetime) -> str:
+        """How long ago, in the largest fitting unit."""
+        seconds = max(int((datetime.now(UTC) - moment).total_seconds()), 0)
+        for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+            if seconds >= size:
+                return f"{seconds // size} {unit}"
+        return f"{seconds} s"
+
+
+class Replica(BaseModel):
+    replica: str
+
+
+class Deploy(BaseModel):
+    service: str
+    sha: str
+
+
+class Latency(BaseModel):
+    seconds: float = Field(ge=0, le=60)
+
+
+class Breaking:
+    """What a person may break, and mend. An act starts what it names and is over at once; the panel shows the rest."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._railway = panel.railway
+        self._faults = panel.faults
+        self._slack = panel.workspace.faults
+
+    async def kill(self, act: Replica) -> None:
+        _found(lambda: self._railway.kill(act.replica))
+
+    async def freeze(self, act: Replica) -> None:
+        _found(lambda: self._railway.freeze(act.replica))
+
+    async def thaw(self, act: Replica) -> None:
+        _found(lambda: self._railway.thaw(act.replica))
+
+    async def start(self, act: Replica) -> None:
+        _found(lambda: self._railway.start_replica(act.replica))
+
+    async def deploy(self, act: Deploy) -> None:
+        _found(lambda: self._railway.deploy(act.service, act.sha))
+
+    async def slow_api(self, act: Latency) -> None:
+        self._railway.set_latency(act.seconds)
+
+    async def stop_postgres(self) -> None:
+        await self._faults.stop_postgres()
+
+    async def start_postgres(self) -> None:
+        await self._faults.start_postgres()
+
+    async def rate_limit_slack(self) -> None:
+        self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
+
+
+def build_panel_router(panel: Panel) -> APIRouter:
+    """One route for each button."""
+    router = APIRouter(prefix="/page/break")
+    breaking = Breaking(panel)
+    on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
+    around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres, breaking.rate_limit_slack)
+    for act in (*on_replicas, breaking.deploy, *around):
+        router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"], status_code=204)
+    return router
+
+
+def _found(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except NotFoundError as exc:
+        raise HTTPException(404, f"There is {exc}: the panel may be a moment old") from exc

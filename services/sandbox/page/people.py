@@ -1,0 +1,137 @@
+"""What a person does on the page, handed to the local Slack: typing, clicking, submitting, closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel, Field
+
+from services.sandbox.slack import cast
+from services.sandbox.slack.actor import Actor, NothingThereError
+from services.sandbox.slack.blocks import Answer
+from services.sandbox.slack.workspace import Workspace
+
+_PEOPLE = frozenset(user.id for user in cast.PEOPLE)
+
+
+def _known(user_id: str) -> str:
+    if user_id not in _PEOPLE:
+        raise ValueError("nobody in this workspace has that id")
+    return user_id
+
+
+class _Act(BaseModel):
+    viewer: Annotated[str, AfterValidator(_known)]
+
+
+class Say(_Act):
+    channel: str
+    text: str = Field(max_length=12_000)
+    thread_ts: str | None = None
+
+
+class Click(_Act):
+    """A control of a message (`channel` and `ts`) or of a view was used."""
+
+    action_id: str
+    block_id: str
+    value: Answer = None
+    answers: dict[str, dict[str, Answer]] = {}
+    channel: str = ""
+    ts: str = ""
+    view_id: str | None = None
+
+
+class Submit(_Act):
+    view_id: str
+    answers: dict[str, dict[str, Answer]]
+
+
+class CloseModal(_Act):
+    """`all_of_them`: the whole stack, as the cross does."""
+
+    view_id: str
+    all_of_them: bool = False
+
+
+class Shortcut(_Act):
+    callback_id: str
+    channel: str
+    ts: str
+
+
+class OpenHome(_Act):
+    pass
+
+
+class Outcome(BaseModel):
+    """`problem` is what Slack tells this person, such as `operation_timeout`; None when the app took it."""
+
+    problem: str | None = None
+
+
+class People:
+    """Every act is over once the app has acknowledged; what it changed arrives over the live connection."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    async def say(self, act: Say) -> Outcome:
+        if act.channel not in self._workspace.channels:
+            raise NothingThereError("There is no such channel.")
+        if act.text.strip():
+            await self._actor(act).type(act.channel, act.text.strip(), thread_ts=act.thread_ts or None)
+        return Outcome()  # Slack has answered in the channel
+
+    async def click(self, act: Click) -> Outcome:
+        actor = self._actor(act)
+        used: Any = {"block_id": act.block_id, "value": act.value, "answers": act.answers}
+        if act.view_id:
+            return Outcome(problem=await actor.click_in_view(act.view_id, act.action_id, **used))
+        return Outcome(problem=await actor.click(act.channel, act.ts, act.action_id, **used))
+
+    async def submit(self, act: Submit) -> Outcome:
+        await self._actor(act).submit(act.view_id, act.answers)
+        return Outcome()  # what is wrong stands beside the fields
+
+    async def close(self, act: CloseModal) -> Outcome:
+        await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
+        return Outcome()
+
+    async def shortcut(self, act: Shortcut) -> Outcome:
+        return Outcome(problem=await self._actor(act).shortcut(act.callback_id, act.channel, act.ts))
+
+    async def open_home(self, act: OpenHome) -> Outcome:
+        self._actor(act).open_home()
+        return Outcome()
+
+    def _actor(self, act: _Act) -> Actor:
+        return self._workspace.acting_as(act.viewer)
+
+
+def build_people_router(workspace: Workspace) -> APIRouter:
+    """One route for each thing that a person can do."""
+    router = APIRouter(prefix="/page", route_class=_Route)
+    people = People(workspace)
+    acts = (people.say, people.click, people.submit, people.close, people.shortcut, people.open_home)
+    for act in acts:
+        router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
+    return router
+
+
+class _Route(APIRoute):
+    """What is gone by the time a person uses it is told to them, not to the log."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_or_tell(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NothingThereError as exc:
+                raise HTTPException(409, str(exc)) from exc
+
+        return handle_or_tell

@@ -1,0 +1,159 @@
+// The message box: grows with the text, sends on Enter, and completes commands and names.
+(() => {
+  "use strict";
+
+  for (const form of document.querySelectorAll("[data-composer]")) setUp(form);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, dialog")) return;
+    const box = document.querySelector("#composer-text");
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    fill(box, "/");
+  });
+
+  document.addEventListener("click", (event) => {
+    const example = event.target.closest("[data-fill]");
+    const box = document.querySelector("#composer-text");
+    if (!example || !box) return;
+    box.focus();
+    fill(box, example.dataset.fill);
+  });
+
+  function fill(box, text) {
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function setUp(form) {
+    const box = form.querySelector("textarea");
+    const menu = form.querySelector("[role=listbox]");
+    const options = Array.from(menu.children);
+    let active = -1;
+
+    const shown = () => options.filter((option) => !option.hidden);
+
+    function choose(index) {
+      const visible = shown();
+      active = visible.length ? (index + visible.length) % visible.length : -1;
+      visible.forEach((option, number) => option.setAttribute("aria-selected", String(number === active)));
+      if (active >= 0) {
+        box.setAttribute("aria-activedescendant", visible[active].id);
+        visible[active].scrollIntoView({ block: "nearest" });
+      } else {
+        box.removeAttribute("aria-activedescendant");
+      }
+    }
+
+    function show(isShown) {
+      menu.hidden = !isShown;
+      box.setAttribute("aria-expanded", String(isShown));
+      if (!isShown) choose(-1);
+    }
+
+    // What is being typed: a command at the start of the text, or a name at its end.
+    function asked() {
+      const command = /^([/@])(d[\w-]*(?: [\w-]*)?)?$/i.exec(box.value);
+      if (command && (command[1] === "/" || /^dragonfly /i.test(command[2] ?? ""))) {
+        return { kind: "command", mark: command[1], typed: (command[2] ?? "").toLowerCase(), start: 0 };
+      }
+      const name = /(?:^|\s)@([\w.-]*)$/.exec(box.value);
+      if (name) return { kind: "person", mark: "@", typed: name[1].toLowerCase(), start: box.value.length - name[1].length - 1 };
+      return null;
+    }
+
+    function complete() {
+      const question = asked();
+      for (const option of options) {
+        const fits = question && option.dataset.kind === question.kind && option.dataset.insert.startsWith(question.typed);
+        option.hidden = !fits;
+        const mark = option.querySelector(".prefix");
+        if (mark && question) mark.textContent = question.mark;
+      }
+      const visible = shown();
+      const isComplete = visible.length === 1 && visible[0].dataset.insert === question?.typed;
+      show(visible.length > 0 && !isComplete);
+      if (!menu.hidden) choose(0);
+    }
+
+    function take() {
+      const question = asked();
+      const option = shown()[active];
+      if (!question || !option) return false;
+      const usage = option.querySelector(".usage").textContent;
+      box.value = box.value.slice(0, question.start) + question.mark + option.dataset.insert;
+      if (usage || question.kind === "person") box.value += " ";
+      show(false);
+      grow();
+      return true;
+    }
+
+    function grow() {
+      box.style.height = "auto";
+      box.style.height = `${Math.min(box.scrollHeight, 220)}px`;
+      form.classList.toggle("has-text", box.value.trim() !== "");
+    }
+
+    async function send() {
+      const text = box.value.trim();
+      if (!text) return;
+      box.value = "";
+      show(false);
+      grow();
+      const sent = await post("/page/say", {
+        channel: document.body.dataset.channel,
+        text,
+        thread_ts: form.dataset.thread || null,
+      });
+      if (!sent && !box.value) fill(box, text);
+    }
+
+    box.addEventListener("input", () => {
+      grow();
+      complete();
+    });
+    box.addEventListener("blur", () => setTimeout(() => show(false), 150));
+    box.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      if (!menu.hidden) {
+        if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+          event.preventDefault();
+          choose(active + (event.key === "ArrowDown" ? 1 : -1));
+          return;
+        }
+        if (event.key === "Tab" || (event.key === "Enter" && shown()[active]?.dataset.insert !== asked()?.typed)) {
+          event.preventDefault();
+          take();
+          return;
+        }
+        if (event.key === "Escape") {
+          event.preventDefault();
+          event.stopPropagation();
+          show(false);
+          return;
+        }
+      }
+      if (event.key === "Enter" && !event.shiftKey) {
+        event.preventDefault();
+        send();
+      }
+    });
+    menu.addEventListener("mousedown", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (!option) return;
+      event.preventDefault(); // the box keeps the focus
+      choose(shown().indexOf(option));
+      take();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      send();
+      box.focus();
+    });
+    if (window.matchMedia("(hover: hover)").matches && (form.dataset.thread || !document.querySelector("#reply-text"))) {
+      box.focus({ preventScroll: true });
+    }
+  }
+})();

@@ -1,0 +1,68 @@
+// Keeps the page true: listens for the names of changed parts and fetches only those, without disturbing what a
+// person is reading, typing or has opened.
+(() => {
+  "use strict";
+
+  const NEAR_END_PX = 120; // closer to the end than this, the reader follows new messages
+
+  // A part that has not changed is left alone, with what was typed or chosen in it.
+  const isSame = (oldNode, newNode) =>
+    oldNode.dataset?.version !== undefined && oldNode.dataset.version === newNode.dataset?.version;
+
+  const keepOpen = (oldNode, newNode) => {
+    if (oldNode.tagName === "DETAILS" && newNode.tagName === "DETAILS") newNode.open = oldNode.open;
+  };
+
+  htmx.defineExtension("steady", {
+    isInlineSwap: (style) => style === "steady",
+    handleSwap(style, target, fragment) {
+      if (style !== "steady") return false;
+      const follows = isNearEnd(target);
+      Idiomorph.morph(target, Array.from(fragment.childNodes), {
+        morphStyle: "innerHTML",
+        ignoreActiveValue: true,
+        callbacks: {
+          beforeNodeMorphed(oldNode, newNode) {
+            if (isSame(oldNode, newNode)) return false;
+            keepOpen(oldNode, newNode);
+            // What was typed or chosen outside messages and views (a commit to deploy) stays.
+            return !["SELECT", "TEXTAREA", "INPUT"].includes(oldNode.tagName) || oldNode.closest("[data-surface]");
+          },
+        },
+      });
+      if (follows) target.scrollTop = target.scrollHeight;
+      document.dispatchEvent(new CustomEvent("part-refreshed", { detail: target }));
+      return true;
+    },
+  });
+  document.body.setAttribute("hx-ext", "steady");
+
+  function isNearEnd(element) {
+    if (!element.classList.contains("timeline")) return false;
+    return element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END_PX;
+  }
+
+  let source = null;
+
+  function listen() {
+    if (source || document.hidden) return;
+    source = new EventSource(document.body.dataset.live);
+    for (const part of ["timeline", "sidebar", "home", "modal", "panel"]) {
+      source.addEventListener(part, () => htmx.trigger(document.body, `live:${part}`));
+    }
+  }
+
+  // A hidden tab holds no connection: browsers allow few to one host, and each person here is a tab.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else {
+      listen();
+    }
+  });
+  window.addEventListener("pagehide", () => source?.close());
+
+  for (const timeline of document.querySelectorAll(".timeline")) timeline.scrollTop = timeline.scrollHeight;
+  listen();
+})();
