@@ -15,7 +15,7 @@ from services.railway.documents import DOCUMENTS
 from services.railway.links import service_link
 from services.railway.parsing import newest_first, parse_deployment, parse_logs, parse_service
 from services.railway.rate_limit import RateLimit
-from services.railway.transport import SOURCE, TokenKind, Transport
+from services.railway.transport import SOURCE, GraphQLError, TokenKind, Transport
 
 __all__ = ["RailwayClient", "RateLimit", "TokenKind"]
 
@@ -42,6 +42,7 @@ class RailwayClient:
         self._project_id = project_id
         self._environment_id = environment_id
         self._service_ids: dict[str, str] = {}
+        self._may_read_config = True
         self._transport = Transport(
             url=url, token=token, token_kind=token_kind, timeout_s=timeout_s, transport=transport
         )
@@ -57,7 +58,14 @@ class RailwayClient:
 
     async def read_services(self) -> dict[Service, ServiceState]:
         """All services of the runbook, in one request. One that the environment does not have is absent."""
-        data = await self._transport.call(DOCUMENTS["read_services"], {"environmentId": self._environment_id})
+        try:
+            data = await self._call_read_services()
+        except GraphQLError as exc:
+            if exc.field != "config" or not self._may_read_config:
+                raise
+            # Nothing says that every project token may read it; what was last deployed tells the replicas then.
+            self._may_read_config = False
+            data = await self._call_read_services()
         return _parse(lambda: self._parse_services(data["environment"]))
 
     async def read_service(self, service: Service) -> ServiceState:
@@ -104,6 +112,10 @@ class RailwayClient:
         """The environment's name in Railway ("production")."""
         data = await self._transport.call(DOCUMENTS["read_environment_name"], {"environmentId": self._environment_id})
         return _parse(lambda: str(data["environment"]["name"]))
+
+    async def _call_read_services(self) -> Mapping[str, Any]:
+        variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
+        return await self._transport.call(DOCUMENTS["read_services"], variables)
 
     def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
         nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}

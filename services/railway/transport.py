@@ -28,6 +28,14 @@ class TokenKind(StrEnum):
     BEARER = "bearer"
 
 
+class GraphQLError(SourceError):
+    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say."""
+
+    def __init__(self, why: str, *, field: str | None) -> None:
+        super().__init__(SOURCE, why)
+        self.field = field
+
+
 class Transport:
     """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429."""
 
@@ -91,11 +99,12 @@ class Transport:
         data: Mapping[str, Any] = answer["data"]
         return data
 
-    def _graphql_error(self, errors: object) -> SourceError:
-        said = _first_message(errors).replace(self._token.reveal(), "…")
-        if any(refusal in said.lower() for refusal in _REFUSALS):
-            return SourceError(SOURCE, f"it refuses our token: {said}")
-        return SourceError(SOURCE, f"it answered with an error: {said}")
+    def _graphql_error(self, errors: object) -> GraphQLError:
+        first = errors[0] if isinstance(errors, list) and errors else None
+        said = _message(first).replace(self._token.reveal(), "…")
+        refused = any(refusal in said.lower() for refusal in _REFUSALS)
+        why = f"it refuses our token: {said}" if refused else f"it answered with an error: {said}"
+        return GraphQLError(why, field=_field(first))
 
 
 def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
@@ -120,9 +129,14 @@ def _http_error(status: int) -> SourceError:
     return SourceError(SOURCE, f"it answered HTTP {status}", retryable=status >= 500)
 
 
-def _first_message(errors: object) -> str:
+def _message(error: object) -> str:
     """Railway's own words, on one line and cut."""
-    first = errors[0] if isinstance(errors, list) and errors else errors
-    message = first.get("message") if isinstance(first, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
     words = " ".join(str(message or "no reason given").split())
     return words if len(words) <= _LONGEST_REASON else words[: _LONGEST_REASON - 1] + "…"
+
+
+def _field(error: object) -> str | None:
+    path = error.get("path") if isinstance(error, dict) else None
+    names = [part for part in path if isinstance(part, str)] if isinstance(path, list) else []
+    return names[-1] if names else None
