@@ -14,6 +14,7 @@ from aiohttp import web
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # what the caller left out stays out
 _NO_ANSWER = {"status": "error", "code": 502, "message": "Application failed to respond"}
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=5)
 
@@ -63,6 +64,7 @@ class Edge:
                 headers=[*_end_to_end(request.headers), ("X-Forwarded-For", request.remote or "")],
                 data=request.content if request.can_read_body else None,
                 allow_redirects=False,
+                skip_auto_headers=_NOT_OURS,
                 timeout=_UNLIMITED,
             )
         except (aiohttp.ClientError, TimeoutError):

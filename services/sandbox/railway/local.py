@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +13,11 @@ import aiohttp
 
 from services.domain.deployments import DeploymentStatus
 from services.sandbox.railway.changes import Changes
-from services.sandbox.railway.commits import HISTORY, Behaviour, Commit, find_commit, newest_good
+from services.sandbox.railway.commits import HISTORY, Commit, find_commit, newest_good
 from services.sandbox.railway.edge import Edge
 from services.sandbox.railway.faults import Faults
 from services.sandbox.railway.model import REGION, Pace, Place, ServiceSpec
-from services.sandbox.railway.records import DeploymentRecord
+from services.sandbox.railway.records import DeploymentRecord, past_deployments
 from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner
 from services.sandbox.railway.snapshot import Snapshot, view_service
@@ -201,7 +200,7 @@ class LocalRailway:
             service.resume(active)
             return
         if not saved:
-            service.deployments = _past(self.commits)
+            service.deployments = past_deployments(self.commits)
         service.deploy(newest_good(self.commits), creator="Ana Ruiz")
 
     def _find_public_ports(self) -> list[int]:
@@ -221,23 +220,3 @@ class LocalRailway:
         except OSError as exc:  # a full disk must not end what runs
             logger.warning("The local Railway cannot save its state: %s", exc.strerror)
         self._changes.tick()
-
-
-def _past(commits: tuple[Commit, ...]) -> list[DeploymentRecord]:
-    """Deployments of the good commits before the newest, as if a day apart: they can be rolled back to."""
-    now = datetime.now(UTC)
-    current = newest_good(commits)
-    before = [commit for commit in commits[: commits.index(current)] if commit.behaviour is Behaviour.GOOD]
-    moments = [now - timedelta(days=age) for age in range(len(before), 0, -1)]
-    return [
-        DeploymentRecord(
-            commit,
-            commit.author,
-            visible_at=moment,
-            created_at=moment,
-            status=DeploymentStatus.REMOVED,
-            status_updated_at=moment + timedelta(days=1),
-            served=True,
-        )
-        for commit, moment in zip(before, moments, strict=True)
-    ]

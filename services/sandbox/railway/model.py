@@ -65,7 +65,7 @@ class Pace:
     build_s: float = 1.5
     healthcheck_timeout_s: float = 30.0
     healthcheck_every_s: float = 0.2
-    draining_s: int = 10  # SIGTERM, this long, SIGKILL
+    draining_s: int = 25  # SIGTERM, this long, SIGKILL; the API gives its requests 20
     shutdown_s: float = 6.0  # the same when the sandbox itself ends
     restart_delay_s: float = 0.5
     max_restarts: int = 3  # Railway's default is 10
@@ -79,3 +79,13 @@ class Place:
     environment_id: str
     environment_name: str
     directory: Path
+
+    def variables_of(self, service_id: str, service_name: str) -> dict[str, str]:
+        """What Railway itself adds to a service's variables."""
+        return {
+            "RAILWAY_PROJECT_ID": self.project_id,
+            "RAILWAY_ENVIRONMENT_ID": self.environment_id,
+            "RAILWAY_ENVIRONMENT_NAME": self.environment_name,
+            "RAILWAY_SERVICE_ID": service_id,
+            "RAILWAY_SERVICE_NAME": service_name,
+        }

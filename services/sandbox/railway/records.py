@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from services.domain.deployments import DeploymentStatus
-from services.sandbox.railway.commits import Commit
+from services.sandbox.railway.commits import Behaviour, Commit, newest_good
 from services.sandbox.railway.logs import LogBuffer
 from services.sandbox.railway.model import InstanceStatus
 from services.sandbox.railway.replica import Replica
@@ -49,6 +49,16 @@ class DeploymentRecord:
         ended = (InstanceStatus.EXITED, InstanceStatus.STOPPED)
         return bool(self.replicas) and all(replica.status in ended for replica in self.replicas)
 
+    @property
+    def own_variables(self) -> dict[str, str]:
+        """What only a deployment has."""
+        return {
+            "RAILWAY_DEPLOYMENT_ID": self.id,
+            "RAILWAY_GIT_COMMIT_SHA": self.commit.sha,
+            "RAILWAY_GIT_COMMIT_MESSAGE": self.commit.message,
+            "RAILWAY_GIT_AUTHOR": self.commit.author,
+        }
+
     def become(self, status: DeploymentStatus) -> None:
         """Change the status, and note when."""
         self.status = status
@@ -65,3 +75,23 @@ class DeploymentRecord:
             self.become(DeploymentStatus.SUCCESS)
             return True
         return False
+
+
+def past_deployments(commits: tuple[Commit, ...]) -> list[DeploymentRecord]:
+    """Deployments of the good commits before the newest, as if a day apart: they can be rolled back to."""
+    now = datetime.now(UTC)
+    current = newest_good(commits)
+    before = [commit for commit in commits[: commits.index(current)] if commit.behaviour is Behaviour.GOOD]
+    moments = [now - timedelta(days=age) for age in range(len(before), 0, -1)]
+    return [
+        DeploymentRecord(
+            commit,
+            commit.author,
+            visible_at=moment,
+            created_at=moment,
+            status=DeploymentStatus.REMOVED,
+            status_updated_at=moment + timedelta(days=1),
+            served=True,
+        )
+        for commit, moment in zip(before, moments, strict=True)
+    ]

@@ -91,6 +91,10 @@ class ServiceRunner:
         if self.active and not self.active.is_stopped:
             self._spawn(self._follow_regions(self.active))
 
+    def variables(self) -> dict[str, str]:
+        """What the next deployment gets, without what only a deployment has (SHA, port, replica)."""
+        return {**self.spec.variables, **self._place.variables_of(self.id, self.spec.name)}
+
     def find_replica(self, replica_id: str) -> Replica | None:
         """Among the active deployment's."""
         replicas = self.active.replicas if self.active else []
@@ -173,32 +177,12 @@ class ServiceRunner:
         ]
 
     def _launch_replicas(self, record: DeploymentRecord, region: str, count: int) -> list[Replica]:
-        launch = Launch(self.spec.command_of(record.commit), self._variables_of(record), self._place.directory, region)
+        variables = {**self.variables(), **(record.variables or {}), **record.own_variables}
+        launch = Launch(self.spec.command_of(record.commit), variables, self._place.directory, region)
         return [
             Replica(launch, pace=self._pace, logs=record.logs, on_change=lambda: self._follow_replicas(record))
             for _ in range(count)
         ]
-
-    def variables(self) -> dict[str, str]:
-        """What the next deployment gets, without what only a deployment has (SHA, port, replica)."""
-        return {
-            **self.spec.variables,
-            "RAILWAY_PROJECT_ID": self._place.project_id,
-            "RAILWAY_ENVIRONMENT_ID": self._place.environment_id,
-            "RAILWAY_ENVIRONMENT_NAME": self._place.environment_name,
-            "RAILWAY_SERVICE_ID": self.id,
-            "RAILWAY_SERVICE_NAME": self.spec.name,
-        }
-
-    def _variables_of(self, record: DeploymentRecord) -> dict[str, str]:
-        return {
-            **self.variables(),
-            **(record.variables or {}),
-            "RAILWAY_DEPLOYMENT_ID": record.id,
-            "RAILWAY_GIT_COMMIT_SHA": record.commit.sha,
-            "RAILWAY_GIT_COMMIT_MESSAGE": record.commit.message,
-            "RAILWAY_GIT_AUTHOR": record.commit.author,
-        }
 
     def _follow_replicas(self, record: DeploymentRecord) -> None:
         if not self._is_closing:

@@ -23,6 +23,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("X-Seen", " ".join(f"{name}={value}" for name, value in self.headers.items()))
+        self.end_headers()
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(201)

@@ -78,3 +78,15 @@ async def test_latency_slows_every_request(railway: LocalRailway, http: httpx.As
 
     assert answer.elapsed.total_seconds() >= 0.25
     assert railway.snapshot().edge_latency_s == 0.25
+
+
+async def test_adds_no_headers_of_its_own_making(railway: LocalRailway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(railway.edge_url.rsplit(":", 1)[1]))
+    writer.write(b"HEAD /head HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n")
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer.startswith("HTTP/1.1 200")
+    assert "Host=api.test" in answer
+    assert "Accept-Encoding" not in answer
