@@ -18,6 +18,8 @@ GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
 def main() -> None:
     settings = read_or_exit(ApiSettings)
     log_plainly()
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # when it listens, when it shuts down
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is the sender's fault, told there
     logging.getLogger("services.api").info(
         "Dragonfly API starting: environment %s, git SHA %s, port %d",
         settings.environment,
@@ -30,7 +32,7 @@ def main() -> None:
         signal.signal(wanted, lambda *_: None)
     uvicorn.run(
         build_app(settings),
-        host=settings.host,
+        host=settings.listen_address,
         port=settings.port,
         log_config=None,
         access_log=False,  # services.api.requests_seen logs without query strings

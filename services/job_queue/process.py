@@ -23,7 +23,7 @@ from services.process.log import log_plainly
 log = logging.getLogger(__name__)
 
 JOBS_CHANNEL = "dragonfly_jobs"  # sql/migrations: ops.announce_job
-EXIT_OK, EXIT_CRASH_LOOP = 0, 1
+EXIT_OK, EXIT_FAILED = 0, 1
 
 
 def run_worker(
@@ -74,11 +74,14 @@ class _Worker:
             log.warning("%s", notice)
         for wanted in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(wanted, self._begin_stop)
+        code = EXIT_FAILED
         try:
             code = await self._work()
+        except Exception:
+            log.critical("[%s] CRITICAL: the worker failed", self._type, exc_info=True)
+        finally:
             self._state.become("error" if code else "stopped")
             await self._heart.beat()
-        finally:
             await self._database.close()
             await self._heart_database.close()
         log.info("Worker stopped")
@@ -99,7 +102,7 @@ class _Worker:
                 await self._loop.run()
             except CrashLoopError:
                 log.critical("[%s] CRITICAL: Crash loop detected after %d failures", self._type, CRASH_LOOP_AFTER)
-                return EXIT_CRASH_LOOP
+                return EXIT_FAILED
             finally:
                 for task in beside:
                     task.cancel()

@@ -30,6 +30,8 @@ class PlainFormatter(logging.Formatter):
 
 def describe_error(error: BaseException) -> str:
     """The error's class and the way to it: `KeyError at handler.py:12 > decide.py:41`; of our own, the reason too."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]  # of several that failed together, the first is the cause
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
     way = " > ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)
     name = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__

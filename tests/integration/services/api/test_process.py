@@ -41,7 +41,7 @@ class Api:
 
 async def start_api(spawn: Spawn, eventually: Eventually, dsn: str) -> Api:
     port = free_port()
-    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), HOST="127.0.0.1", DRAGONFLY_API_KEY="k")
+    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="k")
     api = Api(process, port)
     await eventually(api.status)
     return api

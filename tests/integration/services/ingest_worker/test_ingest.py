@@ -62,7 +62,7 @@ async def test_a_file_becomes_judgments_and_next_steps(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     common = {"SUPABASE_DB_URL": database_urls.app}
-    await spawn("services.api", PORT=str(port), HOST="127.0.0.1", DRAGONFLY_API_KEY="df_1", **common)
+    await spawn("services.api", PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="df_1", **common)
     ingest = await spawn("services.ingest_worker", **common)
     enforcement = await spawn("services.enforcement_worker", **common)
 
