@@ -1,0 +1,1 @@
+"""Where Slack comes in: acknowledge, take each payload once, run the command, answer."""

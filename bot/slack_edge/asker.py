@@ -1,0 +1,65 @@
+"""Who asked and where the answer goes, read from each kind of payload; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.commands._contract import Actor, Request, Surface
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab."""
+
+    surface: Surface
+    actor: Actor
+    channel_id: str | None = None
+    thread_ts: str | None = None
+    response_url: str | None = None
+
+    @property
+    def home(self) -> bool:
+        return self.surface is Surface.BUTTON and self.channel_id is None
+
+    @property
+    def request(self) -> Request:
+        return Request((), self.surface, self.actor, self.channel_id, self.thread_ts)
+
+
+def read_asker(body: Payload) -> Asker | None:
+    """None when the payload names nobody (most events)."""
+    if "command" in body:
+        return _of_command(body)
+    if "event" in body:
+        return _of_event(body)
+    if "user" in body:
+        return _of_interaction(body)
+    return None
+
+
+def _of_command(body: Payload) -> Asker:
+    actor = Actor(body["user_id"], body["team_id"])
+    return Asker(Surface.SLASH, actor, body["channel_id"], None, body.get("response_url"))
+
+
+def _of_event(body: Payload) -> Asker | None:
+    event = body["event"]
+    if "user" not in event:
+        return None
+    actor = Actor(event["user"], body.get("team_id") or event.get("team", ""))
+    thread = event.get("thread_ts") or event.get("ts")  # an answer to a mention opens or continues its thread
+    return Asker(Surface.MENTION, actor, event.get("channel"), thread)
+
+
+def _of_interaction(body: Payload) -> Asker:
+    user, container = body["user"], body.get("container") or {}
+    team = (body.get("team") or {}).get("id") or user.get("team_id", "")
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+    thread = container.get("thread_ts")
+    if not thread and not container.get("is_ephemeral"):
+        thread = container.get("message_ts")  # an answer to a button belongs below its message
+    return Asker(Surface.BUTTON, Actor(user["id"], team), channel, thread, body.get("response_url"))

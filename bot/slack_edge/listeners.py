@@ -1,0 +1,116 @@
+"""What each kind of payload does. Handlers parse, call and answer; errors go up to the handler in `bot.app`."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.commands._registry import run
+from bot.facts import World
+from bot.interactions.commands import command_line
+from bot.slack_edge.answering import deliver
+from bot.slack_edge.asker import Asker, read_asker
+from bot.slack_edge.keys import delivery_key
+from bot.slack_edge.once import Once
+from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
+from bot.views.home import home_view
+from services.domain.errors import UsageError
+from services.slack.client import SlackClient
+
+logger = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+
+_ANY = re.compile(".*", re.DOTALL)
+_COMMAND = re.compile(re.escape(COMMAND_ACTION) + r"\.\d+")
+_LINK = re.compile(re.escape(LINK_ACTION) + r"\.\d+")
+
+
+class Listeners:
+    """The handlers, with what they need."""
+
+    def __init__(self, *, world: World, slack: SlackClient, once: Once) -> None:
+        self._world = world
+        self._slack = slack
+        self._once = once
+
+    def register(self, app: AsyncApp) -> None:
+        """The first that matches runs; the last of each kind matches everything, so that nothing is left unanswered."""
+        app.command(_ANY)(self.on_command)
+        app.event("app_mention")(self.on_mention)
+        app.event("app_home_opened")(self.on_home_opened)
+        app.event(_ANY)(self.on_other_event)
+        app.action(_COMMAND)(self.on_button)
+        app.action(_LINK)(self.on_link)
+        app.action(_ANY)(self.on_unknown)
+        app.shortcut(_ANY)(self.on_unknown)
+        app.options(_ANY)(self.on_options)
+        app.view(_ANY)(self.on_view)
+
+    async def on_command(self, body: Body) -> None:
+        await self._do_once(body, lambda asker, key: self._answer(body.get("text") or "", asker, key))
+
+    async def on_mention(self, body: Body) -> None:
+        event = body["event"]
+        if event.get("bot_id") or event.get("subtype"):
+            return  # two bots that mention each other would never stop
+        await self._do_once(body, lambda asker, key: self._answer(event.get("text") or "", asker, key))
+
+    async def on_button(self, body: Body) -> None:
+        line = command_line(body["actions"][0])
+        if line is None:
+            raise _unknown_button()
+        await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
+
+    async def on_home_opened(self, body: Body) -> None:
+        if body["event"].get("tab") == "home":
+            await self._do_once(body, lambda asker, _: self._show_home("", asker))
+
+    async def on_unknown(self, body: Body) -> None:
+        await self._do_once(body, _refuse)
+
+    async def on_link(self) -> None:
+        """Slack reports clicks on links; the acknowledgement is all it wants."""
+
+    async def on_other_event(self, body: Body) -> None:
+        logger.debug("ignored event %s", body["event"].get("type"))
+
+    async def on_options(self, ack: AsyncAck) -> None:
+        await ack(options=[])
+
+    async def on_view(self, ack: AsyncAck) -> None:
+        await ack()
+
+    async def _do_once(self, body: Body, work: Callable[[Asker, str | None], Awaitable[None]]) -> None:
+        asker = read_asker(body)
+        if asker is not None:
+            key = delivery_key(body)
+            await self._once.do(key, lambda: work(asker, key))
+
+    async def _answer(self, line: str, asker: Asker, key: str | None) -> None:
+        if asker.home:
+            await self._show_home(line, asker)
+            return
+        answer = await run(line, asker.request, self._world)
+        await deliver(self._slack, answer, asker, key=key)
+
+    async def _show_home(self, line: str, asker: Asker) -> None:
+        answer = await run(line, asker.request, self._world)
+        await self._slack.publish_home(asker.actor.user_id, home_view(answer, line))
+
+
+async def _refuse(asker: Asker, key: str | None) -> None:  # noqa: ARG001 - called as the other handlers are
+    raise _unknown_button()
+
+
+def _unknown_button() -> UsageError:
+    return UsageError(
+        "This button is no longer known; nothing was done",
+        why="the message is older than this version of the bot",
+        what_next="Type `/dragonfly` to see the present state and what can be done.",
+    )
