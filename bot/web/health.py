@@ -1,0 +1,55 @@
+"""Can the bot do its work? What /healthz answers; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.settings import Fault
+
+
+@dataclass(frozen=True)
+class Health:
+    """`slack_connections` of `slack_expected` are up (HTTP mode: 1 of 1 once the token was accepted).
+
+    `database`: None when it answered last time, otherwise why not. `disabled` are the settings that are missing or
+    malformed: they disable commands, they do not make the bot unhealthy.
+    """
+
+    slack_connections: int
+    slack_expected: int
+    database: str | None
+    leader: bool
+    disabled: Sequence[Fault] = ()
+    git_sha: str | None = None
+    uptime_s: float = 0.0
+
+    @property
+    def connected(self) -> bool:
+        """Whether people's words reach us."""
+        return self.slack_connections > 0
+
+    @property
+    def able_to_act(self) -> bool:
+        """Whether we may change anything: nothing is changed that cannot be written down first."""
+        return self.connected and self.database is None
+
+    @property
+    def http_status(self) -> int:
+        return 200 if self.able_to_act else 503
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer's body. No addresses, no values of variables."""
+        return {
+            "status": "ok" if self.able_to_act else "degraded" if self.connected else "disconnected",
+            "alive": True,
+            "connected": self.connected,
+            "able_to_act": self.able_to_act,
+            "slack": {"connections": self.slack_connections, "expected": self.slack_expected},
+            "database": {"ok": self.database is None, "why": self.database},
+            "leader": self.leader,
+            "disabled": [{"variable": fault.variable, "problem": fault.problem} for fault in self.disabled],
+            "git_sha": self.git_sha,
+            "uptime_s": round(self.uptime_s, 1),
+        }
