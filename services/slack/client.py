@@ -41,7 +41,7 @@ class Identity:
 class SlackClient:
     """One workspace. Opens its HTTP session at the first call; `aclose` ends it."""
 
-    def __init__(self, token: Secret, *, api_url: str, timeout_s: float = 10.0, pace: Pace | None = None) -> None:
+    def __init__(self, token: Secret, *, api_url: str, timeout_s: float = 5.0, pace: Pace | None = None) -> None:
         self._token = token
         self._api_url = api_url
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
