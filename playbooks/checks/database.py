@@ -20,12 +20,12 @@ def check(server: ServerFacts | Unavailable) -> list[Finding]:
     """`database.reachable`; when it is, `database.schemas`; when rows may be hidden from us, `database.visibility`."""
     if isinstance(server, Unavailable):
         return [Finding("database.reachable", Status.UNKNOWN, "database unknown", server.why, next_step=CONFIG)]
-    return [_reachable(server), _schemas(server), *([] if server.bypass_rls else [_hidden(server)])]
+    return [_reachable(server), _schemas(server), *([_hidden(server)] if server.hidden_tables else [])]
 
 
 def sees_all(server: ServerFacts | Unavailable) -> bool:
     """False when row-level security may hide rows from us, so that what we count may be too little."""
-    return isinstance(server, Unavailable) or server.bypass_rls
+    return isinstance(server, Unavailable) or not server.hidden_tables
 
 
 def _reachable(server: ServerFacts) -> Finding:
@@ -47,7 +47,8 @@ def _schemas(server: ServerFacts) -> Finding:
 
 
 def _hidden(server: ServerFacts) -> Finding:
-    title = f"row-level security may hide rows from {server.current_user}"
-    detail = "what is counted here may be too low; the role needs BYPASSRLS"
-    evidence = {"bypass_rls": False}
+    title = f"database may hide rows from {server.current_user}"
+    tables = ", ".join(server.hidden_tables)
+    detail = f"row-level security on {tables}: what is counted may be too low; the role needs BYPASSRLS or a policy"
+    evidence = {"hidden_tables": list(server.hidden_tables)}
     return Finding("database.visibility", Status.UNKNOWN, title, detail, evidence=evidence, next_step=CONFIG)

@@ -8,7 +8,8 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """`schemas` are those of the runbook that this role may use. `bypass_rls`: row-level security hides nothing.
+    """`schemas` are those of the runbook that this role may use. `hidden_tables`: those that it reads and
+    of which row-level security may hide rows from it.
 
     `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell.
     """
@@ -18,5 +19,5 @@ class ServerFacts:
     server_time: datetime
     version: str
     schemas: tuple[str, ...]
-    bypass_rls: bool
+    hidden_tables: tuple[str, ...]
     pooler_mode: str

@@ -19,7 +19,9 @@ async def read_server(conn: Connection) -> ServerFacts:
     if row is None:
         raise RuntimeError("a SELECT of scalars gave no row")
     mode = pooler_mode(conn.info.host, conn.info.port)
-    return ServerFacts(**{**row, "schemas": tuple(row["schemas"])}, pooler_mode=mode)
+    return ServerFacts(
+        **{**row, "schemas": tuple(row["schemas"]), "hidden_tables": tuple(row["hidden_tables"])}, pooler_mode=mode
+    )
 
 
 def pooler_mode(host: str, port: int) -> str:

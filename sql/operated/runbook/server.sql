@@ -1,5 +1,6 @@
 -- name: read_server
 -- Who we are and what we may use. The schemas are the runbook's four; the catalogue is visible to every role.
+-- hidden_tables: those that we read and in which row-level security applies to us without a policy for all rows.
 SELECT current_user::text AS current_user,
        current_database()::text AS database,
        now() AS server_time,
@@ -10,4 +11,23 @@ SELECT current_user::text AS current_user,
            WHERE nspname IN ('public', 'ops', 'intake', 'enforcement') AND has_schema_privilege(oid, 'USAGE')
            ORDER BY nspname
        ) AS schemas,
-       (SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user) AS bypass_rls;
+       ARRAY(
+           SELECT nspname || '.' || relname
+           FROM pg_class AS relation
+           JOIN pg_namespace ON pg_namespace.oid = relnamespace
+           WHERE nspname IN ('public', 'ops', 'intake', 'enforcement')
+             AND relkind IN ('r', 'p')
+             AND has_any_column_privilege(relation.oid, 'SELECT')
+             AND row_security_active(relation.oid)
+             AND (
+                 SELECT coalesce(bool_or(polpermissive AND pg_get_expr(polqual, polrelid) = 'true'), false)
+                     AND bool_and(polpermissive)
+                 FROM pg_policy
+                 WHERE polrelid = relation.oid
+                   AND polcmd IN ('r', '*')
+                   AND EXISTS (
+                       SELECT FROM unnest(polroles) AS role WHERE role = 0 OR pg_has_role(role, 'USAGE')
+                   )
+             ) IS NOT TRUE
+           ORDER BY 1
+       ) AS hidden_tables;

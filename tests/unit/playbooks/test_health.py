@@ -42,7 +42,7 @@ HEALTHY = Facts(
     stale_after=timedelta(seconds=300),
     api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
     intake=IntakeHealth(200, "ok", True, 0, None, 9),
-    server=ServerFacts("dragonfly_bot", "db", NOW, "15.8", ("enforcement", "intake", "ops", "public"), True, "session"),
+    server=ServerFacts("dragonfly_bot", "db", NOW, "15.8", ("enforcement", "intake", "ops", "public"), (), "session"),
     migrations=MigrationStatus((AppliedMigration("20251201000000", "roles", NOW, "ab"),), (), (), ()),
     heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
     queue=QueueSnapshot(NOW, 0, None, 0, 0, 0),
@@ -106,7 +106,7 @@ def test_every_source_is_tried_above() -> None:
 
 def test_rows_that_may_be_hidden_are_never_green() -> None:
     assert isinstance(HEALTHY.server, ServerFacts)
-    seen = report(replace(HEALTHY, server=replace(HEALTHY.server, bypass_rls=False)))
+    seen = report(replace(HEALTHY, server=replace(HEALTHY.server, hidden_tables=("ops.job_queue",))))
 
     assert seen.status is Status.UNKNOWN
     assert next(line for line in seen.lines if line.subject == "queue").status is Status.UNKNOWN

@@ -15,7 +15,7 @@ from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.server import ServerFacts
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
-SERVER = ServerFacts("dragonfly_bot", "postgres", NOW, "15.8", SCHEMAS, bypass_rls=True, pooler_mode="session")
+SERVER = ServerFacts("dragonfly_bot", "postgres", NOW, "15.8", SCHEMAS, hidden_tables=(), pooler_mode="session")
 AWAY = Unavailable("database", "connection refused")
 APPLIED = (AppliedMigration("20251201000000", "roles", NOW, "ab"), AppliedMigration("20251201000100", "ops", NOW, "cd"))
 CURRENT = MigrationStatus(APPLIED, (), (), ())
@@ -55,7 +55,7 @@ def test_a_schema_that_is_not_visible_is_wrong_and_named() -> None:
 
 
 def test_rows_that_may_be_hidden_are_said() -> None:
-    limited = replace(SERVER, bypass_rls=False)
+    limited = replace(SERVER, hidden_tables=("ops.job_queue",))
 
     assert by_name(limited)["database.visibility"].status is Status.UNKNOWN
     assert sees_all(SERVER)

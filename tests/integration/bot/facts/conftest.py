@@ -1,0 +1,148 @@
+"""A world over a real database, with Railway and the API standing in at the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from bot.facts import World
+from bot.settings import Settings
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.dragonfly_api.client import DragonflyApi
+from services.postgres.pool import Database
+from services.railway.client import RailwayClient, TokenKind
+from tests.conftest import DatabaseUrls
+
+SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+
+
+@dataclass
+class Outside:
+    """What Railway and the API answer, and after how long. A test changes it before it asks."""
+
+    replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(Service, 1))
+    health: dict[str, Any] = field(default_factory=dict)
+    api_status: int = 200
+    railway_status: int = 200
+    api_delay_s: float = 0.0
+    railway_delay_s: float = 0.0
+    variables: dict[str, str] = field(default_factory=dict)
+
+    async def answer_api(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self.api_delay_s)
+        now = datetime.now(UTC).isoformat()
+        body = {"status": "ok", "environment": "prod", "git_sha": SHA[:8], "db_connected": True, "timestamp": now}
+        if request.url.path.endswith("/intake/health"):
+            body |= {"pending_jobs": 0, "last_batch_at": None}
+        return httpx.Response(self.api_status, json=body | self.health)
+
+    async def answer_railway(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self.railway_delay_s)
+        if self.railway_status != 200:
+            return httpx.Response(self.railway_status)
+        document = json.loads(request.content)["query"]
+        if "readVariables" in document:
+            return httpx.Response(200, json={"data": {"variablesForServiceDeployment": self.variables}})
+        services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in Service]}}
+        return httpx.Response(200, json={"data": {"environment": {"name": "production", "config": None, **services}}})
+
+    def _node(self, service: Service) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat()
+        replicas = [{"id": f"i{n}", "status": "RUNNING"} for n in range(self.replicas[service])]
+        deployment = {
+            "id": f"d-{service.short}",
+            "status": "SUCCESS",
+            "createdAt": now,
+            "meta": {"commitHash": SHA, "commitMessage": "Fix it", "commitAuthor": "Ann"},
+            "instances": replicas,
+        }
+        return {
+            "serviceId": f"s-{service.short}",
+            "serviceName": service.value,
+            "startCommand": f"python -m services.{service.short}",
+            "numReplicas": len(replicas),
+            "activeDeployments": [deployment],
+            "latestDeployment": deployment,
+        }
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+async def make_world(outside: Outside) -> AsyncIterator[MakeWorld]:
+    """`make_world(dsn, timeout_s=…)`: a world over that database. All are closed at the end."""
+    worlds: list[World] = []
+
+    def make(dsn: str | None, *, timeout_s: float = 5.0) -> World:
+        named = Settings.from_environment({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"})
+        settings = replace(named, source_timeout_s=timeout_s)
+        world = World(
+            settings,
+            database=Database.connect_lazily(Secret(dsn), application_name="test") if dsn else None,
+            railway=RailwayClient(
+                url="http://railway.test/graphql",
+                token=Secret("t"),
+                token_kind=TokenKind.PROJECT,
+                project_id="p",
+                environment_id="e",
+                transport=httpx.MockTransport(outside.answer_railway),
+            ),
+            api=DragonflyApi("http://api.test", None, transport=httpx.MockTransport(outside.answer_api)),
+            git_sha=SHA,
+        )
+        worlds.append(world)
+        return world
+
+    yield make
+    for world in worlds:
+        await world.close()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, database_urls: DatabaseUrls) -> World:
+    """Over a migrated database, as `dragonfly_bot`."""
+    return make_world(database_urls.bot)
+
+
+@dataclass
+class System:
+    """The operated system, as its owner changes it."""
+
+    conn: psycopg.Connection[Any]
+
+    def beat(self, worker_id: str, worker_type: str = "ingest_processor", *, ago_s: float = 0, **more: object) -> None:
+        """Write a worker's row; `more` are further columns."""
+        row = {"status": "running", "git_sha": SHA[:8], **more}
+        row |= {"worker_id": worker_id, "worker_type": worker_type}
+        row["last_heartbeat_at"] = datetime.now(UTC) - timedelta(seconds=ago_s)
+        names, places = ", ".join(row), ", ".join(f"%({name})s" for name in row)
+        self.conn.execute(f"INSERT INTO ops.worker_heartbeats ({names}) VALUES ({places})", row)  # noqa: S608 - our names
+
+    def work(self) -> None:
+        """One worker of each type beats."""
+        self.beat("ingest-1")
+        self.beat("enforcement-1", "enforcement_engine")
+
+    def run(self, sql: str) -> None:
+        self.conn.execute(sql)
+
+
+@pytest.fixture
+def system(database_urls: DatabaseUrls) -> Iterator[System]:
+    with psycopg.connect(database_urls.owner, autocommit=True) as conn:
+        yield System(conn)
