@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 
+from bot.commands._contract import Request, Surface
 from bot.views.text import escape
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_service
@@ -68,6 +69,15 @@ def parse_count(word: str, *, largest: int) -> int:
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
         raise wrong_word(word, "is not a number that fits", f"Take 1 to {largest}.")
     return int(word)
+
+
+def take_raw(request: Request) -> tuple[list[str], bool]:
+    """The words without `--raw`, and whether it was there. It shows personal data: on the terminal only."""
+    words = [word for word in request.words if word != "--raw"]
+    is_raw = len(words) < len(request.words)
+    if is_raw and request.surface is not Surface.TERMINAL:
+        raise wrong_word("--raw", "is for the terminal only", "Run it there with `dragonfly` in front.")
+    return words, is_raw
 
 
 def no_more(words: Sequence[str], most: int) -> None:

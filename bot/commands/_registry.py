@@ -47,8 +47,13 @@ async def run(line: str, request: Request, world: World) -> Answer:
 
     Whatever the command gives back fits into a Slack message, and stays private when the command is.
     """
-    command, words = find(split_words(line, request.surface))
-    answer = await command.handle(replace(request, words=words), world)
+    return await run_words(split_words(line, request.surface), request, world)
+
+
+async def run_words(words: list[str], request: Request, world: World) -> Answer:
+    """The same for a line that is in words already, as a shell gives it."""
+    command, rest = find(words)
+    answer = await command.handle(replace(request, words=rest), world)
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks, private=answer.private or command.private)
 

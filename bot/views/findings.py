@@ -10,6 +10,7 @@ from bot.views.blocks import command_button, context, is_web_address, link_butto
 from bot.views.message import fit_message
 from bot.views.text import cut_mrkdwn, date_token, escape
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+from services.domain.errors import Unavailable
 
 SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
 WORD = {Status.OK: "OK", Status.WARN: "WARNING", Status.FAIL: "WRONG", Status.UNKNOWN: "UNKNOWN"}
@@ -60,6 +61,13 @@ def findings_answer(
     blocks = [*finding_blocks(title, findings, notes=notes), *extra]
     data = finding_data(title, findings) if data is None else data
     return Answer(*fit_message(findings_text(title, findings), blocks), data, worst(findings), private)
+
+
+def unavailable_answer(what: str, reason: Unavailable, *, private: bool = True) -> Answer:
+    """The whole answer when the one source that it needs did not answer: unknown, never fine."""
+    step = NextStep("Check the settings", "check-config")
+    finding = Finding("source", Status.UNKNOWN, f"the {reason.source} did not say", reason.why, next_step=step)
+    return findings_answer(what, [finding], private=private)
 
 
 def finding_data(title: str, findings: Sequence[Finding]) -> dict[str, object]:

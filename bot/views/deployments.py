@@ -1,0 +1,65 @@
+"""A service's latest deployments: which one serves, and to which one could be rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, command_button, is_web_address, link_button, table
+from bot.views.findings import finding_data, findings_answer
+from bot.views.moments import since
+from playbooks._contract import Finding
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.services import Service
+from services.domain.sha import short_sha
+
+COLUMNS = ("Serving", "Status", "SHA", "Created", "Roll back to", "Commit")
+
+
+def deployments_answer(
+    service: Service,
+    findings: Sequence[Finding],
+    deployments: Sequence[Deployment],
+    state: ServiceState | None,
+    *,
+    now: datetime,
+) -> Answer:
+    """`deployments`, the newest first; `state` is None when Railway does not know the service or did not answer."""
+    serving = state.serving if state else None
+    serving_id = serving.id if serving else None
+    cells = [_cells(deployment, serving_id, now) for deployment in deployments]
+    title = f"deployments of {service.short}"
+    data = finding_data(title, findings) | {
+        "service": service.value,
+        "serving": serving_id,
+        "deployments": [_data(deployment) for deployment in deployments],
+    }
+    rows = table(COLUMNS, cells) if cells else []
+    return findings_answer(title, findings, data=data, extra=[*rows, *actions(_buttons(service, state))])
+
+
+def _cells(deployment: Deployment, serving_id: str | None, now: datetime) -> tuple[str, ...]:
+    subject = (deployment.commit_message or "").strip().partition("\n")[0]
+    return (
+        "serving" if deployment.id == serving_id else "",
+        deployment.status.value + (" (stopped)" if deployment.stopped else ""),
+        short_sha(deployment.commit_sha),
+        f"{since(deployment.created_at, now)} ago",
+        "possible" if deployment.can_rollback else "",
+        f"{subject} ({deployment.author})" if deployment.author else subject,
+    )
+
+
+def _buttons(service: Service, state: ServiceState | None) -> list[Block]:
+    buttons = [
+        command_button(f"Logs of {service.short}", f"logs {service.short}"),
+        command_button("Logs of the failed one", f"logs {service.short} --failed"),
+    ]
+    link = state.link if state else None
+    return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
+
+
+def _data(deployment: Deployment) -> dict[str, object]:
+    return {**asdict(deployment), "status": deployment.status.value}

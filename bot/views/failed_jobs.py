@@ -1,0 +1,63 @@
+"""Failed jobs by group: what fails how often, since when, and a few ids to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, command_button, context, section
+from bot.views.findings import SIGN, WORD
+from bot.views.message import fit_message
+from bot.views.text import date_token, escape
+from playbooks._contract import Status
+from playbooks.checks.queue import MANY_FAILED
+from playbooks.failed_jobs import FailureGroup
+from services.domain.words import age, counted
+
+ERROR_LIMIT = 300  # characters of one template
+GROUPS_SHOWN = 15
+MASKED = "Errors are shown as their pattern: “…” stands for data. The whole error: `dragonfly failed-jobs --raw`."
+
+
+def failed_jobs_answer(
+    groups: Sequence[FailureGroup], *, total: int, window: timedelta, is_raw: bool = False
+) -> Answer:
+    """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked."""
+    status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
+    headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
+    blocks = [section(headline), *map(_group_block, groups[:GROUPS_SHOWN])]
+    notes = _notes(groups, total, is_raw=is_raw)
+    blocks += [context(*notes)] if notes else []
+    blocks += actions([command_button("Queue", "queue"), command_button("Logs of ingest", "logs ingest @level:error")])
+    data = {"window_s": window.total_seconds(), "total": total, "groups": [asdict(group) for group in groups]}
+    return Answer(*fit_message(headline, blocks), data, status, private=True)
+
+
+def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str:
+    if not total:
+        return f"no job failed in the last {age(window)}"
+    ways = f", in {len(groups)} ways" if len(groups) > 1 else ""
+    return f"{counted(total, 'job')} failed in the last {age(window)}{ways}"
+
+
+def _group_block(group: FailureGroup) -> Block:
+    kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
+    fewest, most = group.attempts
+    attempts = str(most) if fewest == most else f"{fewest} to {most}"
+    ids = ", ".join(f"`{escape(job_id, limit=60)}`" for job_id in group.sample_ids)
+    lines = (
+        f"*{group.count} of {escape(group.job_type, limit=80)}*{kind}",
+        escape(group.error, limit=ERROR_LIMIT),
+        f"first {date_token(group.first_at)}, last {date_token(group.last_at)} · attempts: {attempts} · {ids}",
+    )
+    return section("\n".join(lines))
+
+
+def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:
+    shown = groups[:GROUPS_SHOWN]
+    grouped = sum(group.count for group in groups)
+    notes = [f"… {len(groups) - len(shown)} more groups"] if len(groups) > len(shown) else []
+    notes += [f"Grouped are the newest {grouped} of {total}."] if grouped < total else []
+    return [*notes, MASKED] if groups and not is_raw else notes

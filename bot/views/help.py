@@ -1,0 +1,70 @@
+"""The help as a message: everything by group, or one command with its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from bot.commands._contract import Answer, Block, Command
+from bot.views.blocks import actions, command_button, context, header, sections
+from bot.views.message import fit_message
+from bot.views.text import escape
+
+WAYS = (
+    "Type `/dragonfly <command>`; inside a thread mention the bot instead; on a terminal `dragonfly <command>`, "
+    "which has `migrate` and `manifest` besides. Services: `api`, `ingest`, `enforcement`. "
+    "`help <command>` tells more."
+)
+FIRST_GROUP = "Start here"
+FIRST_STEPS = ("health", "queue", "failed-jobs")
+
+
+def help_answer(commands: Sequence[Command]) -> Answer:
+    """Every command in one line, grouped."""
+    blocks = [header("Dragonfly commands")]
+    for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
+        blocks += sections([f"*{escape(group)}*", *(_line(command) for command in members)])
+    known = {command.name for command in commands}
+    blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
+    blocks.append(context(WAYS.replace("<", "&lt;").replace(">", "&gt;")))
+    text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
+    return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
+
+
+def topic_answer(command: Command) -> Answer:
+    """One command: usage, what it does, who sees the answer, examples."""
+    lines = [f"*{_call(command)}*", escape(command.summary), *(f"• `{escape(line)}`" for line in command.examples)]
+    seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
+    blocks: list[Block] = [*sections(lines), context(seen_by)]
+    if command.examples:
+        blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
+    text = f"{_call(command)}: {escape(command.summary)}"
+    return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
+
+
+def commands_data(commands: Iterable[Command]) -> list[dict[str, object]]:
+    """What `help --json` prints: one object a command, in the given order."""
+    return [
+        {
+            "name": command.name,
+            "usage": command.usage,
+            "summary": command.summary,
+            "group": command.group,
+            "examples": list(command.examples),
+            "private": command.private,
+        }
+        for command in commands
+    ]
+
+
+def _by_group(command: Command) -> tuple[bool, str, str]:
+    return command.group != FIRST_GROUP, command.group, command.name
+
+
+def _line(command: Command) -> str:
+    return f"{_call(command)} — {escape(command.summary)}"
+
+
+def _call(command: Command) -> str:
+    """`logs <service> [filter]`, in which the brackets must not look like a link to Slack."""
+    return f"`{escape(f'{command.name} {command.usage}'.strip())}`"

@@ -1,0 +1,124 @@
+"""The lines of a log: harmless whatever they hold, and masked unless somebody asks for them raw on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import (
+    PREFORMATTED_LIMIT,
+    actions,
+    command_button,
+    context,
+    is_web_address,
+    link_button,
+    preformatted,
+    section,
+)
+from bot.views.message import fit_message
+from bot.views.moments import clock_seconds
+from bot.views.text import date_token, escape, plain
+from playbooks.logs import Choice
+from services.domain.deployments import LogLine
+from services.domain.masking import mask_line
+from services.domain.services import Service
+from services.domain.sha import short_sha
+from services.domain.words import counted
+
+LINE_LIMIT = 300  # characters of one line in Slack
+RAW_LIMIT = 20_000  # and of one on the terminal
+REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
+MASKED = "“…” stands for data. Whole lines: in Railway, or `dragonfly logs … --raw` on a terminal."
+
+
+@dataclass(frozen=True)
+class LogView:
+    """What is shown. `lines`: oldest first. `filter` as it was asked for, empty for none."""
+
+    service: Service
+    choice: Choice
+    lines: Sequence[LogLine]
+    filter: str
+    is_build: bool
+    is_raw: bool
+
+
+def logs_answer(view: LogView) -> Answer:
+    """Which deployment's log, its newest lines with the latest last, and what to press next."""
+    shown = [_line(line, view) for line in view.lines]
+    fitting = shown if view.is_raw else _newest_within(shown, PREFORMATTED_LIMIT)
+    headline = _headline(view)
+    blocks: list[Block] = [section(headline)]
+    blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
+    blocks += [context(*_notes(view, len(shown) - len(fitting)))]
+    blocks += actions(_buttons(view))
+    text, fitted = fit_message(headline, blocks)
+    return Answer(text, blocks if view.is_raw else fitted, _data(view), private=True)
+
+
+def _headline(view: LogView) -> str:
+    deployment = view.choice.deployment
+    kind = "Build log" if view.is_build else "Log"
+    matching = f" with `{escape(view.filter, limit=100)}`" if view.filter else ""
+    sha = escape(short_sha(deployment.commit_sha), limit=20)
+    return (
+        f"*{kind} of {view.service.short}* · {counted(len(view.lines), 'line')}{matching} · deployment {sha} "
+        f"({view.choice.which}, {deployment.status.value}) of {date_token(deployment.created_at)}"
+    )
+
+
+def _nothing(view: LogView) -> str:
+    return "No line matches the filter." if view.filter else "This log has no lines yet."
+
+
+def _notes(view: LogView, left_out: int) -> list[str]:
+    notes = ["Times are UTC."] if view.is_raw else ["Times are UTC.", MASKED]
+    return [*notes, f"… {left_out} older lines did not fit"] if left_out else notes
+
+
+def _buttons(view: LogView) -> list[Block]:
+    short, link = view.service.short, view.choice.deployment.link
+    buttons = [
+        command_button("Errors only", f"logs {short} @level:error"),
+        command_button("Deployments", f"deployments {short}"),
+    ]
+    return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
+
+
+def _line(line: LogLine, view: LogView) -> str:
+    message = plain(line.message, limit=RAW_LIMIT) if view.is_raw else plain(mask_line(line.message), limit=LINE_LIMIT)
+    parts = [clock_seconds(line.timestamp), plain(line.severity, limit=10)]
+    if line.replica_id and len({one.replica_id for one in view.lines}) > 1:
+        parts.append(f"[{plain(line.replica_id[-REPLICA_LENGTH:])}]")
+    return " ".join([*parts, message])
+
+
+def _newest_within(lines: Sequence[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for line in reversed(lines):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
+
+
+def _data(view: LogView) -> dict[str, object]:
+    deployment = view.choice.deployment
+    return {
+        "service": view.service.value,
+        "deployment": {"id": deployment.id, "status": deployment.status.value, "sha": deployment.commit_sha},
+        "which": view.choice.which,
+        "build": view.is_build,
+        "filter": view.filter,
+        "lines": [
+            {
+                "timestamp": line.timestamp,
+                "severity": line.severity,
+                "replica": line.replica_id,
+                "message": line.message if view.is_raw else mask_line(line.message),
+            }
+            for line in view.lines
+        ],
+    }

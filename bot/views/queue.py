@@ -1,0 +1,35 @@
+"""The queue: findings first, then the jobs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from bot.commands._contract import Answer
+from bot.views.blocks import table
+from bot.views.findings import as_of as as_of_note
+from bot.views.findings import finding_data, findings_answer
+from bot.views.moments import since
+from playbooks._contract import Finding
+from playbooks.queue import JobRow
+from services.domain.jobs import LockWait
+
+COLUMNS = ("Job", "Type", "State", "For", "Attempts", "Worker")
+
+
+def queue_answer(
+    findings: Sequence[Finding], rows: Sequence[JobRow], locks: Sequence[LockWait], *, as_of: datetime | None
+) -> Answer:
+    """`as_of` is the database's clock; None when it could not be read."""
+    cells = [
+        (row.id, row.job_type, row.state.value, since(row.since, as_of), str(row.attempts), row.worker or "")
+        for row in rows
+    ]
+    data = finding_data("queue", findings) | {
+        "as_of": as_of,
+        "jobs": [asdict(row) for row in rows],
+        "lock_waits": [asdict(wait) for wait in locks],
+    }
+    notes = [as_of_note(as_of)] if as_of else []
+    return findings_answer("queue", findings, data=data, notes=notes, extra=table(COLUMNS, cells) if cells else ())
