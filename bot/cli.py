@@ -1,0 +1,79 @@
+"""The `dragonfly` command: the same registry as in Slack, printed for a terminal.
+
+Exit codes: 0 fine (a warning too), 1 something is wrong, 2 the words do not fit, 3 unknown, because facts were missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.commands._contract import Answer, Request, Surface
+from bot.commands._registry import run_words
+from bot.facts import World
+from bot.settings import Settings
+from bot.terminal import TERMINAL_ONLY
+from bot.views.errors import error_answer
+from bot.views.plain import answer_text
+from playbooks._contract import Status
+from services.domain.errors import OperatorError, SourceError, UsageError
+
+EXIT = {Status.OK: 0, Status.WARN: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
+EXIT_USAGE = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is printed, where, and the exit code."""
+
+    text: str
+    code: int
+    is_error: bool = False
+
+
+def main() -> None:
+    """Run one command line and exit."""
+    outcome = asyncio.run(dispatch(sys.argv[1:], os.environ))
+    stream = sys.stderr if outcome.is_error else sys.stdout
+    # A terminal that cannot show a character gets a question mark rather than a traceback.
+    encoding = stream.encoding or "utf-8"
+    stream.write(f"{outcome.text}\n".encode(encoding, "replace").decode(encoding))
+    stream.flush()
+    sys.exit(outcome.code)
+
+
+async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outcome:
+    """What the arguments ask for. `--json` may stand anywhere."""
+    as_json = "--json" in arguments
+    words = [word for word in arguments if word != "--json"]
+    try:
+        return await _dispatch(words, environ, as_json=as_json)
+    except (OperatorError, SourceError) as error:
+        answer = error_answer(error)
+        code = EXIT_USAGE if isinstance(error, UsageError) else EXIT[answer.status]
+        return Outcome(_shown(answer, as_json=as_json), code, is_error=not as_json)
+
+
+async def _dispatch(words: list[str], environ: Mapping[str, str], *, as_json: bool) -> Outcome:
+    if words and words[0] in TERMINAL_ONLY:
+        return Outcome(await TERMINAL_ONLY[words[0]](words[1:], environ), 0)
+    world = World.from_settings(Settings.from_environment(environ))
+    try:
+        answer = await run_words(words, Request(surface=Surface.TERMINAL), world)
+    finally:
+        await world.close()
+    return Outcome(_shown(answer, as_json=as_json), EXIT[answer.status])
+
+
+def _shown(answer: Answer, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(answer.data, ensure_ascii=False, indent=2, default=str)
+    return answer_text(answer)
+
+
+if __name__ == "__main__":
+    main()
