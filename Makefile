@@ -1,5 +1,6 @@
 # `make help` lists what there is.
 PYTHON ?= python3
+PORT ?= 8800
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -20,7 +21,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@touch $(STAMP)
 
 demo: $(STAMP) ## start everything on this machine: Postgres, Railway, Slack, API, workers and the bot
-	@$(BIN)/python -m services.sandbox
+	@$(BIN)/python -m services.sandbox --port $(PORT)
 
 demo-reset: $(STAMP) ## empty the demo's data
 	@$(BIN)/python -m services.sandbox --reset

@@ -1,0 +1,107 @@
+"""`make demo`: the whole product on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.domain.errors import OperatorError
+from services.domain.secrets import Secret
+from services.sandbox.postgres import PostgresServer
+from services.sandbox.sandbox import ROOT, Sandbox, SandboxSettings
+
+DATA = ROOT / ".sandbox"
+# slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there (DESIGN §11).
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+def main() -> int:
+    """Run or reset the demo; the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m services.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=8800, help="the page's port, or the next free one (default 8800)")
+    parser.add_argument("--data", type=Path, default=DATA, help="where everything is kept between starts")
+    parser.add_argument("--reset", action="store_true", help="empty what is kept, and end")
+    chosen = parser.parse_args()
+    for name in PROXY_VARIABLES:
+        os.environ.pop(name, None)
+    try:
+        with _claim(chosen.data):
+            if chosen.reset:
+                return _reset(chosen.data)
+            return asyncio.run(_run(SandboxSettings(chosen.data, chosen.port, database_url=_given_database())))
+    except OperatorError as error:
+        _say(f"\n{error.what}: {error.why}.\n{error.what_next}")
+        return 1
+
+
+async def _run(settings: SandboxSettings) -> int:
+    ended, began = asyncio.Event(), time.monotonic()
+    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(wanted, ended.set)
+    sandbox = Sandbox(settings, progress=lambda line: _say(f"  … {line}"))
+    _say("Starting the sandbox")
+    starting = asyncio.create_task(sandbox.start())
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return 130
+        await starting
+        _say(f"\nReady after {time.monotonic() - began:.0f} s. Open {sandbox.page_url} and type /dragonfly health")
+        _say(f"Logs are in {settings.directory / 'logs'}. Ctrl-C stops everything; the data stays.")
+        await waiting
+        _say("\nStopping")
+    finally:
+        waiting.cancel()
+        await sandbox.stop()
+    _say("Everything is stopped. `make demo` goes on where you left, `make demo-reset` empties it.")
+    return 0
+
+
+def _reset(directory: Path) -> int:
+    server = PostgresServer(directory / "postgres")
+    server.erase()
+    shutil.rmtree(directory, ignore_errors=True)
+    _say("The demo's data is gone. `make demo` starts afresh.")
+    return 0
+
+
+@contextlib.contextmanager
+def _claim(directory: Path) -> Iterator[None]:
+    """One sandbox on one folder at a time. Raises OperatorError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OperatorError(
+                "Nothing was started or emptied",
+                why=f"a sandbox is running on {directory}",
+                what_next="Stop it with Ctrl-C in its terminal, or name another folder with --data",
+            ) from None
+        yield
+
+
+def _given_database() -> Secret | None:
+    given = os.environ.get("SUPABASE_DB_URL", "").strip()
+    return Secret(given) if given else None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

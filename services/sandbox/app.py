@@ -1,0 +1,25 @@
+"""The sandbox's one web application: the page, the local Slack and the local Railway, on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+
+from services.sandbox.page.app import build_router as build_page
+from services.sandbox.page.faults import Faults
+from services.sandbox.railway.app import build_router as build_railway
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack.app import build_router as build_slack
+from services.sandbox.slack.workspace import Workspace
+
+
+def build_app(
+    workspace: Workspace, railway: LocalRailway, faults: Faults, commands: Sequence[tuple[str, str, str]]
+) -> FastAPI:
+    """Everything that the bot, the tests and a browser reach over HTTP. `commands` are `(name, usage, summary)`."""
+    app = FastAPI(title="Dragonfly sandbox", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(build_slack(workspace))
+    app.include_router(build_railway(railway))
+    app.include_router(build_page(workspace, railway, faults, commands))
+    return app

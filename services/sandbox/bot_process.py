@@ -1,0 +1,75 @@
+"""The bot as a process of its own, unmodified; its output goes to a file beside the sandbox's data."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.sandbox.railway.process import signal_group, spawn
+
+STOP_WITHIN_S = 12.0  # the bot flushes what it still has to say
+
+
+class BotProcess:
+    """One replica of the bot."""
+
+    def __init__(self, variables: Mapping[str, str], *, working_directory: Path, log_file: Path) -> None:
+        self.variables = dict(variables)
+        self._directory = working_directory
+        self._log_file = log_file
+        self._process: asyncio.subprocess.Process | None = None
+        self._copying: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start it; does not wait until it is connected."""
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._process = await spawn((sys.executable, "-m", "bot"), self.variables, self._directory)
+        self._copying = asyncio.create_task(self._copy_output(self._process))
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL when that takes too long."""
+        await self._end(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        await self._end(signal.SIGKILL)
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of its output, for a person to read when it does not start."""
+        try:
+            return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+    async def _end(self, wanted: signal.Signals) -> None:
+        if self._process is None:
+            return
+        signal_group(self._process.pid, wanted)
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_WITHIN_S)
+        except TimeoutError:
+            signal_group(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+        if self._copying:
+            await self._copying
+
+    async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
+        with self._log_file.open("ab", buffering=0) as log:
+            streams = [stream for stream in (process.stdout, process.stderr) if stream]
+            await asyncio.gather(*(_copy(stream, log.write) for stream in streams))
+
+
+async def _copy(stream: asyncio.StreamReader, write: Callable[[bytes], object]) -> None:
+    while chunk := await stream.read(65_536):
+        write(chunk)

@@ -1,0 +1,70 @@
+"""The sandbox's database: our own Postgres, or the one that SUPABASE_DB_URL names."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+
+from services.domain.errors import OperatorError
+from services.domain.secrets import Secret
+from services.postgres.migrations import migrate
+from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.railway.process import find_free_port
+
+
+class LocalDatabase:
+    """Starts, stops and prepares it. Implements the page's `Faults`."""
+
+    def __init__(self, directory: Path, url: Secret | None, *, fast: bool = False) -> None:
+        """`url`: use that database, with this one login for everything; it is migrated, and never stopped."""
+        self._url = url
+        # One port for its whole life, so that a stopped server comes back where everybody looks for it.
+        self._server = None if url else PostgresServer(directory, find_free_port(), fast=fast)
+        self.urls: SandboxDatabase
+
+    async def start(self) -> None:
+        """Start the server where it is ours, and migrate."""
+        if self._server is None:
+            assert self._url is not None  # noqa: S101 - the two exclude each other
+            await migrate(self._url)
+            self.urls = SandboxDatabase(owner=self._url, app=self._url, bot=self._url)
+            return
+        await asyncio.to_thread(self._server.start)
+        self.urls = await asyncio.to_thread(prepare_cluster, self._server)
+
+    async def stop(self) -> None:
+        """Stop our own server; another one is left alone."""
+        if self._server is not None:
+            await asyncio.to_thread(self._server.stop)
+
+    async def has_batches(self) -> bool:
+        """Whether anything was ever uploaded."""
+        async with await psycopg.AsyncConnection.connect(self.urls.owner.reveal()) as conn:
+            found = await conn.execute("SELECT EXISTS (SELECT FROM intake.simplicity_batches)")
+            row = await found.fetchone()
+        return bool(row and row[0])
+
+    def postgres_running(self) -> bool:
+        return self._server is None or self._server.is_running
+
+    async def stop_postgres(self) -> None:
+        """Raises OperatorError when the database is not ours to stop."""
+        if self._server is None:
+            raise _not_ours()
+        await asyncio.to_thread(self._server.stop)
+
+    async def start_postgres(self) -> None:
+        """Raises OperatorError when the database is not ours to start."""
+        if self._server is None:
+            raise _not_ours()
+        await asyncio.to_thread(self._server.start)
+
+
+def _not_ours() -> OperatorError:
+    return OperatorError(
+        "The database was left alone",
+        why="SUPABASE_DB_URL names it, so it is not the sandbox's own",
+        what_next="Start the demo without that variable to break one that nobody needs.",
+    )

@@ -1,0 +1,109 @@
+"""The environment variables of everything that the sandbox starts: the runbook's, with made-up secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+from services.domain.services import Service
+from services.sandbox.postgres import SandboxDatabase
+from services.sandbox.railway.model import ServiceSpec
+from services.sandbox.slack import cast
+
+ENVIRONMENT = "dev"
+PROJECT_REF = "dragonflysandboxdemo"  # as long as a Supabase project's reference
+API_KEY = "df_dev_sandbox_key"
+RAILWAY_TOKEN = "sandbox-railway-token"  # noqa: S105 - opens nothing but the local Railway
+SLACK_BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - opens nothing but the local Slack
+SLACK_APP_TOKEN = "xapp-sandbox"  # noqa: S105 - the same
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds; the demo is quicker than production (30 and 300), so that a person sees an alert before they leave."""
+
+    heartbeat_every_s: float = 10.0
+    heartbeat_stale_after_s: float = 45.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the stand-ins listen. `page` is `http://host:port`; `api` is the local Railway's edge."""
+
+    page: str
+    api: str
+
+    @property
+    def slack_api(self) -> str:
+        return f"{self.page}/slack/api/"
+
+    @property
+    def railway_api(self) -> str:
+        return f"{self.page}/railway/graphql/v2"
+
+
+def service_specs(database: SandboxDatabase, timing: Timing) -> tuple[ServiceSpec, ...]:
+    """The three services of the runbook, with the Procfile's commands."""
+    common = {
+        "SUPABASE_MODE": ENVIRONMENT,
+        "ENVIRONMENT": ENVIRONMENT,
+        "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
+        "SUPABASE_SERVICE_ROLE_KEY": _made_up_jwt(),
+        "SUPABASE_DB_URL": database.app.reveal(),
+        "HEARTBEAT_EVERY_S": str(timing.heartbeat_every_s),
+    }
+    return (
+        ServiceSpec(
+            Service.API,
+            ("python", "-m", "services.api"),
+            {**common, "DRAGONFLY_API_KEY": API_KEY, "LISTEN_ADDRESS": "127.0.0.1"},
+            healthcheck_path="/api/live",
+            is_public=True,
+        ),
+        ServiceSpec(Service.INGEST, ("python", "-m", "services.ingest_worker"), common),
+        ServiceSpec(Service.ENFORCEMENT, ("python", "-m", "services.enforcement_worker"), common),
+    )
+
+
+def bot_variables(
+    database: SandboxDatabase,
+    addresses: Addresses,
+    *,
+    project_id: str,
+    environment_id: str,
+    git_sha: str,
+    port: int,
+    timing: Timing,
+) -> dict[str, str]:
+    """What the bot is told: only its environment points at the sandbox (DESIGN §11)."""
+    return {
+        "ENVIRONMENT": ENVIRONMENT,
+        "SUPABASE_MODE": ENVIRONMENT,
+        "SUPABASE_DB_URL": database.bot.reveal(),
+        "DRAGONFLY_ADMIN_DB_URL": database.owner.reveal(),
+        "SLACK_BOT_TOKEN": SLACK_BOT_TOKEN,
+        "SLACK_APP_TOKEN": SLACK_APP_TOKEN,
+        "SLACK_API_URL": addresses.slack_api,
+        "RAILWAY_API_URL": addresses.railway_api,
+        "RAILWAY_TOKEN": RAILWAY_TOKEN,
+        "RAILWAY_PROJECT_ID": project_id,
+        "RAILWAY_ENVIRONMENT_ID": environment_id,
+        "RAILWAY_GIT_COMMIT_SHA": git_sha,
+        "DRAGONFLY_API_BASE": addresses.api,
+        "DRAGONFLY_API_KEY": API_KEY,
+        "DRAGONFLY_OPERATORS": cast.OPERATORS.id,
+        "DRAGONFLY_APPROVERS": cast.APPROVERS.id,
+        "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
+        "PORT": str(port),
+    }
+
+
+def _made_up_jwt() -> str:
+    """Shaped like Supabase's service-role key, and signed by nobody."""
+    parts = (
+        {"alg": "HS256", "typ": "JWT"},
+        {"iss": "supabase", "ref": PROJECT_REF, "role": "service_role", "iat": 1764547200, "exp": 2080123200},
+    )
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, "sandbox-signature-that-opens-nothing-at-all"])

@@ -1,0 +1,176 @@
+"""Starts and stops the whole world of the bot on one machine, then the bot itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.domain.errors import OperatorError, SourceError
+from services.domain.secrets import Secret
+from services.dragonfly_api.client import DragonflyApi
+from services.sandbox import environment
+from services.sandbox.app import build_app
+from services.sandbox.bot_process import BotProcess
+from services.sandbox.database import LocalDatabase
+from services.sandbox.environment import Addresses, Timing
+from services.sandbox.railway.commits import newest_good
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.process import find_free_port, spawn
+from services.sandbox.slack.workspace import Workspace
+from services.sandbox.web_server import WebServer
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
+BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
+READY_WITHIN_S = 60.0
+
+Progress = Callable[[str], None]  # one line for the person who waits
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """`port`: the page's, or the next free one; 0 takes any. `database_url`: that database instead of our own."""
+
+    directory: Path
+    port: int = 8800
+    bots: int = 1
+    timing: Timing = field(default_factory=Timing)
+    database_url: Secret | None = None
+    send_demo_file: bool = True
+    fast_database: bool = False  # for tests: without fsync
+
+
+class Sandbox:
+    """Postgres, the local Railway with the API and the workers, the local Slack with its page, and the bot."""
+
+    def __init__(self, settings: SandboxSettings, *, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._cleanup = AsyncExitStack()
+        self.database = LocalDatabase(
+            settings.directory / "postgres", settings.database_url, fast=settings.fast_database
+        )
+        self.workspace = Workspace(settings.directory)
+        self.bots: list[BotProcess] = []
+        self.railway: LocalRailway
+        self.page_url = ""
+
+    async def start(self) -> None:
+        """Return when a person can type `/dragonfly health`. On a failure everything started is stopped again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, last started first; leaves no process behind."""
+        await self._cleanup.aclose()
+
+    async def _start(self) -> None:
+        self._progress("Postgres and its migrations")
+        self._cleanup.push_async_callback(self.database.stop)
+        await self.database.start()
+        self._progress("Slack, Railway and the page")
+        server = WebServer(self._settings.port)
+        self._cleanup.push_async_callback(server.stop)
+        if self._settings.port not in (0, server.port):
+            self._progress(f"port {self._settings.port} is taken: using {server.port}")
+        self.page_url = self.workspace.base_url = server.url
+        await self._start_stand_ins(server)
+        self._progress("the API and the workers")
+        await self._start_bots()
+        await self._wait_until_ready()
+        if self._settings.send_demo_file and not await self.database.has_batches():
+            self._progress("a small CSV through the API")
+            await self._send_demo_file()
+
+    async def _start_stand_ins(self, server: WebServer) -> None:
+        commands = asyncio.create_task(_list_commands())
+        await self.workspace.start()
+        self._cleanup.push_async_callback(self.workspace.close)
+        self.railway = LocalRailway(
+            environment.service_specs(self.database.urls, self._settings.timing),
+            directory=self._settings.directory,
+            working_directory=ROOT,
+            token=environment.RAILWAY_TOKEN,
+            environment_name=environment.ENVIRONMENT,
+        )
+        self._cleanup.push_async_callback(self.railway.stop)
+        await self.railway.start()
+        await server.serve(build_app(self.workspace, self.railway, self.database, await commands))
+
+    async def _start_bots(self) -> None:
+        addresses = Addresses(page=self.page_url, api=self.railway.edge_url)
+        place = self.railway.place
+        for number in range(1, self._settings.bots + 1):
+            variables = environment.bot_variables(
+                self.database.urls,
+                addresses,
+                project_id=place.project_id,
+                environment_id=place.environment_id,
+                git_sha=newest_good(self.railway.commits).sha,
+                port=find_free_port(),
+                timing=self._settings.timing,
+            )
+            log_file = self._settings.directory / "logs" / f"bot-{number}.log"
+            bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
+            self.bots.append(bot)
+            self._cleanup.push_async_callback(bot.stop)
+            await bot.start()
+
+    async def _wait_until_ready(self) -> None:
+        """The services serve and every bot has its connections."""
+        waiting = asyncio.create_task(self.railway.wait_until_serving(READY_WITHIN_S))
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while self.workspace.sockets.count < BOT_CONNECTIONS * len(self.bots):
+                    self._check_bots()
+                    await asyncio.sleep(0.05)
+                await waiting
+        except TimeoutError:
+            raise OperatorError(
+                "The sandbox did not get ready",
+                why=f"after {READY_WITHIN_S:.0f} s the bot holds {self.workspace.sockets.count} connections "
+                f"and Railway shows {_summary(self.railway)}",
+                what_next=f"Read the logs in {self._settings.directory / 'logs'}, then start again.",
+            ) from None
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    def _check_bots(self) -> None:
+        for bot in self.bots:
+            if not bot.is_running:
+                raise OperatorError(
+                    "The bot did not start", why=f"its process ended:\n{bot.last_words()}", what_next="Mend that first."
+                )
+
+    async def _send_demo_file(self) -> None:
+        api = DragonflyApi(self.railway.edge_url, Secret(environment.API_KEY))
+        try:
+            await api.upload_csv(DEMO_CSV.name, DEMO_CSV.read_bytes())
+        except SourceError as exc:
+            self._progress(f"the CSV was not taken ({exc.why}); the rest works")
+        finally:
+            await api.aclose()
+
+
+async def _list_commands() -> list[tuple[str, str, str]]:
+    """`(name, usage, summary)` of each command, asked of the program itself; empty when it does not say."""
+    process = await spawn((sys.executable, "-m", "bot.cli", "help", "--json"), {}, ROOT)
+    printed, _ = await process.communicate()
+    try:
+        return [(one["name"], one["usage"], one["summary"]) for one in json.loads(printed)["commands"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _summary(railway: LocalRailway) -> str:
+    services = railway.snapshot().services
+    return ", ".join(f"{s.name} {s.active.status if s.active else 'without a deployment'}" for s in services)

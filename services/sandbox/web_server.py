@@ -1,0 +1,78 @@
+"""Serves the sandbox's application inside a running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from services.domain.errors import OperatorError
+
+HOST = "127.0.0.1"
+PORTS_TRIED = 50
+
+
+class WebServer:
+    """One listening socket, taken at once, so that its address is known before the application exists."""
+
+    def __init__(self, wanted_port: int) -> None:
+        """Takes the port, or the next free one; 0 takes any. Raises OperatorError when none is free."""
+        self._socket = _listen(wanted_port)
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    async def serve(self, app: FastAPI) -> None:
+        """Answer requests from now on. Returns when it does."""
+        # The page's live updates never end by themselves, so a stop does not wait for them.
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Close every connection and the port. Does nothing when nothing was served."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+        self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the sandbox, which has more to stop than this."""
+        yield
+
+
+def _listen(wanted_port: int) -> socket.socket:
+    last = wanted_port + PORTS_TRIED if wanted_port else 1
+    for port in range(wanted_port, min(last, 65_536)):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            listener.close()
+            continue
+        listener.listen(128)
+        listener.setblocking(False)
+        return listener
+    raise OperatorError(
+        "The sandbox was not started",
+        why=f"no port from {wanted_port} to {last - 1} is free",
+        what_next="Name another one: make demo PORT=9000",
+    )
