@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from services.postgres.migrations import migrate
+from services.postgres.pool import Connection
 from services.sandbox.postgres import PostgresServer
 from services.sandbox.postgres.database import dsns, give_passwords, make_database, make_owner
 
@@ -97,6 +98,31 @@ def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
 def empty_database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
     """A fresh database without any migration. The roles exist, because they belong to the whole server."""
     yield from _database(postgres_server, "template0")
+
+
+@pytest.fixture
+async def as_owner(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
+    """A session in autocommit mode as the owner of `database_urls`."""
+    async with await _connect(database_urls.owner) as conn:
+        yield conn
+
+
+@pytest.fixture
+async def as_app(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
+    """A session in autocommit mode as dragonfly_app."""
+    async with await _connect(database_urls.app) as conn:
+        yield conn
+
+
+@pytest.fixture
+async def as_bot(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
+    """A session in autocommit mode as dragonfly_bot."""
+    async with await _connect(database_urls.bot) as conn:
+        yield conn
+
+
+async def _connect(dsn: str) -> Connection:
+    return await psycopg.AsyncConnection.connect(dsn, autocommit=True)
 
 
 def _server(directory: Path) -> PostgresServer:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -39,6 +40,14 @@ async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Co
         raise no_answer(timeout_s) from None
     except psycopg.Error as error:
         raise explain_connect(error) from None  # its text may hold parts of the DSN
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """How long a transaction may take, and until when: `deadline` is of the loop's clock."""
+
+    timeout_s: float
+    deadline: float
 
 
 class Database:
@@ -87,11 +96,11 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        limit = _Limit(timeout_s, asyncio.get_running_loop().time() + timeout_s)
         begin = f"{begin}; SET LOCAL statement_timeout = {round(timeout_s * 1000)}"
         committing = False
         try:
-            async with self._turn(timeout_s), self._session(begin, deadline) as conn:
+            async with self._turn(limit), self._session(begin, limit) as conn:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
@@ -99,13 +108,13 @@ class Database:
                 await conn.execute("COMMIT")
         except psycopg.Error as error:
             # Not chained: psycopg's text may hold a row's values, and tracebacks reach the log.
-            raise _explain(error, deadline, timeout_s, committing=committing) from None
+            raise _explain(error, limit, committing=committing) from None
 
     @contextlib.asynccontextmanager
-    async def _turn(self, timeout_s: float) -> AsyncIterator[None]:
+    async def _turn(self, limit: _Limit) -> AsyncIterator[None]:
         """Wait until one of our sessions is free."""
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(limit.deadline):
                 await self._free.acquire()
         except TimeoutError:
             raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
@@ -115,20 +124,20 @@ class Database:
             self._free.release()
 
     @contextlib.asynccontextmanager
-    async def _session(self, begin: str, deadline: float) -> AsyncIterator[Connection]:
-        conn = await self._begin_idle(begin, deadline) or await self._begin_new(begin, deadline)
-        with _cut_at(conn, deadline):
+    async def _session(self, begin: str, limit: _Limit) -> AsyncIterator[Connection]:
+        conn = await self._begin_idle(begin, limit) or await self._begin_new(begin, limit)
+        with _cut_at(conn, limit.deadline):
             try:
                 yield conn
             finally:
                 await self._give_back(conn)
 
-    async def _begin_idle(self, begin: str, deadline: float) -> Connection | None:
+    async def _begin_idle(self, begin: str, limit: _Limit) -> Connection | None:
         """An idle session that still answers, with its transaction begun; the others are closed."""
         while self._idle:
             conn = self._idle.pop()
             try:
-                with _cut_at(conn, deadline):
+                with _cut_at(conn, limit.deadline):
                     await conn.execute(begin)
             except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
                 await conn.close()
@@ -139,13 +148,16 @@ class Database:
                 return conn
         return None
 
-    async def _begin_new(self, begin: str, deadline: float) -> Connection:
+    async def _begin_new(self, begin: str, limit: _Limit) -> Connection:
         if self._closed:
             raise SourceError(SOURCE, "the pool is closed")
-        left_s = max(deadline - asyncio.get_running_loop().time(), 0.0)
-        conn = await connect(self._dsn, application_name=self._application_name, timeout_s=min(left_s, self._timeout_s))
         try:
-            with _cut_at(conn, deadline):
+            async with asyncio.timeout_at(limit.deadline):
+                conn = await connect(self._dsn, application_name=self._application_name, timeout_s=self._timeout_s)
+        except TimeoutError:
+            raise no_answer(limit.timeout_s) from None
+        try:
+            with _cut_at(conn, limit.deadline):
                 await conn.execute(begin)
         except BaseException:
             await conn.close()
@@ -182,10 +194,10 @@ def _cut(conn: Connection) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-def _explain(error: psycopg.Error, deadline: float, timeout_s: float, *, committing: bool) -> SourceError:
+def _explain(error: psycopg.Error, limit: _Limit, *, committing: bool) -> SourceError:
     lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-    late = lost and asyncio.get_running_loop().time() >= deadline
-    explained = no_answer(timeout_s) if late else explain(error, timeout_s=timeout_s)
+    late = lost and asyncio.get_running_loop().time() >= limit.deadline
+    explained = no_answer(limit.timeout_s) if late else explain(error, timeout_s=limit.timeout_s)
     if committing and lost:
         return SourceError(SOURCE, f"{explained.why}, while saving", outcome_unknown=True)
     return explained

@@ -10,7 +10,9 @@ import psycopg
 from psycopg import sql
 
 from services.domain.secrets import Secret
+from services.postgres.installation import name_environment
 from services.postgres.migrations import migrate
+from services.postgres.pool import connect
 from services.sandbox.postgres.server import PostgresServer
 
 OWNER, APP, BOT = "postgres", "dragonfly_app", "dragonfly_bot"
@@ -34,12 +36,8 @@ def prepare_cluster(server: PostgresServer, *, environment: str = "dev") -> Sand
     make_owner(server)
     make_database(server, DATABASE)
     database = dsns(server, DATABASE)
-    asyncio.run(migrate(database.owner))
+    asyncio.run(_fill(database.owner, environment))
     give_passwords(server, DATABASE)
-    with psycopg.connect(database.owner.reveal(), autocommit=True) as conn:
-        conn.execute(
-            "INSERT INTO chatops.installation (environment) VALUES (%s) ON CONFLICT DO NOTHING", (environment,)
-        )
     return database
 
 
@@ -73,6 +71,13 @@ def give_passwords(server: PostgresServer, database: str) -> None:
         for role in (APP, BOT):
             command = sql.SQL("ALTER ROLE {} PASSWORD {}")
             conn.execute(command.format(sql.Identifier(role), sql.Literal(server.password(role))))
+
+
+async def _fill(owner: Secret, environment: str) -> None:
+    await migrate(owner)
+    conn = await connect(owner, application_name="dragonfly-sandbox", timeout_s=10)
+    async with conn:
+        await name_environment(conn, environment=environment)
 
 
 def _exists(conn: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:

@@ -1,17 +1,245 @@
-"""Sessions of the pool, on a real server."""
+"""Sessions of the pool: clear reasons, hard limits, nothing half done."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.postgres.pool import Database
+from services.postgres.pool import Connection, Database
 from tests.conftest import DatabaseUrls
 
+ADD_JOB = "INSERT INTO ops.job_queue (job_type, idempotency_key) VALUES ('test', %s)"
 
-async def test_reads_as_the_role_of_the_dsn(database_urls: DatabaseUrls) -> None:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
 
-    async with database.read() as conn:
-        row = await (await conn.execute("SELECT current_user, count(*) FROM ops.job_queue")).fetchone()
+@contextlib.asynccontextmanager
+async def pool(dsn: str, *, max_size: int = 2) -> AsyncIterator[Database]:
+    database = Database.connect_lazily(Secret(dsn), application_name="test", max_size=max_size)
+    try:
+        yield database
+    finally:
+        await database.close()
 
-    await database.close()
-    assert row == ("dragonfly_bot", 0)
+
+async def one(conn: Connection, query: str) -> object:
+    row = await (await conn.execute(query)).fetchone()
+    return row[0] if row else None
+
+
+async def why(database: Database, query: str = "SELECT 1", *, timeout_s: float = 5.0) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        async with database.read(timeout_s=timeout_s) as conn:
+            await conn.execute(query)
+    return caught.value
+
+
+async def test_reads_as_the_role_of_the_dsn_and_keeps_the_session(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot) as database:
+        async with database.read() as conn:
+            first = await one(conn, "SELECT current_user || pg_backend_pid()")
+        async with database.read() as conn:
+            second = await one(conn, "SELECT current_user || pg_backend_pid()")
+
+    assert str(first).startswith("dragonfly_bot")
+    assert first == second
+
+
+async def test_a_refused_password_is_said_at_once_without_the_password(database_urls: DatabaseUrls) -> None:
+    dsn = psycopg.conninfo.make_conninfo(database_urls.bot, password="hunter2")
+    async with pool(dsn) as database:
+        error = await why(database)
+
+    assert str(error) == "database: password refused"
+    assert not error.retryable
+    assert error.__cause__ is None
+
+
+async def test_a_closed_port_is_not_reachable(unused_tcp_port: int) -> None:
+    async with pool(f"postgresql://u:hunter2@127.0.0.1:{unused_tcp_port}/d") as database:
+        error = await why(database)
+
+    assert str(error) == "database: server not reachable"
+    assert error.retryable
+
+
+async def test_a_malformed_dsn_is_not_repeated() -> None:
+    async with pool("postgres//u:hunter2@host") as database:
+        error = await why(database)
+
+    assert error.why == "the connection string is malformed"
+
+
+async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts; nobody answers
+        port = silent.getsockname()[1]
+        started = time.monotonic()
+        async with pool(f"postgresql://u:p@127.0.0.1:{port}/d") as database:
+            error = await why(database, timeout_s=0.3)
+
+    assert error.why == "no answer within 0.3 s"
+    assert time.monotonic() - started < 1
+
+
+async def test_a_slow_query_is_ended_by_the_server_and_the_session_kept(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot) as database:
+        async with database.read() as conn:
+            pid = await one(conn, "SELECT pg_backend_pid()")
+        error = await why(database, "SELECT pg_sleep(10)", timeout_s=0.2)
+        async with database.read() as conn:
+            again = await one(conn, "SELECT pg_backend_pid()")
+
+    assert error.why == "no answer within 0.2 s"
+    assert again == pid
+
+
+async def test_a_frozen_server_cannot_hold_us(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot) as database:
+        async with database.read() as conn:
+            pid = int(str(await one(conn, "SELECT pg_backend_pid()")))
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            error = await why(database, timeout_s=0.3)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    assert error.why == "no answer within 0.3 s"
+    assert time.monotonic() - started < 1
+
+
+async def test_a_cancelled_read_of_a_frozen_server_ends_at_the_limit(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot) as database:
+        async with database.read() as conn:
+            pid = int(str(await one(conn, "SELECT pg_backend_pid()")))
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1), database.read(timeout_s=0.5) as conn:
+                    await conn.execute("SELECT 1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    assert time.monotonic() - started < 2
+
+
+async def test_a_session_that_died_in_the_pool_is_replaced(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    async with pool(database_urls.owner) as database:
+        async with database.read() as conn:
+            pid = await one(conn, "SELECT pg_backend_pid()")
+        await as_owner.execute("SELECT pg_terminate_backend(%s, 1000)", (pid,))
+
+        async with database.read() as conn:
+            assert await one(conn, "SELECT pg_backend_pid()") != pid
+
+
+async def test_a_session_that_dies_in_use_can_be_tried_again(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    async def lose_the_session(database: Database) -> None:
+        async with database.read() as conn:
+            pid = await one(conn, "SELECT pg_backend_pid()")
+            await as_owner.execute("SELECT pg_terminate_backend(%s, 1000)", (pid,))
+            await conn.execute("SELECT 1")
+
+    async with pool(database_urls.owner) as database:
+        with pytest.raises(SourceError, match="shutting down") as caught:
+            await lose_the_session(database)
+
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("SELECT payload FROM ops.job_queue", "permission denied for table job_queue"),
+        ("SELECT nothing FROM ops.job_queue", 'column "nothing" does not exist'),
+        ("SELECT 'Jane Roe'::uuid", "InvalidTextRepresentation (SQLSTATE 22P02)"),
+        ("INSERT INTO ops.job_queue (job_type) VALUES ('x')", "ReadOnlySqlTransaction (SQLSTATE 25006)"),
+    ],
+)
+async def test_errors_name_objects_but_no_values(database_urls: DatabaseUrls, query: str, reason: str) -> None:
+    async with pool(database_urls.bot) as database:
+        assert (await why(database, query)).why == reason
+
+
+async def test_a_transaction_is_saved_at_its_end(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    async with pool(database_urls.app) as database, database.transaction() as conn:
+        await conn.execute(ADD_JOB, ("a",))
+        assert await one(as_owner, "SELECT count(*) FROM ops.job_queue") == 0
+
+    assert await one(as_owner, "SELECT count(*) FROM ops.job_queue") == 1
+
+
+async def test_an_exception_undoes_the_transaction(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    async def add_and_fail(database: Database) -> None:
+        async with database.transaction() as conn:
+            await conn.execute(ADD_JOB, ("a",))
+            raise KeyError("of the caller")
+
+    async with pool(database_urls.app) as database:
+        with pytest.raises(KeyError):
+            await add_and_fail(database)
+
+    assert await one(as_owner, "SELECT count(*) FROM ops.job_queue") == 0
+
+
+async def test_a_swallowed_error_is_not_a_silent_rollback(database_urls: DatabaseUrls) -> None:
+    async def add_twice(database: Database) -> None:
+        async with database.transaction() as conn:
+            await conn.execute(ADD_JOB, ("a",))
+            with contextlib.suppress(psycopg.Error):
+                await conn.execute(ADD_JOB, ("a",))
+
+    async with pool(database_urls.app) as database:
+        with pytest.raises(SourceError, match="nothing was saved"):
+            await add_twice(database)
+
+
+async def test_a_broken_constraint_is_named_without_its_values(database_urls: DatabaseUrls) -> None:
+    async def add_twice(database: Database) -> None:
+        async with database.transaction() as conn:
+            await conn.execute(ADD_JOB, ("Jane Roe",))
+            await conn.execute(ADD_JOB, ("Jane Roe",))
+
+    async with pool(database_urls.app) as database:
+        with pytest.raises(SourceError, match="job_queue_idempotency_key_key") as caught:
+            await add_twice(database)
+
+    assert "Jane" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+async def test_never_opens_more_sessions_than_allowed(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    async def read(database: Database) -> None:
+        async with database.read() as conn:
+            await conn.execute("SELECT pg_sleep(0.05)")
+
+    async with pool(database_urls.bot, max_size=2) as database:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(8):
+                tasks.create_task(read(database))
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'dragonfly_bot' AND datname = current_database()"
+        assert await one(as_owner, mine) == 2
+
+
+async def test_waiting_for_a_session_is_bounded(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot, max_size=1) as database, database.read():
+        error = await why(database, timeout_s=0.1)
+
+    assert error.why == "all our sessions are busy"
+
+
+async def test_a_closed_pool_opens_nothing(database_urls: DatabaseUrls) -> None:
+    async with pool(database_urls.bot) as database:
+        await database.close()
+
+        assert (await why(database)).why == "the pool is closed"

@@ -1,0 +1,8 @@
+-- name: name_environment
+-- Written once, when the system is installed; a name that is there stays. By primary key.
+INSERT INTO chatops.installation (environment) VALUES (%(environment)s)
+ON CONFLICT (only_row) DO NOTHING;
+
+-- name: read_environment
+-- The one row, or none before the installation. By primary key.
+SELECT environment FROM chatops.installation WHERE only_row;
