@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 # What a child keeps of our own environment. Everything else would make it differ from a Railway container; a proxy
 # variable in particular would send its calls to 127.0.0.1 elsewhere.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_BOUND = Path(__file__).with_name("bound.py")
 
 
 async def spawn(command: tuple[str, ...], variables: Mapping[str, str], directory: Path) -> asyncio.subprocess.Process:
     """Start `command` with its output piped. Raises OSError when it cannot be started."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return await asyncio.create_subprocess_exec(
-        *command,
+        *_bind(command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=directory,
         env={**inherited, "PYTHONUNBUFFERED": "1", **variables},
         start_new_session=True,
-        preexec_fn=_die_with_parent(),
     )
 
 
@@ -48,16 +46,8 @@ def find_free_port() -> int:
         return port
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def _bind(command: tuple[str, ...]) -> tuple[str, ...]:
     """Linux: the kernel kills the child when the sandbox is killed with -9. Elsewhere only an orderly end does."""
     if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child must not load anything
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)
-
-    return die_with_parent
+        return command
+    return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command)

@@ -52,6 +52,11 @@ class Replica:
         return self._process.pid if self._process else None
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it is being taken away, or is gone for good."""
+        return self.status in (InstanceStatus.REMOVING, InstanceStatus.REMOVED)
+
+    @property
     def is_running(self) -> bool:
         return self.status is InstanceStatus.RUNNING
 
@@ -61,6 +66,7 @@ class Replica:
             return
         self.restarts, self._ending = 0, None
         self._interrupted.clear()
+        self._tried.clear()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"replica {self.id}")
 
     async def wait_until_tried(self) -> None:

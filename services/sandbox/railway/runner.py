@@ -38,6 +38,7 @@ class ServiceRunner:
         self._http = http
         self._on_change = on_change
         self._rollout: asyncio.Task[None] | None = None
+        self._resuming: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._is_closing = False
 
@@ -64,8 +65,7 @@ class ServiceRunner:
         chosen = dict(self.spec.variables if variables is None else variables)
         record = DeploymentRecord(commit, creator, visible_at, variables=chosen)
         self.deployments.append(record)
-        before, self._rollout = self._rollout, None
-        self._rollout = asyncio.create_task(self._roll_out(record, needs_build=needs_build, after=before))
+        self._rollout = asyncio.create_task(self._roll_out(record, needs_build=needs_build, after=self._rollout))
         self._on_change()
         return record
 
@@ -74,7 +74,8 @@ class ServiceRunner:
         record.variables = dict(self.spec.variables)
         record.become(DeploymentStatus.INITIALIZING)
         self.active = record
-        self._rollout = asyncio.create_task(self._roll_out(record, needs_build=False, after=None))
+        self._resuming = asyncio.create_task(self._roll_out(record, needs_build=False, after=None))
+        self._rollout = self._resuming
 
     def restart(self, record: DeploymentRecord) -> None:
         """Stop and start its replicas, one after the other: the same deployment, no build."""
@@ -111,11 +112,9 @@ class ServiceRunner:
         await stop_replicas(replicas, self._pace.shutdown_s, InstanceStatus.STOPPED)
 
     async def _roll_out(self, record: DeploymentRecord, *, needs_build: bool, after: asyncio.Task[None] | None) -> None:
-        if after and not after.done():
-            after.cancel()
-            await asyncio.wait({after})
         rollout = Rollout(record, self._pace, self.spec.healthcheck_path, self._http, self._on_change)
         try:
+            await self._settle(after)
             await rollout.build(needs_build=needs_build)
             record.replicas = self._create_replicas(record)
             if await rollout.start():
@@ -123,6 +122,14 @@ class ServiceRunner:
         except asyncio.CancelledError:
             await self._give_up(record)
             raise
+
+    async def _settle(self, rollout: asyncio.Task[None] | None) -> None:
+        """One on its way gives up; one that resumes the active deployment comes to its end first."""
+        if rollout is None or rollout.done():
+            return
+        if rollout is not self._resuming:
+            rollout.cancel()
+        await asyncio.wait({rollout})
 
     async def _give_up(self, record: DeploymentRecord) -> None:
         if record is not self.active:
@@ -153,6 +160,7 @@ class ServiceRunner:
             if record is not self.active:  # replaced in the meantime
                 return
             replica.start()
+            await replica.wait_until_tried()
         record.become(DeploymentStatus.SUCCESS)
         self._follow_replicas(record)
 
@@ -160,7 +168,7 @@ class ServiceRunner:
         surplus: list[Replica] = []
         for region in {*self.regions, *(replica.region for replica in record.replicas)}:
             wanted = self.regions.get(region, 0)
-            there = [replica for replica in record.replicas if replica.region == region]
+            there = [one for one in record.replicas if one.region == region and not one.is_leaving]
             surplus += there[wanted:]
             for replica in self._launch_replicas(record, region, wanted - len(there)):
                 record.replicas.append(replica)

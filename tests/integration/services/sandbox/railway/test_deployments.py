@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 
 from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.model import Pace, ServiceSpec
 from services.sandbox.railway.snapshot import ServiceView
 
 API, WORKER = "dragonfly-api", "dragonfly-worker-ingest"
@@ -104,3 +106,41 @@ async def test_scale_adds_and_drains_replicas(railway: LocalRailway) -> None:
 
     assert grown.replicas[0].pid == kept.pid
     assert shrunk.replicas[0].pid == kept.pid
+
+
+async def test_replicas_that_are_leaving_are_not_counted(railway: LocalRailway) -> None:
+    railway.scale(WORKER, 3)
+    await until(railway, WORKER, lambda it: sum(one.status == "RUNNING" for one in it.replicas) == 3)
+
+    railway.scale(WORKER, 1)
+    await until(railway, WORKER, lambda it: any(one.status == "REMOVING" for one in it.replicas))
+    railway.scale(WORKER, 3)
+    service = await until(
+        railway,
+        WORKER,
+        lambda it: len(it.replicas) == 3 and all(one.status == "RUNNING" for one in it.replicas),
+    )
+
+    assert service.replicas_configured == 3
+
+
+async def test_three_deploys_at_once_leave_the_last_one(railway: LocalRailway) -> None:
+    first, second, last = (railway.deploy(API, sha) for sha in (ANSWERS_503, GOOD, OLD))
+    service = await until(railway, API, serves(OLD))
+
+    assert service.active is not None
+    assert service.active.id == last.id
+    assert (first.status, second.status) == ("REMOVED", "REMOVED")
+
+
+async def test_command_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    spec = ServiceSpec(WORKER, ("no-such-program",))
+    pace = Pace(build_s=0.0, max_restarts=0)
+    railway = LocalRailway([spec], directory=tmp_path, working_directory=tmp_path, token="t", pace=pace)
+    await railway.start()
+    await until(railway, WORKER, lambda it: it.deployments[0].status == "CRASHED")
+    first = railway.find_service(WORKER).deployments[-1].logs.entries[0]
+    await railway.stop()
+
+    assert first.severity == "error"
+    assert first.message == "The container could not be started: no-such-program: No such file or directory"

@@ -207,3 +207,23 @@ asyncio.run(main())
             return
         signal.sigtimedwait([], 0.05)
     pytest.fail("the child outlived the sandbox")
+
+
+async def test_deploy_right_after_a_second_start_replaces_what_is_resumed(
+    build_railway: Callable[..., LocalRailway],
+) -> None:
+    first = build_railway()
+    await first.start()
+    await first.wait_until_serving(15)
+    await first.stop()
+
+    second = build_railway()
+    await second.start()
+    deployed = second.deploy(API, "8d02b64e")
+    await until(second, lambda: second.find_service(API).active is deployed)
+    await until(second, lambda: second.snapshot().services[0].deployments[1].status == "REMOVED")
+    pids = pids_of(second)
+    await second.stop()
+
+    assert len(pids) == 2
+    assert all(is_gone(pid) for pid in pids)
