@@ -18,7 +18,7 @@ from services.domain.services import Service
 from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
-    from tests.integration.bot.facts.conftest import Outside, System
+    from tests.integration.bot.conftest import Outside, System
 
 JOB = "INSERT INTO ops.job_queue (job_type, status, run_at, locked_at, locked_by) VALUES "
 

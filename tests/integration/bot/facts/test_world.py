@@ -19,7 +19,7 @@ from services.domain.services import WorkerType
 from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
-    from tests.integration.bot.facts.conftest import Outside, System
+    from tests.integration.bot.conftest import Outside, System
 
 MakeWorld = Callable[..., World]
 
