@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.changes import ChangeKind
@@ -49,7 +49,7 @@ class ChangedParts:
         return taken
 
 
-async def live_events(workspace: Workspace, railway: LocalRailway, viewer: str) -> AsyncIterator[str]:
+async def live_events(workspace: Workspace, railway: LocalRailway, viewer: str) -> AsyncGenerator[str, None]:
     """The names of the parts that changed for this person, as events, until the browser goes away.
 
     It begins with all of them: the page may have missed changes while it loaded or while its tab slept.

@@ -52,7 +52,7 @@ def _channel_id(workspace: Workspace, viewer: User, wanted: str) -> str:
     """Somebody else's direct message becomes one's own: that is what a switch of the person means there."""
     if wanted == HOME:
         return HOME
-    channel = workspace.find_channel(wanted)
+    channel = workspace.find_channel(wanted) if wanted else None
     if channel is None:
         return workspace.direct_channel(viewer.id).id if wanted.startswith("D") else cast.INCIDENTS_ID
     return workspace.direct_channel(viewer.id).id if channel.im_user else channel.id

@@ -1,0 +1,255 @@
+"""The page's HTML as a browser gets it, and what its routes do in the local Slack and Railway."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.sandbox.page.app import build_router
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.model import ServiceSpec
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message, Refusal
+from services.sandbox.slack.workspace import Workspace
+
+OLIVIA, ANN, BOT = cast.OLIVIA.id, cast.ANN.id, cast.BOT.id
+COMMANDS = [("health", "", "One look at everything"), ("logs", "<service> [filter]", "The newest lines")]
+
+
+class Database:
+    """The sandbox's Postgres as the page may treat it."""
+
+    is_running = True
+
+    def postgres_running(self) -> bool:
+        return self.is_running
+
+    async def stop_postgres(self) -> None:
+        self.is_running = False
+
+    async def start_postgres(self) -> None:
+        self.is_running = True
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace()
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def railway(tmp_path: Path) -> LocalRailway:
+    services = [ServiceSpec("dragonfly-api", ("python",))]
+    return LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token="t")  # not started
+
+
+@pytest.fixture
+async def page(workspace: Workspace, railway: LocalRailway, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.include_router(build_router(workspace, railway, database, COMMANDS, [("ack", "Make it an incident")]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as client:
+        yield client
+
+
+def post(workspace: Workspace, user: str, text: str, **more: Any) -> Message:
+    message = Message(cast.INCIDENTS_ID, workspace.new_ts(), user, text, **more)
+    workspace.messages.add(message)
+    return message
+
+
+async def test_the_page_shows_channel_people_and_commands(page: httpx.AsyncClient) -> None:
+    html = (await page.get("/")).text
+
+    assert "dragonfly-incidents" in html
+    assert all(user.real_name in html for user in cast.PEOPLE)
+    assert "dragonfly logs" in html
+    assert "&lt;service&gt; [filter]" in html
+
+
+async def test_scripts_come_from_our_own_files_only(page: httpx.AsyncClient) -> None:
+    answer = await page.get("/")
+
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "<script>" not in answer.text
+    assert " style=" not in answer.text
+    assert " onclick=" not in answer.text
+
+
+async def test_static_files_stay_inside_their_folder(page: httpx.AsyncClient) -> None:
+    assert (await page.get("/static/page.css")).headers["content-type"].startswith("text/css")
+    assert (await page.get("/static/vendor/htmx.min.js")).status_code == 200
+    assert (await page.get("/static/%2e%2e/app.py")).status_code == 404
+    assert (await page.get("/static/nothing.js")).status_code == 404
+
+
+async def test_an_ephemeral_message_is_seen_by_its_person_only(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    post(workspace, BOT, "for Olivia's eyes", visible_to=OLIVIA)
+
+    mine = (await page.get(f"/page/timeline?as={OLIVIA}")).text
+    hers = (await page.get(f"/page/timeline?as={ANN}")).text
+
+    assert "Only visible to you" in mine
+    assert "for Olivia" in mine
+    assert "for Olivia" not in hers
+
+
+async def test_messages_stand_in_the_order_of_their_time(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    for word in ("first", "second", "third"):
+        post(workspace, OLIVIA, word)
+
+    html = (await page.get("/page/timeline")).text
+
+    assert html.index("first") < html.index("second") < html.index("third")
+    assert html.count("Olivia Park") == 1  # one after the other: the name once
+
+
+async def test_replies_stay_in_their_thread(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    first = post(workspace, OLIVIA, "is it down?")
+    post(workspace, ANN, "looking", thread_ts=first.ts)
+
+    channel = (await page.get("/page/timeline")).text
+    thread = (await page.get(f"/page/thread?thread={first.ts}")).text
+
+    assert "1 reply" in channel
+    assert "looking" not in channel
+    assert "is it down?" in thread
+    assert "looking" in thread
+
+
+async def test_a_refused_call_is_shown_where_it_would_have_been(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    problems = ("blocks[0].text.text: longer than 3000 characters",)
+    refused = Refusal("chat.postMessage", "invalid_blocks", problems, {"a": "<b>"}, 1e9, channel=cast.INCIDENTS_ID)
+    workspace.record_refusal(refused)
+
+    html = (await page.get("/page/timeline")).text
+
+    assert "Slack would refuse this" in html
+    assert problems[0] in html
+    assert "&lt;b&gt;" in html
+
+
+async def test_only_the_newest_messages_are_drawn_until_more_are_asked_for(
+    page: httpx.AsyncClient, workspace: Workspace
+) -> None:
+    for number in range(150):
+        post(workspace, OLIVIA, f"number {number};")
+
+    newest = (await page.get("/page/timeline")).text
+    more = (await page.get("/page/timeline?limit=200")).text
+
+    assert "number 149;" in newest
+    assert "number 49;" not in newest
+    assert "Show earlier messages" in newest
+    assert "number 0;" in more
+    assert "Show earlier messages" not in more
+
+
+async def test_a_channel_is_unread_until_it_is_looked_at(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    elsewhere = f"/page/sidebar?as={ANN}&in=general"
+    post(workspace, OLIVIA, "news")
+
+    before = (await page.get(elsewhere)).text
+    await page.get(f"/page/timeline?as={ANN}")
+    after = (await page.get(elsewhere)).text
+
+    assert "(unread)" in before
+    assert "(unread)" not in after
+
+
+async def test_what_is_typed_reaches_the_channel(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    act = {"viewer": OLIVIA, "channel": cast.INCIDENTS_ID, "text": " hello <b> "}
+
+    answer = await page.post("/page/say", json=act)
+
+    assert answer.status_code == 200
+    assert [m.text for m in workspace.messages_for(ANN, cast.INCIDENTS_ID)] == ["hello &lt;b&gt;"]
+
+
+@pytest.mark.parametrize("viewer", [BOT, "U0NOBODY", ""])
+async def test_nobody_else_can_act(page: httpx.AsyncClient, viewer: str) -> None:
+    act = {"viewer": viewer, "channel": cast.INCIDENTS_ID, "text": "hello"}
+
+    assert (await page.post("/page/say", json=act)).status_code == 422
+
+
+async def test_using_what_is_gone_is_told(page: httpx.AsyncClient) -> None:
+    act = {"viewer": OLIVIA, "channel": cast.INCIDENTS_ID, "ts": "1.000000", "action_id": "go", "block_id": "b"}
+
+    answer = await page.post("/page/click", json=act)
+
+    assert answer.status_code == 409
+    assert "gone" in answer.json()["detail"]
+
+
+async def test_a_modal_is_shown_to_its_person_with_its_errors(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    block = {
+        "type": "input",
+        "block_id": "why",
+        "label": {"type": "plain_text", "text": "Why"},
+        "element": {"type": "plain_text_input", "action_id": "why"},
+    }
+    view = workspace.views.open(
+        OLIVIA, {"type": "modal", "title": {"type": "plain_text", "text": "Deny"}, "blocks": [block]}
+    )
+    workspace.views.refuse(view, {"why": "Say why."})
+
+    assert "Say why." in (await page.get(f"/page/modal?as={OLIVIA}")).text
+    assert (await page.get(f"/page/modal?as={ANN}")).text.strip() == ""
+
+
+async def test_an_unknown_part_is_not_found(page: httpx.AsyncClient) -> None:
+    assert (await page.get("/page/page")).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["as=U0NOBODY", "in=C0NOWHERE", "limit=x", "thread=1", "in=home&thread=2", "in=D0X"])
+async def test_a_strange_address_shows_a_page_all_the_same(page: httpx.AsyncClient, query: str) -> None:
+    assert (await page.get(f"/?{query}")).status_code == 200
+
+
+async def test_somebody_elses_direct_message_is_not_shown(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    channel = workspace.direct_channel(OLIVIA).id
+    workspace.messages.add(Message(channel, workspace.new_ts(), OLIVIA, "between us"))
+
+    assert "between us" in (await page.get(f"/page/timeline?as={OLIVIA}&in={channel}")).text
+    assert "between us" not in (await page.get(f"/page/timeline?as={ANN}&in={channel}")).text
+
+
+async def test_the_panel_stops_and_starts_postgres(page: httpx.AsyncClient, database: Database) -> None:
+    assert "Stop Postgres" in (await page.get("/page/panel")).text
+
+    await page.post("/page/break/stop-postgres", json={})
+
+    assert not database.is_running
+    assert "Start Postgres" in (await page.get("/page/panel")).text
+
+
+async def test_the_panel_offers_commits_with_what_they_do(page: httpx.AsyncClient, railway: LocalRailway) -> None:
+    await railway.start()
+    try:
+        html = (await page.get("/page/panel")).text
+    finally:
+        await railway.stop()
+
+    assert "crashes at start" in html
+    assert "runs but answers 503" in html
+
+
+async def test_breaking_what_is_gone_is_told(page: httpx.AsyncClient) -> None:
+    answer = await page.post("/page/break/kill", json={"replica": "r1"})
+
+    assert answer.status_code == 404
+    assert "no replica r1" in answer.json()["detail"]
+
+
+async def test_rate_limiting_waits_for_the_bots_next_call(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    await page.post("/page/break/rate-limit-slack", json={})
+
+    assert workspace.faults.take("chat.postMessage") is not None
