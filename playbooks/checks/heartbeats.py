@@ -59,7 +59,7 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
         "expected": None if isinstance(expected, Unavailable) else expected,
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
-    detail = _detail(facts, own, expected)
+    detail = _detail(facts, own, len(beating), expected)
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 
@@ -75,9 +75,10 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
     return Status.OK, words
 
 
-def _detail(facts: Facts, own: Sequence[Heartbeat], expected: int | Unavailable) -> str:
+def _detail(facts: Facts, own: Sequence[Heartbeat], beating: int, expected: int | Unavailable) -> str:
     last = max((beat.last_heartbeat_at for beat in own), default=None)
-    parts = [f"last beat {age(facts.as_of - last)} ago" if last else "no worker has reported in the last day"]
+    parts = _lost(len(own) - beating, expected - beating) if isinstance(expected, int) else []
+    parts.append(f"last beat {age(facts.as_of - last)} ago" if last else "no worker has reported in the last day")
     if isinstance(expected, Unavailable):
         parts.append(f"replicas unknown: {expected.why}")
     elif facts.expected_age:
@@ -85,3 +86,9 @@ def _detail(facts: Facts, own: Sequence[Heartbeat], expected: int | Unavailable)
     if not facts.all_visible:
         parts.append("row-level security may hide workers")
     return "; ".join(parts)
+
+
+def _lost(stale: int, lacking: int) -> list[str]:
+    """What became of the workers that lack: a stale one was there, a missing one was not seen for a day."""
+    counts = {"stale": min(stale, lacking), "missing": lacking - stale}
+    return [f"{count} {word}" for word, count in counts.items() if count > 0]

@@ -57,6 +57,19 @@ def test_a_worker_that_vanished_is_missed() -> None:
     assert finding.next_step.command == "logs ingest"
 
 
+@pytest.mark.parametrize(
+    ("beats", "expected", "words"),
+    [
+        ([beat("a")], 1, "last beat 0 s ago"),
+        ([beat("a"), beat("b", 400)], 1, "last beat 0 s ago"),
+        ([beat("a"), beat("b", 400)], 3, "1 stale; 1 missing; last beat 0 s ago"),
+        ([], 2, "2 missing; no worker has reported in the last day"),
+    ],
+)
+def test_lacking_workers_are_stale_or_missing(beats: list[Heartbeat], expected: int, words: str) -> None:
+    assert check(facts(*beats, ingest=expected))[0].detail == words
+
+
 def test_the_other_types_workers_do_not_stand_in() -> None:
     assert ingest_status(facts(beat("a", kind=ENFORCEMENT))) is Status.FAIL
 

@@ -1,0 +1,30 @@
+"""The playbooks that exist, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.commands._registry import REGISTRY
+from playbooks._catalogue import CATALOGUE, Entry, read_docstring
+
+
+def test_reads_purpose_when_and_effect_over_several_lines() -> None:
+    docstring = "Is it well? (runbook)\n\nWhen:   at any time,\n        also twice.\nEffect: none.\n"
+
+    assert read_docstring("health", docstring) == Entry(
+        "health", "Is it well? (runbook)", "at any time, also twice.", "none."
+    )
+
+
+@pytest.mark.parametrize("docstring", ["", "Is it well?", "Is it well?\n\nWhen: always."])
+def test_refuses_a_playbook_that_does_not_say_what_it_is_for(docstring: str) -> None:
+    with pytest.raises(ValueError, match="playbook x"):
+        read_docstring("x", docstring)
+
+
+def test_every_playbook_is_the_command_of_its_name() -> None:
+    assert set(CATALOGUE) <= set(REGISTRY)
+
+
+def test_the_reading_playbooks_say_that_they_change_nothing() -> None:
+    assert "only reads" in CATALOGUE["health"].effect
