@@ -38,8 +38,9 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
     batch_id = batch_of(job)
     log.info("[%s] Processing batch: %s", WorkerType.INGEST, batch_id)
     try:
-        await _start(database, batch_id)
-        await _judge_rows(database, batch_id)
+        row_count = await _start(database, batch_id)
+        for first in range(1, row_count + 1, PAGE_ROWS):
+            await _judge_rows(database, batch_id, first, first + PAGE_ROWS - 1)
         return await _finish(database, batch_id)
     except Exception:
         if job.attempts >= job.max_attempts:
@@ -47,23 +48,20 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
         raise
 
 
-async def _start(database: Database, batch_id: str) -> None:
+async def _start(database: Database, batch_id: str) -> int:
     async with database.transaction() as conn:
-        if not await start_batch(conn, batch_id=batch_id):
-            raise UnusableJobError("there is no such batch")
+        row_count = await start_batch(conn, batch_id=batch_id)
+    if row_count is None:
+        raise UnusableJobError("there is no such batch")
+    return row_count
 
 
-async def _judge_rows(database: Database, batch_id: str) -> None:
-    last = 0
-    while True:
-        async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-            page = await list_rows(conn, batch_id=batch_id, after=last, limit=PAGE_ROWS)
-            if not page:
-                return
-            last = page[-1].row_number
-            judgments, verdicts = await asyncio.to_thread(_judge_page, page, datetime.now(UTC).date())
-            await upsert_judgments(conn, batch_id=batch_id, judgments=judgments)
-            await mark_rows(conn, batch_id=batch_id, verdicts=verdicts)
+async def _judge_rows(database: Database, batch_id: str, first: int, last: int) -> None:
+    async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+        page = await list_rows(conn, batch_id=batch_id, first=first, last=last)
+        judgments, verdicts = await asyncio.to_thread(_judge_page, page, datetime.now(UTC).date())
+        await upsert_judgments(conn, batch_id=batch_id, judgments=judgments)
+        await mark_rows(conn, batch_id=batch_id, verdicts=verdicts)
 
 
 def _judge_page(page: Sequence[RawRow], today: date) -> tuple[list[Judgment], dict[int, str | None]]:

@@ -68,15 +68,16 @@ async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
         return await cur.fetchone()
 
 
-async def start_batch(conn: Connection, *, batch_id: str) -> bool:
-    """Set the batch to `processing`; False when there is no such batch."""
-    return (await conn.execute(SQL["start_batch"], {"batch_id": batch_id})).rowcount == 1
+async def start_batch(conn: Connection, *, batch_id: str) -> int | None:
+    """Set the batch to `processing`; the number of its rows, None when there is no such batch."""
+    row = await (await conn.execute(SQL["start_batch"], {"batch_id": batch_id})).fetchone()
+    return row[0] if row else None
 
 
-async def list_rows(conn: Connection, *, batch_id: str, after: int = 0, limit: int = 1000) -> list[RawRow]:
-    """The next rows that are not judged yet, in the order of the file."""
+async def list_rows(conn: Connection, *, batch_id: str, first: int, last: int) -> list[RawRow]:
+    """Those rows from `first` to `last` that are not judged yet, in the order of the file."""
     async with conn.cursor(row_factory=class_row(RawRow)) as cur:
-        await cur.execute(SQL["list_rows"], {"batch_id": batch_id, "after": after, "limit": limit})
+        await cur.execute(SQL["list_rows"], {"batch_id": batch_id, "first": first, "last": last})
         return await cur.fetchall()
 
 

@@ -23,15 +23,16 @@ WHERE id = %(batch_id)s::uuid;
 -- A worker begins, or begins again after a crash. By primary key.
 UPDATE intake.simplicity_batches
 SET status = 'processing', updated_at = now()
-WHERE id = %(batch_id)s::uuid;
+WHERE id = %(batch_id)s::uuid
+RETURNING row_count;
 
 -- name: list_rows
--- A page of the rows that are not judged yet. By primary key.
+-- The rows of one page that are not judged yet. By primary key; bounded on both sides, because with a LIMIT and the
+-- statistics of a table that has just been filled, the planner reads all the rest of the batch for each page.
 SELECT row_number, raw
 FROM intake.simplicity_raw_rows
-WHERE batch_id = %(batch_id)s::uuid AND row_number > %(after)s AND status = 'pending'
-ORDER BY row_number
-LIMIT %(limit)s;
+WHERE batch_id = %(batch_id)s::uuid AND row_number BETWEEN %(first)s AND %(last)s AND status = 'pending'
+ORDER BY row_number;
 
 -- name: mark_rows
 -- Writes the verdict of many rows at once; an error of null means validated. By primary key.
