@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.domain.errors import SourceError
@@ -16,13 +17,14 @@ from services.job_queue.settings import WorkerSettings
 from services.job_queue.settle import settle
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob, claim_job
+from services.postgres.worker import ClaimedJob, claim_job, finish_job, list_own_jobs
 from services.process.database import await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
 
 CRASH_LOOP_AFTER = 10  # failures in a row (runbook, "Job Claiming")
 IDLE_NOTE_EVERY_S = 60.0
+CLAIM_TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
 
 
 class CrashLoopError(Exception):
@@ -61,7 +63,7 @@ class WorkerLoop:
             await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
 
     async def _claim(self) -> ClaimedJob | None:
-        async with self.database.transaction() as conn:
+        async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
             return await claim_job(conn, worker_id=self.worker_id, job_types=list(self.handlers))
 
     async def _recover(self, error: SourceError) -> None:
@@ -70,7 +72,16 @@ class WorkerLoop:
         if not error.retryable:
             self._count_failure()
         await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
-        await run_unless(self.stop, await_database(self.database, pool_size=self.settings.pool_size))
+        await run_unless(self.stop, self._reconnect())
+
+    async def _reconnect(self) -> None:
+        """Wait for the database, then hand back the job of a claim whose answer was lost: nobody else would miss it."""
+        await await_database(self.database, pool_size=self.settings.pool_size)
+        with suppress(SourceError):  # gone again: the next claim notices
+            async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
+                for job_id in await list_own_jobs(conn, worker_id=self.worker_id):
+                    status = await finish_job(conn, job_id=job_id, status="pending", worker_id=self.worker_id)
+                    log.info("update_job_status: job %s -> %s", job_id, status)
 
     async def _work_on(self, job: ClaimedJob) -> None:
         log.info("claim_pending_job: claimed job %s", job.id)

@@ -14,17 +14,19 @@ from services.process.database import retry_delay_s
 
 log = logging.getLogger(__name__)
 
+TIMEOUT_S = 5.0  # one row by its primary key; a stop waits for it
+
 
 async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
     """Store the outcome. Through an outage it is tried again, because the work is done and should not be done twice.
 
-    Given up when the worker stops meanwhile, or when trying again is no use: the job then stays `processing`, and is
-    found as an orphan once this worker no longer beats.
+    Given up when the worker stops meanwhile, or when trying again is no use: the job then stays `processing`, is handed
+    back after the next outage, and is found as an orphan once this worker no longer beats.
     """
     failures = 0
     while True:
         try:
-            async with database.transaction() as conn:
+            async with database.transaction(timeout_s=TIMEOUT_S) as conn:
                 status = await _write(conn, job, outcome, worker_id)
         except SourceError as error:
             failures += 1

@@ -32,6 +32,12 @@ async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str
         return await cur.fetchone()
 
 
+async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[str]:
+    """The ids of the jobs that count as being worked on by this worker."""
+    cursor = await conn.execute(SQL["list_own_jobs"], {"worker_id": worker_id})
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def finish_job(
     conn: Connection,
     *,

@@ -3,6 +3,12 @@
 SELECT id::text AS id, job_type, payload, attempts, max_attempts
 FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s);
 
+-- name: list_own_jobs
+-- After an outage: a claim whose answer was lost is ours without our knowing. Served by job_queue_processing_idx.
+SELECT id::text
+FROM ops.job_queue
+WHERE status = 'processing' AND locked_by = %(worker_id)s;
+
 -- name: finish_job
 -- Ends an attempt. By primary key.
 SELECT ops.update_job_status(

@@ -114,10 +114,14 @@ def eventually() -> Eventually:
 
 @dataclass
 class DatabaseGate:
-    """A TCP forwarder in front of Postgres: closed, the database looks as if its machine were gone."""
+    """A TCP forwarder in front of Postgres.
+
+    Closed, it refuses connections like a server that was stopped; frozen, it takes them and never answers.
+    """
 
     target: str
     port: int = 0
+    _flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _pumps: set[asyncio.Task[None]] = field(default_factory=set)
@@ -128,10 +132,18 @@ class DatabaseGate:
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{self.port}"))
 
     async def open(self) -> None:
+        self._flowing.set()
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    def freeze(self) -> None:
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
     async def close(self) -> None:
+        self.thaw()
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
@@ -143,15 +155,15 @@ class DatabaseGate:
         there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
         self._writers |= {writer, there_writer}
         for source, sink in ((reader, there_writer), (there_reader, writer)):
-            self._pumps.add(asyncio.create_task(_pump(source, sink)))
+            self._pumps.add(asyncio.create_task(self._pump(source, sink)))
 
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while block := await source.read(65536):
-            sink.write(block)
-            await sink.drain()
-    sink.close()
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while block := await source.read(65536):
+                await self._flowing.wait()
+                sink.write(block)
+                await sink.drain()
+        sink.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 
@@ -41,7 +42,7 @@ class Api:
 
 async def start_api(spawn: Spawn, eventually: Eventually, dsn: str) -> Api:
     port = free_port()
-    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="k")
+    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1")
     api = Api(process, port)
     await eventually(api.status)
     return api
@@ -87,6 +88,26 @@ async def test_health_follows_the_database(spawn: Spawn, eventually: Eventually,
     await database_gate.close()
     await eventually(is_down)
     await database_gate.open()
+    await eventually(is_up)
+
+
+async def test_health_answers_in_time_while_the_database_hangs(
+    spawn: Spawn, eventually: Eventually, database_gate: DatabaseGate
+) -> None:
+    api = await start_api(spawn, eventually, database_gate.dsn)
+    await api.process.line_with("PostgreSQL connection established")
+    assert await api.status() == 200
+
+    database_gate.freeze()
+    async with asyncio.timeout(4):  # twice the API's own limit
+        statuses = await asyncio.gather(*(api.status() for _ in range(5)))
+    assert set(statuses) == {503}
+
+    database_gate.thaw()
+
+    async def is_up() -> bool:
+        return await api.status() == 200
+
     await eventually(is_up)
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 
 from tests.conftest import DatabaseUrls
-from tests.integration.services.conftest import Eventually, Spawn
+from tests.integration.services.conftest import DatabaseGate, Eventually, Spawn
 
 WORKER = "services.enforcement_worker"
 QUEUE_JOB = (
@@ -203,6 +203,48 @@ async def test_survives_the_loss_of_its_sessions(
     await worker.line_with(f"update_job_status: job {job_id} -> completed")
     fresh = "SELECT 1 FROM ops.worker_heartbeats WHERE last_heartbeat_at > now() - interval '1 second'"
     assert await eventually(lambda: run_sql(database_urls.owner, fresh))
+
+
+async def test_stops_in_time_while_the_database_hangs(spawn: Spawn, database_gate: DatabaseGate) -> None:
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_gate.dsn)
+    await worker.line_with("idle")
+    database_gate.freeze()
+    worker.signal(signal.SIGTERM)
+
+    assert await worker.exit_code() == 0
+    assert "heartbeat not written: no answer within 5 s" in worker.lines
+
+
+async def test_works_on_after_the_database_hung(
+    spawn: Spawn, database_urls: DatabaseUrls, database_gate: DatabaseGate
+) -> None:
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_gate.dsn)
+    await worker.line_with("idle")
+    database_gate.freeze()
+    job_id = await queue_job(database_urls.app)
+    await worker.line_with("claim_pending_job: ")
+    database_gate.thaw()
+
+    await worker.line_with(f"update_job_status: job {job_id} -> completed")
+
+
+async def test_hands_back_a_claim_whose_answer_was_lost(
+    spawn: Spawn, database_urls: DatabaseUrls, database_gate: DatabaseGate, eventually: Eventually
+) -> None:
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_gate.dsn)
+    [(worker_id,)] = await eventually(
+        lambda: run_sql(database_urls.owner, "SELECT worker_id FROM ops.worker_heartbeats")
+    )
+    await worker.line_with("idle")
+    await database_gate.close()
+    claim = "SELECT id::text FROM ops.claim_pending_job(ARRAY['enforcement_next_step'], %s)"
+    job_id = await queue_job(database_urls.app)
+    assert await run_sql(database_urls.app, claim, worker_id) == [(job_id,)]
+    await worker.line_with("claim_pending_job: ")
+    await database_gate.open()
+
+    await worker.line_with(f"update_job_status: job {job_id} -> pending")
+    await worker.line_with(f"update_job_status: job {job_id} -> completed")
 
 
 async def test_leaves_a_job_alone_that_was_taken_from_it(spawn: Spawn, database_urls: DatabaseUrls) -> None:
