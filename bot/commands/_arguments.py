@@ -14,7 +14,7 @@ from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
 from services.domain.words import age
 
-_WINDOW = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|d)", re.IGNORECASE)
+_WINDOW = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -41,16 +41,17 @@ def need_service(words: Sequence[str], example: str) -> Service:
 
 
 def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta) -> timedelta:
-    """A span such as `90s`, `10m`, `1h` or `2d` from at most one word; at least a second, at most `largest`."""
-    no_more(words, 1)
+    """A span such as `90s`, `10m`, `10 min`, `1h` or `2d`; at least a second, at most `largest`."""
+    no_more(words, 2)
     if not words:
         return default
-    match = _WINDOW.fullmatch(words[0])
+    written = "".join(words)
+    match = _WINDOW.fullmatch(written)
     if match is None:
-        raise wrong_word(words[0], "is not a time span", "Write a number and a unit: `90s`, `10m`, `1h` or `2d`.")
+        raise wrong_word(" ".join(words), "is not a time span", "Write number and unit: `90s`, `10m`, `1h` or `2d`.")
     window = timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])})
     if not timedelta(seconds=1) <= window <= largest:
-        raise wrong_word(words[0], "is out of range", f"Take 1 s to {age(largest)}.")
+        raise wrong_word(written, "is out of range", f"Take 1 s to {age(largest)}.")
     return window
 
 

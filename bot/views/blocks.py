@@ -98,7 +98,7 @@ def link_button(label: str, url: str, n: int = 0) -> Block:
 
 def is_web_address(url: str | None) -> bool:
     """Whether Slack takes it as a button's `url`."""
-    if not url or len(url) > URL_LIMIT or url != plain(url, limit=URL_LIMIT):
+    if not url or len(url) > URL_LIMIT or " " in url or url != plain(url, limit=URL_LIMIT):
         return False
     try:
         parts = urlsplit(url)

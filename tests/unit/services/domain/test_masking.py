@@ -18,7 +18,7 @@ CANARIES = [
     "kanari",
     "Señora Canäria",
     "山田太郎",
-    "𝕁𝕠𝕙𝕟",
+    "\U0001d541\U0001d560\U0001d559\U0001d55f",
     "canary@example.com",
     "$98,765.43",
     "98765.43",

@@ -1,0 +1,89 @@
+"""Every command is found as people type it, and a typo gets the nearest."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.commands._contract import Answer, Command, Request, Surface
+from bot.commands._registry import BARE, REGISTRY, find, run
+from bot.facts import World
+from bot.settings import Settings
+from bot.views.blocks import section
+from services.domain.errors import UsageError
+
+NO_SETTINGS = Settings.from_environment({})
+OF_THIS_RELEASE = {
+    "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
+    "deployments", "env", "logs", "migrations", "check-config",
+}  # fmt: skip
+
+
+def test_has_every_command_of_this_release() -> None:
+    assert set(REGISTRY) == OF_THIS_RELEASE
+
+
+@pytest.mark.parametrize("command", REGISTRY.values(), ids=REGISTRY.keys())
+def test_every_command_explains_itself(command: Command) -> None:
+    assert command.summary
+    assert command.examples
+    assert all(find(example.split())[0] is command for example in command.examples)
+
+
+@pytest.mark.parametrize("name", ["failed-jobs", "env", "logs", "help"])
+def test_what_may_hold_personal_data_answers_only_the_asker(name: str) -> None:
+    assert REGISTRY[name].private
+
+
+@pytest.mark.parametrize("words", [["FAILED-JOBS"], ["failed_jobs"], ["Failed", "jobs"]])
+def test_a_verb_may_be_written_loosely(words: list[str]) -> None:
+    assert find([*words, "2h"]) == (REGISTRY["failed-jobs"], ("2h",))
+
+
+def test_no_words_run_the_bare_command() -> None:
+    assert find([])[0].name == BARE
+
+
+@pytest.mark.parametrize(("typo", "meant"), [("helth", "health"), ("heartbeat", "heartbeats"), ("que", "queue")])
+def test_a_typo_gets_the_nearest_command(typo: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"Did you mean `{meant}`"):
+        find([typo])
+
+
+def test_an_unknown_verb_is_shown_harmless() -> None:
+    with pytest.raises(UsageError, match=r"There is no command `&lt;!channel&gt;[^`]`"):
+        find(["<!channel>`"])
+
+
+async def test_an_answer_is_private_when_its_command_is() -> None:
+    world = World.from_settings(NO_SETTINGS)
+
+    answer = await run("help", Request(surface=Surface.SLASH), world)
+
+    assert answer.private
+
+
+async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def too_much(_request: Request, _world: World) -> Answer:
+        return Answer("t" * 9000, [section("x" * 2900) for _ in range(90)], None)
+
+    monkeypatch.setitem(REGISTRY, "queue", replace(REGISTRY["queue"], handle=too_much))
+    world = World.from_settings(NO_SETTINGS)
+
+    answer = await run("queue", Request(), world)
+
+    assert len(answer.text) <= 3900
+    assert len(answer.blocks) <= 50
+
+
+@pytest.mark.parametrize("line", ["queue now", "logs", "logs ingest --what", "logs ingest -n", "help nothing at all"])
+async def test_words_that_do_not_fit_are_refused(line: str) -> None:
+    with pytest.raises(UsageError):
+        await run(line, Request(), World.from_settings(NO_SETTINGS))
+
+
+@pytest.mark.parametrize("topic", ["", "logs", "jobs", "failed jobs"])
+async def test_help_answers_each_topic(topic: str) -> None:
+    answer = await run(f"help {topic}", Request(), World.from_settings(NO_SETTINGS))
+
+    assert answer.private
+    assert answer.blocks

@@ -1,0 +1,41 @@
+"""What is wrong comes first, with its next step as a button."""
+
+from bot.views.findings import findings_answer, unavailable_answer
+from bot.views.plain import answer_text
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+
+FINE = Finding("api", Status.OK, "api ok")
+BROKEN = Finding("queue", Status.FAIL, "12 orphaned", "no <beat>", next_step=NextStep("Queue", "queue"))
+
+
+def test_the_first_line_says_the_state_in_words() -> None:
+    answer = findings_answer("health", [FINE, BROKEN])
+
+    assert answer.text.splitlines()[0] == "🔴 *WRONG* · health: 1 wrong of 2"
+    assert answer.status is Status.FAIL
+
+
+def test_what_is_wrong_comes_before_what_is_fine() -> None:
+    blocks = findings_answer("health", [FINE, BROKEN]).blocks
+
+    assert blocks[1]["text"]["text"] == "🔴 wrong: *12 orphaned* — no &lt;beat&gt;"
+    assert blocks[1]["accessory"]["value"] == "queue"
+    assert blocks[2]["text"]["text"] == "✅ *api ok*"
+
+
+def test_no_findings_mean_unknown() -> None:
+    assert findings_answer("health", []).status is Status.UNKNOWN
+
+
+def test_a_link_that_is_no_web_address_makes_no_button() -> None:
+    finding = Finding("x", Status.WARN, "odd", next_step=NextStep("Open", url="javascript:alert(1)"))
+
+    assert "accessory" not in findings_answer("health", [finding]).blocks[1]
+
+
+def test_a_silent_source_is_unknown_and_says_why() -> None:
+    answer = unavailable_answer("logs", Unavailable("Railway", "no answer within 5 s"))
+
+    assert answer.status is Status.UNKNOWN
+    assert "no answer within 5 s" in answer_text(answer)

@@ -1,0 +1,31 @@
+"""The terminal gets the same answer without Slack's markup and without anything that moves the cursor."""
+
+from bot.commands._contract import Answer, Block
+from bot.views import blocks
+from bot.views.plain import answer_text
+
+
+def shown(*content: Block) -> str:
+    return answer_text(Answer("fallback", content, None))
+
+
+def test_dates_links_and_bold_are_words() -> None:
+    text = "*Bold* <!date^1^{time}|2025-12-20 10:30 UTC> <https://a.example|page> &lt;x&gt; `code`"
+
+    assert shown(blocks.section(text)) == "Bold 2025-12-20 10:30 UTC page (https://a.example) <x> code"
+
+
+def test_a_button_is_what_one_would_type() -> None:
+    assert shown(*blocks.actions([blocks.command_button("Logs", "logs api")])) == "    → Logs: dragonfly logs api"
+
+
+def test_a_table_has_columns() -> None:
+    assert shown(*blocks.table(["Name", "Age"], [["山田", "3 s"], ["a", "4 s"]])) == "Name  Age\n山田  3 s\na     4 s"
+
+
+def test_terminal_escapes_do_not_get_through() -> None:
+    assert shown(blocks.preformatted("a\x1b[2Jb")) == "a[2Jb"
+
+
+def test_without_blocks_the_fallback_speaks() -> None:
+    assert shown() == "fallback"

@@ -1,0 +1,99 @@
+"""Nothing that Slack parses comes out of untrusted text, and no cut leaves half of anything."""
+
+import html
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.views.text import clean, cut, cut_mrkdwn, date_token, escape, plain
+
+HOSTILE = [
+    "<!channel>",
+    "<!here|here>",
+    "<!subteam^S123>",
+    "<@U123>",
+    "<#C123|general>",
+    "<http://evil.example|https://good.example>",
+    "```fence",
+    "`code`",
+    "&lt;!channel&gt;",
+    "&amp;lt;!channel>",
+    "line one\n&gt; quote\r\nline three\u2028line four",
+    "\x1b[31mred\x1b[0m \x07 bell \x00 nul",
+    "\u202eright to left\u202c \u2066isolate\u2069 \u200bzero width\ufeff",
+    "lone \ud800 surrogate \udfff",
+    "x" * 50_000,
+    "<" * 50_000,
+]
+hostile_text = st.one_of(
+    st.text(alphabet=st.characters(), max_size=200),
+    st.lists(st.sampled_from([*HOSTILE[:14], "&", "<", ">", "```", "|", " "]), max_size=20).map("".join),
+)
+
+
+@given(hostile_text, st.integers(40, 3000))
+def test_escaped_text_holds_nothing_that_slack_parses(text: str, limit: int) -> None:
+    escaped = escape(text, limit=limit)
+
+    assert len(escaped) <= limit
+    assert not re.search(r"[<>`\n\r]|&(?!amp;|lt;|gt;)", escaped)
+    escaped.encode()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_becomes_one_harmless_line(text: str) -> None:
+    escaped = escape(text, limit=300)
+
+    assert "<" not in escaped
+    assert "```" not in escaped
+    assert len(escaped) <= 300
+    assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069\u200b]", escaped)
+
+
+@given(st.text(alphabet=st.characters(categories=("L", "N", "P", "S")), max_size=200))
+def test_escaping_changes_nothing_but_markup(text: str) -> None:
+    assert html.unescape(escape(text)) == html.unescape(escape(html.unescape(escape(text))))
+
+
+def test_says_how_much_was_left_out() -> None:
+    assert escape("a" * 100, limit=60) == "a" * 36 + " … 64 more"
+    assert plain("a" * 100, limit=60) == "a" * 36 + " … 64 more"
+
+
+def test_text_that_just_fits_is_not_cut() -> None:
+    assert escape("&" * 10, limit=50) == "&amp;" * 10
+    assert escape("&" * 10, limit=49).endswith(" more")
+
+
+@given(st.text(max_size=300), st.integers(0, 200))
+def test_cut_text_keeps_the_limit(text: str, limit: int) -> None:
+    assert len(cut(text, limit)) <= limit
+
+
+_MRKDWN = st.lists(
+    st.sampled_from(["word ", "&amp;", "<https://a.example|label>", "<!date^1^{time}|then>", "```", "\n", "*bold*"]),
+    max_size=60,
+).map("".join)
+
+
+@given(_MRKDWN, st.integers(40, 400))
+def test_cut_mrkdwn_leaves_only_whole_pieces(mrkdwn: str, limit: int) -> None:
+    result = cut_mrkdwn(mrkdwn, limit)
+
+    assert len(result) <= limit
+    assert result.count("<") == result.count(">")
+    assert not re.search(r"&(?!amp;)", result)
+    assert result == mrkdwn or result.count("```") % 2 == 0
+
+
+def test_cleaning_keeps_line_breaks_and_letters() -> None:
+    assert clean("Grüße\r\n山田 👩") == "Grüße\n山田 👩"
+
+
+def test_a_date_token_has_a_fallback_in_utc() -> None:
+    moment = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+
+    assert date_token(moment, "{time}") == "<!date^1766226600^{time}|2025-12-20 10:30 UTC>"
