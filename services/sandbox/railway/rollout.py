@@ -48,6 +48,7 @@ class Rollout:
             f"Healthcheck failed: {self.healthcheck_path} did not answer 200", severity="error"
         )
         await stop_replicas(self.record.replicas, self.pace.draining_s)
+        self.record.replicas = []
         self._become(DeploymentStatus.FAILED)
         return False
 

@@ -104,7 +104,7 @@ class ServiceRunner:
     async def close(self) -> None:
         """Stop everything. The active deployment keeps its status: the next start resumes it."""
         self._is_closing = True
-        tasks = [task for task in (self._rollout, *self._background) if task]
+        tasks = [task for task in (self._rollout, self._resuming, *self._background) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,8 +133,10 @@ class ServiceRunner:
 
     async def _give_up(self, record: DeploymentRecord) -> None:
         if record is not self.active:
-            await stop_replicas(record.replicas, self._pace.draining_s)
+            patience_s = self._pace.shutdown_s if self._is_closing else self._pace.draining_s
+            await stop_replicas(record.replicas, patience_s)
             record.become(DeploymentStatus.REMOVED)
+            record.replicas = []
             self._on_change()
 
     def _take_over(self, record: DeploymentRecord) -> None:

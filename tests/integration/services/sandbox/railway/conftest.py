@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -67,12 +68,14 @@ Build = Callable[..., LocalRailway]
 def build_railway(tmp_path: Path) -> Build:
     """Makes a local Railway that is not started; a second one takes over the first one's state file."""
 
-    def build(api: str = API, worker: str = WORKER, pace: Pace = PACE, workers: int = 1) -> LocalRailway:
+    def build(
+        api: str = API, worker: str = WORKER, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> LocalRailway:
         services = [
-            ServiceSpec("dragonfly-api", ("python", "-c", api), {"DRAGONFLY_API_KEY": "k"}, 1, "/api/live", True),
-            ServiceSpec("dragonfly-worker-ingest", ("python", "-c", worker), {"ENVIRONMENT": "dev"}, workers),
+            ServiceSpec("dragonfly-api", ("python", "-c", api), variables, 1, "/api/live", True),
+            ServiceSpec("dragonfly-worker-ingest", ("python", "-c", worker), variables),
         ]
-        return LocalRailway(services, directory=tmp_path, working_directory=REPOSITORY, token=TOKEN, pace=pace)
+        return LocalRailway(services, directory=tmp_path, working_directory=REPOSITORY, token=TOKEN, pace=PACE)
 
     return build
 

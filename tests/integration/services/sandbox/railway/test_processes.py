@@ -227,3 +227,25 @@ async def test_deploy_right_after_a_second_start_replaces_what_is_resumed(
 
     assert len(pids) == 2
     assert all(is_gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.15, 0.4])
+async def test_stop_in_the_middle_of_a_start_leaves_no_process(
+    build_railway: Callable[..., LocalRailway], tmp_path: Path, seconds: float
+) -> None:
+    note = "import os, pathlib, time; pathlib.Path(os.environ['NOTES'], str(os.getpid())).touch(); time.sleep(60)"
+    first = build_railway()
+    await first.start()
+    await first.wait_until_serving(15)
+    await first.stop()
+    notes = tmp_path / "notes"
+    notes.mkdir()
+
+    second = build_railway(api=note, worker=note, variables={"NOTES": str(notes)})
+    await second.start()
+    second.deploy(API, "8d02b64e")
+    await asyncio.sleep(seconds)
+    await second.stop()
+    await asyncio.sleep(0.2)
+
+    assert all(is_gone(int(pid.name)) for pid in notes.iterdir())
