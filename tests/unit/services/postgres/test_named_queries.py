@@ -1,0 +1,64 @@
+"""Every named query has its typed call, and the other way round."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from services.postgres import queries
+
+MODULES = Path(queries.__file__).parent
+NOT_TYPED = {"migrations"}  # steps of one procedure, called in services/postgres/migrations.py only
+FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*.sql")], key=lambda path: path.stem)
+TYPED = [path for path in FILES if path.stem not in NOT_TYPED]
+
+
+def names(path: Path) -> list[str]:
+    return re.findall(r"^-- name: (\w+)", path.read_text(), re.MULTILINE)
+
+
+def functions(path: Path) -> list[ast.AsyncFunctionDef]:
+    nodes = ast.parse((MODULES / f"{path.stem}.py").read_text()).body
+    return [node for node in nodes if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", TYPED, ids=lambda path: path.stem)
+def test_each_query_has_a_typed_call_of_its_name(path: Path) -> None:
+    assert {function.name for function in functions(path)} >= set(names(path))
+
+
+@pytest.mark.parametrize("path", TYPED, ids=lambda path: path.stem)
+def test_each_typed_call_runs_the_query_of_its_name(path: Path) -> None:
+    calls = [function for function in functions(path) if function.name in names(path)]
+
+    assert [call.name for call in calls if f"SQL['{call.name}']" not in ast.unparse(call)] == []
+
+
+def test_every_name_is_used() -> None:
+    code = "\n".join(path.read_text() for path in MODULES.glob("*.py"))
+
+    assert [name for name in queries.SQL if f'SQL["{name}"]' not in code] == []
+
+
+@pytest.mark.parametrize(("name", "sql"), queries.SQL.items(), ids=list(queries.SQL))
+def test_each_query_says_what_it_is_for_and_names_its_columns(name: str, sql: str) -> None:
+    assert sql.startswith("-- "), f"{name} has no comment"
+    assert not re.search(r"SELECT\s+(\w+\.)?\*", sql), f"{name} must name its columns"
+
+
+def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("-- name: same\n-- One.\nSELECT 1;\n")
+    (tmp_path / "b.sql").write_text("-- name: same\n-- Two.\nSELECT 2;\n")
+
+    with pytest.raises(ValueError, match="`same` exists already"):
+        queries.read_queries(tmp_path)
+
+
+def test_sql_without_a_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("SELECT 1;\n-- name: later\nSELECT 2;\n")
+
+    with pytest.raises(ValueError, match="before the first"):
+        queries.read_queries(tmp_path)
