@@ -1,0 +1,1 @@
+"""The checks of `playbooks/checks/` plus state over time: pending, firing, resolved."""
