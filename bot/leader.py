@@ -41,17 +41,25 @@ class LostLeadershipError(Exception):
 class Leader:
     """Takes the lease, runs `work` while it is held, and cancels it when it is lost.
 
+    `finish` is the last thing done before the lease is given up in an orderly shutdown; it bounds itself.
     `database_problem` is what the last try said about the database; None when it answered.
     """
 
     def __init__(
-        self, database: Database, *, owner: str, settings: LeaseSettings, work: Callable[[Fence], Awaitable[None]]
+        self,
+        database: Database,
+        *,
+        owner: str,
+        settings: LeaseSettings,
+        work: Callable[[Fence], Awaitable[None]],
+        finish: Callable[[Fence], Awaitable[None]],
     ) -> None:
         self._database = database
         self._owner = owner
         self._duration = settings.duration
         self._renew_every_s = settings.renew_every.total_seconds()
         self._work = work
+        self._finish = finish
         self._working: asyncio.Task[None] | None = None
         self._fence: Fence | None = None
         self._held_until = 0.0
@@ -68,11 +76,12 @@ class Leader:
             await self._sleep()
 
     async def release(self) -> None:
-        """Stop the work and let a successor take over at once."""
-        fence = self._fence
+        """Stop the work, finish, and let a successor take over at once."""
+        fence = self._fence if self.is_leading else None
         await self._stop()
         if fence is None:
             return
+        await self._finish(fence)
         try:
             async with self._database.transaction(timeout_s=self._renew_every_s) as conn:
                 await leases.release_lease(conn, name=NAME, owner=fence.owner, epoch=fence.epoch)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from bot.leader import Fence
+from bot.leader import Fence, LostLeadershipError
 from bot.outbox.decide import GONE, UPDATE_PAUSE, Move, next_move, retry_after
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
@@ -19,6 +20,7 @@ from services.slack.errors import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 
+FLUSH_S = 5.0  # DESIGN §4
 _AT_ONCE = 20
 _CLOCK_SLACK = timedelta(minutes=1)  # the database's clock and Slack's may differ
 # Slack will not take it however often it is tried; it waits for a person or for new content.
@@ -54,8 +56,11 @@ class Sender:
                 continue
 
     async def flush(self, fence: Fence) -> None:
-        """Send what may be sent now, once; for the shutdown."""
-        await self.send_due(fence)
+        """Send what is due, for at most five seconds: the last thing before a shutdown."""
+        with contextlib.suppress(TimeoutError, SourceError, LostLeadershipError):
+            async with asyncio.timeout(FLUSH_S):
+                while await self.send_due(fence) == 0.0:
+                    continue
 
     async def send_due(self, fence: Fence) -> float:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""

@@ -51,6 +51,8 @@ def _of_event(body: Payload) -> Asker | None:
     if "user" not in event:
         return None
     actor = Actor(event["user"], body.get("team_id") or event.get("team", ""))
+    if event.get("type") == "app_home_opened":  # it names a channel too, the one of the Messages tab
+        return Asker(Surface.BUTTON, actor)
     thread = event.get("thread_ts") or event.get("ts")  # an answer to a mention opens or continues its thread
     return Asker(Surface.MENTION, actor, event.get("channel"), thread)
 

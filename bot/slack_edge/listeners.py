@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -17,8 +18,8 @@ from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
+from bot.views.app_home import home_view
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
-from bot.views.home import home_view
 from services.domain.errors import UsageError
 from services.slack.client import SlackClient
 
@@ -101,7 +102,7 @@ class Listeners:
 
     async def _show_home(self, line: str, asker: Asker) -> None:
         answer = await run(line, asker.request, self._world)
-        await self._slack.publish_home(asker.actor.user_id, home_view(answer, line))
+        await self._slack.publish_home(asker.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
 
 
 async def _refuse(asker: Asker, key: str | None) -> None:  # noqa: ARG001 - called as the other handlers are

@@ -11,6 +11,7 @@ import logging
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from services.domain.secrets import Secret
 from services.slack.client import SlackClient
@@ -40,9 +41,15 @@ class SocketMode:
             self._handlers.append(handler)
             await handler.connect_async()  # type: ignore[no-untyped-call]
 
-    async def count_connected(self) -> int:
-        """How many connections are up now."""
-        return sum([await handler.client.is_connected() for handler in self._handlers])
+    @property
+    def expected(self) -> int:
+        """How many connections there are to be."""
+        return self._count
+
+    @property
+    def connected(self) -> int:
+        """How many connections are up now; one that missed four pings is not."""
+        return sum(_is_up(handler.client) for handler in self._handlers)
 
     async def close(self) -> None:
         """Take no more payloads."""
@@ -54,3 +61,8 @@ class SocketMode:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
         self._handlers.clear()
+
+
+def _is_up(client: SocketModeClient) -> bool:
+    session = client.current_session
+    return not client.closed and not client.stale and session is not None and not session.closed

@@ -1,0 +1,54 @@
+"""Everything that only the leader does, together: alerts, sending, listening, retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.alerts.watch import HeartbeatWatch
+from bot.leader import Fence, LostLeadershipError
+from bot.outbox.sender import Sender
+from bot.retention import EVERY, prune
+from services.postgres.doorbell import Doorbell
+from services.postgres.pool import Database
+
+
+class Leading:
+    """The work that `bot.leader.Leader` runs while it holds the lease."""
+
+    def __init__(self, *, database: Database, watch: HeartbeatWatch, sender: Sender, doorbell: Doorbell) -> None:
+        self._database = database
+        self._watch = watch
+        self._sender = sender
+        self._doorbell = doorbell
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled; ends when one part does, with its error."""
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        scheduler.add_job(prune, IntervalTrigger(seconds=int(EVERY.total_seconds())), args=(self._database, fence))
+        scheduler.start()
+        try:
+            await _until_one_ends(lambda: self._watch.run(fence), lambda: self._sender.run(fence), self._listen)
+        finally:
+            scheduler.shutdown(wait=False)
+
+    async def _listen(self) -> None:
+        await self._doorbell.run()
+        await asyncio.Event().wait()  # this server delivers no notices: the sender polls
+
+
+async def _until_one_ends(*parts: Callable[[], Awaitable[None]]) -> None:
+    """Run all; the first error ends the others. Losing the lease is told as itself, not inside a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(_as_coroutine(part))
+    except* LostLeadershipError:
+        raise LostLeadershipError from None
+
+
+async def _as_coroutine(part: Callable[[], Awaitable[None]]) -> None:
+    await part()

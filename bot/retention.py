@@ -1,0 +1,30 @@
+"""Deletes what nobody needs any more, once an hour, on the leader."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from bot.leader import Fence
+from services.domain.errors import SourceError
+from services.postgres import deliveries, outbox
+from services.postgres.pool import Database
+
+logger = logging.getLogger(__name__)
+
+EVERY = timedelta(hours=1)
+DELIVERIES = timedelta(hours=24)  # DESIGN §4
+OUTBOX = timedelta(days=30)
+
+
+async def prune(database: Database, fence: Fence) -> None:
+    """One round; what fails is tried again in an hour."""
+    try:
+        async with database.transaction() as conn:
+            await fence.lock(conn)
+            deleted = await deliveries.prune_deliveries(conn, older_than=DELIVERIES)
+            forgotten = await outbox.prune_outbox(conn, older_than=OUTBOX)
+    except SourceError as error:
+        logger.warning("retention: %s", error.why)
+    else:
+        logger.info("retention: %d deliveries and %d messages deleted", deleted, forgotten)
