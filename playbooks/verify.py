@@ -35,6 +35,7 @@ class Facts:
     services: Mapping[Service, ServiceState] | Unavailable
     expected: Mapping[WorkerType, int | Unavailable]
     expected_age: timedelta = timedelta()
+    all_visible: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str,
 
 
 def _check_heartbeats(facts: Facts) -> list[Finding]:
-    beats = heartbeats.Facts(facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age)
+    beats = heartbeats.Facts(
+        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, facts.all_visible
+    )
     found = [finding for finding in heartbeats.check(beats) if finding.service in facts.targets]
     return [_need_running(facts, finding) for finding in found]
 

@@ -11,6 +11,7 @@ from bot.facts._connect import Clients, connect, why_missing
 from bot.facts._replicas import KnownReplicas, ReplicaMemory
 from bot.facts._sources import Sources
 from bot.settings import Settings
+from playbooks.checks.database import sees_all
 from services.domain.bot_state import BotState
 from services.domain.deployments import Deployment, LogLine, ServiceState
 from services.domain.errors import Unavailable
@@ -32,10 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class HeartbeatReading:
-    """Heartbeats as of one moment of the database's clock."""
+    """Heartbeats as of one moment of the database's clock. `all_visible`: no row-level security hides rows from us."""
 
     as_of: datetime
     rows: tuple[Heartbeat, ...]
+    all_visible: bool = True
 
 
 class World:
@@ -184,4 +186,4 @@ class World:
 async def _read_heartbeats(conn: Connection) -> HeartbeatReading:
     rows = await heartbeats.list_heartbeats(conn)
     facts = await server.read_server(conn)  # now() is the transaction's: the same moment as the rows'
-    return HeartbeatReading(facts.server_time, tuple(rows))
+    return HeartbeatReading(facts.server_time, tuple(rows), sees_all(facts))

@@ -31,14 +31,14 @@ async def gather_health(world: World) -> health.Facts:
     seen = running.result()
     return health.Facts(
         environment=world.settings.environment,
-        as_of=seen.as_of or _clock(queue.result(), server.result()),
+        as_of=seen.beats.as_of or _clock(queue.result(), server.result()),
         now=datetime.now(UTC),
         stale_after=world.settings.stale_after,
         api=seen.api,
         intake=intake.result(),
         server=server.result(),
         migrations=migrations.result(),
-        heartbeats=seen.heartbeats,
+        heartbeats=seen.beats.rows,
         queue=queue.result(),
         services=seen.services,
         expected=seen.replicas.counts,
@@ -50,7 +50,11 @@ async def gather_health(world: World) -> health.Facts:
 async def gather_sha(world: World) -> sha.Facts:
     seen = await _read_running(world)
     return sha.Facts(
-        seen.as_of or datetime.now(UTC), world.settings.stale_after, seen.services, seen.api, seen.heartbeats
+        as_of=seen.beats.as_of or datetime.now(UTC),
+        stale_after=world.settings.stale_after,
+        services=seen.services,
+        api=seen.api,
+        heartbeats=seen.beats.rows,
     )
 
 
@@ -63,14 +67,15 @@ async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: st
         targets=tuple(targets),
         wanted_sha=wanted_sha,
         environment=world.settings.environment,
-        as_of=seen.as_of or datetime.now(UTC),
+        as_of=seen.beats.as_of or datetime.now(UTC),
         stale_after=world.settings.stale_after,
         api=seen.api,
         intake=intake.result(),
-        heartbeats=seen.heartbeats,
+        heartbeats=seen.beats.rows,
         services=seen.services,
         expected=seen.replicas.counts,
         expected_age=seen.replicas.age,
+        all_visible=seen.beats.all_visible,
     )
 
 
@@ -79,8 +84,15 @@ async def gather_heartbeats(world: World) -> heartbeats.Facts:
         reading = group.create_task(world.heartbeats())
         services = group.create_task(world.railway_services())
     replicas = world.expected_replicas(services.result())
-    as_of, rows = _rows(reading.result())
-    return heartbeats.Facts(as_of or datetime.now(UTC), rows, replicas.counts, world.settings.stale_after, replicas.age)
+    seen = _Beats.of(reading.result())
+    return heartbeats.Facts(
+        as_of=seen.as_of or datetime.now(UTC),
+        heartbeats=seen.rows,
+        expected=replicas.counts,
+        stale_after=world.settings.stale_after,
+        expected_age=replicas.age,
+        all_visible=seen.all_visible,
+    )
 
 
 async def gather_env(world: World, targets: Sequence[Service], procfile: str) -> env.Facts:
@@ -128,14 +140,28 @@ def _groups(settings: Settings) -> list[check_config.Group]:
 
 
 @dataclass(frozen=True)
+class _Beats:
+    """A reading of the heartbeats, or why there is none. `as_of` is None then."""
+
+    as_of: datetime | None
+    rows: tuple[Heartbeat, ...] | Unavailable
+    all_visible: bool
+
+    @classmethod
+    def of(cls, reading: HeartbeatReading | Unavailable) -> _Beats:
+        if isinstance(reading, Unavailable):
+            return cls(None, reading, all_visible=True)
+        return cls(reading.as_of, reading.rows, reading.all_visible)
+
+
+@dataclass(frozen=True)
 class _Running:
-    """What runs: as Railway says, and as the processes say. `as_of` is the database's clock, None without it."""
+    """What runs: as Railway says, and as the processes say."""
 
     services: dict[Service, ServiceState] | Unavailable
     replicas: KnownReplicas
     api: ApiHealth | Unavailable
-    heartbeats: tuple[Heartbeat, ...] | Unavailable
-    as_of: datetime | None
+    beats: _Beats
 
 
 async def _read_running(world: World) -> _Running:
@@ -143,13 +169,8 @@ async def _read_running(world: World) -> _Running:
         services = group.create_task(world.railway_services())
         api = group.create_task(world.api_health())
         reading = group.create_task(world.heartbeats())
-    as_of, rows = _rows(reading.result())
     replicas = world.expected_replicas(services.result())
-    return _Running(services.result(), replicas, api.result(), rows, as_of)
-
-
-def _rows(reading: HeartbeatReading | Unavailable) -> tuple[datetime | None, tuple[Heartbeat, ...] | Unavailable]:
-    return (None, reading) if isinstance(reading, Unavailable) else (reading.as_of, reading.rows)
+    return _Running(services.result(), replicas, api.result(), _Beats.of(reading.result()))
 
 
 def _clock(queue: QueueSnapshot | Unavailable, server: ServerFacts | Unavailable) -> datetime:

@@ -11,8 +11,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.facts import World
-from bot.facts.gather import gather_health
-from playbooks import health
+from bot.facts.gather import gather_health, gather_heartbeats
+from playbooks import health, heartbeats
 from playbooks._contract import Finding, Status
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
@@ -134,9 +134,13 @@ def reader_dsn(database_urls: DatabaseUrls) -> Iterator[str]:
 
 
 async def test_rows_that_are_hidden_are_no_good_news(make_world: Callable[..., World], reader_dsn: str) -> None:
-    found = await find(make_world(reader_dsn))
+    world = make_world(reader_dsn)
+
+    found = await find(world)
+    alone = heartbeats.check(await gather_heartbeats(world))
 
     assert found["database.visibility"].status is Status.UNKNOWN
     assert "ops.job_queue" in found["database.visibility"].detail
     assert found["queue.backlog"].status is Status.UNKNOWN
     assert found["heartbeats.ingest"].status is Status.UNKNOWN
+    assert {finding.status for finding in alone} == {Status.UNKNOWN}
