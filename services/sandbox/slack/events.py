@@ -13,7 +13,7 @@ from services.sandbox.slack.model import Channel, Json, Message
 if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
 
-RETRY_AFTER_S = (0.0, 60.0, 300.0)  # almost at once, after a minute, after five
+RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)  # almost at once, after a minute, after five
 
 
 class Events:
