@@ -52,17 +52,18 @@ class CsvFile:
         try:
             cells = next(self._lines, None)
         except UnicodeDecodeError:
-            raise _refused(f"it is not UTF-8 {self._place}", "Save it as “CSV UTF-8”.") from None
+            # Text is decoded some kilobytes ahead of the line that is being read.
+            raise _refused(
+                f"it is not UTF-8 somewhere after line {self._lines.line_num}", "Save it as “CSV UTF-8”."
+            ) from None
         except csv.Error as error:
             # The csv module's messages name the rule that is broken and never the text.
-            raise _refused(f"it is no CSV {self._place}: {error}", "Export it again, or mend that line.") from None
+            raise _refused(
+                f"it is no CSV at line {self._lines.line_num}: {error}", "Export it again, or mend that line."
+            ) from None
         if cells is not None and any("\0" in cell for cell in cells):
-            raise _refused(f"it holds NUL characters {self._place}", "Export it again as text.")
+            raise _refused(f"it holds NUL characters at line {self._lines.line_num}", "Export it again as text.")
         return cells
-
-    @property
-    def _place(self) -> str:
-        return f"near line {self._lines.line_num + 1}"
 
 
 def _describe(fault: HeaderFault) -> str:

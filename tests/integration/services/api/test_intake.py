@@ -86,10 +86,10 @@ async def test_stores_more_rows_than_fit_into_one_block(open_api: OpenApi, datab
         (HEADER, "a header and no rows"),
         (HEADER + b"\n,,,,,\n", "a header and no rows"),
         (HEADER + b"1,Ren\xe9,3,4,5,6\n", "it is not UTF-8"),
-        (HEADER + b'1,"2,3,4,5,6\n', "it is no CSV near line"),
-        (HEADER + b"1,2\x003,3,4,5,6\n", "NUL characters near line"),
-        (HEADER + b'"' + b"x" * 200_000 + b'"', "it is no CSV near line"),
-        (HEADER + b"1,2,3,4,5,6\n" * 9000 + b'1,"2,3,4,5,6\n', "it is no CSV near line"),
+        (HEADER + b'1,"2,3,4,5,6\n', "it is no CSV at line"),
+        (HEADER + b"1,2\x003,3,4,5,6\n", "NUL characters at line"),
+        (HEADER + b'"' + b"x" * 200_000 + b'"', "it is no CSV at line"),
+        (HEADER + b"1,2,3,4,5,6\n" * 9000 + b'1,"2,3,4,5,6\n', "it is no CSV at line"),
     ],
 )
 async def test_refuses_an_unusable_file_whole(
