@@ -60,11 +60,6 @@ def confirmation(confirm: Json | None, drawing: Drawing) -> Markup | None:
     )
 
 
-def field_name(element: Json, drawing: Drawing) -> str:
-    """The form field's name; `forms.py` looks for the same."""
-    return f"{drawing.block_id}/{element.get('action_id', '')}"
-
-
 def _button(element: Json, drawing: Drawing) -> Markup:
     style = element.get("style")
     class_ = f"button button-{style}" if style in ("primary", "danger") else "button"
@@ -167,8 +162,8 @@ def _select(element: Json, drawing: Drawing, options: Iterable[Child], *, multip
         "select",
         placeholder,
         options,
-        name=field_name(element, drawing),
-        id=drawing.dom_id(str(element.get("action_id", ""))),
+        name=_id(element, drawing),
+        id=_id(element, drawing),
         multiple=multiple,
         aria_label=element["_label"],
         data_send=True,
@@ -185,7 +180,7 @@ def _choices(kind: str) -> Draw:
                 el(
                     "input",
                     type=kind,
-                    name=field_name(element, drawing),
+                    name=_id(element, drawing),
                     value=option.get("value"),
                     checked=option.get("value") in values,
                     data_send=True,
@@ -205,8 +200,8 @@ def _field(kind: str, initial: str = "initial_value") -> Draw:
         return el(
             "input",
             type=kind,
-            name=field_name(element, drawing),
-            id=drawing.dom_id(str(element.get("action_id", ""))),
+            name=_id(element, drawing),
+            id=_id(element, drawing),
             value=element.get(initial),
             placeholder=plain(element.get("placeholder")) or None,
             minlength=element.get("min_length"),
@@ -227,14 +222,19 @@ def _text_input(element: Json, drawing: Drawing) -> Markup:
     return el(
         "textarea",
         element.get("initial_value"),
-        name=field_name(element, drawing),
-        id=drawing.dom_id(str(element.get("action_id", ""))),
+        name=_id(element, drawing),
+        id=_id(element, drawing),
         placeholder=plain(element.get("placeholder")) or None,
         maxlength=element.get("max_length"),
         rows=4,
         aria_label=element["_label"],
         autofocus=element.get("focus_on_load"),
     )
+
+
+def _id(element: Json, drawing: Drawing) -> str:
+    """Unique on the page; also a field's name, by which the page knows it again after an update."""
+    return drawing.dom_id(str(element.get("action_id", "")))
 
 
 def _description(option: Json, drawing: Drawing) -> Markup | None:

@@ -9,8 +9,11 @@
   const isSame = (oldNode, newNode) =>
     oldNode.dataset?.version !== undefined && oldNode.dataset.version === newNode.dataset?.version;
 
-  const keepOpen = (oldNode, newNode) => {
-    if (oldNode.tagName === "DETAILS" && newNode.tagName === "DETAILS") newNode.open = oldNode.open;
+  // As in Slack, a field that is still there after an update keeps what was entered.
+  const isSameField = (oldNode, newNode) => {
+    if (!["INPUT", "TEXTAREA", "SELECT"].includes(oldNode.tagName) || oldNode.name !== newNode.name) return false;
+    if (oldNode.tagName === "SELECT") return oldNode.innerHTML === newNode.innerHTML;
+    return !["radio", "checkbox"].includes(oldNode.type) || oldNode.value === newNode.value;
   };
 
   htmx.defineExtension("steady", {
@@ -23,10 +26,8 @@
         ignoreActiveValue: true,
         callbacks: {
           beforeNodeMorphed(oldNode, newNode) {
-            if (isSame(oldNode, newNode)) return false;
-            keepOpen(oldNode, newNode);
-            // What was typed or chosen outside messages and views (a commit to deploy) stays.
-            return !["SELECT", "TEXTAREA", "INPUT"].includes(oldNode.tagName) || oldNode.closest("[data-surface]");
+            if (oldNode.tagName === "DETAILS") newNode.open = oldNode.open;
+            return !isSame(oldNode, newNode) && !isSameField(oldNode, newNode);
           },
         },
       });
