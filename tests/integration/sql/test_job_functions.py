@@ -1,0 +1,167 @@
+"""How jobs move through `ops.claim_pending_job` and `ops.update_job_status`, as the workers' role."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from services.postgres.pool import Connection
+from services.postgres.worker import ClaimedJob, claim_job, finish_job, queue_job
+from tests.conftest import DatabaseUrls
+
+
+async def add(conn: Connection, job_type: str = "a", *, priority: int = 0, max_attempts: int = 5) -> str:
+    job_id = await queue_job(conn, job_type=job_type, payload={}, priority=priority, max_attempts=max_attempts)
+    assert job_id is not None
+    return job_id
+
+
+async def claim(conn: Connection, *job_types: str, worker: str = "w1") -> ClaimedJob | None:
+    return await claim_job(conn, worker_id=worker, job_types=job_types or ("a",))
+
+
+async def claimed_id(conn: Connection, *job_types: str) -> str | None:
+    job = await claim(conn, *job_types)
+    return job.id if job else None
+
+
+async def state(conn: Connection, job_id: str) -> tuple[str, int, datetime | None, str | None, timedelta]:
+    """Status, attempts, lock, error, and how long until the job may be claimed."""
+    query = "SELECT status, attempts, locked_at, error_message, run_at - now() FROM ops.job_queue WHERE id = %s"
+    row = await (await conn.execute(query, (job_id,))).fetchone()
+    assert row is not None
+    return (row[0], row[1], row[2], row[3], row[4])
+
+
+async def test_a_claim_locks_the_job_and_counts_the_attempt(as_app: Connection) -> None:
+    job_id = await add(as_app)
+
+    job = await claim(as_app)
+    again = await claim(as_app)
+
+    assert job == ClaimedJob(job_id, "a", {}, 1, 5)
+    assert again is None
+
+
+async def test_the_higher_priority_goes_first_then_the_older(as_app: Connection) -> None:
+    old, urgent, new = await add(as_app), await add(as_app, "b", priority=5), await add(as_app)
+
+    assert [await claimed_id(as_app, "a", "b") for _ in range(4)] == [urgent, old, new, None]
+
+
+async def test_other_types_are_left_alone(as_app: Connection) -> None:
+    await add(as_app, "other")
+
+    assert await claim(as_app, "a", "b") is None
+
+
+async def test_a_job_in_the_future_waits(as_app: Connection, as_owner: Connection) -> None:
+    job_id = await add(as_app)
+    await as_owner.execute("UPDATE ops.job_queue SET run_at = now() + interval '1 minute'")
+
+    assert await claim(as_app) is None
+
+    await as_owner.execute("UPDATE ops.job_queue SET run_at = now()")
+    assert await claimed_id(as_app) == job_id
+
+
+async def test_workers_at_once_never_get_the_same_job(database_urls: DatabaseUrls, as_app: Connection) -> None:
+    ids = {await add(as_app) for _ in range(40)}
+
+    async def work(name: str) -> list[str]:
+        async with await psycopg.AsyncConnection.connect(database_urls.app, autocommit=True) as conn:
+            done = []
+            while (job := await claim(conn, worker=name)) is not None:
+                done.append(job.id)
+            return done
+
+    taken = [job_id for done in await asyncio.gather(*(work(f"w{n}") for n in range(4))) for job_id in done]
+
+    assert len(taken) == 40
+    assert set(taken) == ids
+
+
+async def test_a_claim_that_is_open_elsewhere_is_skipped_not_awaited(as_app: Connection, as_owner: Connection) -> None:
+    first, second = await add(as_app), await add(as_app)
+
+    async with as_app.transaction():
+        assert await claimed_id(as_app) == first
+        assert await claimed_id(as_owner) == second
+
+
+async def test_a_completed_job_keeps_its_result_and_loses_its_lock(as_app: Connection) -> None:
+    job_id = await add(as_app)
+    await claim(as_app)
+
+    status = await finish_job(as_app, job_id=job_id, status="completed", result={"rows": 3}, worker_id="w1")
+
+    assert status == "completed"
+    assert (await state(as_app, job_id))[:4] == ("completed", 1, None, None)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 10), (2, 20), (3, 40)])
+async def test_a_failed_attempt_is_tried_again_later_and_later(
+    as_app: Connection, as_owner: Connection, attempt: int, seconds: int
+) -> None:
+    job_id = await add(as_app)
+    await as_owner.execute("UPDATE ops.job_queue SET attempts = %s", (attempt - 1,))
+    await claim(as_app)
+
+    status = await finish_job(as_app, job_id=job_id, status="failed", error="boom", worker_id="w1")
+    now, attempts, locked_at, error, wait = await state(as_app, job_id)
+
+    assert (status, now, attempts, locked_at, error) == ("pending", "pending", attempt, None, "boom")
+    assert timedelta(seconds=seconds * 0.95) < wait < timedelta(seconds=seconds * 1.2)
+
+
+async def test_the_last_attempt_fails_for_good(as_app: Connection) -> None:
+    job_id = await add(as_app, max_attempts=1)
+    await claim(as_app)
+
+    assert await finish_job(as_app, job_id=job_id, status="failed", error="boom") == "failed"
+
+
+async def test_a_failure_that_no_retry_can_help_is_final(as_app: Connection) -> None:
+    job_id = await add(as_app)
+    await claim(as_app)
+
+    assert await finish_job(as_app, job_id=job_id, status="failed", error="boom", may_retry=False) == "failed"
+
+
+async def test_a_worker_cannot_finish_what_is_not_its_own(as_app: Connection) -> None:
+    job_id = await add(as_app)
+    await claim(as_app, worker="w2")
+
+    assert await finish_job(as_app, job_id=job_id, status="completed", worker_id="w1") is None
+    assert (await state(as_app, job_id))[0] == "processing"
+
+
+async def test_a_finished_job_cannot_be_finished_again(as_app: Connection) -> None:
+    job_id = await add(as_app)
+    await claim(as_app)
+    await finish_job(as_app, job_id=job_id, status="completed")
+
+    assert await finish_job(as_app, job_id=job_id, status="failed", error="late") is None
+    assert (await state(as_app, job_id))[0] == "completed"
+
+
+async def test_the_same_key_makes_one_job(as_app: Connection) -> None:
+    first = await queue_job(as_app, job_type="a", payload={}, idempotency_key="batch:1")
+    second = await queue_job(as_app, job_type="a", payload={}, idempotency_key="batch:1")
+
+    assert first is not None
+    assert second is None
+
+
+async def test_a_new_and_a_requeued_job_are_announced(as_app: Connection, as_owner: Connection) -> None:
+    await as_owner.execute("LISTEN dragonfly_jobs")
+
+    job_id = await add(as_app, "a")
+    await claim(as_app)
+    await finish_job(as_app, job_id=job_id, status="failed", error="boom")
+    heard = [notice.payload async for notice in as_owner.notifies(timeout=2, stop_after=2)]
+
+    assert heard == ["a", "a"]
