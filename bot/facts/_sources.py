@@ -55,7 +55,7 @@ def _result(source: str, task: asyncio.Task[T]) -> T | Unavailable:
     try:
         return task.result()
     except SourceError as error:
-        return Unavailable(error.source, error.why)
+        return Unavailable(error.source, error.why, error.http_status)
     except OperatorError as error:
         return Unavailable(source, error.why)
     except Exception as error:  # one source's bug must not take the others' answers away

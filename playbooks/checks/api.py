@@ -25,7 +25,8 @@ def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
     health = facts.health
     if isinstance(health, Unavailable):
-        return [Finding("api.health", Status.UNKNOWN, "api health unknown", health.why, Service.API, next_step=LOGS)]
+        status, title = judge_silence("api", health)
+        return [Finding("api.health", status, title, health.why, Service.API, next_step=LOGS)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,
@@ -37,6 +38,13 @@ def check(facts: Facts) -> list[Finding]:
     status, title, detail = _judge(health, facts.environment)
     step = None if status is Status.OK else LOGS
     return [Finding("api.health", status, title, detail, Service.API, evidence, step)]
+
+
+def judge_silence(name: str, reason: Unavailable) -> tuple[Status, str]:
+    """No usable answer is unknown; an error of the server (the API's own, or Railway's edge for it) is an answer."""
+    if reason.is_server_error:
+        return Status.FAIL, f"{name} answers HTTP {reason.http_status}"
+    return Status.UNKNOWN, f"{name} health unknown"
 
 
 def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from playbooks._contract import Finding, NextStep, Status
+from playbooks.checks.api import judge_silence
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.services import Service
@@ -13,7 +14,8 @@ STEP = NextStep("Look at the intake", "intake")
 def check(health: IntakeHealth | Unavailable) -> list[Finding]:
     """One finding: `intake.health`."""
     if isinstance(health, Unavailable):
-        return [Finding("intake.health", Status.UNKNOWN, "intake unknown", health.why, Service.API, next_step=STEP)]
+        status, title = judge_silence("intake", health)
+        return [Finding("intake.health", status, title, health.why, Service.API, next_step=STEP)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class BotState:
-    """`connected`: whether Slack's events reach this replica; `leader`: whether it sends the alerts. None: not known."""
+    """`connected`: whether Slack's events reach this replica; `leader`: whether it sends the alerts. None: unknown."""
 
     git_sha: str | None
     started_at: datetime

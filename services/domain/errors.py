@@ -28,14 +28,24 @@ class SourceError(Exception):
 
     Clients translate their SDK's errors into this at their edge. `why` never holds a secret, a DSN or a row's values.
     `retryable`: the same call may succeed later. `outcome_unknown`: the call may have taken effect although it failed.
+    `http_status`: of the answer, when there was one that could not be used.
     """
 
-    def __init__(self, source: str, why: str, *, retryable: bool = False, outcome_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        source: str,
+        why: str,
+        *,
+        retryable: bool = False,
+        outcome_unknown: bool = False,
+        http_status: int | None = None,
+    ) -> None:
         super().__init__(f"{source}: {why}")
         self.source = source
         self.why = why
         self.retryable = retryable
         self.outcome_unknown = outcome_unknown
+        self.http_status = http_status
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,14 @@ class Unavailable:
     """A fact that could not be read. It is *unknown*, never *fine* (DESIGN §3).
 
     `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
+    `http_status`: of the answer, when there was one that could not be used; a 503 says more than silence.
     """
 
     source: str
     why: str
+    http_status: int | None = None
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether somebody answered that the service does not work."""
+        return self.http_status is not None and self.http_status >= 500

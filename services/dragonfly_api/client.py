@@ -174,7 +174,8 @@ def _parse(model: type[_Model], response: httpx.Response) -> _Model:
         # Railway's edge answers with its own page while no process listens.
         faults = ", ".join(sorted({".".join(map(str, fault["loc"])) or "not JSON" for fault in error.errors()}))
         why = f"HTTP {response.status_code} with an answer that is not the API's own ({faults})"
-        raise SourceError(SOURCE, why, retryable=response.status_code >= 500) from None
+        status = response.status_code
+        raise SourceError(SOURCE, why, retryable=status >= 500, http_status=status) from None
 
 
 def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
@@ -185,4 +186,5 @@ def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
         why = f"HTTP {status}: {detail.what}: {detail.why}"[:MAX_WHY_LENGTH]
     # A proxy that gave up waiting answers 5xx as well, and the API may have finished behind it.
     unknown = changes and status >= 500
-    return SourceError(SOURCE, why, retryable=status >= 500 or status == 429, outcome_unknown=unknown)
+    retryable = status >= 500 or status == 429
+    return SourceError(SOURCE, why, retryable=retryable, outcome_unknown=unknown, http_status=status)

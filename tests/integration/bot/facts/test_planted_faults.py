@@ -99,6 +99,12 @@ async def test_a_fault_of_the_api_is_seen(world: World, outside: Outside) -> Non
     assert (found["api.health"].status, found["intake.health"].status) == (Status.FAIL, Status.FAIL)
 
 
+async def test_an_edge_that_answers_for_a_dead_api_is_seen(world: World, outside: Outside) -> None:
+    outside.api_status, outside.health = 502, {"status": 1}
+
+    assert (await find(world))["api.health"].title == "api answers HTTP 502"
+
+
 async def test_another_environment_is_seen(world: World, outside: Outside) -> None:
     outside.health = {"environment": "staging"}
 

@@ -57,6 +57,14 @@ def test_no_answer_is_unknown_and_says_why() -> None:
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "no answer within 5 s")
 
 
+@pytest.mark.parametrize(("http_status", "status"), [(404, Status.UNKNOWN), (500, Status.FAIL), (502, Status.FAIL)])
+def test_an_error_of_the_server_is_an_answer(http_status: int, status: Status) -> None:
+    reason = Unavailable("API", f"HTTP {http_status}", http_status)
+
+    assert check_one(reason).status is status
+    assert [finding.status for finding in intake.check(reason)] == [status]
+
+
 def test_without_an_environment_of_our_own_nothing_can_be_compared() -> None:
     assert check_one(health(), environment=None).status is Status.UNKNOWN
 
