@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot.commands._arguments import no_more, wrong_word
+from bot.manifest import manifest_json
 from bot.settings import Settings, require
 from services.postgres.migrations import migrate
 
@@ -21,8 +22,6 @@ async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> 
 
 async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> str:  # noqa: ARG001
     """`manifest [--http <url>]`: the Slack app manifest as JSON, for Socket Mode or for HTTP."""
-    from bot.manifest import manifest_json
-
     match list(words):
         case []:
             return manifest_json()

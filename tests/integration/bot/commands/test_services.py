@@ -1,0 +1,232 @@
+"""`deployments` and `logs` over Railway's wire, with lines that try to do harm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.commands._contract import Actor, Answer, Request, Surface
+from bot.commands._registry import run
+from bot.facts import World
+from bot.settings import Settings
+from bot.views.plain import answer_text
+from playbooks._contract import Status
+from services.domain.errors import OperatorError, UsageError
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.railway.client import RailwayClient, TokenKind
+from services.sandbox.slack.limits import violations
+
+SLACK = Request(surface=Surface.SLASH, actor=Actor("U1", "T1"), channel_id="C1")
+Json = dict[str, Any]
+
+
+def deployment(number: int, status: str = "SUCCESS", **more: object) -> Json:
+    meta = {"commitHash": f"{number:08x}" * 5, "commitMessage": f"Change {number}", "commitAuthor": "Ann"}
+    return {
+        "id": f"d-{number}",
+        "status": status,
+        "createdAt": f"2025-12-20T10:{number:02}:00Z",
+        "meta": meta,
+        "instances": [],
+        **more,
+    }
+
+
+@dataclass
+class Railway:
+    """What Railway answers: deployments of each service, which one serves, and the logs by deployment."""
+
+    deployments: list[Json] = field(default_factory=lambda: [deployment(1), deployment(2)])
+    serving: Json | None = field(default_factory=lambda: deployment(2))
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    build_logs: dict[str, list[str]] = field(default_factory=dict)
+    filters: list[str] = field(default_factory=list)
+    is_silent: bool = False
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.is_silent:
+            return httpx.Response(503)
+        sent = json.loads(request.content)
+        return httpx.Response(200, json={"data": self._data(sent["query"], sent.get("variables", {}))})
+
+    def _data(self, document: str, variables: Json) -> Json:
+        if "query readLogs" in document:
+            self.filters.append(variables["filter"])
+            return {"deploymentLogs": _lines(self.logs.get(variables["deploymentId"], []))}
+        if "query readBuildLogs" in document:
+            return {"buildLogs": _lines(self.build_logs.get(variables["deploymentId"], []))}
+        if "query listDeployments" in document:
+            return {"deployments": {"edges": [{"node": one} for one in self.deployments]}}
+        nodes = [{"node": self._node(service)} for service in Service]
+        return {"environment": {"name": "production", "config": None, "serviceInstances": {"edges": nodes}}}
+
+    def _node(self, service: Service) -> Json:
+        active = [self.serving] if self.serving else []
+        return {
+            "serviceId": f"s-{service.short}",
+            "serviceName": service.value,
+            "activeDeployments": active,
+            "latestDeployment": self.deployments[-1] if self.deployments else None,
+        }
+
+
+def _lines(messages: list[str]) -> list[Json]:
+    return [
+        {
+            "timestamp": f"2025-12-20T10:{30 + n // 60}:{n % 60:02}.000000Z",
+            "severity": "info",
+            "message": message,
+            "tags": {"deploymentInstanceId": f"replica-{n % 2}"},
+        }
+        for n, message in enumerate(messages)
+    ]
+
+
+@pytest.fixture
+def railway() -> Railway:
+    return Railway()
+
+
+@pytest.fixture
+async def world(railway: Railway) -> AsyncIterator[World]:
+    client = RailwayClient(
+        url="http://railway.test/graphql",
+        token=Secret("t"),
+        token_kind=TokenKind.PROJECT,
+        project_id="p",
+        environment_id="e",
+        transport=httpx.MockTransport(railway.answer),
+    )
+    world = World(Settings.from_environment({}), railway=client)
+    yield world
+    await world.close()
+
+
+def refused(answer: Answer) -> list[object]:
+    payload = {"channel": "C0000001", "text": answer.text, "blocks": list(answer.blocks)}
+    return list(violations(payload, surface="message", method="chat.update"))
+
+
+async def test_logs_are_those_of_the_serving_deployment(world: World, railway: Railway) -> None:
+    railway.deployments.append(deployment(3, "FAILED"))
+    railway.logs = {"d-2": ["Entering main loop...", "Jane Roe paid $12"], "d-3": ["wrong one"]}
+
+    answer = await run("logs ingest", SLACK, world)
+
+    shown = answer_text(answer)
+    assert answer.private
+    assert "Log of ingest · 2 lines · deployment 00000002 (serving, SUCCESS)" in shown
+    assert "10:30:00 info [ca-0] Entering main loop..." in shown
+    assert "10:30:01 info [ca-1] …" in shown
+    assert "Jane" not in shown + str(answer.data)
+
+
+async def test_of_a_failed_deployment_that_never_ran_the_build_is_shown(world: World, railway: Railway) -> None:
+    railway.deployments.append(deployment(3, "FAILED"))
+    railway.build_logs = {"d-3": ["error: module not found"]}
+
+    answer = await run("logs api --failed", SLACK, world)
+
+    assert "Build log of api · 1 line · deployment 00000003 (the last that failed, FAILED)" in answer_text(answer)
+    assert "module not found" in answer_text(answer)
+
+
+async def test_of_one_that_crashed_its_own_log_is_shown(world: World, railway: Railway) -> None:
+    railway.deployments.append(deployment(3, "CRASHED"))
+    railway.logs = {"d-3": ["[ingest_processor] CRITICAL: Crash loop detected after 10 failures"]}
+
+    assert "Crash loop detected after 10 failures" in answer_text(await run("logs ingest —failed", SLACK, world))
+
+
+async def test_when_nothing_serves_the_newest_is_shown(world: World, railway: Railway) -> None:
+    railway.serving = None
+
+    assert "deployment 00000002 (the newest, nothing serves" in answer_text(await run("logs api", SLACK, world))
+
+
+async def test_without_a_failed_deployment_says_so(world: World) -> None:
+    with pytest.raises(OperatorError, match="api has no failed deployment"):
+        await run("logs api --failed", SLACK, world)
+
+
+async def test_a_filter_goes_to_railway_in_its_own_words(world: World, railway: Railway) -> None:
+    await run('logs ingest @level:error "Crash loop"', SLACK, world)
+
+    assert railway.filters == ['@level:error "Crash loop"']
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<!channel> <@U1> <!subteam^S1>",
+        "<http://evil.example|https://good.example>",
+        "``` *bold* `x`",
+        "x" * 50_000,
+        "error " * 9000,
+        "\ud800 \u202e \x1b[2J \x00",
+        "",
+    ],
+)
+async def test_hostile_lines_stay_harmless_and_fit(world: World, railway: Railway, line: str) -> None:
+    railway.logs = {"d-2": [line.encode("utf-8", "surrogatepass").decode("utf-8", "replace")] * 200}
+
+    filtered = await run(f'logs ingest "{line[:300]}"', SLACK, world)
+    answer = await run("logs ingest -n 200", SLACK, world)
+
+    assert refused(answer) + refused(filtered) == []
+    assert "<!" not in (answer.text + filtered.text).replace("<!date^", "")
+    assert "\x1b" not in answer_text(answer)
+
+
+async def test_the_newest_lines_win_when_not_all_fit(world: World, railway: Railway) -> None:
+    railway.logs = {"d-2": ["error " * 40] * 199 + ["Entering main loop..."]}
+
+    answer = await run("logs ingest -n 200", SLACK, world)
+
+    assert "Entering main loop..." in answer_text(answer)
+    assert "older lines did not fit" in answer_text(answer)
+
+
+async def test_raw_lines_are_for_the_terminal(world: World, railway: Railway) -> None:
+    railway.logs = {"d-2": ["Jane Roe paid $12"]}
+
+    answer = await run("logs ingest --raw", Request(surface=Surface.TERMINAL), world)
+
+    assert "Jane Roe paid $12" in answer_text(answer)
+    with pytest.raises(UsageError, match="terminal only"):
+        await run("logs ingest --raw", SLACK, world)
+
+
+async def test_deployments_mark_what_serves_and_what_can_be_rolled_back_to(world: World, railway: Railway) -> None:
+    railway.deployments = [deployment(n, canRollback=n < 2) for n in range(12)]
+
+    answer = await run("deployments ingest", SLACK, world)
+
+    rows = [[cell["text"] for cell in row] for row in answer.blocks[2]["rows"][1:]]
+    assert len(rows) == 10
+    assert [row[2] for row in rows if row[0] == "serving"] == ["00000002"]
+    assert [row[4] for row in rows][-1] == "—"
+    assert refused(answer) == []
+
+
+async def test_a_hostile_commit_message_stays_harmless(world: World, railway: Railway) -> None:
+    meta = {"commitHash": "<!channel>", "commitMessage": "<!channel>" * 900, "commitAuthor": "<@U1>"}
+    railway.deployments = [deployment(n, meta=meta) for n in range(12)]
+
+    assert refused(await run("deployments api", SLACK, world)) == []
+
+
+@pytest.mark.parametrize("line", ["logs api", "deployments api"])
+async def test_a_silent_railway_is_unknown(world: World, railway: Railway, line: str) -> None:
+    railway.is_silent = True
+
+    answer = await run(line, SLACK, world)
+
+    assert answer.status is Status.UNKNOWN
+    assert refused(answer) == []
