@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from services.sandbox.slack import cast, payloads
 from services.sandbox.slack.blocks import Answer, Answers, find_element, state_values
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind, NotDeliveredError
-from services.sandbox.slack.errors import ApiError
+from services.sandbox.slack.errors import ApiError, NothingThereError
 from services.sandbox.slack.model import Json, Message, User, View
 from services.sandbox.slack.responses import respond
 from services.sandbox.slack.submission import close, submit
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
 
 
-class NothingThereError(Exception):
-    """The message, view or element is gone, or this person cannot see it."""
+__all__ = ["Actor", "NothingThereError"]
 
 
 class Actor:
@@ -32,6 +31,8 @@ class Actor:
 
     async def type(self, channel: str, text: str, *, thread_ts: str | None = None) -> str | None:
         """Send what the composer holds: a message, or a command when it starts with a slash."""
+        if channel not in self.workspace.channels:
+            raise NothingThereError(f"There is no channel `{channel}`.")
         if text.startswith("/"):
             return await self._command(channel, text, thread_ts)
         self.say(channel, text, thread_ts=thread_ts)
@@ -55,9 +56,7 @@ class Actor:
         answers: Answers | None = None,
     ) -> str | None:
         """Use a button or another element of a message. `value` is what was chosen in a select, date and so on."""
-        message = self.workspace.messages.find(channel, ts)
-        if message is None or not message.is_visible_to(self.user.id):
-            raise NothingThereError("This message is gone, or only somebody else can see it.")
+        message = self._message(channel, ts)
         action = self._action(message.blocks, action_id, block_id, value)
         return await self._interact(payloads.message_action(self.workspace, self.user, message, action, answers))
 
@@ -89,9 +88,7 @@ class Actor:
 
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> str | None:
         """A message shortcut."""
-        message = self.workspace.messages.find(channel, ts)
-        if message is None or not message.is_visible_to(self.user.id):
-            raise NothingThereError("This message is gone, or only somebody else can see it.")
+        message = self._message(channel, ts)
         return await self._interact(payloads.message_shortcut(self.workspace, self.user, message, callback_id))
 
     async def _command(self, channel: str, line: str, thread_ts: str | None) -> str | None:
@@ -132,6 +129,12 @@ class Actor:
         if found is None:
             raise NothingThereError(f"There is nothing called `{action_id}` to use any more.")
         return payloads.action_of(self.workspace, *found, value)
+
+    def _message(self, channel: str, ts: str) -> Message:
+        message = self.workspace.messages.find(channel, ts)
+        if message is None or not message.is_visible_to(self.user.id):
+            raise NothingThereError("This message is gone, or only somebody else can see it.")
+        return message
 
     def _own_view(self, view_id: str) -> View:
         view = self.workspace.views.find(view_id)

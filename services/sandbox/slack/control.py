@@ -1,13 +1,15 @@
 """`/control/slack/…`: acting as a person, planting faults, and looking at what was sent, for tests and the demo."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import HTTPException
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from services.sandbox.slack.actor import NothingThereError
+from services.sandbox.slack.errors import NothingThereError
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.json_shapes import message_json, view_json
 from services.sandbox.slack.model import Json
@@ -74,8 +76,24 @@ class Refresh(BaseModel):
     only_one: bool = False
 
 
+class ControlRoute(APIRoute):
+    """Answers 404, with the sentence, where an action found nothing to act on."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_or_404(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NothingThereError as error:
+                raise HTTPException(404, str(error)) from error
+
+        return handle_or_404
+
+
 def build_control_router(workspace: Workspace) -> APIRouter:
-    router = APIRouter(prefix="/control/slack")
+    """The switches. An unknown person, message or view is answered with 404 and a sentence."""
+    router = APIRouter(prefix="/control/slack", route_class=ControlRoute)
     _add_people(router, workspace)
     _add_views(router, workspace)
     _add_faults(router, workspace)
@@ -95,36 +113,24 @@ def _add_people(router: APIRouter, workspace: Workspace) -> None:
         learn_base_url(workspace, request)
         actor = workspace.acting_as(body.user)
         chosen: dict[str, Any] = {"block_id": body.block_id, "value": body.value, "answers": body.answers}
-        try:
-            if body.view_id:
-                return {"error": await actor.click_in_view(body.view_id, body.action_id, **chosen)}
-            return {"error": await actor.click(body.channel, body.ts, body.action_id, **chosen)}
-        except NothingThereError as error:
-            raise HTTPException(404, str(error)) from error
+        if body.view_id:
+            return {"error": await actor.click_in_view(body.view_id, body.action_id, **chosen)}
+        return {"error": await actor.click(body.channel, body.ts, body.action_id, **chosen)}
 
     @router.post("/shortcut")
     async def shortcut(body: Shortcut, request: Request) -> Json:
         learn_base_url(workspace, request)
-        try:
-            return {"error": await workspace.acting_as(body.user).shortcut(body.callback_id, body.channel, body.ts)}
-        except NothingThereError as error:
-            raise HTTPException(404, str(error)) from error
+        return {"error": await workspace.acting_as(body.user).shortcut(body.callback_id, body.channel, body.ts)}
 
 
 def _add_views(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/submit")
     async def submit(body: Submitted) -> Json:
-        try:
-            return {"errors": await workspace.acting_as(body.user).submit(body.view_id, body.answers)}
-        except NothingThereError as error:
-            raise HTTPException(404, str(error)) from error
+        return {"errors": await workspace.acting_as(body.user).submit(body.view_id, body.answers)}
 
     @router.post("/close")
     async def close(body: Closed) -> Json:
-        try:
-            await workspace.acting_as(body.user).close_modal(body.view_id, all_of_them=body.all_of_them)
-        except NothingThereError as error:
-            raise HTTPException(404, str(error)) from error
+        await workspace.acting_as(body.user).close_modal(body.view_id, all_of_them=body.all_of_them)
         return {}
 
     @router.post("/home")

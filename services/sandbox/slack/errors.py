@@ -1,4 +1,4 @@
-"""An answer of `ok: false`."""
+"""What can go wrong: answers of `ok: false`, and people reaching for what is not there."""
 
 from services.sandbox.slack.model import Json
 
@@ -21,3 +21,7 @@ class RateLimitedError(Exception):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("ratelimited")
         self.retry_after_s = retry_after_s
+
+
+class NothingThereError(Exception):
+    """The person, channel, message, view or element is gone, or this person cannot see it."""

@@ -17,7 +17,7 @@ class HttpDelivery:
     """Sends everything to one request URL, such as `http://127.0.0.1:3000/slack/events`."""
 
     def __init__(self, url: str, signing_secret: str, *, ack_within_s: float = ACK_WITHIN_S) -> None:
-        self._url = url
+        self.url = url
         self._secret = signing_secret.encode()
         self._client = httpx.AsyncClient(timeout=ack_within_s, trust_env=False)
 
@@ -25,7 +25,7 @@ class HttpDelivery:
         body, content_type = encode(envelope)
         headers = {"Content-Type": content_type, **self._signature(body), **_retry_headers(envelope)}
         try:
-            response = await self._client.post(self._url, content=body, headers=headers)
+            response = await self._client.post(self.url, content=body, headers=headers)
         except httpx.TimeoutException:
             raise NotDeliveredError("http_timeout") from None
         except httpx.TransportError:

@@ -21,10 +21,15 @@ class SavedWorkspace:
         self._workspace = workspace
 
     def restore(self) -> None:
-        """Read the file, if there is one. What a later version does not know is left out."""
+        """Read the file, if there is one. What this version does not know is left out."""
         if not self._path.exists():
             return
-        saved = json.loads(self._path.read_text())
+        try:
+            self._restore(json.loads(self._path.read_text()))
+        except (ValueError, KeyError, TypeError):
+            self._path.replace(self._path.with_suffix(".damaged"))  # a demo starts empty rather than not at all
+
+    def _restore(self, saved: Json) -> None:
         known = {field.name for field in fields(Message)}
         for values in saved["messages"]:
             message = Message(**{key: value for key, value in values.items() if key in known})

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
 
 MENTION = re.compile(r"(?<![\w<])@([a-z][\w.-]*)")
+MENTION_BY_ID = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")  # as the composer's completion writes it
 CHANNEL = re.compile(r"(?<![\w<&])#([a-z][\w-]*)")
 
 
@@ -39,4 +40,8 @@ def _with_ids(workspace: "Workspace", text: str, mention: Callable[[str, str], s
     def linked(match: re.Match[str]) -> str:
         return f"<#{channels[match[1]]}|{match[1]}>" if match[1] in channels else match[0]
 
-    return CHANNEL.sub(linked, MENTION.sub(named, text))
+    def named_by_id(match: re.Match[str]) -> str:
+        user = workspace.users.get(match[1])
+        return mention(user.id, user.name) if user else match[0]
+
+    return CHANNEL.sub(linked, MENTION.sub(named, MENTION_BY_ID.sub(named_by_id, text)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.sandbox.slack import cast
 from services.sandbox.slack.changes import Change, ChangeKind, Changes, Subscription
 from services.sandbox.slack.delivery import Delivery
+from services.sandbox.slack.errors import NothingThereError
 from services.sandbox.slack.events import Events
 from services.sandbox.slack.faults import Faults
 from services.sandbox.slack.files import FileStore
@@ -86,9 +87,11 @@ class Workspace:
         return self.changes.subscribe()
 
     def acting_as(self, user: str) -> "Actor":
-        """This person's hands: typing, clicking, submitting."""
+        """This person's hands: typing, clicking, submitting. Raises NothingThereError for nobody."""
         from services.sandbox.slack.actor import Actor  # it needs the workspace itself
 
+        if user not in self.users:
+            raise NothingThereError(f"There is nobody with the id `{user}`.")
         return Actor(self, self.users[user])
 
     def messages_for(self, user: str, channel: str) -> list[Message]:

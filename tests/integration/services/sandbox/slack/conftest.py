@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 import uvicorn
@@ -16,6 +16,11 @@ from services.sandbox.slack.app import build_router
 from services.sandbox.slack.workspace import Workspace
 
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+
+@pytest.fixture(name="serve")
+def serve_fixture() -> Callable[[FastAPI], AbstractAsyncContextManager[str]]:
+    return serve
 
 
 @asynccontextmanager

@@ -8,8 +8,8 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from services.sandbox.slack.actor import NothingThereError
 from services.sandbox.slack.cast import ANN, BEN, INCIDENTS_ID, OLIVIA
+from services.sandbox.slack.errors import NothingThereError
 from services.sandbox.slack.model import View
 from services.sandbox.slack.workspace import Workspace
 

@@ -1,0 +1,94 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request, Response
+from slack_bolt.adapter.fastapi.async_handler import AsyncSlackRequestHandler
+from slack_bolt.app.async_app import AsyncApp
+
+from services.sandbox.slack.cast import INCIDENTS_ID, OLIVIA
+from services.sandbox.slack.http_delivery import HttpDelivery
+from services.sandbox.slack.workspace import Workspace
+
+Serve = Callable[[FastAPI], AbstractAsyncContextManager[str]]
+
+
+@pytest.fixture
+async def bolt(app: AsyncApp, workspace: Workspace, serve: Serve) -> AsyncIterator[AsyncApp]:
+    """The app behind a real HTTP server, and the workspace delivering to it."""
+    web, handler = FastAPI(), AsyncSlackRequestHandler(app)
+
+    @web.post("/slack/events")
+    async def events(request: Request) -> Response:
+        return await handler.handle(request)
+
+    async with serve(web) as url:
+        workspace.delivery = HttpDelivery(f"{url}/slack/events", "local-secret", ack_within_s=0.5)
+        yield app
+        await workspace.close()
+
+
+async def test_a_command_is_signed_and_acknowledged(workspace: Workspace, bolt: AsyncApp) -> None:
+    @bolt.command("/dragonfly")
+    async def dragonfly(ack: Any, command: dict[str, Any]) -> None:
+        await ack(f"you asked for {command['text']}")
+
+    assert await workspace.acting_as(OLIVIA.id).type(INCIDENTS_ID, "/dragonfly health") is None
+
+    assert [m.text for m in workspace.messages_for(OLIVIA.id, INCIDENTS_ID)] == ["you asked for health"]
+
+
+async def test_the_challenge_is_answered(workspace: Workspace, bolt: AsyncApp) -> None:
+    assert bolt
+    assert isinstance(workspace.delivery, HttpDelivery)
+    assert await workspace.delivery.verify_url()
+
+
+async def test_a_wrong_secret_is_refused_by_the_app(workspace: Workspace, bolt: AsyncApp) -> None:
+    assert bolt
+    assert isinstance(workspace.delivery, HttpDelivery)
+    delivery = workspace.delivery
+    workspace.delivery = HttpDelivery(delivery.url, "another-secret")
+    await delivery.close()
+
+    assert await workspace.acting_as(OLIVIA.id).type(INCIDENTS_ID, "/dragonfly health") == "dispatch_failed"
+
+
+async def test_a_slow_acknowledgement_is_a_timeout(workspace: Workspace, bolt: AsyncApp) -> None:
+    @bolt.command("/dragonfly")
+    async def dragonfly(ack: Any) -> None:
+        await asyncio.sleep(0.7)
+        await ack()
+
+    started = time.monotonic()
+
+    assert await workspace.acting_as(OLIVIA.id).type(INCIDENTS_ID, "/dragonfly health") == "operation_timeout"
+
+    assert time.monotonic() - started < 0.7
+
+
+async def test_an_event_is_retried_with_its_headers(workspace: Workspace, bolt: AsyncApp) -> None:
+    retries: list[tuple[str, ...]] = []
+
+    @bolt.middleware
+    async def fail_first(req: Any, next: Any) -> Any:  # noqa: A002  # Bolt's own name
+        retries.append(tuple(req.headers.get(f"x-slack-retry-{name}", [""])[0] for name in ("num", "reason")))
+        if len(retries) > 1:
+            await next()
+
+    @bolt.event("app_mention")
+    async def mentioned() -> None:
+        pass
+
+    workspace.subscribed_events = frozenset({"app_mention"})
+    workspace.events.retry_after_s = (0.0,)
+
+    workspace.acting_as(OLIVIA.id).say(INCIDENTS_ID, "@dragonfly health")
+
+    async with asyncio.timeout(5):
+        while len(retries) < 2:
+            await asyncio.sleep(0.005)
+    assert retries == [("", ""), ("1", "http_error")]
