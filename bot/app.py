@@ -152,8 +152,8 @@ class Bot:
                 logger.warning("Slack: %s; again in %g s", error.why, RETRY_S)
                 await asyncio.sleep(RETRY_S)
 
-    async def _authorize(self) -> AuthorizeResult:
-        """Bolt asks this for every payload: known since the start, so that no acknowledgement waits for auth.test."""
+    def _authorization(self) -> AuthorizeResult:
+        """Bolt wants it for every payload: known since the start, so that no acknowledgement waits for auth.test."""
         known = self._identity or Identity("", "", "")
         return AuthorizeResult(
             enterprise_id=None,
@@ -166,8 +166,12 @@ class Bot:
     def _make_bolt(self) -> AsyncApp:
         quiet = logging.getLogger("slack_bolt.app")
         quiet.setLevel(logging.ERROR)  # it warns of things that are so on purpose
+
+        async def authorize() -> AuthorizeResult:  # Bolt would take a method's `self` for an argument of its own
+            return self._authorization()
+
         # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
-        bolt = AsyncApp(logger=quiet, authorize=self._authorize, request_verification_enabled=False)
+        bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
         bolt.use(acknowledge)
         Listeners(world=self.world, slack=self.slack, once=self.once).register(bolt)
 

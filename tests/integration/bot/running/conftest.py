@@ -1,0 +1,142 @@
+"""Whole bots against the local Slack, a real database, and Railway and the API as small servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from bot.app import Bot
+from bot.settings import LeaseSettings, Settings
+from services.sandbox.slack import cast
+from services.sandbox.slack.app import build_router
+from services.sandbox.slack.model import Message
+from services.sandbox.slack.workspace import Workspace
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import Outside
+
+STALE_AFTER_S = 2.0
+QUICK_LEASES = LeaseSettings(duration=timedelta(seconds=2), renew_every=timedelta(seconds=0.4))
+
+
+@dataclass
+class Slack:
+    """The local Slack and where it listens."""
+
+    workspace: Workspace
+    url: str
+
+    def seen(self, user: str = cast.OLIVIA.id) -> list[Message]:
+        """What the bot said that this person sees in the incidents channel, threads included."""
+        bot = self.workspace.bot.id
+        messages = [message for message in self.workspace.messages if message.channel == cast.INCIDENTS_ID]
+        return [message for message in messages if message.user == bot and message.is_visible_to(user)]
+
+    async def wait_for(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10.0) -> Message:
+        """The first message of the bot that is wanted."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                for message in self.seen():
+                    if wanted(message):
+                        return message
+                await asyncio.sleep(0.01)
+
+    async def type(self, line: str) -> None:
+        """As Olivia, in the incidents channel."""
+        error = await self.workspace.acting_as(cast.OLIVIA.id).type(cast.INCIDENTS_ID, line)
+        assert error is None
+
+
+@contextlib.asynccontextmanager
+async def _serve(app: FastAPI) -> AsyncIterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="websockets-sansio")
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK honours these even for 127.0.0.1."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def slack(outside: Outside) -> AsyncIterator[Slack]:
+    workspace = Workspace()
+    await workspace.start()
+    app = FastAPI()
+    app.include_router(build_router(workspace))
+
+    @app.post("/railway")
+    async def railway(request: Request) -> Response:
+        answer = await outside.answer_railway(httpx.Request("POST", "http://r", content=await request.body()))
+        return Response(answer.content, answer.status_code, media_type="application/json")
+
+    @app.get("/{path:path}")
+    async def api(path: str) -> Response:
+        answer = await outside.answer_api(httpx.Request("GET", f"http://api/{path}"))
+        return Response(answer.content, answer.status_code, media_type="application/json")
+
+    async with _serve(app) as url:
+        workspace.base_url = url
+        yield Slack(workspace, url)
+        await workspace.close()
+
+
+StartBot = Callable[..., Awaitable[Bot]]
+
+
+@pytest.fixture
+async def start_bot(slack: Slack, database_urls: DatabaseUrls) -> AsyncIterator[StartBot]:
+    """`await start_bot(dsn, VARIABLE="…")`: a bot in Socket Mode. All are stopped before the database goes."""
+    bots: list[Bot] = []
+
+    async def start(dsn: str | None, **more: str) -> Bot:
+        environ = {
+            "SLACK_BOT_TOKEN": "xoxb-local",
+            "SLACK_APP_TOKEN": "xapp-local",
+            "SLACK_API_URL": f"{slack.url}/slack/api/",
+            "ENVIRONMENT": "dev",
+            "SUPABASE_MODE": "dev",
+            "RAILWAY_API_URL": f"{slack.url}/railway",
+            "RAILWAY_TOKEN": "t",
+            "RAILWAY_PROJECT_ID": "p",
+            "RAILWAY_ENVIRONMENT_ID": "e",
+            "DRAGONFLY_API_BASE": slack.url,
+            "HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S),
+            "PORT": "0",
+            "SUPABASE_DB_URL": dsn or "",
+            **more,
+        }
+        bot = Bot(replace(Settings.from_environment(environ), leases=QUICK_LEASES))
+        bots.append(bot)
+        await bot.start()
+        return bot
+
+    yield start
+    for bot in bots:
+        await bot.stop()
+
+
+@pytest.fixture
+async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
+    """One bot with everything there."""
+    return await start_bot(database_urls.bot)

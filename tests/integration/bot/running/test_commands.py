@@ -1,0 +1,123 @@
+"""Commands, mentions, buttons and the Home tab, from the person's keyboard to the person's eyes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bot.app import Bot
+from services.sandbox.slack import cast
+from tests.integration.bot.conftest import Outside, System
+from tests.integration.bot.running.conftest import Slack
+
+
+async def test_slash_command_is_answered_in_the_channel(bot: Bot, slack: Slack, system: System) -> None:
+    system.work()
+
+    await slack.type("/dragonfly health")
+    answer = await slack.wait_for(lambda message: "dev" in message.text)
+
+    assert answer.thread_ts is None
+    assert answer.visible_to is None
+
+
+async def test_acknowledges_before_slow_work(bot: Bot, slack: Slack, outside: Outside) -> None:
+    outside.api_delay_s = 1.0
+    started = time.monotonic()
+
+    await slack.type("/dragonfly health")
+    acknowledged_s = time.monotonic() - started
+    await slack.wait_for(lambda message: True)
+
+    assert acknowledged_s < 0.5
+    assert time.monotonic() - started >= 1.0
+
+
+async def test_mention_is_answered_in_its_thread(bot: Bot, slack: Slack) -> None:
+    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+
+    answer = await slack.wait_for(lambda message: True)
+
+    assert answer.thread_ts == said.ts
+
+
+async def test_usage_error_is_for_the_asker_only(bot: Bot, slack: Slack) -> None:
+    await slack.type("/dragonfly helth")
+
+    answer = await slack.wait_for(lambda message: "health" in message.text)
+
+    assert answer.visible_to == cast.OLIVIA.id
+
+
+async def test_button_runs_its_command(bot: Bot, slack: Slack, system: System) -> None:
+    system.work()
+    await slack.type("/dragonfly")
+    home = await slack.wait_for(lambda message: True)
+    [button] = [
+        element
+        for block in home.blocks
+        for element in block.get("elements", ())
+        if isinstance(element, dict) and element.get("value") == "queue"
+    ]
+
+    await slack.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, home.ts, button["action_id"])
+
+    answer = await slack.wait_for(lambda message: message.ts != home.ts)
+    assert "queue" in answer.text.lower()
+
+
+async def test_button_of_an_older_version_is_answered(bot: Bot, slack: Slack) -> None:
+    blocks = [
+        {
+            "type": "actions",
+            "elements": [
+                {"type": "button", "action_id": "gone.for.ever", "text": {"type": "plain_text", "text": "Old"}}
+            ],
+        }
+    ]
+    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "an old message", blocks)
+
+    error = await slack.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, ts, "gone.for.ever")
+
+    assert error is None
+    answer = await slack.wait_for(lambda message: "no longer known" in message.text)
+    assert answer.visible_to == cast.OLIVIA.id
+
+
+async def test_home_tab_shows_the_state_and_runs_commands(bot: Bot, slack: Slack, system: System) -> None:
+    system.work()
+    actor = slack.workspace.acting_as(cast.OLIVIA.id)
+    actor.open_home()
+    async with asyncio.timeout(5):
+        while (home := slack.workspace.home_for(cast.OLIVIA.id)) is None:
+            await asyncio.sleep(0.01)
+    buttons = [e for block in home.content["blocks"] if block["type"] == "actions" for e in block["elements"]]
+    [heartbeats] = [button for button in buttons if button["value"] == "queue"]
+
+    await actor.click_in_view(home.id, heartbeats["action_id"])
+
+    async with asyncio.timeout(5):
+        while "Back to the start" not in str(slack.workspace.home_for(cast.OLIVIA.id)):
+            await asyncio.sleep(0.01)
+
+
+async def test_unexpected_error_is_told_with_a_reference_and_nothing_else(bot: Bot, slack: Slack) -> None:
+    body = {"command": "/dragonfly", "user_id": cast.OLIVIA.id, "team_id": "T1", "channel_id": cast.INCIDENTS_ID}
+
+    await bot.show_error(KeyError("hush-1"), body)
+
+    answer = await slack.wait_for(lambda message: True)
+    assert "hush-1" not in f"{answer.text} {answer.blocks}"
+    assert "reference" in str(answer.blocks)
+
+
+async def test_nothing_that_was_sent_is_refused_by_slack(bot: Bot, slack: Slack, system: System) -> None:
+    system.work()
+    for line in ("health", "heartbeats", "queue", "sha", "help", "check-config", "throughput"):
+        seen = len(slack.seen())
+        await slack.type(f"/dragonfly {line}")
+        async with asyncio.timeout(10):
+            while len(slack.seen()) == seen:
+                await asyncio.sleep(0.01)
+
+    assert not list(slack.workspace.refusals)
