@@ -1,0 +1,44 @@
+"""A failed batch is a warning; what cannot be read is unknown."""
+
+from datetime import UTC, datetime
+
+from playbooks._contract import Status, worst
+from playbooks.intake import Facts, check
+from services.domain.errors import Unavailable
+from services.domain.health import IntakeHealth
+from services.domain.intake import Batch
+
+NOW = datetime(2025, 12, 20, 10, 0, tzinfo=UTC)
+FINE = IntakeHealth(200, "ok", db_connected=True, pending_jobs=0, last_batch_at=None, elapsed_ms=5)
+AWAY = Unavailable("database", "away")
+
+
+def batch(status: str = "completed", *, failed: int = 0) -> Batch:
+    return Batch("b", status, "simplicity", NOW, 3, 3 - failed, failed)
+
+
+def test_batches_that_went_through_are_fine() -> None:
+    assert worst(check(Facts(FINE, [batch()], []))) is Status.OK
+
+
+def test_rows_that_did_not_pass_are_told_and_no_warning() -> None:
+    finding = check(Facts(FINE, [batch(failed=1)], []))[-1]
+
+    assert (finding.status, finding.detail) == (Status.OK, "1 with rows that did not pass")
+
+
+def test_a_failed_batch_is_a_warning_with_a_next_step() -> None:
+    finding = check(Facts(FINE, [batch("failed"), batch()], []))[-1]
+
+    assert finding.title == "1 of the latest 2 batches failed"
+    assert finding.next_step is not None
+
+
+def test_no_batch_at_all_is_fine_and_said() -> None:
+    assert check(Facts(FINE, [], []))[-1].title == "no batch was ever uploaded"
+
+
+def test_each_part_that_cannot_be_read_is_unknown() -> None:
+    findings = check(Facts(AWAY, AWAY, AWAY))
+
+    assert [finding.status for finding in findings] == [Status.UNKNOWN] * 3
