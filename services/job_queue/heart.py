@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from services.domain.errors import SourceError
+from services.job_queue.waiting import wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import beat
+from services.postgres.worker import beat, prune_heartbeats
 
 log = logging.getLogger(__name__)
 
 SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state a thousand times a second
 TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
+DEAD_ROWS_KEPT = timedelta(days=7)  # DESIGN §4
 
 WorkerStatus = Literal["starting", "running", "stopping", "stopped", "error"]
 
@@ -66,15 +69,12 @@ class Heart:
 
     async def run(self, *, every_s: float) -> None:
         """Beat every `every_s` seconds and at each change of state, until cancelled. A failed beat is tried again."""
+        await self._prune()
         while True:
             self._state.changed.clear()
             await self.beat()
             await asyncio.sleep(min(SHORTEST_GAP_S, every_s))
-            try:
-                async with asyncio.timeout(max(every_s - SHORTEST_GAP_S, 0)):
-                    await self._state.changed.wait()
-            except TimeoutError:
-                pass
+            await wait_for_any(self._state.changed, timeout_s=max(every_s - SHORTEST_GAP_S, 0))
 
     async def beat(self) -> None:
         """Write one beat now. A database that does not answer is logged, once a reason, and nothing is raised."""
@@ -97,6 +97,12 @@ class Heart:
             self._told = error.why
         else:
             self._told = ""
+
+    async def _prune(self) -> None:
+        """Once a start: each start leaves a row, and nobody else may delete here."""
+        with suppress(SourceError):  # the next start does it
+            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+                await prune_heartbeats(conn, older_than=DEAD_ROWS_KEPT)
 
     async def _probe(self) -> bool:
         """Whether the jobs' own sessions work: the beat's session may be fine while theirs are exhausted."""

@@ -78,6 +78,26 @@ async def test_beats_with_its_sha_until_it_stops(
     assert await run_sql(database_urls.owner, query) == [("stopped", "enforcement_engine", "a1b2c3d4", True)]
 
 
+async def test_forgets_workers_that_are_long_gone(
+    spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
+) -> None:
+    for worker_id, days in (("ingest-old", 8), ("ingest-recent", 6)):
+        await run_sql(
+            database_urls.owner,
+            "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_heartbeat_at)"
+            " VALUES (%s, 'ingest_processor', 'stopped', now() - make_interval(days => %s))",
+            worker_id,
+            days,
+        )
+
+    await spawn(WORKER, SUPABASE_DB_URL=database_urls.app)
+
+    running = "SELECT 1 FROM ops.worker_heartbeats WHERE status = 'running'"
+    await eventually(lambda: run_sql(database_urls.owner, running))
+    left = "SELECT worker_id FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor'"
+    assert await run_sql(database_urls.owner, left) == [("ingest-recent",)]
+
+
 async def test_names_the_job_that_it_works_on(
     spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
 ) -> None:
