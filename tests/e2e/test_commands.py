@@ -1,0 +1,123 @@
+"""People type commands; the whole product answers, about services that really run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.domain.services import Service
+from services.sandbox.railway.commits import HISTORY, Behaviour
+from services.sandbox.slack import cast
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+READS = (
+    "",
+    "help",
+    "help logs",
+    "health",
+    "sha",
+    "verify",
+    "verify api",
+    "heartbeats",
+    "heartbeats ingest",
+    "failed-jobs",
+    "failed-jobs 2h",
+    "queue",
+    "throughput",
+    "intake",
+    "deployments api",
+    "env",
+    "env api",
+    "logs ingest",
+    "logs api uvicorn",
+    "migrations",
+    "check-config",
+)
+PRIVATE = ("help", "env", "logs ingest", "failed-jobs")
+
+
+@pytest.mark.parametrize("line", READS)
+async def test_each_command_answers(stage: Stage, line: str) -> None:
+    answer = await stage.ask(f"/dragonfly {line}".strip())
+
+    assert answer.text
+    assert answer.blocks
+
+
+async def test_health_is_true_about_what_runs(stage: Stage) -> None:
+    await stage.uploaded()
+
+    answer = await stage.ask("/dragonfly health")
+
+    shown = json.dumps(answer.blocks, ensure_ascii=False)
+    assert "dev is healthy" in answer.text
+    assert "1 of 1 beating" in shown
+    assert stage.sha[:8] in shown
+
+
+async def test_a_mention_is_answered_in_its_thread(stage: Stage) -> None:
+    asked = stage.sandbox.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+
+    answer = await stage.wait_for(lambda message: message.thread_ts == asked.ts, thread_ts=asked.ts)
+
+    assert "0" in answer.text
+
+
+@pytest.mark.parametrize("line", PRIVATE)
+async def test_what_may_hold_personal_data_is_seen_by_the_asker_only(stage: Stage, line: str) -> None:
+    answer = await stage.ask(f"/dragonfly {line}", user=cast.OTTO.id)
+
+    assert answer.visible_to == cast.OTTO.id
+    assert answer.ts not in {message.ts for message in stage.messages(cast.OLIVIA.id)}
+
+
+async def test_a_typo_gets_the_nearest_command(stage: Stage) -> None:
+    answer = await stage.ask("/dragonfly helth")
+
+    assert "health" in json.dumps(answer.blocks)
+    assert answer.visible_to == cast.OLIVIA.id
+
+
+async def test_the_button_of_an_answer_runs_its_command(stage: Stage) -> None:
+    asked = await stage.ask("/dragonfly")
+    button = next(
+        element
+        for block in asked.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element.get("value") == "queue"
+    )
+    known = {message.ts for message in stage.messages()}
+
+    await stage.sandbox.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, asked.ts, button["action_id"])
+
+    answer = await stage.wait_for(lambda message: message.ts not in known)
+    assert "waiting" in json.dumps(answer.blocks)
+
+
+async def test_a_failed_deployment_leaves_the_serving_one_and_is_called_out(stage: Stage) -> None:
+    broken = next(commit for commit in HISTORY if commit.behaviour is Behaviour.CRASHES)
+    record = stage.sandbox.railway.deploy(Service.INGEST, broken.sha)
+    async with asyncio.timeout(30):
+        while not record.status.is_failed:
+            await asyncio.sleep(0.05)
+
+    answer = await stage.ask("/dragonfly deployments ingest")
+
+    shown = json.dumps(answer.blocks)
+    assert broken.sha[:8] in shown
+    assert record.status in shown
+    lines = await stage.ask("/dragonfly logs ingest --failed")
+    assert "Traceback" in json.dumps(lines.blocks)
+    stage.sandbox.railway.deploy(Service.INGEST, stage.sha)
+
+
+async def test_slack_refused_nothing_that_the_bot_sent(stage: Stage) -> None:
+    assert list(stage.sandbox.workspace.refusals) == []
