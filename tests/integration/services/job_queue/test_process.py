@@ -117,6 +117,15 @@ async def test_names_the_job_that_it_works_on(
     assert await eventually(lambda: run_sql(database_urls.owner, gone))
 
 
+async def test_is_woken_by_a_new_job(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, POLL_EVERY_S="600")
+    await worker.line_with("idle")
+
+    job_id = await queue_job(database_urls.app)
+
+    await worker.line_with(f"update_job_status: job {job_id} -> completed")
+
+
 async def test_finishes_its_job_before_it_stops(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
         await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
