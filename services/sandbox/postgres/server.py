@@ -171,6 +171,7 @@ class PostgresServer:
             self._process = self._spawn([str(self._home.binary("postgres")), "-D", str(self._home.data), *options])
             if self._wait_until_ready():
                 return
+            _end(self._process, self._home.data)
         raise OperatorError(
             "Postgres did not start",
             why=self._last_words(),
@@ -240,8 +241,7 @@ def _end_left_over(data: Path) -> None:
     if str(data) not in _command_line(pid):
         (data / "postmaster.pid").unlink(missing_ok=True)
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGINT)
+    _signal(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while str(data) in _command_line(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -255,16 +255,20 @@ def _command_line(pid: int) -> str:
 
 
 def _end(process: subprocess.Popen[bytes], data: Path) -> None:
-    pid = _pid_file(data)[:1]
+    """Ask for a fast shutdown, and insist when that takes too long."""
+    pid = next((int(line) for line in _pid_file(data)[:1] if line.strip().isdigit()), None)
     if process.stdin is not None:
         process.stdin.close()
-    elif process.poll() is None and pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid[0]), signal.SIGINT)
+    else:
+        _signal(pid, signal.SIGINT)
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
+        _signal(pid, signal.SIGQUIT)  # immediate; the next start recovers
+        process.wait(STOP_TIMEOUT_S)
+
+
+def _signal(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
         with contextlib.suppress(ProcessLookupError):
-            if pid:
-                os.kill(int(pid[0]), signal.SIGQUIT)  # immediate: recovers at the next start
-            process.wait(STOP_TIMEOUT_S)
+            os.kill(pid, number)
