@@ -12,11 +12,11 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _WORKER_TYPE = r"(?:ingest_processor|enforcement_engine)"
 _JOB_STATE = r"(?:pending|processing|completed|failed)"
 _API_PATH = r"(?:/api/health|/api/live|/api/v1/(?:intake/(?:health|upload|batches)|metrics)|/)"
+_API_ROUTE = rf"(?:{_API_PATH}|/api/v1/intake/batches/\{{batch_id\}}|\(unknown path\))"
 
 _LINES = (
-    rf"\[{_WORKER_TYPE}\] (?:Claimed job|Job completed|Processing batch): {_UUID}",
+    rf"\[{_WORKER_TYPE}\] (?:Claimed job|Job completed|Job handed back|Processing batch): {_UUID}",
     rf"\[{_WORKER_TYPE}\] No pending jobs found \(idle\)",
-    rf"\[{_WORKER_TYPE}\] Job failed: [A-Z][A-Za-z]{{2,40}}(?:Error|Exception|Violation|Transaction|Timeout)",
     rf"\[{_WORKER_TYPE}\] CRITICAL: Crash loop detected after {_NUMBER} failures",
     rf"claim_pending_job: claimed job {_UUID}",
     rf"update_job_status: job {_UUID} -> {_JOB_STATE}",
@@ -25,6 +25,9 @@ _LINES = (
     rf"Pool size: {_NUMBER}, max overflow: {_NUMBER}",
     r"FATAL: password authentication failed for user",
     r"Entering main loop\.\.\.",
+    r"Worker stopped",
+    rf"Stop requested: finishing the current job, at most {_NUMBER} s",
+    rf"(?:GET|POST|HEAD) {_API_ROUTE} [1-5]\d\d {_NUMBER} ms",
     r"[┌├└]─+[┐┤┘]",
     r"│ +DRAGONFLY WORKER STARTING +│",
     r"│  Worker ID: +(?:ingest|enforcement)-[0-9a-f-]{1,36} +│",

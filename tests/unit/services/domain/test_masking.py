@@ -111,6 +111,10 @@ def test_keeps_the_words_of_programs(text: str, expected: str | None) -> None:
         "PostgreSQL connection established",
         "Pool size: 5, max overflow: 10",
         "Entering main loop...",
+        "POST /api/v1/intake/upload 201 35 ms",
+        "GET /api/v1/intake/batches/{batch_id} 404 3 ms",
+        "GET (unknown path) 404 1 ms",
+        "Stop requested: finishing the current job, at most 25 s",
         "│                    DRAGONFLY WORKER STARTING                        │",
         "│  Worker ID:    ingest-abc123                                        │",
         "│  Git SHA:      a1b2c3d4                                             │",
@@ -119,6 +123,11 @@ def test_keeps_the_words_of_programs(text: str, expected: str | None) -> None:
 )
 def test_shows_the_lines_of_the_runbook_as_they_are(line: str) -> None:
     assert mask_line(line) == line
+
+
+@pytest.mark.parametrize("line", ["[ingest_processor] Job failed: JohnSmithError", "GET /api/health/canaria 200 5 ms"])
+def test_a_line_that_is_almost_known_is_masked(line: str) -> None:
+    assert mask_line(line) != line
 
 
 def test_a_line_that_only_begins_like_a_known_one_is_masked() -> None:
