@@ -80,14 +80,11 @@ def verdict(facts: Facts, found: Sequence[Step]) -> tuple[Status, str]:
 def _check_sha(facts: Facts, service: Service) -> Finding:
     sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
     found = next(finding for finding in sha.check(sha_facts) if finding.service is service)
-    if facts.wanted_sha is None:
-        # Nothing deployed and nothing running agree with each other; a deployment that arrived looks different.
-        return replace(found, status=Status.FAIL) if not found.evidence["deployed"] and _runs_nothing(found) else found
-    return _compare(found, service, facts.wanted_sha, sha.reported_shas(sha_facts, service))
-
-
-def _runs_nothing(found: Finding) -> bool:
-    return found.status is Status.OK and not found.evidence["reported"]
+    reported = sha.reported_shas(sha_facts, service)
+    if facts.wanted_sha is not None:
+        return _compare(found, service, facts.wanted_sha, reported)
+    # What runs nothing may be so on purpose; a deployment that arrived looks different.
+    return replace(found, status=Status.FAIL) if reported == () else found
 
 
 def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str, ...] | Unavailable) -> Finding:

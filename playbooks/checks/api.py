@@ -25,8 +25,7 @@ def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
     health = facts.health
     if isinstance(health, Unavailable):
-        status, title = judge_silence("api", health)
-        return [Finding("api.health", status, title, health.why, Service.API, next_step=LOGS)]
+        return [judge_silence("api", health)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,
@@ -40,11 +39,13 @@ def check(facts: Facts) -> list[Finding]:
     return [Finding("api.health", status, title, detail, Service.API, evidence, step)]
 
 
-def judge_silence(name: str, reason: Unavailable) -> tuple[Status, str]:
+def judge_silence(name: str, reason: Unavailable) -> Finding:
     """No usable answer is unknown; an error of the server (the API's own, or Railway's edge for it) is an answer."""
+    status, title, detail = Status.UNKNOWN, f"{name} health unknown", reason.why
     if reason.is_server_error:
-        return Status.FAIL, f"{name} answers HTTP {reason.http_status}"
-    return Status.UNKNOWN, f"{name} health unknown"
+        status, title, detail = Status.FAIL, f"{name} answers HTTP {reason.http_status}", "it is starting or broken"
+    evidence = {"http_status": reason.http_status, "why": reason.why}
+    return Finding(f"{name}.health", status, title, detail, Service.API, evidence, LOGS)
 
 
 def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str]:

@@ -50,7 +50,8 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
         detail = f"heartbeats cannot be read: {facts.heartbeats.why}"
         config = NextStep("Check the settings", "check-config")
         return Finding(name, Status.UNKNOWN, f"{service.short} heartbeats unknown", detail, service, next_step=config)
-    own = [beat for beat in facts.heartbeats if beat.worker_type == worker_type and not beat.is_stopped]
+    seen = [beat for beat in facts.heartbeats if beat.worker_type == worker_type]
+    own = [beat for beat in seen if not beat.is_stopped]
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     expected = facts.expected.get(worker_type, Unavailable("Railway", "not asked"))
     evidence = {
@@ -59,7 +60,8 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
         "expected": None if isinstance(expected, Unavailable) else expected,
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
-    detail = _detail(facts, own, len(beating), expected)
+    lost = [] if isinstance(expected, Unavailable) else _lost(len(own) - len(beating), expected - len(beating))
+    detail = "; ".join([*lost, _last_seen(facts.as_of, seen), *_doubts(facts, expected)])
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 
@@ -75,17 +77,23 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
     return Status.OK, words
 
 
-def _detail(facts: Facts, own: Sequence[Heartbeat], beating: int, expected: int | Unavailable) -> str:
-    last = max((beat.last_heartbeat_at for beat in own), default=None)
-    parts = _lost(len(own) - beating, expected - beating) if isinstance(expected, int) else []
-    parts.append(f"last beat {age(facts.as_of - last)} ago" if last else "no worker has reported in the last day")
+def _last_seen(now: datetime, seen: Sequence[Heartbeat]) -> str:
+    if not seen:
+        return "no worker has reported in the last day"
+    last = max(seen, key=lambda beat: (not beat.is_stopped, beat.last_heartbeat_at))
+    ago = age(now - last.last_heartbeat_at)
+    return f"the last one stopped {ago} ago" if last.is_stopped else f"last beat {ago} ago"
+
+
+def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:
+    doubts = []
     if isinstance(expected, Unavailable):
-        parts.append(f"replicas unknown: {expected.why}")
+        doubts.append(f"replicas unknown: {expected.why}")
     elif facts.expected_age:
-        parts.append(f"replicas as known {age(facts.expected_age)} ago")
+        doubts.append(f"replicas as known {age(facts.expected_age)} ago")
     if not facts.all_visible:
-        parts.append("row-level security may hide workers")
-    return "; ".join(parts)
+        doubts.append("row-level security may hide workers")
+    return doubts
 
 
 def _lost(stale: int, lacking: int) -> list[str]:

@@ -14,8 +14,7 @@ STEP = NextStep("Look at the intake", "intake")
 def check(health: IntakeHealth | Unavailable) -> list[Finding]:
     """One finding: `intake.health`."""
     if isinstance(health, Unavailable):
-        status, title = judge_silence("intake", health)
-        return [Finding("intake.health", status, title, health.why, Service.API, next_step=STEP)]
+        return [judge_silence("intake", health)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,

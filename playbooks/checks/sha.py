@@ -62,6 +62,8 @@ def _check_service(facts: Facts, service: Service) -> Finding:
         "reported": None if isinstance(reported, Unavailable) else list(reported),
     }
     status, words, detail = _judge(deployed, reported)
+    if _is_stopped(facts, service) and not evidence["reported"]:
+        status, words, detail = Status.OK, "runs nothing", "0 replicas"
     if status is Status.FAIL and _is_deploying(facts, service):
         status, detail = Status.WARN, "a deployment is under way"
     step = None if status is Status.OK else STEP
@@ -74,7 +76,7 @@ def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unava
     if isinstance(deployed, Unavailable):
         return Status.UNKNOWN, f"runs {_list(reported)}, deployed unknown", deployed.why
     if not reported:
-        return (Status.OK if deployed is None else Status.UNKNOWN), "runs nothing", _deployed_words(deployed)
+        return Status.UNKNOWN, "runs nothing", _deployed_words(deployed)
     if deployed is None:
         return Status.UNKNOWN, f"runs {_list(reported)}, Railway names no commit", ""
     if all(same_sha(sha, deployed) for sha in reported):
@@ -108,6 +110,13 @@ def _known_sha(facts: Facts, service: Service) -> str | None:
     return said[0] if said else None if isinstance(deployed, Unavailable) else deployed
 
 
+def _is_stopped(facts: Facts, service: Service) -> bool:
+    if isinstance(facts.services, Unavailable) or service.worker_type is None:
+        return False
+    state = facts.services.get(service)
+    return state is not None and state.replicas_configured == 0
+
+
 def _is_deploying(facts: Facts, service: Service) -> bool:
     if isinstance(facts.services, Unavailable):
         return False
@@ -116,7 +125,7 @@ def _is_deploying(facts: Facts, service: Service) -> bool:
 
 
 def _list(shas: Sequence[str]) -> str:
-    return " and ".join(short_sha(sha) for sha in shas)
+    return " and ".join(short_sha(sha) for sha in shas) or "nothing"
 
 
 def _deployed_words(deployed: str | None) -> str:

@@ -63,6 +63,8 @@ def test_a_worker_that_vanished_is_missed() -> None:
         ([beat("a")], 1, "last beat 0 s ago"),
         ([beat("a"), beat("b", 400)], 1, "last beat 0 s ago"),
         ([beat("a"), beat("b", 400)], 3, "1 stale; 1 missing; last beat 0 s ago"),
+        ([beat("a", 20, status="stopped")], 1, "1 missing; the last one stopped 20 s ago"),
+        ([beat("a", 20, status="stopped"), beat("b", 400)], 1, "1 stale; last beat 6 min ago"),
         ([], 2, "2 missing; no worker has reported in the last day"),
     ],
 )

@@ -116,5 +116,17 @@ def test_no_commit_in_railway_is_unknown() -> None:
     assert found(railway(api=None), api(), BEATS)["sha.api"].status is Status.UNKNOWN
 
 
+def test_nothing_running_is_fine_only_without_replicas() -> None:
+    off = {Service.INGEST: ServiceState(Service.INGEST, "s1", replicas_configured=0)}
+    down = {Service.INGEST: ServiceState(Service.INGEST, "s1", replicas_configured=1)}
+
+    assert found(off, api(), BEATS[1:])["sha.ingest"].status is Status.OK
+    assert found(down, api(), BEATS[1:])["sha.ingest"].status is Status.UNKNOWN
+
+
+def test_nothing_running_and_a_silent_railway_are_said() -> None:
+    assert found(SILENT, api(), BEATS[1:])["sha.ingest"].title == "ingest runs nothing, deployed unknown"
+
+
 def test_deployed_and_nobody_running_is_unknown() -> None:
     assert found(railway(), api(), BEATS[1:])["sha.ingest"].status is Status.UNKNOWN
