@@ -1,17 +1,182 @@
-"""The operated reads, as the bot's own role on a fresh database."""
+"""The operated reads, as the bot's own role, with the fault that each is to find."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
+import psycopg
+
+from services.domain.jobs import LockWait
 from services.domain.secrets import Secret
+from services.postgres import heartbeats, intake, jobs, server
 from services.postgres.operated import explain_operated_queries
-from services.postgres.pool import Database
+from services.postgres.pool import Connection, Database
+from services.postgres.queries import OPERATED_SQL
+from services.postgres.uploads import insert_batch, log_intake_event
+from services.postgres.worker import beat, claim_job, finish_job, queue_job
 from tests.conftest import DatabaseUrls
+
+STALE_AFTER = timedelta(minutes=5)
+HOUR = timedelta(hours=1)
+
+
+async def run_job(conn: Connection, worker: str) -> str:
+    """A job in processing, claimed by this worker."""
+    await queue_job(conn, job_type="a", payload={"name": "Jane Roe"}, max_attempts=1)
+    job = await claim_job(conn, worker_id=worker, job_types=["a"])
+    assert job
+    return job.id
+
+
+async def let_beat(conn: Connection, worker: str, status: str = "running") -> None:
+    await beat(conn, worker_id=worker, worker_type="ingest_processor", status=status, git_sha="a1b2c3d4")
 
 
 async def test_every_operated_query_can_be_planned_by_the_bot(database_urls: DatabaseUrls) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+
     async with database.read() as conn:
         explained = await explain_operated_queries(conn)
-    await database.close()
 
-    assert set(explained.values()) == {None}, explained
+    await database.close()
+    assert explained == dict.fromkeys(OPERATED_SQL)
+
+
+async def test_a_column_with_another_name_is_named_and_the_other_queries_still_planned(
+    as_owner: Connection, as_bot: Connection
+) -> None:
+    await as_owner.execute("ALTER TABLE ops.job_queue RENAME COLUMN error_message TO last_error")
+
+    explained = await explain_operated_queries(as_bot)
+
+    assert {name: why for name, why in explained.items() if why} == {
+        "list_failed_jobs": 'column "error_message" does not exist'
+    }
+
+
+async def test_an_empty_queue(as_bot: Connection) -> None:
+    snapshot = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+
+    assert (snapshot.pending, snapshot.processing, snapshot.failed_last_hour, snapshot.orphaned) == (0, 0, 0, 0)
+    assert snapshot.oldest_pending_at is None
+
+
+async def test_a_job_that_backs_off_is_pending_but_has_not_waited(as_app: Connection, as_bot: Connection) -> None:
+    await queue_job(as_app, job_type="a", payload={})
+    job = await claim_job(as_app, worker_id="w", job_types=["a"])
+    assert job
+    await finish_job(as_app, job_id=job.id, status="failed", error="boom")
+
+    snapshot = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+
+    assert (snapshot.pending, snapshot.oldest_pending_at) == (1, None)
+    assert await jobs.list_oldest_pending(as_bot, limit=5) == []
+
+
+async def test_jobs_without_a_beating_worker_are_orphaned_however_new(
+    as_app: Connection, as_owner: Connection, as_bot: Connection
+) -> None:
+    await let_beat(as_app, "alive")
+    await let_beat(as_app, "gone")
+    await let_beat(as_app, "silent")
+    await let_beat(as_app, "gone", status="stopped")
+    for worker in ("alive", "gone", "silent", "unknown"):
+        await run_job(as_app, worker)
+    await as_owner.execute(
+        "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '6 minutes' WHERE worker_id = 'silent'"
+    )
+
+    snapshot = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+    running = await jobs.list_running_jobs(as_bot)
+
+    assert (snapshot.processing, snapshot.orphaned) == (4, 3)
+    assert [job.locked_by for job in running] == ["alive", "gone", "silent", "unknown"]
+    assert running[-1].last_heartbeat_at is None
+
+
+async def test_failed_jobs_count_within_the_window_only(
+    as_app: Connection, as_owner: Connection, as_bot: Connection
+) -> None:
+    old, new = await run_job(as_app, "w"), await run_job(as_app, "w")
+    for job_id in (old, new):
+        await finish_job(as_app, job_id=job_id, status="failed", error="boom")
+    await as_owner.execute("UPDATE ops.job_queue SET updated_at = now() - interval '61 minutes' WHERE id = %s", (old,))
+
+    failed = await jobs.list_failed_jobs(as_bot, window=HOUR, limit=10)
+
+    assert [(job.id, job.error_message, job.attempts) for job in failed] == [(new, "boom", 1)]
+    assert await jobs.count_failed_jobs(as_bot, window=HOUR) == 1
+
+
+async def test_throughput_counts_ends_by_the_minute(as_app: Connection, as_bot: Connection) -> None:
+    await finish_job(as_app, job_id=await run_job(as_app, "w"), status="completed")
+    await finish_job(as_app, job_id=await run_job(as_app, "w"), status="failed", error="boom")
+    await run_job(as_app, "w")
+
+    minutes = await jobs.list_throughput(as_bot, window=HOUR)
+
+    assert (sum(minute.completed for minute in minutes), sum(minute.failed for minute in minutes)) == (1, 1)
+
+
+async def test_a_worker_that_died_stays_in_sight_for_a_day(
+    as_app: Connection, as_owner: Connection, as_bot: Connection
+) -> None:
+    for worker, hours in (("old", 25), ("dead", 23), ("alive", 0)):
+        await let_beat(as_app, worker)
+        await as_owner.execute(
+            "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - make_interval(hours => %s) "
+            "WHERE worker_id = %s",
+            (hours, worker),
+        )
+
+    assert [beat.worker_id for beat in await heartbeats.list_heartbeats(as_bot)] == ["alive", "dead"]
+
+
+async def test_a_wait_for_a_row_of_another_role_is_seen_with_table_and_culprit(
+    database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection, as_bot: Connection
+) -> None:
+    """The bot has no right to see other roles' activity, and must not take that for "no waits"."""
+    await let_beat(as_app, "w")
+    update = "UPDATE ops.worker_heartbeats SET git_sha = 'x' WHERE worker_id = 'w'"
+    async with await psycopg.AsyncConnection.connect(database_urls.app, application_name="dragonfly-x") as waiting:
+        pid = waiting.info.backend_pid
+        async with as_owner.transaction():
+            await as_owner.execute(update)
+            task = asyncio.create_task(waiting.execute(update))
+            found: list[LockWait] = []
+            while not found:
+                await asyncio.sleep(0.01)
+                found = await jobs.list_lock_waits(as_bot)
+        await task
+
+    (wait,) = found
+    assert wait.pid == pid
+    assert wait.application_name == "dragonfly_app"
+    assert wait.relation == "ops.worker_heartbeats"
+    assert wait.blocked_by == (as_owner.info.backend_pid,)
+    assert 0 <= wait.waiting_s < 60
+
+
+async def test_batches_and_events_are_read_newest_first_without_details(as_app: Connection, as_bot: Connection) -> None:
+    for name in ("first.csv", "second.csv"):
+        await insert_batch(as_app, file_name=name, sha256="a" * 64, row_count=3)
+        await log_intake_event(as_app, event_type=f"uploaded {name}", details={"name": "Jane Roe"})
+
+    batches = await intake.list_batches(as_bot, limit=1)
+    events = await intake.list_intake_events(as_bot, limit=10)
+
+    assert [(batch.status, batch.row_count, batch.validated, batch.failed) for batch in batches] == [
+        ("received", 3, 0, 0)
+    ]
+    assert [event.event_type for event in events] == ["uploaded second.csv", "uploaded first.csv"]
+
+
+async def test_the_server_tells_role_schemas_and_pooler(as_owner: Connection, as_bot: Connection) -> None:
+    await as_owner.execute("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot")
+
+    facts = await server.read_server(as_bot)
+
+    assert (facts.current_user, facts.hidden_tables, facts.pooler_mode) == ("dragonfly_bot", (), "direct")
+    assert facts.schemas == ("intake", "ops", "public")
+    assert facts.version.startswith("16")
