@@ -100,8 +100,13 @@ def check(facts: Facts) -> list[Finding]:
 def report(facts: Facts) -> Report:
     """The findings of `check`, gathered into one line a subject under a headline."""
     findings = check(facts)
-    lines = sorted(_lines(findings), key=lambda line: -line.status.urgency)
+    lines = sorted(_lines(findings), key=_order)
     return Report(_headline(facts.environment, lines), worst(findings), tuple(lines), tuple(findings))
+
+
+def _order(line: Line) -> tuple[int, bool]:
+    """The most urgent first; of what is unknown, first the sources that make others unknown too."""
+    return -line.status.urgency, line.status is Status.UNKNOWN and line.subject not in ("database", "Railway")
 
 
 def _telling(findings: Sequence[Finding]) -> list[Finding]:

@@ -116,6 +116,7 @@ def test_without_a_database_the_rest_is_still_told() -> None:
     seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
+    assert seen.headline == "prod may not be healthy: database unknown, and 3 more"
 
 
 def test_a_disagreeing_commit_is_told_with_its_service() -> None:
