@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
+REPORT = "Run `make test`: something in the checkout is broken."
 
 Progress = Callable[[str], None]  # one line for the person who waits
 
@@ -162,13 +163,13 @@ class Sandbox:
 
 
 async def _list_commands() -> list[tuple[str, str, str]]:
-    """`(name, usage, summary)` of each command, asked of the program itself; empty when it does not say."""
+    """`(name, usage, summary)` of each command, asked of the program itself."""
     process = await spawn((sys.executable, "-m", "bot.cli", "help", "--json"), {}, ROOT)
-    printed, _ = await process.communicate()
-    try:
-        return [(one["name"], one["usage"], one["summary"]) for one in json.loads(printed)["commands"]]
-    except (ValueError, KeyError, TypeError):
-        return []
+    printed, complaints = await process.communicate()
+    if process.returncode:
+        why = (complaints.decode(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
+        raise OperatorError("The sandbox was not started", why=f"`dragonfly help` failed: {why}", what_next=REPORT)
+    return [(one["name"], one["usage"], one["summary"]) for one in json.loads(printed)]
 
 
 def _summary(railway: LocalRailway) -> str:
