@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, Command, Request
 from bot.views.help import help_answer, topic_answer
+from playbooks._catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from bot.facts import World
@@ -23,7 +24,8 @@ async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001
         return help_answer(group)
     command, rest = find(list(request.words))
     no_more(rest, 0)
-    return topic_answer(command)
+    entry = CATALOGUE.get(command.name)
+    return topic_answer(command, when=entry.when if entry else None)
 
 
 COMMAND = Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.views.blocks import COMMAND_ACTION, LINK_ACTION, VALUE_LIMIT
+from bot.views.blocks import COMMAND_ACTION, VALUE_LIMIT
 
 
 def command_line(action: Mapping[str, object]) -> str | None:
@@ -13,8 +13,3 @@ def command_line(action: Mapping[str, object]) -> str | None:
     if not str(action.get("action_id", "")).startswith(f"{COMMAND_ACTION}."):
         return None
     return value if isinstance(value, str) and 0 < len(value) <= VALUE_LIMIT else None
-
-
-def is_link(action: Mapping[str, object]) -> bool:
-    """Whether it is the click on a link, which needs an acknowledgement and nothing else."""
-    return str(action.get("action_id", "")).startswith(f"{LINK_ACTION}.")

@@ -11,9 +11,9 @@ from bot.views.message import fit_message
 from bot.views.text import escape
 
 WAYS = (
-    "Type `/dragonfly <command>`; inside a thread mention the bot instead; on a terminal `dragonfly <command>`, "
-    "which has `migrate` and `manifest` besides. Services: `api`, `ingest`, `enforcement`. "
-    "`help <command>` tells more."
+    "Type `/dragonfly &lt;command&gt;`; inside a thread mention the bot instead; on a terminal "
+    "`dragonfly &lt;command&gt;`, which has `migrate` and `manifest` besides. "
+    "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` tells more."
 )
 FIRST_GROUP = "Start here"
 FIRST_STEPS = ("health", "queue", "failed-jobs")
@@ -26,14 +26,16 @@ def help_answer(commands: Sequence[Command]) -> Answer:
         blocks += sections([f"*{escape(group)}*", *(_line(command) for command in members)])
     known = {command.name for command in commands}
     blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
-    blocks.append(context(WAYS.replace("<", "&lt;").replace(">", "&gt;")))
+    blocks.append(context(WAYS))
     text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
-def topic_answer(command: Command) -> Answer:
-    """One command: usage, what it does, who sees the answer, examples."""
-    lines = [f"*{_call(command)}*", escape(command.summary), *(f"• `{escape(line)}`" for line in command.examples)]
+def topic_answer(command: Command, *, when: str | None) -> Answer:
+    """One command: usage, what it does, when to use it, examples, and who sees the answer."""
+    lines = [f"*{_call(command)}*", escape(command.summary)]
+    lines += [f"*When:* {escape(when)}"] if when else []
+    lines += [f"• `{escape(line)}`" for line in command.examples]
     seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples:

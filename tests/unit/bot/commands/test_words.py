@@ -27,8 +27,19 @@ def test_words_of_a_line(line: str, words: list[str]) -> None:
     assert split_words(line, Surface.SLASH) == words
 
 
-def test_the_bots_own_mention_is_dropped() -> None:
-    assert split_words("<@U0BOT|dragonfly> health", Surface.MENTION) == ["health"]
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<@U0BOT|dragonfly> health",
+        "hello <@U0BOT> health",
+        "health <@U0BOT>",
+        "<@U0BOT>health",
+        "health",
+        "hi\n<@U0BOT> `health`",
+    ],
+)
+def test_of_a_mention_the_words_after_the_name_count(line: str) -> None:
+    assert split_words(line, Surface.MENTION) == ["health"]
 
 
 def test_what_slack_escaped_and_linked_is_as_it_was_typed() -> None:

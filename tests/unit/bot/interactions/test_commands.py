@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.interactions.commands import command_line, is_link
-from bot.views.blocks import command_button, link_button
+from bot.interactions.commands import command_line
+from bot.views.blocks import command_button
 
 
 def test_a_command_button_gives_back_its_line() -> None:
@@ -19,13 +19,9 @@ def test_a_command_button_gives_back_its_line() -> None:
         {"action_id": "command.run.1", "value": ""},
         {"action_id": "command.run.1", "value": "x" * 2001},
         {"action_id": "command.running", "value": "health"},
+        {"action_id": "link.1", "value": "health"},
         {"action_id": None, "value": 3},
     ],
 )
 def test_anything_else_runs_nothing(action: dict[str, object]) -> None:
     assert command_line(action) is None
-
-
-def test_knows_the_click_on_a_link() -> None:
-    assert is_link(link_button("Open", "https://railway.example"))
-    assert not is_link(command_button("Logs", "logs ingest"))
