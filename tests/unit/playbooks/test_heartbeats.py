@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from playbooks._contract import Status
 from playbooks.heartbeats import Facts, State, check, list_workers, stopped_count
 from services.domain.errors import Unavailable
@@ -87,3 +90,20 @@ def test_nothing_readable_lists_nothing_and_says_so() -> None:
 
     assert list_workers(away) == []
     assert {finding.status for finding in check(away)} == {Status.UNKNOWN}
+
+
+AGES = st.lists(
+    st.tuples(st.floats(0, 900), st.sampled_from(["starting", "running", "stopping", "stopped"])), max_size=12
+)
+
+
+@given(ages=AGES, expected=st.integers(0, 12))
+def test_rows_and_findings_agree_on_how_many_lack(ages: list[tuple[float, str]], expected: int) -> None:
+    seen = facts(*(beat(f"w{n}", age, status=status) for n, (age, status) in enumerate(ages)), ingest=expected)
+
+    rows = [row.state for row in list_workers(seen)]
+    lacking = rows.count(State.STALE) + rows.count(State.MISSING)
+
+    assert lacking == max(expected - rows.count(State.BEATING), 0)
+    assert (lacking > 0) == (check(seen)[0].status is Status.FAIL)
+    assert sum(state is not State.MISSING for state in rows) + stopped_count(seen) == len(ages)
