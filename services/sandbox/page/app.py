@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 
 from services.sandbox.page.commands import CommandHint
 from services.sandbox.page.faults import Faults
+from services.sandbox.page.lines import DrawnBodies
 from services.sandbox.page.live import live_events
 from services.sandbox.page.pages import FOLDER, HEADERS, Pages
 from services.sandbox.page.panel import Panel, build_panel_router
@@ -35,7 +36,7 @@ def build_router(
     shortcuts of the app's manifest, `(callback_id, name)`.
     """
     router = APIRouter()
-    marks = ReadMarks()
+    marks, bodies = ReadMarks(), DrawnBodies()
     panel = Panel(railway, faults, workspace)
     pages = Pages(
         {
@@ -48,7 +49,7 @@ def build_router(
 
     def show(request: Request, template: str) -> HTMLResponse:
         place = read_place(workspace, request.query_params)
-        return pages.respond(template, place=place, scene=Scene(workspace, marks, place))
+        return pages.respond(template, place=place, scene=Scene(workspace, marks, bodies, place))
 
     @router.get("/")
     async def page(request: Request) -> HTMLResponse:

@@ -54,8 +54,11 @@ class Replica(BaseModel):
     replica: str
 
 
-class Deploy(BaseModel):
+class Restart(BaseModel):
     service: str
+
+
+class Deploy(Restart):
     sha: str
 
 
@@ -83,6 +86,9 @@ class Breaking:
     async def start(self, act: Replica) -> None:
         _found(lambda: self._railway.start_replica(act.replica))
 
+    async def restart(self, act: Restart) -> None:
+        _found(lambda: self._railway.restart(act.service))
+
     async def deploy(self, act: Deploy) -> None:
         _found(lambda: self._railway.deploy(act.service, act.sha))
 
@@ -105,7 +111,7 @@ def build_panel_router(panel: Panel) -> APIRouter:
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
     around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres, breaking.rate_limit_slack)
-    for act in (*on_replicas, breaking.deploy, *around):
+    for act in (*on_replicas, breaking.restart, breaking.deploy, *around):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"], status_code=204)
     return router
 

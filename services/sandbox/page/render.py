@@ -1,6 +1,6 @@
 """Block Kit to HTML: every block that the bot may send, as Slack would draw it.
 
-`DRAWABLE` names every block and element type known here; a test compares it with all recorded payloads.
+`DRAWABLE` names every value that a `type` in blocks may have here; a test compares it with all recorded payloads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.charts import data_visualization
+from services.sandbox.page.drawing.charts import CHARTS, data_visualization
 from services.sandbox.page.drawing.context import Drawing, Json
 from services.sandbox.page.drawing.controls import CONTROLS, control
 from services.sandbox.page.drawing.html import Child, el, join
@@ -17,7 +17,7 @@ from services.sandbox.page.drawing.markdown import markdown
 from services.sandbox.page.drawing.problem import cannot_draw
 from services.sandbox.page.drawing.rich_text import LEAVES, PARTS, rich_text
 from services.sandbox.page.drawing.tables import CELLS, data_table, table
-from services.sandbox.page.drawing.tasks import plan, task_card
+from services.sandbox.page.drawing.tasks import SOURCES, plan, task_card
 from services.sandbox.page.drawing.text import TEXT_TYPES, plain, text_object
 
 __all__ = ["DRAWABLE", "Drawing", "render_blocks"]
@@ -111,7 +111,7 @@ def _input(block: Json, drawing: Drawing) -> Markup:
             for_=None if grouped else target,
             class_="label",
         ),
-        control({**element, "_optional": bool(block.get("optional"))}, drawing, label),
+        control(element, drawing, label),
         el("div", error, class_="field-error", role="alert") if error else None,
         el("div", text_object(hint, drawing), class_="hint") if hint else None,
         class_="input input-invalid" if error else "input",
@@ -196,5 +196,12 @@ BLOCKS: dict[str, Draw] = {
 }
 
 DRAWABLE: frozenset[str] = (
-    frozenset(BLOCKS) | frozenset(CONTROLS) | frozenset(PARTS) | frozenset(LEAVES) | CELLS | TEXT_TYPES
+    frozenset(BLOCKS)
+    | frozenset(CONTROLS)
+    | frozenset(PARTS)
+    | frozenset(LEAVES)
+    | CELLS
+    | CHARTS
+    | SOURCES
+    | TEXT_TYPES
 )

@@ -84,6 +84,7 @@ def _area(values: Sequence[float], number: int, of: int, top: float) -> list[Chi
 
 
 SHAPES = {"bar": _bars, "line": _line, "area": _area}
+CHARTS = frozenset({"pie", *SHAPES})
 
 
 def _points(values: Sequence[float], top: float) -> str:

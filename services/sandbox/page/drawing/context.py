@@ -14,7 +14,8 @@ class Drawing:
     """`users`, `channels` and `groups` are `{id: display name}`.
 
     `scope` makes DOM ids unique on a page that shows the same block twice (channel and thread pane). `block_id` is
-    that of the block being drawn, which its controls report when they are used. `errors` is `{block_id: message}`.
+    that of the block being drawn, which its controls report when they are used; `label` names the control being drawn
+    for those who listen. `errors` is `{block_id: message}`.
     """
 
     users: Mapping[str, str] = field(default_factory=dict)
@@ -23,11 +24,16 @@ class Drawing:
     viewer: str = ""
     scope: str = ""
     block_id: str = ""
+    label: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def within(self, block_id: str) -> Drawing:
         """The same context inside one block."""
         return replace(self, block_id=block_id)
+
+    def naming(self, label: str) -> Drawing:
+        """The same context for one control of this name."""
+        return replace(self, label=label)
 
     def dom_id(self, *parts: str) -> str:
         """An id that is unique on the page as long as `scope` and the parts are."""

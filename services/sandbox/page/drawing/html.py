@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from markupsafe import Markup, escape
@@ -14,30 +14,28 @@ _VOID = frozenset({"br", "hr", "img", "input"})
 
 def el(tag: str, /, *children: Child, **attributes: object) -> Markup:
     """One element. `class_` becomes `class`, `data_id` becomes `data-id`; None and False leave an attribute out."""
-    start = Markup("<{}{}>").format(Markup(tag), _attributes(attributes))  # noqa: S704 - names are our own constants
-    if tag in _VOID:
-        return start
-    return start + join(children) + Markup("</{}>").format(Markup(tag))  # noqa: S704
+    start = f"<{tag}{''.join(_attributes(attributes))}>"
+    end = "" if tag in _VOID else f"</{tag}>"
+    return Markup(f"{start}{''.join(_strings(children))}{end}")  # noqa: S704 - each part is escaped where it comes in
 
 
 def join(children: Iterable[Child]) -> Markup:
     """The children one after the other, nested lists flattened, plain strings escaped."""
-    return Markup("").join(_part(child) for child in children)
+    return Markup("".join(_strings(children)))  # noqa: S704 - as above
 
 
-def _part(child: Child) -> Markup:
-    if child is None:
-        return Markup("")
-    if isinstance(child, str):
-        return escape(child)
-    return join(child)
+def _strings(children: Iterable[Child]) -> Iterator[str]:
+    """The children as escaped text. Plain strings, not `Markup`: a page is joined from thousands of them."""
+    for child in children:
+        if isinstance(child, str):
+            yield str(escape(child))
+        elif child is not None:
+            yield from _strings(child)
 
 
-def _attributes(attributes: dict[str, object]) -> Markup:
-    parts = []
+def _attributes(attributes: dict[str, object]) -> Iterator[str]:
     for name, value in attributes.items():
         if value is None or value is False:
             continue
         shown = name.rstrip("_").replace("_", "-")
-        parts.append(f" {shown}" if value is True else Markup(' {}="{}"').format(shown, str(value)))
-    return Markup("").join(parts)
+        yield f" {shown}" if value is True else f' {shown}="{escape(str(value))}"'

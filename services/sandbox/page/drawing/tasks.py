@@ -10,6 +10,8 @@ from services.sandbox.page.drawing.entities import link
 from services.sandbox.page.drawing.html import el
 from services.sandbox.page.drawing.rich_text import rich_text
 
+SOURCES = frozenset({"url"})  # the types of a task's `sources`
+
 _MARKS = {"pending": "○", "in_progress": "◔", "complete": "✓", "error": "✕"}
 _WORDS = {"pending": "pending", "in_progress": "in progress", "complete": "complete", "error": "failed"}
 

@@ -253,3 +253,14 @@ async def test_rate_limiting_waits_for_the_bots_next_call(page: httpx.AsyncClien
     await page.post("/page/break/rate-limit-slack", json={})
 
     assert workspace.faults.take("chat.postMessage") is not None
+
+
+async def test_a_changed_message_is_shown_as_it_is_now(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    message = post(workspace, BOT, "firing")
+    assert "firing" in (await page.get("/page/timeline")).text
+
+    workspace.messages.change(message, text="resolved")
+
+    html = (await page.get("/page/timeline")).text
+    assert "resolved" in html
+    assert "firing" not in html

@@ -80,6 +80,7 @@ def blocks_with(text: str) -> list[Json]:
         "title": text,
         "status": "error",
         "details": rich(*leaves),
+        "sources": [{"type": "url", "url": "https://x.test", "text": text}],
         "output": rich(),
     }
     card = {
