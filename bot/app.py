@@ -173,7 +173,7 @@ class Bot:
         # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
         bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
         bolt.use(acknowledge)
-        Listeners(world=self.world, slack=self.slack, once=self.once).register(bolt)
+        Listeners(world=self.world, slack=self.slack, once=self.once, metrics=self.metrics).register(bolt)
 
         @bolt.error
         async def handle(error: Exception, body: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
 from bot.views.app_home import home_view
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
+from bot.web.metrics import Metrics
 from services.domain.errors import UsageError
 from services.slack.client import SlackClient
 
@@ -35,10 +37,11 @@ _LINK = re.compile(re.escape(LINK_ACTION) + r"\.\d+")
 class Listeners:
     """The handlers, with what they need."""
 
-    def __init__(self, *, world: World, slack: SlackClient, once: Once) -> None:
+    def __init__(self, *, world: World, slack: SlackClient, once: Once, metrics: Metrics) -> None:
         self._world = world
         self._slack = slack
         self._once = once
+        self._metrics = metrics
 
     def register(self, app: AsyncApp) -> None:
         """The first that matches runs; the last of each kind matches everything, so that nothing is left unanswered."""
@@ -91,7 +94,15 @@ class Listeners:
         asker = read_asker(body)
         if asker is not None:
             key = delivery_key(body)
-            await self._once.do(key, lambda: work(asker, key))
+            await self._once.do(key, lambda: self._timed(asker, work(asker, key)))
+
+    async def _timed(self, asker: Asker, work: Awaitable[None]) -> None:
+        started, outcome = time.monotonic(), "failed"
+        try:
+            await work
+            outcome = "answered"
+        finally:
+            self._metrics.answers.labels(asker.surface.value, outcome).observe(time.monotonic() - started)
 
     async def _answer(self, line: str, asker: Asker, key: str | None) -> None:
         if asker.home:

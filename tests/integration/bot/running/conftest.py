@@ -40,8 +40,8 @@ class Slack:
         messages = [message for message in self.workspace.messages if message.channel == cast.INCIDENTS_ID]
         return [message for message in messages if message.user == bot and message.is_visible_to(user)]
 
-    async def wait_for(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10.0) -> Message:
-        """The first message of the bot that is wanted."""
+    async def wait_for(self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = 10.0) -> Message:
+        """The first message of the bot that is wanted; without a wish, the first."""
         async with asyncio.timeout(timeout_s):
             while True:
                 for message in self.seen():
@@ -105,8 +105,11 @@ StartBot = Callable[..., Awaitable[Bot]]
 
 
 @pytest.fixture
-async def start_bot(slack: Slack, database_urls: DatabaseUrls) -> AsyncIterator[StartBot]:
-    """`await start_bot(dsn, VARIABLE="…")`: a bot in Socket Mode. All are stopped before the database goes."""
+async def start_bot(
+    slack: Slack,
+    database_urls: DatabaseUrls,  # noqa: ARG001 - the bots are to stop before the database goes
+) -> AsyncIterator[StartBot]:
+    """`await start_bot(dsn, VARIABLE="…")`: a bot in Socket Mode. All are stopped at the end."""
     bots: list[Bot] = []
 
     async def start(dsn: str | None, **more: str) -> Bot:

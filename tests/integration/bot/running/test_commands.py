@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from bot.app import Bot
 from services.sandbox.slack import cast
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.conftest import Slack
 
 
-async def test_slash_command_is_answered_in_the_channel(bot: Bot, slack: Slack, system: System) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_slash_command_is_answered_in_the_channel(slack: Slack, system: System) -> None:
     system.work()
 
     await slack.type("/dragonfly health")
@@ -21,27 +24,30 @@ async def test_slash_command_is_answered_in_the_channel(bot: Bot, slack: Slack, 
     assert answer.visible_to is None
 
 
-async def test_acknowledges_before_slow_work(bot: Bot, slack: Slack, outside: Outside) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_acknowledges_before_slow_work(slack: Slack, outside: Outside) -> None:
     outside.api_delay_s = 1.0
     started = time.monotonic()
 
     await slack.type("/dragonfly health")
     acknowledged_s = time.monotonic() - started
-    await slack.wait_for(lambda message: True)
+    await slack.wait_for()
 
     assert acknowledged_s < 0.5
     assert time.monotonic() - started >= 1.0
 
 
-async def test_mention_is_answered_in_its_thread(bot: Bot, slack: Slack) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_mention_is_answered_in_its_thread(slack: Slack) -> None:
     said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
 
-    answer = await slack.wait_for(lambda message: True)
+    answer = await slack.wait_for()
 
     assert answer.thread_ts == said.ts
 
 
-async def test_usage_error_is_for_the_asker_only(bot: Bot, slack: Slack) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_usage_error_is_for_the_asker_only(slack: Slack) -> None:
     await slack.type("/dragonfly helth")
 
     answer = await slack.wait_for(lambda message: "health" in message.text)
@@ -49,10 +55,11 @@ async def test_usage_error_is_for_the_asker_only(bot: Bot, slack: Slack) -> None
     assert answer.visible_to == cast.OLIVIA.id
 
 
-async def test_button_runs_its_command(bot: Bot, slack: Slack, system: System) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_button_runs_its_command(slack: Slack, system: System) -> None:
     system.work()
     await slack.type("/dragonfly")
-    home = await slack.wait_for(lambda message: True)
+    home = await slack.wait_for()
     [button] = [
         element
         for block in home.blocks
@@ -84,7 +91,8 @@ async def test_button_of_an_older_version_is_answered(bot: Bot, slack: Slack) ->
     assert answer.visible_to == cast.OLIVIA.id
 
 
-async def test_home_tab_shows_the_state_and_runs_commands(bot: Bot, slack: Slack, system: System) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_home_tab_shows_the_state_and_runs_commands(slack: Slack, system: System) -> None:
     system.work()
     actor = slack.workspace.acting_as(cast.OLIVIA.id)
     actor.open_home()
@@ -106,12 +114,13 @@ async def test_unexpected_error_is_told_with_a_reference_and_nothing_else(bot: B
 
     await bot.show_error(KeyError("hush-1"), body)
 
-    answer = await slack.wait_for(lambda message: True)
+    answer = await slack.wait_for()
     assert "hush-1" not in f"{answer.text} {answer.blocks}"
     assert "reference" in str(answer.blocks)
 
 
-async def test_nothing_that_was_sent_is_refused_by_slack(bot: Bot, slack: Slack, system: System) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_nothing_that_was_sent_is_refused_by_slack(slack: Slack, system: System) -> None:
     system.work()
     for line in ("health", "heartbeats", "queue", "sha", "help", "check-config", "throughput"):
         seen = len(slack.seen())

@@ -1,0 +1,219 @@
+"""A worker that falls silent is one message within two seconds, and the same message tells when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from services.domain.services import Service
+from services.sandbox.slack.model import Message
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import Outside, System
+from tests.integration.bot.running.conftest import STALE_AFTER_S, Slack, StartBot
+
+
+class Worker:
+    """Beats from its start until it is killed or stopped."""
+
+    def __init__(self, system: System, worker_id: str, worker_type: str = "ingest_processor") -> None:
+        self._system = system
+        self._id = worker_id
+        self.last_beat = 0.0
+        system.beat(worker_id, worker_type)
+        self._beating = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            self.set("status = 'running'")
+            await asyncio.sleep(0.3)
+
+    def set(self, columns: str) -> None:
+        self.last_beat = time.time()
+        self._system.run(
+            f"UPDATE ops.worker_heartbeats SET {columns}, last_heartbeat_at = clock_timestamp()"  # noqa: S608 - ours
+            f" WHERE worker_id = '{self._id}'"
+        )
+
+    def kill(self) -> None:
+        self._beating.cancel()
+
+    def stop(self) -> None:
+        """Say goodbye first."""
+        self._beating.cancel()
+        self.set("status = 'stopped'")
+
+    async def end(self) -> None:
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
+
+
+class Crew:
+    """All workers of a test."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._all: list[Worker] = []
+
+    def hire(self, worker_id: str, worker_type: str = "ingest_processor") -> Worker:
+        self._all.append(Worker(self._system, worker_id, worker_type))
+        return self._all[-1]
+
+    async def end(self) -> None:
+        for worker in self._all:
+            await worker.end()
+
+
+@pytest.fixture
+async def crew(system: System) -> AsyncIterator[Crew]:
+    """An enforcement worker that beats, and hands to hire more."""
+    crew = Crew(system)
+    crew.hire("enforcement-1", "enforcement_engine")
+    yield crew
+    await crew.end()
+
+
+def _is_page(message: Message) -> bool:
+    return "PAGE" in message.text
+
+
+def _is_resolved(message: Message) -> bool:
+    return "Resolved" in message.text
+
+
+async def _nobody_is_told(slack: Slack, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    assert not slack.seen()
+
+
+async def test_two_bots_tell_once_and_in_time(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    for _ in range(2):
+        await start_bot(database_urls.bot)
+    await asyncio.sleep(1)
+
+    worker.kill()
+    page = await slack.wait_for(_is_page)
+    late_s = time.time() - (worker.last_beat + STALE_AFTER_S)
+    await asyncio.sleep(1)
+
+    assert late_s < 2
+    assert "ingest 0 of 1 beating" in page.text
+    assert len(slack.seen()) == 1
+
+
+async def test_same_message_is_resolved_when_another_worker_takes_its_place(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(0.5)
+    worker.kill()
+    page = await slack.wait_for(_is_page)
+
+    crew.hire("ingest-2")
+    resolved = await slack.wait_for(_is_resolved)
+
+    assert resolved.ts == page.ts
+    assert len(slack.seen()) == 1
+
+
+async def test_next_trouble_is_a_message_of_its_own(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(0.5)
+    worker.kill()
+    await slack.wait_for(_is_page)
+    second = crew.hire("ingest-2")
+    await slack.wait_for(_is_resolved)
+
+    second.kill()
+    await slack.wait_for(_is_page)
+
+    assert [_is_page(message) for message in slack.seen()] == [False, True]
+
+
+async def test_orderly_stop_and_scale_down_alert_nobody(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
+) -> None:
+    outside.replicas[Service.INGEST] = 2
+    first, _ = crew.hire("ingest-1"), crew.hire("ingest-2")
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(0.5)
+
+    first.stop()
+    outside.replicas[Service.INGEST] = 1
+
+    await _nobody_is_told(slack, STALE_AFTER_S / 2)
+
+
+async def test_replaced_worker_alerts_nobody(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(0.5)
+
+    crew.hire("ingest-2")
+    worker.kill()
+
+    await _nobody_is_told(slack, STALE_AFTER_S + 1)
+
+
+async def test_worker_that_never_comes_is_told(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls) -> None:
+    await start_bot(database_urls.bot)
+
+    page = await slack.wait_for(_is_page)
+
+    assert "ingest 0 of 1 beating" in page.text
+
+
+async def test_successor_tells_when_the_leader_dies(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    first = await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(0.5)
+
+    worker.kill()
+    await first.stop()
+
+    await slack.wait_for(_is_page)
+    await asyncio.sleep(1)
+    assert len(slack.seen()) == 1
+
+
+async def test_railway_being_silent_delays_no_page(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
+) -> None:
+    worker = crew.hire("ingest-1")
+    await start_bot(database_urls.bot)
+    await asyncio.sleep(1)
+    outside.railway_delay_s = 30
+
+    worker.kill()
+    await slack.wait_for(_is_page)
+
+    assert time.time() - (worker.last_beat + STALE_AFTER_S) < 2
+
+
+async def test_idle_bot_leaves_the_database_alone(start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew) -> None:
+    crew.hire("ingest-1")
+    await start_bot(database_urls.bot)
+
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
+        found = await conn.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'dragonfly_bot' AND datname = current_database()"
+        )
+        row = await found.fetchone()
+
+    assert row is not None
+    assert row[0] <= 5

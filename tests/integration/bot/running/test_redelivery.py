@@ -1,0 +1,125 @@
+"""A payload that Slack delivers again is worked on once, across replicas and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot.slack_edge.once import Once
+from services.domain.secrets import Secret
+from services.postgres.pool import Database
+from services.sandbox.slack import cast, payloads
+from services.sandbox.slack.delivery import Envelope, EnvelopeKind
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+
+CLAIM = timedelta(seconds=0.5)
+
+
+def _command(slack: Slack) -> Envelope:
+    user = slack.workspace.users[cast.OLIVIA.id]
+    payload = payloads.command(slack.workspace, user, cast.INCIDENTS_ID, "/dragonfly", "queue")
+    return Envelope(EnvelopeKind.COMMAND, payload)
+
+
+async def test_two_replicas_answer_a_repeated_command_once(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    for _ in range(2):
+        await start_bot(database_urls.bot)
+    envelope = _command(slack)
+
+    for _ in range(4):  # the local Slack takes the connections in turn
+        await slack.workspace.delivery.send(envelope)
+    await slack.wait_for()
+    await asyncio.sleep(0.5)
+
+    assert len(slack.seen()) == 1
+
+
+async def test_repeated_command_is_answered_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
+    await start_bot(None)
+    envelope = _command(slack)
+
+    for _ in range(3):
+        await slack.workspace.delivery.send(envelope)
+    await slack.wait_for(lambda message: "queue" in message.text.lower())
+    await asyncio.sleep(0.3)
+
+    assert len([message for message in slack.seen() if "queue" in message.text.lower()]) == 1
+
+
+class Work:
+    """Counts how often it was done; `hold` keeps it from ending."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
+
+    async def __call__(self) -> None:
+        self.done += 1
+        await self.hold.wait()
+
+
+@pytest.fixture
+async def replicas(database_urls: DatabaseUrls) -> AsyncIterator[list[Once]]:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    yield [Once(database, owner=f"bot-{number}", claim=CLAIM) for number in range(2)]
+    await database.close()
+
+
+async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[Once]) -> None:
+    work = Work()
+
+    await replicas[0].do("event:1", work)
+    await replicas[1].do("event:1", work)
+
+    assert work.done == 1
+
+
+async def test_work_of_a_dead_replica_is_done_by_a_redelivery(replicas: list[Once]) -> None:
+    dead, work = Work(), Work()
+    dead.hold.clear()
+    dying = asyncio.create_task(replicas[0].do("event:1", dead))
+    while not dead.done:
+        await asyncio.sleep(0.01)
+
+    redelivery = asyncio.create_task(replicas[1].do("event:1", work))
+    await asyncio.sleep(0.1)
+    while_claimed = work.done
+    await redelivery
+
+    assert (while_claimed, work.done) == (0, 1)
+    dead.hold.set()
+    await dying
+
+
+async def test_work_cut_off_by_a_shutdown_is_left_to_a_redelivery(replicas: list[Once]) -> None:
+    cut, work = Work(), Work()
+    cut.hold.clear()
+    cutting = asyncio.create_task(replicas[0].do("event:1", cut))
+    while not cut.done:
+        await asyncio.sleep(0.01)
+
+    await replicas[0].drain(0.05)
+    await asyncio.wait_for(replicas[1].do("event:1", work), 0.4)
+
+    assert cutting.cancelled()
+    assert work.done == 1
+
+
+async def test_work_that_failed_was_answered_and_is_finished(replicas: list[Once]) -> None:
+    async def fail() -> None:
+        raise KeyError
+
+    work = Work()
+
+    with pytest.raises(KeyError):
+        await replicas[0].do("event:1", fail)
+    await replicas[1].do("event:1", work)
+
+    assert work.done == 0

@@ -1,0 +1,83 @@
+"""Starting with something missing, and stopping in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from bot.app import Bot
+from bot.settings import Settings
+from services.domain.errors import OperatorError
+from services.sandbox.slack.faults import FaultKind
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+
+
+async def test_two_connections_survive_a_refresh(bot: Bot, slack: Slack) -> None:
+    assert slack.workspace.sockets.count == 2
+
+    await slack.workspace.sockets.refresh(only_one=True)
+    await slack.type("/dragonfly queue")
+
+    await slack.wait_for()
+    assert (await bot.health()).connected
+
+
+@pytest.mark.parametrize("line", ["health", "deployments ingest"])
+async def test_answers_without_a_database(start_bot: StartBot, slack: Slack, line: str) -> None:
+    bot = await start_bot("postgresql://nobody:wrong@127.0.0.1:9/none")
+
+    await slack.type(f"/dragonfly {line}")
+
+    await slack.wait_for(lambda message: "could not" not in message.text)
+    health = await bot.health()
+    assert (health.connected, health.able_to_act, health.http_status) == (True, False, 503)
+
+
+async def test_missing_settings_are_told_once_in_the_channel(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    for _ in range(2):
+        await start_bot(database_urls.bot, RAILWAY_TOKEN="")
+
+    told = await slack.wait_for(lambda message: "RAILWAY_TOKEN" in message.text)
+    await asyncio.sleep(2)
+
+    assert told.visible_to is None
+    assert len(slack.seen()) == 1
+
+
+async def test_missing_settings_are_told_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
+    for _ in range(2):
+        await start_bot(None)
+
+    assert len([message for message in slack.seen() if "SUPABASE_DB_URL" in message.text]) == 1
+
+
+async def test_waits_for_slack(start_bot: StartBot, slack: Slack) -> None:
+    slack.workspace.faults.plant("auth.test", FaultKind.SERVER_ERROR)
+
+    bot = await start_bot(None)
+
+    assert (await bot.health()).connected
+
+
+async def test_slack_tokens_are_needed() -> None:
+    with pytest.raises(OperatorError, match="SLACK_BOT_TOKEN is not set"):
+        Bot(Settings.from_environment({}))
+
+
+async def test_stop_hands_over_at_once(start_bot: StartBot, database_urls: DatabaseUrls) -> None:
+    first = await start_bot(database_urls.bot)
+    second = await start_bot(database_urls.bot)
+    while not (await first.health()).leader:
+        await asyncio.sleep(0.01)
+
+    await first.stop()
+    stopped = time.monotonic()
+    while not (await second.health()).leader:
+        await asyncio.sleep(0.01)
+
+    assert time.monotonic() - stopped < 1

@@ -1,0 +1,152 @@
+"""The bot's own endpoints, and Slack over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from bot.app import Bot
+from services.sandbox.slack import cast
+from services.sandbox.slack.http_delivery import HttpDelivery
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+
+KEY = "made-up-secret"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+async def http_bot(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls) -> Bot:
+    """A bot in HTTP mode, to which the local Slack delivers."""
+    bot = await start_bot(database_urls.bot, SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET=f"older, {KEY}")
+    slack.workspace.delivery = HttpDelivery(events(bot), KEY)
+    return bot
+
+
+def events(bot: Bot) -> str:
+    return f"http://127.0.0.1:{bot.web.port}/slack/events"
+
+
+def signed(body: bytes, *, timestamp: str | None = None) -> dict[str, str]:
+    timestamp = timestamp or str(int(time.time()))
+    digest = hmac.new(KEY.encode(), b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return {
+        "Content-Type": "application/json",
+        "X-Slack-Request-Timestamp": timestamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
+
+
+async def test_command_over_http_is_answered(http_bot: Bot, slack: Slack) -> None:
+    await slack.type("/dragonfly queue")
+
+    await slack.wait_for()
+    assert (await http_bot.health()).connected
+
+
+async def test_mention_over_http_is_answered(http_bot: Bot, slack: Slack) -> None:
+    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+
+    answer = await slack.wait_for()
+
+    assert answer.thread_ts == said.ts
+    assert not http_bot.settings.faults
+
+
+async def test_challenge_of_a_new_address_is_answered(http_bot: Bot) -> None:
+    delivery = HttpDelivery(events(http_bot), KEY)
+
+    assert await delivery.verify_url()
+
+    await delivery.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({}, b"{}", 401),
+        ({"X-Slack-Signature": "v0=0"}, b"{}", 401),
+        ({"X-Slack-Request-Timestamp": "soon"}, b"{}", 401),
+    ],
+)
+async def test_forged_request_is_refused(
+    http_bot: Bot, http: httpx.AsyncClient, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    given = signed(body) | headers if headers else {}
+
+    answer = await http.post(events(http_bot), content=body, headers=given)
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(299, 200), (302, 401)])
+async def test_old_request_is_refused(http_bot: Bot, http: httpx.AsyncClient, age_s: int, status: int) -> None:
+    body = b'{"type":"url_verification","challenge":"c","token":"t"}'
+    headers = signed(body, timestamp=str(int(time.time()) - age_s))
+
+    answer = await http.post(events(http_bot), content=body, headers=headers)
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+async def test_malformed_body_is_a_bad_request(http_bot: Bot, http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.post(events(http_bot), content=body, headers=signed(body))
+
+    assert answer.status_code == 400
+
+
+async def test_huge_body_is_refused(http_bot: Bot, http: httpx.AsyncClient) -> None:
+    body = b" " * 1_000_001
+
+    answer = await http.post(events(http_bot), content=body, headers=signed(body))
+
+    assert answer.status_code == 413
+
+
+async def test_socket_mode_has_no_events_endpoint(bot: Bot, http: httpx.AsyncClient) -> None:
+    assert (await http.post(events(bot), content=b"{}")).status_code == 404
+
+
+async def test_health_tells_what_the_bot_can_do(bot: Bot, http: httpx.AsyncClient) -> None:
+    while (await bot.health()).database is not None:
+        await asyncio.sleep(0.01)
+
+    answer = await http.get(f"http://127.0.0.1:{bot.web.port}/healthz")
+
+    assert answer.status_code == 200
+    assert answer.json()["able_to_act"] is True
+    assert answer.json()["slack"] == {"connections": 2, "expected": 2}
+
+
+async def test_alive_is_not_able(start_bot: StartBot, http: httpx.AsyncClient) -> None:
+    bot = await start_bot(None)
+    base = f"http://127.0.0.1:{bot.web.port}"
+
+    health = await http.get(f"{base}/healthz")
+
+    assert (await http.get(f"{base}/livez")).status_code == 200
+    assert health.status_code == 503
+    assert health.json()["connected"] is True
+    assert "SUPABASE_DB_URL" in [fault["variable"] for fault in health.json()["disabled"]]
+
+
+async def test_metrics_count_answers(bot: Bot, slack: Slack, http: httpx.AsyncClient) -> None:
+    await slack.type("/dragonfly queue")
+    await slack.wait_for()
+
+    text = (await http.get(f"http://127.0.0.1:{bot.web.port}/metrics")).text
+
+    assert "dragonfly_bot_slack_connections 2.0" in text
+    assert 'dragonfly_bot_answer_seconds_count{outcome="answered",surface="slash"}' in text
