@@ -7,7 +7,7 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import intake
@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, IntakeEvent
 
+API_LOGS = NextStep("Logs of api", "logs api")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 
 
@@ -29,10 +30,15 @@ class Facts:
 
 def check(facts: Facts) -> list[Finding]:
     """Whether the intake answers and the latest batches went through; events are told only when they are unknown."""
-    findings = [*intake.check(facts.health), _check_batches(facts.batches)]
+    findings = [*map(_lead_on, intake.check(facts.health)), _check_batches(facts.batches)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
     return findings
+
+
+def _lead_on(finding: Finding) -> Finding:
+    """Who already looks at the intake is led to the API, which serves it."""
+    return replace(finding, next_step=API_LOGS) if finding.next_step == intake.STEP else finding
 
 
 def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
@@ -46,6 +52,6 @@ def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
         return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
     detail = f"{with_bad_rows} with rows that did not pass" if with_bad_rows else ""
     if failed:
-        title = f"{failed} of the latest {len(batches)} batches failed"
+        title = f"{failed} failed among the latest {len(batches)} batches"
         return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=FAILED)
-    return Finding(name, Status.OK, f"none of the latest {len(batches)} batches failed", detail, evidence=evidence)
+    return Finding(name, Status.OK, f"no failed batch among the latest {len(batches)}", detail, evidence=evidence)

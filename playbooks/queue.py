@@ -7,11 +7,11 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from playbooks._contract import Finding, Status
+from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import queue
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
@@ -19,6 +19,7 @@ from services.domain.words import age, counted
 
 LONG_LOCK_WAIT_S = 5.0  # our statements take milliseconds
 ROWS_OF_A_STATE = 20
+WORKERS = NextStep("Look at the workers", "heartbeats")
 
 
 class JobState(StrEnum):
@@ -55,7 +56,8 @@ class Facts:
 
 def check(facts: Facts) -> list[Finding]:
     """Backlog, failures, orphans, and whether a lock that was asked for is not granted."""
-    return [*queue.check(queue.Facts(facts.queue, facts.all_visible)), _check_locks(facts.lock_waits)]
+    findings = queue.check(queue.Facts(facts.queue, facts.all_visible))
+    return [*map(_lead_on, findings), _check_locks(facts.lock_waits)]
 
 
 def list_jobs(facts: Facts) -> list[JobRow]:
@@ -67,6 +69,11 @@ def list_jobs(facts: Facts) -> list[JobRow]:
         [row for row in running if row.state is JobState.RUNNING],
     )
     return [row for group in groups for row in group[:ROWS_OF_A_STATE]]
+
+
+def _lead_on(finding: Finding) -> Finding:
+    """Who already looks at the queue is led to the workers: they are what a backlog or an orphan comes from."""
+    return replace(finding, next_step=WORKERS) if finding.next_step == queue.QUEUE else finding
 
 
 def _running_rows(facts: Facts) -> Iterator[JobRow]:

@@ -19,9 +19,9 @@ LINE_LIMIT = 600  # characters of one finding
 
 
 def headline(title: str, findings: Sequence[Finding]) -> str:
-    """The first line, in mrkdwn: sign, word and title, then what is wrong in short."""
+    """The first line, in mrkdwn: sign, word and title, then the worst finding, so that it is an answer by itself."""
     status = worst(findings)
-    return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{_counts(findings)}"
+    return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{_worst_of(findings)}"
 
 
 def finding_line(finding: Finding) -> str:
@@ -89,12 +89,12 @@ def as_of(moment: datetime) -> str:
     return f"as of {date_token(moment)}"
 
 
-def _counts(findings: Sequence[Finding]) -> str:
-    wrong = [f"{n} {WORD[status].lower()}" for status in _LOUD if (n := sum(f.status is status for f in findings))]
-    return f": {', '.join(wrong)} of {len(findings)}" if wrong else ""
-
-
-_LOUD = (Status.FAIL, Status.UNKNOWN, Status.WARN)
+def _worst_of(findings: Sequence[Finding]) -> str:
+    wrong = [finding for finding in wrong_first(findings) if finding.status is not Status.OK]
+    if not wrong:
+        return ""
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f": {escape(wrong[0].title, limit=LINE_LIMIT // 3)}{more}"
 
 
 def _finding_data(finding: Finding) -> dict[str, object]:

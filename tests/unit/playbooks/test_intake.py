@@ -30,7 +30,7 @@ def test_rows_that_did_not_pass_are_told_and_no_warning() -> None:
 def test_a_failed_batch_is_a_warning_with_a_next_step() -> None:
     finding = check(Facts(FINE, [batch("failed"), batch()], []))[-1]
 
-    assert finding.title == "1 of the latest 2 batches failed"
+    assert finding.title == "1 failed among the latest 2 batches"
     assert finding.next_step is not None
 
 
@@ -42,3 +42,10 @@ def test_each_part_that_cannot_be_read_is_unknown() -> None:
     findings = check(Facts(AWAY, AWAY, AWAY))
 
     assert [finding.status for finding in findings] == [Status.UNKNOWN] * 3
+
+
+def test_leads_on_from_the_intake_to_the_api() -> None:
+    step = check(Facts(AWAY, [], []))[0].next_step
+
+    assert step is not None
+    assert step.command == "logs api"

@@ -62,3 +62,9 @@ def test_what_cannot_be_read_is_unknown_and_lists_nothing() -> None:
 
     assert {finding.status for finding in check(blind)} == {Status.UNKNOWN}
     assert list_jobs(blind) == []
+
+
+def test_no_next_step_leads_back_to_the_queue() -> None:
+    blind = check(Facts(STALE, AWAY, AWAY, AWAY, AWAY))
+
+    assert [finding.next_step.command for finding in blind if finding.next_step] == ["heartbeats"]

@@ -12,7 +12,7 @@ BROKEN = Finding("queue", Status.FAIL, "12 orphaned", "no <beat>", next_step=Nex
 def test_the_first_line_says_the_state_in_words() -> None:
     answer = findings_answer("health", [FINE, BROKEN])
 
-    assert answer.text.splitlines()[0] == "🔴 *WRONG* · health: 1 wrong of 2"
+    assert answer.text.splitlines()[0] == "🔴 *WRONG* · health: 12 orphaned"
     assert answer.status is Status.FAIL
 
 
@@ -22,6 +22,12 @@ def test_what_is_wrong_comes_before_what_is_fine() -> None:
     assert blocks[1]["text"]["text"] == "🔴 wrong: *12 orphaned* — no &lt;beat&gt;"
     assert blocks[1]["accessory"]["value"] == "queue"
     assert blocks[2]["text"]["text"] == "✅ *api ok*"
+
+
+def test_the_first_line_counts_what_else_is_wrong() -> None:
+    odd = Finding("x", Status.WARN, "odd")
+
+    assert findings_answer("health", [odd, BROKEN]).text.startswith("🔴 *WRONG* · health: 12 orphaned, and 1 more\n")
 
 
 def test_no_findings_mean_unknown() -> None:
