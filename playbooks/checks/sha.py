@@ -62,7 +62,7 @@ def _check_service(facts: Facts, service: Service) -> Finding:
         "reported": None if isinstance(reported, Unavailable) else list(reported),
     }
     status, words, detail = _judge(deployed, reported)
-    if _is_stopped(facts, service) and not evidence["reported"]:
+    if reported == () and _is_stopped(facts, service):
         status, words, detail = Status.OK, "runs nothing", "0 replicas"
     if status is Status.FAIL and _is_deploying(facts, service):
         status, detail = Status.WARN, "a deployment is under way"
@@ -81,9 +81,9 @@ def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unava
         return Status.UNKNOWN, f"runs {_list(reported)}, Railway names no commit", ""
     if all(same_sha(sha, deployed) for sha in reported):
         return Status.OK, f"runs {short_sha(deployed)}", ""
-    if "unknown" in reported:
+    wrong = [sha for sha in reported if sha != "unknown" and not same_sha(sha, deployed)]
+    if not wrong:
         return Status.UNKNOWN, "does not know its SHA", _deployed_words(deployed)
-    wrong = [sha for sha in reported if not same_sha(sha, deployed)]
     detail = "only some of its workers" if len(wrong) < len(reported) else ""
     return Status.FAIL, f"runs {_list(wrong)}, not {short_sha(deployed)}", detail
 
@@ -96,7 +96,7 @@ def _check_same(facts: Facts) -> Finding:
         title = "not all services run the same SHA"
         detail = ", ".join(f"{service.short} {short_sha(sha)}" for service, sha in known.items())
         return Finding("sha.same", Status.WARN, title, detail, evidence=evidence, next_step=STEP)
-    missing = [service.short for service in Service if known[service] is None]
+    missing = [service.short for service in Service if known[service] is None and not _is_stopped(facts, service)]
     if missing:
         title = f"SHA of {', '.join(missing)} unknown"
         return Finding("sha.same", Status.UNKNOWN, title, evidence=evidence, next_step=STEP)

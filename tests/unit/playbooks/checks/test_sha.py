@@ -112,6 +112,18 @@ def test_a_process_that_does_not_know_its_commit_is_unknown() -> None:
     assert findings["sha.ingest"].status is Status.UNKNOWN
 
 
+def test_a_known_wrong_commit_counts_beside_an_unknown_one() -> None:
+    mixed = (beat(WorkerType.INGEST, None), beat(WorkerType.INGEST, OTHER), BEATS[1])
+
+    assert found(railway(), api(), mixed)["sha.ingest"].status is Status.FAIL
+
+
+def test_a_service_without_replicas_needs_no_commit() -> None:
+    off = ServiceState(Service.INGEST, "s1", replicas_configured=0)
+
+    assert found(railway() | {Service.INGEST: off}, api(), BEATS[1:])["sha.same"].status is Status.OK
+
+
 def test_no_commit_in_railway_is_unknown() -> None:
     assert found(railway(api=None), api(), BEATS)["sha.api"].status is Status.UNKNOWN
 
@@ -121,6 +133,7 @@ def test_nothing_running_is_fine_only_without_replicas() -> None:
     down = {Service.INGEST: ServiceState(Service.INGEST, "s1", replicas_configured=1)}
 
     assert found(off, api(), BEATS[1:])["sha.ingest"].status is Status.OK
+    assert found(off, api(), Unavailable("database", "away"))["sha.ingest"].status is Status.UNKNOWN
     assert found(down, api(), BEATS[1:])["sha.ingest"].status is Status.UNKNOWN
 
 
