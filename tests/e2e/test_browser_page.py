@@ -215,6 +215,21 @@ async def test_a_command_is_completed_sent_and_answered_without_a_reload(page: P
     await expect(box).to_have_value("")
 
 
+async def test_the_bare_command_is_sent_as_it_stands(page: Page) -> None:
+    await say(page, "/dragonfly")
+
+    await expect(page.locator("#timeline article").last).to_contain_text("All is well")
+    await expect(page.get_by_role("combobox", name="Message #dragonfly-incidents")).to_have_value("")
+
+
+async def test_an_ephemeral_answer_can_be_dismissed(page: Page) -> None:
+    await say(page, "/dragonfly logs api")
+
+    await page.get_by_role("button", name="Dismiss").click()
+
+    await expect(page.get_by_text("the log, for you")).to_have_count(0)
+
+
 async def test_an_ephemeral_answer_is_gone_for_somebody_else(page: Page) -> None:
     await say(page, "/dragonfly logs api")
     await expect(page.get_by_text("the log, for you")).to_be_visible()

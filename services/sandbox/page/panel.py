@@ -101,8 +101,10 @@ class Breaking:
     async def start_postgres(self) -> None:
         await self._faults.start_postgres()
 
-    async def rate_limit_slack(self) -> None:
+    async def rate_limit_slack(self) -> dict[str, str]:
+        """What is told to the person: nothing on the page changes by it."""
         self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
+        return {"told": f"Slack refuses the bot's next {RATE_LIMITED_CALLS} calls, for {RATE_LIMIT_S:g} s each"}
 
 
 def build_panel_router(panel: Panel) -> APIRouter:
@@ -112,7 +114,7 @@ def build_panel_router(panel: Panel) -> APIRouter:
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
     around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres, breaking.rate_limit_slack)
     for act in (*on_replicas, breaking.restart, breaking.deploy, *around):
-        router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"], status_code=204)
+        router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router
 
 

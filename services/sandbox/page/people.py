@@ -57,6 +57,11 @@ class CloseModal(_Act):
     all_of_them: bool = False
 
 
+class Dismiss(_Act):
+    channel: str
+    ts: str
+
+
 class Shortcut(_Act):
     callback_id: str
     channel: str
@@ -101,6 +106,13 @@ class People:
         await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
         return Outcome()
 
+    async def dismiss(self, act: Dismiss) -> Outcome:
+        """An ephemeral message goes away, for the one person who sees it."""
+        message = self._workspace.messages.find(act.channel, act.ts)
+        if message and message.visible_to == act.viewer:
+            self._workspace.messages.remove(message)
+        return Outcome()
+
     async def shortcut(self, act: Shortcut) -> Outcome:
         return Outcome(problem=await self._actor(act).shortcut(act.callback_id, act.channel, act.ts))
 
@@ -116,7 +128,7 @@ def build_people_router(workspace: Workspace) -> APIRouter:
     """One route for each thing that a person can do."""
     router = APIRouter(prefix="/page", route_class=_Route)
     people = People(workspace)
-    acts = (people.say, people.click, people.submit, people.close, people.shortcut, people.open_home)
+    acts = (people.say, people.click, people.submit, people.close, people.dismiss, people.shortcut, people.open_home)
     for act in acts:
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router

@@ -9,9 +9,10 @@ async function post(path, act) {
     body: JSON.stringify({ viewer: document.body.dataset.viewer, ...act }),
   }).catch(() => null);
   if (answer?.ok) {
-    const outcome = answer.status === 204 ? {} : await answer.json();
-    if (outcome.problem) toast(`The app did not answer as it should: ${outcome.problem}`);
-    return !outcome.problem;
+    const outcome = await answer.json();
+    if (outcome?.problem) toast(`The app did not answer as it should: ${outcome.problem}`);
+    if (outcome?.told) toast(outcome.told);
+    return !outcome?.problem;
   }
   const problem = answer ? await answer.json().catch(() => ({})) : { detail: "the sandbox does not answer" };
   toast(typeof problem.detail === "string" ? problem.detail : `It did not work (${answer.status})`);
@@ -92,6 +93,11 @@ function toast(text) {
       closePopups();
       const { ts } = shortcut.closest("[data-surface]").dataset;
       post("/page/shortcut", { callback_id: shortcut.dataset.shortcut, channel: document.body.dataset.channel, ts });
+    }
+    const dismissed = target.closest("[data-dismiss]");
+    if (dismissed) {
+      const { ts } = dismissed.closest("[data-surface]").dataset;
+      post("/page/dismiss", { channel: document.body.dataset.channel, ts });
     }
     if (!target.closest(".popup")) closePopups();
     const breaker = target.closest("button[data-break]");

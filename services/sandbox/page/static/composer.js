@@ -32,6 +32,7 @@
     const menu = form.querySelector("[role=listbox]");
     const options = Array.from(menu.children);
     let active = -1;
+    let hasMoved = false; // through the menu, by arrow key
 
     const shown = () => options.filter((option) => !option.hidden);
 
@@ -45,6 +46,12 @@
       } else {
         box.removeAttribute("aria-activedescendant");
       }
+    }
+
+    // Enter sends what is complete: also `/dragonfly` alone, which is a command of its own.
+    function isWhole() {
+      const typed = asked()?.typed;
+      return shown()[active]?.dataset.insert === typed || (typed?.trim() === "dragonfly" && !hasMoved);
     }
 
     function show(isShown) {
@@ -65,6 +72,7 @@
     }
 
     function complete() {
+      hasMoved = false;
       const question = asked();
       for (const option of options) {
         const fits = question && option.dataset.kind === question.kind && option.dataset.insert.startsWith(question.typed);
@@ -120,10 +128,11 @@
       if (!menu.hidden) {
         if (event.key === "ArrowDown" || event.key === "ArrowUp") {
           event.preventDefault();
+          hasMoved = true;
           choose(active + (event.key === "ArrowDown" ? 1 : -1));
           return;
         }
-        if (event.key === "Tab" || (event.key === "Enter" && shown()[active]?.dataset.insert !== asked()?.typed)) {
+        if (event.key === "Tab" || (event.key === "Enter" && !isWhole())) {
           event.preventDefault();
           take();
           return;

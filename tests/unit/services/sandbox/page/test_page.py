@@ -264,3 +264,24 @@ async def test_a_changed_message_is_shown_as_it_is_now(page: httpx.AsyncClient, 
     html = (await page.get("/page/timeline")).text
     assert "resolved" in html
     assert "firing" not in html
+
+
+async def test_an_ephemeral_message_can_be_dismissed_by_its_person_only(
+    page: httpx.AsyncClient, workspace: Workspace
+) -> None:
+    message = post(workspace, BOT, "for your eyes", visible_to=OLIVIA)
+    act = {"channel": message.channel, "ts": message.ts}
+
+    await page.post("/page/dismiss", json={"viewer": ANN, **act})
+    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == [message]
+
+    await page.post("/page/dismiss", json={"viewer": OLIVIA, **act})
+    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == []
+
+
+async def test_a_message_for_everybody_cannot_be_dismissed(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    message = post(workspace, BOT, "for all")
+
+    await page.post("/page/dismiss", json={"viewer": OLIVIA, "channel": message.channel, "ts": message.ts})
+
+    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == [message]
