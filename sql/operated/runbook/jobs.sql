@@ -62,8 +62,8 @@ LIMIT %(limit)s;
 
 -- name: list_lock_waits
 -- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
--- every role; of other roles' sessions pg_stat_activity shows only pid, database and role, so the role stands in for the
--- application's name. A wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
+-- every role; pg_stat_activity hides what other roles' sessions wait for, but not their pid, role and application. A
+-- wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
 SELECT waiting.pid,
        coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown') AS application_name,
        waiting.mode,

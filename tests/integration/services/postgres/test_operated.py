@@ -152,7 +152,7 @@ async def test_a_wait_for_a_row_of_another_role_is_seen_with_table_and_culprit(
 
     (wait,) = found
     assert wait.pid == pid
-    assert wait.application_name == "dragonfly_app"
+    assert wait.application_name == "dragonfly-x"
     assert wait.relation == "ops.worker_heartbeats"
     assert wait.blocked_by == (as_owner.info.backend_pid,)
     assert 0 <= wait.waiting_s < 60

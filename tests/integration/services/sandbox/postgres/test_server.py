@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,6 +225,31 @@ def test_as_root_the_server_runs_as_somebody_else_even_below_a_closed_folder(tmp
 
     assert owner == UNPRIVILEGED_USER
     assert not server.home.exists()
+
+
+@as_root
+def test_as_root_deleting_the_folder_deletes_the_data(server: PostgresServer, tmp_path: Path) -> None:
+    server.start()
+    write(server)
+    server.stop()
+    shutil.rmtree(tmp_path / "postgres")
+
+    server.start()
+
+    assert not is_kept(server)
+
+
+@as_root
+def test_as_root_data_of_deleted_folders_is_removed_by_the_next_start(server: PostgresServer, tmp_path: Path) -> None:
+    gone = PostgresServer(tmp_path / "gone", fast=True)
+    gone.start()
+    gone.stop()
+    shutil.rmtree(tmp_path / "gone")
+
+    server.start()
+
+    assert not gone.home.exists()
+    assert server.is_running
 
 
 @as_root
