@@ -45,7 +45,7 @@ async def answer_logs(request: Request, world: World) -> Answer:
         return unavailable_answer(f"logs of {wanted.service.short}", read)
     lines, is_build = read
     view = LogView(wanted.service, choice, lines, wanted.filter, is_build=is_build, is_raw=is_raw)
-    return logs_answer(view)
+    return await asyncio.to_thread(logs_answer, view)  # masking many long lines takes its time
 
 
 def parse(words: Sequence[str]) -> Wanted:

@@ -43,10 +43,20 @@ class LogView:
     is_build: bool
     is_raw: bool
 
+    @property
+    def has_replicas(self) -> bool:
+        """Whether the lines come from more than one replica, so that each must say which."""
+        return len({line.replica_id for line in self.lines}) > 1
+
 
 def logs_answer(view: LogView) -> Answer:
     """Which deployment's log, its newest lines with the latest last, and what to press next."""
-    shown = [_line(line, view) for line in view.lines]
+    messages = [line.message if view.is_raw else mask_line(line.message) for line in view.lines]
+    limit = RAW_LIMIT if view.is_raw else LINE_LIMIT
+    shown = [
+        _line(line, plain(message, limit=limit), with_replica=view.has_replicas)
+        for line, message in zip(view.lines, messages, strict=True)
+    ]
     fitting = shown if view.is_raw else _newest_within(shown, PREFORMATTED_LIMIT)
     headline = _headline(view)
     blocks: list[Block] = [section(headline)]
@@ -54,7 +64,7 @@ def logs_answer(view: LogView) -> Answer:
     blocks += [context(*_notes(view, len(shown) - len(fitting)))]
     blocks += actions(_buttons(view))
     text, fitted = fit_message(headline, blocks)
-    return Answer(text, blocks if view.is_raw else fitted, _data(view), private=True)
+    return Answer(text, blocks if view.is_raw else fitted, _data(view, messages), private=True)
 
 
 def _headline(view: LogView) -> str:
@@ -86,10 +96,9 @@ def _buttons(view: LogView) -> list[Block]:
     return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
 
 
-def _line(line: LogLine, view: LogView) -> str:
-    message = plain(line.message, limit=RAW_LIMIT) if view.is_raw else plain(mask_line(line.message), limit=LINE_LIMIT)
+def _line(line: LogLine, message: str, *, with_replica: bool) -> str:
     parts = [clock_seconds(line.timestamp), plain(line.severity, limit=10)]
-    if line.replica_id and len({one.replica_id for one in view.lines}) > 1:
+    if with_replica and line.replica_id:
         parts.append(f"[{plain(line.replica_id[-REPLICA_LENGTH:])}]")
     return " ".join([*parts, message])
 
@@ -104,7 +113,7 @@ def _newest_within(lines: Sequence[str], room: int) -> list[str]:
     return kept[::-1]
 
 
-def _data(view: LogView) -> dict[str, object]:
+def _data(view: LogView, messages: Sequence[str]) -> dict[str, object]:
     deployment = view.choice.deployment
     return {
         "service": view.service.value,
@@ -117,8 +126,8 @@ def _data(view: LogView) -> dict[str, object]:
                 "timestamp": line.timestamp,
                 "severity": line.severity,
                 "replica": line.replica_id,
-                "message": line.message if view.is_raw else mask_line(line.message),
+                "message": message,
             }
-            for line in view.lines
+            for line, message in zip(view.lines, messages, strict=True)
         ],
     }
