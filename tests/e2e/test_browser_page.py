@@ -6,14 +6,15 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond, AsyncSay
 from slack_sdk.web.async_client import AsyncWebClient
@@ -44,6 +45,7 @@ SLEEPER = ("python", "-c", "import time; time.sleep(600)")
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),  # one browser for all tests here
     # In CI a missing browser is a failure, not a reason to skip.
     pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="there is no Chromium on this machine"),
 ]
@@ -127,7 +129,7 @@ def build_bot(base_url: str) -> AsyncApp:
     return bot
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def base_url(tmp_path: Path) -> AsyncIterator[str]:
     """The page, the local Slack and a Railway with one service, served on a free port, with the bot connected."""
     with socket.socket() as listener:
@@ -159,33 +161,43 @@ async def base_url(tmp_path: Path) -> AsyncIterator[str]:
             await serving
 
 
-@pytest.fixture
-async def page(base_url: str) -> AsyncIterator[Page]:
-    """A window of 1400 x 900; a script's error or a refused resource fails the test."""
-    async for opened in open_page(base_url, width=1400, height=900):
-        yield opened
-
-
-@pytest.fixture
-async def phone(base_url: str) -> AsyncIterator[Page]:
-    async for opened in open_page(base_url, width=390, height=844, has_touch=True):
-        yield opened
-
-
-async def open_page(base_url: str, *, width: int, height: int, has_touch: bool = False) -> AsyncIterator[Page]:
-    faults: list[str] = []
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = await browser.new_context(
-            base_url=base_url, viewport={"width": width, "height": height}, has_touch=has_touch
-        )
-        page = await context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        await page.goto("/")
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, base_url: str) -> AsyncIterator[Page]:
+    """A window of 1400 x 900; a script's error or a refused resource fails the test."""
+    async with opened(browser, base_url, width=1400, height=900) as page:
         yield page
-        with suppress(Exception):
-            await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def phone(browser: Browser, base_url: str) -> AsyncIterator[Page]:
+    async with opened(browser, base_url, width=390, height=844, has_touch=True) as page:
+        yield page
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, base_url: str, *, width: int, height: int, has_touch: bool = False
+) -> AsyncIterator[Page]:
+    faults: list[str] = []
+    context = await browser.new_context(
+        base_url=base_url, viewport={"width": width, "height": height}, has_touch=has_touch
+    )
+    page = await context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    await page.goto("/")
+    try:
+        yield page
+    finally:
+        await context.close()
     assert faults == []
 
 
