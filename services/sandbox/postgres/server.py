@@ -10,7 +10,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -20,21 +19,10 @@ from urllib.parse import quote
 
 from services.domain.errors import OperatorError
 from services.sandbox.postgres.home import LOCK, PostgresHome, find_home
+from services.sandbox.postgres.process import GUARD, end_left_over, end_server, read_status
 
 SUPERUSER = "supabase_admin"  # as on Supabase, where `postgres` is an ordinary owner
 START_TIMEOUT_S = 60.0  # crash recovery of a small cluster on a busy machine
-STOP_TIMEOUT_S = 15.0
-
-# Postgres must outlive a Ctrl-C in the terminal until the orderly stop, yet never its parent: it has a session of its
-# own, and this guard ends it (fast shutdown) when the other end of its standard input closes.
-_GUARD = """
-exec 3<&0
-"$@" 3<&- </dev/null & server=$!
-{ read -r _ <&3; kill -INT "$server"; } 2>/dev/null & watcher=$!
-wait "$server"; code=$?
-kill "$watcher" 2>/dev/null
-exit "$code"
-"""
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -87,7 +75,7 @@ class PostgresServer:
         try:
             self._home.prepare()
             self._initialise()
-            _end_left_over(self._home.data)
+            end_left_over(self._home.data)
             self._launch()
         except BaseException:
             self.stop()
@@ -97,7 +85,7 @@ class PostgresServer:
         """Fast shutdown: sessions end, data is safe. Does nothing when nothing runs."""
         process, self._process = self._process, None
         if process is not None:
-            _end(process, self._home.data)
+            end_server(process, self._home.data)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -105,7 +93,7 @@ class PostgresServer:
     def erase(self) -> None:
         """Stop, whoever started it, and delete the data and the passwords for good."""
         self.stop()
-        _end_left_over(self._home.data)
+        end_left_over(self._home.data)
         self._home.erase()
 
     def dsn(self, user: str, password: str, database: str) -> str:
@@ -171,7 +159,7 @@ class PostgresServer:
             self._process = self._spawn([str(self._home.binary("postgres")), "-D", str(self._home.data), *options])
             if self._wait_until_ready():
                 return
-            _end(self._process, self._home.data)
+            end_server(self._process, self._home.data)
         raise OperatorError(
             "Postgres did not start",
             why=self._last_words(),
@@ -183,7 +171,7 @@ class PostgresServer:
         try:
             with self._home.log.open("ab") as log:
                 return subprocess.Popen(  # noqa: S603 - our own binary and arguments
-                    ["/bin/sh", "-c", _GUARD, "postgres-guard", *command],
+                    ["/bin/sh", "-c", GUARD, "postgres-guard", *command],
                     stdin=lifeline,
                     stdout=log,
                     stderr=log,
@@ -198,7 +186,7 @@ class PostgresServer:
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.is_running and time.monotonic() < deadline:
-            if _status(self._home.data) == "ready":
+            if read_status(self._home.data) == "ready":
                 return True
             time.sleep(0.02)
         return False
@@ -215,63 +203,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _pid_file(data: Path) -> list[str]:
-    """The lines of `postmaster.pid`: pid, data folder, start, port, socket folder, address, memory, status."""
-    with contextlib.suppress(OSError):
-        return (data / "postmaster.pid").read_text().splitlines()
-    return []
-
-
-def _status(data: Path) -> str:
-    lines = _pid_file(data)
-    return lines[7].strip() if len(lines) > 7 else ""
-
-
-def _end_left_over(data: Path) -> None:
-    """End a server that outlived its guard, and remove a pid file whose number now belongs to another program.
-
-    We hold the lock, so nobody uses such a server any more.
-    """
-    lines = _pid_file(data)
-    if not lines or not lines[0].strip().isdigit():
-        return
-    pid = int(lines[0])
-    if str(data) not in _command_line(pid):
-        (data / "postmaster.pid").unlink(missing_ok=True)
-        return
-    _signal(pid, signal.SIGINT)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while str(data) in _command_line(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
-def _command_line(pid: int) -> str:
-    """The program and arguments of a process; empty when it is gone."""
-    if Path("/proc/self/cmdline").exists():  # slim containers have no `ps`
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
-        return ""
-    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a number only
-
-
-def _end(process: subprocess.Popen[bytes], data: Path) -> None:
-    """Ask for a fast shutdown, and insist when that takes too long."""
-    pid = next((int(line) for line in _pid_file(data)[:1] if line.strip().isdigit()), None)
-    if process.stdin is not None:
-        process.stdin.close()
-    else:
-        _signal(pid, signal.SIGINT)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        _signal(pid, signal.SIGQUIT)  # immediate; the next start recovers
-        process.wait(STOP_TIMEOUT_S)
-
-
-def _signal(pid: int | None, number: signal.Signals) -> None:
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)

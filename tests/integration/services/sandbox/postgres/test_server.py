@@ -30,6 +30,15 @@ def server(tmp_path: Path) -> Iterator[PostgresServer]:
     server.erase()
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One that is started, for what only looks at it."""
+    server = PostgresServer(tmp_path_factory.mktemp("running"), fast=True)
+    server.start()
+    yield server
+    server.erase()
+
+
 def write(server: PostgresServer) -> None:
     with psycopg.connect(server.superuser_dsn()) as conn:
         conn.execute("CREATE TABLE kept (id integer)")
@@ -115,17 +124,19 @@ def test_an_interrupted_first_start_is_made_good(server: PostgresServer) -> None
     assert server.is_running
 
 
-def test_two_servers_on_one_folder_are_refused(server: PostgresServer, tmp_path: Path) -> None:
-    server.start()
+def test_two_servers_on_one_folder_are_refused(tmp_path: Path) -> None:
+    first = PostgresServer(tmp_path, fast=True)
+    first.start()
+    try:
+        with pytest.raises(OperatorError, match="another process runs it"):
+            PostgresServer(tmp_path).start()
+        assert first.is_running
+    finally:
+        first.erase()
 
-    with pytest.raises(OperatorError, match="another process runs it"):
-        PostgresServer(tmp_path / "postgres").start()
-    assert server.is_running
 
-
-def test_a_taken_port_is_said(server: PostgresServer, tmp_path: Path) -> None:
-    server.start()
-    other = PostgresServer(tmp_path / "other", server.port, fast=True)
+def test_a_taken_port_is_said(running: PostgresServer, tmp_path: Path) -> None:
+    other = PostgresServer(tmp_path / "other", running.port, fast=True)
     try:
         with pytest.raises(OperatorError, match="Postgres did not start: could not create any TCP/IP sockets"):
             other.start()
@@ -170,25 +181,20 @@ def test_a_server_that_outlived_parent_and_guard_is_ended_by_the_next_start(
     assert server.is_running
 
 
-def test_ctrl_c_in_the_terminal_does_not_reach_the_server(server: PostgresServer) -> None:
-    server.start()
-
-    assert os.getpgid(postmaster(server.home)) != os.getpgid(0)
-    assert os.getsid(postmaster(server.home)) != os.getsid(0)
+def test_ctrl_c_in_the_terminal_does_not_reach_the_server(running: PostgresServer) -> None:
+    assert os.getpgid(postmaster(running.home)) != os.getpgid(0)
+    assert os.getsid(postmaster(running.home)) != os.getsid(0)
 
 
-def test_nobody_enters_without_the_password(server: PostgresServer) -> None:
-    server.start()
-
+def test_nobody_enters_without_the_password(running: PostgresServer) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(server.dsn("supabase_admin", "guess", "postgres"))
+        psycopg.connect(running.dsn("supabase_admin", "guess", "postgres"))
 
 
-def test_passwords_are_for_the_owner_only(server: PostgresServer) -> None:
-    server.start()
-    server.password("somebody")
+def test_passwords_are_for_the_owner_only(running: PostgresServer) -> None:
+    running.password("somebody")
 
-    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in server.home.glob("passwords*")}
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in running.home.glob("passwords*")}
     assert modes == {"passwords.json": "0o600"}
 
 
@@ -204,11 +210,9 @@ def test_the_cluster_is_prepared_once_and_again(server: PostgresServer) -> None:
         assert conn.execute("SELECT environment FROM chatops.installation").fetchone() == ("dev",)
 
 
-def test_the_cluster_is_utf8_with_plain_sorting(server: PostgresServer) -> None:
-    server.start()
-
+def test_the_cluster_is_utf8_with_plain_sorting(running: PostgresServer) -> None:
     query = "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = 'template1'"
-    with psycopg.connect(server.superuser_dsn()) as conn:
+    with psycopg.connect(running.superuser_dsn()) as conn:
         assert conn.execute(query).fetchone() == ("UTF8", "C")
 
 
