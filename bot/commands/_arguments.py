@@ -90,7 +90,7 @@ def no_more(words: Sequence[str], most: int) -> None:
 
 def wrong_word(word: str, problem: str, what_next: str) -> UsageError:
     """The error for one word that does not fit."""
-    return UsageError(f"`{escape(word, limit=80)}` {problem}", why="nothing was done", what_next=what_next)
+    return UsageError("Nothing was done", why=f"`{escape(word, limit=80)}` {problem}", what_next=what_next)
 
 
 def _listed(services: type[Service]) -> str:

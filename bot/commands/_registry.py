@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import bot.commands as package
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Command, Request, Surface
 from bot.commands._words import split_words
 from bot.views.message import fit_message
 from bot.views.text import escape
@@ -54,8 +54,11 @@ async def run_words(words: list[str], request: Request, world: World) -> Answer:
     """The same for a line that is in words already, as a shell gives it."""
     command, rest = find(words)
     answer = await command.handle(replace(request, words=rest), world)
+    answer = replace(answer, private=answer.private or command.private)
+    if request.surface is Surface.TERMINAL:
+        return answer
     text, blocks = fit_message(answer.text, answer.blocks)
-    return replace(answer, text=text, blocks=blocks, private=answer.private or command.private)
+    return replace(answer, text=text, blocks=blocks)
 
 
 def find(words: list[str]) -> tuple[Command, tuple[str, ...]]:
@@ -81,6 +84,6 @@ def _unknown(word: str) -> UsageError:
     meant = nearest(word, list(REGISTRY))
     return UsageError(
         f"There is no command `{escape(word, limit=80)}`",
-        why="no command has that name",
+        why="the first word must be a command",
         what_next=f"Did you mean `{meant}`? " * bool(meant) + "`help` lists all commands.",
     )

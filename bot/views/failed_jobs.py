@@ -17,6 +17,7 @@ from playbooks.failed_jobs import FailureGroup
 from services.domain.words import age, counted
 
 ERROR_LIMIT = 300  # characters of one template
+RAW_LIMIT = 2500  # and of one whole error, on the terminal
 GROUPS_SHOWN = 15
 MASKED = "Errors are shown as their pattern: “…” stands for data. The whole error: `dragonfly failed-jobs --raw`."
 
@@ -27,12 +28,14 @@ def failed_jobs_answer(
     """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked."""
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
-    blocks = [section(headline), *map(_group_block, groups[:GROUPS_SHOWN])]
+    limit = RAW_LIMIT if is_raw else ERROR_LIMIT
+    blocks = [section(headline), *(_group_block(group, limit) for group in groups[:GROUPS_SHOWN])]
     notes = _notes(groups, total, is_raw=is_raw)
     blocks += [context(*notes)] if notes else []
     blocks += actions([command_button("Queue", "queue"), command_button("Logs of ingest", "logs ingest @level:error")])
     data = {"window_s": window.total_seconds(), "total": total, "groups": [asdict(group) for group in groups]}
-    return Answer(*fit_message(headline, blocks), data, status, private=True)
+    text, fitted = fit_message(headline, blocks)
+    return Answer(text, blocks if is_raw else fitted, data, status, private=True)
 
 
 def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str:
@@ -42,14 +45,14 @@ def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str
     return f"{counted(total, 'job')} failed in the last {age(window)}{ways}"
 
 
-def _group_block(group: FailureGroup) -> Block:
+def _group_block(group: FailureGroup, limit: int) -> Block:
     kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
     fewest, most = group.attempts
     attempts = str(most) if fewest == most else f"{fewest} to {most}"
     ids = ", ".join(f"`{escape(job_id, limit=60)}`" for job_id in group.sample_ids)
     lines = (
         f"*{group.count} of {escape(group.job_type, limit=80)}*{kind}",
-        escape(group.error, limit=ERROR_LIMIT),
+        escape(group.error, limit=limit),
         f"first {date_token(group.first_at)}, last {date_token(group.last_at)} · attempts: {attempts} · {ids}",
     )
     return section("\n".join(lines))

@@ -63,7 +63,7 @@ async def test_no_personal_data_leaves_failed_jobs(world: World, system: System)
 
 
 async def test_the_whole_error_is_for_the_terminal(world: World, system: System) -> None:
-    plant_failures(system, 1, "invalid value Canaria")
+    plant_failures(system, 1, "error " * 150 + "invalid value Canaria")
 
     answer = await run("failed-jobs --raw", Request(surface=Surface.TERMINAL), world)
 

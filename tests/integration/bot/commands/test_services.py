@@ -203,6 +203,14 @@ async def test_raw_lines_are_for_the_terminal(world: World, railway: Railway) ->
         await run("logs ingest --raw", SLACK, world)
 
 
+async def test_a_terminal_has_room_for_every_raw_line(world: World, railway: Railway) -> None:
+    railway.logs = {"d-2": [f"line {n} " + "x" * 900 for n in range(100)]}
+
+    shown = answer_text(await run("logs ingest --raw -n 100", Request(surface=Surface.TERMINAL), world))
+
+    assert [n for n in range(100) if f"line {n} xxx" not in shown] == []
+
+
 async def test_deployments_mark_what_serves_and_what_can_be_rolled_back_to(world: World, railway: Railway) -> None:
     railway.deployments = [deployment(n, canRollback=n < 2) for n in range(12)]
 

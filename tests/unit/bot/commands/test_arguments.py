@@ -34,7 +34,7 @@ def test_refuses_a_window_that_does_not_fit(word: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_window([word], default=HOUR, largest=DAY)
 
-    assert "<!" not in refused.value.what
+    assert "<!" not in refused.value.why
     assert refused.value.what_next
 
 

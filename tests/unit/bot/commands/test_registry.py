@@ -69,10 +69,11 @@ async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(REGISTRY, "queue", replace(REGISTRY["queue"], handle=too_much))
     world = World.from_settings(NO_SETTINGS)
 
-    answer = await run("queue", Request(), world)
+    answer = await run("queue", Request(surface=Surface.SLASH), world)
 
     assert len(answer.text) <= 3900
     assert len(answer.blocks) <= 50
+    assert len((await run("queue", Request(), world)).blocks) == 90, "a terminal has room"
 
 
 @pytest.mark.parametrize("line", ["queue now", "logs", "logs ingest --what", "logs ingest -n", "help nothing at all"])
