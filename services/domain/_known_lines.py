@@ -35,7 +35,6 @@ _LINES = (
     r"│  Environment: +(?:dev|staging|prod) +│",
     r"│  Git SHA: +(?:[0-9a-f]{7,40}|unknown) +│",
     r"│  Python: +3\.\d{1,2}\.\d{1,2} +│",
-    rf'INFO: +[\d.:a-f]+ - "(?:GET|POST|HEAD) {_API_PATH} HTTP/1\.[01]" [1-5]\d\d [A-Z][A-Za-z ]{{1,30}}',
     r"INFO: +(?:Started|Finished) server process \[\d{1,9}\]",
     r"INFO: +(?:Waiting for application (?:startup|shutdown)|Application (?:startup|shutdown) complete)\.",
     r"INFO: +Shutting down",
