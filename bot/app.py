@@ -74,11 +74,11 @@ class Bot:
         await self.web.open()
         self._identity = await self._identify()
         logger.info("in Slack as %s", self._identity.user_id)
-        if self._sockets is not None:
-            await self._sockets.open()
         if self._leader is not None:
             self._leading = asyncio.create_task(self._leader.run())
         await announce_disabled(self.settings, self.world.database, self.slack)
+        if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
+            await self._sockets.open()
 
     async def stop(self) -> None:
         """Not ready, sockets closed, work finished, outbox flushed, lease released, connections closed."""

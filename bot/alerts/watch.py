@@ -82,7 +82,14 @@ class HeartbeatWatch:
         reading = await self._world.heartbeats()
         if not isinstance(reading, HeartbeatReading):
             return heartbeats.Facts(datetime.min, reading, known.counts, self._world.settings.stale_after)  # noqa: DTZ901
-        return heartbeats.Facts(reading.as_of, reading.rows, known.counts, self._world.settings.stale_after, known.age)
+        return heartbeats.Facts(
+            as_of=reading.as_of,
+            heartbeats=reading.rows,
+            expected=known.counts,
+            stale_after=self._world.settings.stale_after,
+            expected_age=known.age,
+            all_visible=reading.all_visible,
+        )
 
     async def _look_around(self, transitions: list[Transition]) -> view.Surroundings:
         environment = self._world.settings.environment
