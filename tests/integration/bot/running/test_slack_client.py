@@ -1,0 +1,77 @@
+"""What the client makes of Slack's answers, and of none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from services.sandbox.slack import cast
+from services.sandbox.slack.faults import FaultKind
+from services.slack.client import SlackClient
+from services.slack.errors import SlackRefusedError
+from tests.integration.bot.running.conftest import Slack
+
+
+@pytest.fixture
+async def client(slack: Slack) -> AsyncIterator[SlackClient]:
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=1.0)
+    yield client
+    await client.aclose()
+
+
+async def test_channel_is_found_by_its_name(client: SlackClient) -> None:
+    assert await client.channel_id("#dragonfly-incidents") == cast.INCIDENTS_ID
+    assert await client.channel_id(cast.INCIDENTS_ID) == cast.INCIDENTS_ID
+
+
+async def test_unknown_channel_is_refused_by_its_code(client: SlackClient) -> None:
+    with pytest.raises(SlackRefusedError) as caught:
+        await client.channel_id("nowhere")
+
+    assert caught.value.code == "channel_not_found"
+    assert not caught.value.retryable
+
+
+async def test_refusal_is_no_unknown_outcome(client: SlackClient) -> None:
+    with pytest.raises(SlackRefusedError) as caught:
+        await client.post("C0NOSUCHONE", "text", [])
+
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.SERVER_ERROR])
+async def test_lost_answer_is_an_unknown_outcome_and_not_repeated(
+    client: SlackClient, slack: Slack, kind: FaultKind
+) -> None:
+    slack.workspace.faults.plant("chat.postMessage", kind)
+
+    with pytest.raises(SourceError) as caught:
+        await client.post(cast.INCIDENTS_ID, "text", [])
+
+    assert caught.value.outcome_unknown
+    assert len(slack.workspace.calls_of("chat.postMessage")) <= 1
+
+
+async def test_server_that_is_away_did_nothing() -> None:
+    client = SlackClient(Secret("xoxb-hush"), api_url="http://127.0.0.1:9/api/")
+
+    with pytest.raises(SourceError) as caught:
+        await client.post(cast.INCIDENTS_ID, "text", [])
+
+    assert not caught.value.outcome_unknown
+    assert "xoxb" not in str(caught.value)
+    await client.aclose()
+
+
+async def test_message_is_found_by_its_key(client: SlackClient) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    channel, ts = await client.post(cast.INCIDENTS_ID, "text", [], key="alert:1")
+    _, reply = await client.post(cast.INCIDENTS_ID, "reply", [], key="alert:2", thread_ts=ts)
+
+    assert await client.find(channel, "alert:1", since=since) == ts
+    assert await client.find(channel, "alert:2", since=since, thread_ts=ts) == reply
+    assert await client.find(channel, "alert:3", since=since) is None
