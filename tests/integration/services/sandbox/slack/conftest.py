@@ -26,7 +26,7 @@ def serve_fixture() -> Callable[[FastAPI], AbstractAsyncContextManager[str]]:
 @asynccontextmanager
 async def serve(app: FastAPI) -> AsyncIterator[str]:
     """The address of this app on a free port."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="websockets-sansio")
         server = uvicorn.Server(config)
