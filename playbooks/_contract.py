@@ -134,7 +134,7 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
 
 
 def decode_plan(stored: Mapping[str, Any]) -> Plan:
-    """The inverse of `encode_plan`. Raises ValueError for a format, a step or a risk that this version does not know."""
+    """The inverse of `encode_plan`. Raises ValueError for what this version does not know."""
     if stored.get("format") != FORMAT:
         raise ValueError(f"unknown format {stored.get('format')!r} of a plan")
     return Plan(
