@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 
 from services.sandbox.page.commands import CommandHint
 from services.sandbox.page.faults import Faults
 from services.sandbox.page.lines import DrawnBodies
 from services.sandbox.page.live import live_events
-from services.sandbox.page.pages import FOLDER, HEADERS, Pages
+from services.sandbox.page.pages import FOLDER, HEADERS, Pages, refuse_other_sites
 from services.sandbox.page.panel import Panel, build_panel_router
 from services.sandbox.page.people import build_people_router
 from services.sandbox.page.place import read_place
@@ -75,6 +75,7 @@ def build_router(
         # "no-cache": asked for anew each time, so that a changed file is seen after the next start.
         return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})
 
-    router.include_router(build_people_router(workspace))
-    router.include_router(build_panel_router(panel))
+    from_here = [Depends(refuse_other_sites)]
+    router.include_router(build_people_router(workspace), dependencies=from_here)
+    router.include_router(build_panel_router(panel), dependencies=from_here)
     return router

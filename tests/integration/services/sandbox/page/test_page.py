@@ -1,5 +1,6 @@
 """The page's HTML as a browser gets it, and what its routes do in the local Slack and Railway."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def database() -> Database:
 
 @pytest.fixture
 def railway(tmp_path: Path) -> LocalRailway:
-    services = [ServiceSpec("dragonfly-api", ("python",))]
+    services = [ServiceSpec("dragonfly-api", ("python", "-c", "import time; time.sleep(60)"))]
     return LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token="t")  # not started
 
 
@@ -285,3 +286,26 @@ async def test_a_message_for_everybody_cannot_be_dismissed(page: httpx.AsyncClie
     await page.post("/page/dismiss", json={"viewer": OLIVIA, "channel": message.channel, "ts": message.ts})
 
     assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == [message]
+
+
+async def test_another_site_in_the_same_browser_cannot_break_anything(
+    page: httpx.AsyncClient, database: Database
+) -> None:
+    answer = await page.post("/page/break/stop-postgres", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+    assert database.is_running
+
+
+async def test_every_button_of_the_panel_has_its_route(page: httpx.AsyncClient, railway: LocalRailway) -> None:
+    await railway.start()
+    try:
+        await railway.wait_until_serving(10)
+        html = (await page.get("/page/panel")).text
+        names = set(re.findall(r'data-break="([\w-]+)"', html)) | {"start", "thaw", "start-postgres"}
+        answers = {name: (await page.post(f"/page/break/{name}", json={})).status_code for name in sorted(names)}
+    finally:
+        await railway.stop()
+
+    assert names >= {"kill", "freeze", "restart", "deploy", "slow-api", "stop-postgres", "rate-limit-slack"}
+    assert set(answers.values()) <= {200, 422}  # 422: it wants to know which one
