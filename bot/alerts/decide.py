@@ -54,16 +54,20 @@ class Drop:
 Transition = Open | Fire | Update | Resolve | Drop
 
 
-def decide(facts: heartbeats.Facts, open_alerts: Sequence[OpenAlert]) -> list[Transition]:
+def decide(
+    facts: heartbeats.Facts, open_alerts: Sequence[OpenAlert], *, database_was_away: bool = False
+) -> list[Transition]:
     """What changes now. An unknown finding changes nothing: a missing fact is neither trouble nor its end.
 
     A beat that just went stale fires at once. Fewer workers than expected without one (a deploy, a scale up) may be on
-    their way: that fires once it has lasted as long as a beat may be old.
+    their way: that fires once it has lasted as long as a beat may be old. So does silence right after the database was
+    away, because nobody could beat then.
     """
     known = {alert.fingerprint: alert for alert in open_alerts}
     transitions = []
     for finding, worker_type in zip(heartbeats.check(_at_least_one(facts)), WorkerType, strict=True):
-        transition = _decide_one(facts, finding, worker_type, known.get(finding.check))
+        fell_silent = not database_was_away and _just_went_stale(facts, worker_type)
+        transition = _decide_one(facts, finding, known.get(finding.check), fell_silent=fell_silent)
         if transition is not None:
             transitions.append(transition)
     return transitions
@@ -91,7 +95,7 @@ def _at_least_one(facts: heartbeats.Facts) -> heartbeats.Facts:
 
 
 def _decide_one(
-    facts: heartbeats.Facts, finding: Finding, worker_type: WorkerType, alert: OpenAlert | None
+    facts: heartbeats.Facts, finding: Finding, alert: OpenAlert | None, *, fell_silent: bool
 ) -> Transition | None:
     if finding.status is Status.OK:
         return _end(finding, alert)
@@ -99,7 +103,7 @@ def _decide_one(
         return None
     if alert is not None and alert.state is AlertState.FIRING:
         return Update(finding, alert) if finding.title != alert.summary else None
-    if _just_went_stale(facts, worker_type) or (alert and facts.as_of >= alert.since + facts.stale_after):
+    if fell_silent or (alert and facts.as_of >= alert.since + facts.stale_after):
         return Fire(finding, alert)
     return None if alert else Open(finding)
 

@@ -26,6 +26,7 @@ BUSY_LOOK = timedelta(seconds=2)  # while something is wrong, its end must be se
 IDLE_LOOK = timedelta(seconds=30)  # a first worker may appear, replicas may be added
 RETRY = timedelta(seconds=5)
 PAGE = 10  # priority in the outbox
+AFTERMATH_S = 90.0  # workers come back within this after the database does (DESIGN §6)
 
 
 class HeartbeatWatch:
@@ -40,6 +41,7 @@ class HeartbeatWatch:
         self._told = told
         self._metrics = metrics
         self._replicas = Replicas(world)
+        self._away_until = float("-inf")  # when the effects of the database's absence are over
 
     async def run(self, fence: Fence) -> None:
         """Watch until cancelled. Raises LostLeadershipError."""
@@ -56,10 +58,11 @@ class HeartbeatWatch:
         facts = await self._read_facts(known_replicas)
         if isinstance(facts.heartbeats, Unavailable):
             logger.warning("heartbeats: %s", facts.heartbeats.why)
+            self._away_until = read_at + AFTERMATH_S
             return RETRY
         async with self._database.read() as conn:
             known = await alerts.list_open_alerts(conn)
-        transitions = decide(facts, known)
+        transitions = decide(facts, known, database_was_away=read_at < self._away_until)
         if transitions:
             around = await self._look_around(transitions)
             async with self._database.transaction() as conn:

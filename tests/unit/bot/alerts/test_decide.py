@@ -88,6 +88,12 @@ def test_unknown_heartbeats_change_nothing() -> None:
     assert decide(unknown, [alert()]) == []
 
 
+def test_silence_after_the_database_was_away_is_only_pending() -> None:
+    assert kinds(decide(facts(beat(301)), [], database_was_away=True)) == [Open]
+    pending = alert(AlertState.PENDING, since_s=300)
+    assert kinds(decide(facts(beat(601)), [pending], database_was_away=True)) == [Fire]
+
+
 def test_rows_that_may_be_hidden_alert_nobody() -> None:
     hidden = Facts(NOW, (beat(301),), {WorkerType.INGEST: 1, WorkerType.ENFORCEMENT: 0}, STALE, all_visible=False)
 
