@@ -110,6 +110,22 @@ class ServiceState:
         candidates = [d for d in self.active if not d.stopped and d.status is DeploymentStatus.SUCCESS]
         return max(candidates, key=lambda d: d.created_at, default=None)
 
+    @property
+    def current(self) -> Deployment | None:
+        """What a change rests on: the deployment that serves, else the newest active one (stopped, say), else the latest
+        (crashed, say). None when the service was never deployed."""
+        return self.serving or max(self.active, key=lambda d: d.created_at, default=None) or self.latest
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped in an orderly way: that is how a service gets to zero replicas (DESIGN §8)."""
+        return bool(self.active) and all(deployment.stopped for deployment in self.active)
+
+    @property
+    def replicas_wanted(self) -> int | None:
+        """How many replicas should run: none of a stopped service, whatever is configured. None when not known."""
+        return 0 if self.is_stopped else self.replicas_configured
+
 
 @dataclass(frozen=True)
 class LogLine:

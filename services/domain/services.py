@@ -44,3 +44,7 @@ def find_service(name: str) -> Service | None:
     """The service meant by a full or a short name, whatever its case; None when there is none."""
     wanted = name.strip().lower()
     return next((service for service in Service if wanted in (service.value, service.short)), None)
+
+
+# Database sessions that one replica may hold: its pool, and what listens, beats or probes beside it.
+SESSIONS_PER_REPLICA = {Service.API: 6, Service.INGEST: 4, Service.ENFORCEMENT: 4}

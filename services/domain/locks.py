@@ -1,0 +1,23 @@
+"""The lock that a service carries after a rollback, until `unlock` (DESIGN §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.domain.services import Service
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
+
+    `owner` is who asked for the rollback: a Slack user id, or "terminal". `reason` is plain text, shown to whoever is
+    refused. `run_id` is the rollback's run, None when it is not known.
+    """
+
+    service: Service
+    owner: str
+    reason: str
+    locked_at: datetime
+    run_id: int | None = None

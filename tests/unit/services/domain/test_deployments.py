@@ -1,0 +1,56 @@
+"""What a service stands on, and how many replicas it should have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.services import Service
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def deployment(name: str, status: DeploymentStatus = DeploymentStatus.SUCCESS, *, age_h: int = 1) -> Deployment:
+    return Deployment(name, status, NOW - timedelta(hours=age_h))
+
+
+def state(*active: Deployment, latest: Deployment | None = None, replicas: int | None = 2) -> ServiceState:
+    return ServiceState(Service.INGEST, "s", active, latest, replicas_configured=replicas)
+
+
+SERVING = deployment("serving", age_h=2)
+STOPPED = replace(deployment("stopped"), stopped=True)
+CRASHED = deployment("crashed", DeploymentStatus.CRASHED)
+FAILED = deployment("failed", DeploymentStatus.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("of", "current"),
+    [
+        (state(SERVING, latest=FAILED), SERVING),
+        (state(SERVING, STOPPED, latest=STOPPED), SERVING),
+        (state(STOPPED, latest=FAILED), STOPPED),
+        (state(latest=CRASHED), CRASHED),
+        (state(), None),
+    ],
+)
+def test_a_change_rests_on_what_serves_else_on_what_last_did(of: ServiceState, current: Deployment | None) -> None:
+    assert of.current == current
+
+
+@pytest.mark.parametrize(
+    ("of", "wanted"),
+    [
+        (state(SERVING), 2),
+        (state(STOPPED), 0),
+        (state(SERVING, STOPPED), 2),
+        (state(latest=CRASHED), 2),
+        (state(SERVING, replicas=None), None),
+        (state(STOPPED, replicas=None), 0),
+    ],
+)
+def test_a_stopped_service_should_have_no_replica(of: ServiceState, wanted: int | None) -> None:
+    assert of.replicas_wanted == wanted
