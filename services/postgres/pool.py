@@ -170,6 +170,9 @@ class Database:
                 await conn.execute("ROLLBACK")
         except psycopg.Error:
             await conn.close()
+        except asyncio.CancelledError:  # the caller's time ran out meanwhile
+            await conn.close()
+            raise
         if conn.info.transaction_status is TransactionStatus.IDLE and not self._closed:
             self._idle.append(conn)
         else:

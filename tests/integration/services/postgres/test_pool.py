@@ -243,3 +243,26 @@ async def test_a_closed_pool_opens_nothing(database_urls: DatabaseUrls) -> None:
         await database.close()
 
         assert (await why(database)).why == "the pool is closed"
+
+
+async def test_a_read_cancelled_while_it_is_undone_leaves_no_session_behind(
+    database_urls: DatabaseUrls, as_owner: Connection
+) -> None:
+    undoing = asyncio.Event()
+
+    async def fail(database: Database) -> None:
+        async with database.read():
+            undoing.set()
+            raise ValueError("the transaction is rolled back now")
+
+    async with pool(database_urls.bot) as database:
+        task = asyncio.create_task(fail(database))
+        await undoing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'dragonfly_bot'"
+    async with asyncio.timeout(5):
+        while await one(as_owner, left):
+            await asyncio.sleep(0.01)
