@@ -1,0 +1,37 @@
+"""What the benchmarks share: percentiles, and how a run prints its figures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least `percent` % of the values do not exceed. `values` is not empty."""
+    ordered = sorted(values)
+    place = -(-len(ordered) * percent // 100)  # rounded up
+    return ordered[max(int(place) - 1, 0)]
+
+
+def median(values: Sequence[float]) -> float:
+    return percentile(values, 50)
+
+
+async def seconds(call: Callable[[], Awaitable[object]]) -> float:
+    """How long one call takes."""
+    started = time.perf_counter()
+    await call()
+    return time.perf_counter() - started
+
+
+def ms(value_s: float) -> str:
+    return f"{value_s * 1000:.2f} ms"
+
+
+def show(title: str, *rows: tuple[str, str]) -> None:
+    """Print `(what, figure)` rows under a title; pytest runs with `-s`."""
+    width = max(len(what) for what, _ in rows)
+    lines = [f"  {what:<{width}}  {figure}" for what, figure in rows]
+    sys.stdout.write("\n".join(["", "", title, *lines, ""]))
+    sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""How long Slack waits for the bot, against a bare Bolt app that acknowledges in the same way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.sandbox.railway.process import signal_group, spawn
+from services.sandbox.slack import cast
+from services.sandbox.slack.changes import ChangeKind, Subscription
+from services.sandbox.slack.workspace import Workspace
+from tests.benchmarks.conftest import ROOT, START_WITHIN_S, Stage
+from tests.benchmarks.measuring import ms, percentile, seconds, show
+
+COMMANDS = 500
+WARM_UP = 25
+AIM = 1.3
+SETTLE_S = 0.02  # what the command before still does in the background ends
+LINE = "/dragonfly failed-jobs"  # reads the database and answers only the asker: Slack limits what a channel gets
+
+
+@pytest.fixture
+async def bare_bolt(stage: Stage) -> AsyncIterator[Workspace]:
+    """The Slack of a bare Bolt app that runs."""
+    variables = {"SLACK_BOT_TOKEN": "xoxb-bare", "SLACK_APP_TOKEN": "xapp-bare", "SLACK_API_URL": stage.bare_api_url}
+    process = await spawn((sys.executable, "-m", "tests.benchmarks.bare_bolt"), variables, ROOT)
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            while not stage.bare_workspace.sockets.count:
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+        yield stage.bare_workspace
+    finally:
+        signal_group(process.pid, signal.SIGTERM)
+        await process.communicate()
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(300)
+async def test_acknowledgement_is_as_quick_as_that_of_a_bare_bolt_app(stage: Stage, bare_bolt: Workspace) -> None:
+    await stage.start_bot()
+    ours, bare = [], []
+    with stage.workspace.subscribe() as answers:
+        for number in range(WARM_UP + COMMANDS):
+            if number % 2:
+                bare.append(await _acknowledged_s(bare_bolt))
+            ours.append(await _acknowledged_s(stage.workspace))
+            await _answered(answers)
+            if not number % 2:
+                bare.append(await _acknowledged_s(bare_bolt))
+    del ours[:WARM_UP], bare[:WARM_UP]
+
+    ratios = {percent: percentile(ours, percent) / percentile(bare, percent) for percent in (50, 99)}
+    show(
+        f"Acknowledgement of {COMMANDS} commands (aim: at most {AIM} times the bare app)",
+        *[
+            (f"p{percent}", f"{ratio:.2f} x  ({ms(percentile(ours, percent))} / {ms(percentile(bare, percent))})")
+            for percent, ratio in ratios.items()
+        ],
+    )
+    assert max(ratios.values()) <= 2 * AIM
+
+
+async def _acknowledged_s(workspace: Workspace) -> float:
+    await asyncio.sleep(SETTLE_S)
+    person = workspace.acting_as(cast.OLIVIA.id)
+
+    async def type_command() -> None:
+        assert await person.type(cast.INCIDENTS_ID, LINE) is None
+
+    return await seconds(type_command)
+
+
+async def _answered(changes: Subscription) -> None:
+    """So that the next command finds both apps idle."""
+    async with asyncio.timeout(10):
+        while (await changes.next_change()).kind is not ChangeKind.MESSAGE_POSTED:
+            continue

@@ -1,0 +1,83 @@
+"""How long after a heartbeat became stale people can read it, against what a bot that polls would need."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message
+from tests.benchmarks.conftest import Stage
+from tests.benchmarks.measuring import ms, percentile, show
+
+DEATHS = 20
+STALE_AFTER_S = 1.5
+AIM_S = 1.0  # p99
+POLLS_S = (15.0, 60.0)
+
+
+@pytest.fixture
+async def enforcement_beats(stage: Stage) -> AsyncIterator[None]:
+    async def beat() -> None:
+        while True:
+            await stage.beat("enforcement-1", "enforcement_engine")
+            await asyncio.sleep(STALE_AFTER_S / 4)
+
+    task = asyncio.create_task(beat())
+    yield
+    task.cancel()
+
+
+@pytest.mark.benchmark
+@pytest.mark.usefixtures("enforcement_beats")
+@pytest.mark.timeout(300)
+async def test_people_are_told_as_soon_as_a_heartbeat_is_stale(stage: Stage) -> None:
+    await _live(stage, 0.5)
+    await stage.start_bot(stale_after_s=STALE_AFTER_S)
+    await _live(stage, 3.0)
+    late = [await _die_and_come_back(stage) for _ in range(DEATHS)]
+
+    p50, p99 = percentile(late, 50), percentile(late, 99)
+    rows = [("ours, p50 / p99", f"{ms(p50)} / {ms(p99)}")]
+    for every_s in POLLS_S:
+        # A poll finds it after a delay spread evenly over its interval, and then still has to send.
+        ratios = f"{p50 / (0.5 * every_s):.4f} x / {p99 / (0.99 * every_s):.4f} x"
+        rows.append((f"against a poll every {every_s:.0f} s", ratios))
+    show(f"From stale to told, {DEATHS} heartbeats (aim: p99 at most {AIM_S:.0f} s)", *rows)
+    assert p99 / AIM_S <= 2
+
+
+async def _die_and_come_back(stage: Stage) -> float:
+    """Seconds from the moment the beat became stale to the time that Slack put on the message."""
+    known = {message.ts for message in _said(stage)}
+    last_beat = await _live(stage, random.uniform(1.0, 2.0))  # noqa: S311 - so that no rhythm of ours fits theirs
+    alert = await _wait_for_new(stage, known)
+    while "resolved" not in alert.text.lower():
+        await _live(stage, 0.2)
+    return float(alert.ts) - (last_beat + STALE_AFTER_S)
+
+
+async def _live(stage: Stage, for_s: float) -> float:
+    """The ingest worker beats for a while; when it did last, in Unix seconds."""
+    end = asyncio.get_running_loop().time() + for_s
+    while True:
+        beat = await stage.beat("ingest-1", "ingest_processor")
+        if asyncio.get_running_loop().time() >= end:
+            return beat
+        await asyncio.sleep(min(STALE_AFTER_S / 4, for_s))
+
+
+async def _wait_for_new(stage: Stage, known: set[str]) -> Message:
+    async with asyncio.timeout(STALE_AFTER_S + 10):
+        while True:
+            for message in _said(stage):
+                if message.ts not in known:
+                    return message
+            await asyncio.sleep(0.02)
+
+
+def _said(stage: Stage) -> list[Message]:
+    return stage.workspace.messages_for(cast.OLIVIA.id, cast.INCIDENTS_ID)
