@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -60,11 +60,12 @@ class Answer:
 
 
 Handle = Callable[[Request, "World"], Awaitable[Answer]]
+Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
 
 
-@dataclass(frozen=True)
-class Command:
-    """One verb. `handle` raises `UsageError` for words that do not fit and `OperatorError` for what cannot be done.
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """What every verb tells of itself.
 
     `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines without `/dragonfly`.
     `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
@@ -73,7 +74,26 @@ class Command:
     name: str
     summary: str
     group: str
-    handle: Handle
     usage: str = ""
     examples: tuple[str, ...] = ()
     private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Verb):
+    """A read. `handle` raises `UsageError` for words that do not fit and `OperatorError` for what cannot be done."""
+
+    handle: Handle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Verb):
+    """A change: words become parameters, parameters and facts a plan (`bot.facts.plans.PLANS[name]`), a plan a run.
+
+    `parse` takes the words after the verb, without `--dry-run`, and raises `UsageError` naming what is wrong before
+    anything is read or stored. Its parameters are all that a plan needs to be made again. `risk` says in words what the
+    plan will need ("low for one more replica, else high"); the plan itself decides.
+    """
+
+    parse: Parse
+    risk: str
