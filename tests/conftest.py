@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import itertools
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,8 +20,11 @@ from psycopg import sql
 
 from services.postgres.migrations import migrate
 from services.postgres.pool import Connection
+from services.sandbox.page.render import DRAWABLE
 from services.sandbox.postgres import PostgresServer
 from services.sandbox.postgres.database import dsns, give_passwords, make_database, make_owner
+from services.sandbox.slack.limits import violations
+from services.sandbox.slack.web_api import RECORD_VARIABLE
 
 TEMPLATE = "dragonfly_template"
 
@@ -119,6 +124,48 @@ async def as_bot(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
     """A session in autocommit mode as dragonfly_bot."""
     async with await _connect(database_urls.bot) as conn:
         yield conn
+
+
+@pytest.fixture(autouse=True)
+def slack_payloads(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Holds whatever any test makes the bot send to the local Slack against Slack's limits and the page's skill.
+
+    The stand-in's own tests are left alone: they send on purpose what Slack refuses.
+    """
+    if "services/sandbox" in request.node.nodeid:
+        yield
+        return
+    sent = tmp_path_factory.getbasetemp() / f"slack-{next(_numbers)}.jsonl"
+    monkeypatch.setenv(RECORD_VARIABLE, str(sent))
+    yield
+    calls = [json.loads(line) for line in sent.read_text().splitlines()] if sent.exists() else []
+    assert [found for call in calls for found in _faults(call)] == []
+
+
+def _faults(call: dict[str, Any]) -> Iterator[str]:
+    """What Slack would refuse in one recorded call, and what the page could not draw."""
+    method, payload = call["method"], call["payload"]
+    surface, content = "message", payload
+    if method.startswith("views."):
+        content = payload.get("view") or {}
+        surface = "home" if content.get("type") == "home" else "modal"
+    elif not method.startswith(("chat.", "response_url")):
+        return
+    for violation in violations(content, surface=surface, method=method):  # type: ignore[arg-type]
+        yield f"{method}: {violation}"
+    for unknown in sorted(_types_in(content.get("blocks") or []) - DRAWABLE):
+        yield f"{method}: the page cannot draw {unknown}"
+
+
+def _types_in(blocks: object) -> set[str]:
+    if isinstance(blocks, list):
+        return set().union(*(_types_in(item) for item in blocks))
+    if not isinstance(blocks, dict):
+        return set()
+    own = {str(blocks["type"])} if "type" in blocks else set()
+    return own.union(*(_types_in(item) for item in blocks.values()))
 
 
 async def _connect(dsn: str) -> Connection:

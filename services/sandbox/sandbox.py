@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
+SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened"})  # what the bot's manifest asks for
 REPORT = "Run `make test`: something in the checkout is broken."
 
 Progress = Callable[[str], None]  # one line for the person who waits
@@ -56,7 +57,7 @@ class Sandbox:
         self.database = LocalDatabase(
             settings.directory / "postgres", settings.database_url, fast=settings.fast_database
         )
-        self.workspace = Workspace(settings.directory)
+        self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
         self.bots: list[BotProcess] = []
         self.railway: LocalRailway
         self.page_url = ""
