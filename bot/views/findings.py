@@ -43,9 +43,9 @@ def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[s
 
 
 def findings_text(title: str, findings: Sequence[Finding]) -> str:
-    """The fallback: headline and what is wrong; readable without the blocks."""
-    wrong = [finding_line(finding) for finding in wrong_first(findings) if finding.status is not Status.OK]
-    return cut_mrkdwn("\n".join([headline(title, findings), *wrong]), 3000)
+    """The fallback: headline and findings, what is wrong first; an answer without the blocks."""
+    lines = [finding_line(finding) for finding in wrong_first(findings)]
+    return cut_mrkdwn("\n".join([headline(title, findings), *lines]), 3000)
 
 
 def findings_answer(
