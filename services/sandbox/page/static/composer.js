@@ -122,7 +122,8 @@
       grow();
       complete();
     });
-    box.addEventListener("blur", () => setTimeout(() => show(false), 150));
+    // A click on the menu takes the focus for a moment, and somebody may be back at the box by then.
+    box.addEventListener("blur", () => setTimeout(() => document.activeElement !== box && show(false), 150));
     box.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       if (!menu.hidden) {
