@@ -48,6 +48,19 @@ class RailwayClient:
         )
 
     @property
+    def transport(self) -> Transport:
+        """For `services.railway.mutations`, which shares the connections and the memory of the rate limit."""
+        return self._transport
+
+    @property
+    def project_id(self) -> str:
+        return self._project_id
+
+    @property
+    def environment_id(self) -> str:
+        return self._environment_id
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """As Railway last told it; None before the first answer."""
         return self._transport.rate_limit
@@ -77,7 +90,7 @@ class RailwayClient:
 
     async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
         """The newest `limit` deployments, newest first, whatever became of them."""
-        service_id = await self._find_service_id(service)
+        service_id = await self.find_service_id(service)
         wanted = {
             "projectId": self._project_id,
             "environmentId": self._environment_id,
@@ -102,11 +115,21 @@ class RailwayClient:
         variables = {
             "projectId": self._project_id,
             "environmentId": self._environment_id,
-            "serviceId": await self._find_service_id(service),
+            "serviceId": await self.find_service_id(service),
         }
         data = await self._transport.call(DOCUMENTS["read_variables"], variables)
         values: Mapping[str, object] = data.get("variablesForServiceDeployment") or {}
         return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
+
+    async def read_auto_deploy(self, service: Service) -> bool:
+        """Whether a push to the service's branch deploys it."""
+        variables = {
+            "projectId": self._project_id,
+            "environmentId": self._environment_id,
+            "serviceId": await self.find_service_id(service),
+        }
+        data = await self._transport.call(DOCUMENTS["read_auto_deploy"], variables)
+        return _parse(lambda: bool(data["serviceInstanceAutoDeployStatus"]["enabled"]))
 
     async def read_environment_name(self) -> str:
         """The environment's name in Railway ("production")."""
@@ -128,8 +151,8 @@ class RailwayClient:
             if service in nodes
         }
 
-    async def _find_service_id(self, service: Service) -> str:
-        """Kept once known: ids do not change, and each look-up counts against the rate limit."""
+    async def find_service_id(self, service: Service) -> str:
+        """Railway's id. Kept once known: ids do not change, and each look-up counts against the rate limit."""
         if service not in self._service_ids:
             data = await self._transport.call(DOCUMENTS["list_service_ids"], {"environmentId": self._environment_id})
             edges = _parse(lambda: data["environment"]["serviceInstances"]["edges"])

@@ -18,6 +18,7 @@ from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry
 
 SOURCE = "Railway"
 _LONGEST_REASON = 200  # characters of Railway's own words that we pass on
+_ITS_OWN_TROUBLE = ("problem processing request", "internal", "timeout", "timed out")  # may come after the deed
 _REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # railway-api.md §0
 
 
@@ -34,6 +35,38 @@ class GraphQLError(SourceError):
     def __init__(self, why: str, *, field: str | None) -> None:
         super().__init__(SOURCE, why)
         self.field = field
+
+
+class NothingDoneError(SourceError):
+    """The request never left, or was turned away at the door: Railway did nothing."""
+
+    def __init__(self, why: str, *, retryable: bool = False) -> None:
+        super().__init__(SOURCE, why, retryable=retryable)
+
+
+class Departure:
+    """Watches one request leave. httpx calls `trace` at each stage, the last time just before it writes.
+
+    `deadline` (time.monotonic()) is None for a query, which may leave at any time. `may_have_happened` stays True
+    where a transport traces nothing.
+    """
+
+    def __init__(self, deadline: float | None) -> None:
+        self.deadline = deadline
+        self.may_have_happened = True
+
+    async def trace(self, stage: str, _: object) -> None:
+        """Raises NothingDoneError when the deadline has passed."""
+        if stage.endswith("connect_tcp.started"):
+            self.may_have_happened = False
+        elif stage.endswith("send_request_headers.started"):
+            self.check()
+            self.may_have_happened = True
+
+    def check(self) -> None:
+        """Raises NothingDoneError when the deadline has passed."""
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise NothingDoneError("the time for sending this was over; it was not sent", retryable=True)
 
 
 class Transport:
@@ -54,11 +87,34 @@ class Transport:
         self._timeout_s = timeout_s
         self._refuse_until = 0.0  # time.monotonic()
         self._http = httpx.AsyncClient(headers=_headers(token, token_kind), timeout=timeout_s, transport=transport)
+        # Changes take a new connection each: Railway may close an idle one while a request is being written to it, and
+        # nobody could tell then whether the change arrived.
+        self._http_once = httpx.AsyncClient(
+            headers=_headers(token, token_kind),
+            timeout=timeout_s,
+            transport=transport,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     async def call(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
-        """The answer's `data`. Raises SourceError for anything else; its reason never holds the token."""
+        """The `data` of a query. Raises SourceError for anything else; its reason never holds the token."""
+        return await self._call(document, variables, Departure(None))
+
+    async def change(self, document: str, variables: Mapping[str, object], *, deadline: float) -> Mapping[str, Any]:
+        """The `data` of a mutation, which is sent at most once and not after `deadline` (time.monotonic()).
+
+        Raises SourceError; `outcome_unknown` is set unless it is certain that Railway did nothing.
+        """
+        departure = Departure(deadline)
+        try:
+            return await self._call(document, variables, departure)
+        except SourceError as error:
+            error.outcome_unknown = departure.may_have_happened and not _is_refusal(error)
+            raise
+
+    async def _call(self, document: str, variables: Mapping[str, object], departure: Departure) -> Mapping[str, Any]:
         self._obey_rate_limit()
-        response = await self._post({"query": document, "variables": dict(variables)})
+        response = await self._post({"query": document, "variables": dict(variables)}, departure)
         self.rate_limit = parse_rate_limit(response.headers, datetime.now(UTC)) or self.rate_limit
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._refuse_until = time.monotonic() + parse_retry_after(response.headers)
@@ -68,23 +124,28 @@ class Transport:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+        await self._http_once.aclose()
 
     def _obey_rate_limit(self) -> None:
         wait_s = self._refuse_until - time.monotonic()
         if wait_s > 0:
-            raise SourceError(SOURCE, f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
+            raise NothingDoneError(f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
 
-    async def _post(self, body: Mapping[str, object]) -> httpx.Response:
+    async def _post(self, body: Mapping[str, object], departure: Departure) -> httpx.Response:
+        http = self._http if departure.deadline is None else self._http_once
         try:
+            departure.check()
             # httpx limits each read on its own; an answer that drips in would take for ever.
             async with asyncio.timeout(self._timeout_s):
-                return await self._http.post(self._url, json=body)
+                return await http.post(self._url, json=body, extensions={"trace": departure.trace})
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from exc
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-            raise SourceError(SOURCE, "RAILWAY_API_URL is not a usable http(s) address") from exc
+            raise NothingDoneError("RAILWAY_API_URL is not a usable http(s) address") from exc
         except httpx.LocalProtocolError:  # its text, and so its traceback, would quote the header
-            raise SourceError(SOURCE, "the token holds a character that a header may not hold") from None
+            raise NothingDoneError("the token holds a character that a header may not hold") from None
+        except httpx.ConnectError as exc:
+            raise NothingDoneError(f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
         except httpx.HTTPError as exc:
             raise SourceError(SOURCE, f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
 
@@ -107,6 +168,14 @@ class Transport:
         return GraphQLError(why, field=_field(first))
 
 
+def _is_refusal(error: SourceError) -> bool:
+    """Whether it is certain that Railway did nothing."""
+    if isinstance(error, GraphQLError):
+        return not any(words in error.why.lower() for words in _ITS_OWN_TROUBLE)
+    answered_no = error.http_status is not None and error.http_status < 500
+    return answered_no or isinstance(error, NothingDoneError)
+
+
 def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
     """In bytes: httpx would refuse a token that is not ASCII with an error that quotes it."""
     name, value = b"Authorization", f"Bearer {token.reveal()}"
@@ -125,8 +194,8 @@ def _parse_json(response: httpx.Response) -> object:
 
 def _http_error(status: int) -> SourceError:
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return SourceError(SOURCE, f"it refuses our token (HTTP {status})")
-    return SourceError(SOURCE, f"it answered HTTP {status}", retryable=status >= 500)
+        return SourceError(SOURCE, f"it refuses our token (HTTP {status})", http_status=status)
+    return SourceError(SOURCE, f"it answered HTTP {status}", retryable=status >= 500, http_status=status)
 
 
 def _message(error: object) -> str:

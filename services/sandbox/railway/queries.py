@@ -71,6 +71,12 @@ def _service_instance(railway: LocalRailway, arguments: Arguments) -> Any:
     return answers.answer_service(find_service(railway, arguments["serviceId"]), railway.place, railway.pace)
 
 
+def _auto_deploy_status(railway: LocalRailway, arguments: Arguments) -> Any:
+    check_environment(railway, arguments["environmentId"])
+    service = find_service(railway, arguments["serviceId"])
+    return {"enabled": service.auto_deploy, "canEnable": True, "reason": None}
+
+
 def _deployment(railway: LocalRailway, arguments: Arguments) -> Any:
     service, record = find_deployment(railway, arguments["id"])
     return answers.answer_deployment(record, service, railway.place)
@@ -131,6 +137,7 @@ QUERIES: Mapping[str, Resolver] = {
     "environment": _environment,
     "projectToken": _project_token,
     "serviceInstance": _service_instance,
+    "serviceInstanceAutoDeployStatus": _auto_deploy_status,
     "variables": _variables,
     "variablesForServiceDeployment": _variables,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import pytest
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.railway.transport import TokenKind, Transport
+from services.railway.transport import Departure, NothingDoneError, TokenKind, Transport
 
 TOKEN = "made-up-token"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -126,3 +127,23 @@ async def test_token_that_no_header_can_hold_is_never_quoted(token: str) -> None
     await call.aclose()
 
     assert token not in "".join(traceback.format_exception(raised.value))
+
+
+async def test_deadline_is_checked_as_the_last_thing_before_the_bytes_leave() -> None:
+    departure = Departure(time.monotonic() + 0.01)
+    departure.check()
+    await departure.trace("connection.connect_tcp.started", {})
+    await asyncio.sleep(0.02)
+
+    with pytest.raises(NothingDoneError, match="not sent"):
+        await departure.trace("http11.send_request_headers.started", {})
+    assert not departure.may_have_happened
+
+
+async def test_query_may_leave_at_any_time() -> None:
+    departure = Departure(None)
+
+    await departure.trace("connection.connect_tcp.started", {})
+    assert not departure.may_have_happened
+    await departure.trace("http11.send_request_headers.started", {})
+    assert departure.may_have_happened

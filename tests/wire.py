@@ -1,0 +1,138 @@
+"""A stretch of wire between the bot and Railway, on which a test can hold, lose or refuse single calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+from aiohttp import web
+
+Where = Literal["before", "after"]
+
+_OPERATION = re.compile(r"^\s*(?:#[^\n]*\n\s*)*(query|mutation)\s+(\w+)")
+
+
+@dataclass
+class Call:
+    """One document that came along. `reached`: Railway got it. `answered`: the bot got Railway's answer."""
+
+    name: str
+    variables: dict[str, Any]
+    is_mutation: bool
+    reached: bool = False
+    answered: bool = False
+
+
+@dataclass
+class Hold:
+    """Stops the next call of this name on its way to Railway ("before"), or the answer on its way back ("after").
+
+    `lose`: the line is cut instead once it is let go. `status`: answered instead of passing it on.
+    """
+
+    name: str
+    where: Where
+    lose: bool = False
+    status: int | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        self.released.set()
+
+
+class Wire:
+    """Everything passes until `hold` or `status` says otherwise. `calls` are all, in the order they came."""
+
+    def __init__(self, upstream: str) -> None:
+        self.url = ""
+        self.calls: list[Call] = []
+        self.status: int | None = None
+        self.delay_s = 0.0
+        self._upstream = upstream
+        self._holds: list[Hold] = []
+        self._http: aiohttp.ClientSession | None = None
+
+    def hold(self, name: str, where: Where, *, lose: bool = False, status: int | None = None) -> Hold:
+        """For the next call of this name only."""
+        hold = Hold(name, where, lose, status)
+        self._holds.append(hold)
+        return hold
+
+    def lose(self, name: str, where: Where) -> None:
+        """Cut the line under the next call of this name, before or after Railway got it."""
+        self.hold(name, where, lose=True).release()
+
+    def reached(self, name: str) -> int:
+        """How often Railway was asked for this."""
+        return sum(call.name == name and call.reached for call in self.calls)
+
+    @property
+    def mutations(self) -> list[str]:
+        """The names of what Railway was asked to change, in order."""
+        return [call.name for call in self.calls if call.is_mutation and call.reached]
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[Wire]:
+        """Listen on a free port of this machine."""
+        app = web.Application()
+        app.router.add_post("/", self._pass_on)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        async with aiohttp.ClientSession() as self._http:
+            try:
+                yield self
+            finally:
+                for hold in self._holds:
+                    hold.release()
+                await runner.cleanup()
+
+    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        call = _read_call(body)
+        self.calls.append(call)
+        await asyncio.sleep(self.delay_s)
+        if self.status is not None:
+            return web.Response(status=self.status, text="upstream error", headers={"Retry-After": "1"})
+        if refusal := await self._stop(call, "before", request):
+            return refusal
+        call.reached = True
+        assert self._http is not None
+        headers = {name: value for name, value in request.headers.items() if name.lower().startswith("project-")}
+        headers["Content-Type"] = "application/json"
+        async with self._http.post(self._upstream, data=body, headers=headers) as answer:
+            text = await answer.text()
+            passed = web.Response(status=answer.status, text=text, content_type="application/json")
+        if refusal := await self._stop(call, "after", request):
+            return refusal
+        call.answered = True
+        return passed
+
+    async def _stop(self, call: Call, where: Where, request: web.Request) -> web.Response | None:
+        hold = next((one for one in self._holds if (one.name, one.where) == (call.name, where)), None)
+        if hold is None:
+            return None
+        self._holds.remove(hold)
+        hold.reached.set()
+        await hold.released.wait()
+        if hold.lose and request.transport is not None:
+            request.transport.abort()
+        if hold.lose or hold.status is not None:
+            return web.Response(status=hold.status or 502)
+        return None
+
+
+def _read_call(body: bytes) -> Call:
+    sent = json.loads(body)
+    match = _OPERATION.match(sent["query"])
+    assert match is not None, sent["query"]
+    return Call(match[2], sent.get("variables") or {}, match[1] == "mutation")
