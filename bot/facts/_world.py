@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,13 +18,21 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.intake import Batch, IntakeEvent
-from services.domain.jobs import FailedJob, LockWait, MinuteThroughput, PendingJob, QueueSnapshot, RunningJob
+from services.domain.jobs import (
+    FailedJob,
+    JobOutcomes,
+    LockWait,
+    MinuteThroughput,
+    PendingJob,
+    QueueSnapshot,
+    RunningJob,
+)
 from services.domain.migrations import MigrationStatus
 from services.domain.secrets import Secret
-from services.domain.server import ServerFacts
+from services.domain.server import ConnectionUse, ServerFacts
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
-from services.postgres import heartbeats, intake, jobs, migrations, operated, server
+from services.postgres import evidence, heartbeats, intake, jobs, migrations, operated, server
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
@@ -130,6 +138,18 @@ class World:
 
     async def lock_waits(self) -> list[LockWait] | Unavailable:
         return await self._read(jobs.list_lock_waits)
+
+    async def job_outcomes(self, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes] | Unavailable:
+        """How jobs ended in each span, in the given order."""
+        return await self._read(lambda conn: evidence.list_job_outcomes(conn, spans=spans))
+
+    async def connections(self) -> ConnectionUse | Unavailable:
+        """The database's sessions against its limit, or against the pooler's where that is set and lower."""
+        use = await self._read(evidence.read_connection_use)
+        told = self.settings.changing.connection_limit
+        if isinstance(use, Unavailable) or told is None:
+            return use
+        return replace(use, limit=told if use.limit is None else min(told, use.limit))
 
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
         return await self._read(lambda conn: intake.list_batches(conn, limit=limit))

@@ -3,6 +3,7 @@
 from bot.settings.groups import (
     AlertSettings,
     ApiSettings,
+    ChangeSettings,
     DatabaseSettings,
     IdentitySettings,
     LeaseSettings,
@@ -16,6 +17,7 @@ from bot.settings.reading import Fault, Invalid, Settings, require
 __all__ = [
     "AlertSettings",
     "ApiSettings",
+    "ChangeSettings",
     "DatabaseSettings",
     "Fault",
     "IdentitySettings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -146,11 +147,19 @@ class AlertSettings(Group):
         return timedelta(seconds=self.stale_after_s)
 
 
+class ChangeSettings(Group):
+    """How changes go about their work. `connection_limit`: the pooler's, which no query can tell."""
+
+    soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
+    connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
+
+
 class PeopleSettings(Group):
-    """Slack user or user-group ids. Empty means nobody."""
+    """Slack user or user-group ids. Empty means nobody. `policy_path`: the finer policy, None for the default."""
 
     operators: Ids = Field((), validation_alias="DRAGONFLY_OPERATORS")
     approvers: Ids = Field((), validation_alias="DRAGONFLY_APPROVERS")
+    policy_path: Path | None = Field(None, validation_alias="DRAGONFLY_POLICY")
 
     @field_validator("operators", "approvers")
     @classmethod

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from bot.settings.groups import (
     AlertSettings,
     ApiSettings,
+    ChangeSettings,
     DatabaseSettings,
     Group,
     IdentitySettings,
@@ -62,6 +63,7 @@ class Settings:
     railway: RailwaySettings | Invalid
     api: ApiSettings | Invalid
     alerts: AlertSettings | Invalid
+    changes: ChangeSettings | Invalid
     people: PeopleSettings | Invalid
     identity: IdentitySettings | Invalid
     web: WebSettings | Invalid
@@ -78,6 +80,7 @@ class Settings:
             railway=_read("railway", RailwaySettings, given),
             api=_read("api", ApiSettings, given),
             alerts=_read("alerts", AlertSettings, given),
+            changes=_read("changes", ChangeSettings, given),
             people=_read("people", PeopleSettings, given),
             identity=_read("identity", IdentitySettings, given),
             web=_read("web", WebSettings, given),
@@ -87,7 +90,7 @@ class Settings:
     def invalid(self) -> tuple[Invalid, ...]:
         """The groups that cannot be used."""
         groups = (self.slack, self.database, self.railway, self.api)
-        more = (self.alerts, self.people, self.identity, self.web)
+        more = (self.alerts, self.changes, self.people, self.identity, self.web)
         return tuple(group for group in (*groups, *more) if isinstance(group, Invalid))
 
     @property
@@ -108,6 +111,11 @@ class Settings:
     def stale_after(self) -> timedelta:
         """The age at which a heartbeat counts as stale; the default when the variable is malformed."""
         return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after
+
+    @property
+    def changing(self) -> ChangeSettings:
+        """How changes go about their work; the defaults when a variable is malformed."""
+        return ChangeSettings() if isinstance(self.changes, Invalid) else self.changes
 
 
 GroupT = TypeVar("GroupT", bound=Group)
@@ -165,6 +173,8 @@ _WHAT_NEXT = {
     "RAILWAY_API_URL": "remove it to use Railway's own",
     "DRAGONFLY_API_BASE": "set the API's public address, such as https://….up.railway.app",
     "HEARTBEAT_STALE_AFTER_S": "set seconds, such as 300, or remove it",
+    "SOAK_SECONDS": "set seconds from 1 to 3600, such as 120, or remove it",
+    "DATABASE_CONNECTION_LIMIT": "set how many clients the pooler takes, as Supabase's settings say, or remove it",
     "DRAGONFLY_OPERATORS": "list user ids (U…) or user-group ids (S…), separated by commas",
     "DRAGONFLY_APPROVERS": "list user ids (U…) or user-group ids (S…), separated by commas",
     "ENVIRONMENT": "set dev, staging or prod",

@@ -112,8 +112,8 @@ class ServiceState:
 
     @property
     def current(self) -> Deployment | None:
-        """What a change rests on: the deployment that serves, else the newest active one (stopped, say), else the latest
-        (crashed, say). None when the service was never deployed."""
+        """What a change rests on: the deployment that serves, else the newest active one (it may be stopped), else the
+        latest (it may have crashed). None when the service was never deployed."""
         return self.serving or max(self.active, key=lambda d: d.created_at, default=None) or self.latest
 
     @property

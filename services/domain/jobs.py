@@ -74,3 +74,20 @@ class RunningJob:
     locked_at: datetime
     locked_by: str | None
     last_heartbeat_at: datetime | None
+
+
+@dataclass(frozen=True)
+class JobOutcomes:
+    """How jobs ended in some span of time."""
+
+    completed: int
+    failed: int
+
+    @property
+    def ended(self) -> int:
+        return self.completed + self.failed
+
+    @property
+    def failed_share(self) -> float:
+        """0 to 1; 0 when none ended."""
+        return self.failed / self.ended if self.ended else 0.0

@@ -21,3 +21,11 @@ class ServerFacts:
     schemas: tuple[str, ...]
     hidden_tables: tuple[str, ...]
     pooler_mode: str
+
+
+@dataclass(frozen=True)
+class ConnectionUse:
+    """`used`: client sessions on the server now. `limit`: how many there may be; None when it is not known."""
+
+    used: int
+    limit: int | None

@@ -46,5 +46,14 @@ def find_service(name: str) -> Service | None:
     return next((service for service in Service if wanted in (service.value, service.short)), None)
 
 
+
+def find_services(name: str) -> tuple[Service, ...] | None:
+    """The services meant by a name, by `workers` or by `all`, workers first; None when there are none."""
+    if name.strip().lower() in ("workers", "all"):
+        return WORKERS if name.strip().lower() == "workers" else (*WORKERS, Service.API)
+    service = find_service(name)
+    return None if service is None else (service,)
+
+
 # Database sessions that one replica may hold: its pool, and what listens, beats or probes beside it.
 SESSIONS_PER_REPLICA = {Service.API: 6, Service.INGEST: 4, Service.ENFORCEMENT: 4}

@@ -1,0 +1,1 @@
+"""Reads what each change needs, every source at the same time."""

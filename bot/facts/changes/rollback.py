@@ -1,0 +1,50 @@
+"""Reads the facts of `playbooks.rollback`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from bot.facts._world import World
+from bot.facts.changes._load import gather_load
+from playbooks._candidates import served_periods
+from playbooks.rollback import Facts
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.jobs import JobOutcomes
+from services.domain.services import Service
+
+REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
+
+
+async def gather_rollback(world: World, environment: str, services: Iterable[Service]) -> Facts:
+    """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
+    async with asyncio.TaskGroup() as group:
+        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
+        states = group.create_task(world.railway_services())
+        migrations = group.create_task(world.migrations())
+        load = group.create_task(gather_load(world))
+    deployments = {service: task.result() for service, task in listed.items()}
+    now = load.result().as_of or datetime.now(UTC)
+    return Facts(
+        environment=environment,
+        now=now,
+        states=states.result(),
+        deployments=deployments,
+        outcomes=await _read_outcomes(world, deployments, now),
+        migrations=migrations.result(),
+        load=load.result(),
+    )
+
+
+async def _read_outcomes(
+    world: World, deployments: Mapping[Service, Sequence[Deployment] | Unavailable], now: datetime
+) -> dict[str, JobOutcomes] | Unavailable:
+    """`{deployment id: how jobs ended while it served}`."""
+    known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
+    periods = [period for listed in known for period in served_periods(listed, now)]
+    outcomes = await world.job_outcomes([(period.begin, period.end) for period in periods])
+    if isinstance(outcomes, Unavailable):
+        return outcomes
+    return {period.deployment_id: outcome for period, outcome in zip(periods, outcomes, strict=True)}

@@ -1,0 +1,81 @@
+"""What a change needs to know of a service from Railway, or the words for why it cannot go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playbooks._contract import NextStep, NoPlan
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from services.domain.sha import short_sha
+from services.domain.words import counted
+
+STOP_GRACE_S = 20  # for the job under way after SIGTERM (services/job_queue)
+
+States = Mapping[Service, ServiceState] | Unavailable
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A service as a plan needs it: known to Railway and deployed once."""
+
+    service: Service
+    state: ServiceState
+    current: Deployment
+
+
+def find_standing(states: States, service: Service) -> Standing | NoPlan:
+    """The service, or why there can be no plan for it."""
+    if isinstance(states, Unavailable):
+        return unavailable(states)
+    state = states.get(service)
+    if state is None:
+        return NoPlan(
+            f"{service.short} is not in this Railway environment",
+            f"give the service its name {service.value} there",
+            (NextStep("Check the settings", "check-config"),),
+        )
+    if state.current is None:
+        return NoPlan(
+            f"{service.short} was never deployed",
+            f"deploy a commit: deploy {service.short} <sha>",
+            (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
+        )
+    return Standing(service, state, state.current)
+
+
+def unavailable(fact: Unavailable) -> NoPlan:
+    """No plan without this source."""
+    return NoPlan(
+        f"{fact.source} is needed for this and is not available: {fact.why}",
+        "try again, or look at the settings",
+        (NextStep("Check the settings", "check-config"),),
+    )
+
+
+def draining_doubts(state: ServiceState) -> list[str]:
+    """Warnings when a worker would be killed before it has finished or handed back its job."""
+    drains = state.draining_seconds
+    if state.service.worker_type is None:
+        return []
+    if drains is None:
+        return [f"{state.service.short}: drainingSeconds is not set in Railway, so running jobs may be cut off"]
+    if drains <= STOP_GRACE_S:
+        return [
+            f"{state.service.short}: drainingSeconds is {drains}, and a worker takes up to {STOP_GRACE_S} s to end: "
+            "running jobs may be cut off"
+        ]
+    return []
+
+
+def commit_words(deployment: Deployment) -> str:
+    """ "8d02b64e (Index failed jobs)", as far as Railway tells."""
+    message = (deployment.commit_message or "").partition("\n")[0].strip()
+    return f"{short_sha(deployment.commit_sha)} ({message})" if message else short_sha(deployment.commit_sha)
+
+
+def replicas_words(count: int | None) -> str:
+    """ "2 replicas"; said when nobody knows."""
+    return "an unknown number of replicas" if count is None else counted(count, "replica")

@@ -1,0 +1,171 @@
+"""Run more or fewer replicas of a service, one more at a time (runbook, "Worker Scaling")
+
+When:   the backlog grows, or a service is to rest.
+Effect: 0 → 1 starts a worker and watches it come up; 1 → N adds one at a time and watches each for a while, going back
+        when the runbook's checks get worse; N → 0 stops gracefully and looks for orphaned jobs.
+Undo:   scale back to the former count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
+from playbooks._load import Load, backlog, doubts, stopping
+from playbooks._phases import alive, come_up, start, stop
+from playbooks._states import Standing, States, draining_doubts, find_standing
+from playbooks._steps import (
+    CheckDatabaseReady,
+    CheckWorkersHealthy,
+    ScaleService,
+    Soak,
+    Step,
+    VerifyApiHealth,
+    VerifyNoOrphanedJobs,
+)
+from playbooks._timeouts import HEALTH_S
+from services.domain.errors import Unavailable
+from services.domain.server import ConnectionUse
+from services.domain.services import SESSIONS_PER_REPLICA, Service
+from services.domain.words import counted
+
+MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions (railway-api.md §2)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`soak_s`: how long each added replica is watched. `connections`: the database's sessions against its limit."""
+
+    environment: str
+    states: States
+    load: Load
+    connections: ConnectionUse | Unavailable
+    soak_s: int = 120  # the runbook's two minutes
+
+
+def plan(facts: Facts, service: Service, to: int) -> Plan | NoPlan:
+    """`to`: 0 to MOST_REPLICAS, 1 at least for the API."""
+    found = find_standing(facts.states, service)
+    if isinstance(found, NoPlan):
+        return found
+    from_ = found.state.replicas_wanted
+    refusal = _refuse(facts, service, from_, to)
+    if refusal is not None or from_ is None:
+        return refusal or _unknown_count(service)
+    return Plan(
+        environment=facts.environment,
+        playbook="scale",
+        parameters={"service": service.short, "to": str(to)},
+        steps=tuple(_steps(facts, found, from_, to)),
+        risk=Risk.LOW if to == from_ + 1 else Risk.HIGH,
+        title=f"Scale {service.short}: {from_} → {to}",
+        impact=tuple(_impact(facts, service, from_, to)),
+        warnings=tuple(_warnings(facts, found, from_, to)),
+        undo=f"scale {service.short} {from_}",
+    )
+
+
+def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPlan | None:
+    if from_ is None:
+        return _unknown_count(service)
+    if to == from_:
+        look = "heartbeats" if service.worker_type else "health"
+        return NoPlan(
+            f"{service.short} has {counted(from_, 'replica')} already", "nothing to do", (NextStep("Look at it", look),)
+        )
+    if to == 0 and service is Service.API:
+        return NoPlan("the API is not scaled to zero: nobody could upload or look", "restart it, or roll it back")
+    return _refuse_sessions(facts.connections, service, to - from_)
+
+
+def _refuse_sessions(use: ConnectionUse | Unavailable, service: Service, more: int) -> NoPlan | None:
+    if isinstance(use, Unavailable) or more <= 0 or use.limit is None:
+        return None
+    wanted = more * SESSIONS_PER_REPLICA[service]
+    if use.used + wanted <= use.limit:
+        return None
+    fits = max(use.limit - use.used, 0) // SESSIONS_PER_REPLICA[service]
+    return NoPlan(
+        f"the database has no room: {use.used} of {use.limit} connections are in use, and {more} more "
+        f"{'replica needs' if more == 1 else 'replicas need'} {wanted}",
+        f"add at most {counted(fits, 'replica')}, or raise the pooler's limit",
+    )
+
+
+def _unknown_count(service: Service) -> NoPlan:
+    return NoPlan(
+        f"Railway does not say how many replicas {service.short} has",
+        "scale it once in Railway's dashboard",
+        (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
+    )
+
+
+def _steps(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[Step]:
+    if to == 0:
+        yield from stop(found, from_)
+    elif to < from_:
+        yield ScaleService(found.service, from_, to)
+        yield alive(found.service, to)
+        if found.service.worker_type:
+            yield VerifyNoOrphanedJobs(found.service)
+    else:
+        yield CheckDatabaseReady()
+        yield from _start(found) if from_ == 0 else _check_present(found, from_)
+        yield from _grow(facts, found, max(from_, 1), to)
+
+
+def _start(found: Standing) -> Iterator[Step]:
+    """0 → 1: a stopped deployment is started again; one that is configured with no replica gets one."""
+    if found.state.is_stopped:
+        yield from start(found, 1)
+        return
+    yield ScaleService(found.service, 0, 1)
+    yield from come_up(found.service, 1)
+
+
+def _check_present(found: Standing, from_: int) -> Iterator[Step]:
+    if found.service.worker_type:
+        yield CheckWorkersHealthy(found.service, from_)
+    else:
+        yield VerifyApiHealth(HEALTH_S)
+
+
+def _grow(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[Step]:
+    for count in range(from_ + 1, to + 1):
+        yield ScaleService(found.service, count - 1, count)
+        yield alive(found.service, count)
+        yield Soak(found.service, facts.soak_s, fall_back_to=count - 1)
+
+
+def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str]:
+    sessions = SESSIONS_PER_REPLICA[service] * abs(to - from_)
+    if to == 0:
+        yield from stopping(facts.load, [service])
+        return
+    if to < from_:
+        yield f"ends {counted(from_ - to, 'replica')} gracefully and frees about {sessions} database connections"
+    else:
+        yield f"adds {counted(to - from_, 'replica')}, one at a time, each watched for {facts.soak_s} s"
+        yield f"takes up to {sessions} more database connections{_of_limit(facts.connections)}"
+    yield from backlog(facts.load)
+
+
+def _of_limit(use: ConnectionUse | Unavailable) -> str:
+    if isinstance(use, Unavailable):
+        return ""
+    return f": {use.used} in use" + (f" of {use.limit}" if use.limit is not None else "")
+
+
+def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[str]:
+    yield from doubts(facts.load)
+    if to < from_:
+        yield from draining_doubts(found.state)
+        return
+    if isinstance(facts.connections, Unavailable):
+        yield f"the database's connections cannot be counted: {facts.connections.why}"
+    elif facts.connections.limit is None:
+        yield "the pooler's limit of connections is not known: set DATABASE_CONNECTION_LIMIT to have it checked"
+    beating = len(facts.load.workers([found.service]))
+    if found.service.worker_type and facts.load.as_of and beating < from_:
+        yield f"{beating} of {from_} workers beat: the run stops at its first check unless they come back"

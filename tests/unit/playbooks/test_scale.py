@@ -1,0 +1,202 @@
+"""Scaling: the runbook's procedure as a plan, both sides of each limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._steps import (
+    AwaitDeployment,
+    AwaitStopped,
+    CheckDatabaseReady,
+    CheckWorkersHealthy,
+    ScaleService,
+    Soak,
+    StartService,
+    StopService,
+    VerifyApiHealth,
+    VerifyHeartbeats,
+    VerifyNoOrphanedJobs,
+    VerifyStartupLog,
+)
+from playbooks.scale import Facts, plan
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.server import ConnectionUse
+from services.domain.services import SESSIONS_PER_REPLICA, Service
+from tests.unit.playbooks.builders import beat, load, running_job, state, states, stopped
+
+INGEST = Service.INGEST
+AWAY = Unavailable("database", "no answer within 5 s")
+
+
+def facts(*changed: ServiceState, used: int = 10, limit: int | None = 100, soak_s: int = 120) -> Facts:
+    busy = load(beats=[beat("ingest-1")], pending=318)
+    return Facts("prod", states(*changed), busy, ConnectionUse(used, limit), soak_s)
+
+
+def made(result: Plan | NoPlan) -> Plan:
+    assert isinstance(result, Plan), result
+    return result
+
+
+def refused(result: Plan | NoPlan) -> str:
+    assert isinstance(result, NoPlan), result
+    return result.why
+
+
+def test_from_zero_starts_one_and_watches_it_come_up() -> None:
+    planned = made(plan(facts(stopped(INGEST)), INGEST, 1))
+
+    assert planned.steps == (
+        CheckDatabaseReady(),
+        StartService(INGEST, "d-ingest", 1),
+        AwaitDeployment(INGEST, 300),
+        VerifyStartupLog(INGEST, 120),
+        VerifyHeartbeats(INGEST, 1, 180),
+    )
+    assert planned.risk is Risk.LOW
+    assert planned.undo == "scale ingest 0"
+
+
+def test_a_service_configured_with_no_replica_is_given_one() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=0)), INGEST, 1))
+
+    assert planned.steps[1:] == (
+        ScaleService(INGEST, 0, 1),
+        VerifyStartupLog(INGEST, 120),
+        VerifyHeartbeats(INGEST, 1, 180),
+    )
+
+
+def test_adds_one_at_a_time_and_watches_each() -> None:
+    planned = made(plan(facts(soak_s=30), INGEST, 3))
+
+    assert planned.steps == (
+        CheckDatabaseReady(),
+        CheckWorkersHealthy(INGEST, 1),
+        ScaleService(INGEST, 1, 2),
+        VerifyHeartbeats(INGEST, 2, 180),
+        Soak(INGEST, 30, fall_back_to=1),
+        ScaleService(INGEST, 2, 3),
+        VerifyHeartbeats(INGEST, 3, 180),
+        Soak(INGEST, 30, fall_back_to=2),
+    )
+    assert planned.risk is Risk.HIGH
+
+
+def test_to_zero_stops_gracefully_and_looks_for_orphans() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=2)), INGEST, 0))
+
+    assert planned.steps == (
+        StopService(INGEST, "d-ingest", 2),
+        AwaitStopped(INGEST, 90),
+        VerifyNoOrphanedJobs(INGEST),
+    )
+    assert planned.risk is Risk.HIGH
+
+
+def test_to_zero_says_what_is_interrupted() -> None:
+    busy = load(
+        beats=[beat("ingest-1"), beat("ingest-2"), beat("enforcement-1", Service.ENFORCEMENT)],
+        running=[running_job(1, "ingest-1", age_s=240), running_job(2, "enforcement-1"), running_job(3, "ingest-2")],
+        pending=318,
+    )
+
+    planned = made(plan(replace(facts(state(INGEST, replicas=2)), load=busy), INGEST, 0))
+
+    assert planned.impact == (
+        "stops 2 workers holding 2 jobs, oldest 4 min; 318 pending",
+        "running jobs: job-1 (simplicity_ingest), job-3 (simplicity_ingest)",
+    )
+
+
+def test_fewer_but_some_go_in_one_step() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=3)), INGEST, 1))
+
+    assert planned.steps == (
+        ScaleService(INGEST, 3, 1),
+        VerifyHeartbeats(INGEST, 1, 180),
+        VerifyNoOrphanedJobs(INGEST),
+    )
+
+
+def test_the_api_is_watched_by_its_health() -> None:
+    planned = made(plan(facts(), Service.API, 2))
+
+    assert planned.steps[1:] == (
+        VerifyApiHealth(120),
+        ScaleService(Service.API, 1, 2),
+        VerifyApiHealth(120),
+        Soak(Service.API, 120, fall_back_to=1),
+    )
+
+
+def test_the_api_is_not_scaled_to_zero() -> None:
+    assert "the API is not scaled to zero" in refused(plan(facts(), Service.API, 0))
+
+
+@pytest.mark.parametrize("now", [state(INGEST, replicas=2), stopped(INGEST)])
+def test_nothing_to_do_is_no_plan(now: ServiceState) -> None:
+    assert "already" in refused(plan(facts(now), INGEST, now.replicas_wanted or 0))
+
+
+def test_an_unknown_count_is_no_plan() -> None:
+    assert "does not say how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2))
+
+
+def test_without_railway_there_is_no_plan() -> None:
+    silent = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
+
+    assert refused(plan(silent, INGEST, 2)) == "Railway is needed for this and is not available: HTTP 500"
+
+
+def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
+    room = SESSIONS_PER_REPLICA[INGEST] * 2
+
+    assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
+    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3))
+
+
+def test_fewer_replicas_need_no_room() -> None:
+    assert isinstance(plan(facts(state(INGEST, replicas=2), used=100), INGEST, 1), Plan)
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_an_unknown_limit_is_a_warning(limit: int | None) -> None:
+    warnings = made(plan(facts(limit=limit), INGEST, 2)).warnings
+
+    assert ("the pooler's limit of connections is not known" in " ".join(warnings)) is (limit is None)
+
+
+def test_what_the_database_does_not_tell_is_a_warning() -> None:
+    silent = replace(load(), queue=AWAY, running=AWAY, beats=AWAY)
+
+    planned = made(plan(replace(facts(), load=silent, connections=AWAY), INGEST, 2))
+
+    assert planned.warnings == (
+        "the database does not tell what runs: no answer within 5 s",
+        "the database's connections cannot be counted: no answer within 5 s",
+    )
+
+
+@pytest.mark.parametrize(("draining_s", "warned"), [(None, True), (20, True), (21, False)])
+def test_a_worker_needs_time_to_end(draining_s: int | None, warned: bool) -> None:
+    hasty = replace(state(INGEST, replicas=2), draining_seconds=draining_s)
+
+    warnings = made(plan(facts(hasty), INGEST, 0)).warnings
+
+    assert any("drainingSeconds" in warning for warning in warnings) is warned
+
+
+@pytest.mark.parametrize(("beating", "warned"), [(1, True), (2, False)])
+def test_a_worker_that_does_not_beat_is_a_warning(beating: int, warned: bool) -> None:
+    seen = load(beats=[beat(f"ingest-{n}") for n in range(beating)])
+
+    planned = made(plan(replace(facts(state(INGEST, replicas=2)), load=seen), INGEST, 3))
+
+    assert (
+        planned.warnings == ("1 of 2 workers beat: the run stops at its first check unless they come back",)
+    ) is warned
