@@ -1,0 +1,191 @@
+"""Runs: approved plans on their way, their steps, and the states that both may have (DESIGN §4, docs/states.md).
+
+The database enforces the same transitions (`sql/migrations/20251201001000_runs.sql`); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class RunState(StrEnum):
+    """Where a run is. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
+
+    PLANNED = "planned"  # shown to the requester, who has not asked for it yet
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # by a person, a denial or a run that pre-empted it; `outcome` says which
+    EXPIRED = "expired"
+    VOIDED = "voided"  # what was approved is not what would happen any more
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        return not TRANSITIONS[self]
+
+    @property
+    def holds_services(self) -> bool:
+        """Whether no other run may start on the same services."""
+        return self in (RunState.RUNNING, RunState.UNKNOWN)
+
+
+_GIVEN_UP = frozenset({RunState.CANCELLED, RunState.EXPIRED, RunState.VOIDED})
+WAITING = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL, RunState.APPROVED})  # not started yet
+
+TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
+    {
+        RunState.PLANNED: _GIVEN_UP | {RunState.AWAITING_APPROVAL, RunState.APPROVED},
+        RunState.AWAITING_APPROVAL: _GIVEN_UP | {RunState.APPROVED},
+        RunState.APPROVED: _GIVEN_UP | {RunState.RUNNING},
+        # Voided only before the first step.
+        RunState.RUNNING: frozenset(
+            {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.UNKNOWN, RunState.VOIDED}
+        ),
+        RunState.UNKNOWN: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
+        **{state: frozenset() for state in (RunState.SUCCEEDED, RunState.FAILED, *_GIVEN_UP)},
+    }
+)
+
+
+class StepState(StrEnum):
+    """Where a step is. INTENDED: written down, and the act may have been sent."""
+
+    PENDING = "pending"
+    INTENDED = "intended"
+    RUNNING = "running"
+    DONE = "done"
+    NOT_PROVED = "not_proved"  # done, as far as anybody can tell
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+    @property
+    def is_final(self) -> bool:
+        return not STEP_TRANSITIONS[self]
+
+
+_ENDED = frozenset({StepState.DONE, StepState.NOT_PROVED, StepState.FAILED, StepState.SKIPPED})
+
+STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
+    {
+        StepState.PENDING: frozenset({StepState.INTENDED, StepState.RUNNING, StepState.SKIPPED}),
+        StepState.INTENDED: _ENDED | {StepState.RUNNING, StepState.UNKNOWN},
+        StepState.RUNNING: _ENDED | {StepState.UNKNOWN},
+        # A person says: it is done, try it again, or give up.
+        StepState.UNKNOWN: frozenset({StepState.DONE, StepState.PENDING, StepState.FAILED}),
+        **{state: frozenset() for state in _ENDED},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in Slack, as the signed payload names them (DESIGN §5)."""
+
+    user_id: str
+    team_id: str
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A plan to be stored as a run.
+
+    plan: `encode_plan`'s dict. plan_hash: 64 hexadecimal characters. requested_by: None when it came from a terminal.
+    services: full names, what the run takes while it runs. kinds: the names of its step kinds; with `format` they tell
+    a replica whether it can carry the run out. approvals_needed: how many distinct people have to approve.
+    expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
+    """
+
+    environment: str
+    playbook: str
+    parameters: Mapping[str, str]
+    plan: Mapping[str, Any]
+    plan_hash: str
+    risk: str
+    title: str
+    services: tuple[str, ...]
+    requested_by: Person | None
+    reason: str
+    channel: str
+    approvals_needed: int
+    expires_at_s: float
+    state: RunState
+    kinds: tuple[str, ...]
+    format: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended."""
+
+    id: int
+    state: RunState
+    environment: str
+    playbook: str
+    parameters: Mapping[str, str]
+    plan: Mapping[str, Any]
+    plan_hash: str
+    risk: str
+    title: str
+    services: tuple[str, ...]
+    requested_by: Person | None
+    reason: str
+    channel: str
+    approvals_needed: int
+    kinds: tuple[str, ...]
+    format: int
+    created_at: datetime
+    expires_at: datetime
+    approved_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancel_requested_by: Person | None
+    outcome: str | None
+
+    @property
+    def message_key(self) -> str:
+        """The outbox key of the run's one message."""
+        return f"run:{self.id}"
+
+    @property
+    def lease_name(self) -> str:
+        return run_lease(self.id)
+
+
+def run_lease(run_id: int) -> str:
+    """The name of the lease that a replica holds while it carries the run out."""
+    return f"run:{run_id}"
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """One line of the journal. `step` is `encode_step`'s dict; `position` counts from 0.
+
+    intent: what was seen right before the act was sent. evidence: what proves the outcome. note: plain words.
+    """
+
+    run_id: int
+    position: int
+    step: Mapping[str, Any]
+    state: StepState
+    intent: Mapping[str, Any] | None
+    evidence: Mapping[str, Any] | None
+    note: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PreemptedRun:
+    """A run that had to make way. An act that it sent may still take effect for `may_act_for_s` seconds."""
+
+    run_id: int
+    may_act_for_s: float

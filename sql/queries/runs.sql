@@ -1,0 +1,229 @@
+-- name: create_run
+-- File a plan. Its steps follow in the same transaction.
+INSERT INTO chatops.runs (
+    state, environment, playbook, parameters, plan, plan_hash, risk, title, services, requested_by_user,
+    requested_by_team, reason, channel, approvals_needed, kinds, format, expires_at
+)
+VALUES (
+    %(state)s, %(environment)s, %(playbook)s, %(parameters)s, %(plan)s, %(plan_hash)s, %(risk)s, %(title)s,
+    %(services)s, %(requested_by_user)s, %(requested_by_team)s, %(reason)s, %(channel)s, %(approvals_needed)s,
+    %(kinds)s, %(format)s, clock_timestamp() + %(expires_in)s
+)
+RETURNING id;
+
+-- name: create_steps
+-- The journal of a new run: one pending line a step, in the order of the plan.
+INSERT INTO chatops.run_steps (run_id, position, step)
+SELECT %(run_id)s, step.number - 1, step.value
+FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
+
+-- name: read_run
+-- One run. By primary key.
+SELECT
+    id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+    requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+FROM chatops.runs
+WHERE id = %(run_id)s;
+
+-- name: read_steps
+-- The journal of one run. By primary key.
+SELECT run_id, position, step, state::text AS state, intent, evidence, note, started_at, ended_at
+FROM chatops.run_steps
+WHERE run_id = %(run_id)s
+ORDER BY position;
+
+-- name: list_runs
+-- The latest runs. By primary key, backwards.
+SELECT
+    id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+    requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+FROM chatops.runs
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: list_open_runs
+-- What waits, runs or needs a person, oldest first. Served by runs_open_idx.
+SELECT
+    id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+    requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+FROM chatops.runs
+WHERE state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown')
+ORDER BY id;
+
+-- name: move_run
+-- Compare and set: the move happens only from one of these states, and an expired approval starts nothing.
+-- The triggers of chatops.runs refuse what must never be. By primary key.
+UPDATE chatops.runs
+SET state = %(to)s::chatops.run_state, outcome = coalesce(%(outcome)s, outcome)
+WHERE id = %(run_id)s
+    AND state = ANY (%(from)s::chatops.run_state[])
+    AND (started_at IS NOT NULL OR expires_at > clock_timestamp()
+        OR %(to)s::chatops.run_state IN ('cancelled', 'expired', 'voided'))
+RETURNING id;
+
+-- name: list_claimable_runs
+-- Approved, or left by a replica that went away; only what the caller can carry out. Served by runs_open_idx.
+SELECT run.id
+FROM chatops.runs AS run
+WHERE run.state IN ('approved', 'running')
+    AND (run.state = 'running' OR run.expires_at > clock_timestamp())
+    AND run.format = %(format)s
+    AND run.kinds <@ %(kinds)s
+    AND NOT EXISTS (
+        SELECT FROM chatops.leases AS lease
+        WHERE lease.name = 'run:' || run.id AND lease.until > clock_timestamp()
+    )
+ORDER BY run.id;
+
+-- name: take_services
+-- Take what is free of the run's services, always in the same order so that two runs never wait for each other.
+INSERT INTO chatops.run_services (service, run_id)
+SELECT DISTINCT wanted.service, run.id
+FROM chatops.runs AS run CROSS JOIN LATERAL unnest(run.services) AS wanted (service)
+WHERE run.id = %(run_id)s
+ORDER BY wanted.service
+ON CONFLICT (service) DO NOTHING;
+
+-- name: list_services_not_taken
+-- Those of its services that the run does not have, and who has them; null when they have become free. By primary key.
+SELECT wanted.service, held.run_id
+FROM chatops.runs AS run
+CROSS JOIN LATERAL unnest(run.services) AS wanted (service)
+LEFT JOIN chatops.run_services AS held ON held.service = wanted.service
+WHERE run.id = %(run_id)s AND held.run_id IS DISTINCT FROM run.id
+ORDER BY wanted.service;
+
+-- name: give_back_services
+-- Nothing is taken unless everything is.
+DELETE FROM chatops.run_services
+WHERE run_id = %(run_id)s;
+
+-- name: void_waiting_runs
+-- Another run starts on the same services: what waits for one of them was planned on facts that are about to change.
+-- Served by runs_open_idx.
+UPDATE chatops.runs
+SET state = 'voided', outcome = %(outcome)s
+WHERE id IN (
+    SELECT waiting.id
+    FROM chatops.runs AS waiting
+    WHERE waiting.state IN ('planned', 'awaiting_approval', 'approved')
+        AND waiting.services && %(services)s
+        AND waiting.id <> %(except_run)s
+    ORDER BY waiting.id
+    FOR NO KEY UPDATE
+)
+RETURNING id;
+
+-- name: expire_runs
+-- Nobody decided in time, or nothing started it in time. Served by runs_open_idx.
+UPDATE chatops.runs
+SET
+    state = 'expired',
+    outcome = CASE WHEN state = 'approved' THEN 'approved, but not started in time' ELSE 'not approved in time' END
+WHERE id IN (
+    SELECT waiting.id
+    FROM chatops.runs AS waiting
+    WHERE waiting.state IN ('planned', 'awaiting_approval', 'approved') AND waiting.expires_at <= clock_timestamp()
+    ORDER BY waiting.id
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id;
+
+-- name: request_cancel
+-- The first wish counts; whoever carries the run out sees it at the next boundary. By primary key.
+UPDATE chatops.runs
+SET cancel_requested_by_user = %(user_id)s, cancel_requested_by_team = %(team_id)s
+WHERE id = %(run_id)s
+    AND state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown')
+    AND cancel_requested_by_user IS NULL
+RETURNING id;
+
+-- name: list_runs_in_the_way
+-- Started runs that hold one of these services, locked in order. By primary key.
+SELECT run.id
+FROM chatops.runs AS run
+WHERE run.id IN (SELECT held.run_id FROM chatops.run_services AS held WHERE held.service = ANY (%(services)s))
+    AND run.id <> %(except_run)s
+    AND run.state IN ('running', 'unknown')
+ORDER BY run.id
+FOR NO KEY UPDATE;
+
+-- name: break_lease
+-- Take a lease away from whoever has it: the fence of the former owner holds nothing any more. Returns for how many
+-- seconds an act that was sent under it may still take effect. By primary key.
+WITH former AS (
+    SELECT lease.name, greatest(extract(epoch FROM lease.until - clock_timestamp()), 0)::float8 AS left_s
+    FROM chatops.leases AS lease
+    WHERE lease.name = %(name)s
+    FOR UPDATE
+)
+UPDATE chatops.leases AS held
+SET owner = %(owner)s, epoch = held.epoch + 1, until = clock_timestamp()
+FROM former
+WHERE held.name = former.name
+RETURNING former.left_s;
+
+-- name: intend_step
+-- Write down what is about to be sent, under the fence: the lease is alive, ours, and stays so until the commit. Once
+-- for each epoch, so that only a successor may intend what was intended before. By primary keys.
+WITH fence AS (
+    SELECT lease.epoch
+    FROM chatops.leases AS lease
+    WHERE lease.name = 'run:' || %(run_id)s::bigint AND lease.owner = %(owner)s AND lease.epoch = %(epoch)s
+        AND lease.until > clock_timestamp()
+    FOR SHARE
+)
+UPDATE chatops.run_steps AS step
+SET state = 'intended', epoch = fence.epoch, intent = %(intent)s
+FROM fence, chatops.runs AS run
+WHERE step.run_id = %(run_id)s AND step.position = %(position)s
+    AND (step.state = 'pending' OR (step.state = 'intended' AND step.epoch < fence.epoch))
+    AND run.id = step.run_id AND run.state = 'running'
+RETURNING step.position;
+
+-- name: start_step
+-- What only looks or waits has begun, or an act was sent and its effect is awaited; repeating it does no harm. Under
+-- the same fence. By primary keys.
+WITH fence AS (
+    SELECT lease.epoch
+    FROM chatops.leases AS lease
+    WHERE lease.name = 'run:' || %(run_id)s::bigint AND lease.owner = %(owner)s AND lease.epoch = %(epoch)s
+        AND lease.until > clock_timestamp()
+    FOR SHARE
+)
+UPDATE chatops.run_steps AS step
+SET state = 'running'
+FROM fence, chatops.runs AS run
+WHERE step.run_id = %(run_id)s AND step.position = %(position)s
+    AND step.state IN ('pending', 'intended', 'running')
+    AND run.id = step.run_id AND run.state = 'running'
+RETURNING step.position;
+
+-- name: finish_step
+-- The outcome of a step, with what proves it. Under the same fence. By primary keys.
+WITH fence AS (
+    SELECT lease.epoch
+    FROM chatops.leases AS lease
+    WHERE lease.name = 'run:' || %(run_id)s::bigint AND lease.owner = %(owner)s AND lease.epoch = %(epoch)s
+        AND lease.until > clock_timestamp()
+    FOR SHARE
+)
+UPDATE chatops.run_steps AS step
+SET state = %(state)s::chatops.step_state, evidence = %(evidence)s, note = %(note)s
+FROM fence, chatops.runs AS run
+WHERE step.run_id = %(run_id)s AND step.position = %(position)s
+    AND chatops.step_may_become(step.state, %(state)s::chatops.step_state) AND step.state <> 'unknown'
+    AND run.id = step.run_id AND run.state = 'running'
+RETURNING step.position;
+
+-- name: resolve_unknown_step
+-- A person says what became of an act that nobody could read back. By primary keys.
+UPDATE chatops.run_steps AS step
+SET state = %(state)s::chatops.step_state, note = %(note)s
+FROM chatops.runs AS run
+WHERE step.run_id = %(run_id)s AND step.position = %(position)s AND step.state = 'unknown'
+    AND run.id = step.run_id AND run.state = 'unknown'
+RETURNING step.position;
