@@ -40,8 +40,13 @@ def refuse_violations(
 
 def _counts(workspace: Workspace, violation: Violation) -> bool:
     if violation.rule == "broadcast":
-        return not workspace.broadcasts_allowed
+        return not (workspace.broadcasts_allowed or _names_a_group(workspace, violation))
     return violation.is_refused
+
+
+def _names_a_group(workspace: Workspace, violation: Violation) -> bool:
+    """Apps may mention the workspace's own user groups, as Slack lets them unless an admin forbids it."""
+    return any(f"<!subteam^{group}>" in violation.message for group in workspace.groups)
 
 
 def _code(found: list[Violation], surface: Surface) -> str:

@@ -23,8 +23,7 @@ def broadcasts(payload: Json) -> Iterator[Violation]:
 
 def _strings(holder: Json, keys: tuple[str, ...], path: str) -> Iterator[Violation]:
     for key in keys:
-        found = BROADCAST.search(holder[key]) if isinstance(holder.get(key), str) else None
-        if found:
+        for found in BROADCAST.finditer(holder[key]) if isinstance(holder.get(key), str) else ():
             yield _violation(f"{path}/{key}", found[0])
 
 

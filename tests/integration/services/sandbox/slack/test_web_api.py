@@ -139,6 +139,14 @@ async def test_a_broadcast_needs_permission(workspace: Workspace, client: AsyncW
     await client.chat_postMessage(channel=INCIDENTS_ID, text="<!channel> down")
 
 
+async def test_the_workspaces_own_groups_may_be_mentioned(client: AsyncWebClient) -> None:
+    await client.chat_postMessage(channel=INCIDENTS_ID, text=f"<!subteam^{APPROVERS.id}> please look")
+
+    for text in (f"<!subteam^{APPROVERS.id}> <!channel>", "<!subteam^S404>"):
+        with pytest.raises(SlackApiError, match="restricted_action"):
+            await client.chat_postMessage(channel=INCIDENTS_ID, text=text)
+
+
 async def test_a_group_and_its_members_can_be_read(client: AsyncWebClient) -> None:
     groups = await client.usergroups_list()
     members = await client.usergroups_users_list(usergroup=APPROVERS.id)
