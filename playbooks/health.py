@@ -83,7 +83,7 @@ def check(facts: Facts) -> list[Finding]:
     beats = heartbeats.Facts(
         facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible
     )
-    return [
+    found = [
         *api.check(api.Facts(facts.api, facts.environment)),
         *intake.check(facts.intake),
         *heartbeats.check(beats),
@@ -92,9 +92,8 @@ def check(facts: Facts) -> list[Finding]:
         *deployments.check(facts.services),
         *database.check(facts.server),
         *migrations.check(facts.migrations),
-        *_telling(sha.check(sha_facts)),
-        *bot.check(bot.Facts(facts.bot, facts.now)),
     ]
+    return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]
 
 
 def report(facts: Facts) -> Report:
@@ -109,9 +108,19 @@ def _order(line: Line) -> tuple[int, bool]:
     return -line.status.urgency, line.status is Status.UNKNOWN and line.subject not in ("database", "Railway")
 
 
-def _telling(findings: Sequence[Finding]) -> list[Finding]:
-    """One service's SHA is told when it is wrong; that it is unknown is told once, for all."""
-    return [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
+def _telling(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """What the SHAs add to the other findings.
+
+    One service's SHA is told when it is wrong; that it is unknown is told once, for all, and not at all where each
+    service without a SHA is known to be down: that is no second trouble.
+    """
+    down = {finding.service.short for finding in others if finding.service and finding.status is Status.FAIL}
+    telling = [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
+    return [f for f in telling if f.status is not Status.UNKNOWN or _without_sha(f) - down]
+
+
+def _without_sha(finding: Finding) -> set[str]:
+    return {short for short, known in finding.evidence.items() if known is None}
 
 
 _SUBJECTS = ("api", "ingest", "enforcement", "database", "queue", "Railway", "SHA", "bot")

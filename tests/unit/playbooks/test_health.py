@@ -69,6 +69,20 @@ def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
     assert seen.lines[0].next_step.command == "logs ingest"
 
 
+def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_trouble() -> None:
+    crashed = replace(serving(Service.INGEST), active=())
+
+    seen = report(
+        replace(
+            HEALTHY,
+            heartbeats=(beat(WorkerType.ENFORCEMENT),),
+            services={**{service: serving(service) for service in Service}, Service.INGEST: crashed},
+        )
+    )
+
+    assert [line.subject for line in seen.lines if line.status is not Status.OK] == ["ingest"]
+
+
 def test_one_more_thing_wrong_is_counted() -> None:
     queue = QueueSnapshot(NOW, 4, NOW - timedelta(minutes=16), 0, 0, 0)
 
