@@ -1,0 +1,164 @@
+"""One message for each run, kept true from the request to the end (slack-rules.md §13).
+
+The first line is the answer: what it is and how it stands. While it waits: what would happen, to how much, and who may
+decide. While it runs and afterwards: every step with its evidence. Buttons are there as long as they can be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from bot.commands._contract import Block
+from bot.views.blocks import actions, context, section, sections
+from bot.views.message import TOTAL_LIMIT, characters, fit_message
+from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
+from bot.views.run_buttons import buttons, is_confirmed_by_requester
+from bot.views.run_steps import progress, steps_done
+from bot.views.steps import stored_step_words
+from bot.views.text import date_token, escape
+from services.domain.approvals import Decision
+from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.words import age, counted
+
+SIGNS = {
+    RunState.PLANNED: "🟡 *PLANNED*",
+    RunState.AWAITING_APPROVAL: "🟡 *WAITS FOR APPROVAL*",
+    RunState.APPROVED: "🔵 *APPROVED*",
+    RunState.RUNNING: "🔵 *RUNNING*",
+    RunState.SUCCEEDED: "✅ *DONE*",
+    RunState.FAILED: "🔴 *FAILED*",
+    RunState.CANCELLED: "⚫ *CANCELLED*",
+    RunState.EXPIRED: "⚫ *EXPIRED*",
+    RunState.VOIDED: "⚫ *VOID*",
+    RunState.UNKNOWN: "❔ *UNKNOWN, a person has to look*",
+}
+ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
+SHOWN_STEPS = 8  # of a plan that waits; Details has them all
+SHOWN_DECISIONS = 5
+_WAITING = (RunState.PLANNED, RunState.AWAITING_APPROVAL)
+
+
+class Content(NamedTuple):
+    """What a message says: the fallback text, which makes sense by itself, and the blocks."""
+
+    text: str
+    blocks: list[Block]
+
+
+def run_message(
+    run: Run,
+    steps: Sequence[RunStep],
+    decisions: Sequence[Decision] = (),
+    *,
+    approvers: Sequence[str] = (),
+    audit_head: str | None = None,
+) -> Content:
+    """The run as it stands.
+
+    approvers: Slack ids of the users and user groups that may approve, from our own settings; they are mentioned while
+    the run waits. audit_head: the audit log's newest hash, printed in the closing message.
+    """
+    first = headline(run, steps)
+    middle = _request(run, approvers) if run.state in _WAITING else [*_outcome(run), *progress(run, steps)]
+    end = [*_decided(decisions), *actions(buttons(run)), context(*_notes(run, audit_head))]
+    return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
+
+
+def headline(run: Run, steps: Sequence[RunStep]) -> str:
+    """ "🔵 *RUNNING* 3 of 9 · dev · *Scale ingest: 1 → 2*", in mrkdwn."""
+    return f"{_sign(run, steps)} · {escape(run.environment)} · *{escape(run.title, limit=LINE_LIMIT)}*"
+
+
+def person(who: Person | None) -> str:
+    """Who it was, as a mention of a user id that came from Slack itself."""
+    return f"<@{who.user_id}>" if who else "the terminal"
+
+
+def decision_line(decision: Decision) -> str:
+    """ "Denied by @ann, 14:05: not during the import"."""
+    word = "Approved" if decision.approve else "Denied"
+    reason = f": {escape(decision.reason, limit=LINE_LIMIT)}" if decision.reason else ""
+    return f"{word} by {person(decision.person)} {_at(decision.decided_at)}{reason}"
+
+
+def _sign(run: Run, steps: Sequence[RunStep]) -> str:
+    match run.state:
+        case RunState.PLANNED | RunState.AWAITING_APPROVAL if is_confirmed_by_requester(run):
+            return "🟡 *WAITS FOR CONFIRMATION*"
+        case RunState.RUNNING:
+            stopping = ", stopping" if run.cancel_requested_by else ""
+            return f"{SIGNS[run.state]}{stopping} {steps_done(steps)} of {len(steps)}"
+        case RunState.SUCCEEDED if any(step.state is StepState.NOT_PROVED for step in steps):
+            return "⚠️ *DONE, NOT PROVED*"
+        case _:
+            return SIGNS[run.state]
+
+
+def _request(run: Run, approvers: Sequence[str]) -> list[Block]:
+    plan = run.plan
+    return [
+        *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
+        *sections(_numbered([stored_step_words(step) for step in plan.get("steps", ())])),
+        section("\n".join(_who(run, approvers))),
+    ]
+
+
+def _numbered(steps: Sequence[str]) -> list[str]:
+    shown = [f"{n}. {escape(words, limit=STEP_LIMIT)}" for n, words in enumerate(steps[:SHOWN_STEPS], start=1)]
+    left = len(steps) - len(shown)
+    return [*shown, f"… {counted(left, 'more step')} in Details"] if left else shown
+
+
+def _who(run: Run, approvers: Sequence[str]) -> list[str]:
+    reason = f": {escape(run.reason, limit=LINE_LIMIT)}" if run.reason else ""
+    asked = f"*Asked for by* {person(run.requested_by)}{reason}"
+    until = f"*Until* {date_token(run.expires_at)}"
+    if is_confirmed_by_requester(run):
+        return [asked, f"{person(run.requested_by)} confirms it.", until]
+    count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
+    who = " ".join(map(_mention, approvers)) or "an approver"
+    return [asked, f"*May approve:* {who}{count}, not the one who asked", until]
+
+
+def _mention(slack_id: str) -> str:
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
+
+
+def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
+    """As much of the middle as leaves room for the end: the buttons are never what is left out."""
+    room = ROOM - characters(list(end))
+    kept: list[Block] = []
+    for block in middle:
+        room -= characters(block)
+        if room < 0:
+            return [*kept, context(f"… {len(middle) - len(kept)} more parts in Details")]
+        kept.append(block)
+    return kept
+
+
+def _outcome(run: Run) -> list[Block]:
+    return [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
+
+
+def _decided(decisions: Sequence[Decision]) -> list[Block]:
+    return [context(*map(decision_line, decisions[:SHOWN_DECISIONS]))] if decisions else []
+
+
+def _notes(run: Run, audit_head: str | None) -> list[str]:
+    notes = [f"run {run.id}", f"asked for by {person(run.requested_by)} {_at(run.created_at)}"]
+    if run.state.is_final and run.ended_at:
+        notes += [f"ended {_at(run.ended_at)}"]
+        notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at else []
+    if audit_head and run.state.is_final:
+        notes.append(f"audit `{escape(audit_head[:12])}`")
+    return [" · ".join(notes)]
+
+
+def _fallback(first: str, run: Run) -> str:
+    return f"{first}: {escape(run.outcome, limit=LINE_LIMIT)}" if run.outcome else first
+
+
+def _at(moment: datetime) -> str:
+    return date_token(moment, "{time}")

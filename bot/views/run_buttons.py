@@ -1,0 +1,102 @@
+"""The buttons of a run: at most three, and only those that can be used as it stands.
+
+An action id is a stable verb, its value the run's id; the truth is looked up at the click (slack-rules.md §13).
+"""
+
+from __future__ import annotations
+
+from bot.commands._contract import Block
+from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button
+from bot.views.text import plain
+from playbooks._contract import Risk
+from services.domain.runs import Run, RunState
+
+APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
+CANCEL, DETAILS, ASK_AGAIN = "run.cancel", "run.details", "run.ask_again"
+RESOLVE = "run.resolve"  # "run.resolve.<how>"
+HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
+_EFFECTS = {
+    "done": "You say that this step has happened; the run goes on with the next one.",
+    "retry": "The step is done again. If it had happened after all, it happens twice.",
+    "abort": "The run ends here; what it did so far stays.",
+}
+CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
+
+
+def buttons(run: Run) -> list[Block]:
+    """In the order of what one most probably wants."""
+    match run.state:
+        case RunState.AWAITING_APPROVAL | RunState.PLANNED:
+            return [*_decide(run), details(run)]
+        case RunState.APPROVED | RunState.RUNNING:
+            return [*([] if run.cancel_requested_by else [_cancel(run)]), details(run)]
+        case RunState.UNKNOWN:
+            return [_resolve(run, how) for how in HOWS]
+        case RunState.EXPIRED | RunState.VOIDED:
+            return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
+        case _:
+            return [*_afterwards(run), details(run)]
+
+
+def is_confirmed_by_requester(run: Run) -> bool:
+    """Whether nobody but the one who asked has to agree (DESIGN §5, low risk)."""
+    return run.approvals_needed == 0 and run.requested_by is not None
+
+
+def details(run: Run) -> Block:
+    """Everything about the run, for who clicks."""
+    return button("Details", DETAILS, run.id)
+
+
+def button(label: str, action_id: str, run_id: int, *, style: str | None = None, confirm: Block | None = None) -> Block:
+    """One of a run's buttons."""
+    text = {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT), "emoji": False}
+    made: Block = {"type": "button", "action_id": action_id, "text": text, "value": str(run_id)}
+    made |= {"style": style} if style else {}
+    return made | ({"confirm": confirm} if confirm else {})
+
+
+def confirm_dialog(title: str, text: str, verb: str, *, danger: bool = False) -> Block:
+    """Slack's question before a click counts; it names target and effect, and its button is the verb."""
+    dialog: Block = {
+        "title": _plain(title, CONFIRM_TITLE),
+        "text": _plain(text, CONFIRM_TEXT),
+        "confirm": _plain(verb, 30),
+        "deny": _plain("Not now", 30),
+    }
+    return dialog | ({"style": "danger"} if danger else {})
+
+
+def _decide(run: Run) -> list[Block]:
+    if is_confirmed_by_requester(run):
+        return [_agree(run, "Confirm", CONFIRM), button("Cancel", CANCEL, run.id)]
+    if run.risk == Risk.CRITICAL:  # a modal asks for the typed name
+        return [button("Approve", APPROVE, run.id, style="primary"), button("Deny", DENY, run.id, style="danger")]
+    return [_agree(run, "Approve", APPROVE), button("Deny", DENY, run.id, style="danger")]
+
+
+def _agree(run: Run, verb: str, action_id: str) -> Block:
+    effect = "; ".join([run.environment, *run.plan.get("impact", ())])
+    return button(verb, action_id, run.id, style="primary", confirm=confirm_dialog(f"{run.title}?", effect, verb))
+
+
+def _cancel(run: Run) -> Block:
+    text = f"{run.title} stops after the step under way; what is done so far stays, and the message says what that is."
+    dialog = confirm_dialog(f"Cancel run {run.id}?", text, "Cancel the run", danger=True)
+    return button("Cancel", CANCEL, run.id, style="danger", confirm=dialog)
+
+
+def _resolve(run: Run, how: str) -> Block:
+    label = HOWS[how]
+    dialog = confirm_dialog(f"{label}: {run.title}?", _EFFECTS[how], label, danger=how == "retry")
+    return button(label, f"{RESOLVE}.{how}", run.id, confirm=dialog)
+
+
+def _afterwards(run: Run) -> list[Block]:
+    """The way back, once anything was begun."""
+    undo = run.plan.get("undo")
+    return [command_button(f"Undo: {undo}", undo)] if undo and run.started_at else []
+
+
+def _plain(text: str, limit: int) -> Block:
+    return {"type": "plain_text", "text": plain(text, limit=limit) or EMPTY}

@@ -1,0 +1,114 @@
+"""The steps of a run with their state and evidence: Slack's plan block, or lines where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.commands._contract import Block
+from bot.views.blocks import sections
+from bot.views.message import characters
+from bot.views.steps import stored_step_words
+from bot.views.text import escape, plain
+from services.domain.runs import Run, RunStep, StepState
+from services.domain.words import age
+
+MAX_TASKS = 50  # of one plan block (slack-rules.md §6)
+PLAN_LIMIT = 9000  # ours: characters of the plan block, so that the message stays below Slack's limit
+TITLE_LIMIT, EVIDENCE_LIMIT = 150, 300
+MAX_LINES = 40  # of the list that takes the plan block's place
+
+_SIGNS = {
+    StepState.PENDING: "▫️",
+    StepState.INTENDED: "⏳",
+    StepState.RUNNING: "⏳",
+    StepState.DONE: "✅",
+    StepState.NOT_PROVED: "⚠️",
+    StepState.FAILED: "🔴",
+    StepState.UNKNOWN: "❔",
+    StepState.SKIPPED: "▫️",
+}
+_STATUSES = {
+    StepState.PENDING: "pending",
+    StepState.INTENDED: "in_progress",
+    StepState.RUNNING: "in_progress",
+    StepState.DONE: "complete",
+    StepState.NOT_PROVED: "complete",
+    StepState.FAILED: "error",
+    StepState.UNKNOWN: "error",
+    StepState.SKIPPED: "pending",
+}
+_WORDS = {StepState.NOT_PROVED: "not proved", StepState.UNKNOWN: "outcome unknown", StepState.SKIPPED: "skipped"}
+_OVER = (StepState.DONE, StepState.NOT_PROVED, StepState.SKIPPED)
+# Slack does not say whether it parses a task's title; without angle brackets there is nothing to parse.
+_NO_MARKUP = str.maketrans("<>&", "()+")
+
+
+def progress(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    """Every step in its order."""
+    if not steps:
+        return []
+    block: Block = {"type": "plan", "title": _plain(run.title), "tasks": [_task(run, step) for step in steps]}
+    if len(steps) <= MAX_TASKS and characters(block) <= PLAN_LIMIT:
+        return [block]
+    return step_lines(steps)
+
+
+def step_lines(steps: Sequence[RunStep]) -> list[Block]:
+    """One line a step; when there are too many, those that are over in good order are counted instead."""
+    if len(steps) <= MAX_LINES:
+        return sections(map(step_line, steps))
+    fine = [step for step in steps if step.state is StepState.DONE]
+    rest = [step for step in steps if step.state is not StepState.DONE]
+    lines = [f"✅ {len(fine)} steps done", *map(step_line, rest[:MAX_LINES])]
+    return sections([*lines, f"… {len(rest) - MAX_LINES} more"] if len(rest) > MAX_LINES else lines)
+
+
+def step_line(step: RunStep) -> str:
+    """ "✅ 3. Set ingest from 1 to 2 replicas — 12 s", in mrkdwn."""
+    words = escape(stored_step_words(step.step), limit=TITLE_LIMIT)
+    told = " · ".join(filter(None, [_WORDS.get(step.state, ""), _took(step), evidence_words(step)]))
+    return (
+        f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {escape(told, limit=EVIDENCE_LIMIT)}' if told else ''}"
+    )
+
+
+def steps_done(steps: Sequence[RunStep]) -> int:
+    """How many are over."""
+    return sum(step.state in _OVER for step in steps)
+
+
+def evidence_words(step: RunStep) -> str:
+    """What the step found, in plain words: its note, else its evidence."""
+    if step.note:
+        return step.note
+    shown = {name: value for name, value in (step.evidence or {}).items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+
+
+def _task(run: Run, step: RunStep) -> Block:
+    task: Block = {
+        "type": "task_card",
+        "task_id": f"run-{run.id}-{step.position}",
+        "title": _plain(f"{step.position + 1}. {stored_step_words(step.step)}"),
+        "status": _STATUSES[step.state],
+    }
+    told = _told(step)
+    return task | {"output": _rich(plain(told, limit=EVIDENCE_LIMIT))} if told else task
+
+
+def _told(step: RunStep) -> str:
+    return " · ".join(filter(None, [_WORDS.get(step.state, ""), _took(step), evidence_words(step)]))
+
+
+def _took(step: RunStep) -> str:
+    return age(step.ended_at - step.started_at) if step.started_at and step.ended_at else ""
+
+
+def _plain(text: str) -> str:
+    return plain(text, limit=TITLE_LIMIT).translate(_NO_MARKUP)
+
+
+def _rich(text: str) -> Block:
+    """Text in which Slack parses nothing."""
+    line = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [line]}

@@ -1,0 +1,213 @@
+"""The message of a run is true in every state, says it in its first line, and always fits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.views.run import run_message
+from playbooks._contract import Plan, Risk, encode_plan
+from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
+from services.domain.approvals import Decision
+from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OLIVIA, ANN = Person("U0OLIVIA001", "T1"), Person("U0ANN000001", "T1")
+HOSTILE = "<!channel> `x` <https://evil|good> @here " + "y" * 5000
+STEPS: tuple[Step, ...] = (
+    ScaleService(Service.INGEST, 1, 2),
+    VerifyHeartbeats(Service.INGEST, 2, 60),
+    Soak(Service.INGEST, 120, 1),
+)
+PLAN = Plan(
+    environment="prod",
+    playbook="scale",
+    parameters={"service": "ingest", "to": "2"},
+    steps=STEPS,
+    risk=Risk.HIGH,
+    title="Scale ingest: 1 → 2",
+    impact=("318 jobs are waiting, oldest 9 min",),
+    warnings=("the pooler's limit is not known",),
+    undo="scale ingest 1",
+)
+
+
+def a_run(state: RunState = RunState.AWAITING_APPROVAL, plan: Plan = PLAN, **changes: Any) -> Run:
+    is_over = state.is_final
+    run = Run(
+        id=12,
+        state=state,
+        environment=plan.environment,
+        playbook=plan.playbook,
+        parameters=plan.parameters,
+        plan=encode_plan(plan),
+        plan_hash=plan.hash,
+        risk=plan.risk.value,
+        title=plan.title,
+        services=(Service.INGEST.value,),
+        requested_by=OLIVIA,
+        reason="",
+        channel="C1",
+        approvals_needed=1,
+        kinds=(),
+        format=1,
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+        approved_at=NOW,
+        started_at=NOW,
+        ended_at=NOW + timedelta(seconds=43) if is_over else None,
+        cancel_requested_by=None,
+        outcome="2 of 2 workers beat" if is_over else None,
+    )
+    return replace(run, **changes)
+
+
+def journal(*states: StepState, plan: Plan = PLAN) -> list[RunStep]:
+    return [
+        RunStep(12, position, encode_step(step), state, None, None, None, NOW, NOW + timedelta(seconds=12))
+        for position, (step, state) in enumerate(zip(plan.steps, states, strict=True))
+    ]
+
+
+DONE = journal(*[StepState.DONE] * 3)
+
+
+def labels(run: Run) -> list[str]:
+    return [
+        button["text"]["text"]
+        for block in run_message(run, DONE).blocks
+        if block["type"] == "actions"
+        for button in block["elements"]
+    ]
+
+
+def shown(run: Run, steps: list[RunStep] = DONE) -> str:
+    return json.dumps(run_message(run, steps).blocks, ensure_ascii=False)
+
+
+def test_a_request_shows_what_an_approver_has_to_know() -> None:
+    message = run_message(a_run(reason="backlog"), journal(*[StepState.PENDING] * 3), approvers=["S0APPROVERS"])
+
+    text = json.dumps(message.blocks, ensure_ascii=False)
+    assert message.text == "🟡 *WAITS FOR APPROVAL* · prod · *Scale ingest: 1 → 2*"
+    for part in (
+        "318 jobs are waiting, oldest 9 min",
+        "⚠️ the pooler's limit is not known",
+        "*Undo:* `scale ingest 1`",
+        "1. Set ingest from 1 to 2 replicas",
+        "<@U0OLIVIA001>: backlog",
+        "<!subteam^S0APPROVERS>",
+        f"<!date^{int((NOW + timedelta(minutes=15)).timestamp())}",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (a_run(), ["Approve", "Deny", "Details"]),
+        (a_run(approvals_needed=0), ["Confirm", "Cancel", "Details"]),
+        (a_run(approvals_needed=1, requested_by=None), ["Approve", "Deny", "Details"]),
+        (a_run(RunState.APPROVED), ["Cancel", "Details"]),
+        (a_run(RunState.RUNNING), ["Cancel", "Details"]),
+        (a_run(RunState.RUNNING, cancel_requested_by=ANN), ["Details"]),
+        (a_run(RunState.UNKNOWN), ["Mark done", "Retry", "Abort"]),
+        (a_run(RunState.SUCCEEDED), ["Undo: scale ingest 1", "Details"]),
+        (a_run(RunState.CANCELLED, started_at=None), ["Details"]),
+        (a_run(RunState.EXPIRED, started_at=None), ["Ask again", "Details"]),
+        (a_run(RunState.VOIDED, started_at=None), ["Ask again", "Details"]),
+    ],
+)
+def test_only_buttons_that_can_be_used_are_there(run: Run, expected: list[str]) -> None:
+    assert labels(run) == expected
+
+
+def test_a_click_on_approve_is_asked_about_with_target_and_effect() -> None:
+    approve = run_message(a_run(), DONE).blocks[-2]["elements"][0]
+
+    assert approve["value"] == "12"
+    assert approve["action_id"] == "run.approve"
+    assert approve["confirm"]["title"]["text"] == "Scale ingest: 1 → 2?"
+    assert "prod; 318 jobs are waiting" in approve["confirm"]["text"]["text"]
+
+
+def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
+    run = a_run(plan=replace(PLAN, risk=Risk.CRITICAL), approvals_needed=2)
+
+    assert "confirm" not in run_message(run, DONE).blocks[-2]["elements"][0]
+    assert "(2 people)" in shown(run)
+
+
+def test_progress_is_one_task_a_step() -> None:
+    steps = journal(StepState.DONE, StepState.RUNNING, StepState.PENDING)
+
+    message = run_message(a_run(RunState.RUNNING), steps)
+
+    [plan] = [block for block in message.blocks if block["type"] == "plan"]
+    assert [task["status"] for task in plan["tasks"]] == ["complete", "in_progress", "pending"]
+    assert message.text.startswith("🔵 *RUNNING* 1 of 3 · prod")
+
+
+def test_the_evidence_stands_beside_its_step() -> None:
+    [first, *rest] = DONE
+    steps = [replace(first, evidence={"replicas": 2, "regions": {"x": 2}}), replace(rest[0], note="both beat"), rest[1]]
+
+    text = shown(a_run(RunState.SUCCEEDED), steps)
+
+    assert "12 s · replicas 2" in text
+    assert "12 s · both beat" in text
+
+
+def test_what_could_not_be_proved_is_said_first() -> None:
+    steps = journal(StepState.DONE, StepState.NOT_PROVED, StepState.DONE)
+
+    message = run_message(a_run(RunState.SUCCEEDED), steps)
+
+    assert message.text.startswith("⚠️ *DONE, NOT PROVED*")
+    assert "not proved" in json.dumps(message.blocks)
+
+
+def test_the_closing_message_has_the_outcome_the_times_and_the_audit_head() -> None:
+    message = run_message(a_run(RunState.SUCCEEDED), DONE, audit_head="ab12" * 16)
+
+    text = json.dumps(message.blocks, ensure_ascii=False)
+    assert message.text == "✅ *DONE* · prod · *Scale ingest: 1 → 2*: 2 of 2 workers beat"
+    assert "took 43 s" in text
+    assert "audit `ab12ab12ab12`" in text
+
+
+def test_who_decided_stays() -> None:
+    denied = Decision(12, ANN, False, "not during the import", PLAN.hash, "p", NOW)
+
+    text = json.dumps(run_message(a_run(RunState.CANCELLED), DONE, [denied]).blocks)
+
+    assert "Denied by <@U0ANN000001>" in text
+    assert "not during the import" in text
+
+
+@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("count", [0, 3, 50, 60])
+def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> None:
+    plan = replace(
+        PLAN,
+        steps=tuple(LockService(Service.API, HOSTILE) for _ in range(count)),
+        title=HOSTILE,
+        impact=(HOSTILE,) * 9,
+        warnings=(HOSTILE,) * 9,
+        undo="scale ingest 1",
+    )
+    steps = [replace(step, note=HOSTILE) for step in journal(*[StepState.DONE] * count, plan=plan)]
+    decisions = [Decision(12, ANN, True, HOSTILE, PLAN.hash, "p", NOW)] * 12
+    run = a_run(state, plan=plan, reason=HOSTILE, outcome=HOSTILE)
+
+    message = run_message(run, steps, decisions, audit_head="ab" * 32)
+
+    payload = {"channel": "C1", "text": message.text, "blocks": message.blocks}
+    assert list(violations(payload, surface="message", method="chat.update")) == []
+    assert any(block["type"] == "actions" for block in message.blocks), "the buttons are never what is left out"
