@@ -103,59 +103,59 @@ class World:
         return await self._ask_api(lambda api: api.read_intake_health())
 
     async def server(self) -> ServerFacts | Unavailable:
-        return await self._read(server.read_server)
+        return await self.read(server.read_server)
 
     async def heartbeats(self) -> HeartbeatReading | Unavailable:
-        return await self._read(_read_heartbeats)
+        return await self.read(_read_heartbeats)
 
     async def queue(self) -> QueueSnapshot | Unavailable:
-        return await self._read(lambda conn: jobs.read_queue_snapshot(conn, stale_after=self.settings.stale_after))
+        return await self.read(lambda conn: jobs.read_queue_snapshot(conn, stale_after=self.settings.stale_after))
 
     async def migrations(self) -> MigrationStatus | Unavailable:
-        return await self._read(migrations.read_migrations)
+        return await self.read(migrations.read_migrations)
 
     async def operated_queries(self) -> dict[str, str | None] | Unavailable:
         """`{name: why the database refuses it}` of the reads on the operated tables; None for one that fits."""
-        return await self._read(operated.explain_operated_queries)
+        return await self.read(operated.explain_operated_queries)
 
     async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
         """The newest first, at most `limit`."""
-        return await self._read(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit))
+        return await self.read(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit))
 
     async def failed_job_count(self, window: timedelta) -> int | Unavailable:
-        return await self._read(lambda conn: jobs.count_failed_jobs(conn, window=window))
+        return await self.read(lambda conn: jobs.count_failed_jobs(conn, window=window))
 
     async def throughput(self, window: timedelta) -> list[MinuteThroughput] | Unavailable:
-        return await self._read(lambda conn: jobs.list_throughput(conn, window=window))
+        return await self.read(lambda conn: jobs.list_throughput(conn, window=window))
 
     async def oldest_pending(self, *, limit: int = 20) -> list[PendingJob] | Unavailable:
         """Due jobs, the longest waiting first."""
-        return await self._read(lambda conn: jobs.list_oldest_pending(conn, limit=limit))
+        return await self.read(lambda conn: jobs.list_oldest_pending(conn, limit=limit))
 
     async def running_jobs(self, *, limit: int = 100) -> list[RunningJob] | Unavailable:
         """Jobs in processing, the longest running first."""
-        return await self._read(lambda conn: jobs.list_running_jobs(conn, limit=limit))
+        return await self.read(lambda conn: jobs.list_running_jobs(conn, limit=limit))
 
     async def lock_waits(self) -> list[LockWait] | Unavailable:
-        return await self._read(jobs.list_lock_waits)
+        return await self.read(jobs.list_lock_waits)
 
     async def job_outcomes(self, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes] | Unavailable:
         """How jobs ended in each span, in the given order."""
-        return await self._read(lambda conn: evidence.list_job_outcomes(conn, spans=spans))
+        return await self.read(lambda conn: evidence.list_job_outcomes(conn, spans=spans))
 
     async def connections(self) -> ConnectionUse | Unavailable:
         """The database's sessions against its limit, or against the pooler's where that is set and lower."""
-        use = await self._read(evidence.read_connection_use)
+        use = await self.read(evidence.read_connection_use)
         told = self.settings.changing.connection_limit
         if isinstance(use, Unavailable) or told is None:
             return use
         return replace(use, limit=told if use.limit is None else min(told, use.limit))
 
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
-        return await self._read(lambda conn: intake.list_batches(conn, limit=limit))
+        return await self.read(lambda conn: intake.list_batches(conn, limit=limit))
 
     async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
-        return await self._read(lambda conn: intake.list_intake_events(conn, limit=limit))
+        return await self.read(lambda conn: intake.list_intake_events(conn, limit=limit))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         return await self._ask_railway(lambda railway: railway.read_services())
@@ -183,6 +183,12 @@ class World:
         """The name of Railway's environment ("production")."""
         return await self._ask_railway(lambda railway: railway.read_environment_name())
 
+    async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T | Unavailable:
+        """Any read of the database, in one read-only transaction."""
+        if self.database is None:
+            return Unavailable("database", why_missing(self.settings.database))
+        return await self._sources.ask("database", self._in_transaction(self.database, query))
+
     async def _ask_api(self, call: Callable[[DragonflyApi], Coroutine[Any, Any, T]]) -> T | Unavailable:
         if self.api is None:
             return Unavailable("API", why_missing(self.settings.api))
@@ -192,11 +198,6 @@ class World:
         if self.railway is None:
             return Unavailable("Railway", why_missing(self.settings.railway))
         return await self._sources.ask("Railway", call(self.railway))
-
-    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T | Unavailable:
-        if self.database is None:
-            return Unavailable("database", why_missing(self.settings.database))
-        return await self._sources.ask("database", self._in_transaction(self.database, query))
 
     async def _in_transaction(self, database: Database, query: Callable[[Connection], Awaitable[T]]) -> T:
         async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
