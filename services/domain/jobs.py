@@ -91,3 +91,15 @@ class JobOutcomes:
     def failed_share(self) -> float:
         """0 to 1; 0 when none ended."""
         return self.failed / self.ended if self.ended else 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job, whatever became of it. `status` is `pending`, `processing`, `completed` or `failed`."""
+
+    id: str
+    job_type: str
+    status: str
+    attempts: int
+    max_attempts: int
+    updated_at: datetime

@@ -1,0 +1,34 @@
+-- name: requeue_jobs
+-- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key.
+SELECT requeued::text AS id
+FROM ops.requeue_jobs(%(job_ids)s::uuid[], %(stale_after)s::interval) AS requeued;
+
+-- name: list_orphaned_jobs
+-- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
+-- job_queue_processing_idx and the primary key of the heartbeats.
+SELECT job.id::text AS id, job.job_type, job.attempts, job.locked_at, job.locked_by, beat.last_heartbeat_at
+FROM ops.job_queue AS job
+LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
+WHERE job.status = 'processing'
+    AND (
+        beat.worker_id IS NULL
+        OR beat.status = 'stopped'
+        OR beat.last_heartbeat_at < now() - %(stale_after)s::interval
+    )
+ORDER BY job.locked_at
+LIMIT %(limit)s;
+
+-- name: list_failed_jobs_of_type
+-- The latest failed jobs of one type, of which a group shares its kind of error. Served by job_queue_failed_idx.
+SELECT id::text AS id, job_type, attempts, error_message, updated_at
+FROM ops.job_queue
+WHERE status = 'failed' AND job_type = %(job_type)s AND updated_at > now() - %(window)s::interval
+ORDER BY updated_at DESC
+LIMIT %(limit)s;
+
+-- name: list_jobs
+-- What became of these jobs. By primary key.
+SELECT id::text AS id, job_type, status, attempts, max_attempts, updated_at
+FROM ops.job_queue
+WHERE id = ANY (%(job_ids)s::uuid[])
+ORDER BY id;
