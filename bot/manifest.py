@@ -19,6 +19,8 @@ SCOPES = (
     "commands",  # /dragonfly
     "groups:history",  # the same in private channels
     "groups:read",
+    "usergroups:read",  # who is in the groups of operators and approvers
+    "users:read",  # whether somebody is a bot
 )
 EVENTS = ("app_home_opened", "app_mention")
 

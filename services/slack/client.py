@@ -143,6 +143,16 @@ class SlackClient:
             self._channel_ids[channel] = await self._look_up_channel(channel.removeprefix("#"))
         return self._channel_ids[channel]
 
+    async def list_group_members(self, group_id: str) -> list[str]:
+        """The user ids in a user group. SlackRefusedError with `no_such_subteam` when there is none of this id."""
+        answer = await _call(self.web.usergroups_users_list, usergroup=group_id)
+        return [str(user) for user in answer["users"]]
+
+    async def is_bot(self, user_id: str) -> bool:
+        """Whether the user is a program. SlackRefusedError with `user_not_found` for an id of another workspace."""
+        answer = await _call(self.web.users_info, user=user_id)
+        return bool(answer["user"].get("is_bot"))
+
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal within three seconds of the click; its id."""
         answer = await _call(self.web.views_open, trigger_id=trigger_id, view=view)

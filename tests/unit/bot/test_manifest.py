@@ -54,6 +54,8 @@ def test_asks_for_no_more_than_it_uses() -> None:
                 "commands",
                 "groups:history",
                 "groups:read",
+                "usergroups:read",
+                "users:read",
             ]
         }
     }

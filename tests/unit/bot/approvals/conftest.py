@@ -1,0 +1,122 @@
+"""A policy over a small company: Olivia operates, Ann and Ben approve, Otto is nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.approvals.people import Members, People
+from bot.approvals.policy import Policy, Target
+from bot.approvals.policy_file import read_policy
+from bot.settings import Invalid, PeopleSettings
+from services.domain.runs import Person, Run, RunState
+from services.domain.services import Service
+
+TEAM = "T0TEAM"
+OPERATORS, APPROVERS = "S0OPERATORS", "S0APPROVERS"
+NOW = datetime(2025, 12, 20, 3, 0, tzinfo=UTC)
+
+MakePolicy = Callable[..., Policy]
+MakeRun = Callable[..., Run]
+
+DEFAULT_RULES = """
+[[allow]]
+may = "request"
+who = ["operators"]
+[[allow]]
+may = "approve"
+who = ["approvers"]
+"""
+
+
+@pytest.fixture
+def olivia() -> Person:
+    return Person("U0OLIVIA", TEAM)
+
+
+@pytest.fixture
+def ann() -> Person:
+    return Person("U0ANN", TEAM)
+
+
+@pytest.fixture
+def ben() -> Person:
+    return Person("U0BEN", TEAM)
+
+
+@pytest.fixture
+def otto() -> Person:
+    return Person("U0OTTO", TEAM)
+
+
+@pytest.fixture
+def people() -> People:
+    """Ann and Ben may both ask and approve; both groups were read just now."""
+    now = timedelta(0)
+    operators = Members(frozenset({"U0OLIVIA", "U0ANN", "U0BEN"}), now)
+    return People(TEAM, {OPERATORS: operators, APPROVERS: Members(frozenset({"U0ANN", "U0BEN"}), now)})
+
+
+@pytest.fixture
+def make_policy() -> MakePolicy:
+    """`make_policy(rules, operators=…, approvers=…)`: the rules as a file has them, the default's without any."""
+
+    def make(
+        rules: str = DEFAULT_RULES,
+        *,
+        operators: tuple[str, ...] = (OPERATORS,),
+        approvers: tuple[str, ...] = (APPROVERS,),
+    ) -> Policy:
+        settings = PeopleSettings(operators=operators, approvers=approvers)
+        policy = read_policy(f"version = 1\n{rules}".encode(), "policy.toml", settings)
+        assert not isinstance(policy, Invalid), policy.why
+        return policy
+
+    return make
+
+
+@pytest.fixture
+def policy(make_policy: MakePolicy) -> Policy:
+    return make_policy()
+
+
+@pytest.fixture
+def rollback() -> Target:
+    return Target("rollback", frozenset({Service.API}), "prod")
+
+
+@pytest.fixture
+def make_run(olivia: Person) -> MakeRun:
+    """A run as stored; `more` replaces fields. It waits for one approval for ten more minutes."""
+
+    def make(**more: object) -> Run:
+        fields: dict[str, object] = {
+            "id": 7,
+            "state": RunState.AWAITING_APPROVAL,
+            "environment": "prod",
+            "playbook": "rollback",
+            "parameters": {"service": "api", "to": "9f8e7d6c"},
+            "plan": {},
+            "plan_hash": "a" * 64,
+            "risk": "high",
+            "title": "Roll back api",
+            "services": (Service.API.value,),
+            "requested_by": olivia,
+            "reason": "",
+            "channel": "C0INCIDENTS",
+            "approvals_needed": 1,
+            "kinds": ("RollBackDeployment",),
+            "format": 1,
+            "created_at": NOW - timedelta(minutes=5),
+            "expires_at": NOW + timedelta(minutes=10),
+            "approved_at": None,
+            "started_at": None,
+            "ended_at": None,
+            "cancel_requested_by": None,
+            "outcome": None,
+        }
+        return Run(**(fields | more))  # type: ignore[arg-type]
+
+    return make
