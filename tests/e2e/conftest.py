@@ -1,16 +1,20 @@
-"""The whole sandbox, as `make demo` starts it, once for all tests of a module."""
+"""The whole sandbox, as `make demo` starts it, once for all tests of a module; and a headless browser."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psycopg
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
 
 from services.sandbox.environment import Timing
 from services.sandbox.railway.commits import newest_good
@@ -21,6 +25,17 @@ from services.sandbox.slack.model import Message
 STALE_AFTER_S = 4.0
 HEARTBEAT_EVERY_S = 1.0
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @dataclass(frozen=True)
@@ -94,3 +109,42 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         yield Stage(sandbox)
     finally:
         await sandbox.stop()
+
+
+class OpenPage(Protocol):
+    """Opens the page in a window of its own; a script's error or a refused resource fails the test."""
+
+    def __call__(
+        self, url: str, *, width: int, height: int, has_touch: bool = False
+    ) -> AbstractAsyncContextManager[Page]: ...
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """In CI a missing browser is a failure, not a reason to skip."""
+    if CHROMIUM is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium on this machine")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> OpenPage:
+    @asynccontextmanager
+    async def opened(url: str, *, width: int, height: int, has_touch: bool = False) -> AsyncIterator[Page]:
+        faults: list[str] = []
+        size = {"width": width, "height": height}
+        context = await browser.new_context(base_url=url, viewport=size, has_touch=has_touch)  # type: ignore[arg-type]
+        page = await context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        await page.goto("/")
+        try:
+            yield page
+        finally:
+            await context.close()
+        assert faults == []
+
+    return opened

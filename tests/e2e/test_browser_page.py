@@ -1,20 +1,17 @@
 """The demo's page in a headless browser: real scripts, real live updates, and a tiny real Bolt app behind it."""
 
 import asyncio
-import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond, AsyncSay
 from slack_sdk.web.async_client import AsyncWebClient
@@ -26,16 +23,9 @@ from services.sandbox.slack import cast
 from services.sandbox.slack.app import build_router as build_slack_router
 from services.sandbox.slack.workspace import Workspace
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+if TYPE_CHECKING:
+    from tests.e2e.conftest import OpenPage
+
 COMMANDS = [
     ("health", "", "One look at everything"),
     ("heartbeats", "[service]", "Every worker and its last beat"),
@@ -46,8 +36,6 @@ SLEEPER = ("python", "-c", "import time; time.sleep(600)")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="module"),  # one browser for all tests here
-    # In CI a missing browser is a failure, not a reason to skip.
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="there is no Chromium on this machine"),
 ]
 
 
@@ -161,44 +149,17 @@ async def base_url(tmp_path: Path) -> AsyncIterator[str]:
             await serving
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        await launched.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, base_url: str) -> AsyncIterator[Page]:
-    """A window of 1400 x 900; a script's error or a refused resource fails the test."""
-    async with opened(browser, base_url, width=1400, height=900) as page:
+async def page(open_page: "OpenPage", base_url: str) -> AsyncIterator[Page]:
+    """A window of 1400 x 900."""
+    async with open_page(base_url, width=1400, height=900) as page:
         yield page
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def phone(browser: Browser, base_url: str) -> AsyncIterator[Page]:
-    async with opened(browser, base_url, width=390, height=844, has_touch=True) as page:
+async def phone(open_page: "OpenPage", base_url: str) -> AsyncIterator[Page]:
+    async with open_page(base_url, width=390, height=844, has_touch=True) as page:
         yield page
-
-
-@asynccontextmanager
-async def opened(
-    browser: Browser, base_url: str, *, width: int, height: int, has_touch: bool = False
-) -> AsyncIterator[Page]:
-    faults: list[str] = []
-    context = await browser.new_context(
-        base_url=base_url, viewport={"width": width, "height": height}, has_touch=has_touch
-    )
-    page = await context.new_page()
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    await page.goto("/")
-    try:
-        yield page
-    finally:
-        await context.close()
-    assert faults == []
 
 
 async def say(page: Page, text: str) -> None:

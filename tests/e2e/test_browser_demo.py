@@ -1,0 +1,69 @@
+"""A newcomer's first minutes: the demo's page in a browser, with the real bot behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import OpenPage, Stage
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_health_is_typed_and_answered(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
+        await _type(page, "/dragonfly health")
+
+        await expect(_last(page)).to_contain_text("dev is healthy")
+        await expect(_last(page)).to_contain_text("1 of 1 beating")
+
+
+async def test_what_only_one_person_sees_is_gone_for_another(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
+        await _type(page, "/dragonfly env api")
+        await expect(_last(page)).to_contain_text("SUPABASE_DB_URL is present")
+        await expect(page.get_by_text("Only visible to you").last).to_be_visible()
+
+        await page.get_by_role("link", name="Otto Lind").click()
+
+        await expect(page.get_by_role("combobox", name="Message #dragonfly-incidents")).to_be_visible()
+        await expect(page.get_by_text("SUPABASE_DB_URL is present")).to_have_count(0)
+
+
+async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
+        card = (
+            page.locator("section, article, li, div")
+            .filter(has_text=Service.INGEST)
+            .filter(has=page.get_by_role("button", name="Kill"))
+        )
+        await card.last.get_by_role("button", name="Kill").click()
+
+        alert = page.locator("#timeline article").filter(has_text="0 of 1 beating").last
+        await expect(alert).to_be_visible(timeout=20_000)
+        await card.last.get_by_role("button", name="Start").click()
+        await expect(page.locator("#timeline article").filter(has_text="Resolved").last).to_be_visible(timeout=20_000)
+
+
+async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=390, height=844, has_touch=True) as page:
+        await _type(page, "/dragonfly heartbeats")
+
+        await expect(_last(page)).to_contain_text("beating")
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def _type(page: Page, line: str) -> None:
+    box = page.get_by_role("combobox", name="Message #dragonfly-incidents")
+    await box.fill(line)
+    await box.press("Escape")  # the completion
+    await box.press("Enter")
+
+
+def _last(page: Page) -> Locator:
+    return page.locator("#timeline article").last
