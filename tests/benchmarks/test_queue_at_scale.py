@@ -20,7 +20,7 @@ from tests.benchmarks.measuring import median, ms, seconds, show
 from tests.conftest import DatabaseUrls
 
 FINISHED, PENDING = 1_000_000, 200_000
-CLAIMS, READS = 300, 40
+CLAIMS, READS = 300, 150
 AIM = 1.3
 HOUR = timedelta(hours=1)
 _TYPES = [JOB_TYPE, ENFORCEMENT_JOB_TYPE]
