@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from services.domain.errors import OperatorError
 from services.sandbox.page.app import build_router as build_page
 from services.sandbox.page.faults import Faults
 from services.sandbox.railway.app import build_router as build_railway
@@ -22,4 +24,10 @@ def build_app(
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
     app.include_router(build_page(workspace, railway, faults, commands))
+    app.add_exception_handler(OperatorError, _show_error)
     return app
+
+
+async def _show_error(_request: Request, error: Exception) -> JSONResponse:
+    """In the shape that the page shows."""
+    return JSONResponse({"detail": str(error)}, status_code=409)
