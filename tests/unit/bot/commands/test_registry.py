@@ -15,6 +15,7 @@ NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
     "deployments", "env", "logs", "migrations", "check-config",
+    "runs", "run", "audit",
 }  # fmt: skip
 
 

@@ -1,0 +1,53 @@
+"""`audit [verify [hash]]`: who did what, and whether the log still says so."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bot.commands._arguments import no_more, wrong_word
+from bot.commands._contract import Answer, Command, Request
+from bot.facts.journal import read_audit, verify_audit
+from bot.views.audit import audit_answer, verification_answer
+from bot.views.findings import unavailable_answer
+from services.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from bot.facts import World
+
+SHOWN = 30
+VERIFY = "verify"
+_HASH = re.compile(r"[0-9a-f]{8,64}\Z")
+
+
+async def answer_audit(request: Request, world: World) -> Answer:
+    no_more(request.words, 2)
+    if not request.words:
+        rows = await read_audit(world, limit=SHOWN)
+        return unavailable_answer("the audit log", rows) if isinstance(rows, Unavailable) else audit_answer(rows)
+    if request.words[0].lower() != VERIFY:
+        raise wrong_word(request.words[0], "does not fit here", "Write `audit` or `audit verify`.")
+    report = await verify_audit(world, remembered=_parse_hash(request.words[1:]))
+    if isinstance(report, Unavailable):
+        return unavailable_answer("whether the audit log is whole", report)
+    return verification_answer(report)
+
+
+def _parse_hash(words: tuple[str, ...]) -> str:
+    """The beginning of a hash that a closing message shows; empty when none is given."""
+    if not words:
+        return ""
+    if not _HASH.match(words[0].lower()):
+        raise wrong_word(words[0], "is not a hash", "Copy it from the last line of a closed run's message.")
+    return words[0].lower()
+
+
+COMMAND = Command(
+    name="audit",
+    summary="who did what; `verify` proves that no row was changed, taken away or cut off",
+    group="Runs",
+    handle=answer_audit,
+    usage="[verify [hash]]",
+    examples=("audit", "audit verify"),
+    private=True,
+)

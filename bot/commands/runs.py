@@ -1,0 +1,56 @@
+"""`runs` and `run <id>`: what was asked for, what became of it, and everything about one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Command, Request
+from bot.commands._runs import need_record, parse_run
+from bot.facts.journal import read_runs
+from bot.views.findings import unavailable_answer
+from bot.views.runs import record_answer, runs_answer
+from services.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from bot.facts import World
+
+SHOWN = 20
+
+
+async def answer_runs(request: Request, world: World) -> Answer:
+    no_more(request.words, 0)
+    found = await read_runs(world, limit=SHOWN)
+    if isinstance(found, Unavailable):
+        return unavailable_answer("runs", found)
+    return runs_answer(found, now=datetime.now(UTC))
+
+
+async def answer_run(request: Request, world: World) -> Answer:
+    run_id = parse_run(request.words, "run 12")
+    found = await need_record(world, run_id)
+    if isinstance(found, Unavailable):
+        return unavailable_answer(f"run {run_id}", found)
+    return record_answer(found)
+
+
+COMMANDS = (
+    Command(
+        name="runs",
+        summary="the newest changes: what waits, what runs, what became of the others",
+        group="Runs",
+        handle=answer_runs,
+        examples=("runs",),
+        private=True,
+    ),
+    Command(
+        name="run",
+        summary="everything about one run: request, decisions, steps with evidence, outcome",
+        group="Runs",
+        handle=answer_run,
+        usage="<id>",
+        examples=("run 12",),
+        private=True,
+    ),
+)

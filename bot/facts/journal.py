@@ -1,0 +1,56 @@
+"""Reads what happened: runs with their steps and decisions, and the audit log."""
+
+from __future__ import annotations
+
+from bot.facts._world import World
+from services.domain.audit import AuditReport, AuditRow
+from services.domain.errors import Unavailable
+from services.domain.locks import Lock
+from services.domain.records import Record
+from services.domain.runs import Run
+from services.postgres import approvals, audit, runs, service_locks
+from services.postgres.pool import Connection
+
+AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
+
+
+async def read_runs(world: World, *, limit: int) -> list[Run] | Unavailable:
+    """Newest first."""
+    return await world.read(lambda conn: runs.list_runs(conn, limit=limit))
+
+
+async def read_open_runs(world: World) -> list[Run] | Unavailable:
+    """Those that have not ended, oldest first."""
+    return await world.read(runs.list_open_runs)
+
+
+async def read_record(world: World, run_id: int) -> Record | Unavailable | None:
+    """Everything about one run; None when there is none of this number."""
+    return await world.read(lambda conn: _read_record(conn, run_id))
+
+
+async def read_audit(world: World, *, limit: int) -> list[AuditRow] | Unavailable:
+    """Newest first."""
+    return await world.read(lambda conn: audit.list_audit(conn, limit=limit))
+
+
+async def verify_audit(world: World, *, remembered: str) -> AuditReport | Unavailable:
+    """Whether the chain holds; `remembered` is the beginning of a hash that some closing message shows, or empty."""
+    return await world.read(lambda conn: audit.verify_audit(conn, remembered=remembered))
+
+
+async def read_locks(world: World) -> list[Lock] | Unavailable:
+    """The services that carry a lock."""
+    return await world.read(service_locks.list_locks)
+
+
+async def _read_record(conn: Connection, run_id: int) -> Record | None:
+    run = await runs.read_run(conn, run_id)
+    if run is None:
+        return None
+    return Record(
+        run=run,
+        steps=tuple(await runs.read_steps(conn, run_id)),
+        decisions=tuple(await approvals.list_decisions(conn, run_id)),
+        audit=tuple(reversed(await audit.list_audit(conn, limit=AUDIT_OF_A_RUN, run_id=run_id))),
+    )

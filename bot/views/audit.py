@@ -1,0 +1,55 @@
+"""The audit log: its newest rows, and whether its chain of hashes holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.commands._contract import Answer
+from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.message import fit_message
+from bot.views.text import date_token, escape
+from playbooks._contract import Status
+from services.domain.audit import AuditReport, AuditRow
+from services.domain.words import counted
+
+DETAIL_LIMIT = 200
+
+
+def audit_answer(rows: Sequence[AuditRow]) -> Answer:
+    """The newest rows first."""
+    first = f"*Audit log*, the newest {counted(len(rows), 'row')}" if rows else "*The audit log is empty*"
+    data = [
+        {"seq": row.seq, "at": row.at, "actor": row.actor, "event": row.event, "run": row.run_id, "hash": row.hash}
+        for row in rows
+    ]
+    blocks = [section(first), *sections(map(row_line, rows)), *actions([command_button("Verify", "audit verify")])]
+    return Answer(*fit_message(first, blocks), data)
+
+
+def verification_answer(report: AuditReport) -> Answer:
+    """Whether a row was changed, taken away or cut off."""
+    if report.ok:
+        first = f"✅ *The audit log is whole*: {counted(report.rows, 'row')}"
+    else:
+        first = f"🔴 *The audit log was tampered with* at row {report.first_bad_seq}: {escape(report.what or '')}"
+    head = f"head `{escape(report.head)}`" if report.head else "there is no row yet"
+    data = {
+        "ok": report.ok,
+        "rows": report.rows,
+        "head": report.head,
+        "first_bad_seq": report.first_bad_seq,
+        "what": report.what,
+    }
+    note = f"{head} · compare it with the hash in the newest closed run's message"
+    blocks = [section(first), context(note)]
+    return Answer(*fit_message(first, blocks), data, Status.OK if report.ok else Status.FAIL)
+
+
+def row_line(row: AuditRow) -> str:
+    """ "#12 today 12:05 · run.approved · U0ANN · run 3", in mrkdwn."""
+    run = f" · run {row.run_id}" if row.run_id is not None else ""
+    told = ", ".join(f"{name} {value}" for name, value in row.details.items() if isinstance(value, str | int))
+    details = f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
+    who = f"<@{row.actor}>" if row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper() else row.actor
+    shown = who if who.startswith("<@") else escape(who, limit=80)
+    return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {shown}{run}{details}"

@@ -1,0 +1,126 @@
+"""The modals: one decision each. Titles and labels are plain text; what is submitted comes back by block and action id.
+
+`private_metadata` carries what the submission needs to be understood and answered: JSON, at most 3,000 characters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.commands._contract import Block
+from bot.views.blocks import EMPTY, context, section, sections
+from bot.views.plan import plan_lines
+from bot.views.text import escape, plain
+from services.domain.runs import Run
+
+DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
+ANSWER = "answer"  # block and action id of a modal's one input
+PRESET = "preset"  # of the choice beside it
+TITLE_LIMIT, OPTION_LIMIT, MAX_OPTIONS = 24, 75, 100
+REASON_LIMIT = 300
+PRESETS = (
+    "Jobs are damaging data",
+    "Jobs fail one after the other",
+    "The database is overloaded",
+    "A wrong version was deployed",
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option of a modal: `value` comes back, `description` says why one would take it."""
+
+    value: str
+    label: str
+    description: str = ""
+
+
+def loading_modal(title: str) -> Block:
+    """What opens at once, within the three seconds of a click; the content follows by `views.update`."""
+    return _modal(title, [section("Reading …")])
+
+
+def failed_modal(title: str, why: str) -> Block:
+    """In the place of a content that could not be had. `why` is mrkdwn."""
+    return _modal(title, [section(why)])
+
+
+def deny_modal(metadata: Mapping[str, object]) -> Block:
+    """Asks why. Everybody reads it in the run's message."""
+    ask = _text_input("Why not?", "Everybody sees it in the run's message.")
+    return _modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
+
+
+def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
+    """For what is critical: all of the plan, and its name to be typed."""
+    plan = run.plan
+    blocks = [
+        section(f"*{escape(run.title, limit=500)}*"),
+        *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
+        section(f"To approve it, type `{escape(phrase, limit=200)}`."),
+        _text_input("Type it here", "", limit=200),
+    ]
+    return _modal("Approve, critical", blocks, callback_id=APPROVE_TYPED, submit="Approve", metadata=metadata)
+
+
+def target_modal(service: str, choices: Sequence[Choice], metadata: Mapping[str, object]) -> Block:
+    """Where to roll back to, the best candidate first and chosen already."""
+    options = [_option(choice) for choice in choices[:MAX_OPTIONS]]
+    select: Block = {"type": "static_select", "action_id": ANSWER, "options": options, "initial_option": options[0]}
+    label = _plain(f"Roll {service} back to", 200)
+    ask: Block = {"type": "input", "block_id": ANSWER, "label": label, "element": select}
+    note = context("Ranked by what is known of each commit in production. Nothing happens before the approval.")
+    return _modal("Another target", [ask, note], callback_id=CHOOSE_TARGET, submit="Ask for it", metadata=metadata)
+
+
+def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
+    """Why the workers are stopped: a preset, and own words if one wants. Submitting it stops them."""
+    options = [_option(Choice(words, words)) for words in PRESETS]
+    radio: Block = {"type": "radio_buttons", "action_id": PRESET, "options": options, "initial_option": options[0]}
+    why: Block = {
+        "type": "input",
+        "block_id": PRESET,
+        "label": {"type": "plain_text", "text": "Why?"},
+        "element": radio,
+    }
+    blocks = [
+        section(
+            f"Stops *{escape(service)}* at once, without asking anybody. Everybody is told; it is reviewed afterwards."
+        ),
+        why,
+        _text_input("Anything to add?", "", optional=True),
+    ]
+    return _modal("Stop workers", blocks, callback_id=STOP_WORKERS, submit="Stop now", metadata=metadata)
+
+
+def _modal(
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    callback_id: str | None = None,
+    submit: str | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> Block:
+    view: Block = {"type": "modal", "title": _plain(title, TITLE_LIMIT), "close": _plain("Not now", TITLE_LIMIT)}
+    view |= {"callback_id": callback_id} if callback_id else {}
+    view |= {"submit": _plain(submit, TITLE_LIMIT)} if submit else {}
+    view |= {"private_metadata": json.dumps(metadata)} if metadata else {}
+    return view | {"blocks": list(blocks)}
+
+
+def _text_input(label: str, hint: str, *, optional: bool = False, limit: int = REASON_LIMIT) -> Block:
+    element: Block = {"type": "plain_text_input", "action_id": ANSWER, "max_length": limit}
+    block: Block = {"type": "input", "block_id": ANSWER, "label": _plain(label, 200), "element": element}
+    block |= {"optional": True} if optional else {}
+    return block | ({"hint": _plain(hint, 200)} if hint else {})
+
+
+def _option(choice: Choice) -> Block:
+    option: Block = {"text": _plain(choice.label, OPTION_LIMIT), "value": choice.value}
+    return option | ({"description": _plain(choice.description, OPTION_LIMIT)} if choice.description else {})
+
+
+def _plain(text: str, limit: int) -> Block:
+    return {"type": "plain_text", "text": plain(text, limit=limit) or EMPTY}

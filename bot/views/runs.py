@@ -1,0 +1,127 @@
+"""Several runs in one message, and everything about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.commands._contract import Answer, Block
+from bot.views.audit import row_line
+from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.findings import as_of
+from bot.views.message import fit_message
+from bot.views.plan import LINE_LIMIT, plan_lines
+from bot.views.run import SIGNS, decision_line, headline, person
+from bot.views.run_buttons import buttons
+from bot.views.run_steps import step_lines
+from bot.views.text import date_token, escape
+from playbooks._contract import Status
+from services.domain.approvals import Decision
+from services.domain.records import Record
+from services.domain.runs import Run, RunState, RunStep
+from services.domain.words import counted
+
+STATUSES = {RunState.FAILED: Status.FAIL, RunState.UNKNOWN: Status.UNKNOWN}
+SHOWN_BUTTONS = 5  # runs of a list that get a button of their own
+_OF_THE_MESSAGE = ("run.approve", "run.deny", "run.confirm", "run.details")
+
+
+def runs_answer(runs: Sequence[Run], *, now: datetime) -> Answer:
+    """The newest runs, those that wait for a person first."""
+    waiting = [run for run in runs if run.state in (RunState.AWAITING_APPROVAL, RunState.UNKNOWN)]
+    first = f"*{counted(len(runs), 'run')}*, {len(waiting)} waiting for a person" if runs else "*No runs yet*"
+    ordered = [*waiting, *(run for run in runs if run not in waiting)]
+    blocks: list[Block] = [section(first)]
+    blocks += [section(run_line(run), accessory=_open(run)) for run in ordered[:SHOWN_BUTTONS]]
+    blocks += sections(map(run_line, ordered[SHOWN_BUTTONS:]))
+    return Answer(*fit_message(first, [*blocks, context(as_of(now))]), [run_data(run) for run in runs])
+
+
+def record_answer(record: Record) -> Answer:
+    """Who asked, what was shown, who decided on which hash, every step with times and evidence, and the outcome."""
+    run = record.run
+    first = headline(run, record.steps)
+    asked = f"Asked for by {person(run.requested_by)} {date_token(run.created_at)}"
+    reason = f": {escape(run.reason, limit=LINE_LIMIT)}" if run.reason else ""
+    outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else []
+    plan = run.plan
+    blocks: list[Block] = [
+        section(first),
+        *sections([*outcome, f"{asked}{reason}", *_decided(record)]),
+        *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
+        *step_lines(record.steps),
+        *actions([one for one in buttons(run) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
+        *sections(map(row_line, record.audit)),
+        context(f"run {run.id} · `{escape(_typed(run), limit=200)}` · plan `{run.plan_hash}`"),
+    ]
+    return Answer(*fit_message(first, blocks), record_data(record), STATUSES.get(run.state, Status.OK), private=True)
+
+
+def run_line(run: Run) -> str:
+    """ "✅ *DONE* · run 12 · *Scale ingest: 1 → 2* · @olivia, today 12:05", in mrkdwn."""
+    title = escape(run.title, limit=200)
+    return f"{SIGNS[run.state]} · run {run.id} · *{title}* · {person(run.requested_by)} {date_token(run.created_at)}"
+
+
+def run_data(run: Run) -> dict[str, object]:
+    """What `--json` prints."""
+    moments = ("created_at", "expires_at", "approved_at", "started_at", "ended_at")
+    return {
+        "id": run.id,
+        "state": run.state.value,
+        "title": run.title,
+        "command": _typed(run),
+        "environment": run.environment,
+        "parameters": dict(run.parameters),
+        "risk": run.risk,
+        "requested_by": run.requested_by.user_id if run.requested_by else None,
+        "reason": run.reason,
+        "plan_hash": run.plan_hash,
+        "outcome": run.outcome,
+        **{name: getattr(run, name) for name in moments},
+    }
+
+
+def record_data(record: Record) -> dict[str, object]:
+    """The same with the plan, the journal, the decisions and the audit rows."""
+    return run_data(record.run) | {
+        "plan": dict(record.run.plan),
+        "steps": [_step_data(step) for step in record.steps],
+        "decisions": [_decision_data(decision) for decision in record.decisions],
+        "audit": [{"seq": row.seq, "event": row.event, "actor": row.actor, "hash": row.hash} for row in record.audit],
+    }
+
+
+def _open(run: Run) -> Block:
+    return command_button("Details", f"run {run.id}")
+
+
+def _typed(run: Run) -> str:
+    return " ".join([run.playbook, *(f"{name}={value}" for name, value in sorted(run.parameters.items()))])
+
+
+def _decided(record: Record) -> list[str]:
+    return [f"{decision_line(one)} (plan `{escape(one.plan_hash[:12])}`)" for one in record.decisions]
+
+
+def _step_data(step: RunStep) -> Mapping[str, Any]:
+    return {
+        "step": dict(step.step),
+        "state": step.state.value,
+        "evidence": step.evidence,
+        "note": step.note,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+    }
+
+
+def _decision_data(decision: Decision) -> Mapping[str, object]:
+    return {
+        "by": decision.person.user_id,
+        "approve": decision.approve,
+        "reason": decision.reason,
+        "plan_hash": decision.plan_hash,
+        "policy_hash": decision.policy_hash,
+        "at": decision.decided_at,
+    }
