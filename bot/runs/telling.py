@@ -1,0 +1,49 @@
+"""Tells of a run through the outbox: its one message, and notes in its thread, in the transaction of what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot.commands._contract import Block
+from bot.views.blocks import section
+from bot.views.text import escape
+from services.domain.approvals import Decision
+from services.domain.runs import Run, RunStep
+from services.postgres import approvals, runs
+from services.postgres.outbox import store_message
+from services.postgres.pool import Connection
+
+# (run, steps, decisions, newest audit hash or None) -> (fallback text, blocks)
+Say = Callable[[Run, Sequence[RunStep], Sequence[Decision], str | None], tuple[str, Sequence[Block]]]
+
+
+class Teller:
+    """`told` wakes the sender of this process, should it be the leader."""
+
+    def __init__(self, say: Say, told: Callable[[], None] = lambda: None) -> None:
+        self._say = say
+        self.told = told
+
+    async def tell(self, conn: Connection, run_id: int, *, head: str | None = None) -> None:
+        """The run's message, as the journal stands in this transaction."""
+        run = await runs.read_run(conn, run_id)
+        if run is not None:
+            await self.tell_as(conn, run, await runs.read_steps(conn, run_id), head=head)
+
+    async def tell_as(self, conn: Connection, run: Run, steps: Sequence[RunStep], *, head: str | None = None) -> None:
+        """The run's message with these steps, whose notes may be of this very moment."""
+        decisions = await approvals.list_decisions(conn, run.id)
+        words, blocks = self._say(run, steps, decisions, head)
+        await store_message(conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks)
+
+    async def note(self, conn: Connection, run: Run, name: str, words: str) -> None:
+        """One line in the run's thread; `name` makes it once. The run's message has to be there already."""
+        safe = escape(words)
+        await store_message(
+            conn,
+            key=f"{run.message_key}:note:{name}",
+            channel=run.channel,
+            thread_key=run.message_key,
+            text=safe,
+            blocks=[section(safe)],
+        )
