@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports pytest format benchmark lock install
+.PHONY: help demo demo-reset test lint types imports pytest format benchmark chaos lock install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ format: $(STAMP) ## format the code
 
 benchmark: $(STAMP) ## measure, as ratios in one run
 	$(BIN)/pytest -m benchmark -s tests/benchmarks
+
+chaos: $(STAMP) ## the full fault matrices: kills, lost answers, outages at every boundary
+	$(BIN)/pytest -m chaos -s -n 2 tests
 
 lock: ## lock the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.txt
