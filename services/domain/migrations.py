@@ -30,3 +30,11 @@ class MigrationStatus:
     def head(self) -> str | None:
         """The newest applied version; None on an empty database."""
         return max((m.version for m in self.applied), default=None)
+
+
+@dataclass(frozen=True)
+class PreparedRollback:
+    """One file of `sql/rollbacks/`: the way back from the migration of this version. `checksum`: its bytes' SHA-256."""
+
+    version: str
+    checksum: str

@@ -28,6 +28,7 @@ TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
 COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
 
+_AGAIN = "The earlier ones stay applied. Mend the cause, then run `dragonfly migrate` again."
 _FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
 
 
@@ -110,22 +111,22 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
     The lock belongs to the transaction, so that it works through a transaction pooler too; what is pending is read
     under the lock, so that two processes never apply the same file.
     """
-    async with _turn(conn):
+    async with turn(conn):
         status = await _read_status(conn, files)
         _refuse_changed(status)
         pending = next((file for file in files if file.title in status.pending), None)
         if pending is None:
             return None
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        await _run(conn, pending.sql, pending.title)
+        await run_sql(conn, pending.sql, what=f"The migration {pending.title}", what_next=_AGAIN)
         record = {"version": pending.version, "name": pending.name, "checksum": pending.checksum}
         await conn.execute(SQL["record_migration"], record)
         return pending.title
 
 
 @contextlib.asynccontextmanager
-async def _turn(conn: Connection) -> AsyncIterator[None]:
-    """A transaction in which nobody else migrates."""
+async def turn(conn: Connection) -> AsyncIterator[None]:
+    """A transaction in which nobody else migrates or rolls back."""
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0")
         await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
@@ -134,25 +135,27 @@ async def _turn(conn: Connection) -> AsyncIterator[None]:
 
 async def _prepare(conn: Connection) -> None:
     """Make or widen the table of migrations; one that is complete is left alone, because ALTER TABLE locks it."""
-    async with _turn(conn):
+    async with turn(conn):
         if await _count_columns(conn) < COLUMNS:
-            await _run(conn, SQL["prepare_migrations"], "of the table of migrations")
+            prepare = SQL["prepare_migrations"]
+            await run_sql(conn, prepare, what="The migration of the table of migrations", what_next=_AGAIN)
 
 
-async def _run(conn: Connection, sql: str, title: str) -> None:
+async def run_sql(conn: Connection, sql: str, *, what: str, what_next: str) -> None:
+    """Run a whole file. Raises OperatorError ("<what> failed and was rolled back") that names the line."""
     try:
         await conn.execute(sql)
     except psycopg.Error as error:
         line = sql.count("\n", 0, int(error.diag.statement_position or 1) - 1) + 1
         raise OperatorError(
-            f"The migration {title} failed and was rolled back",
+            f"{what} failed and was rolled back",
             why=f"{error.diag.message_primary or type(error).__name__} (line {line}, SQLSTATE {error.sqlstate})",
-            what_next="The earlier ones stay applied. Mend the cause, then run `dragonfly migrate` again.",
+            what_next=what_next,
         ) from None
 
 
 async def _read_status(conn: Connection, files: tuple[Migration, ...]) -> MigrationStatus:
-    applied = await _list_applied(conn)
+    applied = await list_applied(conn)
     by_version = {migration.version: migration for migration in applied}
     known = {file.version for file in files}
     return MigrationStatus(
@@ -167,7 +170,8 @@ def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
     return applied is not None and applied.checksum is not None and applied.checksum != file.checksum
 
 
-async def _list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
+async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
+    """What the database has, oldest first; nothing when it was never migrated."""
     if await _count_columns(conn) == 0:
         return ()
     cursor = await conn.execute(SQL["list_migrations"])

@@ -36,3 +36,8 @@ ORDER BY version;
 -- Written in the transaction of the migration itself.
 INSERT INTO supabase_migrations.schema_migrations (version, name, executed_at, checksum)
 VALUES (%(version)s, %(name)s, clock_timestamp(), %(checksum)s);
+
+-- name: forget_migration
+-- Written in the transaction that rolls it back. By primary key.
+DELETE FROM supabase_migrations.schema_migrations
+WHERE version = %(version)s;

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.domain.errors import OperatorError
-from services.postgres.migrations import read_files
+from services.postgres.migrations import MIGRATIONS, read_files
+from services.postgres.rollbacks import ROLLBACKS, read_rollbacks
 
 
 def test_files_come_in_the_order_of_their_versions(tmp_path: Path) -> None:
@@ -36,5 +37,10 @@ def test_two_files_of_one_version_are_refused(tmp_path: Path) -> None:
 
 def test_our_files_leave_the_transaction_to_the_migrator() -> None:
     control = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;", re.IGNORECASE | re.MULTILINE)
+    files = [*MIGRATIONS.glob("*.sql"), *ROLLBACKS.glob("*.sql")]
 
-    assert [file.title for file in read_files() if control.search(file.sql)] == []
+    assert [file.name for file in files if control.search(file.read_text())] == []
+
+
+def test_each_rollback_belongs_to_a_migration() -> None:
+    assert set(read_rollbacks()) <= {file.version for file in read_files()}

@@ -1,0 +1,69 @@
+"""The prepared ways back from a migration: `sql/rollbacks/<version>_rollback.sql`, beside the migrations so that no
+tool takes one for a migration (DESIGN §8)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import psycopg
+
+from services.domain.errors import OperatorError
+from services.domain.migrations import PreparedRollback
+from services.domain.secrets import Secret
+from services.postgres.errors import explain
+from services.postgres.migrations import LOCK_TIMEOUT_S, list_applied, run_sql, turn
+from services.postgres.pool import Connection, connect
+from services.postgres.queries import SQL, SQL_DIRECTORY
+
+ROLLBACKS = SQL_DIRECTORY / "rollbacks"
+TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
+
+_FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
+
+
+def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
+    """`{version: the prepared rollback}`; files with other names are ignored."""
+    matches = [(match, path) for path in sorted(directory.glob("*.sql")) if (match := _FILE.match(path.name))]
+    return {match["version"]: PreparedRollback(match["version"], _checksum(path)) for match, path in matches}
+
+
+async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, directory: Path = ROLLBACKS) -> None:
+    """Undo the newest migration and forget it, in one transaction with a lock timeout, as the role of the DSN.
+
+    Raises OperatorError when nothing was changed: the file is another one, the schema's head is not `head`, or the SQL
+    failed. Raises SourceError when the server cannot be used; the head then tells whether it happened.
+    """
+    path = directory / f"{rollback.version}_rollback.sql"
+    if not path.is_file() or _checksum(path) != rollback.checksum:
+        raise _refused(rollback, f"{path.name} is not the file that was approved", "Ask for the rollback again.")
+    conn = await connect(dsn, application_name="dragonfly-rollback", timeout_s=10)
+    try:
+        async with turn(conn):
+            await _check_head(conn, rollback, head)
+            await conn.execute(
+                f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{TIMEOUT_S:g}s'"
+            )
+            what, what_next = f"The rollback of {rollback.version}", "The schema is as it was. Mend the cause first."
+            await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
+            await conn.execute(SQL["forget_migration"], {"version": rollback.version})
+    except psycopg.Error as error:
+        raise explain(error, timeout_s=TIMEOUT_S) from None
+    finally:
+        await conn.close()
+
+
+async def _check_head(conn: Connection, rollback: PreparedRollback, head: str) -> None:
+    applied = [migration.version for migration in await list_applied(conn)]
+    if not applied or max(applied) != head or head != rollback.version:
+        newest = max(applied, default="none")
+        raise _refused(rollback, f"the newest migration is {newest}", "Ask for the rollback again.")
+
+
+def _refused(rollback: PreparedRollback, why: str, what_next: str) -> OperatorError:
+    return OperatorError(f"The rollback of {rollback.version} was not applied", why=why, what_next=what_next)
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

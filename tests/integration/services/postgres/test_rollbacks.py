@@ -1,0 +1,101 @@
+"""Rolling a migration back: the prepared file only, from the head only, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from services.domain.errors import OperatorError
+from services.domain.migrations import PreparedRollback
+from services.domain.secrets import Secret
+from services.postgres.migrations import migrate, read_files
+from services.postgres.rollbacks import apply_rollback, read_rollbacks
+from tests.conftest import DatabaseUrls
+
+FIRST, SECOND = "20260101000000", "20260102000000"
+
+
+async def rows(dsn: str, query: str) -> list[tuple[object, ...]]:
+    async with await psycopg.AsyncConnection.connect(dsn) as conn:
+        return await (await conn.execute(query)).fetchall()
+
+
+async def versions(dsn: str) -> list[object]:
+    found = await rows(dsn, "SELECT version FROM supabase_migrations.schema_migrations ORDER BY version")
+    return [version for (version,) in found]
+
+
+@pytest.fixture
+async def owner(empty_database_urls: DatabaseUrls, tmp_path: Path) -> str:
+    """A database with two migrations of ours, the second of which can be rolled back."""
+    for number, version in enumerate((FIRST, SECOND)):
+        (tmp_path / f"{version}_t{number}.sql").write_text(f"CREATE TABLE public.t{number} (id integer);")
+    (tmp_path / "rollbacks").mkdir()
+    (tmp_path / "rollbacks" / f"{SECOND}_rollback.sql").write_text("DROP TABLE public.t1;")
+    await migrate(Secret(empty_database_urls.owner), directory=tmp_path)
+    return empty_database_urls.owner
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, owner: str) -> PreparedRollback:  # noqa: ARG001 - it writes the file
+    return read_rollbacks(tmp_path / "rollbacks")[SECOND]
+
+
+async def test_the_newest_migration_is_undone_and_forgotten(
+    owner: str, prepared: PreparedRollback, tmp_path: Path
+) -> None:
+    await apply_rollback(Secret(owner), prepared, head=SECOND, directory=tmp_path / "rollbacks")
+
+    assert await versions(owner) == [FIRST]
+    assert await rows(owner, "SELECT to_regclass('public.t0')::text, to_regclass('public.t1')::text") == [("t0", None)]
+
+
+async def test_another_head_than_the_approved_one_is_left_alone(
+    owner: str, prepared: PreparedRollback, tmp_path: Path
+) -> None:
+    (tmp_path / "20260103000000_t2.sql").write_text("CREATE TABLE public.t2 (id integer);")
+    await migrate(Secret(owner), directory=tmp_path)
+
+    with pytest.raises(OperatorError, match="the newest migration is 20260103000000"):
+        await apply_rollback(Secret(owner), prepared, head=SECOND, directory=tmp_path / "rollbacks")
+
+    assert SECOND in await versions(owner)
+
+
+async def test_a_file_that_changed_since_the_approval_is_not_applied(
+    owner: str, prepared: PreparedRollback, tmp_path: Path
+) -> None:
+    (tmp_path / "rollbacks" / f"{SECOND}_rollback.sql").write_text("DROP TABLE public.t0;")
+
+    with pytest.raises(OperatorError, match="not the file that was approved"):
+        await apply_rollback(Secret(owner), prepared, head=SECOND, directory=tmp_path / "rollbacks")
+
+    assert await versions(owner) == [FIRST, SECOND]
+
+
+async def test_a_failure_half_way_changes_nothing(owner: str, tmp_path: Path) -> None:
+    (tmp_path / "rollbacks" / f"{SECOND}_rollback.sql").write_text("DROP TABLE public.t1;\nDROP TABLE public.nothing;")
+    broken = read_rollbacks(tmp_path / "rollbacks")[SECOND]
+
+    with pytest.raises(OperatorError, match='table "nothing" does not exist'):
+        await apply_rollback(Secret(owner), broken, head=SECOND, directory=tmp_path / "rollbacks")
+
+    assert await versions(owner) == [FIRST, SECOND]
+    assert await rows(owner, "SELECT to_regclass('public.t1')::text") == [("t1",)]
+
+
+async def test_each_of_our_own_rollbacks_leads_back_and_forth(database_urls: DatabaseUrls) -> None:
+    known = [file.version for file in read_files()]
+    described = "SELECT count(*) FROM pg_description WHERE objoid = 'ops.job_queue'::regclass AND objsubid = 0"
+    prepared = read_rollbacks()
+    assert list(prepared) == [known[-1]]  # the drill is of the newest: a rollback of an older one cannot be applied
+
+    await apply_rollback(Secret(database_urls.owner), prepared[known[-1]], head=known[-1])
+    undone = await versions(database_urls.owner), await rows(database_urls.owner, described)
+    await migrate(Secret(database_urls.owner))
+
+    assert undone == (known[:-1], [(0,)])
+    assert await versions(database_urls.owner) == known
+    assert await rows(database_urls.owner, described) == [(1,)]
