@@ -16,15 +16,16 @@ from services.postgres.pool import Connection, connect
 
 logger = logging.getLogger(__name__)
 
-_PROBE_S = 3.0  # a notice to oneself arrives within milliseconds, or never
+_PROBE_S = 3.0  # a notice arrives within milliseconds, or never
 _AGAIN_S = 10.0  # after a lost session
 
 
 class Doorbell:
     """One session that listens on one channel and calls `ring` for each notice, and after each reconnect.
 
-    A transaction pooler accepts LISTEN and delivers nothing, so the bell rings itself once at the start. `works` tells
-    whether that arrived; while it is False the caller has to poll more often.
+    A transaction pooler accepts LISTEN and delivers nothing, so the bell is rung once at the start, from another
+    session, because a notice to itself comes back with the answer even there. `works` tells whether it arrived; while
+    it is False the caller has to poll more often.
     """
 
     def __init__(self, dsn: Secret, channel: str, ring: Callable[[], None], *, application_name: str) -> None:
@@ -65,5 +66,9 @@ class Doorbell:
         return True
 
     async def _probe(self, conn: Connection) -> bool:
-        await conn.execute(sql.SQL("NOTIFY {}").format(self._channel))
+        other = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
+        try:
+            await other.execute(sql.SQL("NOTIFY {}").format(self._channel))
+        finally:
+            await other.close()
         return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []

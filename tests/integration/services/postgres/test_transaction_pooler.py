@@ -1,0 +1,74 @@
+"""Everything works through a pooler that gives each transaction another session (Supabase's port 6543)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.domain.secrets import Secret
+from services.postgres import heartbeats, jobs, leases, operated
+from services.postgres.doorbell import Doorbell
+from services.postgres.migrations import migrate
+from services.postgres.pool import Database
+
+if TYPE_CHECKING:
+    from tests.conftest import DatabaseUrls
+    from tests.integration.conftest import Pooled
+
+
+@pytest.fixture
+async def database(pooled: Pooled, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    database = Database.connect_lazily(Secret(pooled(database_urls.bot)), application_name="dragonfly-test", max_size=4)
+    yield database
+    await database.close()
+
+
+async def test_migrations_are_applied_through_it(pooled: Pooled, empty_database_urls: DatabaseUrls) -> None:
+    dsn = Secret(pooled(empty_database_urls.owner))
+
+    await asyncio.gather(*(migrate(dsn) for _ in range(3)))
+
+    assert (await migrate(dsn)).applied == ()
+
+
+async def test_reads_run_again_and_again_side_by_side(database: Database) -> None:
+    async def read() -> None:
+        for _ in range(10):  # psycopg would prepare a statement by the sixth
+            async with database.read() as conn:
+                await heartbeats.list_heartbeats(conn)
+                await jobs.read_queue_snapshot(conn, stale_after=timedelta(minutes=5))
+
+    await asyncio.gather(*(read() for _ in range(4)))
+
+
+async def test_the_operated_queries_can_be_planned(database: Database) -> None:
+    async with database.read() as conn:
+        assert {name for name, why in (await operated.explain_operated_queries(conn)).items() if why} == set()
+
+
+async def test_a_lease_has_one_owner(database: Database) -> None:
+    async def take(owner: str) -> int | None:
+        async with database.transaction() as conn:
+            return await leases.take_lease(conn, name="leader", owner=owner, duration=timedelta(seconds=10))
+
+    epochs = await asyncio.gather(*(take(f"bot-{number}") for number in range(8)))
+
+    assert [epoch for epoch in epochs if epoch is not None] == [1]
+
+
+async def test_a_bell_that_cannot_ring_says_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
+    rung: list[bool] = []
+    bell = Doorbell(
+        Secret(pooled(database_urls.bot)),
+        "chatops_outbox",
+        lambda: rung.append(True),
+        application_name="dragonfly-test",
+    )
+
+    await asyncio.wait_for(bell.run(), 20)
+
+    assert not bell.works
