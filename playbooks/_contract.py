@@ -152,8 +152,12 @@ def decode_plan(stored: Mapping[str, Any]) -> Plan:
 
 @dataclass(frozen=True)
 class NoPlan:
-    """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored."""
+    """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored.
+
+    `is_unseen`: only because a fact is not available, which says nothing about a plan that was made before.
+    """
 
     why: str
     what_next: str
     next_steps: tuple[NextStep, ...] = ()
+    is_unseen: bool = False

@@ -52,6 +52,7 @@ def unavailable(fact: Unavailable) -> NoPlan:
         f"{fact.source} is needed for this and is not available: {fact.why}",
         "try again, or look at the settings",
         (NextStep("Check the settings", "check-config"),),
+        is_unseen=True,
     )
 
 

@@ -6,6 +6,7 @@ Effect: none, it only reads.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,15 +34,29 @@ class FailureGroup:
     sample_ids: tuple[str, ...]
     attempts: tuple[int, int]
 
+    @property
+    def key(self) -> str:
+        """A short name that stays the same while the error does: `requeue g-1a2b3c4d`."""
+        return group_key(self.job_type, self.error)
+
+
+def group_key(job_type: str, error: str) -> str:
+    """The name of the group of jobs of a type with this masked error."""
+    return "g-" + hashlib.sha256(f"{job_type}\n{error}".encode()).hexdigest()[:8]
+
 
 def group(jobs: Sequence[FailedJob], *, shape: Callable[[str], str] = template) -> list[FailureGroup]:
     """One group a job type and error, the largest first, then the newest. `shape` makes the error's template."""
     found: dict[tuple[str, str], list[FailedJob]] = {}
     for job in jobs:
-        error = shape(job.error_message) if job.error_message else NO_MESSAGE
-        found.setdefault((job.job_type, error or NO_MESSAGE), []).append(job)
+        found.setdefault((job.job_type, error_of(job, shape=shape)), []).append(job)
     groups = [_group(job_type, error, members) for (job_type, error), members in found.items()]
     return sorted(groups, key=lambda one: (one.count, one.last_at), reverse=True)
+
+
+def error_of(job: FailedJob, *, shape: Callable[[str], str] = template) -> str:
+    """The template of the job's error."""
+    return (shape(job.error_message) if job.error_message else "") or NO_MESSAGE
 
 
 def _group(job_type: str, error: str, jobs: Sequence[FailedJob]) -> FailureGroup:

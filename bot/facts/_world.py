@@ -27,12 +27,13 @@ from services.domain.jobs import (
     QueueSnapshot,
     RunningJob,
 )
+from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
-from services.postgres import evidence, heartbeats, intake, jobs, migrations, operated, server
+from services.postgres import evidence, heartbeats, intake, jobs, migrations, operated, server, service_locks
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
@@ -151,6 +152,11 @@ class World:
             return use
         return replace(use, limit=told if use.limit is None else min(told, use.limit))
 
+    async def locks(self) -> dict[Service, Lock] | Unavailable:
+        """The services that are locked against deploys."""
+        listed = await self.read(service_locks.list_locks)
+        return listed if isinstance(listed, Unavailable) else {lock.service: lock for lock in listed}
+
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
         return await self.read(lambda conn: intake.list_batches(conn, limit=limit))
 
@@ -178,6 +184,10 @@ class World:
 
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
         return await self._ask_railway(lambda railway: railway.read_variables(service))
+
+    async def auto_deploy(self, service: Service) -> bool | Unavailable:
+        """Whether a push to main deploys the service."""
+        return await self._ask_railway(lambda railway: railway.read_auto_deploy(service))
 
     async def railway_environment(self) -> str | Unavailable:
         """The name of Railway's environment ("production")."""

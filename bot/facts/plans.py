@@ -7,11 +7,17 @@ from types import MappingProxyType
 
 from bot.facts._world import World
 from bot.facts.changes import _parameters as read
+from bot.facts.changes.deploy import gather_deploy
+from bot.facts.changes.redeploy import gather_redeploy
+from bot.facts.changes.requeue import gather_requeue
 from bot.facts.changes.restart import gather_restart
 from bot.facts.changes.rollback import gather_rollback
+from bot.facts.changes.rollback_db import gather_rollback_db
 from bot.facts.changes.scale import gather_scale
+from bot.facts.changes.stop_workers import gather_stop_workers
+from bot.facts.changes.unlock import gather_unlock
 from bot.settings import require
-from playbooks import restart, rollback, scale
+from playbooks import deploy, redeploy, requeue, restart, rollback, rollback_db, scale, stop_workers, unlock
 from playbooks._contract import NoPlan, Plan
 
 Parameters = Mapping[str, str]
@@ -42,6 +48,53 @@ async def plan_restart(parameters: Parameters, world: World) -> Plan | NoPlan:
     return restart.plan(await gather_restart(world, _environment(world)), service, through_zero=through_zero)
 
 
+async def plan_deploy(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service` (one, `workers` or `all`), `sha`."""
+    read.only(parameters, "service", "sha")
+    scope, services = read.read_services(parameters)
+    sha = read.read_sha(parameters, "sha")
+    return deploy.plan(await gather_deploy(world, _environment(world), services), scope, services, sha)
+
+
+async def plan_redeploy(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`."""
+    read.only(parameters, "service")
+    service = read.read_service(parameters)
+    return redeploy.plan(await gather_redeploy(world, _environment(world)), service)
+
+
+async def plan_requeue(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`what` (a job's id, a group's name or `orphans`); `jobs`, the ids that the plan named, when it is made again."""
+    read.only(parameters, "what", "jobs")
+    what, job_ids = read.read_jobs(parameters)
+    return requeue.plan(await gather_requeue(world, _environment(world), what, job_ids), what)
+
+
+async def plan_unlock(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`, `reason`."""
+    read.only(parameters, "service", "reason")
+    service = read.read_service(parameters)
+    read.need(parameters, "reason")
+    reason = read.read_reason(parameters)
+    return unlock.plan(await gather_unlock(world, _environment(world)), service, reason)
+
+
+async def plan_stop_workers(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service` (`ingest`, `enforcement` or `workers`, which is meant without it), `reason`."""
+    read.only(parameters, "service", "reason")
+    services = read.read_workers(parameters)
+    reason = read.read_reason(parameters)
+    return stop_workers.plan(await gather_stop_workers(world, _environment(world)), services, reason)
+
+
+async def plan_rollback_db(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`version`, `with_api` ("yes")."""
+    read.only(parameters, "version", "with_api")
+    version = read.read_version(parameters)
+    with_api = read.read_flag(parameters, "with_api")
+    return rollback_db.plan(await gather_rollback_db(world, _environment(world)), version, with_api=with_api)
+
+
 def _environment(world: World) -> str:
     """Raises OperatorError when the settings do not say it: it is part of what is approved."""
     return require(world.settings.identity).environment
@@ -51,8 +104,14 @@ def _environment(world: World) -> str:
 # for parameters that do not fit.
 PLANS: Mapping[str, MakePlan] = MappingProxyType(
     {
+        "deploy": plan_deploy,
+        "redeploy": plan_redeploy,
+        "requeue": plan_requeue,
         "restart": plan_restart,
         "rollback": plan_rollback,
+        "rollback-db": plan_rollback_db,
         "scale": plan_scale,
+        "stop-workers": plan_stop_workers,
+        "unlock": plan_unlock,
     }
 )

@@ -7,6 +7,11 @@ from urllib.parse import quote
 _DASHBOARD = "https://railway.com"
 
 
+def project_link(project_id: str, environment_id: str) -> str:
+    """The page of a project, with one environment chosen."""
+    return f"{_DASHBOARD}/project/{quote(project_id, safe='')}?environmentId={quote(environment_id, safe='')}"
+
+
 def service_link(project_id: str, environment_id: str, service_id: str) -> str:
     """The page of a service in one environment."""
     return (

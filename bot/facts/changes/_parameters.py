@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bot.commands._arguments import parse_service, wrong_word
+from bot.commands._arguments import parse_service, parse_sha, wrong_word
+from playbooks.requeue import CAP, ORPHANS
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_services
 
+_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
+_VERSION = re.compile(r"[0-9]{14}\Z")
+_LONGEST_REASON = 300
 _TARGET = re.compile(r"[0-9a-z-]{7,64}\Z")
 
 
@@ -39,6 +44,14 @@ def read_services(parameters: Mapping[str, str]) -> tuple[str, tuple[Service, ..
     return (word if len(services) > 1 else services[0].short), services
 
 
+def read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
+    """One worker service or, by `workers` or without a word, both."""
+    services = read_services({"service": "workers", **parameters})[1]
+    if Service.API in services:
+        raise wrong_word(parameters["service"], "is no worker", "Name `ingest`, `enforcement` or `workers`.")
+    return services
+
+
 def read_count(parameters: Mapping[str, str], name: str, *, largest: int) -> int:
     """A whole number from 0."""
     text = need(parameters, name)
@@ -63,3 +76,37 @@ def read_target(parameters: Mapping[str, str], name: str) -> str | None:
     if not _TARGET.match(value):
         raise wrong_word(value, "is neither a commit nor a deployment", "Write at least 7 characters of the commit.")
     return value
+
+
+def read_sha(parameters: Mapping[str, str], name: str) -> str:
+    """A commit of 7 to 40 characters, in lower case."""
+    return parse_sha(need(parameters, name))
+
+
+def read_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """What is to be requeued (a job's id, a group's name or `orphans`), and the jobs that a plan named already."""
+    what = need(parameters, "what").lower()
+    if what != ORPHANS and not _JOB.match(what) and not _GROUP.match(what):
+        raise wrong_word(
+            what, "is neither a job nor a group", "`failed-jobs` shows both; `orphans` are all orphaned jobs."
+        )
+    job_ids = tuple(job_id for job_id in parameters.get("jobs", "").split(",") if job_id)
+    if len(job_ids) > CAP or not all(map(_JOB.match, job_ids)):
+        raise wrong_word("jobs", f"is not a list of at most {CAP} job ids", "Leave it out to have them found.")
+    return what, job_ids
+
+
+def read_version(parameters: Mapping[str, str]) -> str:
+    """A migration's version."""
+    version = need(parameters, "version")
+    if not _VERSION.match(version):
+        raise wrong_word(version, "is not a version", "Write its 14 digits, as `migrations` shows them.")
+    return version
+
+
+def read_reason(parameters: Mapping[str, str]) -> str:
+    """Why, in one line; empty when it is left out."""
+    reason = " ".join(parameters.get("reason", "").split())
+    if len(reason) > _LONGEST_REASON:
+        raise wrong_word(reason, "is too long a reason", f"Take at most {_LONGEST_REASON} characters.")
+    return reason

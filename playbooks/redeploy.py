@@ -1,0 +1,86 @@
+"""Deploy what serves again, with the variables of now (runbook, "Quick Reference")
+
+When:   a variable was changed, or a service came up wrong.
+Effect: a new deployment of the same commit; what serves stays until the new one is up.
+Undo:   roll back to the deployment that serves now, which brings its variables back too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
+from playbooks._load import Load, doubts, stopping
+from playbooks._locks import Locks, refuse_locked
+from playbooks._phases import alive
+from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing
+from playbooks._steps import AwaitDeployment, RedeployDeployment, Step, VerifySha
+from playbooks._timeouts import BUILD_S, SHA_S
+from services.domain.services import Service
+from services.domain.sha import short_sha
+
+
+@dataclass(frozen=True)
+class Facts:
+    environment: str
+    now: datetime
+    states: States
+    locks: Locks
+    load: Load
+
+
+def plan(facts: Facts, service: Service) -> Plan | NoPlan:
+    """Of the deployment that serves: the latest one may be the bad one that failed (DESIGN §8)."""
+    found = find_standing(facts.states, service)
+    if isinstance(found, NoPlan):
+        return found
+    refusal = refuse_locked(facts.locks, [service], facts.now) or _refuse(found)
+    if refusal is not None:
+        return refusal
+    return Plan(
+        environment=facts.environment,
+        playbook="redeploy",
+        parameters={"service": service.short},
+        steps=tuple(_steps(found)),
+        risk=Risk.HIGH,
+        title=f"Redeploy {service.short} at {commit_words(found.current)}",
+        impact=("the same commit with the variables of now", *stopping(facts.load, [service], "replaces")),
+        warnings=(*draining_doubts(found.state), *_doubts(found), *doubts(facts.load)),
+        undo=f"rollback {service.short} to {found.current.id}",
+    )
+
+
+def _refuse(found: Standing) -> NoPlan | None:
+    short = found.service.short
+    if found.state.is_stopped:
+        start = f"scale {short} 1"
+        return NoPlan(f"{short} is stopped", f"start it: {start}", (NextStep(f"Start {short}", start),))
+    if found.state.serving is None:
+        back = f"rollback {short}"
+        return NoPlan(
+            f"{short} serves nothing that could be deployed again: its deployment is {found.current.status.value}",
+            f"go back to one that worked: {back}",
+            (NextStep("Show where to go back to", back),),
+        )
+    return None
+
+
+def _steps(found: Standing) -> Iterator[Step]:
+    yield RedeployDeployment(found.service, found.current.id)
+    yield AwaitDeployment(found.service, BUILD_S)
+    if found.current.commit_sha:
+        yield VerifySha(found.service, found.current.commit_sha, SHA_S)
+    count = found.state.replicas_configured
+    if found.service.worker_type is None or count:
+        yield alive(found.service, count or 1)
+
+
+def _doubts(found: Standing) -> Iterator[str]:
+    latest = found.state.latest
+    if latest is not None and latest.id != found.current.id:
+        sha, status = short_sha(latest.commit_sha), latest.status.value
+        yield f"the latest deployment, of {sha}, is {status}; this repeats the one that serves"
+    if not found.current.commit_sha:
+        yield "Railway does not say which commit it is: it cannot be verified"

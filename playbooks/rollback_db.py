@@ -1,0 +1,195 @@
+"""Undo the newest migration by its prepared file (runbook, "Database Migration Rollback")
+
+When:   a migration broke something, and going back with the code is not enough. Dangerous.
+Effect: the workers stop (and the API, when asked), the prepared SQL runs in one transaction, and the code that fits the
+        schema afterwards starts at the former counts. If the SQL fails, nothing is changed in the schema.
+Undo:   `dragonfly migrate` on a terminal applies the migration again; then deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._candidates import served_periods
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
+from playbooks._load import Load, doubts, stopping
+from playbooks._phases import come_up, start
+from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing, unavailable
+from playbooks._steps import (
+    ApplySqlFile,
+    AwaitDeployment,
+    AwaitStopped,
+    CheckDatabaseReady,
+    RollBackDeployment,
+    Step,
+    StopService,
+    VerifyApiHealth,
+    VerifyNothingRuns,
+    VerifySchemaHead,
+    VerifySha,
+)
+from playbooks._timeouts import BUILD_S, DEPLOY_S, HEALTH_S, SHA_S, stop_timeout_s
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.migrations import AppliedMigration, MigrationStatus, PreparedRollback
+from services.domain.services import WORKERS, Service
+
+# A deployment made this shortly before the migration ran has probably brought it, in its pre-deploy command.
+BRINGS_WITHIN = timedelta(seconds=BUILD_S)
+MIGRATIONS = NextStep("Migrations", "migrations")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`rollbacks`: `{version: the prepared file}`. `deployments`: each service's newest ones.
+
+    `is_admin`: whether a connection string of the owner is configured (DRAGONFLY_ADMIN_DB_URL).
+    """
+
+    environment: str
+    now: datetime
+    states: States
+    deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
+    migrations: MigrationStatus | Unavailable
+    rollbacks: Mapping[str, PreparedRollback]
+    load: Load
+    is_admin: bool = True
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A service that is stopped, and the deployment whose code fits the schema afterwards; None: nobody knows."""
+
+    found: Standing
+    count: int
+    code: Deployment | None
+
+
+def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan:
+    """`version` has 14 digits and is the newest applied migration. `with_api`: stop the API too."""
+    if isinstance(facts.migrations, Unavailable):
+        return unavailable(facts.migrations)
+    refusal = _refuse(facts, facts.migrations, version)
+    if refusal is not None:
+        return refusal
+    undone = next(one for one in facts.migrations.applied if one.version == version)
+    services = (*WORKERS, Service.API) if with_api else WORKERS
+    fits = _fits(facts, services, undone)
+    if isinstance(fits, NoPlan):
+        return fits
+    return Plan(
+        environment=facts.environment,
+        playbook="rollback-db",
+        parameters={"version": version} | ({"with_api": "yes"} if with_api else {}),
+        steps=tuple(_steps(facts, facts.migrations, version, services, fits)),
+        risk=Risk.CRITICAL,
+        title=f"Roll back migration {version}_{undone.name}",
+        impact=tuple(_impact(facts, facts.migrations, version, fits)),
+        warnings=tuple(_warnings(facts, fits, undone, with_api=with_api)),
+    )
+
+
+def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan | None:
+    applied = sorted(one.version for one in migrations.applied)
+    if version not in applied:
+        return NoPlan(f"migration {version} is not applied", f"the newest one is {migrations.head}", (MIGRATIONS,))
+    newer = [one for one in applied if one > version]
+    if newer:
+        what_next = f"roll back {newer[-1]} first: a migration may rest on the ones before it"
+        return NoPlan(f"{version} is not the newest migration, {newer[-1]} is", what_next, (MIGRATIONS,))
+    if version not in facts.rollbacks:
+        known = ", ".join(sorted(facts.rollbacks)) or "none"
+        return NoPlan(
+            f"there is no sql/rollbacks/{version}_rollback.sql",
+            f"prepare and test one, or repair with a new migration; prepared are: {known}",
+            (MIGRATIONS,),
+        )
+    return None
+
+
+def _fits(facts: Facts, services: Sequence[Service], undone: AppliedMigration) -> list[_Fit] | NoPlan:
+    fits = []
+    for service in services:
+        found = find_standing(facts.states, service)
+        if isinstance(found, NoPlan):
+            return found
+        if found.state.is_stopped or found.state.replicas_configured == 0:
+            continue
+        count = found.state.replicas_configured or max(found.current.running_instances, 1)
+        fits.append(_Fit(found, count, _fitting(facts, found, undone)))
+    return fits
+
+
+def _fitting(facts: Facts, found: Standing, undone: AppliedMigration) -> Deployment | None:
+    """The newest deployment that served before the migration ran; None when none is known that could start again."""
+    listed = facts.deployments.get(found.service, ())
+    if isinstance(listed, Unavailable):
+        return None
+    ran = {period.deployment_id for period in served_periods(listed, facts.now)}
+    before = [one for one in listed if one.id in ran and one.created_at <= undone.executed_at - BRINGS_WITHIN]
+    newest = max(before, key=lambda one: one.created_at, default=None)
+    if newest is None or newest.id == found.current.id or newest.can_rollback:
+        return newest
+    return None
+
+
+def _steps(
+    facts: Facts, migrations: MigrationStatus, version: str, services: Sequence[Service], fits: Sequence[_Fit]
+) -> Iterator[Step]:
+    yield CheckDatabaseReady()
+    yield from (StopService(fit.found.service, fit.found.current.id, fit.count) for fit in fits)
+    yield from (AwaitStopped(fit.found.service, stop_timeout_s(fit.found.state.draining_seconds)) for fit in fits)
+    yield VerifyNothingRuns(tuple(services))
+    yield ApplySqlFile(version, facts.rollbacks[version].checksum, version)
+    yield VerifySchemaHead(_head_afterwards(migrations, version))
+    for fit in fits:
+        yield from _start(fit)
+    if all(fit.found.service is not Service.API for fit in fits):
+        yield VerifyApiHealth(HEALTH_S)
+
+
+def _start(fit: _Fit) -> Iterator[Step]:
+    """The code that fits, at the former count; what ran before when nobody knows a better one."""
+    found, code = fit.found, fit.code
+    if code is None or code.id == found.current.id:
+        yield from start(found, fit.count)
+        return
+    yield RollBackDeployment(found.service, found.current.id, code.id, code.commit_sha or "")
+    yield AwaitDeployment(found.service, DEPLOY_S)
+    if code.commit_sha:
+        yield VerifySha(found.service, code.commit_sha, SHA_S)
+    yield from come_up(found.service, fit.count)
+
+
+def _head_afterwards(migrations: MigrationStatus, version: str) -> str | None:
+    return max((one.version for one in migrations.applied if one.version != version), default=None)
+
+
+def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Sequence[_Fit]) -> Iterator[str]:
+    yield f"the schema goes from {version} to {_head_afterwards(migrations, version) or 'no migration at all'}"
+    for fit in fits:
+        short, now = fit.found.service.short, commit_words(fit.found.current)
+        if fit.code is None:
+            yield f"{short}: which code fits the schema afterwards is unknown; {now} starts again at {fit.count}"
+        else:
+            yield f"{short}: {commit_words(fit.code)} fits the schema afterwards and starts at {fit.count}"
+    yield from stopping(facts.load, [fit.found.service for fit in fits])
+    yield "if the SQL fails it is rolled back whole; everything stays stopped until you start it"
+
+
+def _warnings(facts: Facts, fits: Sequence[_Fit], undone: AppliedMigration, *, with_api: bool) -> Iterator[str]:
+    yield f"data that only {undone.version}_{undone.name} has room for is lost"
+    unknown = ", ".join(fit.found.service.short for fit in fits if fit.code is None)
+    if unknown:
+        yield f"check by hand that the code of {unknown} works without this migration"
+    if not with_api:
+        yield "the API keeps running, and its code has to work without this migration"
+    if any(fit.code is not None and fit.code.id != fit.found.current.id for fit in fits):
+        yield "the old variables come back with the old code"
+    if not facts.is_admin:
+        yield "DRAGONFLY_ADMIN_DB_URL is not set: the bot's own role is probably not allowed to change the schema"
+    for fit in fits:
+        yield from draining_doubts(fit.found.state)
+    yield from doubts(facts.load)

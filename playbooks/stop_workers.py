@@ -1,0 +1,93 @@
+"""Stop the workers at once (runbook, "Emergency: Disable Workers")
+
+When:   workers are causing damage. Nobody has to agree; it is announced and reviewed afterwards.
+Effect: every worker gets its SIGTERM now, hands back or finishes its job, and stays stopped.
+Undo:   scale each service back to its former count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
+from playbooks._load import Load, backlog, doubts, stopping
+from playbooks._states import Standing, States, draining_doubts, find_standing
+from playbooks._steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
+from playbooks._timeouts import stop_timeout_s
+from services.domain.errors import Unavailable
+from services.domain.services import WORKERS, Service
+from services.domain.sha import short_sha
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us."""
+
+    environment: str
+    states: States
+    load: Load
+    dashboard: str | None = None
+
+
+def plan(facts: Facts, services: Sequence[Service] = WORKERS, reason: str = "") -> Plan | NoPlan:
+    """`services`: one worker service or both."""
+    if isinstance(facts.states, Unavailable):
+        return _by_hand(facts.states, facts.dashboard)
+    founds = list(_running(facts.states, services))
+    scope = services[0].short if len(services) == 1 else "workers"
+    if not founds:
+        return NoPlan(f"{scope}: nothing runs", "nothing to stop", (NextStep("Look at the workers", "heartbeats"),))
+    return Plan(
+        environment=facts.environment,
+        playbook="stop-workers",
+        parameters={"service": scope} | ({"reason": reason} if reason else {}),
+        steps=tuple(_steps(founds)),
+        risk=Risk.BREAK_GLASS,
+        title=f"Stop {scope}" + (f": {reason}" if reason else ""),
+        impact=(*stopping(facts.load, [found.service for found in founds]), *backlog(facts.load)),
+        warnings=tuple(_warnings(facts, founds)),
+        undo="; ".join(f"scale {found.service.short} {_count(found)}" for found in founds),
+    )
+
+
+def _by_hand(states: Unavailable, dashboard: str | None) -> NoPlan:
+    return NoPlan(
+        f"Railway does not answer: {states.why}",
+        "stop them by hand: Railway's dashboard → the service → its active deployment → Stop; or on a terminal "
+        "railway down --service dragonfly-worker-ingest, and the same for dragonfly-worker-enforcement",
+        (NextStep("Open Railway", url=dashboard),) if dashboard else (),
+    )
+
+
+def _running(states: States, services: Sequence[Service]) -> Iterator[Standing]:
+    """The services of which something runs, or may run."""
+    for service in services:
+        found = find_standing(states, service)
+        if isinstance(found, Standing) and not found.state.is_stopped:
+            yield found
+
+
+def _steps(founds: Sequence[Standing]) -> Iterator[Step]:
+    """All are told to stop before the first is waited for."""
+    yield from (StopService(found.service, found.current.id, _count(found)) for found in founds)
+    yield from (AwaitStopped(found.service, stop_timeout_s(found.state.draining_seconds)) for found in founds)
+    yield from (VerifyNoOrphanedJobs(found.service) for found in founds)
+
+
+def _count(found: Standing) -> int:
+    """The former replicas, for the way back; at least one ran."""
+    return found.state.replicas_configured or max(found.current.running_instances, 1)
+
+
+def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
+    for found in founds:
+        yield from draining_doubts(found.state)
+        latest = found.state.latest
+        if latest is not None and latest.status.is_in_progress:
+            yield (
+                f"a deployment of {short_sha(latest.commit_sha)} is on its way to {found.service.short} "
+                "and would start it again: cancel it in Railway"
+            )
+    yield "a push to main starts them again"
+    yield from doubts(facts.load)

@@ -1,0 +1,256 @@
+"""Rolling back: to a commit, to a deployment, several services in one plan, and never blocked by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._steps import (
+    AwaitDeployment,
+    FreezeAutoDeploy,
+    LockService,
+    RollBackDeployment,
+    VerifyApiHealth,
+    VerifyHeartbeats,
+    VerifySha,
+)
+from playbooks.rollback import Facts, plan, rank_candidates
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import JobOutcomes
+from services.domain.migrations import AppliedMigration, MigrationStatus
+from services.domain.services import WORKERS, Service
+from tests.unit.playbooks.builders import NOW, beat, deployment, load, running_job, sha, state, states, stopped
+
+API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
+ALL = (*WORKERS, API)
+AWAY = Unavailable("database", "no answer within 5 s")
+REMOVED = DeploymentStatus.REMOVED
+
+
+def history(service: Service, *more: Deployment) -> list[Deployment]:
+    """What serves, and the commits b and a before it."""
+    short = service.short
+    return [
+        deployment(f"d-{short}", sha("c")),
+        deployment(f"b-{short}", sha("b"), age_h=25, status=REMOVED, ended_h=1),
+        deployment(f"a-{short}", sha("a"), age_h=169, status=REMOVED, ended_h=25),
+        *more,
+    ]
+
+
+def facts(*changed: ServiceState, **listed: Sequence[Deployment]) -> Facts:
+    """`listed`: the deployments of a service, by its short name."""
+    deployments = {service: listed.get(service.short, history(service)) for service in Service}
+    outcomes = {one.id: JobOutcomes(999, 1) for ones in deployments.values() for one in ones}
+    return Facts("prod", NOW, states(*changed), deployments, outcomes, MigrationStatus((), (), (), ()), load())
+
+
+def made(result: Plan | NoPlan) -> Plan:
+    assert isinstance(result, Plan), result
+    return result
+
+
+def refused(result: Plan | NoPlan) -> NoPlan:
+    assert isinstance(result, NoPlan), result
+    return result
+
+
+def test_freezes_goes_back_locks_and_proves() -> None:
+    planned = made(plan(facts(), "api", [API], sha("b")[:8]))
+
+    assert planned.steps == (
+        FreezeAutoDeploy(API),
+        RollBackDeployment(API, "d-api", "b-api", sha("b")),
+        AwaitDeployment(API, 300),
+        LockService(API, f"rolled back from {sha('c')[:8]} to {sha('b')[:8]}"),
+        VerifySha(API, sha("b"), 120),
+        VerifyApiHealth(120),
+    )
+    assert planned.title == f"Roll back api: {sha('c')[:8]} → {sha('b')[:8]}"
+    assert (planned.risk, planned.warnings) == (Risk.HIGH, ())
+    assert planned.undo == f"rollback api to {sha('c')[:8]}"
+
+
+def test_says_what_it_does_in_words_and_numbers() -> None:
+    busy = load(beats=[beat("ingest-1")], running=[running_job(1, "ingest-1", age_s=240)], pending=318)
+
+    planned = made(plan(replace(facts(), load=busy), "ingest", [INGEST], sha("b")))
+
+    assert planned.impact == (
+        f"ingest: {sha('c')[:8]} (Message of d-ingest) → {sha('b')[:8]} (Message of b-ingest)",
+        f"{sha('b')[:8]} served 24 h, 0.1 % of 1000 jobs failed",
+        "restarts 1 worker holding 1 job, oldest 4 min; 318 pending",
+        "running jobs: job-1 (simplicity_ingest)",
+        "the old variables come back too; Railway does not tell which have changed since",
+        "pushes to main are not deployed, and deploys are refused, until `unlock`",
+    )
+
+
+def test_all_is_one_plan_workers_first_ending_with_each_sha() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=2)), "all", ALL, sha("b")))
+
+    acts = [step.service for step in planned.steps if isinstance(step, RollBackDeployment)]
+    assert acts == [INGEST, ENFORCEMENT, API]
+    assert planned.steps[:3] == tuple(FreezeAutoDeploy(service) for service in ALL)
+    assert planned.steps[-3:] == tuple(VerifySha(service, sha("b"), 120) for service in ALL)
+    assert VerifyHeartbeats(INGEST, 2, 180) in planned.steps
+    assert planned.services == frozenset(Service)
+    assert planned.undo == "; ".join(f"rollback {one} to {sha('c')[:8]}" for one in ("ingest", "enforcement", "api"))
+
+
+def test_a_service_that_serves_the_commit_already_is_only_verified() -> None:
+    there = deployment("there", sha("b"))
+
+    planned = made(plan(facts(state(API, current=there), api=[there]), "all", ALL, sha("b")))
+
+    assert [step.service for step in planned.steps if isinstance(step, RollBackDeployment)] == [*WORKERS]
+    assert planned.steps[-1] == VerifySha(API, sha("b"), 120)
+
+
+def test_without_a_target_the_recommended_one_comes_first() -> None:
+    offer = refused(plan(facts(), "api", [API]))
+
+    assert [step.command for step in offer.next_steps] == [
+        f"rollback api to {sha('b')[:8]}",
+        f"rollback api to {sha('a')[:8]}",
+    ]
+    assert "is recommended, served 24 h, 0.1 % of 1000 jobs failed" in offer.why
+
+
+def test_each_label_fits_on_its_button() -> None:
+    offers = [
+        plan(facts(), "enforcement", [ENFORCEMENT]),
+        plan(facts(enforcement=[]), "enforcement", [ENFORCEMENT], sha("b")),
+    ]
+
+    assert all(len(step.label) <= 30 for offer in offers for step in refused(offer).next_steps)
+
+
+def test_a_deployment_can_be_named_even_of_the_commit_that_serves() -> None:
+    earlier = deployment("other-variables", sha("c"), age_h=3, status=REMOVED)
+
+    planned = made(plan(facts(api=history(API, earlier)), "api", [API], "other-variables"))
+
+    assert planned.steps[1] == RollBackDeployment(API, "d-api", "other-variables", sha("c"))
+    assert planned.parameters == {"service": "api", "to": "other-variables"}
+    assert planned.undo == "rollback api to d-api"
+
+
+def test_a_deployment_belongs_to_one_service() -> None:
+    assert refused(plan(facts(), "all", ALL, "b-api")).next_steps[0].command == "rollback api to b-api"
+
+
+def test_a_prefix_of_two_commits_is_refused() -> None:
+    twin = deployment("twin", sha("b")[:8] + "f" * 32, age_h=30, status=REMOVED)
+
+    why = refused(plan(facts(api=history(API, twin)), "api", [API], sha("b")[:8])).why
+
+    assert "means more than one commit" in why
+
+
+@pytest.mark.parametrize("to", ["d-api", sha("c"), sha("c")[:7]])
+def test_what_serves_already_is_no_target(to: str) -> None:
+    assert "already" in refused(plan(facts(), "api", [API], to)).why
+
+
+@pytest.mark.parametrize("to", ["b-api", sha("b")])
+def test_without_an_image_a_rebuild_is_offered(to: str) -> None:
+    gone = [replace(one, can_rollback=False) for one in history(API)]
+
+    offer = refused(plan(facts(api=gone), "api", [API], to))
+
+    assert offer.next_steps[0].command == f"deploy api {sha('b')}"
+
+
+def test_without_any_image_the_best_rebuild_is_offered() -> None:
+    gone = [replace(one, can_rollback=False) for one in history(API)]
+
+    assert refused(plan(facts(api=gone), "api", [API])).next_steps[0].command == f"deploy api {sha('b')}"
+
+
+def test_a_commit_that_railway_does_not_list_can_be_built() -> None:
+    assert refused(plan(facts(), "api", [API], "0ddba11")).next_steps[0].command == "deploy api 0ddba11"
+
+
+def test_a_commit_that_one_of_them_never_had_is_named() -> None:
+    only_now = [deployment("d-ingest", sha("c"))]
+
+    assert "ingest never served" in refused(plan(facts(ingest=only_now), "workers", WORKERS, sha("b"))).why
+
+
+def test_a_crashed_service_goes_back_from_the_deployment_that_crashed() -> None:
+    crashed = deployment("d-api", sha("c"), status=DeploymentStatus.CRASHED)
+    down = ServiceState(API, "s", (), crashed, replicas_configured=1)
+
+    planned = made(plan(facts(down), "api", [API], sha("b")))
+
+    assert planned.steps[1] == RollBackDeployment(API, "d-api", "b-api", sha("b"))
+
+
+def test_the_database_blocks_nothing() -> None:
+    silent = replace(load(), queue=AWAY, running=AWAY, beats=AWAY)
+    blind = replace(facts(), outcomes=AWAY, migrations=AWAY, load=silent)
+
+    planned = made(plan(blind, "api", [API], sha("b")))
+
+    assert planned.hash == made(plan(facts(), "api", [API], sha("b"))).hash
+    assert len(planned.warnings) == 3
+
+
+def test_newer_migrations_are_a_warning() -> None:
+    applied = AppliedMigration("20260105000000", "new", NOW, None)
+    newer = replace(facts(), migrations=MigrationStatus((applied,), (), (), ()))
+
+    (warning,) = made(plan(newer, "api", [API], sha("b"))).warnings
+
+    assert warning.startswith("1 migration applied since")
+
+
+def test_a_stopped_service_is_started_by_it() -> None:
+    planned = made(plan(facts(stopped(INGEST, replicas=2)), "ingest", [INGEST], sha("b")))
+
+    assert "ingest is stopped, and a rollback starts it" in planned.warnings
+    assert VerifyHeartbeats(INGEST, 2, 180) in planned.steps
+
+
+def test_a_deployment_on_its_way_is_named() -> None:
+    coming = replace(state(API), latest=deployment("x", sha("e"), status=DeploymentStatus.BUILDING))
+
+    assert (
+        f"a deployment of {sha('e')[:8]} is on its way to api: this replaces it"
+        in made(plan(facts(coming), "api", [API], sha("b"))).warnings
+    )
+
+
+def test_unknown_replicas_are_not_counted_afterwards() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=None)), "ingest", [INGEST], sha("b")))
+
+    assert not any(isinstance(step, VerifyHeartbeats) for step in planned.steps)
+    assert any("heartbeats are not counted" in warning for warning in planned.warnings)
+
+
+def test_an_unknown_commit_is_rolled_back_to_and_not_verified() -> None:
+    nameless = replace(deployment("nameless", "", age_h=30, status=REMOVED))
+
+    planned = made(plan(facts(api=history(API, nameless)), "api", [API], "nameless"))
+
+    assert not any(isinstance(step, VerifySha) for step in planned.steps)
+    assert any("cannot be verified" in warning for warning in planned.warnings)
+
+
+def test_without_railway_there_is_no_plan() -> None:
+    silent = replace(facts(), deployments={API: Unavailable("Railway", "HTTP 500")})
+
+    assert refused(plan(silent, "api", [API], sha("b"))).why.startswith("Railway is needed")
+    assert isinstance(rank_candidates(silent, [API]), NoPlan)
+
+
+def test_the_candidates_are_there_for_a_person_to_choose() -> None:
+    ranked = rank_candidates(facts(), [API])
+
+    assert not isinstance(ranked, NoPlan)
+    assert [one.sha for one in ranked] == [sha("b"), sha("a")]
