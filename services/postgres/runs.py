@@ -147,15 +147,16 @@ async def preempt_runs(conn: Connection, *, services: Collection[str], by_run: i
     """Cancel the started runs that hold one of these services, fence them off, and free what they had."""
     preempted = []
     for run_id in await list_runs_in_the_way(conn, services=services, except_run=by_run):
+        # The lease before the run, as everybody locks them who writes under a fence.
         left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run))
         started = (RunState.RUNNING, RunState.UNKNOWN)
-        await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome)
-        preempted.append(PreemptedRun(run_id, left_s))
+        if await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
+            preempted.append(PreemptedRun(run_id, left_s))
     return preempted
 
 
 async def list_runs_in_the_way(conn: Connection, *, services: Collection[str], except_run: int) -> list[int]:
-    """Started runs that hold one of these services; they stay as they are until this transaction ends."""
+    """Started runs that hold one of these services."""
     parameters = {"services": list(services), "except_run": except_run}
     cur = await conn.execute(SQL["list_runs_in_the_way"], parameters)
     return [run_id for (run_id,) in await cur.fetchall()]

@@ -142,14 +142,11 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_in_the_way
--- Started runs that hold one of these services, locked in order. By primary key.
-SELECT run.id
-FROM chatops.runs AS run
-WHERE run.id IN (SELECT held.run_id FROM chatops.run_services AS held WHERE held.service = ANY (%(services)s))
-    AND run.id <> %(except_run)s
-    AND run.state IN ('running', 'unknown')
-ORDER BY run.id
-FOR NO KEY UPDATE;
+-- Started runs that hold one of these services. By primary key.
+SELECT DISTINCT held.run_id
+FROM chatops.run_services AS held
+WHERE held.service = ANY (%(services)s) AND held.run_id <> %(except_run)s
+ORDER BY held.run_id;
 
 -- name: break_lease
 -- Take a lease away from whoever has it: the fence of the former owner holds nothing any more. Returns for how many
