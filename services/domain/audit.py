@@ -59,9 +59,9 @@ class AuditChain:
 
 def judge_chain(chain: AuditChain, *, remembered: str = "") -> AuditReport:
     """The first thing wrong with it. `remembered`: a hash or its beginning, as a closing message shows it."""
-    faults = sorted(_faults(chain))
+    faults = _faults(chain)
     if faults:
-        seq, what = faults[0]
+        seq, what = min(faults, key=lambda fault: fault[0])
         return AuditReport(False, chain.rows, chain.last_hash, seq, what)
     if remembered and not chain.is_remembered_there:
         what = f"no row has the remembered hash {remembered}: the log was cut off or written anew"
