@@ -19,7 +19,7 @@ from bot.facts import World
 from bot.leader import Leader
 from bot.leading import Leading
 from bot.outbox.sender import Sender
-from bot.settings import DatabaseSettings, Settings, SlackSettings, WebSettings, require
+from bot.settings import Settings, SlackSettings, WebSettings, require
 from bot.slack_edge.acknowledge import acknowledge
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import read_asker
@@ -66,16 +66,22 @@ class Bot:
         self.bolt = self._make_bolt()
         self.web = self._make_web()
         self._sockets = self._make_sockets()
-        self._leader = self._make_leader(self.world.database) if self.world.database else None
-        self._leading: asyncio.Task[None] | None = None
+        self._leader: Leader | None = None
+        self._doorbell: Doorbell | None = None
+        if self.world.database is not None:
+            sender = Sender(self.world.database, self.slack, poll_s=self._poll_s, metrics=self.metrics)
+            self._leader = self._make_leader(self.world.database, sender)
+            self._doorbell = self._make_doorbell(sender)
+        self._working: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Serve, reach Slack, then lead if it is our turn. Raises OperatorError for tokens that Slack refuses."""
         await self.web.open()
         self._identity = await self._identify()
         logger.info("in Slack as %s", self._identity.user_id)
-        if self._leader is not None:
-            self._leading = asyncio.create_task(self._leader.run())
+        for part in (self._leader, self._doorbell):
+            if part is not None:
+                self._working.append(asyncio.create_task(part.run()))
         await announce_disabled(self.settings, self.world.database, self.slack)
         if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
             await self._sockets.open()
@@ -86,9 +92,10 @@ class Bot:
         if self._sockets is not None:
             await self._sockets.close()
         await self.once.drain(DRAIN_S)
-        if self._leader is not None and self._leading is not None:
-            self._leading.cancel()
-            await asyncio.gather(self._leading, return_exceptions=True)
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        if self._leader is not None:
             await self._leader.release()
         await self.world.close()
         await self.slack.aclose()
@@ -192,11 +199,12 @@ class Bot:
         token = self._slack_settings.app_token
         return SocketMode(self.bolt, self.slack, token) if token else None
 
-    def _make_leader(self, database: Database) -> Leader:
-        dsn = require(self.settings.database)
-        assert isinstance(dsn, DatabaseSettings)  # noqa: S101 - there is a database, so there are its settings
-        sender = Sender(database, self.slack, poll_s=lambda: _poll_s(doorbell), metrics=self.metrics)
-        doorbell = Doorbell(dsn.url, OUTBOX_CHANNEL, sender.ring, application_name="dragonfly-bot")
+    def _make_doorbell(self, sender: Sender) -> Doorbell:
+        """One session hears for the whole process."""
+        dsn = require(self.settings.database).url
+        return Doorbell(dsn, {OUTBOX_CHANNEL: sender.ring}, application_name="dragonfly-bot")
+
+    def _make_leader(self, database: Database, sender: Sender) -> Leader:
         watch = HeartbeatWatch(
             self.world,
             database,
@@ -204,12 +212,12 @@ class Bot:
             told=sender.ring,
             metrics=self.metrics,
         )
-        work = Leading(database=database, watch=watch, sender=sender, doorbell=doorbell)
+        work = Leading(database=database, watch=watch, sender=sender)
         return Leader(database, owner=self._owner, settings=self.settings.leases, work=work.run, finish=sender.flush)
 
-
-def _poll_s(doorbell: Doorbell) -> float:
-    return POLL_S if doorbell.works else POLL_WITHOUT_NOTICES_S
+    def _poll_s(self) -> float:
+        """How often to look for what no notice told of."""
+        return POLL_S if self._doorbell and self._doorbell.works else POLL_WITHOUT_NOTICES_S
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Everything that only the leader does, together: alerts, sending, listening, retention."""
+"""Everything that only the leader does, together: alerts, sending, retention."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from bot.alerts.watch import HeartbeatWatch
 from bot.leader import Fence, LostLeadershipError
 from bot.outbox.sender import Sender
 from bot.retention import EVERY, prune
-from services.postgres.doorbell import Doorbell
 from services.postgres.pool import Database
 
 
 class Leading:
     """The work that `bot.leader.Leader` runs while it holds the lease."""
 
-    def __init__(self, *, database: Database, watch: HeartbeatWatch, sender: Sender, doorbell: Doorbell) -> None:
+    def __init__(self, *, database: Database, watch: HeartbeatWatch, sender: Sender) -> None:
         self._database = database
         self._watch = watch
         self._sender = sender
-        self._doorbell = doorbell
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled; ends when one part does, with its error."""
@@ -31,13 +29,9 @@ class Leading:
         scheduler.add_job(prune, IntervalTrigger(seconds=int(EVERY.total_seconds())), args=(self._database, fence))
         scheduler.start()
         try:
-            await _until_one_ends(lambda: self._watch.run(fence), lambda: self._sender.run(fence), self._listen)
+            await _until_one_ends(lambda: self._watch.run(fence), lambda: self._sender.run(fence))
         finally:
             scheduler.shutdown(wait=False)
-
-    async def _listen(self) -> None:
-        await self._doorbell.run()
-        await asyncio.Event().wait()  # this server delivers no notices: the sender polls
 
 
 async def _until_one_ends(*parts: Callable[[], Awaitable[None]]) -> None:

@@ -92,7 +92,7 @@ class _Worker:
         if self._stop.is_set():
             return EXIT_OK
         self._state.become("running")
-        doorbell = Doorbell(self._settings.dsn, JOBS_CHANNEL, self._bell.set, application_name=self._name)
+        doorbell = Doorbell(self._settings.dsn, {JOBS_CHANNEL: self._bell.set}, application_name=self._name)
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(self._heart.run(every_s=self._settings.heartbeat_every_s)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 from psycopg import sql
@@ -21,17 +21,18 @@ _AGAIN_S = 10.0  # after a lost session
 
 
 class Doorbell:
-    """One session that listens on one channel and calls `ring` for each notice, and after each reconnect.
+    """One session that listens on some channels, and rings a channel's bell for each notice, and all after a reconnect.
+
+    `bells` is `{channel: what to call}`; all share the session, because a process holds few of them.
 
     A transaction pooler accepts LISTEN and delivers nothing, so the bell is rung once at the start, from another
     session, because a notice to itself comes back with the answer even there. `works` tells whether it arrived; while
     it is False the caller has to poll more often.
     """
 
-    def __init__(self, dsn: Secret, channel: str, ring: Callable[[], None], *, application_name: str) -> None:
+    def __init__(self, dsn: Secret, bells: Mapping[str, Callable[[], None]], *, application_name: str) -> None:
         self._dsn = dsn
-        self._channel = sql.Identifier(channel)
-        self._ring = ring
+        self._bells = dict(bells)
         self._application_name = application_name
         self.works = False
 
@@ -53,13 +54,15 @@ class Doorbell:
         """False when the probe did not arrive; otherwise it raises in the end."""
         conn = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
         try:
-            await conn.execute(sql.SQL("LISTEN {}").format(self._channel))
+            for channel in self._bells:
+                await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.works = await self._probe(conn)
             if not self.works:
                 return False
-            self._ring()
-            async for _ in conn.notifies():
-                self._ring()
+            for ring in self._bells.values():  # something may have changed before
+                ring()
+            async for notice in conn.notifies():
+                self._bells[notice.channel]()
         finally:
             with contextlib.suppress(psycopg.Error):
                 await conn.close()
@@ -68,7 +71,7 @@ class Doorbell:
     async def _probe(self, conn: Connection) -> bool:
         other = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
         try:
-            await other.execute(sql.SQL("NOTIFY {}").format(self._channel))
+            await other.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(next(iter(self._bells)))))
         finally:
             await other.close()
         return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []

@@ -13,7 +13,7 @@ from tests.conftest import DatabaseUrls
 
 async def test_rings_for_each_notice(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Doorbell(Secret(database_urls.bot), "changes", rung.set, application_name="test")
+    bell = Doorbell(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
     listening = asyncio.create_task(bell.run())
     async with asyncio.timeout(5):
         await rung.wait()  # once at the start: something may have changed before
@@ -32,7 +32,7 @@ async def test_rings_for_each_notice(database_urls: DatabaseUrls) -> None:
 
 async def test_lost_session_is_not_working(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Doorbell(Secret(database_urls.bot), "changes", rung.set, application_name="lost-bell")
+    bell = Doorbell(Secret(database_urls.bot), {"changes": rung.set}, application_name="lost-bell")
     listening = asyncio.create_task(bell.run())
     async with asyncio.timeout(5):
         await rung.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +11,8 @@ import pytest
 
 from services.domain.errors import SourceError
 from services.domain.runs import NewRun, Person, Run, RunState, StepState, run_lease
-from services.domain.secrets import Secret
 from services.postgres import leases, runs
-from services.postgres.doorbell import Doorbell
 from services.postgres.pool import Connection, Database
-from tests.conftest import DatabaseUrls
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
 SHORT = timedelta(milliseconds=50)
@@ -139,30 +136,22 @@ async def claim_service(database: Database, run_id: int) -> bool:
         return True
 
 
-@pytest.fixture
-async def wide_database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """As many sessions as several replicas have together."""
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=20, timeout_s=60)
-    yield database
-    await database.close()
-
-
-async def test_of_200_that_claim_one_service_at_once_one_runs(wide_database: Database, file_run: FileRun) -> None:
-    async with wide_database.transaction() as conn:
+async def test_of_200_that_claim_one_service_at_once_one_runs(database: Database, file_run: FileRun) -> None:
+    async with database.transaction() as conn:
         ids = [await file_run(conn) for _ in range(200)]
 
-    won = await asyncio.gather(*[claim_service(wide_database, run_id) for run_id in ids])
+    won = await asyncio.gather(*[claim_service(database, run_id) for run_id in ids])
 
-    async with wide_database.read() as conn:
+    async with database.read() as conn:
         states = [run.state for run in await runs.list_runs(conn, limit=300)]
     assert (won.count(True), states.count(RunState.RUNNING), states.count(RunState.VOIDED)) == (1, 1, 199)
 
 
-async def test_of_200_claims_of_one_run_one_gets_it(wide_database: Database, file_run: FileRun) -> None:
-    async with wide_database.transaction() as conn:
+async def test_of_200_claims_of_one_run_one_gets_it(database: Database, file_run: FileRun) -> None:
+    async with database.transaction() as conn:
         run_id = await file_run(conn)
 
-    won = await asyncio.gather(*[claim_service(wide_database, run_id) for _ in range(200)])
+    won = await asyncio.gather(*[claim_service(database, run_id) for _ in range(200)])
 
     assert won.count(True) == 1
 
@@ -439,21 +428,15 @@ async def test_runs_on_other_services_go_on(as_bot: Connection, file_run: FileRu
 # Around it
 
 
-async def test_a_change_of_a_run_rings(database: Database, database_urls: DatabaseUrls, file_run: FileRun) -> None:
-    heard = asyncio.Event()
-    doorbell = Doorbell(Secret(database_urls.bot), {runs.CHANNEL: heard.set}, application_name="test")
-    listening = asyncio.create_task(doorbell.run())
-    while not doorbell.works:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
-    heard.clear()
+async def test_a_change_of_a_run_rings(as_bot: Connection, as_owner: Connection, file_run: FileRun) -> None:
+    await as_owner.execute(f"LISTEN {runs.CHANNEL}")
 
-    async with database.transaction() as conn:
-        await file_run(conn)
-    await asyncio.wait_for(heard.wait(), 3)
+    run_id = await file_run(as_bot)
+    await runs.request_cancel(as_bot, run_id=run_id, person=ANN)
+    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+    heard = [notice.payload async for notice in as_owner.notifies(timeout=3, stop_after=3)]
+    assert heard == [str(run_id)] * 3
 
 
 async def test_what_must_never_be_ends_the_transaction_with_the_reason(database: Database, file_run: FileRun) -> None:

@@ -64,8 +64,7 @@ async def test_a_bell_that_cannot_ring_says_so(pooled: Pooled, database_urls: Da
     rung: list[bool] = []
     bell = Doorbell(
         Secret(pooled(database_urls.bot)),
-        "chatops_outbox",
-        lambda: rung.append(True),
+        {"chatops_outbox": lambda: rung.append(True)},
         application_name="dragonfly-test",
     )
 
