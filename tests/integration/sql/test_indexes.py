@@ -112,3 +112,95 @@ async def test_retry_of_a_rare_type_does_not_walk_the_backlog_of_a_common_one(se
 
     assert row
     assert row[0][0]["Plan"]["Shared Hit Blocks"] < 500
+
+
+# 50 000 runs that ended, with what belongs to them, and one open run in each state.
+SEED_RUNS = """
+ALTER TABLE chatops.runs DISABLE TRIGGER USER;
+ALTER TABLE chatops.run_steps DISABLE TRIGGER USER;
+ALTER TABLE chatops.run_decisions DISABLE TRIGGER USER;
+INSERT INTO chatops.runs (
+    state, environment, playbook, parameters, plan, plan_hash, risk, title, services, reason, channel, approvals_needed,
+    kinds, format, created_at, expires_at, approved_at, started_at, ended_at
+)
+SELECT state, 'staging', 'scale', '{}', '{}', repeat('a', 64), 'high', 'Scale', '{dragonfly-api}', '', 'c', 1,
+    '{ScaleService}', 1, at, at + interval '15 minutes', at, at, CASE WHEN chatops.is_final(state) THEN at END
+FROM (
+    SELECT now() - (50010 - n) * interval '1 minute' AS at,
+        CASE WHEN n > 50000 THEN (enum_range(NULL::chatops.run_state))[n - 50000]
+             ELSE (ARRAY['succeeded', 'failed', 'cancelled', 'expired', 'voided'])[1 + n % 5]::chatops.run_state
+        END AS state
+    FROM generate_series(1, 50010) AS n
+) AS seed;
+INSERT INTO chatops.run_steps (run_id, position, step, state)
+SELECT id, position, '{}', 'done' FROM chatops.runs CROSS JOIN generate_series(0, 2) AS position;
+INSERT INTO chatops.run_decisions (run_id, user_id, team_id, approve, reason, plan_hash, policy_hash)
+SELECT id, 'U1', 'T1', true, '', plan_hash, 'p' FROM chatops.runs;
+INSERT INTO chatops.audit (seq, at, actor, event, run_id, details, hash)
+SELECT id, now(), 'U1', 'run.filed', id, '{}', repeat('0', 64) FROM chatops.runs;
+INSERT INTO chatops.leases (name, owner, epoch, until) SELECT 'run:' || id, 'a', 1, created_at FROM chatops.runs;
+ANALYZE chatops.runs, chatops.run_steps, chatops.run_decisions, chatops.audit, chatops.leases;
+"""
+RUN_PARAMETERS = {
+    "run_id": 40_000,
+    "except_run": 40_000,
+    "services": ["dragonfly-api"],
+    "kinds": ["ScaleService"],
+    "format": 1,
+    "to": "cancelled",
+    "from": ["approved"],
+    "outcome": "",
+    "position": 0,
+    "owner": "a",
+    "epoch": 1,
+    "intent": "{}",
+    "evidence": None,
+    "note": None,
+    "state": "done",
+    "limit": 20,
+    "user_id": "U1",
+    "team_id": "T1",
+    "approve": True,
+    "reason": "",
+    "plan_hash": "a" * 64,
+    "policy_hash": "p",
+    "name": "run:40000",
+}
+EXPECTED_OF_RUNS = {
+    "read_run": {"runs_pkey"},
+    "read_steps": {"run_steps_pkey"},
+    "list_runs": {"runs_pkey"},
+    "list_open_runs": {"runs_open_idx"},
+    "move_run": {"runs_pkey"},
+    "list_claimable_runs": {"runs_open_idx", "leases_pkey"},
+    "take_services": {"runs_pkey"},
+    "list_services_not_taken": {"runs_pkey"},
+    "void_waiting_runs": {"runs_open_idx"},
+    "expire_runs": {"runs_open_idx"},
+    "request_cancel": {"runs_pkey"},
+    "break_lease": {"leases_pkey"},
+    "intend_step": {"run_steps_pkey", "runs_pkey", "leases_pkey"},
+    "start_step": {"run_steps_pkey", "runs_pkey", "leases_pkey"},
+    "finish_step": {"run_steps_pkey", "runs_pkey", "leases_pkey"},
+    "resolve_unknown_step": {"run_steps_pkey", "runs_pkey"},
+    "record_decision": {"runs_pkey"},
+    "list_decisions": {"run_decisions_pkey"},
+    "list_audit": {"audit_pkey"},
+    "list_audit_of_run": {"audit_run_id_idx"},
+}
+SMALL = {"run_services"}  # never more rows than services
+
+
+async def test_runs_are_found_by_their_indexes_however_many_have_ended(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_RUNS)
+    missing, whole = {}, {}
+    for name, indexes in EXPECTED_OF_RUNS.items():
+        plan = await explain(as_owner, SQL[name], RUN_PARAMETERS)
+        used = {node["Index Name"] for node in plan if "Index Name" in node}
+        if "runs_open_idx" in used:
+            used.add("runs_pkey")  # one open run is found as fast among the few open ones
+        missing[name] = indexes - used
+        whole[name] = [table for table in scanned_whole(plan) if table not in SMALL]
+
+    assert missing == {name: set() for name in EXPECTED_OF_RUNS}
+    assert whole == {name: [] for name in EXPECTED_OF_RUNS}

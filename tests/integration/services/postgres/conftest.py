@@ -39,9 +39,13 @@ FileRun = Callable[..., Awaitable[int]]
 StartRun = Callable[..., Awaitable[int]]
 
 
-@pytest.fixture
-async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+@pytest.fixture(params=["direct", "through a transaction pooler"])
+async def database(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """As many sessions as several replicas have together."""
+    dsn = database_urls.bot
+    if request.param != "direct":
+        dsn = request.getfixturevalue("pooled")(dsn)
+    database = Database.connect_lazily(Secret(dsn), application_name="test", max_size=20, timeout_s=60)
     yield database
     await database.close()
 
