@@ -48,6 +48,7 @@ def _railway(settings: Settings) -> RailwayClient | None:
         token_kind=group.token_kind,
         project_id=group.project_id,
         environment_id=group.environment_id,
+        timeout_s=settings.runs.call_timeout_s,
     )
 
 

@@ -13,6 +13,7 @@ from bot.settings.groups import (
     WebSettings,
 )
 from bot.settings.reading import Fault, Invalid, Settings, require
+from bot.settings.runs import RunSettings
 
 __all__ = [
     "AlertSettings",
@@ -25,6 +26,7 @@ __all__ = [
     "LeaseSettings",
     "PeopleSettings",
     "RailwaySettings",
+    "RunSettings",
     "Settings",
     "SlackSettings",
     "WebSettings",

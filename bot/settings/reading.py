@@ -26,6 +26,7 @@ from bot.settings.groups import (
     SlackSettings,
     WebSettings,
 )
+from bot.settings.runs import RunSettings
 from services.domain.errors import OperatorError
 
 
@@ -68,6 +69,7 @@ class Settings:
     identity: IdentitySettings | Invalid
     web: WebSettings | Invalid
     leases: LeaseSettings = field(default_factory=LeaseSettings)
+    runs: RunSettings = field(default_factory=RunSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
 
     @classmethod

@@ -1,0 +1,229 @@
+"""Carries one run as far as this process can: step by step, under the lease, until it ends or is left to another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.facts import World
+from bot.facts.plans import MakePlan
+from bot.runs.acting import Acting
+from bot.runs.beginning import ACTOR, Beginning
+from bot.runs.decide import next_move, outcome_words, poll_every, standing_words
+from bot.runs.executors import executor_of
+from bot.runs.journal import Journal, LostRunError
+from bot.runs.telling import Teller
+from bot.runs.tools import Act, Deed, Tools, Watch, past_steps
+from bot.runs.turn import Outcome, Turn, Wishes
+from bot.runs.watching import look_until_so
+from bot.settings.runs import RunSettings
+from playbooks._steps import StepKind, decode_step, kind_of
+from services.domain.errors import SourceError
+from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.services import Service
+from services.postgres import runs
+from services.postgres.audit import append_audit
+from services.postgres.clock import read_clock
+from services.postgres.pool import Connection, Database
+from services.process.log import describe_error
+
+logger = logging.getLogger(__name__)
+
+TOLD_EVERY_S = 1.0  # progress; the end of a step is always told
+
+
+@dataclass(frozen=True)
+class Gear:
+    """What carrying any run needs."""
+
+    database: Database
+    world: World
+    plans: Mapping[str, MakePlan]
+    teller: Teller
+    settings: RunSettings
+
+
+class Carrier:
+    """One claim of one run. `wishes` are what others want of it."""
+
+    def __init__(self, gear: Gear, journal: Journal, wishes: Wishes) -> None:
+        self._gear = gear
+        self._journal = journal
+        self._wishes = wishes
+        self._told_at = 0.0
+        self._told = ""
+
+    async def carry(self) -> None:
+        """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
+        tasks = {asyncio.create_task(self._work()), asyncio.create_task(self._keep())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """Renew the lease, and hear what others want. Raises LostRunError when the lease may be another's."""
+        while True:
+            await asyncio.sleep(self._gear.settings.renew_every_s)
+            try:
+                async with self._journal.writing() as conn:
+                    run = await runs.read_run(conn, self._journal.run_id)
+            except SourceError as error:
+                if time.monotonic() >= self._journal.held_until:
+                    logger.warning("run %d: the lease ran out: %s", self._journal.run_id, error.why)
+                    raise LostRunError from None
+                continue
+            if run is None or run.state.is_final:
+                raise LostRunError
+            if run.cancel_requested_by:
+                self._wishes.wish(cancel=True)
+
+    async def _work(self) -> None:
+        run, steps, _ = await self._read()
+        if run.state is RunState.RUNNING and self._journal.epoch > 1:
+            await self._tell_taken_over(run, steps)
+        goes_on = True
+        while goes_on and not self._wishes.leave:
+            run, steps, now = await self._read()
+            goes_on = await self._advance(run, steps, now)
+        await self._journal.release()
+
+    async def _advance(self, run: Run, steps: list[RunStep], now: datetime) -> bool:
+        """One step, or the beginning, or the end. Whether there is more to do."""
+        if run.cancel_requested_by:
+            self._wishes.wish(cancel=True)
+        if run.state is RunState.UNKNOWN:
+            return False
+        if run.state is RunState.APPROVED:
+            return await self._begin(run, steps)
+        move = next_move(steps, cancel=self._wishes.cancel)
+        if isinstance(move, RunState):
+            await self._close(run, steps, move)
+            return False
+        return await self._step(run, steps, move, now)
+
+    async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
+        if self._wishes.cancel:
+            await self._close(run, steps, RunState.CANCELLED)
+            return False
+        gear = self._gear
+        return await Beginning(gear.database, gear.world, gear.plans, self._journal, gear.teller).begin(run)
+
+    async def _step(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> bool:
+        begun = row if row.started_at else replace(row, started_at=now)
+        tools = Tools(self._gear.world, run, begun, past_steps(steps, row.position))
+        executor = executor_of(decode_step(row.step), tools)
+        if isinstance(executor, Deed):
+            await self._do(run, row, executor)
+        else:
+            outcome = await self._guarded(executor, self._turn(run, steps, row, now))
+            if outcome is None:
+                return False  # left to a successor
+            async with self._journal.writing() as conn:
+                await self._finish(conn, run, row, outcome)
+        self._gear.teller.told()
+        return True
+
+    async def _guarded(self, executor: Act | Watch, turn: Turn) -> Outcome | None:
+        """A bug ends the run like anything else that goes wrong, and does not begin again with each replica."""
+        try:
+            if isinstance(executor, Act):
+                return await Acting(executor, turn).run()
+            return await look_until_so(executor, turn)
+        except (LostRunError, SourceError):
+            raise
+        except Exception as error:
+            logger.error("run %d: %s", turn.journal.run_id, describe_error(error))  # noqa: TRY400
+            acts = kind_of(decode_step(turn.row.step)) is StepKind.ACT
+            state = StepState.UNKNOWN if acts else StepState.FAILED
+            async with turn.journal.writing() as conn:
+                await turn.journal.start(conn, turn.row.position)
+            return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
+
+    async def _do(self, run: Run, row: RunStep, deed: Deed) -> None:
+        """In one transaction with its outcome. Raises SourceError when it may be tried again."""
+        try:
+            async with self._journal.writing() as conn:
+                await self._journal.start(conn, row.position)
+                done = await deed.do(conn)
+                await self._finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
+        except SourceError as error:
+            if error.retryable or error.outcome_unknown:
+                raise
+            async with self._journal.writing() as conn:
+                await self._journal.start(conn, row.position)
+                refused = Outcome(StepState.FAILED, f"the database refused it: {error.why}")
+                await self._finish(conn, run, row, refused)
+
+    async def _finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
+        await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
+        details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
+        await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
+        await self._gear.teller.tell(conn, run.id)
+
+    async def _close(self, run: Run, steps: list[RunStep], state: RunState) -> None:
+        standing = ""
+        if state is not RunState.SUCCEEDED:
+            states = await self._gear.world.railway_services()
+            standing = standing_words([Service(name) for name in run.services], states)
+        who = run.cancel_requested_by
+        outcome = outcome_words(state, steps, cancelled_by=who.user_id if who else None, standing=standing)
+        async with self._journal.writing() as conn:
+            open_ = [RunState.APPROVED, RunState.RUNNING]
+            if not await runs.move_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):
+                raise LostRunError
+            details = {"outcome": outcome}
+            head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
+            await self._gear.teller.tell(conn, run.id, head=head)
+        self._gear.teller.told()
+
+    async def _tell_taken_over(self, run: Run, steps: list[RunStep]) -> None:
+        over = sum(step.ended_at is not None for step in steps)
+        words = (
+            f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "
+            f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back what became of it."
+        )
+        async with self._journal.writing() as conn:
+            await self._gear.teller.note(conn, run, f"taken-over:{self._journal.epoch}", words)
+        self._gear.teller.told()
+
+    async def _read(self) -> tuple[Run, list[RunStep], datetime]:
+        async with self._gear.database.read() as conn:
+            run, steps = await self._journal.read(conn)
+            return run, steps, await read_clock(conn)
+
+    def _turn(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> Turn:
+        async def progress(note: str) -> None:
+            await self._tell_progress(run, [replace(one, note=note) if one is row else one for one in steps], note)
+
+        return Turn(
+            journal=self._journal,
+            settings=self._gear.settings,
+            row=row,
+            wishes=self._wishes,
+            elapsed_s=(now - row.started_at).total_seconds() if row.started_at else 0.0,
+            progress=progress,
+            poll_s=self._poll_s,
+        )
+
+    async def _tell_progress(self, run: Run, steps: list[RunStep], note: str) -> None:
+        now = time.monotonic()
+        if note == self._told or now - self._told_at < TOLD_EVERY_S:
+            return
+        self._told, self._told_at = note, now
+        async with self._journal.writing() as conn:
+            await self._gear.teller.tell_as(conn, run, steps)
+        self._gear.teller.told()
+
+    def _poll_s(self) -> float:
+        railway = self._gear.world.railway
+        limit = railway.rate_limit if railway else None
+        return poll_every(self._gear.settings.poll_every_s, limit.limit if limit else None)

@@ -1,0 +1,120 @@
+"""Gets a service to zero and back: the running deployment is stopped, and deployed again (DESIGN §8)."""
+
+from __future__ import annotations
+
+from bot.runs.executors.deploying import new_deployment, seen_deployments
+from bot.runs.executors.scaling import set_replicas
+from bot.runs.tools import Act, Tools, Watch
+from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
+from playbooks._steps import AwaitStopped, ScaleService, StartService, StopService
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.runs import StepState
+from services.domain.words import counted
+
+# Of Railway's DeploymentInstanceStatus: these hold no process any more.
+_ENDED = ("CRASHED", "EXITED", "REMOVED", "SKIPPED", "STOPPED")
+_LEAVING = (*_ENDED, "REMOVING")
+
+
+class Stop(Act):
+    """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero."""
+
+    def __init__(self, tools: Tools, step: StopService) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(f"{state.source}: {state.why}")
+        if not _to_stop(state):
+            return Done(f"nothing of {self._step.service.short} runs")
+        return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
+
+    async def send(self, intent: Json, deadline: float) -> None:
+        """Those that run still, should an earlier try have stopped some."""
+        left = await self._left(intent)
+        for deployment_id in intent["deployments"] if isinstance(left, Unseen) else [one.id for one in left]:
+            await self._tools.mutations.stop(deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        left = await self._left(intent)
+        if isinstance(left, Unseen):
+            return left
+        if left:
+            running = sum(deployment.running_instances for deployment in left)
+            return NotThere(f"{counted(running, 'replica')} of {self._step.service.short} run as before")
+        return Done(f"{self._step.service.short} is stopping", {"stopped": intent["deployments"]})
+
+    async def _left(self, intent: Json) -> list[Deployment] | Unseen:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(f"{state.source}: {state.why}")
+        return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
+
+
+class Stopped(Watch):
+    """The last process has ended. When Railway is silent, nobody can tell: not proved."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: AwaitStopped) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(f"{state.source}: {state.why}")
+        left = count_processes(state)
+        if left:
+            return Waiting(
+                f"{counted(left, 'process') if left == 1 else f'{left} processes'} of {state.service.short} left"
+            )
+        return Done(f"the last process of {state.service.short} has ended")
+
+
+class Start(Act):
+    """Deploys the stopped deployment again, at the wanted count: configured first, so that it comes up with it."""
+
+    def __init__(self, tools: Tools, step: StartService) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(f"{state.source}: {state.why}")
+        if count_processes(state):
+            return Differs(f"{self._step.service.short} runs already")
+        seen = await seen_deployments(self._tools, self._step.service)
+        return seen if isinstance(seen, Unseen) else Ready({"seen": seen})
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await set_replicas(self._tools, ScaleService(self._step.service, 0, self._step.to), deadline)
+        await self._tools.mutations.redeploy(self._step.deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        return await new_deployment(self._tools, self._step.service, intent, sha=None)
+
+
+def count_processes(state: ServiceState) -> int:
+    """How many instances may still have a process."""
+    instances = [instance for deployment in _deployments(state) for instance in deployment.instances]
+    return sum(instance.status not in _ENDED for instance in instances)
+
+
+def _to_stop(state: ServiceState) -> list[Deployment]:
+    """Active deployments with an instance that is not on its way out."""
+    return [
+        deployment
+        for deployment in state.active
+        if not deployment.stopped and any(one.status not in _LEAVING for one in deployment.instances)
+    ]
+
+
+def _deployments(state: ServiceState) -> list[Deployment]:
+    known = {deployment.id: deployment for deployment in (*state.active, *filter(None, [state.latest]))}
+    return list(known.values())

@@ -1,0 +1,116 @@
+"""The journal of one run while this process carries it: every write renews the lease, and fails when it is lost.
+
+Whatever goes wrong with the database ends this process's part of the run; the lease runs out, and whoever takes it,
+perhaps this process again, reads back where things stand. So nothing here is tried twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from bot.runs.verdicts import Json
+from bot.settings.runs import RunSettings
+from services.domain.runs import Run, RunStep, StepState, run_lease
+from services.postgres import leases, runs
+from services.postgres.pool import Connection, Database
+
+
+class LostRunError(Exception):
+    """Another replica carries the run, it was pre-empted, or it has ended: this process does nothing more for it."""
+
+
+class Journal:
+    """`owner` is new for each claim, so that even this process waits for the end of its own lost lease."""
+
+    def __init__(self, database: Database, *, run_id: int, owner: str, epoch: int, settings: RunSettings) -> None:
+        self.run_id = run_id
+        self.owner = owner
+        self.epoch = epoch
+        self.held_until = 0.0  # time.monotonic(); nobody else carries the run before
+        self._database = database
+        self._settings = settings
+        self._hold_s = settings.lease_s
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        """A transaction under the lease, which is renewed with it. Raises LostRunError, SourceError."""
+        asked_at = time.monotonic()
+        async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
+            await self.renew(conn)
+            yield conn
+        self.held_until = asked_at + self._hold_s
+
+    @contextlib.asynccontextmanager
+    async def acting(self) -> AsyncIterator[None]:
+        """While an act is under way the lease is long, and stays so at each renewal."""
+        self._hold_s = self._settings.act_lease_s
+        try:
+            yield
+        finally:
+            self._hold_s = self._settings.lease_s
+
+    async def read(self, conn: Connection) -> tuple[Run, list[RunStep]]:
+        """As it stands in this transaction. Raises LostRunError when it has ended."""
+        run = await runs.read_run(conn, self.run_id)
+        if run is None or run.state.is_final:
+            raise LostRunError
+        return run, await runs.read_steps(conn, self.run_id)
+
+    async def intend(self, conn: Connection, position: int, intent: Json) -> None:
+        """Write down what is about to be sent. Raises LostRunError."""
+        _must(
+            await runs.intend_step(
+                conn, run_id=self.run_id, position=position, owner=self.owner, epoch=self.epoch, intent=intent
+            )
+        )
+
+    async def start(self, conn: Connection, position: int) -> None:
+        """A step looks or waits, or an act was answered. Raises LostRunError."""
+        _must(await runs.start_step(conn, run_id=self.run_id, position=position, owner=self.owner, epoch=self.epoch))
+
+    async def finish(self, conn: Connection, position: int, state: StepState, evidence: Json, note: str) -> None:
+        """How a step ended. Raises LostRunError."""
+        _must(
+            await runs.finish_step(
+                conn,
+                run_id=self.run_id,
+                position=position,
+                owner=self.owner,
+                epoch=self.epoch,
+                state=state,
+                evidence=evidence,
+                note=note or None,
+            )
+        )
+
+    async def release(self) -> None:
+        """Let a successor go on at once. Raises SourceError."""
+        async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
+            await leases.release_lease(conn, name=run_lease(self.run_id), owner=self.owner, epoch=self.epoch)
+
+    async def renew(self, conn: Connection) -> None:
+        """Hold the lease for as long again, in a transaction of the caller's. Raises LostRunError."""
+        name, duration = run_lease(self.run_id), timedelta(seconds=self._hold_s)
+        epoch = await leases.take_lease(conn, name=name, owner=self.owner, duration=duration)
+        _must(epoch == self.epoch)
+
+
+async def claim(database: Database, *, run_id: int, owner: str, settings: RunSettings) -> Journal | None:
+    """The run's journal when its lease is now ours; None when another replica was first. Raises SourceError."""
+    asked_at = time.monotonic()
+    duration = timedelta(seconds=settings.lease_s)
+    async with database.transaction(timeout_s=settings.lease_s) as conn:
+        epoch = await leases.take_lease(conn, name=run_lease(run_id), owner=owner, duration=duration)
+    if epoch is None:
+        return None
+    journal = Journal(database, run_id=run_id, owner=owner, epoch=epoch, settings=settings)
+    journal.held_until = asked_at + settings.lease_s
+    return journal
+
+
+def _must(happened: bool) -> None:
+    if not happened:
+        raise LostRunError

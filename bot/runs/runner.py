@@ -1,0 +1,92 @@
+"""Looks for runs that nobody carries, and carries them: in every replica, many runs at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+
+from bot.runs.carrying import Carrier, Gear
+from bot.runs.journal import LostRunError, claim
+from bot.runs.turn import Wishes
+from playbooks._steps import FORMAT, STEPS
+from services.domain.errors import SourceError
+from services.postgres import runs
+from services.process.log import describe_error
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """`owner` names this process in the leases. `ring` makes it look at once, without waiting for its next look."""
+
+    def __init__(self, gear: Gear, *, owner: str) -> None:
+        self._gear = gear
+        self._owner = owner
+        self._bell = asyncio.Event()
+        self._carried: dict[int, tuple[Wishes, asyncio.Task[None]]] = {}
+        self._problem: str | None = None
+
+    def ring(self) -> None:
+        """A run may wait for somebody to carry it."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Until cancelled; then `hand_over`."""
+        while True:
+            self._bell.clear()
+            await self._look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._gear.settings.look_every_s):
+                    await self._bell.wait()
+
+    async def hand_over(self) -> None:
+        """Finish the acts under way, for a while, and let other replicas go on with the runs."""
+        for wishes, _ in self._carried.values():
+            wishes.wish(leave=True)
+        tasks = [task for _, task in self._carried.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._gear.settings.hand_over_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        try:
+            async with self._gear.database.read() as conn:
+                waiting = await runs.list_claimable_runs(conn, kinds=STEPS.keys(), format=FORMAT)
+            for run_id in waiting:
+                await self._take(run_id)
+        except SourceError as error:
+            self._note(error.why)
+        else:
+            self._note(None)
+
+    async def _take(self, run_id: int) -> None:
+        if run_id in self._carried:
+            return
+        owner = f"{self._owner}:{secrets.token_hex(4)}"
+        journal = await claim(self._gear.database, run_id=run_id, owner=owner, settings=self._gear.settings)
+        if journal is None:
+            return
+        wishes = Wishes()
+        task = asyncio.create_task(self._carry(Carrier(self._gear, journal, wishes), run_id), name=f"run {run_id}")
+        self._carried[run_id] = (wishes, task)
+        task.add_done_callback(lambda _: self._carried.pop(run_id, None))
+
+    async def _carry(self, carrier: Carrier, run_id: int) -> None:
+        """What goes wrong here leaves the run to whoever takes its lease next, perhaps to this process."""
+        try:
+            await carrier.carry()
+        except LostRunError:
+            logger.info("run %d: carried by another replica, or over", run_id)
+        except SourceError as error:
+            logger.warning("run %d: left for now: %s: %s", run_id, error.source, error.why)
+        except Exception as error:
+            logger.error("run %d: left: %s", run_id, describe_error(error))  # noqa: TRY400
+
+    def _note(self, problem: str | None) -> None:
+        if problem != self._problem:
+            logger.info("runs: %s", problem or "the database answers")
+        self._problem = problem

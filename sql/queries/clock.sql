@@ -1,0 +1,3 @@
+-- name: read_clock
+-- This very moment by the clock that all replicas share.
+SELECT clock_timestamp();

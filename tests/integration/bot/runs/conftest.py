@@ -1,0 +1,286 @@
+"""Runs over a real database and the local Railway, whose workers are small processes that really beat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from bot.facts import World
+from bot.facts.plans import PLANS
+from bot.runs.carrying import Gear
+from bot.runs.runner import Runner
+from bot.runs.telling import Teller
+from bot.settings import Settings
+from bot.settings.runs import RunSettings
+from bot.views.run import run_message
+from playbooks._contract import NoPlan, Plan, encode_plan
+from playbooks._steps import FORMAT, encode_step
+from services.domain.runs import NewRun, Person, Run, RunState, RunStep
+from services.postgres import runs
+from services.postgres.pool import Connection, Database
+from services.sandbox.railway.app import build_router
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.model import Pace, ServiceSpec
+from tests.conftest import DatabaseUrls
+from tests.wire import Wire
+
+TOKEN = "made-up-token"
+OLIVIA = Person("U0OLIVIA", "T0LOCAL")
+PACE = Pace(0.1, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+# Leases of one second and a half: long enough for two cores that other tests use too.
+QUICK = RunSettings(
+    lease_s=1.5,
+    renew_every_s=0.3,
+    act_lease_s=4.0,
+    call_timeout_s=1.5,
+    look_every_s=0.1,
+    poll_every_s=0.05,
+    patience_s=3.0,
+    settle_s=0.6,
+    confirm_s=5.0,
+    hand_over_s=3.0,
+)
+
+WORKER = """
+import os, signal, sys, time, uuid
+import psycopg
+stopped = []
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+worker_id = "ingest-" + uuid.uuid4().hex[:8]
+print("DRAGONFLY WORKER STARTING", flush=True)
+with psycopg.connect(os.environ["DATABASE"], autocommit=True) as conn:
+    print("PostgreSQL connection established", flush=True)
+    print("Entering main loop...", flush=True)
+    while True:
+        conn.execute(
+            "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, git_sha) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (worker_id) DO UPDATE SET last_heartbeat_at = now(), status = excluded.status",
+            (worker_id, os.environ["WORKER_TYPE"], "stopped" if stopped else "running",
+             os.environ["RAILWAY_GIT_COMMIT_SHA"]))
+        if stopped:
+            sys.exit(0)
+        time.sleep(0.2)
+"""
+API = """
+import http.server, json, os, datetime
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+    def do_GET(self):
+        body = json.dumps({"status": "ok", "environment": "prod", "db_connected": True,
+            "git_sha": os.environ["RAILWAY_GIT_COMMIT_SHA"],
+            "timestamp": datetime.datetime.now(datetime.UTC).isoformat()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve(app: FastAPI) -> AsyncIterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+def local_services(dsn: str, *, ingest: int = 1) -> list[ServiceSpec]:
+    """The runbook's three, as small processes."""
+    worker = (sys.executable, "-c", WORKER)
+    types = {"dragonfly-worker-ingest": "ingest_processor", "dragonfly-worker-enforcement": "enforcement_engine"}
+    return [
+        ServiceSpec("dragonfly-api", (sys.executable, "-c", API), {}, 1, "/api/live", is_public=True),
+        *(
+            ServiceSpec(name, worker, {"DATABASE": dsn, "WORKER_TYPE": type_}, ingest if "ingest" in name else 1)
+            for name, type_ in types.items()
+        ),
+    ]
+
+
+@pytest.fixture
+async def railway(tmp_path: Path, database_urls: DatabaseUrls) -> AsyncIterator[LocalRailway]:
+    """All three services, serving."""
+    services = local_services(database_urls.app)
+    local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
+    await local.start()
+    try:
+        await local.wait_until_serving(20)
+        yield local
+    finally:
+        await local.stop()
+
+
+@pytest.fixture
+async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
+    app = FastAPI()
+    app.include_router(build_router(railway, limit_per_hour=10**9))  # polling is not held back by the rate limit
+    async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
+        yield wire
+
+
+@dataclass
+class Bench:
+    """Files runs, carries them, and looks at what became of them."""
+
+    environ: Mapping[str, str]
+    database: Database
+    world: World
+    railway: LocalRailway
+    wire: Wire
+    settings: RunSettings = QUICK
+    _running: list[tuple[Runner, asyncio.Task[None]]] = field(default_factory=list)
+
+    async def plan(self, playbook: str, **parameters: str) -> Plan:
+        made = await PLANS[playbook](parameters, self.world)
+        assert not isinstance(made, NoPlan), made
+        return made
+
+    async def file(self, plan: Plan, *, requested_by: Person | None = OLIVIA) -> int:
+        """An approved run."""
+        new = NewRun(
+            environment=plan.environment,
+            playbook=plan.playbook,
+            parameters=plan.parameters,
+            plan=encode_plan(plan),
+            plan_hash=plan.hash,
+            risk=plan.risk.value,
+            title=plan.title,
+            services=tuple(sorted(service.value for service in plan.services)),
+            requested_by=requested_by,
+            reason="",
+            channel="dragonfly-incidents",
+            approvals_needed=0,
+            expires_at_s=900,
+            state=RunState.APPROVED,
+            kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
+            format=FORMAT,
+        )
+        async with self.database.transaction() as conn:
+            return await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+
+    async def file_command(self, playbook: str, **parameters: str) -> int:
+        return await self.file(await self.plan(playbook, **parameters))
+
+    def start_runner(self, settings: RunSettings | None = None) -> Runner:
+        """One replica's runner, in this process."""
+        teller = Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head))
+        gear = Gear(self.database, self.world, PLANS, teller, settings or self.settings)
+        runner = Runner(gear, owner="here")
+        self._running.append((runner, asyncio.create_task(runner.run())))
+        return runner
+
+    async def stop_runners(self) -> None:
+        while self._running:
+            runner, task = self._running.pop()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await runner.hand_over()
+
+    async def read(self, run_id: int) -> tuple[Run, list[RunStep]]:
+        async with self.database.read() as conn:
+            run = await runs.read_run(conn, run_id)
+            assert run is not None
+            return run, await runs.read_steps(conn, run_id)
+
+    async def ended(self, run_id: int, *, timeout_s: float = 30.0) -> tuple[Run, list[RunStep]]:
+        """Once the run has ended or waits for a person."""
+        return await self.until(
+            run_id, lambda run, _: run.state.is_final or run.state is RunState.UNKNOWN, timeout_s=timeout_s
+        )
+
+    async def until(
+        self, run_id: int, is_so: Callable[[Run, list[RunStep]], bool], *, timeout_s: float = 30.0
+    ) -> tuple[Run, list[RunStep]]:
+        seen: tuple[Run, list[RunStep]] | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    seen = await self.read(run_id)
+                    if is_so(*seen):
+                        return seen
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            steps = [(step.step["kind"], step.state.value, step.note) for step in seen[1]] if seen else []
+            raise AssertionError(f"{seen and seen[0].state}: {steps}") from None
+
+    async def sql(self, query: str, *arguments: object) -> list[Any]:
+        """As the database's owner."""
+        async with await psycopg.AsyncConnection.connect(self.environ["OWNER"], autocommit=True) as conn:
+            cur = await conn.execute(query, arguments or None)
+            return await cur.fetchall() if cur.description else []
+
+    async def notes(self, run_id: int) -> list[str]:
+        """What the run's thread was told, in order."""
+        rows = await self.sql(
+            "SELECT text FROM chatops.outbox WHERE key LIKE %s ORDER BY created_at", f"run:{run_id}:note:%"
+        )
+        return [row[0] for row in rows]
+
+
+MakeBench = Callable[..., Awaitable[Bench]]
+
+
+@pytest.fixture
+async def make_bench(railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls) -> AsyncIterator[MakeBench]:
+    benches: list[Bench] = []
+
+    async def make(*, dsn: str | None = None, settings: RunSettings = QUICK, **more: str) -> Bench:
+        environ = {
+            "ENVIRONMENT": "prod",
+            "SUPABASE_MODE": "prod",
+            "SUPABASE_DB_URL": dsn or database_urls.bot,
+            "RAILWAY_API_URL": wire.url,
+            "RAILWAY_TOKEN": TOKEN,
+            "RAILWAY_PROJECT_ID": railway.place.project_id,
+            "RAILWAY_ENVIRONMENT_ID": railway.place.environment_id,
+            "DRAGONFLY_API_BASE": railway.edge_url,
+            "DRAGONFLY_ADMIN_DB_URL": database_urls.owner,
+            "SOAK_SECONDS": "1",
+            **more,
+        }
+        known = replace(Settings.from_environment(environ), source_timeout_s=2.0, runs=settings)
+        world = World.from_settings(known)
+        assert world.database is not None
+        bench = Bench({**environ, "OWNER": database_urls.owner}, world.database, world, railway, wire, settings)
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        await bench.stop_runners()
+        await bench.world.close()
+
+
+@pytest.fixture
+async def bench(make_bench: MakeBench) -> Bench:
+    return await make_bench()
+
+
+async def as_bot(database: Database, call: Callable[[Connection], Awaitable[Any]]) -> Any:
+    async with database.transaction() as conn:
+        return await call(conn)
