@@ -61,6 +61,7 @@ def _refuse(found: Standing, *, through_zero: bool) -> NoPlan | None:
             f"Railway does not say how many replicas {short} has, so they could not be brought back",
             "restart it without --through-zero",
             (_run(again),),
+            is_unseen=True,
         )
     return None
 

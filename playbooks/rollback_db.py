@@ -117,17 +117,19 @@ def _fits(facts: Facts, services: Sequence[Service], undone: AppliedMigration) -
             return found
         if found.state.is_stopped or found.state.replicas_configured == 0:
             continue
+        listed = facts.deployments.get(service, Unavailable("Railway", "not asked"))
+        if isinstance(listed, Unavailable):
+            return unavailable(listed)
         count = found.state.replicas_configured or max(found.current.running_instances, 1)
-        fits.append(_Fit(found, count, _fitting(facts, found, undone)))
+        fits.append(_Fit(found, count, _fitting(listed, found, undone, facts.now)))
     return fits
 
 
-def _fitting(facts: Facts, found: Standing, undone: AppliedMigration) -> Deployment | None:
+def _fitting(
+    listed: Sequence[Deployment], found: Standing, undone: AppliedMigration, now: datetime
+) -> Deployment | None:
     """The newest deployment that served before the migration ran; None when none is known that could start again."""
-    listed = facts.deployments.get(found.service, ())
-    if isinstance(listed, Unavailable):
-        return None
-    ran = {period.deployment_id for period in served_periods(listed, facts.now)}
+    ran = {period.deployment_id for period in served_periods(listed, now)}
     before = [one for one in listed if one.id in ran and one.created_at <= undone.executed_at - BRINGS_WITHIN]
     newest = max(before, key=lambda one: one.created_at, default=None)
     if newest is None or newest.id == found.current.id or newest.can_rollback:

@@ -98,6 +98,7 @@ def _unknown_count(service: Service) -> NoPlan:
         f"Railway does not say how many replicas {service.short} has",
         "scale it once in Railway's dashboard",
         (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
+        is_unseen=True,
     )
 
 

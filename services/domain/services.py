@@ -46,7 +46,6 @@ def find_service(name: str) -> Service | None:
     return next((service for service in Service if wanted in (service.value, service.short)), None)
 
 
-
 def find_services(name: str) -> tuple[Service, ...] | None:
     """The services meant by a name, by `workers` or by `all`, workers first; None when there are none."""
     if name.strip().lower() in ("workers", "all"):

@@ -1,0 +1,93 @@
+"""The emergency stop: at once, with Railway alone, and with the way back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
+from playbooks.stop_workers import Facts, plan
+from services.domain.deployments import DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from tests.unit.playbooks.builders import beat, deployment, load, running_job, sha, state, states, stopped
+
+INGEST, ENFORCEMENT = Service.INGEST, Service.ENFORCEMENT
+
+
+def facts(*changed: ServiceState) -> Facts:
+    return Facts("prod", states(*changed), load(), dashboard="https://railway.com/project/p")
+
+
+def made(result: Plan | NoPlan) -> Plan:
+    assert isinstance(result, Plan), result
+    return result
+
+
+def test_tells_all_to_stop_before_it_waits_for_the_first() -> None:
+    planned = made(plan(facts(state(INGEST, replicas=3)), reason="wrong amounts"))
+
+    assert planned.steps == (
+        StopService(INGEST, "d-ingest", 3),
+        StopService(ENFORCEMENT, "d-enforcement", 1),
+        AwaitStopped(INGEST, 90),
+        AwaitStopped(ENFORCEMENT, 90),
+        VerifyNoOrphanedJobs(INGEST),
+        VerifyNoOrphanedJobs(ENFORCEMENT),
+    )
+    assert planned.risk is Risk.BREAK_GLASS
+    assert planned.title == "Stop workers: wrong amounts"
+
+
+def test_the_way_back_has_the_former_counts() -> None:
+    assert made(plan(facts(state(INGEST, replicas=3)))).undo == "scale ingest 3; scale enforcement 1"
+
+
+def test_counts_what_runs_when_railway_does_not_say_what_is_configured() -> None:
+    unknown = state(INGEST, replicas=2)
+
+    assert made(plan(facts(replace(unknown, replicas_configured=None)), [INGEST])).undo == "scale ingest 2"
+
+
+def test_what_is_stopped_already_is_left_alone() -> None:
+    planned = made(plan(facts(stopped(INGEST))))
+
+    assert planned.services == {ENFORCEMENT}
+    assert isinstance(plan(facts(stopped(INGEST)), [INGEST]), NoPlan)
+
+
+def test_one_that_crashes_all_the_time_is_stopped_too() -> None:
+    crashed = deployment("d-ingest", status=DeploymentStatus.CRASHED)
+
+    planned = made(plan(facts(replace(state(INGEST), active=(), latest=crashed)), [INGEST]))
+
+    assert planned.steps[0] == StopService(INGEST, "d-ingest", 1)
+
+
+def test_says_what_it_interrupts() -> None:
+    busy = load(beats=[beat("ingest-1")], running=[running_job(1, "ingest-1", age_s=240)], pending=318)
+
+    planned = made(plan(replace(facts(), load=busy), [INGEST]))
+
+    assert planned.impact[0] == "stops 1 worker holding 1 job, oldest 4 min; 318 pending"
+
+
+def test_needs_no_database() -> None:
+    away = Unavailable("database", "no answer within 5 s")
+    blind = replace(facts(), load=replace(load(), queue=away, running=away, beats=away))
+
+    assert made(plan(blind)).hash == made(plan(facts())).hash
+
+
+def test_without_railway_it_says_how_to_do_it_by_hand() -> None:
+    refusal = plan(replace(facts(), states=Unavailable("Railway", "HTTP 500")))
+
+    assert isinstance(refusal, NoPlan)
+    assert "railway down --service dragonfly-worker-ingest" in refusal.what_next
+    assert refusal.next_steps[0].url == "https://railway.com/project/p"
+
+
+def test_a_deployment_on_its_way_would_start_them_again() -> None:
+    coming = replace(state(INGEST), latest=deployment("x", sha("e"), status=DeploymentStatus.DEPLOYING))
+
+    assert any("cancel it in Railway" in warning for warning in made(plan(facts(coming), [INGEST])).warnings)
