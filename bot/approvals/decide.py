@@ -70,8 +70,8 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
         return over
     if run.requested_by is None or run.approvals_needed > 0:
         return Refused("this request is not confirmed but approved", who_could_approve(run, policy, people))
-    if not _same(person, run.requested_by):
-        return Refused("only who asked confirms it", f"{mention(run.requested_by.user_id)} could.")
+    if not _is_requester(run, person):
+        return Refused("only who asked confirms it", _requester_could(run))
     return judge(Right.REQUEST, person, target_of(run), policy, people)
 
 
@@ -80,31 +80,53 @@ def may_decide(
     person: Person,
     *,
     approve: bool,
+    typed: str,
     decisions: Sequence[Decision],
     now: datetime,
     policy: Policy,
     people: People,
 ) -> Verdict:
-    """Whether this person may approve or deny now. Who asked may always deny: that takes the request back."""
-    over = _over(run, now)
-    if over is not None:
-        return over
+    """Whether this person may approve or deny now. Who asked may always deny: that takes the request back.
+
+    `typed` is what the person typed; something critical is not approved without its phrase.
+    """
+    refused = _over(run, now) or _not_yours(run, person, approve=approve, policy=policy, people=people)
+    if refused is not None:
+        return refused
     deciders = frozenset(decision.person.user_id for decision in decisions)
     if person.user_id in deciders:
         return Refused("you have decided already", who_could_approve(run, policy, people, besides=deciders))
-    mine = run.requested_by is not None and _same(person, run.requested_by)
-    if mine and not approve:
+    if not approve and _is_requester(run, person) and people.stranger(person) is None:
         return Allowed()
-    if approve and run.approvals_needed == 0:
-        return Refused("this request is not approved but confirmed by who asked", _requester_could(run))
-    if mine and run.risk != Risk.CRITICAL:
-        return Refused("who asks does not approve", who_could_approve(run, policy, people))
-    return judge(Right.APPROVE, person, target_of(run), policy, people)
+    verdict = judge(Right.APPROVE, person, target_of(run), policy, people)
+    if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
+        return Refused("what was typed is not the phrase", f"Type `{confirmation_phrase(run)}` to approve it.")
+    return verdict
+
+
+def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether the run may be stopped, at whatever moment."""
+    if run.state.is_final:
+        return Refused(f"this run has {run.state.value} already", f"`run {run.id}` tells how it ended.")
+    if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
+        by = mention(run.cancel_requested_by.user_id)
+        return Refused(f"{by} has cancelled it already", "It stops when the step under way has ended.")
+    return may_steer(run, person, policy, people)
+
+
+def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether this person may say what became of an act whose outcome nobody could read back."""
+    if run.state is not RunState.UNKNOWN:
+        return Refused("nothing about this run is unknown", f"`run {run.id}` shows where it stands.")
+    return may_steer(run, person, policy, people)
 
 
 def may_steer(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Cancel it, or settle what is unknown: who asked for it, and whoever may request or approve the same."""
-    if run.requested_by is not None and _same(person, run.requested_by):
+    """Whether the run is also this person's business: who asked for it, and whoever may request or approve the same."""
+    stranger = people.stranger(person)
+    if stranger is not None:
+        return Refused(stranger, who_could(Right.REQUEST, target_of(run), policy, people))
+    if _is_requester(run, person):
         return Allowed()
     asking = judge(Right.REQUEST, person, target_of(run), policy, people)
     approving = judge(Right.APPROVE, person, target_of(run), policy, people)
@@ -145,9 +167,20 @@ def target_of(run: Run) -> Target:
 def _over(run: Run, now: datetime) -> Refused | None:
     """Why nobody can decide on it any more."""
     if run.state is not RunState.AWAITING_APPROVAL:
-        return Refused(f"this request is {run.state.value.replace('_', ' ')} already", f"`run {run.id}` tells of it.")
+        return Refused(
+            f"nobody decides on this request any more: it is {run.state.value}", f"`run {run.id}` tells of it."
+        )
     if run.expires_at <= now:
         return Refused("this request has expired", "`Ask again` makes a new one from what is so now.")
+    return None
+
+
+def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
+    """Why this person's approval is not the one that is waited for."""
+    if approve and run.approvals_needed == 0:
+        return Refused("this request is not approved but confirmed by who asked", _requester_could(run))
+    if approve and person.user_id in _excluded(run.requested_by, Risk(run.risk)):
+        return Refused("who asks does not approve", who_could_approve(run, policy, people))
     return None
 
 
@@ -166,6 +199,6 @@ def _requester_could(run: Run) -> str:
     return f"{mention(run.requested_by.user_id)} could." if run.requested_by else f"`run {run.id}` tells of it."
 
 
-def _same(one: Person, other: Person) -> bool:
-    """One person. By the id alone: whoever shares it with the requester is not somebody else."""
-    return one.user_id == other.user_id
+def _is_requester(run: Run, person: Person) -> bool:
+    """By the id alone: whoever shares it with the requester is not somebody else."""
+    return run.requested_by is not None and run.requested_by.user_id == person.user_id

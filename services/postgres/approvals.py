@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import kwargs_row
@@ -36,6 +37,12 @@ async def record_decision(
         "policy_hash": policy_hash,
     }
     return await (await conn.execute(SQL["record_decision"], parameters)).fetchone() is not None
+
+
+async def lock_run(conn: Connection, run_id: int) -> datetime | None:
+    """Keep the run as it is until this transaction ends; the database's time then. None: there is no such run."""
+    row = await (await conn.execute(SQL["lock_run"], {"run_id": run_id})).fetchone()
+    return None if row is None else row[0]
 
 
 async def list_decisions(conn: Connection, run_id: int) -> list[Decision]:

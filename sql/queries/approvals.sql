@@ -20,3 +20,10 @@ SELECT run_id, user_id, team_id, approve, reason, plan_hash, policy_hash, decide
 FROM chatops.run_decisions
 WHERE run_id = %(run_id)s
 ORDER BY decided_at, user_id;
+
+-- name: lock_run
+-- Nobody else changes the run before this transaction ends; the time is the one after any wait. By primary key.
+SELECT clock_timestamp()
+FROM chatops.runs
+WHERE id = %(run_id)s
+FOR NO KEY UPDATE;

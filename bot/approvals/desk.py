@@ -1,0 +1,244 @@
+"""Where requests are filed and decided on. Each change of state is one transaction with its audit row and its message.
+
+Slack is asked who somebody is before the transaction begins. Of two who decide in the same instant, on whatever
+replicas, the second sees what the first did: the run is locked, and every change is compare-and-set besides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.approvals import decide
+from bot.approvals.case import Case, open_case
+from bot.approvals.groups import Groups
+from bot.approvals.people import People
+from bot.approvals.policy import Policy, Target
+from bot.approvals.rights import Allowed, Refused
+from bot.commands._contract import Actor, Request
+from bot.runs.telling import Teller
+from bot.settings import Invalid
+from playbooks._contract import NoPlan, Plan, encode_plan
+from playbooks._steps import FORMAT, encode_step
+from services.domain.errors import OperatorError, SourceError
+from services.domain.runs import WAITING, NewRun, Person, Run, RunState, StepState
+from services.postgres import runs
+from services.postgres.audit import append_audit
+from services.postgres.pool import Database
+from services.postgres.runs import Resolution
+
+logger = logging.getLogger(__name__)
+
+TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
+REASON_LIMIT = 500  # characters
+
+MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
+
+
+@dataclass(frozen=True)
+class Decided:
+    """It happened. `missing`: how many more have to approve. `notes`: what the right rested on that is not of now."""
+
+    run: Run
+    missing: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Desk:
+    """One for the process. `channel` is where requests are shown."""
+
+    def __init__(
+        self, database: Database, policy: Policy | Invalid, groups: Groups, teller: Teller, *, channel: str
+    ) -> None:
+        self.policy = policy
+        self._database = database
+        self._groups = groups
+        self._teller = teller
+        self._channel = channel
+
+    async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
+        """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
+
+        Raises OperatorError for who may not ask, and for what nobody could approve.
+        """
+        policy, person = self._usable_policy(), _person(request.actor)
+        people = await self._groups.people(person.user_id if person else None)
+        verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
+        if isinstance(verdict, Refused):
+            await self._record_refusal(plan, person, policy, verdict)
+            raise OperatorError(f"`{plan.playbook}` was not filed", why=verdict.why, what_next=verdict.what_next)
+        return await self._create(plan, person, policy, verdict, reason.strip()[:REASON_LIMIT])
+
+    async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
+        """The requester's own word for something of low risk."""
+        async with self._case(run_id, actor) as case:
+            verdict = decide.may_confirm(case.run, case.person, case.now, case.policy, case.people)
+            if isinstance(verdict, Refused):
+                return await case.refuse("run.confirm", verdict)
+            await case.move(RunState.APPROVED)
+            return Decided(await case.record(self._teller, "run.confirmed"), notes=verdict.notes)
+
+    async def decide(
+        self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
+    ) -> Decided | Refused:
+        """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
+        async with self._case(run_id, actor) as case:
+            verdict = decide.may_decide(
+                case.run,
+                case.person,
+                approve=approve,
+                typed=typed,
+                decisions=case.decisions,
+                now=case.now,
+                policy=case.policy,
+                people=case.people,
+            )
+            if isinstance(verdict, Refused):
+                return await case.refuse("run.approve" if approve else "run.deny", verdict)
+            return await self._write(case, verdict, approve=approve, reason=reason.strip()[:REASON_LIMIT])
+
+    async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
+        """Stop it: at once while it waits or is unknown; what runs is stopped by whoever carries it, step by step."""
+        async with self._case(run_id, actor) as case:
+            verdict = decide.may_cancel(case.run, case.person, case.policy, case.people)
+            if isinstance(verdict, Refused):
+                return await case.refuse("run.cancel", verdict)
+            await runs.request_cancel(case.conn, run_id=run_id, person=case.person)
+            if case.run.state in WAITING:
+                await case.move(RunState.CANCELLED, "cancelled before it started")
+            elif case.run.state is RunState.UNKNOWN:
+                await case.move(RunState.CANCELLED, "cancelled while it was unknown what became of a step")
+            return Decided(await case.record(self._teller, "run.cancelled"), notes=verdict.notes)
+
+    async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
+        """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
+        async with self._case(run_id, actor) as case:
+            verdict = decide.may_resolve(case.run, case.person, case.policy, case.people)
+            if isinstance(verdict, Refused):
+                return await case.refuse("run.resolve", verdict)
+            unknown = [s.position for s in await runs.read_steps(case.conn, run_id) if s.state is StepState.UNKNOWN]
+            for position in unknown:
+                await runs.resolve_unknown_step(
+                    case.conn, run_id=run_id, position=position, person=case.person, how=how
+                )
+            if how == "abort":
+                await case.move(RunState.FAILED, "given up: it stayed unknown what became of a step")
+            else:
+                await case.move(RunState.RUNNING)
+            details = {"how": how, "steps": unknown}
+            return Decided(await case.record(self._teller, "run.resolved", details), notes=verdict.notes)
+
+    async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Run | NoPlan:
+        """The same request anew, from what is so now. Raises OperatorError as `file` does."""
+        async with self._database.read() as conn:
+            run = await runs.read_run(conn, run_id)
+        if run is None or run.state not in (RunState.EXPIRED, RunState.VOIDED):
+            raise OperatorError(
+                f"Run {run_id} cannot be asked for again",
+                why="only what expired or was voided can",
+                what_next="Type the command again to ask for it.",
+            )
+        plan = await make_plan(run.playbook, run.parameters)
+        return plan if isinstance(plan, NoPlan) else await self.file(plan, request, reason=run.reason)
+
+    async def people(self, user_id: str | None = None) -> People:
+        """Who is who, as far as Slack tells at the moment."""
+        return await self._groups.people(user_id)
+
+    async def _create(self, plan: Plan, person: Person | None, policy: Policy, verdict: Allowed, reason: str) -> Run:
+        async with self._database.transaction() as conn:
+            new = _new_run(plan, person, policy, channel=self._channel, reason=reason)
+            run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            details = _filed(plan, person, policy) | {"reason": reason, "rules": list(verdict.rules)}
+            head = await append_audit(conn, actor=_name(person), event="run.filed", run_id=run_id, details=details)
+            await self._teller.tell(conn, run_id, head=head)
+            run = await runs.read_run(conn, run_id)
+        self._teller.told()
+        assert run is not None  # noqa: S101 - written in the same transaction
+        return run
+
+    async def _write(self, case: Case, verdict: Allowed, *, approve: bool, reason: str) -> Decided:
+        """The decision, and what follows from it: one denial ends the request, the last approval lets it run."""
+        await case.write_decision(approve=approve, reason=reason)
+        missing = (await case.again()).missing
+        if not approve:
+            await case.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
+        elif missing == 0:
+            await case.move(RunState.APPROVED)
+        details = {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes), "missing": missing}
+        run = await case.record(self._teller, "run.approved" if approve else "run.denied", details)
+        return Decided(run, missing if approve else 0, verdict.notes)
+
+    @asynccontextmanager
+    async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:
+        """The run, locked, in a transaction that commits at the end; what is said is sent then."""
+        policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
+        people = await self._groups.people(person.user_id)
+        async with self._database.transaction() as conn:
+            yield await open_case(conn, run_id, person, policy, people)
+        self._teller.told()
+
+    async def _record_refusal(self, plan: Plan, person: Person | None, policy: Policy, refused: Refused) -> None:
+        """The refusal stands even when it cannot be written down."""
+        details = _filed(plan, person, policy) | {"why": refused.why}
+        try:
+            async with self._database.transaction() as conn:
+                await append_audit(conn, actor=_name(person), event="run.file.refused", run_id=None, details=details)
+        except SourceError as error:
+            logger.warning("a refusal was not recorded: %s", error.why)
+
+    def _usable_policy(self) -> Policy:
+        if isinstance(self.policy, Invalid):
+            raise OperatorError(
+                "Nothing can be changed",
+                why=f"the policy cannot be used: {self.policy.why}",
+                what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults) + ".",
+            )
+        return self.policy
+
+
+def _new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str) -> NewRun:
+    needs = decide.needs(plan.risk, has_requester=person is not None)
+    nobody_asked = needs.approvals == 0 and not needs.confirmation
+    return NewRun(
+        environment=plan.environment,
+        playbook=plan.playbook,
+        parameters=plan.parameters,
+        plan=encode_plan(plan),
+        plan_hash=plan.hash,
+        risk=plan.risk.value,
+        title=plan.title,
+        services=tuple(sorted(service.value for service in plan.services)),
+        requested_by=person,
+        reason=reason,
+        channel=channel,
+        approvals_needed=needs.approvals,
+        expires_at_s=policy.expires_after.total_seconds(),
+        state=RunState.APPROVED if nobody_asked else RunState.AWAITING_APPROVAL,
+        kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
+        format=FORMAT,
+    )
+
+
+def _filed(plan: Plan, person: Person | None, policy: Policy) -> dict[str, object]:
+    """What the audit log keeps of a request."""
+    return {
+        "playbook": plan.playbook,
+        "parameters": dict(plan.parameters),
+        "environment": plan.environment,
+        "risk": plan.risk.value,
+        "title": plan.title,
+        "plan": plan.hash,
+        "policy": policy.hash,
+        "team": person.team_id if person else None,
+    }
+
+
+def _person(actor: Actor | None) -> Person | None:
+    return Person(actor.user_id, actor.team_id) if actor else None
+
+
+def _name(person: Person | None) -> str:
+    return person.user_id if person else TERMINAL
