@@ -40,8 +40,8 @@ class ReplicaMemory:
     def _remember(self, services: Mapping[Service, ServiceState], now: float) -> None:
         for worker_type in WorkerType:
             state = services.get(worker_type.service)
-            if state is not None and state.replicas_configured is not None:
-                self._known[worker_type] = (state.replicas_configured, now)
+            if state is not None and state.replicas_wanted is not None:
+                self._known[worker_type] = (state.replicas_wanted, now)
 
     def _count(self, worker_type: WorkerType, services: object) -> int | Unavailable:
         if worker_type in self._known:

@@ -57,7 +57,8 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
     if latest.status.is_in_progress:
         return Status.WARN, f"deploying {short_sha(latest.commit_sha)}", "nothing serves yet"
     if latest.stopped or any(deployment.stopped for deployment in state.active):
-        return Status.FAIL, "is stopped", _of(latest)
+        # Stopping is how workers get to zero; nobody does that to the API for long.
+        return Status.FAIL if state.service.worker_type is None else Status.WARN, "is stopped", _of(latest)
     return Status.FAIL, f"has nothing that serves, latest is {latest.status}", _of(latest)
 
 

@@ -114,7 +114,7 @@ def _is_stopped(facts: Facts, service: Service) -> bool:
     if isinstance(facts.services, Unavailable) or service.worker_type is None:
         return False
     state = facts.services.get(service)
-    return state is not None and state.replicas_configured == 0
+    return state is not None and state.replicas_wanted == 0
 
 
 def _is_deploying(facts: Facts, service: Service) -> bool:

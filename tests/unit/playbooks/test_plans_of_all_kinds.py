@@ -67,7 +67,7 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:
     locks = {service: Lock(service, "U1", "a rollback", NOW)}
     match draw(st.sampled_from(["scale", "restart", "rollback", "deploy", "redeploy", "unlock", "stop", "requeue"])):
         case "scale":
-            use: ConnectionUse | Unavailable = draw(st.sampled_from([AWAY, ConnectionUse(10, 100)]))
+            use = draw(st.just(AWAY) | st.just(ConnectionUse(10, 100)))
             return scale.plan(scale.Facts("prod", states, now, use, 60), service, draw(st.integers(0, 6)))
         case "restart":
             return restart.plan(restart.Facts("prod", states, now), service, through_zero=draw(st.booleans()))

@@ -97,10 +97,18 @@ def test_nothing_serving_is_judged_by_what_came_last(latest: Deployment | None, 
     assert ingest(state(None, latest, replicas=replicas)).status is status
 
 
-def test_a_stopped_deployment_does_not_serve() -> None:
+def test_a_stopped_worker_is_a_warning() -> None:
     finding = ingest(state(deployment(stopped=True)))
 
-    assert (finding.status, finding.title) == (Status.FAIL, "ingest is stopped")
+    assert (finding.status, finding.title) == (Status.WARN, "ingest is stopped")
+
+
+def test_a_stopped_api_is_wrong() -> None:
+    stopped = deployment(stopped=True)
+
+    finding = check({Service.API: ServiceState(Service.API, "s1", (stopped,), stopped, replicas_configured=1)})[0]
+
+    assert (finding.status, finding.title) == (Status.FAIL, "api is stopped")
 
 
 def test_a_service_that_railway_does_not_have_is_wrong() -> None:
