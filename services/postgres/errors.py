@@ -58,6 +58,8 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
             return SourceError(SOURCE, "another session holds the lock", retryable=True)
         case errors.AdminShutdown() | errors.CrashShutdown() | errors.CannotConnectNow():
             return SourceError(SOURCE, "server is shutting down", retryable=True)
+        case errors.IdleInTransactionSessionTimeout():
+            return SourceError(SOURCE, "this process was too slow, and the server ended its session", retryable=True)
         case psycopg.OperationalError() if error.sqlstate is None:
             return SourceError(SOURCE, "connection lost", retryable=True)
     if isinstance(error, _NAMES_OBJECTS_ONLY) and error.diag.message_primary:

@@ -97,7 +97,9 @@ class Database:
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
         limit = _Limit(timeout_s, asyncio.get_running_loop().time() + timeout_s)
-        begin = f"{begin}; SET LOCAL statement_timeout = {round(timeout_s * 1000)}"
+        # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
+        limits = ("statement_timeout", "idle_in_transaction_session_timeout")
+        begin = "; ".join([begin, *(f"SET LOCAL {name} = {round(timeout_s * 1000)}" for name in limits)])
         committing = False
         try:
             async with self._turn(limit), self._session(begin, limit) as conn:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +287,42 @@ async def bench(make_bench: MakeBench) -> Bench:
 async def as_bot(database: Database, call: Callable[[Connection], Awaitable[Any]]) -> Any:
     async with database.transaction() as conn:
         return await call(conn)
+
+
+class Replica:
+    """A runner in a process of its own."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self.process = process
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+
+StartReplica = Callable[..., Awaitable[Replica]]
+
+
+@pytest.fixture
+async def start_replica() -> AsyncIterator[StartReplica]:
+    """`await start_replica(bench, "a")`: runs when it returns. All are killed at the end."""
+    replicas: list[Replica] = []
+
+    async def start(bench: Bench, name: str, **more: str) -> Replica:
+        environ = {**os.environ, **bench.environ, "RUN_SETTINGS": json.dumps(asdict(bench.settings)), **more}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.replica", name, env=environ, stdout=asyncio.subprocess.PIPE
+        )
+        replicas.append(Replica(name, process))
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"running\n"
+        return replicas[-1]
+
+    yield start
+    for replica in replicas:
+        if replica.process.returncode is None:
+            await replica.kill()

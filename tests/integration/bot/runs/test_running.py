@@ -6,6 +6,7 @@ from services.domain.runs import RunState, StepState
 from tests.integration.bot.runs.conftest import Bench
 
 INGEST = "dragonfly-worker-ingest"
+ENDED = "INSERT INTO ops.job_queue (job_type, status) SELECT 'csv', %s FROM generate_series(1, 20)"
 
 
 async def test_scales_one_more_and_proves_it(bench: Bench) -> None:
@@ -18,3 +19,114 @@ async def test_scales_one_more_and_proves_it(bench: Bench) -> None:
     assert {step.state for step in steps} == {StepState.DONE}
     assert sum(bench.railway.find_service(INGEST).regions.values()) == 2
     assert bench.wire.mutations == ["commitPatch"]
+
+
+async def test_stops_and_starts_a_worker(bench: Bench) -> None:
+    bench.start_runner()
+    stopped, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
+    ingest = bench.railway.find_service(INGEST)
+    assert stopped.state is RunState.SUCCEEDED, stopped.outcome
+    assert ingest.active is not None
+    assert ingest.active.is_stopped
+
+    started, steps = await bench.ended(await bench.file_command("scale", service="ingest", to="1"))
+
+    assert (started.state, started.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
+    assert sum(replica.is_running for replica in ingest.active.replicas) == 1
+    assert bench.wire.mutations == ["stop", "redeploy"]
+
+
+async def test_rolls_everything_back_and_locks_it(bench: Bench) -> None:
+    bench.start_runner()
+    old = bench.railway.commits[1].sha
+
+    run, steps = await bench.ended(await bench.file_command("rollback", service="all", to=old[:8]))
+
+    assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
+    actives = [service.active for service in bench.railway.services.values()]
+    assert {active.commit.sha for active in actives if active} == {old}
+    assert not any(service.auto_deploy for service in bench.railway.services.values())
+    assert await bench.sql("SELECT count(*) FROM chatops.service_locks WHERE owner = %s", "U0OLIVIA") == [(3,)]
+    assert bench.wire.mutations == ["setAutoDeploy"] * 3 + ["rollBack"] * 3
+
+
+async def test_unlock_lifts_lock_and_freeze_together(bench: Bench) -> None:
+    bench.start_runner()
+    old = bench.railway.commits[1].sha[:8]
+    await bench.ended(await bench.file_command("rollback", service="ingest", to=old))
+
+    run, _ = await bench.ended(await bench.file_command("unlock", service="ingest", reason="mended"))
+
+    assert run.state is RunState.SUCCEEDED
+    assert bench.railway.find_service(INGEST).auto_deploy
+    assert await bench.sql("SELECT count(*) FROM chatops.service_locks") == [(0,)]
+
+
+async def test_restarts_redeploys_and_deploys(bench: Bench) -> None:
+    bench.start_runner()
+    sha = bench.railway.commits[2].sha
+    commands = [
+        ("restart", {"service": "ingest"}),
+        ("redeploy", {"service": "ingest"}),
+        ("deploy", {"service": "api", "sha": bench.railway.commits[0].sha}),
+    ]
+    for playbook, parameters in commands:
+        run, steps = await bench.ended(await bench.file_command(playbook, **parameters))
+        assert run.state is RunState.SUCCEEDED, (playbook, run.outcome, steps)
+
+    assert bench.wire.mutations == ["restart", "redeploy", "deployCommit"]
+    ingest, api = bench.railway.find_service(INGEST).active, bench.railway.find_service("dragonfly-api").active
+    assert ingest is not None
+    assert api is not None
+    assert (ingest.commit.sha, api.commit.sha) == (sha, bench.railway.commits[0].sha)
+
+
+async def test_stops_the_workers_at_once_and_takes_over_from_a_scale(bench: Bench) -> None:
+    hold = bench.wire.hold("commitPatch", "after")
+    scale_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+    await hold.reached.wait()
+
+    run, steps = await bench.ended(await bench.file_command("stop-workers", service="workers", reason="damage"))
+    hold.release()
+
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+    actives = [service.active for name, service in bench.railway.services.items() if "worker" in name]
+    assert all(active and active.is_stopped for active in actives)
+    scale, _ = await bench.read(scale_id)
+    assert scale.state is RunState.CANCELLED
+    assert f"run {run.id}" in (scale.outcome or "")
+
+
+async def test_crashing_replica_is_taken_back(bench: Bench) -> None:
+    """The soak's guard: fewer workers beat than there should, so it goes back and says why."""
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    await bench.sql(ENDED, "completed")
+    hold = bench.wire.hold("commitPatch", "after")
+    bench.start_runner()
+    await hold.reached.wait()
+    hold.release()
+    await bench.until(run_id, lambda _, steps: steps[4].state is StepState.RUNNING)
+    await bench.sql(ENDED, "failed")
+
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.FAILED
+    assert "of the jobs fail" in (steps[4].note or "")
+    assert "set to 1 replica" in (steps[4].note or "")
+    assert sum(bench.railway.find_service(INGEST).regions.values()) == 1
+
+
+async def test_requeues_jobs_and_watches_them(bench: Bench) -> None:
+    (job_id,) = (await bench.sql("INSERT INTO ops.job_queue (job_type, status) VALUES ('csv', 'failed') RETURNING id"))[
+        0
+    ]
+    run_id = await bench.file_command("requeue", what=str(job_id))
+    bench.start_runner()
+    await bench.until(run_id, lambda _, steps: steps[2].state is StepState.RUNNING)
+    assert await bench.sql("SELECT status FROM ops.job_queue") == [("pending",)]
+
+    await bench.sql("UPDATE ops.job_queue SET status = 'completed'")
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)

@@ -1,0 +1,46 @@
+"""One replica's runner as a process of its own, to be killed or frozen: `python -m tests.replica <name>`.
+
+Wired like the bot, without Slack; its environment is the bot's, with the pace of runs as JSON in RUN_SETTINGS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+
+from bot.facts import World
+from bot.facts.plans import PLANS
+from bot.runs.carrying import Gear
+from bot.runs.runner import Runner
+from bot.runs.telling import Teller
+from bot.settings import RunSettings, Settings
+from bot.views.run import run_message
+
+
+async def main(name: str) -> None:
+    """Until SIGTERM."""
+    pace = RunSettings(**json.loads(os.environ["RUN_SETTINGS"]))
+    world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=2.0, runs=pace))
+    assert world.database is not None
+    teller = Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head))
+    runner = Runner(Gear(world.database, world, PLANS, teller, pace), owner=name)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    running = asyncio.create_task(runner.run())
+    sys.stdout.write("running\n")
+    sys.stdout.flush()
+    await stop.wait()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await runner.hand_over()
+    await world.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
