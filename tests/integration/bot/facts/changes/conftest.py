@@ -1,0 +1,77 @@
+"""A world over a real database and the local Railway, which really runs three small processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from bot.facts import World
+from bot.settings import Settings
+from services.domain.secrets import Secret
+from services.postgres.pool import Database
+from services.railway.client import RailwayClient, TokenKind
+from services.sandbox.railway.app import build_router
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.railway.model import Pace, ServiceSpec
+from tests.conftest import DatabaseUrls
+from tests.integration.services.railway.conftest import LIVE, TALK, serve
+
+TOKEN = "made-up-token"
+PACE = Pace(0.0, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+SPECS = (
+    ServiceSpec("dragonfly-api", ("python", "-c", LIVE), {}, 1, "/api/live", True),
+    ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {}, 2),
+    ServiceSpec("dragonfly-worker-enforcement", ("python", "-c", TALK)),
+)
+
+LocalWorld = Callable[..., World]
+
+
+@pytest.fixture
+async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
+    """All three services, serving the newest good commit; the two before it can be rolled back to."""
+    local = LocalRailway(SPECS, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
+    await local.start()
+    try:
+        await local.wait_until_serving(15)
+        yield local
+    finally:
+        await local.stop()
+
+
+@pytest.fixture
+async def make_world(railway: LocalRailway) -> AsyncIterator[LocalWorld]:
+    """`make_world(dsn, **environment)`."""
+    app = FastAPI()
+    app.include_router(build_router(railway))
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serve(app))
+
+        def make(dsn: str, **environment: str) -> World:
+            named = Settings.from_environment({"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", **environment})
+            world = World(
+                replace(named, source_timeout_s=5.0),
+                database=Database.connect_lazily(Secret(dsn), application_name="test"),
+                railway=RailwayClient(
+                    url=f"{address}/railway/graphql/v2",
+                    token=Secret(TOKEN),
+                    token_kind=TokenKind.PROJECT,
+                    project_id=railway.place.project_id,
+                    environment_id=railway.place.environment_id,
+                ),
+            )
+            stack.push_async_callback(world.close)
+            return world
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: LocalWorld, database_urls: DatabaseUrls) -> World:
+    """Over a migrated database, as `dragonfly_bot`."""
+    return make_world(database_urls.bot)
