@@ -15,6 +15,7 @@ from aiohttp import web
 
 Where = Literal["before", "after"]
 
+_RETRY = {"Retry-After": "1"}  # Railway sets it on every 429
 _OPERATION = re.compile(r"^\s*(?:#[^\n]*\n\s*)*(query|mutation)\s+(\w+)")
 
 
@@ -102,7 +103,7 @@ class Wire:
         self.calls.append(call)
         await asyncio.sleep(self.delay_s)
         if self.status is not None:
-            return web.Response(status=self.status, text="upstream error", headers={"Retry-After": "1"})
+            return web.Response(status=self.status, text="upstream error", headers=_RETRY)
         if refusal := await self._stop(call, "before", request):
             return refusal
         call.reached = True
@@ -127,7 +128,7 @@ class Wire:
         if hold.lose and request.transport is not None:
             request.transport.abort()
         if hold.lose or hold.status is not None:
-            return web.Response(status=hold.status or 502)
+            return web.Response(status=hold.status or 502, headers=_RETRY)
         return None
 
 
@@ -136,3 +137,51 @@ def _read_call(body: bytes) -> Call:
     match = _OPERATION.match(sent["query"])
     assert match is not None, sent["query"]
     return Call(match[2], sent.get("variables") or {}, match[1] == "mutation")
+
+
+class Line:
+    """A TCP line to a server (Postgres, say) that can be cut and mended."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.port = 0
+        self._upstream = (host, port)
+        self._is_cut = False
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[Line]:
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self.cut()
+            server.close()
+            await server.wait_closed()
+
+    def cut(self) -> None:
+        """Every connection breaks, and new ones are closed at once."""
+        self._is_cut = True
+        for end in self._ends:
+            end.transport.abort()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection(*self._upstream)
+        self._ends |= {writer, far_writer}
+        try:
+            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+        finally:
+            self._ends -= {writer, far_writer}
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                writer.write(piece)
+                await writer.drain()
+        writer.transport.abort()

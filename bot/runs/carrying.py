@@ -144,26 +144,23 @@ class Carrier:
             logger.error("run %d: %s", turn.journal.run_id, describe_error(error))  # noqa: TRY400
             acts = kind_of(decode_step(turn.row.step)) is StepKind.ACT
             state = StepState.UNKNOWN if acts else StepState.FAILED
-            async with turn.journal.writing() as conn:
-                await turn.journal.start(conn, turn.row.position)
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 
     async def _do(self, run: Run, row: RunStep, deed: Deed) -> None:
         """In one transaction with its outcome. Raises SourceError when it may be tried again."""
         try:
             async with self._journal.writing() as conn:
-                await self._journal.start(conn, row.position)
                 done = await deed.do(conn)
                 await self._finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
         except SourceError as error:
             if error.retryable or error.outcome_unknown:
                 raise
             async with self._journal.writing() as conn:
-                await self._journal.start(conn, row.position)
                 refused = Outcome(StepState.FAILED, f"the database refused it: {error.why}")
                 await self._finish(conn, run, row, refused)
 
     async def _finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
+        await self._journal.start(conn, row.position)  # an act that was not sent is pending until here
         await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
         details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
         await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)

@@ -1,0 +1,243 @@
+"""Runs while something goes wrong: Railway, the database, other people's deploys, and people who change their mind."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+
+from services.domain.runs import Person, RunState, StepState
+from services.postgres import runs
+from services.postgres.runs import Resolution
+from services.sandbox.railway.faults import Faults
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.runs.conftest import OLIVIA, Bench, MakeBench
+from tests.wire import Line
+
+INGEST = "dragonfly-worker-ingest"
+SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
+PROVED = (RunState.SUCCEEDED, "Done, and every step is proved.")
+
+
+def replicas(bench: Bench) -> int:
+    return sum(bench.railway.find_service(INGEST).regions.values())
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_call_without_an_answer_is_read_back(bench: Bench, where: str) -> None:
+    """Applied: seen, and not sent again. Not applied: seen too, and then it may be sent."""
+    hold = bench.wire.hold("commitPatch", where, lose=True)  # type: ignore[arg-type]
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+    await hold.reached.wait()
+
+    run, steps = await bench.ended(run_id)
+    hold.release()
+
+    assert (run.state, run.outcome) == PROVED, steps
+    assert bench.wire.mutations == ["commitPatch"]
+    assert ("had not answered" in (steps[SCALE_STEP].note or "")) == (where == "after")
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_railway_that_refuses_for_a_while(bench: Bench, status: int) -> None:
+    hold = bench.wire.hold("commitPatch", "before", status=status)
+    hold.release()
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+
+    run, steps = await bench.ended(run_id)
+
+    assert (run.state, run.outcome) == PROVED, steps
+    assert bench.wire.mutations == ["commitPatch"]
+
+
+async def test_railway_that_is_slow(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.wire.delay_s = 0.8
+    bench.start_runner()
+
+    run, steps = await bench.ended(run_id)
+
+    assert (run.state, run.outcome) == PROVED, steps
+    assert bench.wire.mutations == ["commitPatch"]
+
+
+async def test_yes_that_is_followed_by_nothing_is_no_success(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.railway.set_faults(Faults(ignore_changes=True))
+    bench.start_runner()
+
+    run, _ = await bench.ended(run_id)
+
+    assert run.state is RunState.FAILED
+    assert "accepted, and nothing followed: ingest still has 1 replica" in (run.outcome or "")
+    assert bench.wire.mutations == ["commitPatch"]
+
+
+async def _unknown(bench: Bench) -> int:
+    """A scale that Railway applied, whose answer was lost, and which cannot be read back."""
+    hold = bench.wire.hold("commitPatch", "after", lose=True)
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+    await hold.reached.wait()
+    bench.wire.status = 500
+    hold.release()
+    run, steps = await bench.ended(run_id)
+    assert run.state is RunState.UNKNOWN, run.outcome
+    assert steps[SCALE_STEP].state is StepState.UNKNOWN
+    bench.wire.status = None
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("how", "state"), [("done", RunState.SUCCEEDED), ("retry", RunState.SUCCEEDED), ("abort", RunState.FAILED)]
+)
+async def test_what_nobody_can_tell_waits_for_a_person(bench: Bench, how: Resolution, state: RunState) -> None:
+    run_id = await _unknown(bench)
+    held = await bench.sql("SELECT count(*) FROM chatops.run_services WHERE run_id = %s", run_id)
+    assert held == [(1,)]
+
+    async with bench.database.transaction() as conn:
+        await runs.resolve_unknown_step(conn, run_id=run_id, position=SCALE_STEP, person=OLIVIA, how=how)
+        to = RunState.FAILED if how == "abort" else RunState.RUNNING
+        assert await runs.move_run(conn, run_id=run_id, from_=[RunState.UNKNOWN], to=to)
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is state, steps
+    assert bench.wire.mutations == ["commitPatch"]  # a retry finds that it was done
+
+
+async def test_deploy_between_approval_and_start_voids(bench: Bench) -> None:
+    old = bench.railway.commits[1].sha[:8]
+    run_id = await bench.file_command("rollback", service="api", to=old)
+    bench.railway.deploy("dragonfly-api", bench.railway.commits[0].sha)
+    await bench.railway.wait_until_serving(10)
+    async with asyncio.timeout(10):
+        while bench.railway.find_service("dragonfly-api").active.commit is not bench.railway.commits[0]:  # type: ignore[union-attr]
+            await asyncio.sleep(0.05)
+    bench.start_runner()
+
+    run, _ = await bench.ended(run_id)
+
+    assert run.state is RunState.VOIDED
+    assert "approved was" in (run.outcome or "")
+    assert bench.wire.mutations == []
+
+
+async def test_facts_that_cannot_be_read_void_nothing(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.wire.status = 500
+    bench.start_runner()
+    await bench.until(run_id, lambda run, _: run.state is RunState.RUNNING)
+    bench.wire.status = None
+
+    run, steps = await bench.ended(run_id)
+
+    assert (run.state, run.outcome) == PROVED, steps
+
+
+async def _cancel(bench: Bench, run_id: int) -> None:
+    async with bench.database.transaction() as conn:
+        assert await runs.request_cancel(conn, run_id=run_id, person=Person("U0BOSS", "T0LOCAL"))
+
+
+async def test_cancelled_before_it_starts(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    await _cancel(bench, run_id)
+    bench.start_runner()
+
+    run, _ = await bench.ended(run_id)
+
+    assert run.state is RunState.CANCELLED
+    assert "U0BOSS" in (run.outcome or "")
+    assert bench.wire.mutations == []
+
+
+async def test_cancelled_during_an_act_ends_after_it_and_describes_the_system(bench: Bench) -> None:
+    hold = bench.wire.hold("commitPatch", "after")
+    run_id = await bench.file_command("scale", service="ingest", to="3")
+    bench.start_runner()
+    await hold.reached.wait()
+    await _cancel(bench, run_id)
+    hold.release()
+
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.CANCELLED
+    assert steps[SCALE_STEP].state is StepState.DONE
+    assert "of 2 replicas" in (run.outcome or "")
+    assert replicas(bench) == 2
+
+
+async def test_cancelled_while_it_waits_ends_at_once(bench: Bench, make_bench: MakeBench) -> None:
+    patient = await make_bench(SOAK_SECONDS="600")
+    run_id = await patient.file_command("scale", service="ingest", to="2")
+    patient.start_runner()
+    await patient.until(run_id, lambda _, steps: steps[4].state is StepState.RUNNING)
+    await _cancel(patient, run_id)
+
+    run, steps = await bench.ended(run_id, timeout_s=5)
+
+    assert run.state is RunState.CANCELLED
+    assert steps[4].state is StepState.SKIPPED
+
+
+async def test_second_run_on_a_service_is_void_and_told_why(bench: Bench) -> None:
+    first = await bench.file_command("scale", service="ingest", to="2")
+    second = await bench.file_command("restart", service="ingest")
+    bench.start_runner()
+
+    (one, _), (other, _) = await bench.ended(first), await bench.ended(second)
+
+    assert {one.state, other.state} == {RunState.SUCCEEDED, RunState.VOIDED}
+    winner, loser = (one, other) if one.state is RunState.SUCCEEDED else (other, one)
+    assert f"run {winner.id} ({winner.title})" in (loser.outcome or "")
+
+
+async def test_freeze_that_fails_is_said_and_never_blocks(bench: Bench) -> None:
+    hold = bench.wire.hold("setAutoDeploy", "before", status=403)
+    hold.release()
+    old = bench.railway.commits[1].sha[:8]
+    run_id = await bench.file_command("rollback", service="ingest", to=old)
+    bench.start_runner()
+
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.SUCCEEDED, steps
+    assert "not proved" in (run.outcome or "")
+    assert "a push to main will overwrite this rollback" in (run.outcome or "")
+
+
+async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls: DatabaseUrls) -> None:
+    """The act was sent; its outcome is written once the database is back, by whoever takes the lease then."""
+    parts = urlsplit(database_urls.bot)
+    async with Line(parts.hostname or "", parts.port or 0).serve() as line:
+        bench = await make_bench(dsn=database_urls.bot.replace(f":{parts.port}/", f":{line.port}/"))
+        run_id = await bench.file_command("scale", service="ingest", to="2")
+        hold = bench.wire.hold("commitPatch", "after")
+        bench.start_runner()
+        await hold.reached.wait()
+        line.cut()
+        hold.release()
+        await asyncio.sleep(bench.settings.act_lease_s)
+        line.mend()
+
+        run, steps = await bench.ended(run_id)
+
+        assert (run.state, run.outcome) == PROVED, steps
+        assert bench.wire.mutations == ["commitPatch"]
+        await bench.stop_runners()
+        await bench.database.close()
+
+
+async def test_run_of_a_newer_version_is_left_alone(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    await bench.sql("ALTER TABLE chatops.runs DISABLE TRIGGER USER")
+    await bench.sql("UPDATE chatops.runs SET kinds = kinds || '{TeleportService}' WHERE id = %s", run_id)
+    bench.start_runner()
+
+    await asyncio.sleep(0.5)
+
+    assert (await bench.read(run_id))[0].state is RunState.APPROVED
