@@ -15,6 +15,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.alerts.watch import HeartbeatWatch
 from bot.announce import announce_disabled
+from bot.changing import Changing
 from bot.facts import World
 from bot.leader import Leader
 from bot.leading import Leading
@@ -37,6 +38,7 @@ from services.domain.errors import OperatorError, SourceError
 from services.postgres.doorbell import Doorbell
 from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
+from services.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.process.log import describe_error
 from services.slack.client import Identity, SlackClient
 from services.slack.errors import SlackRefusedError
@@ -63,15 +65,17 @@ class Bot:
         self.world = World.from_settings(settings, bot_state=self._state)
         self.slack = SlackClient(self._slack_settings.bot_token, api_url=self._slack_settings.api_url)
         self.once = Once(self.world.database, owner=self._owner)
-        self.bolt = self._make_bolt()
-        self.web = self._make_web()
-        self._sockets = self._make_sockets()
         self._leader: Leader | None = None
         self._doorbell: Doorbell | None = None
+        self._changing: Changing | None = None
         if self.world.database is not None:
             sender = Sender(self.world.database, self.slack, poll_s=self._poll_s, metrics=self.metrics)
             self._leader = self._make_leader(self.world.database, sender)
-            self._doorbell = self._make_doorbell(sender)
+            self._changing = self._make_changing(self.world.database, sender)
+            self._doorbell = self._make_doorbell(sender, self._changing)
+        self.bolt = self._make_bolt()
+        self.web = self._make_web()
+        self._sockets = self._make_sockets()
         self._working: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -79,6 +83,8 @@ class Bot:
         await self.web.open()
         self._identity = await self._identify()
         logger.info("in Slack as %s", self._identity.user_id)
+        if self._changing is not None:
+            self._changing.start()
         for part in (self._leader, self._doorbell):
             if part is not None:
                 self._working.append(asyncio.create_task(part.run()))
@@ -92,6 +98,8 @@ class Bot:
         if self._sockets is not None:
             await self._sockets.close()
         await self.once.drain(DRAIN_S)
+        if self._changing is not None:
+            await self._changing.stop()
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
@@ -180,7 +188,8 @@ class Bot:
         # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
         bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
         bolt.use(acknowledge)
-        Listeners(world=self.world, slack=self.slack, once=self.once, metrics=self.metrics).register(bolt)
+        desk = self._changing.desk if self._changing else None
+        Listeners(world=self.world, slack=self.slack, desk=desk, once=self.once, metrics=self.metrics).register(bolt)
 
         @bolt.error
         async def handle(error: Exception, body: dict[str, Any]) -> None:
@@ -199,10 +208,23 @@ class Bot:
         token = self._slack_settings.app_token
         return SocketMode(self.bolt, self.slack, token) if token else None
 
-    def _make_doorbell(self, sender: Sender) -> Doorbell:
+    def _make_doorbell(self, sender: Sender, changing: Changing) -> Doorbell:
         """One session hears for the whole process."""
         dsn = require(self.settings.database).url
-        return Doorbell(dsn, {OUTBOX_CHANNEL: sender.ring}, application_name="dragonfly-bot")
+        bells = {OUTBOX_CHANNEL: sender.ring, RUNS_CHANNEL: changing.runner.ring}
+        return Doorbell(dsn, bells, application_name="dragonfly-bot")
+
+    def _make_changing(self, database: Database, sender: Sender) -> Changing:
+        return Changing(
+            self.settings,
+            self.world,
+            database,
+            self.slack,
+            channel=self._slack_settings.incidents_channel,
+            owner=self._owner,
+            workspace=lambda: self._identity.team_id if self._identity else None,
+            told=sender.ring,
+        )
 
     def _make_leader(self, database: Database, sender: Sender) -> Leader:
         watch = HeartbeatWatch(

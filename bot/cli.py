@@ -12,8 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._registry import run_words
+from bot.changing import desk_of_terminal
+from bot.commands._asking import DRY_RUN
+from bot.commands._contract import Answer, Command, Request, Surface
+from bot.commands._registry import find, run_words
 from bot.facts import World
 from bot.settings import Settings
 from bot.terminal import TERMINAL_ONLY
@@ -61,12 +63,23 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outc
 async def _dispatch(words: list[str], environ: Mapping[str, str], *, as_json: bool) -> Outcome:
     if words and words[0] in TERMINAL_ONLY:
         return Outcome(await TERMINAL_ONLY[words[0]](words[1:], environ), 0)
-    world = World.from_settings(Settings.from_environment(environ))
+    settings = Settings.from_environment(environ)
+    world = World.from_settings(settings)
     try:
-        answer = await run_words(words, Request(surface=Surface.TERMINAL), world)
+        answer = await _answer(words, settings, world)
     finally:
         await world.close()
     return Outcome(_shown(answer, as_json=as_json), EXIT[answer.status])
+
+
+async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
+    """Slack is only asked by what needs the desk: reads and dry runs work without it."""
+    verb, rest = find(words)
+    request = Request(surface=Surface.TERMINAL)
+    if isinstance(verb, Command) or DRY_RUN in rest:
+        return await run_words(words, request, world)
+    async with desk_of_terminal(settings, world) as desk:
+        return await run_words(words, request, world, desk)
 
 
 def _shown(answer: Answer, *, as_json: bool) -> str:

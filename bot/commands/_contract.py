@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from playbooks._contract import Status
 
 if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
     from bot.facts import World
 
 Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
@@ -60,7 +61,9 @@ class Answer:
 
 
 Handle = Callable[[Request, "World"], Awaitable[Answer]]
+DeskHandle = Callable[[Request, "World", "Desk | None"], Awaitable[Answer]]
 Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
+Offer = Callable[[Mapping[str, str], "World"], Awaitable[Answer | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +95,17 @@ class Change(Verb):
 
     `parse` takes the words after the verb, without `--dry-run`, and raises `UsageError` naming what is wrong before
     anything is read or stored. Its parameters are all that a plan needs to be made again. `risk` says in words what the
-    plan will need ("low for one more replica, else high"); the plan itself decides.
+    plan will need ("low for one more replica, otherwise high"); the plan itself decides. `offer` answers instead of a
+    plan while the words leave open what the plan needs; it gives None when they do not.
     """
 
     parse: Parse
     risk: str
+    offer: Offer | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskCommand(Verb):
+    """A word about requests and who may decide on them. The desk is None where no requests can be kept."""
+
+    handle: DeskHandle

@@ -10,21 +10,23 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import bot.commands as package
-from bot.commands._contract import Answer, Command, Request, Surface
+from bot.commands._asking import ask
+from bot.commands._contract import Answer, Change, Command, DeskCommand, Request, Surface, Verb
 from bot.commands._words import split_words
 from bot.views.message import fit_message
 from bot.views.text import escape
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
     from bot.facts import World
 
 BARE = "home"  # what a line without words runs
 
 
-def _discover() -> dict[str, Command]:
+def _discover() -> dict[str, Verb]:
     """`COMMAND` or `COMMANDS` of every module of this package whose name has no underscore in front."""
-    commands: dict[str, Command] = {}
+    commands: dict[str, Verb] = {}
     for command in _declared():
         if command.name in commands:
             raise RuntimeError(f"two commands are called `{command.name}`")
@@ -32,36 +34,49 @@ def _discover() -> dict[str, Command]:
     return dict(sorted(commands.items()))
 
 
-def _declared() -> Iterator[Command]:
+def _declared() -> Iterator[Verb]:
     for module_info in pkgutil.iter_modules(package.__path__):
         if not module_info.name.startswith("_"):
             module = importlib.import_module(f"{package.__name__}.{module_info.name}")
             yield from getattr(module, "COMMANDS", None) or (module.COMMAND,)
 
 
-REGISTRY: Mapping[str, Command] = _discover()
+REGISTRY: Mapping[str, Verb] = _discover()
 
 
-async def run(line: str, request: Request, world: World) -> Answer:
+async def run(line: str, request: Request, world: World, desk: Desk | None = None) -> Answer:
     """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
 
-    Whatever the command gives back fits into a Slack message, and stays private when the command is.
+    Whatever the command gives back fits into a Slack message, and stays private when the command is. `desk` is where
+    changes are asked for; None where there is none.
     """
-    return await run_words(split_words(line, request.surface), request, world)
+    return await run_words(split_words(line, request.surface), request, world, desk)
 
 
-async def run_words(words: list[str], request: Request, world: World) -> Answer:
+async def run_words(words: list[str], request: Request, world: World, desk: Desk | None = None) -> Answer:
     """The same for a line that is in words already, as a shell gives it."""
-    command, rest = find(words)
-    answer = await command.handle(replace(request, words=rest), world)
-    answer = replace(answer, private=answer.private or command.private)
+    verb, rest = find(words)
+    answer = await _run(verb, replace(request, words=rest), world, desk)
+    answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks)
 
 
-def find(words: list[str]) -> tuple[Command, tuple[str, ...]]:
+async def _run(verb: Verb, request: Request, world: World, desk: Desk | None) -> Answer:
+    match verb:
+        case Command():
+            return await verb.handle(request, world)
+        case DeskCommand():
+            return await verb.handle(request, world, desk)
+        case Change():
+            return await ask(verb, request, world, desk)
+        case _:
+            raise TypeError(f"{verb.name} is no kind of verb that can be run")
+
+
+def find(words: list[str]) -> tuple[Verb, tuple[str, ...]]:
     """The command that the words name, and the words after it. Raises UsageError that names the nearest command.
 
     The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h").

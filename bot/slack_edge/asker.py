@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.commands._contract import Actor, Request, Surface
+from bot.interactions.submissions import read_metadata
 
 Payload = Mapping[str, Any]
 
@@ -60,8 +61,14 @@ def _of_event(body: Payload) -> Asker | None:
 def _of_interaction(body: Payload) -> Asker:
     user, container = body["user"], body.get("container") or {}
     team = (body.get("team") or {}).get("id") or user.get("team_id", "")
-    channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body)
     thread = container.get("thread_ts")
     if not thread and not container.get("is_ephemeral"):
         thread = container.get("message_ts")  # an answer to a button belongs below its message
     return Asker(Surface.BUTTON, Actor(user["id"], team), channel, thread, body.get("response_url"))
+
+
+def _opened_in(body: Payload) -> str | None:
+    """The channel in which one of our modals was opened: Slack does not say it when the modal is submitted."""
+    channel = read_metadata(body.get("view") or {}).get("channel")
+    return str(channel) if channel else None

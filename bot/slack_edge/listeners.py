@@ -12,11 +12,15 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.approvals.desk import Desk
+from bot.commands._contract import Surface
 from bot.commands._registry import run
 from bot.facts import World
 from bot.interactions.commands import command_line
+from bot.interactions.prompting import prompt_for
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
+from bot.slack_edge.deciding import Deciding
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
 from bot.views.app_home import home_view
@@ -37,8 +41,9 @@ _LINK = re.compile(re.escape(LINK_ACTION) + r"\.\d+")
 class Listeners:
     """The handlers, with what they need."""
 
-    def __init__(self, *, world: World, slack: SlackClient, once: Once, metrics: Metrics) -> None:
+    def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, once: Once, metrics: Metrics) -> None:
         self._world = world
+        self._desk = desk
         self._slack = slack
         self._once = once
         self._metrics = metrics
@@ -49,14 +54,19 @@ class Listeners:
         app.event("app_mention")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
         app.event(_ANY)(self.on_other_event)
+        Deciding(world=self._world, slack=self._slack, desk=self._desk, do_once=self._do_once).register(app)
         app.action(_COMMAND)(self.on_button)
         app.action(_LINK)(self.on_link)
         app.action(_ANY)(self.on_unknown)
         app.shortcut(_ANY)(self.on_unknown)
         app.options(_ANY)(self.on_options)
-        app.view(_ANY)(self.on_view)
+        app.view_closed(_ANY)(self.on_closed)
 
     async def on_command(self, body: Body) -> None:
+        prompt = prompt_for(body.get("text") or "", Surface.SLASH, channel=str(body.get("channel_id", "")))
+        if prompt is not None and self._desk is not None:
+            await self._slack.open_view(body["trigger_id"], prompt)
+            return
         await self._do_once(body, lambda asker, key: self._answer(body.get("text") or "", asker, key))
 
     async def on_mention(self, body: Body) -> None:
@@ -87,7 +97,7 @@ class Listeners:
     async def on_options(self, ack: AsyncAck) -> None:
         await ack(options=[])
 
-    async def on_view(self, ack: AsyncAck) -> None:
+    async def on_closed(self, ack: AsyncAck) -> None:
         await ack()
 
     async def _do_once(self, body: Body, work: Callable[[Asker, str | None], Awaitable[None]]) -> None:
@@ -108,11 +118,11 @@ class Listeners:
         if asker.home:
             await self._show_home(line, asker)
             return
-        answer = await run(line, asker.request, self._world)
+        answer = await run(line, asker.request, self._world, self._desk)
         await deliver(self._slack, answer, asker, key=key)
 
     async def _show_home(self, line: str, asker: Asker) -> None:
-        answer = await run(line, asker.request, self._world)
+        answer = await run(line, asker.request, self._world, self._desk)
         await self._slack.publish_home(asker.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
 
 

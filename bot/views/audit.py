@@ -18,12 +18,8 @@ DETAIL_LIMIT = 200
 def audit_answer(rows: Sequence[AuditRow]) -> Answer:
     """The newest rows first."""
     first = f"*Audit log*, the newest {counted(len(rows), 'row')}" if rows else "*The audit log is empty*"
-    data = [
-        {"seq": row.seq, "at": row.at, "actor": row.actor, "event": row.event, "run": row.run_id, "hash": row.hash}
-        for row in rows
-    ]
     blocks = [section(first), *sections(map(row_line, rows)), *actions([command_button("Verify", "audit verify")])]
-    return Answer(*fit_message(first, blocks), data)
+    return Answer(*fit_message(first, blocks), [row_data(row) for row in rows])
 
 
 def verification_answer(report: AuditReport) -> Answer:
@@ -53,3 +49,16 @@ def row_line(row: AuditRow) -> str:
     who = f"<@{row.actor}>" if row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper() else row.actor
     shown = who if who.startswith("<@") else escape(who, limit=80)
     return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {shown}{run}{details}"
+
+
+def row_data(row: AuditRow) -> dict[str, object]:
+    """What `--json` prints."""
+    return {
+        "seq": row.seq,
+        "at": row.at,
+        "actor": row.actor,
+        "event": row.event,
+        "run": row.run_id,
+        "details": dict(row.details),
+        "hash": row.hash,
+    }

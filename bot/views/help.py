@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from bot.commands._contract import Answer, Block, Command
+from bot.commands._contract import Answer, Block, Verb
 from bot.views.blocks import actions, command_button, context, header, sections
 from bot.views.message import fit_message
 from bot.views.text import escape
@@ -19,7 +19,7 @@ FIRST_GROUP = "Start here"
 FIRST_STEPS = ("health", "queue", "failed-jobs")
 
 
-def help_answer(commands: Sequence[Command]) -> Answer:
+def help_answer(commands: Sequence[Verb]) -> Answer:
     """Every command in one line, grouped."""
     blocks = [header("Dragonfly commands")]
     for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
@@ -31,7 +31,7 @@ def help_answer(commands: Sequence[Command]) -> Answer:
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
-def topic_answer(command: Command, *, when: str | None) -> Answer:
+def topic_answer(command: Verb, *, when: str | None) -> Answer:
     """One command: usage, what it does, when to use it, examples, and who sees the answer."""
     lines = [f"*{_call(command)}*", escape(command.summary)]
     lines += [f"*When:* {escape(when)}"] if when else []
@@ -44,7 +44,7 @@ def topic_answer(command: Command, *, when: str | None) -> Answer:
     return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
 
 
-def commands_data(commands: Iterable[Command]) -> list[dict[str, object]]:
+def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:
     """What `help --json` prints: one object a command, in the given order."""
     return [
         {
@@ -59,14 +59,14 @@ def commands_data(commands: Iterable[Command]) -> list[dict[str, object]]:
     ]
 
 
-def _by_group(command: Command) -> tuple[bool, str, str]:
+def _by_group(command: Verb) -> tuple[bool, str, str]:
     return command.group != FIRST_GROUP, command.group, command.name
 
 
-def _line(command: Command) -> str:
+def _line(command: Verb) -> str:
     return f"{_call(command)} — {escape(command.summary)}"
 
 
-def _call(command: Command) -> str:
+def _call(command: Verb) -> str:
     """`logs <service> [filter]`, in which the brackets must not look like a link to Slack."""
     return f"`{escape(f'{command.name} {command.usage}'.strip())}`"

@@ -62,7 +62,7 @@ def run_message(
     """
     first = headline(run, steps)
     middle = _request(run, approvers) if run.state in _WAITING else [*_outcome(run), *progress(run, steps)]
-    end = [*_decided(decisions), *actions(buttons(run)), context(*_notes(run, audit_head))]
+    end = [*_decided(decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
     return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
 
 

@@ -5,13 +5,17 @@ An action id is a stable verb, its value the run's id; the truth is looked up at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.commands._contract import Block
 from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button
 from bot.views.text import plain
 from playbooks._contract import Risk
-from services.domain.runs import Run, RunState
+from services.domain.runs import Run, RunState, RunStep
+from services.domain.words import counted
 
 APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
+APPROVE_TYPED = "run.approve_typed"  # opens a modal
 CANCEL, DETAILS, ASK_AGAIN = "run.cancel", "run.details", "run.ask_again"
 RESOLVE = "run.resolve"  # "run.resolve.<how>"
 HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
@@ -23,7 +27,7 @@ _EFFECTS = {
 CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
 
 
-def buttons(run: Run) -> list[Block]:
+def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     """In the order of what one most probably wants."""
     match run.state:
         case RunState.AWAITING_APPROVAL | RunState.PLANNED:
@@ -35,7 +39,7 @@ def buttons(run: Run) -> list[Block]:
         case RunState.EXPIRED | RunState.VOIDED:
             return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
         case _:
-            return [*_afterwards(run), details(run)]
+            return [*_afterwards(run, steps)[:2], details(run)]
 
 
 def is_confirmed_by_requester(run: Run) -> bool:
@@ -71,7 +75,7 @@ def _decide(run: Run) -> list[Block]:
     if is_confirmed_by_requester(run):
         return [_agree(run, "Confirm", CONFIRM), button("Cancel", CANCEL, run.id)]
     if run.risk == Risk.CRITICAL:  # a modal asks for the typed name
-        return [button("Approve", APPROVE, run.id, style="primary"), button("Deny", DENY, run.id, style="danger")]
+        return [button("Approve", APPROVE_TYPED, run.id, style="primary"), button("Deny", DENY, run.id, style="danger")]
     return [_agree(run, "Approve", APPROVE), button("Deny", DENY, run.id, style="danger")]
 
 
@@ -92,10 +96,13 @@ def _resolve(run: Run, how: str) -> Block:
     return button(label, f"{RESOLVE}.{how}", run.id, confirm=dialog)
 
 
-def _afterwards(run: Run) -> list[Block]:
-    """The way back, once anything was begun."""
-    undo = run.plan.get("undo")
-    return [command_button(f"Undo: {undo}", undo)] if undo and run.started_at else []
+def _afterwards(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    """What the run left to do, and the way back, once anything was begun."""
+    left = [job for step in steps for job in (step.evidence or {}).get("orphans", ())]
+    requeue = f"requeue {left[0]}" if len(left) == 1 else "requeue orphans"
+    found = [command_button(f"Requeue {counted(len(left), 'job')}", requeue)] if left else []
+    undo = run.plan.get("undo") if run.started_at else None
+    return [*found, *(command_button(f"Undo: {command}", command) for command in undo.split("; "))] if undo else found
 
 
 def _plain(text: str, limit: int) -> Block:

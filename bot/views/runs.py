@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.commands._contract import Answer, Block
-from bot.views.audit import row_line
+from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import as_of
 from bot.views.message import fit_message
@@ -51,7 +51,7 @@ def record_answer(record: Record) -> Answer:
         *sections([*outcome, f"{asked}{reason}", *_decided(record)]),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *step_lines(record.steps),
-        *actions([one for one in buttons(run) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
+        *actions([one for one in buttons(run, record.steps) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
         *sections(map(row_line, record.audit)),
         context(f"run {run.id} · `{escape(_typed(run), limit=200)}` · plan `{run.plan_hash}`"),
     ]
@@ -89,7 +89,7 @@ def record_data(record: Record) -> dict[str, object]:
         "plan": dict(record.run.plan),
         "steps": [_step_data(step) for step in record.steps],
         "decisions": [_decision_data(decision) for decision in record.decisions],
-        "audit": [{"seq": row.seq, "event": row.event, "actor": row.actor, "hash": row.hash} for row in record.audit],
+        "audit": [row_data(row) for row in record.audit],
     }
 
 

@@ -158,6 +158,10 @@ class SlackClient:
         answer = await _call(self.web.views_open, trigger_id=trigger_id, view=view)
         return str(answer["view"]["id"])
 
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Replace what a modal shows. SlackRefusedError with `not_found` when the person closed it."""
+        await _call(self.web.views_update, view_id=view_id, view=view)
+
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.approvals.policy import RISKS
+from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY
+from bot.commands._table import changes_table
+from bot.facts.plans import PLANS
 from bot.terminal import TERMINAL_ONLY
+from playbooks._contract import Risk
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = {
@@ -48,6 +53,22 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_the_readme_lists_each_command(name: str) -> None:
     assert re.search(rf"`{name}\b", (ROOT / "README.md").read_text()), f"README.md does not mention {name}"
+
+
+def test_the_changes_are_documented_with_their_risk() -> None:
+    assert changes_table() in (ROOT / "docs/changes.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "risk"), RISKS.items())
+def test_a_change_names_the_risk_that_the_policy_expects(name: str, risk: Risk) -> None:
+    change = REGISTRY[name]
+
+    assert isinstance(change, Change)
+    assert risk.value in change.risk
+
+
+def test_each_change_can_be_planned() -> None:
+    assert {name for name, verb in REGISTRY.items() if isinstance(verb, Change)} == set(PLANS) == set(RISKS)
 
 
 @pytest.mark.parametrize("name", TERMINAL_ONLY)

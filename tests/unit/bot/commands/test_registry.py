@@ -1,10 +1,8 @@
 """Every command is found as people type it, and a typo gets the nearest."""
 
-from dataclasses import replace
-
 import pytest
 
-from bot.commands._contract import Answer, Command, Request, Surface
+from bot.commands._contract import Answer, Command, Request, Surface, Verb
 from bot.commands._registry import BARE, REGISTRY, find, run
 from bot.facts import World
 from bot.settings import Settings
@@ -15,7 +13,8 @@ NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
     "deployments", "env", "logs", "migrations", "check-config",
-    "runs", "run", "audit",
+    "runs", "run", "audit", "why", "policy", "cancel",
+    "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
 }  # fmt: skip
 
 
@@ -24,7 +23,7 @@ def test_has_every_command_of_this_release() -> None:
 
 
 @pytest.mark.parametrize("command", REGISTRY.values(), ids=REGISTRY.keys())
-def test_every_command_explains_itself(command: Command) -> None:
+def test_every_command_explains_itself(command: Verb) -> None:
     assert command.summary
     assert command.examples
     assert all(find(example.split())[0] is command for example in command.examples)
@@ -67,7 +66,8 @@ async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPa
     async def too_much(_request: Request, _world: World) -> Answer:
         return Answer("t" * 9000, [section("x" * 2900) for _ in range(90)], None)
 
-    monkeypatch.setitem(REGISTRY, "queue", replace(REGISTRY["queue"], handle=too_much))
+    command = Command(name="queue", summary="too much", group="Jobs", handle=too_much)
+    monkeypatch.setitem(REGISTRY, "queue", command)
     world = World.from_settings(NO_SETTINGS)
 
     answer = await run("queue", Request(surface=Surface.SLASH), world)
@@ -77,7 +77,48 @@ async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPa
     assert len((await run("queue", Request(), world)).blocks) == 90, "a terminal has room"
 
 
-@pytest.mark.parametrize("line", ["queue now", "logs", "logs ingest --what", "logs ingest -n", "help nothing at all"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "queue now",
+        "logs",
+        "logs ingest --what",
+        "logs ingest -n",
+        "help nothing at all",
+        "scale",
+        "scale ingest",
+        "scale ingest -1",
+        "scale ingest 999",
+        "scale nowhere 2",
+        "scale ingest 2 3",
+        "scale ingest 2.5",
+        "scale ingest ²",
+        "rollback",
+        "rollback api to",
+        "rollback api to x",
+        "rollback nothing to 8d02b64e",
+        "deploy api",
+        "deploy api main",
+        "rollback-db",
+        "rollback-db 2025",
+        "restart",
+        "restart workers",
+        "redeploy",
+        "requeue",
+        "unlock api",
+        "stop-workers",
+        "stop-workers api now",
+        "run",
+        "run x",
+        "run -1",
+        "audit verify xyz",
+        "cancel",
+        "why",
+        "policy",
+        "policy explain",
+        f"unlock api {'x' * 400}",
+    ],
+)
 async def test_words_that_do_not_fit_are_refused(line: str) -> None:
     with pytest.raises(UsageError):
         await run(line, Request(), World.from_settings(NO_SETTINGS))

@@ -144,6 +144,21 @@ def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
     assert "(2 people)" in shown(run)
 
 
+@pytest.mark.parametrize(("left", "line"), [(["j1"], "requeue j1"), (["j1", "j2"], "requeue orphans")])
+def test_jobs_that_were_left_behind_can_be_requeued(left: list[str], line: str) -> None:
+    steps = [replace(DONE[0], evidence={"orphans": left}), *DONE[1:]]
+
+    [row] = [block for block in run_message(a_run(RunState.SUCCEEDED), steps).blocks if block["type"] == "actions"]
+
+    assert row["elements"][0]["value"] == line
+
+
+def test_each_part_of_an_undo_has_its_button() -> None:
+    run = a_run(RunState.SUCCEEDED, plan=replace(PLAN, undo="scale ingest 2; scale enforcement 1"))
+
+    assert labels(run) == ["Undo: scale ingest 2", "Undo: scale enforcement 1", "Details"]
+
+
 def test_progress_is_one_task_a_step() -> None:
     steps = journal(StepState.DONE, StepState.RUNNING, StepState.PENDING)
 

@@ -1,0 +1,100 @@
+"""What changes need, wired together: the desk where they are asked for, and the runner that carries them out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from bot.approvals.decide import target_of
+from bot.approvals.desk import Desk
+from bot.approvals.groups import Groups
+from bot.approvals.policy import Policy
+from bot.approvals.policy_file import load_policy
+from bot.approvals.rights import approver_ids
+from bot.facts import World
+from bot.facts.plans import PLANS
+from bot.runs.carrying import Gear
+from bot.runs.runner import Runner
+from bot.runs.telling import Teller
+from bot.settings import Invalid, Settings
+from bot.views.run import Content, run_message
+from services.domain.approvals import Decision
+from services.domain.errors import SourceError
+from services.domain.runs import Run, RunStep
+from services.postgres.pool import Database
+from services.slack.client import SlackClient
+
+
+class Changing:
+    """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        world: World,
+        database: Database,
+        slack: SlackClient,
+        *,
+        channel: str,
+        owner: str,
+        workspace: Callable[[], str | None],
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._policy = load_policy(settings.people)
+        named = self._policy.groups if isinstance(self._policy, Policy) else ()
+        self._groups = Groups(slack, named, workspace=workspace)
+        teller = Teller(self._say, told)
+        self.desk = Desk(database, self._policy, self._groups, teller, channel=channel)
+        self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Carry runs out; every replica does."""
+        self._looking = asyncio.create_task(self.runner.run())
+
+    async def stop(self) -> None:
+        """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await self.runner.hand_over()
+        await self._groups.aclose()
+
+    def _say(self, run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None) -> Content:
+        """The run's message; its approvers are those of our own policy."""
+        policy = self._policy
+        approvers = approver_ids(target_of(run), policy) if isinstance(policy, Policy) else ()
+        return run_message(run, steps, decisions, approvers=approvers, audit_head=head)
+
+
+@asynccontextmanager
+async def desk_of_terminal(settings: Settings, world: World) -> AsyncIterator[Desk | None]:
+    """A desk that files for others to decide in Slack; None when database or Slack are not configured."""
+    if world.database is None or isinstance(settings.slack, Invalid):
+        yield None
+        return
+    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    team_id = await _team_id(slack)
+    changing = Changing(
+        settings,
+        world,
+        world.database,
+        slack,
+        channel=settings.slack.incidents_channel,
+        owner="terminal",
+        workspace=lambda: team_id,
+    )
+    try:
+        yield changing.desk
+    finally:
+        await changing.stop()
+        await slack.aclose()
+
+
+async def _team_id(slack: SlackClient) -> str | None:
+    """None while Slack does not answer: a request can be filed all the same."""
+    try:
+        return (await slack.identify()).team_id
+    except SourceError:
+        return None

@@ -1,0 +1,56 @@
+"""From the words of a change to a run that waits: parse, plan, show or file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.commands._contract import Answer, Change, Request
+from bot.facts.plans import PLANS
+from bot.views.filed import filed_answer
+from bot.views.plan import dry_run_answer, no_plan_answer
+from playbooks._contract import NoPlan
+from services.domain.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.approvals.desk import Desk
+    from bot.facts import World
+
+DRY_RUN = "--dry-run"
+
+
+async def ask(change: Change, request: Request, world: World, desk: Desk | None) -> Answer:
+    """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
+    words = tuple(word for word in request.words if word != DRY_RUN)
+    parameters = change.parse(words)
+    if change.offer and (offered := await change.offer(parameters, world)):
+        return offered
+    if len(words) < len(request.words):
+        plan = await PLANS[change.name](parameters, world)
+        return (
+            no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, " ".join([change.name, *words]))
+        )
+    return await file(change.name, parameters, request, world, desk)
+
+
+async def file(
+    playbook: str, parameters: Mapping[str, str], request: Request, world: World, desk: Desk | None
+) -> Answer:
+    """Make the plan from facts of now and file it. Raises OperatorError when it may not be asked for."""
+    plan = await PLANS[playbook](parameters, world)
+    if isinstance(plan, NoPlan):
+        return no_plan_answer(plan)
+    run = await need_desk(desk).file(plan, request, reason=parameters.get("reason", ""))
+    return filed_answer(run)
+
+
+def need_desk(desk: Desk | None) -> Desk:
+    """Raises OperatorError when there is nowhere to file a request."""
+    if desk is None:
+        raise OperatorError(
+            "Nothing was done",
+            why="requests are kept in the database and approved in Slack, and the settings of one of them are missing",
+            what_next="Mend them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
+        )
+    return desk

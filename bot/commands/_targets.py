@@ -1,0 +1,52 @@
+"""What the words of a change name: services, commits, counts. The parameters that come of them are plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.commands._arguments import need_service, parse_service, wrong_word
+from services.domain.errors import UsageError
+from services.domain.services import find_services
+from services.domain.sha import is_sha
+
+REASON_LIMIT = 300
+_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z")  # Railway's ids are UUIDs
+
+
+def parse_services(words: Sequence[str], example: str) -> str:
+    """The short word for one service, `workers` or `all`; the example ("rollback api") goes into the error."""
+    if not words:
+        return need_service(words, example).short
+    word = words[0].lower()
+    return word if len(find_services(word) or ()) > 1 else parse_service(word).short
+
+
+def parse_replicas(word: str, *, largest: int) -> str:
+    """A whole number from 0 to `largest`, without leading zeros."""
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
+        raise wrong_word(word, "is not a number of replicas", f"Take a whole number from 0 to {largest}.")
+    return str(int(word))
+
+
+def parse_target(word: str) -> str:
+    """A commit SHA or a deployment's id, in lower case."""
+    target = word.lower()
+    if is_sha(target) or _DEPLOYMENT.match(target):
+        return target
+    raise wrong_word(
+        word,
+        "is neither a commit nor a deployment",
+        "Write 7 to 40 characters of the commit's SHA, or a deployment's id as `deployments` shows it.",
+    )
+
+
+def parse_reason(words: Sequence[str], example: str) -> str:
+    """The rest of the line as one sentence. Raises UsageError when it is empty or too long."""
+    reason = " ".join(words).strip()
+    if not reason:
+        raise UsageError("Nothing was done", why="the reason is missing", what_next=f"Say why: `{example}`.")
+    if len(reason) > REASON_LIMIT:
+        why = f"the reason has {len(reason)} characters"
+        raise UsageError("Nothing was done", why=why, what_next=f"Say it in at most {REASON_LIMIT}.")
+    return reason

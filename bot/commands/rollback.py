@@ -1,0 +1,62 @@
+"""`rollback <service|workers|all> [to <sha|deployment>]`: go back to an earlier deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Change
+from bot.commands._targets import parse_services, parse_target
+from bot.facts.changes.rollback import gather_rollback
+from bot.settings import require
+from bot.views.rollback import offer_answer
+from playbooks._candidates import Candidate
+from playbooks._contract import NoPlan
+from playbooks.rollback import rank_candidates
+from services.domain.errors import UsageError
+from services.domain.services import find_services
+
+if TYPE_CHECKING:
+    from bot.facts import World
+
+EXAMPLE = "rollback api to 8d02b64e"
+
+
+def parse(words: tuple[str, ...]) -> Mapping[str, str]:
+    """`service`, and `to` unless the offer of candidates is wanted."""
+    service = parse_services(words, EXAMPLE)
+    rest = words[2:] if words[1:2] and words[1].lower() == "to" else words[1:]
+    if words[1:] and not rest:
+        raise UsageError("To which commit?", why="nothing follows `to`", what_next=f"Write `{EXAMPLE}`.")
+    no_more(rest, 1)
+    return {"service": service} | ({"to": parse_target(rest[0])} if rest else {})
+
+
+async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
+    """The candidates, when no target is named and there are any; what the playbook says of them otherwise."""
+    if "to" in parameters:
+        return None
+    scope = parameters["service"]
+    candidates = await list_candidates(scope, world)
+    return offer_answer(scope, candidates) if candidates else None
+
+
+async def list_candidates(scope: str, world: World) -> Sequence[Candidate]:
+    """Where the services of `scope` can be rolled back to, best first; none also when Railway does not tell."""
+    services = find_services(scope) or ()
+    environment = require(world.settings.identity).environment
+    ranked = rank_candidates(await gather_rollback(world, environment, services), services)
+    return () if isinstance(ranked, NoPlan) else [candidate for candidate in ranked if candidate.can_roll_back]
+
+
+COMMAND = Change(
+    name="rollback",
+    summary="go back to an earlier deployment; without a target, the best candidate is offered",
+    group="Changes",
+    usage="<service|workers|all> [to <sha|deployment>]",
+    examples=("rollback api", EXAMPLE, "rollback all to 8d02b64e --dry-run"),
+    parse=parse,
+    risk="high",
+    offer=offer,
+)

@@ -1,0 +1,40 @@
+"""`stop-workers [ingest|enforcement] [reason]`: stop them now; nobody is asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.commands._arguments import wrong_word
+from bot.commands._contract import Change
+from bot.commands._targets import parse_reason
+from services.domain.services import Service, find_service
+
+EXAMPLE = "stop-workers ingest wrong amounts"
+BOTH = "workers"
+
+
+def parse(words: tuple[str, ...]) -> Mapping[str, str]:
+    """`service` (one of the workers, or `workers`), `reason`."""
+    service, rest = split(words)
+    return {"service": service, "reason": parse_reason(rest, EXAMPLE)}
+
+
+def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Which workers, and the words of the reason, which may be missing."""
+    if words and words[0].lower() in (BOTH, "all"):
+        return BOTH, words[1:]
+    service = find_service(words[0]) if words else None
+    if service is Service.API:
+        raise wrong_word(words[0], "is no worker", f"Write `{EXAMPLE}`, or leave the service out for both workers.")
+    return (service.short, words[1:]) if service else (BOTH, words)
+
+
+COMMAND = Change(
+    name="stop-workers",
+    summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
+    group="Changes",
+    usage="[ingest|enforcement] [reason]",
+    examples=("stop-workers", EXAMPLE),
+    parse=parse,
+    risk="break-glass",
+)

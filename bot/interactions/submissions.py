@@ -1,0 +1,66 @@
+"""What was submitted in a modal, and what is wrong with it; pure, because Slack waits for the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.views.modals import ANSWER, APPROVE_TYPED, CHOOSE_TARGET, DENY, PRESET, REASON_LIMIT, STOP_WORKERS
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it."""
+
+    kind: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    answer: str = ""
+    preset: str = ""
+
+    @property
+    def run_id(self) -> int:
+        return int(self.metadata["run"])
+
+    @property
+    def reason(self) -> str:
+        """The preset, then the own words."""
+        return ": ".join(filter(None, [self.preset, self.answer]))[:REASON_LIMIT]
+
+
+def read_submission(view: Payload) -> Submission | None:
+    """None for a modal that is none of ours, or is damaged."""
+    kind, metadata = str(view.get("callback_id", "")), read_metadata(view)
+    needs = {DENY: "run", APPROVE_TYPED: "run", CHOOSE_TARGET: "service", STOP_WORKERS: "service"}.get(kind)
+    if needs is None or needs not in metadata:
+        return None
+    values = view.get("state", {}).get("values", {})
+    return Submission(kind, metadata, _entered(values, ANSWER), _entered(values, PRESET))
+
+
+def read_metadata(view: Payload) -> Mapping[str, Any]:
+    """What `bot.views.modals` wrote into the modal; empty when there is nothing."""
+    try:
+        metadata = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def find_mistakes(submission: Submission) -> dict[str, str]:
+    """`{block id: what is wrong}` as Slack shows it below the input; empty when all is well."""
+    if submission.kind == DENY and not submission.answer.strip():
+        return {ANSWER: "Say why: everybody reads it in the run's message."}
+    if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():
+        return {ANSWER: f"Type exactly: {submission.metadata['phrase']}"}
+    return {}
+
+
+def _entered(values: Payload, name: str) -> str:
+    """The text or the option's value of the input of this block and action id."""
+    state = values.get(name, {}).get(name, {})
+    option = state.get("selected_option") or {}
+    return str(state.get("value") or option.get("value") or "")

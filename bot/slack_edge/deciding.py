@@ -1,0 +1,170 @@
+"""Clicks on a run's buttons, and the modals that belong to them. The truth is looked up on the desk at the click."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.approvals.decide import confirmation_phrase
+from bot.approvals.desk import Decided, Desk
+from bot.approvals.rights import Refused
+from bot.commands._asking import file, need_desk
+from bot.commands._contract import Answer
+from bot.commands._outcome import outcome_answer
+from bot.commands._registry import run
+from bot.commands._runs import need_record
+from bot.commands.rollback import list_candidates
+from bot.facts import World
+from bot.facts.plans import PLANS
+from bot.interactions.runs import RunClick, read_click
+from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.slack_edge.answering import deliver
+from bot.slack_edge.asker import Asker, read_asker
+from bot.views import modals, run_buttons
+from bot.views.filed import filed_answer
+from bot.views.findings import unavailable_answer
+from bot.views.plan import no_plan_answer
+from bot.views.rollback import CHOOSE, choices
+from playbooks._contract import NoPlan
+from services.domain.errors import OperatorError, Unavailable
+from services.domain.services import find_services
+from services.slack.client import SlackClient
+
+Body = dict[str, Any]
+Work = Callable[[Asker, str | None], Awaitable[None]]
+DoOnce = Callable[[Body, Work], Awaitable[None]]
+
+_RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
+
+
+class Deciding:
+    """`do_once` does the work of a payload once, across replicas and redeliveries."""
+
+    def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, do_once: DoOnce) -> None:
+        self._world = world
+        self._slack = slack
+        self._desk = desk
+        self._do_once = do_once
+
+    def register(self, app: AsyncApp) -> None:
+        """Before the listeners that match everything."""
+        app.action(run_buttons.DENY)(self.on_deny)
+        app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
+        app.action(CHOOSE)(self.on_choose_target)
+        app.action(_RUN)(self.on_click)
+        app.view(re.compile(".*"))(self.on_submission)
+
+    async def on_click(self, body: Body) -> None:
+        click = _need_click(body)
+        await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key))
+
+    async def on_deny(self, body: Body) -> None:
+        metadata = _metadata(body) | {"run": _need_click(body).run_id}
+        await self._slack.open_view(body["trigger_id"], modals.deny_modal(metadata))
+
+    async def on_approve_typed(self, body: Body) -> None:
+        run_id = _need_click(body).run_id
+        view_id = await self._slack.open_view(body["trigger_id"], modals.loading_modal("Approve, critical"))
+        record = await need_record(self._world, run_id)
+        if isinstance(record, Unavailable):
+            view = modals.failed_modal("Approve, critical", unavailable_answer(f"run {run_id}", record).text)
+        else:
+            phrase = confirmation_phrase(record.run)
+            view = modals.typed_modal(record.run, phrase, _metadata(body) | {"run": run_id, "phrase": phrase})
+        await self._slack.update_view(view_id, view)
+
+    async def on_choose_target(self, body: Body) -> None:
+        scope = str(body["actions"][0].get("value", ""))
+        view_id = await self._slack.open_view(body["trigger_id"], modals.loading_modal("Another target"))
+        candidates = await list_candidates(scope, self._world) if find_services(scope) else ()
+        if candidates:
+            view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
+        else:
+            view = modals.failed_modal("Another target", "Railway does not tell where this could go back to.")
+        await self._slack.update_view(view_id, view)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = read_submission(body["view"])
+        mistakes = find_mistakes(submission) if submission else {}
+        if mistakes:
+            await ack(response_action="errors", errors=mistakes)
+            return
+        await ack()
+        if submission is not None:
+            await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
+
+    async def _answer_click(self, click: RunClick, asker: Asker, key: str | None) -> None:
+        match click.verb:
+            case run_buttons.DETAILS:
+                answer = await run(f"run {click.run_id}", asker.request, self._world)
+            case run_buttons.ASK_AGAIN:
+                answer = await self._ask_again(click.run_id, asker)
+            case _:
+                outcome = await self._decide(click, asker)
+                if isinstance(outcome, Decided) and not outcome.missing and not outcome.notes:
+                    return  # the run's message says it
+                answer = outcome_answer(outcome)
+        await deliver(self._slack, answer, asker, key=key)
+
+    async def _decide(self, click: RunClick, asker: Asker) -> Decided | Refused:
+        desk, actor = need_desk(self._desk), asker.actor
+        match click.verb:
+            case run_buttons.APPROVE:
+                return await desk.decide(click.run_id, actor, approve=True)
+            case run_buttons.CONFIRM:
+                return await desk.confirm(click.run_id, actor)
+            case run_buttons.CANCEL:
+                return await desk.cancel(click.run_id, actor)
+            case run_buttons.RESOLVE if click.how:
+                return await desk.resolve_unknown(click.run_id, actor, click.how)
+            case _:
+                raise _outdated()
+
+    async def _ask_again(self, run_id: int, asker: Asker) -> Answer:
+        filed = await need_desk(self._desk).ask_again(
+            run_id, asker.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
+        )
+        return no_plan_answer(filed) if isinstance(filed, NoPlan) else filed_answer(filed)
+
+    async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:
+        answer = await self._submit(submission, asker)
+        if answer is not None:
+            await deliver(self._slack, answer, asker, key=key)
+
+    async def _submit(self, submission: Submission, asker: Asker) -> Answer | None:
+        if submission.kind == modals.CHOOSE_TARGET:
+            parameters = {"service": str(submission.metadata["service"]), "to": submission.answer}
+            return await file("rollback", parameters, asker.request, self._world, self._desk)
+        if submission.kind == modals.STOP_WORKERS:
+            parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
+            return await file("stop-workers", parameters, asker.request, self._world, self._desk)
+        approve = submission.kind == modals.APPROVE_TYPED
+        words = {"typed": submission.answer} if approve else {"reason": submission.answer}
+        desk = need_desk(self._desk)
+        outcome = await desk.decide(submission.run_id, asker.actor, approve=approve, **words)
+        return outcome_answer(outcome) if isinstance(outcome, Refused) or outcome.missing else None
+
+
+def _need_click(body: Body) -> RunClick:
+    click = read_click(body["actions"][0])
+    if click is None:
+        raise _outdated()
+    return click
+
+
+def _metadata(body: Body) -> dict[str, object]:
+    """Where to answer once the modal is submitted: a submission does not say where its modal was opened."""
+    asker = read_asker(body)
+    return {"channel": asker.channel_id} if asker and asker.channel_id else {}
+
+
+def _outdated() -> OperatorError:
+    return OperatorError(
+        "This button is no longer known; nothing was done",
+        why="the message is older than this version of the bot",
+        what_next="`runs` shows what waits and what can be done.",
+    )

@@ -1,0 +1,29 @@
+"""What the one who clicked reads: usually nothing but the run's own message, and why when it did not count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.commands._contract import Answer
+from bot.views.blocks import section
+from bot.views.message import fit_message
+from bot.views.run import SIGNS
+from bot.views.runs import run_data
+from bot.views.text import escape
+from playbooks._contract import Status
+from services.domain.runs import Run
+from services.domain.words import counted
+
+
+def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
+    """It counted. `missing`: approvals that are needed still; `notes` are mrkdwn."""
+    more = f" {counted(missing, 'approval')} still missing." if missing else ""
+    told = "".join(f" {note}." for note in notes)
+    first = f"{SIGNS[run.state]} · run {run.id} · {escape(run.title, limit=500)}.{more}{told}"
+    return Answer(*fit_message(first, [section(first)]), run_data(run), private=True)
+
+
+def refused_answer(sentence: str) -> Answer:
+    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included."""
+    first = f"🔴 *It did not count*: {sentence}"
+    return Answer(*fit_message(first, [section(first)]), {"refused": sentence}, Status.FAIL, private=True)

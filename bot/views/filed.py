@@ -1,0 +1,31 @@
+"""What the one who asked reads at once; everybody reads the run's own message."""
+
+from __future__ import annotations
+
+from bot.commands._contract import Answer
+from bot.views.blocks import context, section
+from bot.views.message import fit_message
+from bot.views.run_buttons import is_confirmed_by_requester
+from bot.views.runs import run_data
+from bot.views.text import date_token, escape
+from services.domain.runs import Run, RunState
+from services.domain.words import counted
+
+
+def filed_answer(run: Run) -> Answer:
+    """The run's number and what it waits for."""
+    first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
+    blocks = [
+        section(f"{first}\n{_waits_for(run)}"),
+        context("the request has its own message in the incidents channel"),
+    ]
+    return Answer(*fit_message(f"{first}: {_waits_for(run)}", blocks), run_data(run), private=True)
+
+
+def _waits_for(run: Run) -> str:
+    if run.state is not RunState.AWAITING_APPROVAL:
+        return "It starts at once."
+    until = f"until {date_token(run.expires_at)}"
+    if is_confirmed_by_requester(run):
+        return f"It waits for your confirmation {until}."
+    return f"It waits for {counted(run.approvals_needed, 'approval')} {until}."
