@@ -146,14 +146,19 @@ class _Reader:
         return []
 
     def _line_of(self, key: str, start: int | None = None) -> int | None:
-        """The line of a key: below the header in line `start`, or above all headers; the header's own without one."""
-        for number in range(start or 0, len(self._lines)):
-            line = self._lines[number].strip()
-            if line.startswith("["):
-                return number + 1 if re.match(rf"\[+\s*{re.escape(key)}\s*\]", line) and start is None else start
-            if re.match(rf"[\"']?{re.escape(key)}[\"']?\s*=", line):
-                return number + 1
-        return start
+        """The line of a key below the header in line `start`, or else that line; without it, of the file's own key."""
+        for number, line in enumerate(self._lines[start or 0 :], start=(start or 0) + 1):
+            if line.lstrip().startswith("["):
+                break
+            if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return start or self._header_of(key)
+
+    def _header_of(self, key: str) -> int | None:
+        headers = (
+            n for n, line in enumerate(self._lines, start=1) if re.match(rf"\s*\[+\s*{re.escape(key)}\s*\]", line)
+        )
+        return next(headers, None)
 
     def _refuse(self, line: int | None, problem: str, what_next: str) -> None:
         self.faults.append(Fault(f"{self._name}{f' line {line}' if line else ''}", f"{problem}", what_next))

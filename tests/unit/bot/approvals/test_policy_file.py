@@ -14,6 +14,12 @@ from bot.settings import Fault, Invalid, PeopleSettings
 from services.domain.services import WORKERS, Service
 
 PEOPLE = PeopleSettings(operators=("U0OLIVIA",), approvers=("S0APPROVERS",))
+RULE = """
+[[allow]]
+may = "request"
+who = []
+
+"""
 
 
 def read(text: str) -> Policy | Invalid:
@@ -81,6 +87,7 @@ environments = ["prod"]
         ("version = 1\nallow = [3]\n", "policy.toml line 2", "`allow` is not a list of rules"),
         ('version = 1\n[allow]\nmay = "request"\n', "policy.toml line 2", "`allow` is not a list of rules"),
         ("version = 1\n[[alow]]\n", "policy.toml line 2", "`alow` is not a key of a policy"),
+        (f"version = 1{RULE}[[alow]]\n", "policy.toml line 6", "`alow` is not a key of a policy"),
     ],
 )
 def test_names_the_line_of_a_mistake_above_the_rules(text: str, place: str, problem: str) -> None:

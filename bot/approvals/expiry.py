@@ -1,0 +1,50 @@
+"""Ends requests that nobody decided on in time, and says so, on the leader.
+
+Nothing waits for this: the database lets nobody approve or start what has expired. It is for the people who look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.leader import Fence
+from bot.runs.telling import Teller
+from services.domain.errors import SourceError
+from services.postgres import runs
+from services.postgres.audit import append_audit
+from services.postgres.pool import Database
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "bot"  # in the audit log
+EVERY_S = 5.0  # the buttons of an expired request go within this
+
+
+class Expiry:
+    """`teller` shows what became of each."""
+
+    def __init__(self, database: Database, teller: Teller, *, every_s: float = EVERY_S) -> None:
+        self._database = database
+        self._teller = teller
+        self._every_s = every_s
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        while True:
+            try:
+                await self.look(fence)
+            except SourceError as error:
+                logger.warning("expiry: %s", error.why)
+            await asyncio.sleep(self._every_s)
+
+    async def look(self, fence: Fence) -> None:
+        """One round. Raises SourceError, LostLeadershipError."""
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            expired = await runs.expire_runs(conn)
+            for run_id in expired:
+                head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
+                await self._teller.tell(conn, run_id, head=head)
+        if expired:
+            self._teller.told()

@@ -1,0 +1,178 @@
+"""Desks over a real database and the local Slack, one a replica."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from bot.approvals.desk import Desk
+from bot.approvals.groups import Groups
+from bot.approvals.policy import Policy
+from bot.approvals.policy_file import read_policy
+from bot.commands._contract import Actor, Request, Surface
+from bot.runs.telling import Teller
+from bot.settings import PeopleSettings
+from bot.views.run import run_message
+from playbooks._contract import Plan, Risk
+from playbooks._steps import RestartDeployment, Step
+from services.domain.approvals import Decision
+from services.domain.runs import Run, RunStep
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.postgres import runs
+from services.postgres.audit import list_audit
+from services.postgres.pool import Database
+from services.sandbox.slack import cast
+from services.sandbox.slack.app import build_router
+from services.sandbox.slack.workspace import Workspace
+from services.slack.client import SlackClient
+from tests.conftest import DatabaseUrls
+
+TEAM = cast.TEAM.id
+OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
+
+RULES = """version = 1
+expires_after_s = {expires_after_s}
+[[allow]]
+may = "request"
+who = ["operators"]
+[[allow]]
+may = "approve"
+who = ["approvers"]
+"""
+
+MakeDesk = Callable[..., Desk]
+MakePlan = Callable[..., Plan]
+
+
+def request(actor: Actor | None) -> Request:
+    """As typed in Slack; None: on the terminal."""
+    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+
+
+@pytest.fixture
+def make_plan() -> MakePlan:
+    """`make_plan(risk=…)`: a plan for the API; what it does matters to nobody here."""
+
+    def make(risk: Risk = Risk.HIGH, *, playbook: str = "rollback", deployment: str = "d1") -> Plan:
+        steps: tuple[Step, ...] = (RestartDeployment(Service.API, deployment),)
+        return Plan("dev", playbook, {"service": "api"}, steps, risk, f"{playbook} api", undo="restart api")
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK honours these even for 127.0.0.1."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    """The local Slack, listening. Its groups are those of the demo: Ann and Ben approve, Olivia too may ask."""
+    workspace = Workspace()
+    await workspace.start()
+    app = FastAPI()
+    app.include_router(build_router(workspace))
+    async with _serve(app) as url:
+        workspace.base_url = url
+        yield workspace
+        await workspace.close()
+
+
+@contextlib.asynccontextmanager
+async def _serve(app: FastAPI) -> AsyncIterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="websockets-sansio"))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest.fixture
+async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{workspace.base_url}/slack/api/")
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[MakeDesk]:
+    """`make_desk(operators=…, approvers=…)`: one more replica's desk. It asks Slack at every decision."""
+    databases, asking = [], []
+
+    def make(
+        *,
+        operators: Sequence[str] = (cast.OPERATORS.id,),
+        approvers: Sequence[str] = (cast.APPROVERS.id,),
+        expires_after_s: float = 900,
+        rules: str = RULES,
+    ) -> Desk:
+        database = Database.connect_lazily(Secret(database_urls.bot), application_name="desk")
+        people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
+        policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
+        named = policy.groups if isinstance(policy, Policy) else ()
+        groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0)
+        databases.append(database)
+        asking.append(groups)
+        return Desk(database, policy, groups, Teller(_say), channel=cast.INCIDENTS_ID)
+
+    yield make
+    for groups in asking:
+        await groups.aclose()
+    for database in databases:
+        await database.close()
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk) -> Desk:
+    return make_desk()
+
+
+class Books:
+    """What the database holds, read as the bot."""
+
+    def __init__(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        self.conn = conn
+
+    async def run(self, run_id: int) -> Run:
+        run = await runs.read_run(self.conn, run_id)
+        assert run is not None
+        return run
+
+    async def events(self, run_id: int | None = None) -> list[str]:
+        """The audit log's events, oldest first."""
+        return [row.event for row in reversed(await list_audit(self.conn, limit=10_000, run_id=run_id))]
+
+    async def message(self, run_id: int) -> str:
+        """The text of the run's message, as it is to be."""
+        cur = await self.conn.execute("SELECT text FROM chatops.outbox WHERE key = %s", [f"run:{run_id}"])
+        row = await cur.fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+@pytest.fixture
+def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
+    return Books(as_bot)
+
+
+def _say(
+    run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None
+) -> tuple[str, Sequence[dict[str, Any]]]:
+    return run_message(run, steps, decisions, audit_head=head)
