@@ -21,10 +21,11 @@ SLACK_APP_TOKEN = "xapp-sandbox"  # noqa: S105 - the same
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds; the demo is quicker than production (30 and 300), so that a person sees an alert before they leave."""
+    """Seconds; the demo is quicker than production (30, 300, 120), so that a person sees the end before they leave."""
 
     heartbeat_every_s: float = 10.0
     heartbeat_stale_after_s: float = 45.0
+    soak_s: int = 20  # how long each added replica is watched; the runbook says two minutes
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def bot_variables(
         "DRAGONFLY_OPERATORS": cast.OPERATORS.id,
         "DRAGONFLY_APPROVERS": cast.APPROVERS.id,
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
+        "SOAK_SECONDS": str(timing.soak_s),
         "PORT": str(port),
     }
 

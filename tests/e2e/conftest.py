@@ -24,6 +24,7 @@ from services.sandbox.slack.model import Message
 
 STALE_AFTER_S = 4.0
 HEARTBEAT_EVERY_S = 1.0
+SOAK_S = 2
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -101,7 +102,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     directory: Path = tmp_path_factory.mktemp("sandbox")
     for name in PROXY_VARIABLES:
         os.environ.pop(name, None)
-    timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=STALE_AFTER_S)
+    timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=STALE_AFTER_S, soak_s=SOAK_S)
     settings = SandboxSettings(directory, port=0, bots=2, timing=timing, fast_database=True)
     sandbox = Sandbox(settings, progress=lambda _line: None)
     await sandbox.start()
