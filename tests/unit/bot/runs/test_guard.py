@@ -1,0 +1,83 @@
+"""Whether one more replica makes things worse: both sides of each limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.runs.executors.guard import MISSED, Facts, find_breach
+from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import JobOutcomes, LockWait
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def beat(*, ago: timedelta = timedelta(), status: str = "running") -> Heartbeat:
+    return Heartbeat("w", "ingest_processor", status, NOW - ago)
+
+
+def lock(waiting_s: float) -> LockWait:
+    return LockWait(1, "dragonfly-worker", "ExclusiveLock", "ops.job_queue", waiting_s)
+
+
+FINE = Facts(
+    as_of=NOW,
+    began=NOW - timedelta(seconds=90),
+    before=JobOutcomes(completed=594, failed=6),
+    since=JobOutcomes(completed=90, failed=1),
+    pending=100,
+    locks=[],
+    beats=[beat(), beat()],
+    expected=2,
+)
+
+
+def test_nothing_worse_is_no_breach() -> None:
+    assert find_breach(FINE) is None
+
+
+@pytest.mark.parametrize(
+    ("beats", "breach"),
+    [
+        ([beat(ago=MISSED), beat()], None),
+        ([beat(ago=MISSED + timedelta(seconds=1)), beat()], "1 of 2 workers beat"),
+        ([beat(status="stopped"), beat()], "1 of 2 workers beat"),
+        ([], "0 of 2 workers beat"),
+    ],
+)
+def test_lost_worker_is_a_breach(beats: list[Heartbeat], breach: str | None) -> None:
+    assert find_breach(replace(FINE, beats=beats)) == breach
+
+
+def test_service_that_does_not_beat_is_not_missed() -> None:
+    assert find_breach(replace(FINE, beats=[], expected=None)) is None
+
+
+@pytest.mark.parametrize(("waiting_s", "is_breach"), [(9.9, False), (10.0, True), (90.0, True), (91.0, False)])
+def test_lock_that_began_to_wait_since_then_is_a_breach(waiting_s: float, is_breach: bool) -> None:
+    assert (find_breach(replace(FINE, locks=[lock(waiting_s)])) is not None) is is_breach
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "is_breach"), [(89, 11, False), (88, 12, True), (0, 9, False), (80, 0, False)]
+)
+def test_larger_failed_share_is_a_breach(completed: int, failed: int, is_breach: bool) -> None:
+    """1 % before: more than 11 %, of at least ten jobs."""
+    since = JobOutcomes(completed, failed)
+
+    assert (find_breach(replace(FINE, since=since, pending=0)) is not None) is is_breach
+
+
+@pytest.mark.parametrize(
+    ("completed", "pending", "elapsed_s", "is_breach"),
+    [(45, 100, 90, False), (44, 100, 90, True), (44, 0, 90, False), (20, 100, 59, False)],
+)
+def test_half_the_pace_is_a_breach_only_while_work_waits(
+    completed: int, pending: int, elapsed_s: int, is_breach: bool
+) -> None:
+    """60 a minute before."""
+    facts = replace(FINE, since=JobOutcomes(completed, 0), pending=pending, began=NOW - timedelta(seconds=elapsed_s))
+
+    assert (find_breach(facts) is not None) is is_breach
