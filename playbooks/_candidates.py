@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from playbooks._states import Standing
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
@@ -64,11 +65,18 @@ class Candidate:
 class Past:
     """One service's history. `outcomes`: `{deployment id: how jobs ended while it served}`."""
 
-    service: Service
+    found: Standing
     deployments: Sequence[Deployment]
-    current: Deployment
     outcomes: Mapping[str, JobOutcomes] | Unavailable
     now: datetime
+
+    @property
+    def service(self) -> Service:
+        return self.found.service
+
+    @property
+    def current(self) -> Deployment:
+        return self.found.current
 
 
 def served_periods(deployments: Sequence[Deployment], now: datetime) -> list[Period]:
@@ -86,7 +94,7 @@ def served_periods(deployments: Sequence[Deployment], now: datetime) -> list[Per
 
 
 def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable) -> tuple[Candidate, ...]:
-    """The commits to which all these services can go, best first; the first is recommended if it is proven.
+    """The commits to which all these services can go, best first; the first is recommended if its image is there.
 
     Those that can be rolled back to come before those that would have to be built again, proven ones before others,
     then the one that served last: the smallest step back.

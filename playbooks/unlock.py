@@ -13,35 +13,45 @@ from datetime import datetime
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._locks import Locks
 from playbooks._states import unavailable
-from playbooks._steps import Step, UnfreezeAutoDeploy, UnlockService
+from playbooks._steps import UnfreezeAutoDeploy, UnlockService
 from services.domain.errors import Unavailable
+from services.domain.locks import Lock
 from services.domain.services import Service
 from services.domain.words import age
 
 
 @dataclass(frozen=True)
 class Facts:
+    """`auto_deploy`: whether a push to main deploys the service."""
+
     environment: str
     now: datetime
     locks: Locks
+    auto_deploy: bool | Unavailable
 
 
 def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
-    """Without a lock only the freeze is lifted: a rollback that failed half-way may have left it alone."""
+    """Without a lock a freeze alone is lifted: a rollback that failed half-way may have left it."""
     if isinstance(facts.locks, Unavailable):
         return unavailable(facts.locks)
     lock = facts.locks.get(service)
-    unfreeze: tuple[Step, ...] = (UnfreezeAutoDeploy(service),)
-    impact = (
-        f"locked by {lock.owner} {age(facts.now - lock.locked_at)} ago: {lock.reason}" if lock else "it is not locked"
-    )
+    if lock is None and isinstance(facts.auto_deploy, Unavailable):
+        return unavailable(facts.auto_deploy)
+    if lock is None and facts.auto_deploy is True:
+        return NoPlan(f"{service.short} is not locked, and a push to main deploys it", "nothing to do")
     return Plan(
         environment=facts.environment,
         playbook="unlock",
         parameters={"service": service.short, "reason": reason},
-        steps=(*unfreeze, UnlockService(service)) if lock else unfreeze,
+        steps=(UnfreezeAutoDeploy(service), *([UnlockService(service)] if lock else [])),
         risk=Risk.LOW,
         title=f"Unlock {service.short}: {reason}",
-        impact=(impact, f"the next push to main is deployed to {service.short} again"),
-        warnings=() if lock else ("auto-deploys are switched on also if somebody had switched them off on purpose",),
+        impact=(_held(lock, facts.now), f"the next push to main is deployed to {service.short} again"),
+        warnings=() if lock else ("auto-deploys may have been switched off on purpose",),
     )
+
+
+def _held(lock: Lock | None, now: datetime) -> str:
+    if lock is None:
+        return "it is not locked, but its auto-deploys are switched off"
+    return f"locked by {lock.owner} {age(now - lock.locked_at)} ago: {lock.reason}"

@@ -76,7 +76,7 @@ async def plan_unlock(parameters: Parameters, world: World) -> Plan | NoPlan:
     service = read.read_service(parameters)
     read.need(parameters, "reason")
     reason = read.read_reason(parameters)
-    return unlock.plan(await gather_unlock(world, _environment(world)), service, reason)
+    return unlock.plan(await gather_unlock(world, _environment(world), service), service, reason)
 
 
 async def plan_stop_workers(parameters: Parameters, world: World) -> Plan | NoPlan:

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 
 from playbooks._candidates import MOST_FAILED, PROVEN_AFTER, Candidate, Past, rank, served_periods
+from playbooks._states import Standing
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.services import Service
-from tests.unit.playbooks.builders import NOW, deployment, sha
+from tests.unit.playbooks.builders import NOW, deployment, sha, state
 
 REMOVED, FAILED, CRASHED = DeploymentStatus.REMOVED, DeploymentStatus.FAILED, DeploymentStatus.CRASHED
 API, INGEST = Service.API, Service.INGEST
@@ -26,7 +27,7 @@ LONG_AGO = deployment("long-ago", sha("a"), age_h=170, status=REMOVED, ended_h=2
 
 def past(*deployments: Deployment, service: Service = API, **outcomes: JobOutcomes) -> Past:
     ends = {one.id: outcomes.get(one.id.replace("-", "_"), JobOutcomes(0, 0)) for one in deployments}
-    return Past(service, deployments, deployments[0], ends, NOW)
+    return Past(Standing(service, state(service, current=deployments[0]), deployments[0]), deployments, ends, NOW)
 
 
 def hours(candidate: Candidate) -> float:

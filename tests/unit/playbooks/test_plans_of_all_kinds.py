@@ -80,7 +80,9 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:
         case "redeploy":
             return redeploy.plan(redeploy.Facts("prod", NOW, states, {}, now), service)
         case "unlock":
-            return unlock.plan(unlock.Facts("prod", NOW, draw(st.sampled_from([{}, locks]))), service, "mended")
+            return unlock.plan(
+                unlock.Facts("prod", NOW, draw(st.sampled_from([{}, locks])), draw(st.booleans())), service, "mended"
+            )
         case "stop":
             return stop_workers.plan(stop_workers.Facts("prod", states, now))
         case _:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._locks import Locks
 from playbooks._steps import UnfreezeAutoDeploy, UnlockService
 from playbooks.unlock import Facts, plan
 from services.domain.errors import Unavailable
@@ -13,6 +16,7 @@ from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW
 
 API = Service.API
+AWAY = Unavailable("database", "no answer within 5 s")
 LOCK = Lock(API, "U123", "rolled back from c to b", NOW - timedelta(hours=3))
 
 
@@ -22,7 +26,7 @@ def made(result: Plan | NoPlan) -> Plan:
 
 
 def test_lifts_lock_and_freeze_together() -> None:
-    planned = made(plan(Facts("prod", NOW, {API: LOCK}), API, "mended in e4f5"))
+    planned = made(plan(Facts("prod", NOW, {API: LOCK}, auto_deploy=False), API, "mended in e4f5"))
 
     assert planned.steps == (UnfreezeAutoDeploy(API), UnlockService(API))
     assert planned.risk is Risk.LOW
@@ -30,15 +34,30 @@ def test_lifts_lock_and_freeze_together() -> None:
     assert planned.parameters == {"service": "api", "reason": "mended in e4f5"}
 
 
-def test_without_a_lock_a_freeze_that_was_left_alone_is_lifted_with_a_warning() -> None:
-    planned = made(plan(Facts("prod", NOW, {}), API, "it failed half-way"))
+@pytest.mark.parametrize("auto_deploy", [True, AWAY])
+def test_a_lock_is_lifted_whatever_became_of_the_freeze(auto_deploy: bool | Unavailable) -> None:
+    frozen = made(plan(Facts("prod", NOW, {API: LOCK}, auto_deploy=False), API, "mended"))
+
+    assert made(plan(Facts("prod", NOW, {API: LOCK}, auto_deploy), API, "mended")).hash == frozen.hash
+
+
+def test_without_a_lock_a_freeze_that_was_left_is_lifted_with_a_warning() -> None:
+    planned = made(plan(Facts("prod", NOW, {}, auto_deploy=False), API, "it failed half-way"))
 
     assert planned.steps == (UnfreezeAutoDeploy(API),)
     assert len(planned.warnings) == 1
 
 
-def test_locks_that_cannot_be_read_are_no_plan() -> None:
-    refusal = plan(Facts("prod", NOW, Unavailable("database", "no answer within 5 s")), API, "mended")
+def test_without_lock_and_freeze_there_is_nothing_to_do() -> None:
+    refusal = plan(Facts("prod", NOW, {}, auto_deploy=True), API, "mended")
+
+    assert isinstance(refusal, NoPlan)
+    assert not refusal.is_unseen
+
+
+@pytest.mark.parametrize(("locks", "auto_deploy"), [(AWAY, True), ({}, AWAY)])
+def test_what_cannot_be_read_is_no_plan(locks: Locks, auto_deploy: bool | Unavailable) -> None:
+    refusal = plan(Facts("prod", NOW, locks, auto_deploy), API, "mended")
 
     assert isinstance(refusal, NoPlan)
     assert refusal.is_unseen
