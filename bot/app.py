@@ -70,8 +70,8 @@ class Bot:
         self._changing: Changing | None = None
         if self.world.database is not None:
             sender = Sender(self.world.database, self.slack, poll_s=self._poll_s, metrics=self.metrics)
-            self._leader = self._make_leader(self.world.database, sender)
             self._changing = self._make_changing(self.world.database, sender)
+            self._leader = self._make_leader(self.world.database, sender, self._changing)
             self._doorbell = self._make_doorbell(sender, self._changing)
         self.bolt = self._make_bolt()
         self.web = self._make_web()
@@ -226,7 +226,7 @@ class Bot:
             told=sender.ring,
         )
 
-    def _make_leader(self, database: Database, sender: Sender) -> Leader:
+    def _make_leader(self, database: Database, sender: Sender, changing: Changing) -> Leader:
         watch = HeartbeatWatch(
             self.world,
             database,
@@ -234,7 +234,7 @@ class Bot:
             told=sender.ring,
             metrics=self.metrics,
         )
-        work = Leading(database=database, watch=watch, sender=sender)
+        work = Leading(database=database, watch=watch, sender=sender, expiry=changing.expiry)
         return Leader(database, owner=self._owner, settings=self.settings.leases, work=work.run, finish=sender.flush)
 
     def _poll_s(self) -> float:

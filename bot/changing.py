@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from bot.approvals.decide import target_of
 from bot.approvals.desk import Desk
+from bot.approvals.expiry import Expiry
 from bot.approvals.groups import Groups
 from bot.approvals.policy import Policy
 from bot.approvals.policy_file import load_policy
@@ -27,7 +28,10 @@ from services.slack.client import SlackClient
 
 
 class Changing:
-    """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here."""
+    """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
+
+    `expiry` is the leader's part of it.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Changing:
         self._groups = Groups(slack, named, workspace=workspace)
         teller = Teller(self._say, told)
         self.desk = Desk(database, self._policy, self._groups, teller, channel=channel)
+        self.expiry = Expiry(database, teller)
         self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
         self._looking: asyncio.Task[None] | None = None
 

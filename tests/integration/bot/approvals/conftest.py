@@ -130,7 +130,7 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0)
         databases.append(database)
         asking.append(groups)
-        return Desk(database, policy, groups, Teller(_say), channel=cast.INCIDENTS_ID)
+        return Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID)
 
     yield make
     for groups in asking:
@@ -172,7 +172,7 @@ def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
     return Books(as_bot)
 
 
-def _say(
+def say(
     run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None
 ) -> tuple[str, Sequence[dict[str, Any]]]:
     return run_message(run, steps, decisions, audit_head=head)

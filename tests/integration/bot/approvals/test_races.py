@@ -1,0 +1,107 @@
+"""Two desks in the same instant, double clicks and redeliveries: one transition."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.approvals.desk import Decided, Desk
+from bot.approvals.rights import Refused
+from playbooks._contract import Risk
+from services.domain.runs import RunState
+from services.postgres.approvals import list_decisions
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request
+
+ROUNDS, CHAOS_ROUNDS = 200, 1000
+LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
+
+
+async def race(desks: tuple[Desk, Desk], make_plan: MakePlan, books: Books, rounds: int) -> None:
+    """Ann clicks twice on one replica while Ben clicks on the other."""
+    first, second = desks
+    for _ in range(rounds):
+        run = await first.file(make_plan(), request(OLIVIA))
+
+        outcomes = await asyncio.gather(
+            first.decide(run.id, ANN, approve=True),
+            second.decide(run.id, BEN, approve=True),
+            second.decide(run.id, ANN, approve=True),
+        )
+
+        assert [type(outcome) for outcome in outcomes].count(Decided) == 1
+        assert (await books.run(run.id)).state is RunState.APPROVED
+        events = await books.events(run.id)
+        assert events.count("run.approved") == 1
+        assert events.count("run.approve.refused") == 2
+        assert len(await list_decisions(books.conn, run.id)) == 1
+
+
+async def test_two_approvers_in_the_same_instant_approve_once(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+) -> None:
+    await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, ROUNDS)
+
+
+@pytest.mark.chaos
+async def test_two_approvers_in_the_same_instant_approve_once_in_a_thousand_rounds(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+) -> None:
+    await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, CHAOS_ROUNDS)
+
+
+async def test_both_halves_of_a_critical_approval_in_the_same_instant_make_it_whole(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+) -> None:
+    """Each sees the other's: never do both believe that one is missing still."""
+    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    for _ in range(20):
+        run = await first.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
+
+        outcomes = await asyncio.gather(
+            first.decide(run.id, ANN, approve=True, typed="rollback-db api dev"),
+            second.decide(run.id, BEN, approve=True, typed="rollback-db api dev"),
+        )
+
+        assert sorted(outcome.missing for outcome in outcomes if isinstance(outcome, Decided)) == [0, 1]
+        assert (await books.run(run.id)).state is RunState.APPROVED
+
+
+async def test_approval_and_denial_in_the_same_instant_are_one_of_them(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+) -> None:
+    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    for _ in range(20):
+        run = await first.file(make_plan(), request(OLIVIA))
+
+        approval, denial = await asyncio.gather(
+            first.decide(run.id, ANN, approve=True), second.decide(run.id, BEN, approve=False)
+        )
+
+        assert isinstance(approval, Decided) is isinstance(denial, Refused)
+        state = (await books.run(run.id)).state
+        assert state is (RunState.APPROVED if isinstance(approval, Decided) else RunState.CANCELLED)
+
+
+async def test_approval_and_cancellation_in_the_same_instant_leave_it_cancelled(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+) -> None:
+    """What was approved first and has not started is cancelled as well."""
+    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    for _ in range(20):
+        run = await first.file(make_plan(), request(OLIVIA))
+
+        _, cancellation = await asyncio.gather(first.decide(run.id, ANN, approve=True), second.cancel(run.id, OLIVIA))
+
+        assert isinstance(cancellation, Decided)
+        assert (await books.run(run.id)).state is RunState.CANCELLED
+
+
+async def test_redelivered_confirmation_confirms_once(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
+    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    run = await first.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+
+    outcomes = await asyncio.gather(*(desk.confirm(run.id, OLIVIA) for desk in (first, second) for _ in range(3)))
+
+    assert [type(outcome) for outcome in outcomes].count(Decided) == 1
+    assert (await books.events(run.id)).count("run.confirmed") == 1
