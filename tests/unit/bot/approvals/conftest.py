@@ -88,35 +88,36 @@ def rollback() -> Target:
 
 
 @pytest.fixture
-def make_run(olivia: Person) -> MakeRun:
-    """A run as stored; `more` replaces fields. It waits for one approval for ten more minutes."""
+def make_run() -> MakeRun:
+    """`make_run(**fields)`, see `new_run`."""
+    return new_run
 
-    def make(**more: object) -> Run:
-        fields: dict[str, object] = {
-            "id": 7,
-            "state": RunState.AWAITING_APPROVAL,
-            "environment": "prod",
-            "playbook": "rollback",
-            "parameters": {"service": "api", "to": "9f8e7d6c"},
-            "plan": {},
-            "plan_hash": "a" * 64,
-            "risk": "high",
-            "title": "Roll back api",
-            "services": (Service.API.value,),
-            "requested_by": olivia,
-            "reason": "",
-            "channel": "C0INCIDENTS",
-            "approvals_needed": 1,
-            "kinds": ("RollBackDeployment",),
-            "format": 1,
-            "created_at": NOW - timedelta(minutes=5),
-            "expires_at": NOW + timedelta(minutes=10),
-            "approved_at": None,
-            "started_at": None,
-            "ended_at": None,
-            "cancel_requested_by": None,
-            "outcome": None,
-        }
-        return Run(**(fields | more))  # type: ignore[arg-type]
 
-    return make
+def new_run(**more: object) -> Run:
+    """A run as stored, asked for by Olivia; it waits for one approval for ten more minutes. `more` replaces fields."""
+    fields: dict[str, object] = {
+        "id": 7,
+        "state": RunState.AWAITING_APPROVAL,
+        "environment": "prod",
+        "playbook": "rollback",
+        "parameters": {"service": "api", "to": "9f8e7d6c"},
+        "plan": {},
+        "plan_hash": "a" * 64,
+        "risk": "high",
+        "title": "Roll back api",
+        "services": (Service.API.value,),
+        "requested_by": Person("U0OLIVIA", TEAM),
+        "reason": "",
+        "channel": "C0INCIDENTS",
+        "approvals_needed": 1,
+        "kinds": ("RollBackDeployment",),
+        "format": 1,
+        "created_at": NOW - timedelta(minutes=5),
+        "expires_at": NOW + timedelta(minutes=10),
+        "approved_at": None,
+        "started_at": None,
+        "ended_at": None,
+        "cancel_requested_by": None,
+        "outcome": None,
+    }
+    return Run(**(fields | more))  # type: ignore[arg-type]
