@@ -23,6 +23,7 @@ from services.postgres.pool import Connection
 from services.sandbox.page.render import DRAWABLE
 from services.sandbox.postgres import PostgresServer
 from services.sandbox.postgres.database import dsns, give_passwords, make_database, make_owner
+from services.sandbox.slack import cast
 from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 
@@ -153,7 +154,8 @@ def _faults(call: dict[str, Any]) -> Iterator[str]:
         surface = "home" if content.get("type") == "home" else "modal"
     elif not method.startswith(("chat.", "response_url")):
         return
-    for violation in violations(content, surface=surface, method=method):  # type: ignore[arg-type]
+    groups = (cast.OPERATORS.id, cast.APPROVERS.id)  # the bot's settings name them, nothing else may be mentioned
+    for violation in violations(content, surface=surface, method=method, groups=groups):  # type: ignore[arg-type]
         yield f"{method}: {violation}"
     for unknown in sorted(_types_in(content.get("blocks") or []) - DRAWABLE):
         yield f"{method}: the page cannot draw {unknown}"

@@ -28,7 +28,8 @@ def refuse_violations(
     user: str | None = None,
 ) -> None:
     """Raises ApiError, and records a Refusal, when the payload breaks a rule."""
-    found = [v for v in violations(payload, surface=surface, method=method) if _counts(workspace, v)]
+    all_found = violations(payload, surface=surface, method=method, groups=workspace.groups)
+    found = [violation for violation in all_found if _counts(workspace, violation)]
     if not found:
         return
     code = _code(found, surface)
@@ -40,13 +41,8 @@ def refuse_violations(
 
 def _counts(workspace: Workspace, violation: Violation) -> bool:
     if violation.rule == "broadcast":
-        return not (workspace.broadcasts_allowed or _names_a_group(workspace, violation))
+        return not workspace.broadcasts_allowed
     return violation.is_refused
-
-
-def _names_a_group(workspace: Workspace, violation: Violation) -> bool:
-    """Apps may mention the workspace's own user groups, as Slack lets them unless an admin forbids it."""
-    return any(f"<!subteam^{group}>" in violation.message for group in workspace.groups)
 
 
 def _code(found: list[Violation], surface: Surface) -> str:

@@ -1,7 +1,7 @@
 """What real Slack would refuse in a message, a modal or a Home tab."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 
 from services.sandbox.slack.limits_across import across_blocks
@@ -18,15 +18,17 @@ ATTACHMENTS_LIMIT = 100
 VIEW_SIZE_LIMIT = 250_000  # bytes
 
 
-def violations(payload: Json, *, surface: Surface, method: str = "") -> list[Violation]:
+def violations(payload: Json, *, surface: Surface, method: str = "", groups: Collection[str] = ()) -> list[Violation]:
     """Every broken rule, in the order of the payload; empty when Slack would take it as it is.
 
     payload: the arguments of a chat method or a response URL, or the `view` itself for a modal or a Home tab.
     method: lets rules count that hold for one method only, such as `chat.update`.
+    groups: ids of user groups that may be mentioned, as Slack lets apps do unless an admin forbids it.
     """
+    loud = broadcasts(payload, groups)
     if surface == "message":
-        return [*_message(payload, method), *_blocks(payload.get("blocks"), surface), *broadcasts(payload)]
-    return [*_view(payload, surface), *_blocks(payload.get("blocks", []), surface), *broadcasts(payload)]
+        return [*_message(payload, method), *_blocks(payload.get("blocks"), surface), *loud]
+    return [*_view(payload, surface), *_blocks(payload.get("blocks", []), surface), *loud]
 
 
 def _message(payload: Json, method: str) -> Iterator[Violation]:

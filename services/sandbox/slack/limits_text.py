@@ -1,7 +1,7 @@
 """Finds what would page everybody: broadcasts and user-group mentions in text that Slack parses."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from services.sandbox.slack.limits_walk import Json, Violation
@@ -12,8 +12,16 @@ PARSED_TOP = ("text", "markdown_text", "initial_comment")
 PARSED_IN_ATTACHMENT = ("text", "pretext", "fallback")
 
 
-def broadcasts(payload: Json) -> Iterator[Violation]:
-    """A violation `broadcast` for each place; text that Slack shows literally (plain_text, rich_text) is safe."""
+def broadcasts(payload: Json, groups: Collection[str] = ()) -> Iterator[Violation]:
+    """A violation `broadcast` for each place; text that Slack shows literally (plain_text, rich_text) is safe.
+
+    `groups`: ids of user groups that may be mentioned.
+    """
+    allowed = {_violation("", f"<!subteam^{group}>").message for group in groups}
+    return (violation for violation in _all_broadcasts(payload) if violation.message not in allowed)
+
+
+def _all_broadcasts(payload: Json) -> Iterator[Violation]:
     yield from _strings(payload, PARSED_TOP, "")
     for index, attachment in enumerate(payload.get("attachments") or []):
         yield from _strings(attachment, PARSED_IN_ATTACHMENT, f"/attachments/{index}")
