@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from bot.views.run_buttons import APPROVE, CONFIRM, DENY
-from services.domain.services import Service
-from services.sandbox.railway.commits import HISTORY, Behaviour
+from bot.views.modals import ANSWER
+from bot.views.rollback import CHOOSE
+from bot.views.run_buttons import APPROVE, CONFIRM, DENY, DETAILS
+from services.domain.services import WORKERS, Service
 from services.sandbox.slack import cast
-from services.sandbox.slack.model import Message
+from services.sandbox.slack.blocks import Answers
+from services.sandbox.slack.model import Json, Message, View
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
@@ -31,12 +33,11 @@ class Room:
 
     async def ask(self, line: str, user: str = cast.OLIVIA.id) -> Message:
         """Type a change; its run's message."""
-        known = {message.ts for message in self._stage.messages(user)}
-        error = await self._stage.sandbox.workspace.acting_as(user).type(cast.INCIDENTS_ID, f"/dragonfly {line}")
+        return await self._new_run(lambda: self.type(f"/dragonfly {line}", user), user)
+
+    async def type(self, line: str, user: str) -> None:
+        error = await self._stage.sandbox.workspace.acting_as(user).type(cast.INCIDENTS_ID, line)
         assert error is None
-        return await self._stage.wait_for(
-            lambda message: message.ts not in known and message.visible_to is None, user=user
-        )
 
     async def click(self, message: Message, action_id: str, user: str) -> None:
         error = await self._stage.sandbox.workspace.acting_as(user).click(cast.INCIDENTS_ID, message.ts, action_id)
@@ -50,22 +51,52 @@ class Room:
 
     async def until(self, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
         """The same message, once it says so."""
+        return await self._stage.wait_for(lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s)
+
+    async def click_for_run(self, message: Message, action_id: str, user: str) -> Message:
+        """The message of the run that a click files."""
+        return await self._new_run(lambda: self.click(message, action_id, user), user)
+
+    async def submit_for_run(self, user: str, answers: Answers) -> Message:
+        """The message of the run that a modal files."""
+        return await self._new_run(lambda: self.submit(user, answers), user)
+
+    async def submit(self, user: str, answers: Answers) -> dict[str, str]:
+        """What is wrong with it, by block."""
+        workspace = self._stage.sandbox.workspace
+        modal = workspace.modal_for(user)
+        assert modal is not None
+        return await workspace.acting_as(user).submit(modal.id, answers)
+
+    async def modal(self, user: str, title: str) -> View:
+        """The modal in front of this person, once it asks for something."""
+        async with asyncio.timeout(10):
+            while True:
+                view = self._stage.sandbox.workspace.modal_for(user)
+                if view and view.content["title"]["text"] == title and "submit" in view.content:
+                    return view
+                await asyncio.sleep(0.02)
+
+    async def _new_run(self, act: Callable[[], Awaitable[object]], user: str) -> Message:
+        known = {message.ts for message in self._stage.messages(user)}
+        await act()
         return await self._stage.wait_for(
-            lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s
+            lambda message: message.ts not in known and message.visible_to is None, user=user
         )
+
+
+def elements_of(message: Message) -> list[Json]:
+    """Its buttons."""
+    return [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
+
+
+def run_of(message: Message) -> str:
+    """The number of the message's run."""
+    return next(str(one["value"]) for one in elements_of(message) if one["action_id"] == DETAILS)
 
 
 def shown(message: Message) -> str:
     return message.text + json.dumps(message.blocks, ensure_ascii=False)
-
-
-def actions_of(message: Message) -> set[str]:
-    return {
-        element["action_id"]
-        for block in message.blocks
-        if block["type"] == "actions"
-        for element in block["elements"]
-    }
 
 
 @pytest.fixture
@@ -82,6 +113,97 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, room
 
     assert "Scale ingest: 1 → 2" in done.text
     assert "audit `" in shown(done)
-    assert not {APPROVE, CONFIRM, DENY} & actions_of(done)
+    assert not {APPROVE, CONFIRM, DENY} & {one["action_id"] for one in elements_of(done)}
     heartbeats = await stage.ask("/dragonfly heartbeats ingest")
     assert "2 of 2" in shown(heartbeats)
+
+
+async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, room: Room) -> None:
+    offer = await stage.ask("/dragonfly rollback api")
+    assert offer.visible_to == cast.OLIVIA.id
+    recommended = next(one for one in elements_of(offer) if one.get("style") == "primary")
+    line = recommended["value"]
+    assert line.startswith("rollback api to ")
+
+    asked = await room.click_for_run(offer, recommended["action_id"], cast.OLIVIA.id)
+    assert f"<!subteam^{cast.APPROVERS.id}>" in shown(asked)
+    await room.click(asked, APPROVE, cast.OLIVIA.id)
+    await room.told(cast.OLIVIA.id, "It did not count")
+    await room.click(asked, APPROVE, cast.ANN.id)
+    done = await room.until(asked, "DONE")
+
+    sha = line.rpartition(" ")[2]
+    assert f"Approved by <@{cast.ANN.id}>" in shown(done)
+    assert any(one.get("value", "").startswith("rollback api to ") for one in elements_of(done)), "the prepared undo"
+    assert sha in shown(await stage.ask("/dragonfly sha"))
+    refused = await stage.ask(f"/dragonfly deploy api {stage.sha}")
+    assert "lock" in shown(refused)
+
+
+async def test_another_target_is_chosen_in_a_modal(stage: Stage, room: Room) -> None:
+    offer = await stage.ask("/dragonfly rollback ingest")
+    await room.click(offer, CHOOSE, cast.OLIVIA.id)
+    modal = await room.modal(cast.OLIVIA.id, "Another target")
+    other = modal.content["blocks"][0]["element"]["options"][-1]["value"]
+
+    asked = await room.submit_for_run(cast.OLIVIA.id, {ANSWER: {ANSWER: other}})
+
+    assert f"→ {other[:8]}" in asked.text
+    await room.click(asked, DENY, cast.BEN.id)
+    await room.modal(cast.BEN.id, "Deny the request")
+    errors = await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "   "}})
+    assert errors
+    assert await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
+    denied = await room.until(asked, "CANCELLED")
+    assert f"Denied by <@{cast.BEN.id}>" in shown(denied)
+    assert "not during &lt;!channel&gt; the import" in shown(denied)
+
+
+async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, room: Room) -> None:
+    refused = await stage.ask("/dragonfly restart api", user=cast.OTTO.id)
+    assert "was not filed" in refused.text
+    asked = await room.ask("redeploy enforcement")
+
+    await room.click(asked, APPROVE, cast.OTTO.id)
+    await room.told(cast.OTTO.id, "It did not count")
+
+    await room.type(f"/dragonfly cancel {run_of(asked)}", cast.OLIVIA.id)
+    await room.until(asked, "CANCELLED")
+    why = await stage.ask("/dragonfly why refusal")
+    assert cast.OTTO.id in shown(why)
+
+
+async def test_clicks_of_two_people_make_one_run(stage: Stage, room: Room) -> None:
+    before = len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments)
+    asked = await room.ask("redeploy enforcement")
+
+    clicks = (cast.ANN.id, cast.BEN.id, cast.ANN.id)
+    await asyncio.gather(*(room.click(asked, APPROVE, user) for user in clicks))
+    done = await room.until(asked, "DONE")
+
+    assert shown(done).count("Approved by") == 1
+    assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
+    late = cast.BEN if f"Approved by <@{cast.ANN.id}>" in shown(done) else cast.ANN
+    await room.told(late.id, "It did not count")
+
+
+async def test_workers_are_stopped_at_once_with_a_preset_reason(stage: Stage, room: Room) -> None:
+    await room.type("/dragonfly stop-workers", cast.OLIVIA.id)
+    await room.modal(cast.OLIVIA.id, "Stop workers")
+
+    asked = await room.submit_for_run(cast.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
+    done = await room.until(asked, "DONE")
+
+    assert "amounts are doubled" in shown(await stage.ask(f"/dragonfly run {run_of(asked)}"))
+    undo = [one["value"] for one in elements_of(done) if one.get("value", "").startswith("scale ")]
+    assert len(undo) == 2
+    workers = [stage.sandbox.railway.find_service(service).active for service in WORKERS]
+    assert all(worker and worker.is_stopped for worker in workers)
+
+
+async def test_the_audit_log_is_whole(stage: Stage) -> None:
+    assert "is whole" in (await stage.ask("/dragonfly audit verify")).text
+
+
+async def test_slack_refused_nothing_that_the_bot_sent(stage: Stage) -> None:
+    assert list(stage.sandbox.workspace.refusals) == []
