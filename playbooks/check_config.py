@@ -21,6 +21,7 @@ DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "alerts": (),
     "changes": (),
     "people": (),
+    "policy": (),
     "identity": (),
     "web": (),
 }
@@ -31,6 +32,7 @@ _LOSSES = {
     "alerts": "heartbeats count as stale after the default time",
     "changes": "each added replica is watched for two minutes, and only the server's own limit of connections counts",
     "people": "nobody may request or approve a change",
+    "policy": "nobody may request or approve a change",
     "identity": "health cannot tell whether the services belong to this environment",
     "web": "the bot does not listen",
 }
@@ -50,7 +52,8 @@ class Facts:
 
     `sources`: for each source that was asked, why it did not answer, None when it did. `railway_environment` and
     `api_environment`: what those name themselves. `queries`: for each named query on the operated tables, why the
-    database refuses it, None when it does not.
+    database refuses it, None when it does not. `gaps`: for each change, why nobody could have it done, None when
+    somebody could; empty when the policy cannot be used.
     """
 
     groups: Sequence[Group]
@@ -58,13 +61,15 @@ class Facts:
     approvers: int | None
     sources: Mapping[str, Unavailable | None]
     queries: Mapping[str, str | None] | Unavailable
+    gaps: Mapping[str, str | Unavailable | None]
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, sources and queries."""
+    """A finding a group, then people, changes, sources and queries."""
     return [
         *(_check_group(group) for group in facts.groups),
         *_check_people(facts),
+        *_check_changes(facts.gaps),
         *(_check_source(name, why) for name, why in facts.sources.items()),
         *_check_queries(facts.queries),
     ]
@@ -96,6 +101,22 @@ def _check_list(role: str, verb: str, count: int | None) -> Finding:
         detail = f"DRAGONFLY_{role.upper()} is empty, and empty means nobody"
         return Finding(name, Status.WARN, f"nobody may {verb} a change", detail, evidence=evidence)
     return Finding(name, Status.OK, f"{count} {role} listed", evidence=evidence)
+
+
+def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding]:
+    """Changes that nobody could have done: better found out now than during an incident."""
+    findings = [
+        Finding(f"policy.{change}", Status.WARN, f"{change}: {why}", "add people to the policy, or to its lists")
+        for change, why in gaps.items()
+        if isinstance(why, str)
+    ]
+    unknown = {change: why.why for change, why in gaps.items() if isinstance(why, Unavailable)}
+    if unknown:
+        title = f"not known who could approve {', '.join(unknown)}"
+        findings.append(Finding("policy", Status.UNKNOWN, title, next(iter(unknown.values()))))
+    if gaps and not findings:
+        findings.append(Finding("policy", Status.OK, f"all {len(gaps)} changes have people to ask and to approve"))
+    return findings
 
 
 def _check_source(name: str, why: Unavailable | None) -> Finding:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
-from playbooks.checks import api, bot, database, deployments, heartbeats, intake, migrations, queue, sha, workers
+from playbooks.checks import api, bot, database, deployments, heartbeats, intake, locks, migrations, queue, sha, workers
 from services.domain.bot_state import BotState
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import QueueSnapshot
+from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.server import ServerFacts
 from services.domain.services import Service, WorkerType
@@ -44,6 +45,7 @@ class Facts:
     expected: Mapping[WorkerType, int | Unavailable]
     expected_age: timedelta = timedelta()
     bot: BotState | None = None
+    locks: Sequence[Lock] | Unavailable = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def check(facts: Facts) -> list[Finding]:
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)),
         *queue.check(queue.Facts(facts.queue, all_visible)),
         *deployments.check(facts.services),
+        *locks.check(facts.locks, facts.as_of),
         *database.check(facts.server),
         *migrations.check(facts.migrations),
     ]

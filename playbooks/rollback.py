@@ -26,7 +26,7 @@ from playbooks._steps import (
 )
 from playbooks._targets import Move, Target, find_target, offer
 from playbooks._timeouts import DEPLOY_S, SHA_S
-from services.domain.deployments import Deployment
+from services.domain.deployments import Deployment, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.migrations import MigrationStatus
@@ -38,6 +38,7 @@ from services.domain.words import counted
 @dataclass(frozen=True)
 class Facts:
     """`deployments`: each service's newest ones. `outcomes`: `{deployment id: how jobs ended while it served}`.
+    `variable_changes`: each service's, as far as Railway remembers them.
 
     Nothing but Railway is needed: what the database does not tell is a warning (DESIGN §5).
     """
@@ -49,6 +50,7 @@ class Facts:
     outcomes: Mapping[str, JobOutcomes] | Unavailable
     migrations: MigrationStatus | Unavailable
     load: Load
+    variable_changes: Mapping[Service, Sequence[VariableChange] | Unavailable]
 
 
 def rank_candidates(facts: Facts, services: Sequence[Service]) -> tuple[Candidate, ...] | NoPlan:
@@ -137,8 +139,21 @@ def _impact(facts: Facts, target: Target) -> Iterator[str]:
     if target.candidate is not None:
         yield f"{short_sha(target.candidate.sha)} {target.candidate.evidence}"
     yield from stopping(facts.load, [move.found.service for move in target.moves], "restarts")
-    yield "the old variables come back too; Railway does not tell which have changed since"
+    yield f"the old variables come back too; {_changed_since(facts, target)}"
     yield "pushes to main are not deployed, and deploys are refused, until `unlock`"
+
+
+def _changed_since(facts: Facts, target: Target) -> str:
+    """The names of the variables that have changed since the targets were deployed, as far as they are known."""
+    names: set[str] = set()
+    for move in target.moves:
+        changes = facts.variable_changes.get(move.found.service, Unavailable("Railway", "not asked"))
+        if isinstance(changes, Unavailable):
+            return f"which have changed since is not known: {changes.why}"
+        names.update(name for change in changes if change.changed_at > move.to.created_at for name in change.names)
+    if not names:
+        return "Railway's history names none that changed since"
+    return f"changed since, as far as Railway's history goes: {', '.join(sorted(names))}"
 
 
 def _warnings(facts: Facts, target: Target) -> Iterator[str]:

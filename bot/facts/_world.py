@@ -13,7 +13,7 @@ from bot.facts._sources import Sources
 from bot.settings import Settings
 from playbooks.checks.database import sees_all
 from services.domain.bot_state import BotState
-from services.domain.deployments import Deployment, LogLine, ServiceState
+from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
@@ -184,6 +184,10 @@ class World:
 
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
         return await self._ask_railway(lambda railway: railway.read_variables(service))
+
+    async def variable_changes(self, service: Service) -> list[VariableChange] | Unavailable:
+        """Newest first, names only, as far as Railway's history goes."""
+        return await self._ask_railway(lambda railway: railway.list_variable_changes(service))
 
     async def auto_deploy(self, service: Service) -> bool | Unavailable:
         """Whether a push to main deploys the service."""

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
-from bot.settings import Invalid, Settings
+from bot.facts.journal import read_locks
+from bot.facts.policy import read_gaps
+from bot.settings import Invalid
 from playbooks import check_config, env, health, heartbeats, sha, verify
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
@@ -28,6 +30,7 @@ async def gather_health(world: World) -> health.Facts:
         server = group.create_task(world.server())
         migrations = group.create_task(world.migrations())
         queue = group.create_task(world.queue())
+        locks = group.create_task(read_locks(world))
     seen = running.result()
     return health.Facts(
         environment=world.settings.environment,
@@ -44,6 +47,7 @@ async def gather_health(world: World) -> health.Facts:
         expected=seen.replicas.counts,
         expected_age=seen.replicas.age,
         bot=world.bot_state() if world.bot_state else None,
+        locks=locks.result(),
     )
 
 
@@ -118,24 +122,26 @@ async def gather_config(world: World) -> check_config.Facts:
         environment = group.create_task(world.railway_environment())
         health = group.create_task(world.api_health())
         server = group.create_task(world.server())
+        policy = group.create_task(read_gaps(world.settings))
     asked = {
         "database": (world.database, server.result()),
         "Railway": (world.railway, environment.result()),
         "API": (world.api, health.result()),
     }
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
-    people = world.settings.people
+    people, gaps = world.settings.people, policy.result()
     return check_config.Facts(
-        groups=_groups(world.settings),
+        groups=_groups(*world.settings.invalid, *((gaps,) if isinstance(gaps, Invalid) else ())),
         operators=None if isinstance(people, Invalid) else len(people.operators),
         approvers=None if isinstance(people, Invalid) else len(people.approvers),
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
         queries=queries.result(),
+        gaps={} if isinstance(gaps, Invalid) else gaps,
     )
 
 
-def _groups(settings: Settings) -> list[check_config.Group]:
-    faults = {group.group: tuple(map(str, group.faults)) for group in settings.invalid}
+def _groups(*invalid: Invalid) -> list[check_config.Group]:
+    faults = {group.group: tuple(map(str, group.faults)) for group in invalid}
     return [check_config.Group(name, faults.get(name, ())) for name in check_config.DISABLED_BY]
 
 

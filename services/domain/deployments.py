@@ -128,6 +128,14 @@ class ServiceState:
 
 
 @dataclass(frozen=True)
+class VariableChange:
+    """Variables of a service that were set or removed together: their names, never their values."""
+
+    changed_at: datetime
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of a deployment's log, as it came: untrusted text. `severity` is Railway's ("info", "error", …)."""
 

@@ -7,19 +7,26 @@ from typing import Any, TypeVar
 
 import httpx
 
-from services.domain.deployments import Deployment, LogLine, ServiceState
+from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.railway.documents import DOCUMENTS
 from services.railway.links import service_link
-from services.railway.parsing import newest_first, parse_deployment, parse_logs, parse_service
+from services.railway.parsing import (
+    newest_first,
+    parse_deployment,
+    parse_logs,
+    parse_service,
+    parse_variable_changes,
+)
 from services.railway.rate_limit import RateLimit
 from services.railway.transport import SOURCE, GraphQLError, TokenKind, Transport
 
 __all__ = ["RailwayClient", "RateLimit", "TokenKind"]
 
 MAX_LOG_LINES = 5000  # the schema's own limit
+_PATCHES = 100  # commits to the environment that are looked through for changed variables
 _PAGE = 25  # deployments asked for at least: Railway promises no order, so the newest are chosen among more
 
 _T = TypeVar("_T")
@@ -90,15 +97,10 @@ class RailwayClient:
 
     async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
         """The newest `limit` deployments, newest first, whatever became of them."""
-        service_id = await self.find_service_id(service)
-        wanted = {
-            "projectId": self._project_id,
-            "environmentId": self._environment_id,
-            "serviceId": service_id,
-        }
-        variables = {"input": wanted, "first": max(limit, _PAGE)}
+        address = await self._address(service)
+        variables = {"input": address, "first": max(limit, _PAGE)}
         data = await self._transport.call(DOCUMENTS["list_deployments"], variables)
-        page = self._service_page(service_id)
+        page = self._service_page(address["serviceId"])
         edges = _parse(lambda: [parse_deployment(edge["node"], page=page) for edge in data["deployments"]["edges"]])
         return newest_first(edges)[:limit]
 
@@ -112,23 +114,21 @@ class RailwayClient:
 
     async def read_variables(self, service: Service) -> dict[str, Secret]:
         """The variables that the service's next deployment gets, references resolved."""
-        variables = {
-            "projectId": self._project_id,
-            "environmentId": self._environment_id,
-            "serviceId": await self.find_service_id(service),
-        }
-        data = await self._transport.call(DOCUMENTS["read_variables"], variables)
+        data = await self._transport.call(DOCUMENTS["read_variables"], await self._address(service))
         values: Mapping[str, object] = data.get("variablesForServiceDeployment") or {}
         return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
 
+    async def list_variable_changes(self, service: Service) -> list[VariableChange]:
+        """Which variables were changed of late, newest first, as far as the environment's history goes; names only."""
+        service_id = await self.find_service_id(service)
+        variables = {"environmentId": self._environment_id, "first": _PATCHES}
+        data = await self._transport.call(DOCUMENTS["list_variable_changes"], variables)
+        nodes = _parse(lambda: [edge["node"] for edge in data["environmentPatches"]["edges"]])
+        return _parse(lambda: parse_variable_changes(nodes, service_id))
+
     async def read_auto_deploy(self, service: Service) -> bool:
         """Whether a push to the service's branch deploys it."""
-        variables = {
-            "projectId": self._project_id,
-            "environmentId": self._environment_id,
-            "serviceId": await self.find_service_id(service),
-        }
-        data = await self._transport.call(DOCUMENTS["read_auto_deploy"], variables)
+        data = await self._transport.call(DOCUMENTS["read_auto_deploy"], await self._address(service))
         return _parse(lambda: bool(data["serviceInstanceAutoDeployStatus"]["enabled"]))
 
     async def read_environment_name(self) -> str:
@@ -162,6 +162,14 @@ class RailwayClient:
         if service not in self._service_ids:
             raise _no_such_service(service)
         return self._service_ids[service]
+
+    async def _address(self, service: Service) -> dict[str, str]:
+        """How Railway's arguments name a service of our environment."""
+        return {
+            "projectId": self._project_id,
+            "environmentId": self._environment_id,
+            "serviceId": await self.find_service_id(service),
+        }
 
     async def _read_lines(
         self, document: str, field: str, deployment_id: str, limit: int, log_filter: str

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
+from services.domain.deployments import (
+    Deployment,
+    DeploymentStatus,
+    Instance,
+    LogLine,
+    ServiceState,
+    VariableChange,
+)
 from services.domain.services import Service
 from services.railway.links import deployment_link
 
@@ -48,6 +55,18 @@ def parse_deployment(node: Json, *, page: str) -> Deployment:
         instances=tuple(Instance(id=one["id"], status=one["status"]) for one in node.get("instances") or ()),
         link=deployment_link(page, node["id"]),
     )
+
+
+def parse_variable_changes(nodes: Sequence[Json], service_id: str) -> list[VariableChange]:
+    """What these `EnvironmentPatch`es say of the service's own variables and of the shared ones, newest first."""
+    changes = []
+    for node in nodes:
+        patch = _mapping(node.get("patch"))
+        own = _mapping(_mapping(_mapping(patch.get("services")).get(service_id)).get("variables"))
+        names = tuple(sorted({*own, *_mapping(patch.get("sharedVariables"))}))
+        if names and node.get("appliedAt"):
+            changes.append(VariableChange(parse_time(node["appliedAt"]), names))
+    return sorted(changes, key=lambda change: change.changed_at, reverse=True)
 
 
 def newest_first(deployments: list[Deployment]) -> list[Deployment]:

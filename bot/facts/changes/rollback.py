@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.facts._world import World
@@ -18,9 +18,10 @@ from services.domain.services import Service
 REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
 
 
-async def gather_rollback(world: World, environment: str, services: Iterable[Service]) -> Facts:
+async def gather_rollback(world: World, environment: str, services: Sequence[Service]) -> Facts:
     """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
     async with asyncio.TaskGroup() as group:
+        changes = {one: group.create_task(world.variable_changes(one)) for one in services}
         listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
         states = group.create_task(world.railway_services())
         migrations = group.create_task(world.migrations())
@@ -35,6 +36,7 @@ async def gather_rollback(world: World, environment: str, services: Iterable[Ser
         outcomes=await _read_outcomes(world, deployments, now),
         migrations=migrations.result(),
         load=load.result(),
+        variable_changes={service: task.result() for service, task in changes.items()},
     )
 
 

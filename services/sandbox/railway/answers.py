@@ -8,7 +8,7 @@ from typing import Any
 
 from services.sandbox.railway.logs import LogEntry
 from services.sandbox.railway.model import Pace, Place
-from services.sandbox.railway.records import DeploymentRecord
+from services.sandbox.railway.records import DeploymentRecord, PatchRecord
 from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner
 
@@ -72,6 +72,24 @@ def answer_deploy_config(service: ServiceRunner) -> Answer:
     return {
         "startCommand": service.spec.start_command,
         "multiRegionConfig": {region: {"numReplicas": count} for region, count in service.regions.items()},
+    }
+
+
+def answer_patch(record: PatchRecord, place: Place) -> Answer:
+    """An `EnvironmentPatch`, the values of its variables hidden."""
+    services = {
+        service_id: {**change, "variables": {key: {"value": "*****"} for key in change.get("variables") or {}}}
+        for service_id, change in (record.patch.get("services") or {}).items()
+    }
+    moment = answer_time(record.applied_at)
+    return {
+        "id": record.id,
+        "environmentId": place.environment_id,
+        "appliedAt": moment,
+        "createdAt": moment,
+        "message": record.message,
+        "status": "COMMITTED",
+        "patch": {"services": services},
     }
 
 

@@ -17,7 +17,7 @@ from services.sandbox.railway.commits import HISTORY, Commit, find_commit, newes
 from services.sandbox.railway.edge import Edge
 from services.sandbox.railway.faults import Faults
 from services.sandbox.railway.model import REGION, Pace, Place, ServiceSpec
-from services.sandbox.railway.records import DeploymentRecord, past_deployments
+from services.sandbox.railway.records import DeploymentRecord, PatchRecord, past_deployments
 from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner
 from services.sandbox.railway.snapshot import Snapshot, view_service
@@ -57,6 +57,7 @@ class LocalRailway:
         self.place = Place(str(uuid4()), str(uuid4()), environment_name, working_directory)
         self.pace = pace or Pace()
         self.services: dict[str, ServiceRunner] = {}
+        self.patches: list[PatchRecord] = []  # of this start
         self._specs = tuple(services)
         self._state_file = directory / "railway.json"
         self._edge_port = edge_port
@@ -169,6 +170,11 @@ class LocalRailway:
         """Make the GraphQL endpoint misbehave; `Faults()` ends it."""
         self.faults = faults
         self._changes.tick()
+
+    def remember_patch(self, patch: Json, message: str | None) -> str:
+        """Keep what was committed to the environment; its id."""
+        self.patches.append(PatchRecord(patch, message))
+        return self.patches[-1].id
 
     def find_service(self, name_or_id: str) -> ServiceRunner:
         """Raises NotFoundError."""

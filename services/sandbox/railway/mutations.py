@@ -66,16 +66,25 @@ def _deploy(railway: LocalRailway, arguments: Arguments) -> str:
 
 
 def _patch(railway: LocalRailway, arguments: Arguments) -> str:
-    """Replicas by region; `null` removes a region."""
+    """Replicas by region, and variables; `null` removes one."""
     check_environment(railway, arguments["environmentId"])
-    changes = (arguments.get("patch") or {}).get("services") or {}
+    patch = arguments.get("patch") or {}
+    changes = patch.get("services") or {}
     wanted = {
-        service_id: _merge_regions(find_service(railway, service_id), change) for service_id, change in changes.items()
+        service_id: _merge_regions(find_service(railway, service_id), change)
+        for service_id, change in changes.items()
+        if "deploy" in change
     }
+    if railway.faults.ignore_changes:
+        return str(uuid4())
     for service_id, regions in wanted.items():
-        if not railway.faults.ignore_changes:
-            find_service(railway, service_id).scale(regions)
-    return str(uuid4())
+        find_service(railway, service_id).scale(regions)
+    for service_id, change in changes.items():
+        variables = change.get("variables") or {}
+        find_service(railway, service_id).change_variables(
+            {name: entry["value"] if entry else None for name, entry in variables.items()}
+        )
+    return railway.remember_patch(patch, arguments.get("commitMessage"))
 
 
 def _merge_regions(service: ServiceRunner, change: Mapping[str, Any]) -> dict[str, int]:

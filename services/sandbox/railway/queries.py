@@ -129,12 +129,20 @@ def _variables(railway: LocalRailway, arguments: Arguments) -> Any:
     return find_service(railway, arguments["serviceId"]).variables()
 
 
+def _environment_patches(railway: LocalRailway, arguments: Arguments) -> Any:
+    check_environment(railway, arguments["environmentId"])
+    newest = railway.patches[::-1][: arguments.get("first") or 500]
+    nodes = [answers.answer_patch(record, railway.place) for record in newest]
+    return answers.answer_connection(nodes, has_more=len(railway.patches) > len(newest))
+
+
 QUERIES: Mapping[str, Resolver] = {
     "buildLogs": _build_logs,
     "deployment": _deployment,
     "deploymentLogs": _deployment_logs,
     "deployments": _deployments,
     "environment": _environment,
+    "environmentPatches": _environment_patches,
     "projectToken": _project_token,
     "serviceInstance": _service_instance,
     "serviceInstanceAutoDeployStatus": _auto_deploy_status,

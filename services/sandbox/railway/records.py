@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from services.domain.deployments import DeploymentStatus
@@ -12,6 +13,16 @@ from services.sandbox.railway.commits import Behaviour, Commit, newest_good
 from services.sandbox.railway.logs import LogBuffer
 from services.sandbox.railway.model import InstanceStatus
 from services.sandbox.railway.replica import Replica
+
+
+@dataclass(frozen=True)
+class PatchRecord:
+    """One commit to the environment. `patch` may hold values of variables, which are never answered."""
+
+    patch: Mapping[str, Any]
+    message: str | None
+    id: str = field(default_factory=lambda: str(uuid4()))
+    applied_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass

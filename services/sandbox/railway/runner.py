@@ -31,6 +31,7 @@ class ServiceRunner:
         self.id = str(uuid4())
         self.regions: dict[str, int] = {REGION: spec.replicas}
         self.auto_deploy = True
+        self.own_variables: dict[str, str] = dict(spec.variables)
         self.deployments: list[DeploymentRecord] = []
         self.active: DeploymentRecord | None = None
         self._place = place
@@ -62,7 +63,7 @@ class ServiceRunner:
     ) -> DeploymentRecord:
         """A new deployment; one that is still on its way gives up. `variables` None: those of now."""
         visible_at = datetime.now(UTC) + timedelta(seconds=self._pace.appear_after_s)
-        chosen = dict(self.spec.variables if variables is None else variables)
+        chosen = dict(self.own_variables if variables is None else variables)
         record = DeploymentRecord(commit, creator, visible_at, variables=chosen)
         self.deployments.append(record)
         self._rollout = asyncio.create_task(self._roll_out(record, needs_build=needs_build, after=self._rollout))
@@ -71,7 +72,7 @@ class ServiceRunner:
 
     def resume(self, record: DeploymentRecord) -> None:
         """Start the deployment that was active when the sandbox last ended, under its old id."""
-        record.variables = dict(self.spec.variables)
+        record.variables = dict(self.own_variables)
         record.become(DeploymentStatus.INITIALIZING)
         self.active = record
         self._resuming = asyncio.create_task(self._roll_out(record, needs_build=False, after=None))
@@ -92,9 +93,15 @@ class ServiceRunner:
         if self.active and not self.active.is_stopped:
             self._spawn(self._follow_regions(self.active))
 
+    def change_variables(self, changes: Mapping[str, str | None]) -> None:
+        """Set these variables, remove those that are None. What runs keeps its own until the next deployment."""
+        kept = {name: value for name, value in self.own_variables.items() if name not in changes}
+        self.own_variables = kept | {name: value for name, value in changes.items() if value is not None}
+        self._on_change()
+
     def variables(self) -> dict[str, str]:
         """What the next deployment gets, without what only a deployment has (SHA, port, replica)."""
-        return {**self.spec.variables, **self._place.variables_of(self.id, self.spec.name)}
+        return {**self.own_variables, **self._place.variables_of(self.id, self.spec.name)}
 
     def find_replica(self, replica_id: str) -> Replica | None:
         """Among the active deployment's."""

@@ -14,6 +14,7 @@ COMPLETE = Facts(
     approvers=2,
     sources={"database": None, "Railway": None, "API": None},
     queries={"list_heartbeats": None, "read_queue_snapshot": None},
+    gaps={"rollback": None, "scale": None},
 )
 
 
@@ -64,3 +65,30 @@ def test_queries_that_could_not_be_tried_are_unknown() -> None:
     away = replace(COMPLETE, queries=Unavailable("database", "away"))
 
     assert by_name(away)["queries"].status is Status.UNKNOWN
+
+
+def test_changes_that_nobody_could_have_done_are_listed() -> None:
+    gaps = {"rollback": "nobody could approve it for api", "scale": None}
+
+    found = by_name(replace(COMPLETE, gaps=gaps))
+
+    assert found["policy.rollback"].title == "rollback: nobody could approve it for api"
+    assert found["policy.rollback"].status is Status.WARN
+    assert "policy" not in found
+
+
+def test_changes_whose_approvers_slack_does_not_tell_are_unknown() -> None:
+    why = Unavailable("Slack", "the members of S0APPROVERS are not known")
+
+    finding = by_name(replace(COMPLETE, gaps={"rollback": why, "scale": why}))["policy"]
+
+    assert (finding.status, finding.title) == (Status.UNKNOWN, "not known who could approve rollback, scale")
+
+
+def test_policy_that_cannot_be_used_is_a_fault_and_no_list_of_changes() -> None:
+    broken = replace(COMPLETE, groups=[Group("policy", ("policy.toml line 3 is wrong: mend it",))], gaps={})
+
+    found = by_name(broken)
+
+    assert "line 3" in found["settings.policy"].detail
+    assert not [name for name in found if name.startswith("policy")]

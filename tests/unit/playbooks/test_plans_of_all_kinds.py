@@ -72,7 +72,7 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:
         case "restart":
             return restart.plan(restart.Facts("prod", states, now), service, through_zero=draw(st.booleans()))
         case "rollback":
-            past = rollback.Facts("prod", NOW, states, LISTED, AWAY, AWAY, now)
+            past = rollback.Facts("prod", NOW, states, LISTED, AWAY, AWAY, now, {})
             return rollback.plan(past, scope, services, sha("b"))
         case "deploy":
             going = deploy.Facts("prod", NOW, states, LISTED, {}, NOTHING_APPLIED, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ from playbooks._steps import (
     VerifySha,
 )
 from playbooks.rollback import Facts, plan, rank_candidates
-from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.migrations import AppliedMigration, MigrationStatus
@@ -46,7 +47,9 @@ def facts(*changed: ServiceState, **listed: Sequence[Deployment]) -> Facts:
     """`listed`: the deployments of a service, by its short name."""
     deployments = {service: listed.get(service.short, history(service)) for service in Service}
     outcomes = {one.id: JobOutcomes(999, 1) for ones in deployments.values() for one in ones}
-    return Facts("prod", NOW, states(*changed), deployments, outcomes, MigrationStatus((), (), (), ()), load())
+    unchanged: dict[Service, list[VariableChange] | Unavailable] = {service: [] for service in Service}
+    applied = MigrationStatus((), (), (), ())
+    return Facts("prod", NOW, states(*changed), deployments, outcomes, applied, load(), unchanged)
 
 
 def made(result: Plan | NoPlan) -> Plan:
@@ -85,9 +88,30 @@ def test_says_what_it_does_in_words_and_numbers() -> None:
         f"{sha('b')[:8]} served 24 h, 0.1 % of 1000 jobs failed",
         "restarts 1 worker holding 1 job, oldest 4 min; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
-        "the old variables come back too; Railway does not tell which have changed since",
+        "the old variables come back too; Railway's history names none that changed since",
         "pushes to main are not deployed, and deploys are refused, until `unlock`",
     )
+
+
+def test_names_the_variables_that_changed_after_the_target_was_deployed() -> None:
+    since, before = NOW - timedelta(hours=24.9), NOW - timedelta(hours=25)  # b was deployed 25 hours ago
+    changes = [VariableChange(since, ("DB_URL", "API_KEY")), VariableChange(before, ("OLD_NEWS",))]
+
+    planned = made(plan(replace(facts(), variable_changes={API: changes}), "api", [API], sha("b")))
+
+    assert (
+        "the old variables come back too; changed since, as far as Railway's history goes: API_KEY, DB_URL"
+        in planned.impact
+    )
+
+
+def test_variables_that_nobody_knows_of_are_said_to_be_unknown() -> None:
+    blind = replace(facts(), variable_changes={API: Unavailable("Railway", "Not Authorized")})
+
+    planned = made(plan(blind, "api", [API], sha("b")))
+
+    assert "the old variables come back too; which have changed since is not known: Not Authorized" in planned.impact
+    assert planned.hash == made(plan(facts(), "api", [API], sha("b"))).hash
 
 
 def test_all_is_one_plan_workers_first_ending_with_each_sha() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.railway.client import RailwayClient, TokenKind
+from services.railway.documents import DOCUMENTS
 from services.sandbox.railway.faults import Faults
 from services.sandbox.railway.local import LocalRailway
 
@@ -147,3 +149,24 @@ async def test_says_why_there_is_no_answer(
 async def test_unknown_deployment_is_an_error_with_railways_reason(client: RailwayClient) -> None:
     with pytest.raises(SourceError, match="Deployment not found"):
         await client.read_logs("no-such-id")
+
+
+async def change_variables(client: RailwayClient, service: Service, **variables: str | None) -> None:
+    """As a person does in the dashboard; None removes one."""
+    entries = {name: None if value is None else {"value": value} for name, value in variables.items()}
+    patch = {"services": {await client.find_service_id(service): {"variables": entries}}}
+    arguments = {"environmentId": client.environment_id, "patch": patch, "message": "Change variables"}
+    await client.transport.change(DOCUMENTS["commit_patch"], arguments, deadline=time.monotonic() + 5)
+
+
+async def test_names_the_variables_that_were_changed_and_never_their_values(client: RailwayClient) -> None:
+    await change_variables(client, Service.INGEST, SUPABASE_MODE=None, CANARY="postgresql://canary")
+    await change_variables(client, Service.API, DRAGONFLY_API_KEY="canary")
+    await change_variables(client, Service.INGEST, LOG_LEVEL="debug")
+
+    changes = await client.list_variable_changes(Service.INGEST)
+
+    assert [change.names for change in changes] == [("LOG_LEVEL",), ("CANARY", "SUPABASE_MODE")]
+    assert changes[0].changed_at > changes[1].changed_at
+    assert "canary" not in repr(changes)
+    assert set(await client.read_variables(Service.INGEST)) >= {"CANARY", "LOG_LEVEL"}

@@ -9,7 +9,7 @@ import pytest
 
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import Service
-from services.railway.parsing import parse_deployment, parse_logs, parse_service, parse_time
+from services.railway.parsing import parse_deployment, parse_logs, parse_service, parse_time, parse_variable_changes
 
 PAGE = "https://railway.com/project/p/service/s?environmentId=e"
 
@@ -107,7 +107,7 @@ def test_active_deployments_are_sorted_by_us() -> None:
 
 
 def test_logs_are_the_last_lines_oldest_first() -> None:
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         log("2026-01-02T03:04:05.000000003Z", "third", severity="error", tags={"deploymentInstanceId": "i1"}),
         log("2026-01-02T03:04:03Z", "first"),
         log("2026-01-02T03:04:04.123456789Z", "second"),
@@ -122,3 +122,18 @@ def test_logs_are_the_last_lines_oldest_first() -> None:
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00", "2026-01-02T03:04:05"])
 def test_times_are_utc(text: str) -> None:
     assert parse_time(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_a_commit_to_the_environment_names_own_and_shared_variables_of_what_was_applied() -> None:
+    own = {"services": {"s1": {"variables": {"B": {"value": "x"}, "A": None}}, "s2": {"variables": {"C": {}}}}}
+    nodes: list[dict[str, Any]] = [
+        {"appliedAt": "2026-01-05T12:00:00Z", "patch": own},
+        {"appliedAt": "2026-01-05T13:00:00Z", "patch": {"sharedVariables": {"D": {}}}},
+        {"appliedAt": None, "patch": own},
+        {"appliedAt": "2026-01-05T14:00:00Z", "patch": {"services": {"s1": {"deploy": {}}}}},
+        {"appliedAt": "2026-01-05T15:00:00Z", "patch": "unreadable"},
+    ]
+
+    changes = parse_variable_changes(nodes, "s1")
+
+    assert [change.names for change in changes] == [("D",), ("A", "B")]

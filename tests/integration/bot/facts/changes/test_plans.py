@@ -151,6 +151,19 @@ async def test_a_rollback_goes_to_the_deployment_that_railway_kept(world: World,
     assert back.undo == f"rollback api to {SERVING.sha[:8]}"
 
 
+async def test_the_variables_that_changed_since_are_named(world: World, railway: LocalRailway) -> None:
+    service_id = railway.find_service(Service.API.value).id
+    variables = {"DRAGONFLY_API_KEY": {"value": "canary"}}
+    railway.remember_patch({"services": {service_id: {"variables": variables}}}, None)
+
+    back = await planned(world, "rollback", service="all", to=FIRST.sha)
+
+    assert (
+        "the old variables come back too; changed since, as far as Railway's history goes: DRAGONFLY_API_KEY"
+        in back.impact
+    )
+
+
 async def test_somebody_else_s_deployment_changes_the_plan(world: World, railway: LocalRailway) -> None:
     before = await planned(world, "rollback", service="api", to=FIRST.sha)
     railway.deploy(Service.API.value, SECOND.sha)

@@ -1,0 +1,34 @@
+"""Services that carry a lock since a rollback: told with owner and reason, and a warning once they are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.locks import Lock
+from services.domain.words import age
+
+FORGOTTEN_AFTER = timedelta(hours=24)  # DESIGN §4
+
+
+def check(locks: Sequence[Lock] | Unavailable, now: datetime) -> list[Finding]:
+    """One finding a lock. Locks that cannot be read are the database's trouble, which is told already."""
+    if isinstance(locks, Unavailable):
+        return []
+    return [_judge(lock, now - lock.locked_at) for lock in locks]
+
+
+def _judge(lock: Lock, held: timedelta) -> Finding:
+    short = lock.service.short
+    see = NextStep(f"Run {lock.run_id}", f"run {lock.run_id}") if lock.run_id else NextStep("How to", "help unlock")
+    return Finding(
+        check=f"lock.{short}",
+        status=Status.WARN if held >= FORGOTTEN_AFTER else Status.OK,
+        title=f"{short} is locked against deploys for {age(held)}",
+        detail=f"{lock.reason}; unlock {short} <reason> lifts it",
+        service=lock.service,
+        evidence={"owner": lock.owner, "locked_at": lock.locked_at.isoformat(), "run": lock.run_id},
+        next_step=see,
+    )
