@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.approvals import decide
@@ -320,6 +320,7 @@ _clicks = st.lists(_persons, max_size=6)
 _touched = st.frozensets(st.sampled_from(list(Service)))
 
 
+@settings(deadline=None)
 @given(_policies, _people, st.none() | _persons, _risks, _touched, _clicks)
 def test_no_combination_approves_without_an_allow(
     policy: Policy,
@@ -341,6 +342,7 @@ def test_no_combination_approves_without_an_allow(
     assert not counted
 
 
+@settings(deadline=None)
 @given(_policies, _people, st.none() | _persons, _risks, _touched, _clicks)
 def test_every_approval_has_enough_distinct_people_and_never_the_requester_alone(
     policy: Policy,
@@ -364,6 +366,7 @@ def test_every_approval_has_enough_distinct_people_and_never_the_requester_alone
     assert all(one.person.team_id == TEAM and one.person.user_id not in people.bots for one in counted)
 
 
+@settings(deadline=None)
 @given(_policies, _people, _persons, _risks, _touched)
 def test_denying_more_never_allows_more(
     policy: Policy, people: People, person: Person, risk: Risk, touched: frozenset[Service]
@@ -378,6 +381,7 @@ def test_denying_more_never_allows_more(
     assert isinstance(verdict, Refused)
 
 
+@settings(deadline=None)
 @given(_policies, _people, _persons, _risks, _touched)
 def test_every_refusal_is_a_sentence_that_says_what_now(
     policy: Policy, people: People, person: Person, risk: Risk, touched: frozenset[Service]

@@ -14,7 +14,9 @@ FAULT = "RAILWAY_TOKEN is not set: make a project token in Railway's project set
 
 def facts(*faults: str) -> Facts:
     groups = [Group(name, faults) for name in DISABLED_BY]
-    return Facts(groups, operators=0, approvers=2, sources={}, queries=Unavailable("database", "not configured"))
+    return Facts(
+        groups, operators=0, approvers=2, sources={}, queries=Unavailable("database", "not configured"), gaps={}
+    )
 
 
 def test_says_what_is_missing_and_what_is_disabled_by_it_to_the_asker_alone() -> None:
