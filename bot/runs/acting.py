@@ -39,6 +39,10 @@ class Acting:
         return outcome
 
     async def _begin(self) -> Outcome | None:
+        if self._turn.row.intent and self._journaled:  # a person wants it tried again: it may have happened after all
+            seen = await self._act.read_back(self._turn.row.intent)
+            if isinstance(seen, Done):
+                return _done(seen)
         before = await self._look_before()
         if self._turn.is_stopping:
             return self._turn.stopped()

@@ -93,7 +93,13 @@ class Carrier:
         goes_on = True
         while goes_on and not self._wishes.leave:
             run, steps, now = await self._read()
-            goes_on = await self._advance(run, steps, now)
+            try:
+                goes_on = await self._advance(run, steps, now)
+            except (LostRunError, SourceError):
+                raise
+            except Exception as error:
+                goes_on = False
+                await self._give_up(run, error)
         await self._journal.release()
 
     async def _advance(self, run: Run, steps: list[RunStep], now: datetime) -> bool:
@@ -109,6 +115,12 @@ class Carrier:
             await self._close(run, steps, move)
             return False
         return await self._step(run, steps, move, now)
+
+    async def _give_up(self, run: Run, error: Exception) -> None:
+        """A bug ends the run, or each replica would begin with it again for ever."""
+        logger.error("run %d: %s", run.id, describe_error(error))
+        state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
+        await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")
 
     async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
         if self._wishes.cancel:
@@ -173,6 +185,9 @@ class Carrier:
             standing = standing_words([Service(name) for name in run.services], states)
         who = run.cancel_requested_by
         outcome = outcome_words(state, steps, cancelled_by=who.user_id if who else None, standing=standing)
+        await self._end(run, state, outcome)
+
+    async def _end(self, run: Run, state: RunState, outcome: str) -> None:
         async with self._journal.writing() as conn:
             open_ = [RunState.APPROVED, RunState.RUNNING]
             if not await runs.move_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):

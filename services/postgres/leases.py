@@ -21,6 +21,12 @@ async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> 
     return await cur.fetchone() is not None
 
 
+async def prune_run_leases(conn: Connection, *, older_than: timedelta) -> int:
+    """How many leases of ended runs were deleted."""
+    cur = await conn.execute(SQL["prune_run_leases"], {"older_than": older_than})
+    return cur.rowcount
+
+
 async def release_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> None:
     """Give it up, so that a successor need not wait. Nothing happens when it is not ours any more."""
     await conn.execute(SQL["release_lease"], {"name": name, "owner": owner, "epoch": epoch})

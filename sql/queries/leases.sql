@@ -16,6 +16,13 @@ FROM chatops.leases
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > clock_timestamp()
 FOR SHARE;
 
+-- name: prune_run_leases
+-- Leases of runs that have ended. Served by the primary keys; there is one row a run until it is pruned.
+DELETE FROM chatops.leases AS lease
+USING chatops.runs AS run
+WHERE lease.name = 'run:' || run.id AND chatops.is_final(run.state)
+    AND lease.until < clock_timestamp() - %(older_than)s::interval;
+
 -- name: release_lease
 -- Let a successor take it at once. By primary key.
 UPDATE chatops.leases

@@ -9,11 +9,9 @@ from bot.runs.tools import Tools, Watch
 from bot.runs.verdicts import Broken, Done, Sight, Unseen, Waiting
 from playbooks._steps import CheckWorkersHealthy, VerifyNoOrphanedJobs, VerifyNothingRuns, VerifySchemaHead
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import BEAT_EVERY
+from services.domain.heartbeats import MISSED
 from services.domain.runs import StepState
 from services.domain.words import age, counted
-
-_TWO_BEATS = 2 * BEAT_EVERY  # silent for longer than this after the end: it is not there
 
 
 class DatabaseReady(Watch):
@@ -91,7 +89,7 @@ class NoOrphanedJobs(Watch):
 class NothingRuns(Watch):
     """No process at Railway, and no worker that beats: what is worked on next must not have anybody in it."""
 
-    timeout_s = _TWO_BEATS.total_seconds() + 60  # Railway may show a process a little longer than it lives
+    timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
 
     def __init__(self, tools: Tools, step: VerifyNothingRuns) -> None:
         self._tools = tools
@@ -115,9 +113,9 @@ class NothingRuns(Watch):
         """A worker that was killed never said goodbye: it is gone once it has missed two beats."""
         types = {one.worker_type for one in self._services}
         not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
-        recent = [beat for beat in not_gone if beat.age(reading.as_of) <= _TWO_BEATS]
+        recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
         if recent:
-            return Waiting(f"{counted(len(recent), 'worker')} beat less than {age(_TWO_BEATS)} ago")
+            return Waiting(f"{counted(len(recent), 'worker')} beat less than {age(MISSED)} ago")
         return Done("nothing runs, and no worker beats")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.heartbeats import BEAT_EVERY, Heartbeat
+from services.domain.heartbeats import MISSED, Heartbeat
 from services.domain.jobs import JobOutcomes, LockWait
 from services.domain.words import counted
 
@@ -19,7 +19,6 @@ WORSE_SHARE = 0.1  # ten percentage points more of the jobs fail
 SLOWER = 0.5  # half the pace, while work waits
 SETTLED_AFTER = timedelta(seconds=60)  # a pace over less is noise
 LONG_WAIT_S = 10.0  # a lock that is not granted for so long is contention
-MISSED = 2.5 * BEAT_EVERY  # two beats and a bit
 
 
 @dataclass(frozen=True)

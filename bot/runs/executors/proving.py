@@ -10,7 +10,7 @@ from bot.runs.tools import Tools, Watch
 from bot.runs.verdicts import Done, Sight, Unseen, Waiting
 from playbooks._steps import VerifyApiHealth, VerifyHeartbeats, VerifySha, VerifyStartupLog
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.heartbeats import MISSED, Heartbeat
 from services.domain.runs import StepState
 from services.domain.services import Service, WorkerType
 from services.domain.sha import same_sha, short_sha
@@ -119,14 +119,18 @@ class ApiHealthy(Watch):
 
 
 async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unseen:
-    """The service's workers that have beaten since the last act on it and have not said goodbye."""
+    """The service's workers that have beaten since the last act on it, and have not said goodbye or missed two beats.
+
+    One that the act replaced may beat once more before it is killed; it drops out when it falls silent.
+    """
     reading = await tools.world.heartbeats()
     if isinstance(reading, Unavailable):
         return Unseen(f"{reading.source}: {reading.why}")
     if not reading.all_visible:
         return Unseen("row-level security may hide heartbeats")
     since = tools.since(service)
-    return [beat for beat in _of(reading, service.worker_type) if beat.last_heartbeat_at >= since]
+    alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, MISSED)]
+    return [beat for beat in alive if beat.last_heartbeat_at >= since]
 
 
 def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heartbeat]:

@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from services.domain.runs import RunState, StepState
-from tests.integration.bot.runs.conftest import Bench, StartReplica
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.runs.conftest import Bench, MakeBench, StartReplica
+from tests.integration.conftest import Pooled
 
 INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
@@ -103,3 +105,23 @@ async def test_only_replica_is_restarted_while_it_waits(bench: Bench, start_repl
 
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
     assert bench.wire.mutations == ["commitPatch"]
+
+
+async def test_goes_on_through_a_transaction_pooler(
+    make_bench: MakeBench, database_urls: DatabaseUrls, pooled: Pooled, start_replica: StartReplica
+) -> None:
+    bench = await make_bench(dsn=pooled(database_urls.bot))
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    hold = bench.wire.hold("commitPatch", "after")
+    victim = await start_replica(bench, "victim")
+    await hold.reached.wait()
+    bench.start_runner()
+    await victim.kill()
+    hold.release()
+
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+    assert bench.wire.mutations == ["commitPatch"]
+    await bench.stop_runners()
+    await bench.database.close()  # before the pooler's session to a database that is about to go

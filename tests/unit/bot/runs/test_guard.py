@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.runs.executors.guard import MISSED, Facts, find_breach
-from services.domain.heartbeats import Heartbeat
+from bot.runs.executors.guard import Facts, find_breach
+from services.domain.heartbeats import MISSED, Heartbeat
 from services.domain.jobs import JobOutcomes, LockWait
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

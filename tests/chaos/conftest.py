@@ -1,0 +1,32 @@
+"""Two replicas as processes of their own, with the leases that production has; each test leaves a line of figures."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bot.runs.conftest import bench as bench
+from tests.integration.bot.runs.conftest import make_bench as make_bench
+from tests.integration.bot.runs.conftest import railway as railway
+from tests.integration.bot.runs.conftest import start_replica as start_replica
+from tests.integration.bot.runs.conftest import wire as wire
+
+FIGURES = Path(os.environ.get("CHAOS_FIGURES", "build/chaos.jsonl"))
+
+Record = Callable[..., None]
+
+
+@pytest.fixture
+def record() -> Record:
+    """`record(act=…, boundary=…, …)`: one line, appended whole, so that several workers can write."""
+
+    def append(**figures: object) -> None:
+        FIGURES.parent.mkdir(parents=True, exist_ok=True)
+        with FIGURES.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+
+    return append

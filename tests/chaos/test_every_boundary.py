@@ -1,0 +1,221 @@
+"""kill -9, and SIGSTOP with a later SIGCONT, at every boundary of every act, with the leases of production.
+
+Railway is stood in for at the wire, and the boundaries are made there and in Postgres: nothing in the product knows of
+them. `make chaos`; the figures go to `build/chaos.jsonl`, and `python -m tests.chaos.report` writes them down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+
+from bot.settings import RunSettings
+from services.domain.runs import RunState, StepState
+from tests.chaos.conftest import Record
+from tests.integration.bot.runs.conftest import Bench, MakeBench, Replica, StartReplica
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+
+SHA = "8d02b64e"  # an earlier commit of the local Railway
+GOES_ON_S, GOES_ON_BETWEEN_ACTS_S = 15.0, 5.0  # what we promise
+BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One act: the change that has it, its step, and the mutation it sends. `first`: a change to be made before."""
+
+    act: str
+    playbook: str
+    parameters: Mapping[str, str]
+    mutation: str
+    first: tuple[str, Mapping[str, str]] | None = None
+    sql: str = field(default="", repr=False)
+
+
+INGEST: Mapping[str, str] = {"service": "ingest"}
+CASES = [
+    Case("ScaleService", "scale", {**INGEST, "to": "2"}, "commitPatch"),
+    Case("StopService", "scale", {**INGEST, "to": "0"}, "stop"),
+    Case("StartService", "scale", {**INGEST, "to": "1"}, "redeploy", first=("scale", {**INGEST, "to": "0"})),
+    Case("RestartDeployment", "restart", INGEST, "restart"),
+    Case("RedeployDeployment", "redeploy", INGEST, "redeploy"),
+    Case("DeployCommit", "deploy", {**INGEST, "sha": SHA}, "deployCommit"),
+    Case("RollBackDeployment", "rollback", {**INGEST, "to": SHA}, "rollBack"),
+    Case("FreezeAutoDeploy", "rollback", {**INGEST, "to": SHA}, "setAutoDeploy"),
+]
+DEEDS = [
+    Case("LockService", "rollback", {**INGEST, "to": SHA}, ""),
+    Case(
+        "RequeueJobs",
+        "requeue",
+        {"what": "00000000-0000-4000-8000-000000000001"},
+        "",
+        sql="INSERT INTO ops.job_queue (id, job_type, status, attempts)"
+        " VALUES ('00000000-0000-4000-8000-000000000001', 'csv', 'failed', 3)",
+    ),
+]
+WAITS = [
+    Case("Soak", "scale", {**INGEST, "to": "2"}, ""),
+    Case("VerifyHeartbeats", "scale", {**INGEST, "to": "2"}, ""),
+    Case("AwaitDeployment", "rollback", {**INGEST, "to": SHA}, ""),
+]
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.act)
+async def test_act(
+    make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, boundary: str, how: str
+) -> None:
+    bench = await make_bench(settings=RunSettings())
+    await _prepare(bench, case)
+    replicas = [await start_replica(bench, name) for name in ("a", "b")]
+    before = len(bench.wire.mutations)
+    async with contextlib.AsyncExitStack() as stack:
+        hold = None
+        if boundary != "before intent":
+            where = "before" if boundary == "after intent" else "after"
+            hold = bench.wire.hold(case.mutation, where, lose=where == "before")  # type: ignore[arg-type]
+        run_id = await bench.file_command(case.playbook, **case.parameters)
+        position = await _position(bench, run_id, case.act)
+        if hold is None:
+            await stack.enter_async_context(_journal_blocked(bench, run_id, position))
+        else:
+            await asyncio.wait_for(hold.reached.wait(), 60)
+        if boundary == "before the outcome" and hold is not None:
+            await stack.enter_async_context(_journal_blocked(bench, run_id, position))
+            hold.release()
+        if boundary in ("before intent", "before the outcome"):
+            await _somebody_waits(bench)
+        victim = await _owner(bench, run_id, replicas)
+        await _stop(victim, how)
+        stopped_at = time.monotonic()
+        if hold is not None:
+            hold.release()
+    goes_on_s = await _goes_on_after(bench, run_id, victim, stopped_at)
+    await _check(bench, run_id, case, before, victim if how == "freeze" else None)
+
+    record(act=case.act, boundary=boundary, how=how, goes_on_s=goes_on_s, done_s=time.monotonic() - stopped_at)
+    assert goes_on_s <= GOES_ON_S
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze"])
+@pytest.mark.parametrize("case", DEEDS, ids=lambda case: case.act)
+async def test_deed_in_our_own_database(
+    make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, how: str
+) -> None:
+    """One transaction: its only boundary is its commit."""
+    bench = await make_bench(settings=RunSettings())
+    await _prepare(bench, case)
+    replicas = [await start_replica(bench, name) for name in ("a", "b")]
+    run_id = await bench.file_command(case.playbook, **case.parameters)
+    async with _journal_blocked(bench, run_id, await _position(bench, run_id, case.act)):
+        await _somebody_waits(bench)
+        victim = await _owner(bench, run_id, replicas)
+        await _stop(victim, how)
+        stopped_at = time.monotonic()
+    goes_on_s = await _goes_on_after(bench, run_id, victim, stopped_at)
+    if case.sql:
+        await bench.until(run_id, lambda _, steps: steps[1].state is StepState.DONE, timeout_s=60)
+        await bench.sql("UPDATE ops.job_queue SET status = 'completed', locked_at = NULL")
+    await _check(bench, run_id, case, 0, None)
+
+    record(
+        act=case.act, boundary="before the commit", how=how, goes_on_s=goes_on_s, done_s=time.monotonic() - stopped_at
+    )
+    assert goes_on_s <= GOES_ON_BETWEEN_ACTS_S
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze"])
+@pytest.mark.parametrize("case", WAITS, ids=lambda case: case.act)
+async def test_step_that_waits(
+    make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, how: str
+) -> None:
+    bench = await make_bench(settings=RunSettings(), SOAK_SECONDS="8")
+    replicas = [await start_replica(bench, name) for name in ("a", "b")]
+    run_id = await bench.file_command(case.playbook, **case.parameters)
+    position = await _position(bench, run_id, case.act)
+    await bench.until(run_id, lambda _, steps: steps[position].state is StepState.RUNNING, timeout_s=60)
+    victim = await _owner(bench, run_id, replicas)
+    await _stop(victim, how)
+    stopped_at = time.monotonic()
+    goes_on_s = await _goes_on_after(bench, run_id, victim, stopped_at)
+    await _check(bench, run_id, case, 0, victim if how == "freeze" else None)
+
+    record(act=case.act, boundary="while it waits", how=how, goes_on_s=goes_on_s, done_s=time.monotonic() - stopped_at)
+    assert goes_on_s <= GOES_ON_BETWEEN_ACTS_S
+
+
+async def _prepare(bench: Bench, case: Case) -> None:
+    if case.sql:
+        await bench.sql(case.sql)
+    if case.first:
+        playbook, parameters = case.first
+        bench.start_runner()
+        run, _ = await bench.ended(await bench.file_command(playbook, **parameters), timeout_s=60)
+        assert run.state is RunState.SUCCEEDED, run.outcome
+        await bench.stop_runners()
+
+
+async def _check(bench: Bench, run_id: int, case: Case, before: int, frozen: Replica | None) -> None:
+    """It ended well, each mutation was sent once, the thread was told once; who wakes up later adds nothing."""
+    run, steps = await bench.ended(run_id, timeout_s=90)
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+    sent = bench.wire.mutations[before:]
+    if frozen is not None:
+        frozen.signal(signal.SIGCONT)
+        await asyncio.sleep(RunSettings().look_every_s * 2)
+    assert bench.wire.mutations[before:] == sent
+    assert case.mutation == "" or sent.count(case.mutation) == 1, sent
+    assert len(await bench.notes(run_id)) == 1
+    assert await bench.read(run_id) == (run, steps)
+
+
+async def _position(bench: Bench, run_id: int, act: str) -> int:
+    _, steps = await bench.read(run_id)
+    return next(step.position for step in steps if step.step["kind"] == act)
+
+
+async def _owner(bench: Bench, run_id: int, replicas: list[Replica]) -> Replica:
+    ((owner,),) = await bench.sql("SELECT owner FROM chatops.leases WHERE name = %s", f"run:{run_id}")
+    return next(replica for replica in replicas if owner.startswith(f"{replica.name}:"))
+
+
+async def _stop(victim: Replica, how: str) -> None:
+    if how == "kill":
+        await victim.kill()
+    else:
+        victim.signal(signal.SIGSTOP)
+
+
+async def _goes_on_after(bench: Bench, run_id: int, victim: Replica, stopped_at: float) -> float:
+    """Seconds until another replica has the run."""
+    lease = "SELECT owner FROM chatops.leases WHERE name = %s"
+    async with asyncio.timeout(60):
+        while (await bench.sql(lease, f"run:{run_id}"))[0][0].startswith(f"{victim.name}:"):
+            await asyncio.sleep(0.05)
+    return time.monotonic() - stopped_at
+
+
+async def _somebody_waits(bench: Bench) -> None:
+    async with asyncio.timeout(60):
+        while await bench.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def _journal_blocked(bench: Bench, run_id: int, position: int) -> AsyncIterator[None]:
+    """Nobody can write this line of the journal meanwhile."""
+    query = "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE"
+    async with await psycopg.AsyncConnection.connect(bench.environ["OWNER"]) as conn:
+        await conn.execute(query, (run_id, position))
+        yield
+        await conn.rollback()
