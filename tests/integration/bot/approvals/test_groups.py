@@ -1,0 +1,150 @@
+"""Groups' members as the local Slack tells them: fresh, kept while it is silent, and dropped with the group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.approvals.groups import Groups
+from bot.approvals.people import MAX_AGE, Members
+from services.domain.errors import Unavailable
+from services.sandbox.slack import cast
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.workspace import Workspace
+from services.slack.client import SlackClient
+from services.slack.errors import SlackRefusedError
+
+GROUP = cast.APPROVERS.id
+METHOD = "usergroups.users.list"
+
+MakeGroups = Callable[..., Groups]
+
+
+class Clock:
+    """Moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def make_groups(slack: SlackClient, clock: Clock) -> AsyncIterator[MakeGroups]:
+    made: list[Groups] = []
+
+    def make(*named: str, fresh_s: float = 5.0, timeout_s: float = 2.0) -> Groups:
+        groups = Groups(
+            slack, named or (GROUP,), workspace=lambda: cast.TEAM.id, clock=clock, fresh_s=fresh_s, timeout_s=timeout_s
+        )
+        made.append(groups)
+        return groups
+
+    yield make
+    for groups in made:
+        await groups.aclose()
+
+
+def asked(workspace: Workspace, method: str = METHOD) -> int:
+    return sum(call.method == method for call in workspace.calls)
+
+
+async def test_client_lists_members_and_knows_bots(slack: SlackClient) -> None:
+    assert await slack.list_group_members(GROUP) == [cast.ANN.id, cast.BEN.id]
+    assert not await slack.is_bot(cast.ANN.id)
+    assert await slack.is_bot(cast.BOT.id)
+    with pytest.raises(SlackRefusedError, match="no_such_subteam"):
+        await slack.list_group_members("S0NONE")
+
+
+async def test_members_are_those_that_slack_tells(make_groups: MakeGroups) -> None:
+    people = await make_groups().people()
+
+    assert people.workspace == cast.TEAM.id
+    assert people.groups[GROUP] == Members(frozenset({cast.ANN.id, cast.BEN.id}), timedelta(0))
+
+
+async def test_storm_of_clicks_asks_once(make_groups: MakeGroups, workspace: Workspace) -> None:
+    groups = make_groups()
+
+    everybody = await asyncio.gather(*(groups.people(cast.ANN.id) for _ in range(50)))
+
+    assert all(isinstance(people.groups[GROUP], Members) for people in everybody)
+    assert (asked(workspace), asked(workspace, "users.info")) == (1, 1)
+
+
+async def test_removed_member_is_gone_at_the_next_question(
+    make_groups: MakeGroups, workspace: Workspace, clock: Clock
+) -> None:
+    groups = make_groups()
+    await groups.people()
+    workspace.groups[GROUP] = replace(cast.APPROVERS, users=(cast.BEN.id,))
+
+    clock.now += 5
+
+    assert (await groups.people()).groups[GROUP] == Members(frozenset({cast.BEN.id}), timedelta(0))
+
+
+async def test_members_are_kept_with_their_age_while_slack_is_silent(
+    make_groups: MakeGroups, workspace: Workspace, clock: Clock
+) -> None:
+    groups = make_groups()
+    await groups.people()
+    workspace.faults.plant(METHOD, FaultKind.SERVER_ERROR, times=2)
+
+    clock.now += MAX_AGE.total_seconds()
+    young = await groups.people()
+    clock.now += 1
+    old = await groups.people()
+
+    assert isinstance(young.members(GROUP), Members)
+    assert old.members(GROUP) == Unavailable("Slack", "they were last read 60 min ago, and an hour is the limit")
+
+
+async def test_group_that_never_was_read_is_unavailable(make_groups: MakeGroups, workspace: Workspace) -> None:
+    workspace.faults.plant(METHOD, FaultKind.SERVER_ERROR)
+
+    people = await make_groups().people()
+
+    assert isinstance(people.members(GROUP), Unavailable)
+
+
+async def test_group_that_is_gone_has_no_members_any_more(
+    make_groups: MakeGroups, workspace: Workspace, clock: Clock
+) -> None:
+    groups = make_groups()
+    await groups.people()
+    del workspace.groups[GROUP]
+    clock.now += 5
+
+    known = (await groups.people()).members(GROUP)
+
+    assert isinstance(known, Unavailable)
+    assert "no_such_subteam" in known.why
+
+
+async def test_slow_slack_delays_nobody_for_long(make_groups: MakeGroups, workspace: Workspace) -> None:
+    groups = make_groups(timeout_s=0.1)
+    workspace.faults.plant(METHOD, FaultKind.SLOW, seconds=0.5)
+
+    async with asyncio.timeout(0.4):
+        people = await groups.people()
+
+    assert isinstance(people.members(GROUP), Unavailable)
+
+
+async def test_user_who_cannot_be_looked_up_counts_as_a_person(make_groups: MakeGroups, workspace: Workspace) -> None:
+    """A listed id needs no look-up (DESIGN §5)."""
+    workspace.faults.plant("users.info", FaultKind.SERVER_ERROR)
+
+    assert (await make_groups().people(cast.ANN.id)).bots == frozenset()

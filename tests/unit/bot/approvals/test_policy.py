@@ -1,0 +1,11 @@
+"""What a policy may name."""
+
+from __future__ import annotations
+
+from bot.approvals.policy import RISKS
+from bot.commands._contract import Change
+from bot.commands._registry import REGISTRY
+
+
+def test_every_change_has_its_risk_and_nothing_else_has() -> None:
+    assert set(RISKS) == {name for name, verb in REGISTRY.items() if isinstance(verb, Change)}
