@@ -89,7 +89,7 @@ class Plan:
     title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e").
     impact: blast radius in numbers ("stops 2 workers holding 7 jobs, oldest 4 min; 318 pending"), one line each.
     warnings: what the approvers should know; a fact that is not available is one of them.
-    undo: the command that takes it back ("rollback api to c45e17a9"); None when there is none.
+    undo: the command that takes it back ("rollback api to c45e17a9"), several with "; " between; None: there is none.
     """
 
     environment: str

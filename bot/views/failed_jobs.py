@@ -28,12 +28,12 @@ def failed_jobs_answer(
     """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked."""
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
-    limit = RAW_LIMIT if is_raw else ERROR_LIMIT
-    blocks = [section(headline), *(_group_block(group, limit) for group in groups[:GROUPS_SHOWN])]
+    blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
     notes = _notes(groups, total, is_raw=is_raw)
     blocks += [context(*notes)] if notes else []
     blocks += actions([command_button("Queue", "queue"), command_button("Logs of ingest", "logs ingest @level:error")])
-    data = {"window_s": window.total_seconds(), "total": total, "groups": [asdict(group) for group in groups]}
+    listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
+    data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
     text, fitted = fit_message(headline, blocks)
     return Answer(text, blocks if is_raw else fitted, data, status, private=True)
 
@@ -45,7 +45,9 @@ def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str
     return f"{counted(total, 'job')} failed in the last {age(window)}{ways}"
 
 
-def _group_block(group: FailureGroup, limit: int) -> Block:
+def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
+    """With a button for the whole group; an unmasked error is no name for one."""
+    limit = RAW_LIMIT if is_raw else ERROR_LIMIT
     kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
     fewest, most = group.attempts
     attempts = str(most) if fewest == most else f"{fewest} to {most}"
@@ -55,7 +57,8 @@ def _group_block(group: FailureGroup, limit: int) -> Block:
         escape(group.error, limit=limit),
         f"first {date_token(group.first_at)}, last {date_token(group.last_at)} · attempts: {attempts} · {ids}",
     )
-    return section("\n".join(lines))
+    button = None if is_raw else command_button("Requeue", f"requeue {group.key}")
+    return section("\n".join(lines), accessory=button)
 
 
 def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:
