@@ -1,34 +1,40 @@
-"""Bare `/dragonfly`: the state in short."""
+"""Bare `/dragonfly`: the state in short, what waits for you, and which services are locked."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, DeskCommand, Request
+from bot.commands._waiting import list_waiting
 from bot.facts.gather import gather_health
 from bot.views.home import home_answer
 from playbooks.health import report
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
     from bot.facts import World
 
 
-async def answer_home(request: Request, world: World) -> Answer:
+async def answer_home(request: Request, world: World, desk: Desk | None) -> Answer:
     no_more(request.words, 0)
-    facts = await gather_health(world)
+    async with asyncio.TaskGroup() as reads:
+        gathering = reads.create_task(gather_health(world))
+        waiting = reads.create_task(list_waiting(request.actor, world, desk))
+    facts = gathering.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
         serving = {service: state.serving for service, state in facts.services.items()}
         shas = {service: deployment.commit_sha if deployment else None for service, deployment in serving.items()}
-    return home_answer(report(facts), shas, now=datetime.now(UTC))
+    return home_answer(report(facts), shas, waiting=waiting.result(), locks=facts.locks, now=datetime.now(UTC))
 
 
-COMMAND = Command(
+COMMAND = DeskCommand(
     name="home",
-    summary="the state in short; what a line without words shows",
+    summary="the state in short, what waits for you, and locks; what a line without words shows",
     group="Start here",
     handle=answer_home,
     examples=("home",),

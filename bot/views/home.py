@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.commands._contract import Answer
-from bot.views.blocks import actions, command_button, context, section
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import SIGN, WORD, as_of
 from bot.views.message import fit_message
+from bot.views.runs import run_line
 from bot.views.text import escape
 from playbooks.health import Report
+from services.domain.errors import Unavailable
+from services.domain.locks import Lock
+from services.domain.runs import Run
 from services.domain.services import Service
 from services.domain.sha import short_sha
+from services.domain.words import counted
 
+SHOWN = 5  # runs with a button of their own
 BUTTONS = (("Health", "health"), ("Queue", "queue"), ("Failed jobs", "failed-jobs"), ("Help", "help"))
 
 
-def home_answer(report: Report, shas: Mapping[Service, str | None] | None, *, now: datetime) -> Answer:
-    """`shas`: what serves, by service; None when Railway did not say."""
+def home_answer(
+    report: Report,
+    shas: Mapping[Service, str | None] | None,
+    *,
+    waiting: Sequence[Run] | Unavailable,
+    locks: Sequence[Lock] | Unavailable,
+    now: datetime,
+) -> Answer:
+    """`shas`: what serves, by service; None when Railway did not say. `waiting`: what the asker could decide."""
     first = f"{SIGN[report.status]} *{WORD[report.status]}* · {escape(report.headline, limit=500)}"
     blocks = [
         section(first),
         section(_shas(shas)),
+        *_waiting(waiting),
+        *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *actions([command_button(label, command) for label, command in BUTTONS]),
-        context("Nothing waits for you.", as_of(now)),
+        context(as_of(now)),
     ]
-    data = {"status": report.status.value, "headline": report.headline, "serving": shas}
+    runs = [] if isinstance(waiting, Unavailable) else [run.id for run in waiting]
+    data = {"status": report.status.value, "headline": report.headline, "serving": shas, "waiting": runs}
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
+
+
+def _waiting(waiting: Sequence[Run] | Unavailable) -> list[Block]:
+    if isinstance(waiting, Unavailable):
+        return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
+    if not waiting:
+        return [section("Nothing waits for you.")]
+    shown = [section(run_line(run), accessory=command_button("Details", f"run {run.id}")) for run in waiting[:SHOWN]]
+    more = [context(f"… {len(waiting) - SHOWN} more in `runs`")] if len(waiting) > SHOWN else []
+    return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]
+
+
+def _lock(lock: Lock) -> str:
+    return f"🔒 *{lock.service.short}* is locked against deploys: {escape(lock.reason, limit=200)}"
 
 
 def _shas(shas: Mapping[Service, str | None] | None) -> str:

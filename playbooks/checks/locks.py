@@ -14,9 +14,9 @@ FORGOTTEN_AFTER = timedelta(hours=24)  # DESIGN §4
 
 
 def check(locks: Sequence[Lock] | Unavailable, now: datetime) -> list[Finding]:
-    """One finding a lock. Locks that cannot be read are the database's trouble, which is told already."""
+    """One finding a lock, none when there is none."""
     if isinstance(locks, Unavailable):
-        return []
+        return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
     return [_judge(lock, now - lock.locked_at) for lock in locks]
 
 

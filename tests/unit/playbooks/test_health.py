@@ -98,7 +98,7 @@ def test_a_warning_keeps_it_healthy_and_the_queue_is_named() -> None:
     assert seen.headline == "prod is healthy, with a warning: queue: 2 failed in the last hour"
 
 
-SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services"]
+SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services", "locks"]
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -1,0 +1,39 @@
+"""The runs that wait for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bot.approvals.decide import target_of
+from bot.approvals.policy import Policy, Right
+from bot.approvals.rights import Allowed, judge
+from bot.facts.journal import read_open_runs
+from services.domain.errors import Unavailable
+from services.domain.runs import Person, Run, RunState
+
+if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
+    from bot.approvals.people import People
+    from bot.commands._contract import Actor
+    from bot.facts import World
+
+
+async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> Sequence[Run] | Unavailable:
+    """What this person could confirm, approve or resolve; everything that waits when nobody knows who asks."""
+    found = await read_open_runs(world)
+    if isinstance(found, Unavailable):
+        return found
+    waiting = [run for run in found if run.state in (RunState.AWAITING_APPROVAL, RunState.UNKNOWN)]
+    if actor is None or desk is None or not isinstance(desk.policy, Policy) or not waiting:
+        return waiting
+    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    return [run for run in waiting if _waits_for(run, person, desk.policy, people)]
+
+
+def _waits_for(run: Run, person: Person, policy: Policy, people: People) -> bool:
+    if run.requested_by == person and (run.approvals_needed == 0 or run.state is RunState.UNKNOWN):
+        return True
+    return run.requested_by != person and isinstance(
+        judge(Right.APPROVE, person, target_of(run), policy, people), Allowed
+    )

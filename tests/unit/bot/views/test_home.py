@@ -1,0 +1,79 @@
+"""Bare `/dragonfly` says what waits for the asker and what is locked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.views.home import home_answer
+from playbooks._contract import Status
+from playbooks.health import Report
+from services.domain.errors import Unavailable
+from services.domain.locks import Lock
+from services.domain.runs import Person, Run, RunState
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REPORT = Report("prod is healthy", Status.OK, (), ())
+RUN = Run(
+    id=12,
+    state=RunState.AWAITING_APPROVAL,
+    environment="prod",
+    playbook="rollback",
+    parameters={"service": "api", "to": "8d02b64e"},
+    plan={},
+    plan_hash="ab" * 32,
+    risk="high",
+    title="Roll back api: c45e17a9 → 8d02b64e",
+    services=(Service.API.value,),
+    requested_by=Person("U0OLIVIA001", "T1"),
+    reason="",
+    channel="C1",
+    approvals_needed=1,
+    kinds=(),
+    format=1,
+    created_at=NOW,
+    expires_at=NOW + timedelta(minutes=15),
+    approved_at=None,
+    started_at=None,
+    ended_at=None,
+    cancel_requested_by=None,
+    outcome=None,
+)
+
+
+def test_a_run_that_waits_is_there_with_a_button() -> None:
+    answer = home_answer(REPORT, None, waiting=[RUN], locks=(), now=NOW)
+
+    assert "*1 run* waiting for you" in json.dumps(answer.blocks)
+    assert answer.blocks[3]["accessory"]["value"] == "run 12"
+
+
+def test_locks_are_listed() -> None:
+    lock = Lock(Service.API, "U1", "rolled back <!channel>", NOW)
+
+    text = json.dumps(home_answer(REPORT, None, waiting=(), locks=[lock], now=NOW).blocks, ensure_ascii=False)
+
+    assert "Nothing waits for you." in text
+    assert "🔒 *api* is locked against deploys: rolled back &lt;!channel&gt;" in text
+
+
+def test_what_cannot_be_read_is_not_called_nothing() -> None:
+    away = Unavailable("database", "connection refused")
+
+    text = json.dumps(home_answer(REPORT, None, waiting=away, locks=away, now=NOW).blocks)
+
+    assert "unknown: connection refused" in text
+    assert "Nothing waits" not in text
+
+
+@pytest.mark.parametrize("count", [0, 5, 6, 200])
+def test_slack_takes_it(count: int) -> None:
+    answer = home_answer(REPORT, None, waiting=[replace(RUN, title="<!channel>" * 900)] * count, locks=(), now=NOW)
+
+    payload = {"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}
+    assert list(violations(payload, surface="message")) == []
