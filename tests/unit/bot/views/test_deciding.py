@@ -1,0 +1,168 @@
+"""What the one who asks or clicks reads: offers, receipts, refusals, rulings and reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.commands._contract import Answer
+from bot.views.decided import decided_answer, refused_answer
+from bot.views.filed import filed_answer
+from bot.views.policy import Ruling, policy_answer
+from bot.views.rollback import choices, offer_answer
+from bot.views.why import refusals_answer, why_answer
+from playbooks._candidates import Candidate
+from playbooks._contract import Risk, Status
+from services.domain.audit import AuditRow
+from services.domain.jobs import JobOutcomes
+from services.domain.records import Record
+from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOSTILE = "<!channel> `x` " + "y" * 5000
+RUN = Run(
+    id=12,
+    state=RunState.AWAITING_APPROVAL,
+    environment="prod",
+    playbook="rollback",
+    parameters={"service": "api", "to": "8d02b64e"},
+    plan={},
+    plan_hash="ab" * 32,
+    risk="high",
+    title="Roll back api: c45e17a9 → 8d02b64e",
+    services=(Service.API.value,),
+    requested_by=Person("U0OLIVIA001", "T1"),
+    reason="",
+    channel="C1",
+    approvals_needed=1,
+    kinds=(),
+    format=1,
+    created_at=NOW,
+    expires_at=NOW + timedelta(minutes=15),
+    approved_at=None,
+    started_at=None,
+    ended_at=None,
+    cancel_requested_by=None,
+    outcome=None,
+)
+BEST = Candidate(
+    sha="8d02b64ef7731a5c",
+    message="Index failed jobs\n\nBody",
+    deployments={Service.API: "d1"},
+    served=timedelta(days=6),
+    until=NOW,
+    jobs=JobOutcomes(999, 1),
+    migrations_since=0,
+    can_roll_back=True,
+    recommended=True,
+)
+REFUSAL = AuditRow(4, NOW, "U0OTTO00001", "run.approve.refused", 12, {"why": "you are not among those"}, "ab" * 32)
+
+
+def shown(answer: Answer) -> str:
+    return json.dumps(list(answer.blocks), ensure_ascii=False)
+
+
+def refused(answer: Answer) -> Sequence[object]:
+    payload = {"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}
+    return violations(payload, surface="message", method="chat.update")
+
+
+def test_the_offer_leads_with_one_recommended_button() -> None:
+    answer = offer_answer("api", [BEST, replace(BEST, sha="c45e17a90b8f3d62", recommended=False)])
+
+    first, other = answer.blocks[1]["elements"]
+    assert first["text"]["text"].startswith("Roll back api to 8d02b64e: served 6 d, 0.1 % of 1000 jobs failed")
+    assert (first["value"], first["style"]) == ("rollback api to 8d02b64e", "primary")
+    assert (other["action_id"], other["value"]) == ("rollback.choose", "api")
+
+
+def test_a_single_candidate_has_no_other_target() -> None:
+    assert len(offer_answer("api", [BEST]).blocks[1]["elements"]) == 1
+
+
+def test_choices_say_which_is_recommended_and_why() -> None:
+    [choice] = choices([BEST])
+
+    assert choice.label == "★ 8d02b64e Index failed jobs"
+    assert choice.description.startswith("served 6 d")
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (RUN, "1 approval until"),
+        (replace(RUN, approvals_needed=2), "2 approvals until"),
+        (replace(RUN, approvals_needed=0), "your confirmation until"),
+        (replace(RUN, state=RunState.APPROVED), "starts at once"),
+    ],
+)
+def test_the_one_who_asked_learns_what_it_waits_for(run: Run, words: str) -> None:
+    answer = filed_answer(run)
+
+    assert answer.private
+    assert words in answer.text
+
+
+def test_a_first_of_two_approvals_is_acknowledged() -> None:
+    assert "1 approval still missing" in decided_answer(RUN, missing=1, notes=()).text
+
+
+def test_a_refusal_is_private_and_says_why() -> None:
+    answer = refused_answer("Who asks does not approve. <@U0ANN000001> could approve it.")
+
+    assert answer.private
+    assert answer.status is Status.FAIL
+    assert "Who asks does not approve" in answer.text
+
+
+def test_a_ruling_names_its_rule() -> None:
+    rulings = [Ruling("request", True, "line 19"), Ruling("approve", False, "You are not among those.")]
+
+    text = shown(policy_answer("U0ANN000001", "rollback api", rulings, risk=Risk.HIGH, policy_hash="ab" * 32))
+
+    assert "✅ may request: line 19" in text
+    assert "🔴 may not approve: You are not among those." in text
+
+
+def test_why_tells_the_steps_that_explain_it_and_who_was_refused() -> None:
+    step = RunStep(12, 0, {"kind": "LockService"}, StepState.FAILED, None, None, "Railway said no", NOW, NOW)
+    fine = replace(step, position=1, state=StepState.DONE, note="all well")
+
+    text = shown(why_answer(Record(replace(RUN, outcome="given up"), (step, fine), (), (REFUSAL,))))
+
+    assert "Railway said no" in text
+    assert "all well" not in text
+    assert "run.approve.refused · <@U0OTTO00001>" in text
+
+
+def test_why_of_a_waiting_run_counts_its_approvals() -> None:
+    assert "0 of 1 approvals" in shown(why_answer(Record(RUN, (), (), ())))
+
+
+def test_only_refusals_are_refusals() -> None:
+    text = shown(refusals_answer([REFUSAL, replace(REFUSAL, seq=3, event="run.filed", actor="U0OLIVIA001")]))
+
+    assert "U0OTTO00001" in text
+    assert "U0OLIVIA001" not in text
+
+
+def test_slack_takes_them_whatever_they_hold() -> None:
+    hostile_run = replace(RUN, title=HOSTILE, outcome=HOSTILE)
+    candidate = replace(BEST, message=HOSTILE)
+    rows = [replace(REFUSAL, details={"why": HOSTILE})] * 300
+    answers = [
+        filed_answer(hostile_run),
+        decided_answer(hostile_run, missing=0, notes=()),
+        why_answer(Record(hostile_run, (), (), tuple(rows))),
+        refusals_answer(rows),
+        offer_answer("api", [candidate] * 50),
+    ]
+
+    assert [refused(answer) for answer in answers] == [[]] * len(answers)
