@@ -16,7 +16,7 @@ from typing import Any
 class RunState(StrEnum):
     """Where a run is. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
 
-    PLANNED = "planned"  # shown to the requester, who has not asked for it yet
+    PLANNED = "planned"  # stored, and nobody was asked yet
     AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     RUNNING = "running"
@@ -30,11 +30,6 @@ class RunState(StrEnum):
     @property
     def is_final(self) -> bool:
         return not TRANSITIONS[self]
-
-    @property
-    def holds_services(self) -> bool:
-        """Whether no other run may start on the same services."""
-        return self in (RunState.RUNNING, RunState.UNKNOWN)
 
 
 _GIVEN_UP = frozenset({RunState.CANCELLED, RunState.EXPIRED, RunState.VOIDED})
@@ -66,10 +61,6 @@ class StepState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
-
-    @property
-    def is_final(self) -> bool:
-        return not STEP_TRANSITIONS[self]
 
 
 _ENDED = frozenset({StepState.DONE, StepState.NOT_PROVED, StepState.FAILED, StepState.SKIPPED})

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from psycopg.rows import class_row
 
-from services.domain.jobs import FailedJob, Job, RunningJob
+from services.domain.jobs import Job, RunningJob
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -26,15 +26,6 @@ async def list_orphaned_jobs(conn: Connection, *, stale_after: timedelta, limit:
     """Jobs whose worker does not beat any more, the longest locked first."""
     async with conn.cursor(row_factory=class_row(RunningJob)) as cur:
         await cur.execute(SQL["list_orphaned_jobs"], {"stale_after": stale_after, "limit": limit})
-        return await cur.fetchall()
-
-
-async def list_failed_jobs_of_type(
-    conn: Connection, *, job_type: str, window: timedelta, limit: int
-) -> list[FailedJob]:
-    """Newest first. A group is those whose error has the same template (`services.domain.masking.template`)."""
-    async with conn.cursor(row_factory=class_row(FailedJob)) as cur:
-        await cur.execute(SQL["list_failed_jobs_of_type"], {"job_type": job_type, "window": window, "limit": limit})
         return await cur.fetchall()
 
 

@@ -18,14 +18,6 @@ WHERE job.status = 'processing'
 ORDER BY job.locked_at
 LIMIT %(limit)s;
 
--- name: list_failed_jobs_of_type
--- The latest failed jobs of one type, of which a group shares its kind of error. Served by job_queue_failed_idx.
-SELECT id::text AS id, job_type, attempts, error_message, updated_at
-FROM ops.job_queue
-WHERE status = 'failed' AND job_type = %(job_type)s AND updated_at > now() - %(window)s::interval
-ORDER BY updated_at DESC
-LIMIT %(limit)s;
-
 -- name: list_jobs
 -- What became of these jobs. By primary key.
 SELECT id::text AS id, job_type, status, attempts, max_attempts, updated_at

@@ -52,7 +52,6 @@ async def test_a_column_with_another_name_is_named_and_the_other_queries_still_p
 
     assert {name: why for name, why in explained.items() if why} == {
         "list_failed_jobs": 'column "error_message" does not exist',
-        "list_failed_jobs_of_type": 'column "error_message" does not exist',
     }
 
 

@@ -184,17 +184,6 @@ async def test_orphans_are_listed_longest_first(as_owner: Connection, as_bot: Co
     assert len(await requeue.list_orphaned_jobs(as_bot, stale_after=STALE_AFTER, limit=2)) == 2
 
 
-async def test_failed_jobs_of_one_type(as_owner: Connection, as_bot: Connection) -> None:
-    wanted = await add_job(as_owner, "failed", error="timeout")
-    await add_job(as_owner, "failed", job_type="other", error="timeout")
-    await add_job(as_owner, "completed")
-
-    window = timedelta(hours=2)
-    failed = await requeue.list_failed_jobs_of_type(as_bot, job_type="ingest_csv", window=window, limit=10)
-
-    assert [(job.id, job.error_message) for job in failed] == [(wanted, "timeout")]
-
-
 async def test_nobody_else_may_requeue(as_app: Connection) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         await as_app.execute("SELECT ops.requeue_jobs('{}', '5 minutes')")
