@@ -42,22 +42,23 @@ class Load:
         return [beat for beat in self.beats if beat.worker_type in types and beat.is_beating(now, self.stale_after)]
 
     def held(self, services: Iterable[Service]) -> list[RunningJob]:
-        """The jobs that workers of these services work on, the longest running first."""
-        if isinstance(self.running, Unavailable) or isinstance(self.beats, Unavailable):
+        """The jobs that living workers of these services work on, the longest running first."""
+        if isinstance(self.running, Unavailable):
             return []
-        types = {service.worker_type for service in services} - {None}
-        ids = {beat.worker_id for beat in self.beats if beat.worker_type in types}
+        ids = {beat.worker_id for beat in self.workers(services)}
         return sorted((job for job in self.running if job.locked_by in ids), key=lambda job: job.locked_at)
 
 
 def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> list[str]:
     """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest 4 min; 318
-    pending", then the jobs by name. Only what can be seen."""
+    pending", then the jobs by name. What cannot be seen is said to be unknown."""
     if all(service.worker_type is None for service in services):
         return []
-    workers, jobs = load.workers(services), load.held(services)
-    lines = [f"{verb} {counted(len(workers), 'worker')}{_holding(load, jobs)}{_waiting(load)}"]
-    return lines + _named(jobs) if load.as_of else []
+    if isinstance(load.beats, Unavailable) or load.as_of is None:
+        return [f"{verb} an unknown number of workers"]
+    jobs = load.held(services)
+    line = f"{verb} {counted(len(load.workers(services)), 'worker')}{_holding(load, jobs, load.as_of)}{_waiting(load)}"
+    return [line, *_named(jobs)]
 
 
 def backlog(load: Load) -> list[str]:
@@ -78,10 +79,12 @@ def doubts(load: Load) -> list[str]:
     return lines
 
 
-def _holding(load: Load, jobs: Sequence[RunningJob]) -> str:
-    if not jobs or load.as_of is None:
+def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
+    if isinstance(load.running, Unavailable):
+        return ", nobody knows with which jobs"
+    if not jobs:
         return " holding no job"
-    return f" holding {counted(len(jobs), 'job')}, oldest {age(load.as_of - jobs[0].locked_at)}"
+    return f" holding {counted(len(jobs), 'job')}, oldest {age(now - jobs[0].locked_at)}"
 
 
 def _waiting(load: Load) -> str:

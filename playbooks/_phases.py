@@ -19,6 +19,9 @@ from playbooks._steps import (
 from playbooks._timeouts import DEPLOY_S, HEALTH_S, HEARTBEAT_S, STARTUP_LOG_S, stop_timeout_s
 from services.domain.services import Service
 
+# Starting a stopped service is a redeploy, and Railway knows no other way (DESIGN §8).
+NEW_VARIABLES = "it starts again with the variables of now, also after a rollback to older ones"
+
 
 def stop(found: Standing, from_: int) -> Iterator[Step]:
     """Stop a service gracefully, wait for its last process, and look for the jobs that it left."""

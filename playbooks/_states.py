@@ -26,17 +26,22 @@ class Standing:
     current: Deployment
 
 
-def find_standing(states: States, service: Service) -> Standing | NoPlan:
-    """The service, or why there can be no plan for it."""
+def find_state(states: States, service: Service) -> ServiceState | NoPlan:
+    """What Railway says of the service, or why there can be no plan for it."""
     if isinstance(states, Unavailable):
         return unavailable(states)
-    state = states.get(service)
-    if state is None:
-        return NoPlan(
-            f"{service.short} is not in this Railway environment",
-            f"give the service its name {service.value} there",
-            (NextStep("Check the settings", "check-config"),),
-        )
+    return states.get(service) or NoPlan(
+        f"{service.short} is not in this Railway environment",
+        f"give the service its name {service.value} there",
+        (NextStep("Check the settings", "check-config"),),
+    )
+
+
+def find_standing(states: States, service: Service) -> Standing | NoPlan:
+    """The same for a service that something was deployed to."""
+    state = find_state(states, service)
+    if isinstance(state, NoPlan):
+        return state
     if state.current is None:
         return NoPlan(
             f"{service.short} was never deployed",

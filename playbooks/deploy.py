@@ -15,10 +15,10 @@ from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
 from playbooks._locks import Locks, refuse_locked
 from playbooks._phases import alive
-from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing
+from playbooks._states import States, commit_words, draining_doubts, find_state
 from playbooks._steps import AwaitDeployment, DeployCommit, Step, VerifySha
 from playbooks._timeouts import BUILD_S, SHA_S
-from services.domain.deployments import Deployment
+from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.migrations import MigrationStatus
 from services.domain.services import Service
@@ -48,20 +48,21 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Pla
     refusal = refuse_locked(facts.locks, services, facts.now)
     if refusal is not None:
         return refusal
-    founds = _find(facts, scope, services, whole)
-    if isinstance(founds, NoPlan):
-        return founds
-    sources = ", ".join(dict.fromkeys(short_sha(found.current.commit_sha) for found in founds))
+    states = _find(facts, scope, services, whole)
+    if isinstance(states, NoPlan):
+        return states
+    currents = [state.current for state in states]
+    sources = ", ".join(dict.fromkeys(short_sha(one.commit_sha) if one else "nothing" for one in currents))
     return Plan(
         environment=facts.environment,
         playbook="deploy",
         parameters={"service": scope, "sha": whole},
-        steps=tuple(step for found in founds for step in _steps(found, whole)),
+        steps=tuple(step for state in states for step in _steps(state, whole)),
         risk=Risk.HIGH,
         title=f"Deploy {scope}: {sources} → {short_sha(whole)}",
-        impact=tuple(_impact(facts, founds, whole)),
-        warnings=tuple(_warnings(facts, founds)),
-        undo="; ".join(_undo(found) for found in founds),
+        impact=tuple(_impact(facts, states, whole)),
+        warnings=tuple(_warnings(facts, states)),
+        undo=_undo(states),
     )
 
 
@@ -86,58 +87,62 @@ def _known(facts: Facts) -> Iterator[Deployment]:
             yield from listed
 
 
-def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> list[Standing] | NoPlan:
+def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> list[ServiceState] | NoPlan:
     """The services that do not serve the commit yet. The API first: its pre-deploy command migrates, and its health
     check stops a bad commit before the workers get it."""
-    founds = []
+    states = []
     for service in sorted(services, key=lambda service: service is not Service.API):
-        found = find_standing(facts.states, service)
-        if isinstance(found, NoPlan):
-            return found
-        if found.state.serving is None or found.state.serving.commit_sha != sha:
-            founds.append(found)
-    if not founds:
+        state = find_state(facts.states, service)
+        if isinstance(state, NoPlan):
+            return state
+        if state.serving is None or state.serving.commit_sha != sha:
+            states.append(state)
+    if not states:
         verify = NextStep("Verify it", f"verify {scope}")
         return NoPlan(f"{scope} serves {short_sha(sha)} already", f"to take new variables: redeploy {scope}", (verify,))
-    return founds
+    return states
 
 
-def _steps(found: Standing, sha: str) -> Iterator[Step]:
-    yield DeployCommit(found.service, sha, found.current.id)
-    yield AwaitDeployment(found.service, BUILD_S)
-    yield VerifySha(found.service, sha, SHA_S)
-    count = found.state.replicas_configured
-    if found.service.worker_type is None or count:
-        yield alive(found.service, count or 1)
+def _steps(state: ServiceState, sha: str) -> Iterator[Step]:
+    yield DeployCommit(state.service, sha, state.current.id if state.current else None)
+    yield AwaitDeployment(state.service, BUILD_S)
+    yield VerifySha(state.service, sha, SHA_S)
+    if state.service.worker_type is None or state.replicas_configured:
+        yield alive(state.service, state.replicas_configured or 1)
 
 
-def _undo(found: Standing) -> str:
-    sha = found.current.commit_sha
-    return f"rollback {found.service.short} to {short_sha(sha) if sha else found.current.id}"
+def _undo(states: Sequence[ServiceState]) -> str | None:
+    """Back to what stands there now; a service that was never deployed has nowhere to go back to."""
+    backs = [f"rollback {state.service.short} to {_name(state.current)}" for state in states if state.current]
+    return "; ".join(backs) or None
 
 
-def _impact(facts: Facts, founds: Sequence[Standing], sha: str) -> Iterator[str]:
+def _name(deployment: Deployment) -> str:
+    return short_sha(deployment.commit_sha) if deployment.commit_sha else deployment.id
+
+
+def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
     if not isinstance(facts.migrations, Unavailable) and not facts.migrations.pending:
         yield "no migration is pending"
     target = next((one for one in _known(facts) if one.commit_sha == sha), None)
-    for found in founds:
+    for state in states:
+        from_ = commit_words(state.current) if state.current else "nothing"
         to = commit_words(target) if target else f"{short_sha(sha)}, which Railway has not built yet"
-        yield f"{found.service.short}: {commit_words(found.current)} → {to}"
-    yield from stopping(facts.load, [found.service for found in founds], "replaces")
+        yield f"{state.service.short}: {from_} → {to}"
+    yield from stopping(facts.load, [state.service for state in states], "replaces")
     yield "it is built first, which takes minutes"
 
 
-def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
+def _warnings(facts: Facts, states: Sequence[ServiceState]) -> Iterator[str]:
     if isinstance(facts.migrations, Unavailable):
         yield f"whether migrations are pending is not known: {facts.migrations.why}"
     elif facts.migrations.pending:
         pending = ", ".join(facts.migrations.pending)
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"
-    for found in founds:
-        yield from draining_doubts(found.state)
-        latest = found.state.latest
-        if latest is not None and latest.status.is_in_progress:
-            yield f"a deployment of {short_sha(latest.commit_sha)} is on its way to {found.service.short}"
-        if found.state.is_stopped:
-            yield f"{found.service.short} is stopped, and a deploy starts it"
+    for state in states:
+        yield from draining_doubts(state)
+        if state.latest is not None and state.latest.status.is_in_progress:
+            yield f"a deployment of {short_sha(state.latest.commit_sha)} is on its way to {state.service.short}"
+        if state.is_stopped:
+            yield f"{state.service.short} is stopped, and a deploy starts it"
     yield from doubts(facts.load)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
-from playbooks._phases import alive, start, stop
+from playbooks._phases import NEW_VARIABLES, alive, start, stop
 from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing, replicas_words
 from playbooks._steps import AwaitDeployment, RestartDeployment, Step, VerifyNoOrphanedJobs
 from playbooks._timeouts import DEPLOY_S, UNSET_DRAINING_S
@@ -43,7 +43,7 @@ def plan(facts: Facts, service: Service, *, through_zero: bool = False) -> Plan 
         risk=Risk.LOW,
         title=f"Restart {service.short}{way} at {commit_words(found.current)}",
         impact=tuple(_impact(facts, found)),
-        warnings=(*doubts(facts.load), *_warnings(found)),
+        warnings=(*doubts(facts.load), *_warnings(found), *([NEW_VARIABLES] if through_zero else [])),
     )
 
 
@@ -87,7 +87,7 @@ def _well(found: Standing) -> Iterator[Step]:
 
 
 def _impact(facts: Facts, found: Standing) -> Iterator[str]:
-    yield f"{replicas_words(found.state.replicas_wanted)}, the same code and variables"
+    yield f"{replicas_words(found.state.replicas_wanted)}, the same code"
     yield from stopping(facts.load, [found.service], "restarts")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, backlog, doubts, stopping
-from playbooks._phases import alive, come_up, start, stop
+from playbooks._phases import NEW_VARIABLES, alive, come_up, start, stop
 from playbooks._states import Standing, States, draining_doubts, find_standing
 from playbooks._steps import (
     CheckDatabaseReady,
@@ -163,6 +163,8 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
     if to < from_:
         yield from draining_doubts(found.state)
         return
+    if found.state.is_stopped:
+        yield NEW_VARIABLES
     if isinstance(facts.connections, Unavailable):
         yield f"the database's connections cannot be counted: {facts.connections.why}"
     elif facts.connections.limit is None:

@@ -105,6 +105,15 @@ def test_a_service_that_serves_the_commit_is_left_alone() -> None:
     assert "serves" in refused(deploy.plan(facts(there), "ingest", [INGEST], sha("e"))).why
 
 
+def test_a_first_deploy_starts_from_nothing() -> None:
+    fresh = ServiceState(INGEST, "s", replicas_configured=1)
+
+    planned = made(deploy.plan(facts(fresh), "ingest", [INGEST], sha("e")))
+
+    assert planned.steps[0] == DeployCommit(INGEST, sha("e"), None)
+    assert (planned.title, planned.undo) == (f"Deploy ingest: nothing → {sha('e')[:8]}", None)
+
+
 def test_a_lock_refuses_and_names_owner_and_reason() -> None:
     refusal = refused(deploy.plan(facts(locks=[LOCK]), "all", ALL, sha("e")))
 

@@ -50,7 +50,7 @@ def test_restarts_what_serves_and_counts_the_beats() -> None:
         VerifyNoOrphanedJobs(INGEST),
     )
     assert (planned.risk, planned.undo) == (Risk.LOW, None)
-    assert planned.impact == ("2 replicas, the same code and variables", "restarts 1 worker holding no job; 3 pending")
+    assert planned.impact == ("2 replicas, the same code", "restarts 1 worker holding no job; 3 pending")
 
 
 def test_the_api_is_proved_by_its_health() -> None:
@@ -72,6 +72,7 @@ def test_through_zero_stops_all_before_the_first_starts() -> None:
         VerifyHeartbeats(INGEST, 2, 180),
     )
     assert planned.parameters == {"service": "ingest", "through_zero": "yes"}
+    assert any("the variables of now" in warning for warning in planned.warnings)
 
 
 def test_the_api_is_not_taken_to_zero() -> None:

@@ -59,6 +59,7 @@ def test_from_zero_starts_one_and_watches_it_come_up() -> None:
     )
     assert planned.risk is Risk.LOW
     assert planned.undo == "scale ingest 0"
+    assert any("the variables of now" in warning for warning in planned.warnings)
 
 
 def test_a_service_configured_with_no_replica_is_given_one() -> None:
