@@ -17,10 +17,12 @@ WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > cl
 FOR SHARE;
 
 -- name: prune_run_leases
--- Leases of runs that have ended. Served by the primary keys; there is one row a run until it is pruned.
+-- Leases of runs that have ended. There is one row a run until it is pruned; the runs by primary key, because all those
+-- that ever were are many more than the leases that are left.
 DELETE FROM chatops.leases AS lease
 USING chatops.runs AS run
-WHERE lease.name = 'run:' || run.id AND chatops.is_final(run.state)
+WHERE run.id = CASE WHEN starts_with(lease.name, 'run:') THEN substr(lease.name, 5)::bigint END
+    AND chatops.is_final(run.state)
     AND lease.until < clock_timestamp() - %(older_than)s::interval;
 
 -- name: release_lease

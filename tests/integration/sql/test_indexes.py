@@ -204,3 +204,15 @@ async def test_runs_are_found_by_their_indexes_however_many_have_ended(as_owner:
 
     assert missing == {name: set() for name in EXPECTED_OF_RUNS}
     assert whole == {name: [] for name in EXPECTED_OF_RUNS}
+
+
+async def test_leases_are_pruned_without_looking_at_every_run(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_RUNS)
+    await as_owner.execute("DELETE FROM chatops.leases WHERE name NOT LIKE 'run:4321_'; ANALYZE chatops.leases")
+    await as_owner.execute("INSERT INTO chatops.leases (name, owner, epoch, until) VALUES ('leader', 'a', 1, now())")
+
+    plan = await explain(as_owner, SQL["prune_run_leases"], {"older_than": timedelta(days=1)})
+    pruned = await as_owner.execute(SQL["prune_run_leases"], {"older_than": timedelta(days=1)})
+
+    assert scanned_whole(plan) == ["leases"]
+    assert pruned.rowcount == 10
