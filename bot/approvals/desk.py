@@ -6,6 +6,7 @@ replicas, the second sees what the first did: the run is locked, and every chang
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,14 +17,15 @@ from bot.approvals.case import Case, open_case
 from bot.approvals.groups import Groups
 from bot.approvals.people import People
 from bot.approvals.policy import Policy, Target
+from bot.approvals.requests import audit_details, name_of, new_run, person_of
 from bot.approvals.rights import Allowed, Refused
 from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
 from bot.settings import Invalid
-from playbooks._contract import NoPlan, Plan, encode_plan
-from playbooks._steps import FORMAT, encode_step
+from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._steps import encode_step
 from services.domain.errors import OperatorError, SourceError
-from services.domain.runs import WAITING, NewRun, Person, Run, RunState, StepState
+from services.domain.runs import WAITING, Person, Run, RunState, StepState
 from services.postgres import runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Database
@@ -31,7 +33,9 @@ from services.postgres.runs import Resolution
 
 logger = logging.getLogger(__name__)
 
-TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
+TIMEOUT_S = 10.0
+BREAK_GLASS_TIMEOUT_S = 2.0  # what has to happen at once does not wait long for a database that is away
+LATE_S = 5.0  # between two tries to file what was done without the database
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
@@ -57,19 +61,39 @@ class Desk:
         self._groups = groups
         self._teller = teller
         self._channel = channel
+        self._late: set[asyncio.Task[None]] = set()
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
         """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
 
-        Raises OperatorError for who may not ask, and for what nobody could approve.
+        Raises OperatorError for who may not ask, and for what nobody could approve; then SourceError when the database
+        is away, which is soon for what has to happen at once.
         """
-        policy, person = self._usable_policy(), _person(request.actor)
-        people = await self._groups.people(person.user_id if person else None)
-        verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
-        if isinstance(verdict, Refused):
-            await self._record_refusal(plan, person, policy, verdict)
-            raise OperatorError(f"`{plan.playbook}` was not filed", why=verdict.why, what_next=verdict.what_next)
-        return await self._create(plan, person, policy, verdict, reason.strip()[:REASON_LIMIT])
+        policy, person = self._usable_policy(), person_of(request.actor)
+        allowed = await self._permit(plan, person, policy)
+        new = new_run(plan, person, policy, channel=self._channel, reason=reason.strip()[:REASON_LIMIT])
+        details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
+        timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
+        async with self._database.transaction(timeout_s=timeout_s) as conn:
+            run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
+            await self._teller.tell(conn, run_id, head=head)
+            run = await runs.read_run(conn, run_id)
+        self._teller.told()
+        assert run is not None  # noqa: S101 - written in the same transaction
+        return run
+
+    def file_later(self, plan: Plan, request: Request, *, reason: str = "") -> None:
+        """File what was done without the database, once that is back. Lost with this process; the channel has it."""
+        task = asyncio.create_task(self._file_when_possible(plan, request, reason))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def aclose(self) -> None:
+        """Give up what could not be filed yet."""
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
 
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
         """The requester's own word for something of low risk."""
@@ -147,17 +171,24 @@ class Desk:
         """Who is who, as far as Slack tells at the moment."""
         return await self._groups.people(user_id)
 
-    async def _create(self, plan: Plan, person: Person | None, policy: Policy, verdict: Allowed, reason: str) -> Run:
-        async with self._database.transaction() as conn:
-            new = _new_run(plan, person, policy, channel=self._channel, reason=reason)
-            run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
-            details = _filed(plan, person, policy) | {"reason": reason, "rules": list(verdict.rules)}
-            head = await append_audit(conn, actor=_name(person), event="run.filed", run_id=run_id, details=details)
-            await self._teller.tell(conn, run_id, head=head)
-            run = await runs.read_run(conn, run_id)
-        self._teller.told()
-        assert run is not None  # noqa: S101 - written in the same transaction
-        return run
+    async def _permit(self, plan: Plan, person: Person | None, policy: Policy) -> Allowed:
+        people = await self._groups.people(person.user_id if person else None)
+        verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
+        if isinstance(verdict, Refused):
+            await self._record_refusal(plan, person, policy, verdict)
+            raise OperatorError(f"`{plan.playbook}` was not filed", why=verdict.why, what_next=verdict.what_next)
+        return verdict
+
+    async def _file_when_possible(self, plan: Plan, request: Request, reason: str) -> None:
+        while True:
+            await asyncio.sleep(LATE_S)
+            try:
+                await self.file(plan, request, reason=reason)
+            except SourceError:
+                continue
+            except OperatorError as error:
+                logger.warning("what was done without the database is not filed: %s", error.why)
+            return
 
     async def _write(self, case: Case, verdict: Allowed, *, approve: bool, reason: str) -> Decided:
         """The decision, and what follows from it: one denial ends the request, the last approval lets it run."""
@@ -182,10 +213,10 @@ class Desk:
 
     async def _record_refusal(self, plan: Plan, person: Person | None, policy: Policy, refused: Refused) -> None:
         """The refusal stands even when it cannot be written down."""
-        details = _filed(plan, person, policy) | {"why": refused.why}
+        details = audit_details(plan, person, policy) | {"why": refused.why}
         try:
-            async with self._database.transaction() as conn:
-                await append_audit(conn, actor=_name(person), event="run.file.refused", run_id=None, details=details)
+            async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
+                await append_audit(conn, actor=name_of(person), event="run.file.refused", run_id=None, details=details)
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
 
@@ -197,48 +228,3 @@ class Desk:
                 what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults) + ".",
             )
         return self.policy
-
-
-def _new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str) -> NewRun:
-    needs = decide.needs(plan.risk, has_requester=person is not None)
-    nobody_asked = needs.approvals == 0 and not needs.confirmation
-    return NewRun(
-        environment=plan.environment,
-        playbook=plan.playbook,
-        parameters=plan.parameters,
-        plan=encode_plan(plan),
-        plan_hash=plan.hash,
-        risk=plan.risk.value,
-        title=plan.title,
-        services=tuple(sorted(service.value for service in plan.services)),
-        requested_by=person,
-        reason=reason,
-        channel=channel,
-        approvals_needed=needs.approvals,
-        expires_at_s=policy.expires_after.total_seconds(),
-        state=RunState.APPROVED if nobody_asked else RunState.AWAITING_APPROVAL,
-        kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
-        format=FORMAT,
-    )
-
-
-def _filed(plan: Plan, person: Person | None, policy: Policy) -> dict[str, object]:
-    """What the audit log keeps of a request."""
-    return {
-        "playbook": plan.playbook,
-        "parameters": dict(plan.parameters),
-        "environment": plan.environment,
-        "risk": plan.risk.value,
-        "title": plan.title,
-        "plan": plan.hash,
-        "policy": policy.hash,
-        "team": person.team_id if person else None,
-    }
-
-
-def _person(actor: Actor | None) -> Person | None:
-    return Person(actor.user_id, actor.team_id) if actor else None
-
-
-def _name(person: Person | None) -> str:
-    return person.user_id if person else TERMINAL
