@@ -83,13 +83,10 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Tools:
-    """`past` are the steps before the one at hand, in their order; `row` is its own line of the journal, begun."""
+class Reach:
+    """The world to read, and Railway to change."""
 
     world: World
-    run: Run
-    row: RunStep
-    past: tuple[Past, ...]
 
     @property
     def mutations(self) -> RailwayMutations:
@@ -97,6 +94,22 @@ class Tools:
         if self.world.railway is None:
             raise SourceError("Railway", "not configured")
         return RailwayMutations(self.world.railway)
+
+    async def state_of(self, service: Service) -> ServiceState | Unavailable:
+        """What Railway says of the service."""
+        services = await self.world.railway_services()
+        if isinstance(services, Unavailable):
+            return services
+        return services.get(service) or Unavailable("Railway", f"it has no service called {service.value}")
+
+
+@dataclass(frozen=True)
+class Tools(Reach):
+    """`past` are the steps before the one at hand, in their order; `row` is its own line of the journal, begun."""
+
+    run: Run
+    row: RunStep
+    past: tuple[Past, ...]
 
     def last_act(self, service: Service) -> Past | None:
         """The newest act of this run on the service; None before the first."""
@@ -116,13 +129,6 @@ class Tools:
         """When the last act on the service was over: beats and log lines from before it prove nothing."""
         act = self.last_act(service)
         return (act and act.row.ended_at) or self.run.started_at or self.run.created_at
-
-    async def state_of(self, service: Service) -> ServiceState | Unavailable:
-        """What Railway says of the service."""
-        services = await self.world.railway_services()
-        if isinstance(services, Unavailable):
-            return services
-        return services.get(service) or Unavailable("Railway", f"it has no service called {service.value}")
 
 
 def past_steps(steps: Sequence[RunStep], position: int) -> tuple[Past, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.runs.executors.deploying import new_deployment, seen_deployments
 from bot.runs.executors.scaling import set_replicas
-from bot.runs.tools import Act, Tools, Watch
+from bot.runs.tools import Act, Reach, Tools, Watch
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
 from playbooks._steps import AwaitStopped, ScaleService, StartService, StopService
 from services.domain.deployments import Deployment, ServiceState
@@ -20,7 +20,7 @@ _LEAVING = (*_ENDED, "REMOVING")
 class Stop(Act):
     """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero."""
 
-    def __init__(self, tools: Tools, step: StopService) -> None:
+    def __init__(self, tools: Reach, step: StopService) -> None:
         self._tools = tools
         self._step = step
 
