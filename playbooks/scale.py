@@ -80,7 +80,7 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
 
 
 def _refuse_sessions(use: ConnectionUse | Unavailable, service: Service, more: int) -> NoPlan | None:
-    if isinstance(use, Unavailable) or more <= 0 or use.limit is None:
+    if isinstance(use, Unavailable) or more <= 0:
         return None
     wanted = more * SESSIONS_PER_REPLICA[service]
     if use.used + wanted <= use.limit:
@@ -155,7 +155,7 @@ def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str
 def _of_limit(use: ConnectionUse | Unavailable) -> str:
     if isinstance(use, Unavailable):
         return ""
-    return f": {use.used} in use" + (f" of {use.limit}" if use.limit is not None else "")
+    return f": {use.used} of {use.limit} are in use"
 
 
 def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[str]:
@@ -167,8 +167,8 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
         yield NEW_VARIABLES
     if isinstance(facts.connections, Unavailable):
         yield f"the database's connections cannot be counted: {facts.connections.why}"
-    elif facts.connections.limit is None:
-        yield "the pooler's limit of connections is not known: set DATABASE_CONNECTION_LIMIT to have it checked"
+    elif facts.connections.pooler_may_allow_fewer:
+        yield "the pooler's own limit is not known: set DATABASE_CONNECTION_LIMIT to have it counted too"
     beating = len(facts.load.workers([found.service]))
     if found.service.worker_type and facts.load.as_of and beating < from_:
         yield f"{beating} of {from_} workers beat: the run stops at its first check unless they come back"

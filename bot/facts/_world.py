@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -150,7 +150,7 @@ class World:
         told = self.settings.changing.connection_limit
         if isinstance(use, Unavailable) or told is None:
             return use
-        return replace(use, limit=told if use.limit is None else min(told, use.limit))
+        return ConnectionUse(use.used, min(told, use.limit))
 
     async def locks(self) -> dict[Service, Lock] | Unavailable:
         """The services that are locked against deploys."""

@@ -25,7 +25,11 @@ class ServerFacts:
 
 @dataclass(frozen=True)
 class ConnectionUse:
-    """`used`: client sessions on the server now. `limit`: how many there may be; None when it is not known."""
+    """`used`: client sessions on the server now; `limit`: how many there may be.
+
+    `pooler_may_allow_fewer`: there is a pooler in front of it, which tells nobody its own limit.
+    """
 
     used: int
-    limit: int | None
+    limit: int
+    pooler_may_allow_fewer: bool = False

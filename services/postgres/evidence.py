@@ -14,6 +14,7 @@ from services.domain.jobs import JobOutcomes
 from services.domain.server import ConnectionUse
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
+from services.postgres.server import pooler_mode
 
 
 async def list_job_outcomes(conn: Connection, *, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes]:
@@ -26,9 +27,9 @@ async def list_job_outcomes(conn: Connection, *, spans: Sequence[tuple[datetime,
 
 async def read_connection_use(conn: Connection) -> ConnectionUse:
     """The server's sessions against what it allows."""
-    async with conn.cursor(row_factory=class_row(ConnectionUse)) as cur:
-        await cur.execute(SQL["read_connection_use"])
-        use = await cur.fetchone()
-    if use is None:
+    cursor = await conn.execute(SQL["read_connection_use"])
+    row = await cursor.fetchone()
+    if row is None:
         raise RuntimeError("a SELECT of scalars gave no row")
-    return use
+    used, limit = row
+    return ConnectionUse(used, limit, pooler_mode(conn.info.host, conn.info.port) != "direct")

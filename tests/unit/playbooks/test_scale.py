@@ -32,7 +32,7 @@ INGEST = Service.INGEST
 AWAY = Unavailable("database", "no answer within 5 s")
 
 
-def facts(*changed: ServiceState, used: int = 10, limit: int | None = 100, soak_s: int = 120) -> Facts:
+def facts(*changed: ServiceState, used: int = 10, limit: int = 100, soak_s: int = 120) -> Facts:
     busy = load(beats=[beat("ingest-1")], pending=318)
     return Facts("prod", states(*changed), busy, ConnectionUse(used, limit), soak_s)
 
@@ -165,11 +165,11 @@ def test_fewer_replicas_need_no_room() -> None:
     assert isinstance(plan(facts(state(INGEST, replicas=2), used=100), INGEST, 1), Plan)
 
 
-@pytest.mark.parametrize("limit", [None, 100])
-def test_an_unknown_limit_is_a_warning(limit: int | None) -> None:
-    warnings = made(plan(facts(limit=limit), INGEST, 2)).warnings
+@pytest.mark.parametrize("pooled", [True, False])
+def test_the_unknown_limit_of_a_pooler_is_a_warning(pooled: bool) -> None:
+    warnings = made(plan(replace(facts(), connections=ConnectionUse(10, 100, pooled)), INGEST, 2)).warnings
 
-    assert ("the pooler's limit of connections is not known" in " ".join(warnings)) is (limit is None)
+    assert any("DATABASE_CONNECTION_LIMIT" in warning for warning in warnings) is pooled
 
 
 def test_what_the_database_does_not_tell_is_a_warning() -> None:
