@@ -67,12 +67,12 @@ class Bot:
         self.once = Once(self.world.database, owner=self._owner)
         self._leader: Leader | None = None
         self._doorbell: Doorbell | None = None
-        self._changing: Changing | None = None
+        self.changing: Changing | None = None
         if self.world.database is not None:
             sender = Sender(self.world.database, self.slack, poll_s=self._poll_s, metrics=self.metrics)
-            self._changing = self._make_changing(self.world.database, sender)
-            self._leader = self._make_leader(self.world.database, sender, self._changing)
-            self._doorbell = self._make_doorbell(sender, self._changing)
+            self.changing = self._make_changing(self.world.database, sender)
+            self._leader = self._make_leader(self.world.database, sender, self.changing)
+            self._doorbell = self._make_doorbell(sender, self.changing)
         self.bolt = self._make_bolt()
         self.web = self._make_web()
         self._sockets = self._make_sockets()
@@ -83,8 +83,8 @@ class Bot:
         await self.web.open()
         self._identity = await self._identify()
         logger.info("in Slack as %s", self._identity.user_id)
-        if self._changing is not None:
-            self._changing.start()
+        if self.changing is not None:
+            self.changing.start()
         for part in (self._leader, self._doorbell):
             if part is not None:
                 self._working.append(asyncio.create_task(part.run()))
@@ -98,8 +98,8 @@ class Bot:
         if self._sockets is not None:
             await self._sockets.close()
         await self.once.drain(DRAIN_S)
-        if self._changing is not None:
-            await self._changing.stop()
+        if self.changing is not None:
+            await self.changing.stop()
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
@@ -188,7 +188,7 @@ class Bot:
         # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
         bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
         bolt.use(acknowledge)
-        desk = self._changing.desk if self._changing else None
+        desk = self.changing.desk if self.changing else None
         Listeners(world=self.world, slack=self.slack, desk=desk, once=self.once, metrics=self.metrics).register(bolt)
 
         @bolt.error

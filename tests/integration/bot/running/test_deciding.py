@@ -1,0 +1,165 @@
+"""Requests and decisions on a whole bot: what is clicked counts once, and whoever is too late is told so alone."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.app import Bot
+from bot.commands._contract import Actor, Request, Surface
+from bot.views.modals import ANSWER
+from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
+from playbooks._contract import Plan, Risk
+from playbooks._steps import RestartDeployment, VerifySchemaHead
+from services.domain.runs import Run
+from services.domain.services import Service
+from services.sandbox.slack import cast, payloads
+from services.sandbox.slack.blocks import find_element
+from services.sandbox.slack.delivery import Envelope, EnvelopeKind
+from services.sandbox.slack.model import Message, User, View
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack
+
+OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+# Of a playbook that cannot make it again here: approved, it is void, and nothing is changed.
+CRITICAL = Plan(
+    environment="dev",
+    playbook="rollback-db",
+    parameters={"version": "20200101000000"},
+    steps=(VerifySchemaHead("20200101000000"),),
+    risk=Risk.CRITICAL,
+    title="Roll the database back: 20200101000000",
+    impact=("stops 2 workers",),
+)
+HIGH = replace(
+    CRITICAL,
+    playbook="redeploy",
+    parameters={"service": "api"},
+    steps=(RestartDeployment(Service.API, "d-gone"),),
+    risk=Risk.HIGH,
+    title="Redeploy api",
+)
+File = Callable[[Plan], Awaitable[tuple[Run, Message]]]
+
+
+@pytest.fixture
+async def bot(start_bot: Callable[..., Awaitable[Bot]], database_urls: DatabaseUrls) -> Bot:
+    people = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    return await start_bot(database_urls.bot, **people)
+
+
+@pytest.fixture
+def file(bot: Bot, slack: Slack) -> File:
+    """Files a plan as Olivia; its run, and its message in Slack."""
+
+    async def file(plan: Plan) -> tuple[Run, Message]:
+        assert bot.changing is not None
+        run = await bot.changing.desk.file(plan, OLIVIA)
+        return run, await slack.wait_for(lambda message: plan.title in message.text)
+
+    return file
+
+
+async def click(slack: Slack, message: Message, action_id: str, user: User) -> None:
+    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+
+
+async def told(slack: Slack, user: User, words: str) -> Message:
+    """What only this person sees."""
+    async with asyncio.timeout(10):
+        while True:
+            for message in slack.seen(user.id):
+                if message.visible_to == user.id and words in message.text:
+                    return message
+            await asyncio.sleep(0.01)
+
+
+async def modal_of(slack: Slack, user: User) -> View:
+    async with asyncio.timeout(10):
+        while (view := slack.workspace.modal_for(user.id)) is None or "submit" not in view.content:
+            await asyncio.sleep(0.01)
+    return view
+
+
+async def test_something_critical_takes_two_people_who_type_its_name(slack: Slack, file: File) -> None:
+    _, message = await file(CRITICAL)
+
+    for person in (cast.ANN, cast.BEN):
+        await click(slack, message, APPROVE_TYPED, person)
+        modal = await modal_of(slack, person)
+        assert "stops 2 workers" in json.dumps(modal.content)
+        actor = slack.workspace.acting_as(person.id)
+        assert list(await actor.submit(modal.id, {ANSWER: {ANSWER: "yes"}})) == [ANSWER]
+        phrase = json.loads(modal.content["private_metadata"])["phrase"]
+        assert await actor.submit(modal.id, {ANSWER: {ANSWER: phrase}}) == {}
+        if person is cast.ANN:
+            await told(slack, person, "1 approval still missing")
+
+    void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
+    assert json.dumps(void.blocks).count("Approved by") == 2
+
+
+async def test_what_is_void_can_be_asked_for_again_from_what_is_so_now(slack: Slack, file: File) -> None:
+    _, message = await file(HIGH)
+    await click(slack, message, APPROVE, cast.ANN)
+    void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
+
+    await click(slack, void, ASK_AGAIN, cast.OLIVIA)
+
+    again = await slack.wait_for(lambda one: one.ts != message.ts and one.visible_to is None)
+    assert "WAITS FOR APPROVAL" in again.text
+
+
+async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Slack, file: File) -> None:
+    run, message = await file(HIGH)
+    old = copy.deepcopy(message)
+    await click(slack, message, DENY, cast.BEN)
+    modal = await modal_of(slack, cast.BEN)
+    await slack.workspace.acting_as(cast.BEN.id).submit(modal.id, {ANSWER: {ANSWER: "not today"}})
+    denied = await slack.wait_for(lambda one: one.ts == message.ts and "CANCELLED" in one.text)
+
+    found = find_element(old.blocks, APPROVE, None)
+    assert found is not None
+    action = payloads.action_of(slack.workspace, *found, None)
+    late = payloads.message_action(slack.workspace, cast.ANN, old, action, None)
+    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, late))
+
+    answer = await told(slack, cast.ANN, "It did not count")
+    assert f"run {run.id}" in answer.text
+    assert "denied: not today" in denied.text
+
+
+async def test_details_are_for_the_one_who_clicks(slack: Slack, file: File) -> None:
+    run, message = await file(HIGH)
+
+    await click(slack, message, DETAILS, cast.OTTO)
+
+    details = await told(slack, cast.OTTO, "Redeploy api")
+    assert run.plan_hash in json.dumps(details.blocks)
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(slack: Slack) -> None:
+    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly restart api")
+
+    message = await slack.wait_for(lambda one: "Restart api" in one.text and one.visible_to is None)
+
+    assert message.thread_ts is None
+    assert find_element(message.blocks, CONFIRM, None) is not None
+    receipt = await told(slack, cast.OLIVIA, "Restart api")
+    assert receipt.thread_ts == said.ts
+
+
+@pytest.mark.usefixtures("bot")
+async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Slack, file: File) -> None:
+    await file(HIGH)
+
+    for person, words in ((cast.ANN, "*1 run* waiting for you"), (cast.OTTO, "Nothing waits for you")):
+        await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, "/dragonfly")
+        home = await told(slack, person, "dev")
+        assert words in json.dumps(home.blocks)

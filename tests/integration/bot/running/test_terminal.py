@@ -1,0 +1,98 @@
+"""Changes on the terminal: shown there, asked for there, approved in Slack."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.cli import dispatch
+from bot.views.run_buttons import APPROVE, CONFIRM
+from services.sandbox.slack import cast
+from services.sandbox.slack.blocks import find_element
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+
+PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+
+
+@pytest.fixture
+def environ(slack: Slack, database_urls: DatabaseUrls) -> dict[str, str]:
+    return {
+        "SLACK_BOT_TOKEN": "xoxb-local",
+        "SLACK_APP_TOKEN": "xapp-local",
+        "SLACK_API_URL": f"{slack.url}/slack/api/",
+        "ENVIRONMENT": "dev",
+        "SUPABASE_MODE": "dev",
+        "SUPABASE_DB_URL": database_urls.bot,
+        "RAILWAY_API_URL": f"{slack.url}/railway",
+        "RAILWAY_TOKEN": "t",
+        "RAILWAY_PROJECT_ID": "p",
+        "RAILWAY_ENVIRONMENT_ID": "e",
+        "DRAGONFLY_API_BASE": slack.url,
+        **PEOPLE,
+    }
+
+
+async def test_a_dry_run_needs_no_slack_and_files_nothing(environ: dict[str, str]) -> None:
+    offline = {name: value for name, value in environ.items() if not name.startswith("SLACK_")}
+
+    text = await dispatch(["scale", "ingest", "2", "--dry-run"], offline)
+    data = await dispatch(["scale", "ingest", "2", "--dry-run", "--json"], offline)
+
+    assert text.code == 0
+    assert "DRY RUN · dev · Scale ingest: 1 → 2" in text.text
+    assert json.loads(data.text)["steps"][0]["kind"] == "CheckDatabaseReady"
+    assert json.loads((await dispatch(["runs", "--json"], offline)).text) == []
+
+
+async def test_a_request_of_the_terminal_takes_one_approver_more(
+    environ: dict[str, str], start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+
+    outcome = await dispatch(["restart", "api"], environ)
+
+    assert outcome.code == 0
+    assert "It waits for 1 approval" in outcome.text
+    message = await slack.wait_for(lambda one: "Restart api" in one.text)
+    assert find_element(message.blocks, APPROVE, None) is not None
+    assert find_element(message.blocks, CONFIRM, None) is None
+    assert "the terminal" in json.dumps(message.blocks)
+    [run] = json.loads((await dispatch(["runs", "--json"], environ)).text)
+    assert (run["state"], run["requested_by"]) == ("awaiting_approval", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["stop-workers", "ingest", "wrong", "amounts"], 1),
+        (["scale", "ingest", "1"], 1),
+        (["scale", "ingest", "many"], 2),
+        (["cancel", "1"], 2),
+        (["run", "999"], 1),
+        (["audit", "verify"], 0),
+    ],
+)
+async def test_exit_codes(environ: dict[str, str], words: list[str], code: int) -> None:
+    assert (await dispatch(words, environ)).code == code
+
+
+@pytest.mark.usefixtures("slack")
+async def test_a_change_without_slack_says_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
+    offline = {name: value for name, value in environ.items() if not name.startswith("SLACK_")}
+
+    outcome = await dispatch(["restart", "api"], offline)
+
+    assert outcome.code == 1
+    assert "--dry-run" in outcome.text
+
+
+async def test_the_policy_is_explained(environ: dict[str, str]) -> None:
+    outcome = await dispatch(["policy", "explain", cast.ANN.id, "rollback", "api"], environ)
+
+    assert "may request" in outcome.text
+    assert "may approve" in outcome.text
+    assert "may not" not in outcome.text
+    refused = await dispatch(["policy", "explain", cast.OTTO.id, "rollback", "api"], environ)
+    assert refused.text.count("may not") == 2
