@@ -140,7 +140,7 @@ def _impact(facts: Facts, target: Target) -> Iterator[str]:
         yield f"{short_sha(target.candidate.sha)} {target.candidate.evidence}"
     yield from stopping(facts.load, [move.found.service for move in target.moves], "restarts")
     yield f"the old variables come back too; {_changed_since(facts, target)}"
-    yield "pushes to main are not deployed, and deploys are refused, until `unlock`"
+    yield "pushes to main are not deployed, and deploys are refused, until unlock"
 
 
 def _changed_since(facts: Facts, target: Target) -> str:
