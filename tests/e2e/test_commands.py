@@ -39,6 +39,15 @@ READS = (
     "logs api uvicorn",
     "migrations",
     "check-config",
+    "runs",
+    "audit",
+    "audit verify",
+    "why refusal",
+    "policy explain @ann rollback api",
+    "scale ingest 2 --dry-run",
+    "restart api --dry-run",
+    "rollback all",
+    "help rollback",
 )
 PRIVATE = ("help", "env", "logs ingest", "failed-jobs")
 
