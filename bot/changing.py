@@ -52,18 +52,19 @@ class Changing:
         self.desk = Desk(database, self._policy, self._groups, teller, channel=channel)
         self.expiry = Expiry(database, teller)
         self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
-        self._looking: asyncio.Task[None] | None = None
+        self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Carry runs out; every replica does."""
-        self._looking = asyncio.create_task(self.runner.run())
+        """Carry runs out, and keep in mind who is in which group; every replica does."""
+        self._working = [asyncio.create_task(self.runner.run()), asyncio.create_task(self._groups.keep())]
 
     async def stop(self) -> None:
         """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
         await self.runner.hand_over()
+        await self.desk.aclose()
         await self._groups.aclose()
 
     def _say(self, run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None) -> Content:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from bot.commands._contract import Answer, Change, Request
 from bot.facts.plans import PLANS
+from bot.runs.emergency import stop_without_journal
+from bot.views.emergency import emergency_answer
 from bot.views.filed import filed_answer
 from bot.views.plan import dry_run_answer, no_plan_answer
-from playbooks._contract import NoPlan
-from services.domain.errors import OperatorError
+from playbooks._contract import NoPlan, Risk
+from services.domain.errors import OperatorError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from bot.facts import World
 
 DRY_RUN = "--dry-run"
+DATABASE = "database"  # the source's name in errors
 
 
 async def ask(change: Change, request: Request, world: World, desk: Desk | None) -> Answer:
@@ -41,8 +44,16 @@ async def file(
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
-    run = await need_desk(desk).file(plan, request, reason=parameters.get("reason", ""))
-    return filed_answer(run)
+    desk, reason = need_desk(desk), parameters.get("reason", "")
+    try:
+        return filed_answer(await desk.file(plan, request, reason=reason))
+    except SourceError as error:
+        if plan.risk is not Risk.BREAK_GLASS or error.source != DATABASE:
+            raise
+    # Whoever may do this was looked up in the policy and in Slack; only the journal has nowhere to be.
+    stopped = await stop_without_journal(plan, world)
+    desk.file_later(plan, request, reason=reason)
+    return emergency_answer(plan.environment, [(one.is_stopping, one.note) for one in stopped])
 
 
 def need_desk(desk: Desk | None) -> Desk:

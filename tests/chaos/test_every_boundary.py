@@ -84,11 +84,12 @@ async def test_act(
         if boundary != "before intent":
             where = "before" if boundary == "after intent" else "after"
             hold = bench.wire.hold(case.mutation, where, lose=where == "before")  # type: ignore[arg-type]
-        run_id = await bench.file_command(case.playbook, **case.parameters)
+        run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
         position = await _position(bench, run_id, case.act)
         if hold is None:
             await stack.enter_async_context(_journal_blocked(bench, run_id, position))
-        else:
+        await bench.approve(run_id)
+        if hold is not None:
             await asyncio.wait_for(hold.reached.wait(), 60)
         if boundary == "before the outcome" and hold is not None:
             await stack.enter_async_context(_journal_blocked(bench, run_id, position))
@@ -116,8 +117,9 @@ async def test_deed_in_our_own_database(
     bench = await make_bench(settings=RunSettings())
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
-    run_id = await bench.file_command(case.playbook, **case.parameters)
+    run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
     async with _journal_blocked(bench, run_id, await _position(bench, run_id, case.act)):
+        await bench.approve(run_id)
         await _somebody_waits(bench)
         victim = await _owner(bench, run_id, replicas)
         await _stop(victim, how)

@@ -163,8 +163,8 @@ class Bench:
         assert not isinstance(made, NoPlan), made
         return made
 
-    async def file(self, plan: Plan, *, requested_by: Person | None = OLIVIA) -> int:
-        """An approved run."""
+    async def file(self, plan: Plan, *, state: RunState = RunState.APPROVED) -> int:
+        """An approved run; with PLANNED one that `approve` lets go."""
         new = NewRun(
             environment=plan.environment,
             playbook=plan.playbook,
@@ -174,17 +174,21 @@ class Bench:
             risk=plan.risk.value,
             title=plan.title,
             services=tuple(sorted(service.value for service in plan.services)),
-            requested_by=requested_by,
+            requested_by=OLIVIA,
             reason="",
             channel="dragonfly-incidents",
             approvals_needed=0,
             expires_at_s=900,
-            state=RunState.APPROVED,
+            state=state,
             kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
             format=FORMAT,
         )
         async with self.database.transaction() as conn:
             return await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+
+    async def approve(self, run_id: int) -> None:
+        async with self.database.transaction() as conn:
+            assert await runs.move_run(conn, run_id=run_id, from_=[RunState.PLANNED], to=RunState.APPROVED)
 
     async def file_command(self, playbook: str, **parameters: str) -> int:
         return await self.file(await self.plan(playbook, **parameters))
