@@ -151,7 +151,8 @@ def who_could_approve(run: Run, policy: Policy, people: People, *, besides: froz
 
 def confirmation_phrase(run: Run) -> str:
     """What each approver types before something critical is approved: "rollback-db 20251201000900 prod"."""
-    return " ".join((run.playbook, *(run.parameters[key] for key in sorted(run.parameters)), run.environment))
+    named = [value for _, value in sorted(run.parameters.items()) if value != "yes"]  # a flag names nothing
+    return " ".join((run.playbook, *named, run.environment))
 
 
 def is_typed(run: Run, typed: str) -> bool:

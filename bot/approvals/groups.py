@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members some 20 times a minute
 TIMEOUT_S = 2.0  # a person waits behind this
+KEEP_EVERY_S = 600.0  # of the hour that members may be old, fifty minutes are left when Slack falls silent
 
 _GONE = frozenset({"no_such_subteam", "subteam_not_found"})
 
@@ -38,12 +39,14 @@ class Groups:
         clock: Callable[[], float] = time.monotonic,
         fresh_s: float = FRESH_S,
         timeout_s: float = TIMEOUT_S,
+        keep_every_s: float = KEEP_EVERY_S,
     ) -> None:
         self._slack = slack
         self._workspace = workspace
         self._clock = clock
         self._fresh_s = fresh_s
         self._timeout_s = timeout_s
+        self._keep_every_s = keep_every_s
         self._members: dict[str, tuple[frozenset[str], float]] = {}
         self._problems: dict[str, str] = dict.fromkeys(groups, "they were never read")
         self._is_bot: dict[str, bool] = {}
@@ -57,6 +60,12 @@ class Groups:
         if asked:
             await asyncio.wait(asked, timeout=self._timeout_s)
         return self._known()
+
+    async def keep(self) -> None:
+        """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""
+        while True:
+            await self.people()
+            await asyncio.sleep(self._keep_every_s)
 
     async def aclose(self) -> None:
         """Give up what is still being asked."""

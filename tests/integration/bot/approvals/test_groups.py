@@ -43,9 +43,15 @@ def clock() -> Clock:
 async def make_groups(slack: SlackClient, clock: Clock) -> AsyncIterator[MakeGroups]:
     made: list[Groups] = []
 
-    def make(*named: str, fresh_s: float = 5.0, timeout_s: float = 2.0) -> Groups:
+    def make(*, fresh_s: float = 5.0, timeout_s: float = 2.0, keep_every_s: float = 600.0) -> Groups:
         groups = Groups(
-            slack, named or (GROUP,), workspace=lambda: cast.TEAM.id, clock=clock, fresh_s=fresh_s, timeout_s=timeout_s
+            slack,
+            (GROUP,),
+            workspace=lambda: cast.TEAM.id,
+            clock=clock,
+            fresh_s=fresh_s,
+            timeout_s=timeout_s,
+            keep_every_s=keep_every_s,
         )
         made.append(groups)
         return groups
@@ -141,6 +147,17 @@ async def test_slow_slack_delays_nobody_for_long(make_groups: MakeGroups, worksp
         people = await groups.people()
 
     assert isinstance(people.members(GROUP), Unavailable)
+
+
+async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGroups, workspace: Workspace) -> None:
+    groups = make_groups(fresh_s=0, keep_every_s=0.01)
+
+    keeping = asyncio.create_task(groups.keep())
+    async with asyncio.timeout(5):
+        while asked(workspace) < 3:
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_user_who_cannot_be_looked_up_counts_as_a_person(make_groups: MakeGroups, workspace: Workspace) -> None:

@@ -195,6 +195,12 @@ def test_case_and_spaces_of_the_phrase_do_not_matter(typed: str, fits: bool, mak
     assert decide.is_typed(make_run(**CRITICAL), typed) is fits
 
 
+def test_phrase_names_what_is_changed_and_where(make_run: MakeRun) -> None:
+    run = make_run(**CRITICAL | {"parameters": {"with_api": "yes", "version": "2025"}})
+
+    assert decide.confirmation_phrase(run) == PHRASE
+
+
 def test_nobody_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     run = make_run(approvals_needed=2)
 
