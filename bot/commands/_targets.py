@@ -11,6 +11,7 @@ from services.domain.services import find_services
 from services.domain.sha import is_sha
 
 REASON_LIMIT = 300
+_VERSION = re.compile(r"[0-9]{14}\Z")
 _DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z")  # Railway's ids are UUIDs
 
 
@@ -39,6 +40,13 @@ def parse_target(word: str) -> str:
         "is neither a commit nor a deployment",
         "Write 7 to 40 characters of the commit's SHA, or a deployment's id as `deployments` shows it.",
     )
+
+
+def parse_version(word: str) -> str:
+    """A migration's version."""
+    if not _VERSION.match(word):
+        raise wrong_word(word, "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
+    return word
 
 
 def parse_reason(words: Sequence[str], example: str) -> str:

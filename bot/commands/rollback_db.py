@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from bot.commands._arguments import no_more, wrong_word
+from bot.commands._arguments import no_more
 from bot.commands._contract import Change
+from bot.commands._targets import parse_version
 from services.domain.errors import UsageError
 
-EXAMPLE = "rollback-db 20251201000900"
-_VERSION = re.compile(r"[0-9]{14}\Z")
+EXAMPLE = "rollback-db 20251201009000"
 WITH_API = "--with-api"
 
 
@@ -20,9 +19,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     no_more(rest, 1)
     if not rest:
         raise UsageError("Which migration?", why="the version is missing", what_next=f"Write `{EXAMPLE}`.")
-    if not _VERSION.match(rest[0]):
-        raise wrong_word(rest[0], "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
-    return {"version": rest[0]} | ({"with_api": "yes"} if len(rest) < len(words) else {})
+    return {"version": parse_version(rest[0])} | ({"with_api": "yes"} if len(rest) < len(words) else {})
 
 
 COMMAND = Change(

@@ -28,7 +28,7 @@ async def plan_scale(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `to`."""
     read.only(parameters, "service", "to")
     service = read.read_service(parameters)
-    to = read.read_count(parameters, "to", largest=scale.MOST_REPLICAS)
+    to = read.read_replicas(parameters, "to", largest=scale.MOST_REPLICAS)
     return scale.plan(await gather_scale(world, _environment(world)), service, to)
 
 
@@ -74,8 +74,7 @@ async def plan_unlock(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `reason`."""
     read.only(parameters, "service", "reason")
     service = read.read_service(parameters)
-    read.need(parameters, "reason")
-    reason = read.read_reason(parameters)
+    reason = read.read_reason(parameters, "unlock api mended in e4f5a6b")
     return unlock.plan(await gather_unlock(world, _environment(world), service), service, reason)
 
 
@@ -83,7 +82,7 @@ async def plan_stop_workers(parameters: Parameters, world: World) -> Plan | NoPl
     """`service` (`ingest`, `enforcement` or `workers`, which is meant without it), `reason`."""
     read.only(parameters, "service", "reason")
     services = read.read_workers(parameters)
-    reason = read.read_reason(parameters)
+    reason = read.read_reason(parameters) if parameters.get("reason") else ""
     return stop_workers.plan(await gather_stop_workers(world, _environment(world)), services, reason)
 
 

@@ -6,15 +6,13 @@ import re
 from collections.abc import Mapping
 
 from bot.commands._arguments import parse_service, parse_sha, wrong_word
+from bot.commands._targets import parse_reason, parse_replicas, parse_services, parse_target, parse_version
 from playbooks.requeue import CAP, ORPHANS
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_services
 
 _JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
-_VERSION = re.compile(r"[0-9]{14}\Z")
-_LONGEST_REASON = 300
-_TARGET = re.compile(r"[0-9a-z-]{7,64}\Z")
 
 
 def only(parameters: Mapping[str, str], *names: str) -> None:
@@ -39,9 +37,8 @@ def read_service(parameters: Mapping[str, str]) -> Service:
 
 def read_services(parameters: Mapping[str, str]) -> tuple[str, tuple[Service, ...]]:
     """The word for the services, as written in a plan, and the services: one, `workers` or `all`."""
-    word = need(parameters, "service").lower()
-    services = find_services(word) or (parse_service(word),)
-    return (word if len(services) > 1 else services[0].short), services
+    word = parse_services((need(parameters, "service"),), "")
+    return word, find_services(word) or ()
 
 
 def read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
@@ -52,12 +49,9 @@ def read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
     return services
 
 
-def read_count(parameters: Mapping[str, str], name: str, *, largest: int) -> int:
+def read_replicas(parameters: Mapping[str, str], name: str, *, largest: int) -> int:
     """A whole number from 0."""
-    text = need(parameters, name)
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= largest):
-        raise wrong_word(text, "is not a number that fits", f"Take 0 to {largest}.")
-    return int(text)
+    return int(parse_replicas(need(parameters, name), largest=largest))
 
 
 def read_flag(parameters: Mapping[str, str], name: str) -> bool:
@@ -70,12 +64,8 @@ def read_flag(parameters: Mapping[str, str], name: str) -> bool:
 
 def read_target(parameters: Mapping[str, str], name: str) -> str | None:
     """A commit of 7 to 40 characters or a deployment's id, in lower case; None when it is left out."""
-    value = parameters.get(name, "").strip().lower()
-    if not value:
-        return None
-    if not _TARGET.match(value):
-        raise wrong_word(value, "is neither a commit nor a deployment", "Write at least 7 characters of the commit.")
-    return value
+    value = parameters.get(name, "").strip()
+    return parse_target(value) if value else None
 
 
 def read_sha(parameters: Mapping[str, str], name: str) -> str:
@@ -98,15 +88,9 @@ def read_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 def read_version(parameters: Mapping[str, str]) -> str:
     """A migration's version."""
-    version = need(parameters, "version")
-    if not _VERSION.match(version):
-        raise wrong_word(version, "is not a version", "Write its 14 digits, as `migrations` shows them.")
-    return version
+    return parse_version(need(parameters, "version"))
 
 
-def read_reason(parameters: Mapping[str, str]) -> str:
-    """Why, in one line; empty when it is left out."""
-    reason = " ".join(parameters.get("reason", "").split())
-    if len(reason) > _LONGEST_REASON:
-        raise wrong_word(reason, "is too long a reason", f"Take at most {_LONGEST_REASON} characters.")
-    return reason
+def read_reason(parameters: Mapping[str, str], example: str = "") -> str:
+    """Why, in one line. Raises UsageError when it is empty."""
+    return parse_reason(parameters.get("reason", "").split(), example)
