@@ -27,7 +27,6 @@ from bot.slack_edge.asker import read_asker
 from bot.slack_edge.listeners import Listeners
 from bot.slack_edge.once import Once
 from bot.slack_edge.socket_mode import SocketMode
-from bot.views.app_home import home_view
 from bot.views.errors import error_answer
 from bot.web.app import add_events, create_app
 from bot.web.health import Health
@@ -135,10 +134,7 @@ class Bot:
             return
         answer = error_answer(error, reference=reference)
         try:
-            if asker.home:
-                await self.slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
-            else:
-                await deliver(self.slack, answer, asker, key=None)
+            await deliver(self.slack, answer, asker, key=None)
         except SourceError as failure:
             logger.warning("an error could not be shown: %s", failure.why)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands._contract import Answer
 from bot.slack_edge.asker import Asker
+from bot.views.app_home import home_view
 from services.domain.errors import SourceError
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
@@ -20,7 +21,9 @@ _CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
 
 async def deliver(slack: SlackClient, answer: Answer, asker: Asker, *, key: str | None) -> None:
     """Send the answer. Raises SourceError when no way is left."""
-    if answer.private:
+    if asker.home:
+        await slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
+    elif answer.private:
         await _privately(slack, answer, asker)
     elif asker.channel_id:
         await _publicly(slack, answer, asker, asker.channel_id, key)

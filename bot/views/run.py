@@ -18,6 +18,7 @@ from bot.views.run_buttons import buttons, is_confirmed_by_requester
 from bot.views.run_steps import progress, steps_done
 from bot.views.steps import stored_step_words
 from bot.views.text import date_token, escape
+from playbooks._contract import Risk
 from services.domain.approvals import Decision
 from services.domain.runs import Person, Run, RunState, RunStep, StepState
 from services.domain.words import age, counted
@@ -58,10 +59,11 @@ def run_message(
     """The run as it stands.
 
     approvers: Slack ids of the users and user groups that may approve, from our own settings; they are mentioned while
-    the run waits. audit_head: the audit log's newest hash, printed in the closing message.
+    the run waits, and in what was done without asking them. audit_head: the audit log's newest hash, which the closing
+    message prints.
     """
     first = headline(run, steps)
-    middle = _request(run, approvers) if run.state in _WAITING else [*_outcome(run), *progress(run, steps)]
+    middle = _request(run, approvers) if run.state in _WAITING else _under_way(run, steps, approvers)
     end = [*_decided(decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
     return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
 
@@ -105,6 +107,23 @@ def _request(run: Run, approvers: Sequence[str]) -> list[Block]:
     ]
 
 
+def _under_way(run: Run, steps: Sequence[RunStep], approvers: Sequence[str]) -> list[Block]:
+    outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
+    return [*_broken_glass(run, approvers), *outcome, *progress(run, steps)]
+
+
+def _broken_glass(run: Run, approvers: Sequence[str]) -> list[Block]:
+    """Nobody was asked, so everybody is told, and a review is asked for."""
+    if run.risk != Risk.BREAK_GLASS:
+        return []
+    who = " ".join(map(_mention, approvers)) or "an approver"
+    return [section(f"🚨 *Break-glass* by {person(run.requested_by)}{_reason(run)}\n*To review it:* {who}")]
+
+
+def _reason(run: Run) -> str:
+    return f": {escape(run.reason, limit=LINE_LIMIT)}" if run.reason else ""
+
+
 def _numbered(steps: Sequence[str]) -> list[str]:
     shown = [f"{n}. {escape(words, limit=STEP_LIMIT)}" for n, words in enumerate(steps[:SHOWN_STEPS], start=1)]
     left = len(steps) - len(shown)
@@ -112,8 +131,7 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 
 
 def _who(run: Run, approvers: Sequence[str]) -> list[str]:
-    reason = f": {escape(run.reason, limit=LINE_LIMIT)}" if run.reason else ""
-    asked = f"*Asked for by* {person(run.requested_by)}{reason}"
+    asked = f"*Asked for by* {person(run.requested_by)}{_reason(run)}"
     until = f"*Until* {date_token(run.expires_at)}"
     if is_confirmed_by_requester(run):
         return [asked, f"{person(run.requested_by)} confirms it.", until]
@@ -138,16 +156,14 @@ def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
     return kept
 
 
-def _outcome(run: Run) -> list[Block]:
-    return [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
-
-
 def _decided(decisions: Sequence[Decision]) -> list[Block]:
     return [context(*map(decision_line, decisions[:SHOWN_DECISIONS]))] if decisions else []
 
 
 def _notes(run: Run, audit_head: str | None) -> list[str]:
-    notes = [f"run {run.id}", f"asked for by {person(run.requested_by)} {_at(run.created_at)}"]
+    notes = [f"run {run.id}"]
+    if run.state not in _WAITING:  # while it waits this is said above
+        notes.append(f"asked for by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:
         notes += [f"ended {_at(run.ended_at)}"]
         notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at else []

@@ -197,6 +197,19 @@ def test_the_closing_message_has_the_outcome_the_times_and_the_audit_head() -> N
     assert "audit `ab12ab12ab12`" in text
 
 
+def test_broken_glass_is_announced_with_its_reason_and_a_review_is_asked_for() -> None:
+    run = a_run(RunState.RUNNING, plan=replace(PLAN, risk=Risk.BREAK_GLASS), reason="wrong <!channel> amounts")
+
+    text = json.dumps(run_message(run, DONE, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
+
+    assert "🚨 *Break-glass* by <@U0OLIVIA001>: wrong &lt;!channel&gt; amounts" in text
+    assert "*To review it:* <!subteam^S0APPROVERS>" in text
+
+
+def test_the_approvers_are_not_mentioned_any_more_once_they_decided() -> None:
+    assert "subteam" not in json.dumps(run_message(a_run(RunState.RUNNING), DONE, approvers=["S0APPROVERS"]).blocks)
+
+
 def test_who_decided_stays() -> None:
     denied = Decision(12, ANN, False, "not during the import", PLAN.hash, "p", NOW)
 
