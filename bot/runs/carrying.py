@@ -12,10 +12,12 @@ from datetime import datetime
 from bot.facts import World
 from bot.facts.plans import MakePlan
 from bot.runs.acting import Acting
-from bot.runs.beginning import ACTOR, Beginning
-from bot.runs.decide import next_move, outcome_words, poll_every, standing_words
+from bot.runs.beginning import Beginning
+from bot.runs.decide import next_move, poll_every
+from bot.runs.ending import Ending
 from bot.runs.executors import executor_of
 from bot.runs.journal import Journal, LostRunError
+from bot.runs.progress import Progress
 from bot.runs.telling import Teller
 from bot.runs.tools import Act, Deed, Tools, Watch, past_steps
 from bot.runs.turn import Outcome, Turn, Wishes
@@ -24,16 +26,12 @@ from bot.settings.runs import RunSettings
 from playbooks._steps import StepKind, decode_step, kind_of
 from services.domain.errors import SourceError
 from services.domain.runs import Run, RunState, RunStep, StepState
-from services.domain.services import Service
 from services.postgres import runs
-from services.postgres.audit import append_audit
 from services.postgres.clock import read_clock
-from services.postgres.pool import Connection, Database
+from services.postgres.pool import Database
 from services.process.log import describe_error
 
 logger = logging.getLogger(__name__)
-
-TOLD_EVERY_S = 1.0  # progress; the end of a step is always told
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ class Carrier:
         self._gear = gear
         self._journal = journal
         self._wishes = wishes
-        self._told_at = 0.0
-        self._told = ""
+        self._ending = Ending(gear.world, journal, gear.teller)
+        self._progress = Progress(journal, gear.teller)
 
     async def carry(self) -> None:
         """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
@@ -99,7 +97,7 @@ class Carrier:
                 raise
             except Exception as error:
                 goes_on = False
-                await self._give_up(run, error)
+                await self._ending.give_up(run, error)
         await self._journal.release()
 
     async def _advance(self, run: Run, steps: list[RunStep], now: datetime) -> bool:
@@ -112,19 +110,13 @@ class Carrier:
             return await self._begin(run, steps)
         move = next_move(steps, cancel=self._wishes.cancel)
         if isinstance(move, RunState):
-            await self._close(run, steps, move)
+            await self._ending.close(run, steps, move)
             return False
         return await self._step(run, steps, move, now)
 
-    async def _give_up(self, run: Run, error: Exception) -> None:
-        """A bug ends the run, or each replica would begin with it again for ever."""
-        logger.error("run %d: %s", run.id, describe_error(error))
-        state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
-        await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")
-
     async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
         if self._wishes.cancel:
-            await self._close(run, steps, RunState.CANCELLED)
+            await self._ending.close(run, steps, RunState.CANCELLED)
             return False
         gear = self._gear
         return await Beginning(gear.database, gear.world, gear.plans, self._journal, gear.teller).begin(run)
@@ -140,7 +132,7 @@ class Carrier:
             if outcome is None:
                 return False  # left to a successor
             async with self._journal.writing() as conn:
-                await self._finish(conn, run, row, outcome)
+                await self._ending.finish(conn, run, row, outcome)
         self._gear.teller.told()
         return True
 
@@ -163,39 +155,13 @@ class Carrier:
         try:
             async with self._journal.writing() as conn:
                 done = await deed.do(conn)
-                await self._finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
+                await self._ending.finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
         except SourceError as error:
             if error.retryable or error.outcome_unknown:
                 raise
             async with self._journal.writing() as conn:
                 refused = Outcome(StepState.FAILED, f"the database refused it: {error.why}")
-                await self._finish(conn, run, row, refused)
-
-    async def _finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
-        await self._journal.start(conn, row.position)  # an act that was not sent is pending until here
-        await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
-        details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
-        await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
-        await self._gear.teller.tell(conn, run.id)
-
-    async def _close(self, run: Run, steps: list[RunStep], state: RunState) -> None:
-        standing = ""
-        if state is not RunState.SUCCEEDED:
-            states = await self._gear.world.railway_services()
-            standing = standing_words([Service(name) for name in run.services], states)
-        who = run.cancel_requested_by
-        outcome = outcome_words(state, steps, cancelled_by=who.user_id if who else None, standing=standing)
-        await self._end(run, state, outcome)
-
-    async def _end(self, run: Run, state: RunState, outcome: str) -> None:
-        async with self._journal.writing() as conn:
-            open_ = [RunState.APPROVED, RunState.RUNNING]
-            if not await runs.move_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):
-                raise LostRunError
-            details = {"outcome": outcome}
-            head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
-            await self._gear.teller.tell(conn, run.id, head=head)
-        self._gear.teller.told()
+                await self._ending.finish(conn, run, row, refused)
 
     async def _tell_taken_over(self, run: Run, steps: list[RunStep]) -> None:
         over = sum(step.ended_at is not None for step in steps)
@@ -214,7 +180,7 @@ class Carrier:
 
     def _turn(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> Turn:
         async def progress(note: str) -> None:
-            await self._tell_progress(run, [replace(one, note=note) if one is row else one for one in steps], note)
+            await self._progress.tell(run, steps, row, note)
 
         return Turn(
             journal=self._journal,
@@ -225,15 +191,6 @@ class Carrier:
             progress=progress,
             poll_s=self._poll_s,
         )
-
-    async def _tell_progress(self, run: Run, steps: list[RunStep], note: str) -> None:
-        now = time.monotonic()
-        if note == self._told or now - self._told_at < TOLD_EVERY_S:
-            return
-        self._told, self._told_at = note, now
-        async with self._journal.writing() as conn:
-            await self._gear.teller.tell_as(conn, run, steps)
-        self._gear.teller.told()
 
     def _poll_s(self) -> float:
         railway = self._gear.world.railway

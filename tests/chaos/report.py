@@ -39,7 +39,7 @@ def render(figures: Sequence[Mapping[str, object]]) -> str:
 def _spread(cases: Iterable[Mapping[str, object]], name: str) -> str:
     values = sorted(float(str(one[name])) for one in cases if name in one)
     if not values:
-        return "–"
+        return "-"
     return f"{values[len(values) // 2]:.1f} / {values[-1]:.1f}"
 
 
