@@ -194,6 +194,7 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason(stage: Stage, ro
     asked = await room.submit_for_run(cast.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
     done = await room.until(asked, "DONE")
 
+    assert "Break-glass" in shown(done)
     assert "amounts are doubled" in shown(await stage.ask(f"/dragonfly run {run_of(asked)}"))
     undo = [one["value"] for one in elements_of(done) if one.get("value", "").startswith("scale ")]
     assert len(undo) == 2
