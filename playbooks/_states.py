@@ -76,6 +76,14 @@ def draining_doubts(state: ServiceState) -> list[str]:
     return []
 
 
+def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") -> list[str]:
+    """A warning when a deployment is on its way to the service, and what follows from it."""
+    latest = state.latest
+    if latest is None or not latest.status.is_in_progress:
+        return []
+    return [f"a deployment of {short_sha(latest.commit_sha)} is on its way to {state.service.short}: {so}"]
+
+
 def commit_words(deployment: Deployment) -> str:
     """ "8d02b64e (Index failed jobs)", as far as Railway tells."""
     message = (deployment.commit_message or "").partition("\n")[0].strip()

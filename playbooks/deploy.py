@@ -15,7 +15,7 @@ from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
 from playbooks._locks import Locks, refuse_locked
 from playbooks._phases import alive
-from playbooks._states import States, commit_words, draining_doubts, find_state
+from playbooks._states import States, coming_doubts, commit_words, draining_doubts, find_state
 from playbooks._steps import AwaitDeployment, DeployCommit, Step, VerifySha
 from playbooks._timeouts import BUILD_S, SHA_S
 from services.domain.deployments import Deployment, ServiceState
@@ -141,8 +141,7 @@ def _warnings(facts: Facts, states: Sequence[ServiceState]) -> Iterator[str]:
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"
     for state in states:
         yield from draining_doubts(state)
-        if state.latest is not None and state.latest.status.is_in_progress:
-            yield f"a deployment of {short_sha(state.latest.commit_sha)} is on its way to {state.service.short}"
+        yield from coming_doubts(state, "this replaces it")
         if state.is_stopped:
             yield f"{state.service.short} is stopped, and a deploy starts it"
     yield from doubts(facts.load)

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
 from playbooks._phases import NEW_VARIABLES, alive, start, stop
-from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing, replicas_words
+from playbooks._states import (
+    Standing,
+    States,
+    coming_doubts,
+    commit_words,
+    draining_doubts,
+    find_standing,
+    replicas_words,
+)
 from playbooks._steps import AwaitDeployment, RestartDeployment, Step, VerifyNoOrphanedJobs
 from playbooks._timeouts import DEPLOY_S, UNSET_DRAINING_S
 from services.domain.services import Service
@@ -93,6 +101,7 @@ def _impact(facts: Facts, found: Standing) -> Iterator[str]:
 
 def _warnings(found: Standing) -> Iterator[str]:
     yield from draining_doubts(found.state)
+    yield from coming_doubts(found.state)
     if found.state.serving is None:
         yield f"{found.service.short} does not serve now: its deployment is {found.current.status.value}"
     if found.state.replicas_wanted is None:

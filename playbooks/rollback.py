@@ -15,7 +15,7 @@ from playbooks._candidates import Candidate, Past, rank
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
 from playbooks._phases import alive
-from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing, unavailable
+from playbooks._states import Standing, States, coming_doubts, commit_words, draining_doubts, find_standing, unavailable
 from playbooks._steps import (
     AwaitDeployment,
     FreezeAutoDeploy,
@@ -182,7 +182,6 @@ def _move_doubts(move: Move) -> Iterator[str]:
         yield f"Railway does not say which commit the deployment of {short} is: it cannot be verified"
     if state.is_stopped:
         yield f"{short} is stopped, and a rollback starts it"
-    if state.latest is not None and state.latest.status.is_in_progress:
-        yield f"a deployment of {short_sha(state.latest.commit_sha)} is on its way to {short}: this replaces it"
+    yield from coming_doubts(state, "this replaces it")
     if move.found.service.worker_type and not _replicas_afterwards(move.found):
         yield f"Railway does not say how many replicas {short} has, so its heartbeats are not counted afterwards"

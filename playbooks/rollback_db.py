@@ -179,7 +179,7 @@ def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Seque
             yield f"{short}: {commit_words(fit.code)} fits the schema afterwards and starts at {fit.count}"
     yield from stopping(facts.load, [fit.found.service for fit in fits])
     yield "if the SQL fails it is rolled back whole, and what was stopped stays stopped"
-    yield "the way back: `dragonfly migrate` on a terminal, then deploy the code of now"
+    yield "the way back: dragonfly migrate on a terminal, then deploy the code of now"
 
 
 def _warnings(facts: Facts, fits: Sequence[_Fit], undone: AppliedMigration, *, with_api: bool) -> Iterator[str]:

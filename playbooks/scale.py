@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, backlog, doubts, stopping
 from playbooks._phases import NEW_VARIABLES, alive, come_up, start, stop
-from playbooks._states import Standing, States, draining_doubts, find_standing
+from playbooks._states import Standing, States, coming_doubts, draining_doubts, find_standing
 from playbooks._steps import (
     CheckDatabaseReady,
     CheckWorkersHealthy,
@@ -160,6 +160,7 @@ def _of_limit(use: ConnectionUse | Unavailable) -> str:
 
 def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[str]:
     yield from doubts(facts.load)
+    yield from coming_doubts(found.state)
     if to < from_:
         yield from draining_doubts(found.state)
         return

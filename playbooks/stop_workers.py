@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, backlog, doubts, stopping
-from playbooks._states import Standing, States, draining_doubts, find_standing
+from playbooks._states import Standing, States, coming_doubts, draining_doubts, find_standing
 from playbooks._steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
 from playbooks._timeouts import stop_timeout_s
 from services.domain.errors import Unavailable
 from services.domain.services import WORKERS, Service
-from services.domain.sha import short_sha
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,6 @@ def _count(found: Standing) -> int:
 def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
     for found in founds:
         yield from draining_doubts(found.state)
-        latest = found.state.latest
-        if latest is not None and latest.status.is_in_progress:
-            yield (
-                f"a deployment of {short_sha(latest.commit_sha)} is on its way to {found.service.short} "
-                "and would start it again: cancel it in Railway"
-            )
+        yield from coming_doubts(found.state, "it would start it again, so cancel it in Railway")
     yield "a push to main starts them again"
     yield from doubts(facts.load)

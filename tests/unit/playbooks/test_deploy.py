@@ -146,7 +146,7 @@ def test_what_else_goes_on_is_said() -> None:
 
     assert warned == (
         "whether migrations are pending is not known: no answer within 5 s",
-        f"a deployment of {sha('f')[:8]} is on its way to api",
+        f"a deployment of {sha('f')[:8]} is on its way to api: this replaces it",
         "ingest is stopped, and a deploy starts it",
     )
 

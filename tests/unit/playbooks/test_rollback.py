@@ -89,7 +89,7 @@ def test_says_what_it_does_in_words_and_numbers() -> None:
         "restarts 1 worker holding 1 job, oldest 4 min; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
         "the old variables come back too; Railway's history names none that changed since",
-        "pushes to main are not deployed, and deploys are refused, until `unlock`",
+        "pushes to main are not deployed, and deploys are refused, until unlock",
     )
 
 

@@ -22,11 +22,11 @@ from playbooks._steps import (
     VerifyStartupLog,
 )
 from playbooks.scale import Facts, plan
-from services.domain.deployments import ServiceState
+from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.server import ConnectionUse
 from services.domain.services import SESSIONS_PER_REPLICA, Service
-from tests.unit.playbooks.builders import beat, load, running_job, state, states, stopped
+from tests.unit.playbooks.builders import beat, deployment, load, running_job, sha, state, states, stopped
 
 INGEST = Service.INGEST
 AWAY = Unavailable("database", "no answer within 5 s")
@@ -137,6 +137,15 @@ def test_the_api_is_watched_by_its_health() -> None:
 
 def test_the_api_is_not_scaled_to_zero() -> None:
     assert "the API is not scaled to zero" in refused(plan(facts(), Service.API, 0))
+
+
+@pytest.mark.parametrize("to", [0, 1, 3])
+def test_a_deployment_on_its_way_is_a_warning(to: int) -> None:
+    building = deployment("x", sha("e"), status=DeploymentStatus.BUILDING)
+
+    planned = made(plan(facts(replace(state(INGEST, replicas=2), latest=building)), INGEST, to))
+
+    assert f"a deployment of {sha('e')[:8]} is on its way to ingest: wait until it has arrived" in planned.warnings
 
 
 @pytest.mark.parametrize("now", [state(INGEST, replicas=2), stopped(INGEST)])
