@@ -27,14 +27,12 @@ async def ask(change: Change, request: Request, world: World, desk: Desk | None)
     """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
     parameters = change.parse(words)
-    if change.offer and (offered := await change.offer(parameters, world)):
-        return offered
     if len(words) < len(request.words):
         plan = await PLANS[change.name](parameters, world)
-        return (
-            no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, " ".join([change.name, *words]))
-        )
-    return await file(change.name, parameters, request, world, desk)
+        line = " ".join([change.name, *words])
+        return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line)
+    offered = await change.offer(parameters, world) if change.offer else None
+    return offered or await file(change.name, parameters, request, world, desk)
 
 
 async def file(

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bot.commands._arguments import wrong_word
-from bot.commands._contract import Change
+from bot.commands._contract import Answer, Change
 from bot.commands._targets import parse_reason
+from bot.views.stop_workers import presets_answer
 from services.domain.services import Service, find_service
+
+if TYPE_CHECKING:
+    from bot.facts import World
 
 EXAMPLE = "stop-workers ingest wrong amounts"
 BOTH = "workers"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service` (one of the workers, or `workers`), `reason`."""
+    """`service` (one of the workers, or `workers`), and `reason` unless presets are to be offered."""
     service, rest = split(words)
-    return {"service": service, "reason": parse_reason(rest, EXAMPLE)}
+    return {"service": service} | ({"reason": parse_reason(rest, EXAMPLE)} if rest else {})
+
+
+async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:  # noqa: ARG001 - nothing is read
+    """Presets as buttons, where no modal can open: a mention in a thread, say. None when there is a reason."""
+    return None if "reason" in parameters else presets_answer(parameters["service"])
 
 
 def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -37,4 +47,5 @@ COMMAND = Change(
     examples=("stop-workers", EXAMPLE),
     parse=parse,
     risk="break-glass",
+    offer=offer,
 )

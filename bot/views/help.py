@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from bot.commands._contract import Answer, Block, Verb
+from bot.commands._contract import Answer, Block, Change, Verb
 from bot.views.blocks import actions, command_button, context, header, sections
 from bot.views.message import fit_message
 from bot.views.text import escape
@@ -35,6 +35,7 @@ def topic_answer(command: Verb, *, when: str | None) -> Answer:
     """One command: usage, what it does, when to use it, examples, and who sees the answer."""
     lines = [f"*{_call(command)}*", escape(command.summary)]
     lines += [f"*When:* {escape(when)}"] if when else []
+    lines += [f"*Risk:* {escape(command.risk)}"] if isinstance(command, Change) else []
     lines += [f"• `{escape(line)}`" for line in command.examples]
     seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
@@ -54,6 +55,7 @@ def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:
             "group": command.group,
             "examples": list(command.examples),
             "private": command.private,
+            "risk": command.risk if isinstance(command, Change) else None,
         }
         for command in commands
     ]

@@ -30,6 +30,8 @@ from services.domain.errors import UsageError
         ("requeue G-1a2b3c4d", {"what": "g-1a2b3c4d"}),
         ("unlock api fixed in 9f8e7d6c", {"service": "api", "reason": "fixed in 9f8e7d6c"}),
         ("stop-workers ingest wrong amounts", {"service": "ingest", "reason": "wrong amounts"}),
+        ("stop-workers enforcement", {"service": "enforcement"}),
+        ("stop-workers", {"service": "workers"}),
         ("stop workers wrong amounts", {"service": "workers", "reason": "wrong amounts"}),
     ],
 )

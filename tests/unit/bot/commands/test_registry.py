@@ -106,7 +106,6 @@ async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPa
         "redeploy",
         "requeue",
         "unlock api",
-        "stop-workers",
         "stop-workers api now",
         "run",
         "run x",

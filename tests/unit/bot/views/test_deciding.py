@@ -14,6 +14,7 @@ from bot.views.decided import decided_answer, refused_answer
 from bot.views.filed import filed_answer
 from bot.views.policy import Ruling, policy_answer
 from bot.views.rollback import choices, offer_answer
+from bot.views.stop_workers import presets_answer
 from bot.views.why import refusals_answer, why_answer
 from playbooks._candidates import Candidate
 from playbooks._contract import Risk, Status
@@ -151,6 +152,16 @@ def test_only_refusals_are_refusals() -> None:
 
     assert "U0OTTO00001" in text
     assert "U0OLIVIA001" not in text
+
+
+@pytest.mark.parametrize("service", ["workers", "ingest"])
+def test_a_stop_without_a_reason_is_one_tap_away(service: str) -> None:
+    answer = presets_answer(service)
+
+    first = answer.blocks[1]["elements"][0]
+    assert first["value"] == f"stop-workers {service} Jobs are damaging data"
+    assert first["confirm"]["title"]["text"] == f"Stop {service} now?"
+    assert refused(answer) == []
 
 
 def test_slack_takes_them_whatever_they_hold() -> None:
