@@ -10,10 +10,9 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import psycopg
 import pytest
 
 from bot.settings import RunSettings
@@ -80,22 +79,22 @@ async def test_act(
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     before = len(bench.wire.mutations)
     async with contextlib.AsyncExitStack() as stack:
-        hold = None
+        hold, blocker = None, None
         if boundary != "before intent":
             where = "before" if boundary == "after intent" else "after"
             hold = bench.wire.hold(case.mutation, where, lose=where == "before")  # type: ignore[arg-type]
         run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
         position = await _position(bench, run_id, case.act)
         if hold is None:
-            await stack.enter_async_context(_journal_blocked(bench, run_id, position))
+            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, position))
         await bench.approve(run_id)
         if hold is not None:
             await asyncio.wait_for(hold.reached.wait(), 60)
         if boundary == "before the outcome" and hold is not None:
-            await stack.enter_async_context(_journal_blocked(bench, run_id, position))
+            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, position))
             hold.release()
-        if boundary in ("before intent", "before the outcome"):
-            await _somebody_waits(bench)
+        if blocker is not None:
+            await bench.somebody_waits(blocker)
         victim = await _owner(bench, run_id, replicas)
         await _stop(victim, how)
         stopped_at = time.monotonic()
@@ -118,9 +117,9 @@ async def test_deed_in_our_own_database(
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
-    async with _journal_blocked(bench, run_id, await _position(bench, run_id, case.act)):
+    async with bench.journal_blocked(run_id, await _position(bench, run_id, case.act)) as blocker:
         await bench.approve(run_id)
-        await _somebody_waits(bench)
+        await bench.somebody_waits(blocker)
         victim = await _owner(bench, run_id, replicas)
         await _stop(victim, how)
         stopped_at = time.monotonic()
@@ -205,19 +204,3 @@ async def _goes_on_after(bench: Bench, run_id: int, victim: Replica, stopped_at:
         while (await bench.sql(lease, f"run:{run_id}"))[0][0].startswith(f"{victim.name}:"):
             await asyncio.sleep(0.05)
     return time.monotonic() - stopped_at
-
-
-async def _somebody_waits(bench: Bench) -> None:
-    async with asyncio.timeout(60):
-        while await bench.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
-            await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def _journal_blocked(bench: Bench, run_id: int, position: int) -> AsyncIterator[None]:
-    """Nobody can write this line of the journal meanwhile."""
-    query = "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE"
-    async with await psycopg.AsyncConnection.connect(bench.environ["OWNER"]) as conn:
-        await conn.execute(query, (run_id, position))
-        yield
-        await conn.rollback()

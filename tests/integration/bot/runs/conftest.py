@@ -241,6 +241,22 @@ class Bench:
             cur = await conn.execute(query, arguments or None)
             return await cur.fetchall() if cur.description else []
 
+    @contextlib.asynccontextmanager
+    async def journal_blocked(self, run_id: int, position: int) -> AsyncIterator[int]:
+        """Nobody can write this line of the journal meanwhile; gives the backend that blocks it."""
+        query = "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE"
+        async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
+            await conn.execute(query, (run_id, position))
+            yield conn.info.backend_pid
+            await conn.rollback()
+
+    async def somebody_waits(self, blocker: int) -> None:
+        """Until some session waits for this one."""
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))"
+        async with asyncio.timeout(60):
+            while await self.sql(waiting, blocker) == [(0,)]:
+                await asyncio.sleep(0.01)
+
     async def notes(self, run_id: int) -> list[str]:
         """What the run's thread was told, in order."""
         rows = await self.sql(

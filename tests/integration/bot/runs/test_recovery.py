@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 
 from services.domain.runs import RunState, StepState
@@ -22,32 +20,13 @@ INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
 
 
-@contextlib.asynccontextmanager
-async def journal_blocked(bench: Bench, run_id: int, position: int) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Nobody can write this line of the journal until the connection is closed."""
-    conn = await psycopg.AsyncConnection.connect(bench.environ["OWNER"])
-    async with conn:
-        await conn.execute(
-            "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE", (run_id, position)
-        )
-        yield conn
-        await conn.rollback()
-
-
-async def somebody_waits(bench: Bench) -> None:
-    """Until some session waits for a lock."""
-    async with asyncio.timeout(20):
-        while await bench.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("boundary", ["before intent", "after intent", "after the call", "before the outcome"])
 async def test_killed_at_a_boundary(bench: Bench, start_replica: StartReplica, boundary: str) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="2")
     async with contextlib.AsyncExitStack() as stack:
-        hold = None
+        hold, blocker = None, None
         if boundary == "before intent":
-            await stack.enter_async_context(journal_blocked(bench, run_id, SCALE_STEP))
+            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, SCALE_STEP))
         else:
             where = "before" if boundary == "after intent" else "after"
             hold = bench.wire.hold("commitPatch", where, lose=boundary == "after intent")  # type: ignore[arg-type]
@@ -55,10 +34,10 @@ async def test_killed_at_a_boundary(bench: Bench, start_replica: StartReplica, b
         if hold is not None:
             await hold.reached.wait()
         if boundary == "before the outcome" and hold is not None:
-            await stack.enter_async_context(journal_blocked(bench, run_id, SCALE_STEP))
+            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, SCALE_STEP))
             hold.release()
-        if boundary in ("before intent", "before the outcome"):
-            await somebody_waits(bench)
+        if blocker is not None:
+            await bench.somebody_waits(blocker)
         bench.start_runner()
         await victim.kill()
         if hold is not None:
@@ -74,9 +53,9 @@ async def test_killed_at_a_boundary(bench: Bench, start_replica: StartReplica, b
 
 async def test_frozen_replica_does_nothing_more_when_it_wakes_up(bench: Bench, start_replica: StartReplica) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="2")
-    async with journal_blocked(bench, run_id, SCALE_STEP):
+    async with bench.journal_blocked(run_id, SCALE_STEP) as blocker:
         victim = await start_replica(bench, "victim")
-        await somebody_waits(bench)
+        await bench.somebody_waits(blocker)
         victim.signal(signal.SIGSTOP)
     bench.start_runner()
 
@@ -96,9 +75,8 @@ async def test_only_replica_is_restarted_while_it_waits(bench: Bench, start_repl
     await bench.until(run_id, lambda _, steps: steps[4].state is StepState.RUNNING)
     victim.signal(signal.SIGTERM)
     await victim.process.wait()
-    assert await bench.sql(
-        "SELECT until <= clock_timestamp() FROM chatops.leases WHERE name = %s", f"run:{run_id}"
-    ) == [(True,)]
+    lease = "SELECT until <= clock_timestamp() FROM chatops.leases WHERE name = %s"
+    assert await bench.sql(lease, f"run:{run_id}") == [(True,)]
 
     bench.start_runner()
     run, steps = await bench.ended(run_id)
