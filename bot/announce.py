@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.settings import Settings, require
+from bot.settings import Fault, Settings, require
 from bot.views.alerts import disabled
 from services.domain.errors import SourceError
 from services.postgres.outbox import store_message
@@ -18,16 +19,18 @@ logger = logging.getLogger(__name__)
 _AGAIN_AFTER = timedelta(days=1)  # without a database: do not repeat at every restart
 
 
-async def announce_disabled(settings: Settings, database: Database | None, slack: SlackClient) -> None:
-    """Nothing when all is there. The same faults are said once, whatever the number of replicas and restarts."""
-    if not settings.faults:
+async def announce_disabled(
+    faults: Sequence[Fault], settings: Settings, database: Database | None, slack: SlackClient
+) -> None:
+    """Nothing when there are none. The same faults are said once, whatever the number of replicas and restarts."""
+    if not faults:
         return
-    for fault in settings.faults:
+    for fault in faults:
         logger.warning("disabled: %s", fault)
     channel = require(settings.slack).incidents_channel
-    faults = [(fault.variable, fault.problem) for fault in settings.faults]
-    key = "settings:" + hashlib.sha256(repr(sorted(faults)).encode()).hexdigest()[:16]
-    text, blocks = disabled(faults, settings.environment)
+    shown = [(fault.variable, fault.problem) for fault in faults]
+    key = "settings:" + hashlib.sha256(repr(sorted(shown)).encode()).hexdigest()[:16]
+    text, blocks = disabled(shown, settings.environment)
     try:
         if database is None or not await _stored(database, key, channel, text, blocks):
             await _post(slack, key, channel, text, blocks)

@@ -15,6 +15,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.alerts.watch import HeartbeatWatch
 from bot.announce import announce_disabled
+from bot.approvals.policy_file import policy_faults
 from bot.changing import Changing
 from bot.facts import World
 from bot.leader import Leader
@@ -55,6 +56,7 @@ class Bot:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._slack_settings: SlackSettings = require(settings.slack)
+        self._faults = (*settings.faults, *policy_faults(settings.people))
         self._owner = f"bot-{secrets.token_hex(6)}"
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
@@ -87,7 +89,7 @@ class Bot:
         for part in (self._leader, self._doorbell):
             if part is not None:
                 self._working.append(asyncio.create_task(part.run()))
-        await announce_disabled(self.settings, self.world.database, self.slack)
+        await announce_disabled(self._faults, self.settings, self.world.database, self.slack)
         if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
             await self._sockets.open()
 
@@ -118,7 +120,7 @@ class Bot:
             slack_expected=self._sockets.expected if self._sockets else 1,
             database=database,
             leader=self._leader is not None and self._leader.is_leading,
-            disabled=self.settings.faults,
+            disabled=self._faults,
             git_sha=self.settings.git_sha,
             uptime_s=time.monotonic() - self._started,
         )

@@ -19,6 +19,7 @@ from bot.settings import Fault, Invalid, PeopleSettings
 from services.domain.services import WORKERS, Service, find_service
 
 DEFAULT = Path(__file__).parent.parent / "policy.toml"
+GROUP = "policy"  # its name among the groups of settings
 VERSION = 1
 MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
 
@@ -44,6 +45,12 @@ def load_policy(people: PeopleSettings | Invalid, path: Path | None = None) -> P
     return read_policy(content, name, people)
 
 
+def policy_faults(people: PeopleSettings | Invalid) -> tuple[Fault, ...]:
+    """What is wrong with the policy's file; faults of the lists of people are the settings' own."""
+    policy = load_policy(people)
+    return policy.faults if isinstance(policy, Invalid) and policy.group == GROUP else ()
+
+
 def read_policy(content: bytes, name: str, people: PeopleSettings) -> Policy | Invalid:
     """The policy in a file's content; `name` is what faults call the file. All faults at once."""
     try:
@@ -57,7 +64,7 @@ def read_policy(content: bytes, name: str, people: PeopleSettings) -> Policy | I
 
 
 def _invalid(*faults: Fault) -> Invalid:
-    return Invalid("policy", faults)
+    return Invalid(GROUP, faults)
 
 
 class _Reader:

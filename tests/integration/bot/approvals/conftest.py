@@ -122,8 +122,9 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         approvers: Sequence[str] = (cast.APPROVERS.id,),
         expires_after_s: float = 900,
         rules: str = RULES,
+        dsn: str | None = None,
     ) -> Desk:
-        database = Database.connect_lazily(Secret(database_urls.bot), application_name="desk")
+        database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk")
         people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
         policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
         named = policy.groups if isinstance(policy, Policy) else ()

@@ -11,7 +11,9 @@ from bot.approvals.rights import Refused
 from playbooks._contract import Risk
 from services.domain.runs import RunState
 from services.postgres.approvals import list_decisions
+from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request
+from tests.integration.conftest import Pooled
 
 ROUNDS, CHAOS_ROUNDS = 200, 1000
 LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
@@ -41,6 +43,14 @@ async def test_two_approvers_in_the_same_instant_approve_once(
     make_desk: MakeDesk, make_plan: MakePlan, books: Books
 ) -> None:
     await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, ROUNDS)
+
+
+async def test_two_approvers_approve_once_through_a_transaction_pooler_too(
+    make_desk: MakeDesk, make_plan: MakePlan, books: Books, database_urls: DatabaseUrls, pooled: Pooled
+) -> None:
+    dsn = pooled(database_urls.bot)
+
+    await race((make_desk(**LISTED, dsn=dsn), make_desk(**LISTED, dsn=dsn)), make_plan, books, 40)
 
 
 @pytest.mark.chaos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,19 @@ async def test_missing_settings_are_told_once_in_the_channel(
 
     assert told.visible_to is None
     assert len(slack.seen()) == 1
+
+
+async def test_policy_that_cannot_be_used_is_told_in_the_channel(
+    slack: Slack, start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('version = 1\n[[allow]]\nmay = "request"\nwho = ["olivia"]\n')
+
+    bot = await start_bot(database_urls.bot, DRAGONFLY_POLICY=str(path))
+
+    told = await slack.wait_for(lambda message: "policy.toml line 4" in f"{message.text}{message.blocks}")
+    assert "which is no Slack id" in str(told.blocks)
+    assert any("line 4" in str(fault) for fault in (await bot.health()).disabled)
 
 
 async def test_missing_settings_are_told_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
