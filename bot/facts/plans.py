@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
@@ -18,7 +19,10 @@ from bot.facts.changes.stop_workers import gather_stop_workers
 from bot.facts.changes.unlock import gather_unlock
 from bot.settings import require
 from playbooks import deploy, redeploy, requeue, restart, rollback, rollback_db, scale, stop_workers, unlock
-from playbooks._contract import NoPlan, Plan
+from playbooks._contract import NextStep, NoPlan, Plan
+from services.postgres.installation import read_environment
+
+PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a database that hangs
 
 Parameters = Mapping[str, str]
 MakePlan = Callable[[Parameters, World], Awaitable[Plan | NoPlan]]
@@ -99,18 +103,52 @@ def _environment(world: World) -> str:
     return require(world.settings.identity).environment
 
 
+def _of_our_environment(make: MakePlan) -> MakePlan:
+    """The same, but never for a database that belongs to another environment than the bot's settings name."""
+
+    async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
+        owner = asyncio.create_task(_read_owner(world))
+        try:
+            plan = await make(parameters, world)
+            return _refuse_foreign(plan, await owner)
+        finally:
+            owner.cancel()
+
+    return made
+
+
+async def _read_owner(world: World) -> str | None:
+    """The environment that the database belongs to; None when nobody has said it, or it does not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            named = await world.read(read_environment)
+    except TimeoutError:
+        return None
+    return named if isinstance(named, str) else None
+
+
+def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
+    if isinstance(plan, NoPlan) or owner in (None, plan.environment):
+        return plan
+    return NoPlan(
+        f"the database belongs to {owner}, and the bot's settings say {plan.environment}",
+        "mend ENVIRONMENT or SUPABASE_DB_URL before anything is changed",
+        (NextStep("Check the settings", "check-config"),),
+    )
+
+
 # Each takes and gives back parameters such that its plan can be made again from `plan.parameters`. Raises UsageError
 # for parameters that do not fit.
 PLANS: Mapping[str, MakePlan] = MappingProxyType(
     {
-        "deploy": plan_deploy,
-        "redeploy": plan_redeploy,
-        "requeue": plan_requeue,
-        "restart": plan_restart,
-        "rollback": plan_rollback,
-        "rollback-db": plan_rollback_db,
-        "scale": plan_scale,
-        "stop-workers": plan_stop_workers,
-        "unlock": plan_unlock,
+        "deploy": _of_our_environment(plan_deploy),
+        "redeploy": _of_our_environment(plan_redeploy),
+        "requeue": _of_our_environment(plan_requeue),
+        "restart": _of_our_environment(plan_restart),
+        "rollback": _of_our_environment(plan_rollback),
+        "rollback-db": _of_our_environment(plan_rollback_db),
+        "scale": _of_our_environment(plan_scale),
+        "stop-workers": _of_our_environment(plan_stop_workers),
+        "unlock": _of_our_environment(plan_unlock),
     }
 )

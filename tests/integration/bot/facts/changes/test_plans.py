@@ -240,6 +240,21 @@ async def test_a_database_rollback_rests_on_the_prepared_file_and_the_head(world
     assert "is not the newest migration" in (await refused(world, "rollback-db", version=BEFORE)).why
 
 
+async def test_nothing_is_planned_over_the_database_of_another_environment(world: World, system: System) -> None:
+    system.run("INSERT INTO chatops.installation (environment) VALUES ('prod')")
+    asked: list[tuple[str, dict[str, str]]] = [
+        ("scale", {"service": "ingest", "to": "3"}),
+        ("stop-workers", {}),
+        ("rollback-db", {"version": HEAD}),
+    ]
+
+    refusals = [await refused(world, name, **parameters) for name, parameters in asked]
+    system.run("UPDATE chatops.installation SET environment = 'dev'")
+
+    assert {refusal.why for refusal in refusals} == {"the database belongs to prod, and the bot's settings say dev"}
+    assert await planned(world, "stop-workers")
+
+
 async def test_a_database_that_says_nothing_does_not_hold_up_the_emergency_stop(make_world: LocalWorld) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         blind = make_world(f"postgresql://bot:x@127.0.0.1:{silent.getsockname()[1]}/d")
