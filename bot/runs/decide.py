@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from bot.views.steps import step_words
 from playbooks._contract import NoPlan, Plan
+from playbooks._steps import Step, encode_step
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.runs import RunState, RunStep, StepState
@@ -84,9 +85,19 @@ def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
         return None
     for before, after in zip_longest(approved.steps, now.steps):
         if before != after:
-            was, is_now = (step_words(step) if step else "nothing" for step in (before, after))
-            return f"approved was “{was}”, now it would be “{is_now}”"
+            return _step_difference(before, after)
     return "its parameters or its environment changed"
+
+
+def _step_difference(before: Step | None, after: Step | None) -> str:
+    """In words; by its fields when the words are the same, because they leave out the deployment, say."""
+    was, is_now = (step_words(step) if step else "nothing" for step in (before, after))
+    if was != is_now or before is None or after is None:
+        return f"approved was “{was}”, now it would be “{is_now}”"
+    old, new = encode_step(before), encode_step(after)
+    changed = (name for name in old if old[name] != new[name])
+    told = ", ".join(f"{name.rstrip('_').replace('_', ' ')} {old[name]} → {new[name]}" for name in changed)
+    return f"“{was}” rests on something else now: {told}"
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.runs.decide import difference, next_move, outcome_words, poll_every, standing_words
 from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._steps import CheckDatabaseReady, ScaleService, Step, VerifyHeartbeats
+from playbooks._steps import CheckDatabaseReady, RestartDeployment, ScaleService, Step, VerifyHeartbeats
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.runs import RunState, RunStep, StepState
@@ -105,6 +105,14 @@ def test_other_steps_are_shown_side_by_side() -> None:
     assert "nothing" in longer
     assert difference(approved, NoPlan("ingest has 2 replicas already", "nothing to do")) == (
         "ingest has 2 replicas already"
+    )
+
+
+def test_a_step_of_the_same_words_is_told_by_what_it_rests_on() -> None:
+    approved = plan(RestartDeployment(Service.API, "d-1"))
+
+    assert difference(approved, plan(RestartDeployment(Service.API, "d-2"))) == (
+        "“Restart what serves api” rests on something else now: deployment id d-1 → d-2"
     )
 
 
