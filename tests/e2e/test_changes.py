@@ -11,7 +11,8 @@ import pytest
 
 from bot.views.modals import ANSWER
 from bot.views.rollback import CHOOSE
-from bot.views.run_buttons import APPROVE, CONFIRM, DENY, DETAILS
+from bot.views.run_buttons import APPROVE, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS
+from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
 from services.sandbox.slack import cast
 from services.sandbox.slack.blocks import Answers
@@ -185,6 +186,37 @@ async def test_clicks_of_two_people_make_one_run(stage: Stage, room: Room) -> No
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = cast.BEN if f"Approved by <@{cast.ANN.id}>" in shown(done) else cast.ANN
     await room.told(late.id, "It did not count")
+
+
+async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, room: Room) -> None:
+    asked = await room.ask("redeploy enforcement")
+    record = stage.sandbox.railway.deploy(Service.ENFORCEMENT, stage.sha)
+    async with asyncio.timeout(30):
+        while record.status is not DeploymentStatus.SUCCESS:
+            await asyncio.sleep(0.05)
+
+    await room.click(asked, APPROVE, cast.ANN.id)
+    void = await room.until(asked, "VOID")
+
+    assert f"→ {record.id}" in shown(void)
+    again = await room.click_for_run(void, ASK_AGAIN, cast.OLIVIA.id)
+    assert "WAITS FOR APPROVAL" in again.text
+    await room.click(again, APPROVE, cast.BEN.id)
+    await room.until(again, "DONE")
+
+
+async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: Stage, room: Room) -> None:
+    asked = await room.ask("scale enforcement 3")
+    await room.click(asked, APPROVE, cast.ANN.id)
+    running = await room.until(asked, "RUNNING")
+
+    await room.click(running, CANCEL, cast.BEN.id)
+    ended = await room.until(asked, "CANCELLED")
+
+    assert "enforcement" in ended.text
+    assert "replica" in ended.text
+    assert CANCEL not in {one["action_id"] for one in elements_of(ended)}
+    assert cast.BEN.id in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
 
 
 async def test_workers_are_stopped_at_once_with_a_preset_reason(stage: Stage, room: Room) -> None:
