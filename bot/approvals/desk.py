@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,13 +55,21 @@ class Desk:
     """One for the process. `channel` is where requests are shown."""
 
     def __init__(
-        self, database: Database, policy: Policy | Invalid, groups: Groups, teller: Teller, *, channel: str
+        self,
+        database: Database,
+        policy: Policy | Invalid,
+        groups: Groups,
+        teller: Teller,
+        *,
+        channel: str,
+        late_s: float = LATE_S,
     ) -> None:
         self.policy = policy
         self._database = database
         self._groups = groups
         self._teller = teller
         self._channel = channel
+        self._late_s = late_s
         self._late: set[asyncio.Task[None]] = set()
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
@@ -180,10 +189,19 @@ class Desk:
         return verdict
 
     async def _file_when_possible(self, plan: Plan, request: Request, reason: str) -> None:
+        """As a run, which looks again and does what is left of it; or, after the time that a request has, as words.
+
+        By then people may have started again what was stopped, and a run would stop it once more.
+        """
+        policy, person = self._usable_policy(), person_of(request.actor)
+        give_up_at = time.monotonic() + policy.expires_after.total_seconds()
         while True:
-            await asyncio.sleep(LATE_S)
+            await asyncio.sleep(self._late_s)
             try:
-                await self.file(plan, request, reason=reason)
+                if time.monotonic() < give_up_at:
+                    await self.file(plan, request, reason=reason)
+                else:
+                    await self._record(plan, person, "run.done_without_journal", policy, {"reason": reason})
             except SourceError:
                 continue
             except OperatorError as error:
@@ -213,12 +231,18 @@ class Desk:
 
     async def _record_refusal(self, plan: Plan, person: Person | None, policy: Policy, refused: Refused) -> None:
         """The refusal stands even when it cannot be written down."""
-        details = audit_details(plan, person, policy) | {"why": refused.why}
         try:
-            async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
-                await append_audit(conn, actor=name_of(person), event="run.file.refused", run_id=None, details=details)
+            await self._record(plan, person, "run.file.refused", policy, {"why": refused.why})
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
+
+    async def _record(
+        self, plan: Plan, person: Person | None, event: str, policy: Policy, more: Mapping[str, object]
+    ) -> None:
+        """An audit row about a plan that is no run. Raises SourceError."""
+        details = audit_details(plan, person, policy) | dict(more)
+        async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
+            await append_audit(conn, actor=name_of(person), event=event, run_id=None, details=details)
 
     def _usable_policy(self) -> Policy:
         if isinstance(self.policy, Invalid):

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from bot.approvals.desk import Decided, Desk
-from bot.approvals.groups import Groups
-from bot.approvals.policy_file import load_policy
 from bot.approvals.rights import Refused
 from bot.commands._contract import Actor
-from bot.runs.telling import Teller
-from bot.settings import PeopleSettings
 from playbooks._contract import NoPlan, Risk
-from services.domain.errors import OperatorError, SourceError
+from services.domain.errors import OperatorError
 from services.domain.runs import Person, RunState
-from services.domain.secrets import Secret
 from services.postgres.approvals import list_decisions
 from services.postgres.audit import list_audit, verify_audit
-from services.postgres.pool import Database
 from services.sandbox.slack import cast
 from services.sandbox.slack.workspace import Workspace
-from services.slack.client import SlackClient
 from tests.integration.bot.approvals.conftest import (
     ANN,
     BEN,
@@ -35,7 +27,6 @@ from tests.integration.bot.approvals.conftest import (
     MakeDesk,
     MakePlan,
     request,
-    say,
 )
 
 
@@ -341,43 +332,3 @@ async def start(books: Books, run_id: int) -> None:
         "INSERT INTO chatops.run_services (service, run_id) VALUES ('dragonfly-api', %s)", [run_id]
     )
     await books.conn.execute("UPDATE chatops.runs SET state = 'running' WHERE id = %s", [run_id])
-
-
-@pytest.fixture
-async def desk_without_database(slack: SlackClient) -> AsyncIterator[Desk]:
-    """Its server takes the connection and never says a word."""
-    ended = asyncio.Event()
-
-    async def be_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await ended.wait()
-        writer.close()
-
-    server = await asyncio.start_server(be_silent, "127.0.0.1", 0)
-    dsn = f"postgresql://bot@127.0.0.1:{server.sockets[0].getsockname()[1]}/dragonfly"
-    people = PeopleSettings(operators=(cast.OPERATORS.id,), approvers=(cast.APPROVERS.id,))
-    policy = load_policy(people)
-    groups = Groups(slack, (cast.OPERATORS.id, cast.APPROVERS.id), workspace=lambda: cast.TEAM.id)
-    database = Database.connect_lazily(Secret(dsn), application_name="desk")
-    yield Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID)
-    await groups.aclose()
-    await database.close()
-    ended.set()
-    server.close()
-    await server.wait_closed()
-
-
-async def test_emergency_stop_waits_no_longer_than_two_seconds_for_the_database(
-    desk_without_database: Desk, make_plan: MakePlan
-) -> None:
-    plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
-
-    async with asyncio.timeout(4):
-        with pytest.raises(SourceError, match="database"):
-            await desk_without_database.file(plan, request(OLIVIA))
-
-
-async def test_outsider_is_refused_without_the_database_too(desk_without_database: Desk, make_plan: MakePlan) -> None:
-    plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
-
-    with pytest.raises(OperatorError, match="not among those"):
-        await desk_without_database.file(plan, request(OTTO))

@@ -1,0 +1,144 @@
+"""The desk while the database is away: who may not is refused all the same, and what was done is written down later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from bot.approvals.desk import Desk
+from bot.approvals.groups import Groups
+from bot.approvals.policy_file import read_policy
+from bot.runs.telling import Teller
+from bot.settings import PeopleSettings
+from playbooks._contract import Risk
+from services.domain.errors import OperatorError, SourceError
+from services.domain.secrets import Secret
+from services.postgres.pool import Database
+from services.sandbox.slack import cast
+from services.slack.client import SlackClient
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import OLIVIA, OTTO, RULES, Books, MakePlan, request, say
+
+
+class Way:
+    """A way to the database that swallows every word until it is open."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._target = urlsplit(dsn)
+        self.is_open = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.dsn = ""
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[Way]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        self.dsn = self._dsn.replace(f":{self._target.port}/", f":{port}/")
+        yield self
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self.is_open.wait()
+            far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+            try:
+                await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+            finally:
+                far_writer.close()
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@pytest.fixture
+async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
+    async with Way(database_urls.bot).listening() as way:
+        yield way
+
+
+@pytest.fixture
+async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., Desk]]:
+    """A desk whose database is at the end of the way."""
+    database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
+    groups = Groups(slack, (cast.OPERATORS.id, cast.APPROVERS.id), workspace=lambda: cast.TEAM.id)
+    desks = []
+
+    def make(*, expires_after_s: float = 900) -> Desk:
+        people = PeopleSettings(operators=(cast.OPERATORS.id,), approvers=(cast.APPROVERS.id,))
+        policy = read_policy(RULES.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
+        desks.append(Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID, late_s=0.1))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        await desk.aclose()
+    await groups.aclose()
+    await database.close()
+
+
+async def events(books: Books, *, count: int) -> list[str]:
+    """The audit log's events, once there are so many."""
+    async with asyncio.timeout(10):
+        while len(found := await books.events()) < count:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
+    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan
+) -> None:
+    plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
+
+    async with asyncio.timeout(4):
+        with pytest.raises(SourceError, match="database"):
+            await make_desk_beyond().file(plan, request(OLIVIA))
+
+
+async def test_outsider_is_refused_all_the_same(make_desk_beyond: Callable[..., Desk], make_plan: MakePlan) -> None:
+    with pytest.raises(OperatorError, match="not among those"):
+        await make_desk_beyond().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
+
+
+async def test_what_was_done_is_filed_once_the_database_is_back(
+    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan, way: Way, books: Books
+) -> None:
+    plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
+
+    make_desk_beyond().file_later(plan, request(OLIVIA), reason="wrong amounts")
+    await asyncio.sleep(0.2)
+    way.is_open.set()
+
+    assert await events(books, count=1) == ["run.filed"]
+
+
+async def test_what_was_done_long_ago_is_written_down_and_not_done_again(
+    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan, way: Way, books: Books
+) -> None:
+    """Somebody may have started the workers again in Railway's dashboard."""
+    plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
+
+    make_desk_beyond(expires_after_s=1).file_later(plan, request(OLIVIA), reason="wrong amounts")
+    await asyncio.sleep(2.8)  # the first try has given up by then
+    way.is_open.set()
+
+    assert await events(books, count=1) == ["run.done_without_journal"]
+    assert await (await books.conn.execute("SELECT count(*) FROM chatops.runs")).fetchone() == (0,)
