@@ -61,7 +61,7 @@ class CsvFile:
             raise _refused(
                 f"it is no CSV at line {self._lines.line_num}: {error}", "Export it again, or mend that line."
             ) from None
-        if cells is not None and any("\0" in cell for cell in cells):
+        if cells is not None and "\0" in "".join(cells):
             raise _refused(f"it holds NUL characters at line {self._lines.line_num}", "Export it again as text.")
         return cells
 

@@ -6,10 +6,11 @@ Reasons name the column and the rule, never the cell: they are shown in places w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from services.domain.judgments import Judgment
@@ -23,6 +24,7 @@ _DOLLARS = re.compile(r"\$?\s*((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.[0-9
 _US_DATE = re.compile(r"([0-9]{1,2})([/-])([0-9]{1,2})\2([0-9]{4})")
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _CENT = Decimal("0.01")
+_REMEMBERED = 4096  # dates, counties and round amounts come again and again within a file
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,19 @@ def judge_row(cells: Mapping[str, object], *, today: date) -> Judgment | Rejecte
 
     `today` bounds the filing date: no court has filed tomorrow.
     """
-    read = {column: _read_cell(column, cells.get(column), today) for column in Column}
-    reasons = [f"{column.heading}: {value.why}" for column, value in read.items() if isinstance(value, _Fault)]
+    values: list[Any] = []
+    reasons: list[str] = []
+    for key, heading, parse in _READERS:
+        try:
+            values.append(parse(_text_of(cells.get(key)), today))
+        except ValueError as error:
+            reasons.append(f"{heading}: {error}")
     if cells.get(SURPLUS):
         reasons.append("the line has more cells than the header")
-    if reasons:
-        return Rejected(tuple(reasons))
-    return Judgment(
-        case_number=read[Column.CASE_NUMBER],
-        plaintiff=read[Column.PLAINTIFF],
-        defendant=read[Column.DEFENDANT],
-        amount=read[Column.AMOUNT],
-        filing_date=read[Column.FILING_DATE],
-        county=read[Column.COUNTY],
-    )
+    return Rejected(tuple(reasons)) if reasons else Judgment(*values)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_amount(text: str) -> Decimal:
     """Dollars as people write them: `1200`, `$1,200.00`. Raises ValueError with the rule that is broken."""
     if text.startswith(("-", "(", "$-", "$(")):
@@ -71,6 +70,7 @@ def parse_amount(text: str) -> Decimal:
     return amount.quantize(_CENT)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_filing_date(text: str, *, today: date) -> date:
     """A US date (`3/31/2024`, `03-31-2024`) or an ISO one. Raises ValueError with the rule that is broken."""
     parsed = _us_date(text) or _iso_date(text)
@@ -83,41 +83,20 @@ def parse_filing_date(text: str, *, today: date) -> date:
     return parsed
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def county_name(text: str) -> str:
     """`KINGS COUNTY`, `kings` and `Kings` are one county; mixed case is left as it was written."""
     bare = re.sub(r"\s+county$", "", text, flags=re.IGNORECASE)
     return bare.title() if bare.isupper() or bare.islower() else bare
 
 
-@dataclass(frozen=True)
-class _Fault:
-    why: str
-
-
-def _read_cell(column: Column, cell: object, today: date) -> Any:
+def _text_of(cell: object) -> str:
     text = " ".join(cell.split()) if isinstance(cell, str) else ""
     if not text:
-        return _Fault("empty")
+        raise ValueError("empty")
     if len(text) > MAX_LENGTH:
-        return _Fault(f"longer than {MAX_LENGTH} characters")
-    try:
-        return _parse(column, text, today)
-    except ValueError as error:
-        return _Fault(str(error))
-
-
-def _parse(column: Column, text: str, today: date) -> str | Decimal | date:
-    match column:
-        case Column.AMOUNT:
-            return parse_amount(text)
-        case Column.FILING_DATE:
-            return parse_filing_date(text, today=today)
-        case Column.CASE_NUMBER:
-            return text.upper()  # clerks write 2024-cv-17 and 2024-CV-17 for the same case
-        case Column.COUNTY:
-            return county_name(text)
-        case Column.PLAINTIFF | Column.DEFENDANT:
-            return text
+        raise ValueError(f"longer than {MAX_LENGTH} characters")
+    return text
 
 
 def _us_date(text: str) -> date | None:
@@ -135,3 +114,15 @@ def _date_or_none(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+_PARSERS: dict[Column, Callable[[str, date], Any]] = {
+    Column.CASE_NUMBER: lambda text, _: text.upper(),  # clerks write 2024-cv-17 and 2024-CV-17 for the same case
+    Column.PLAINTIFF: lambda text, _: text,
+    Column.DEFENDANT: lambda text, _: text,
+    Column.AMOUNT: lambda text, _: parse_amount(text),
+    Column.FILING_DATE: lambda text, today: parse_filing_date(text, today=today),
+    Column.COUNTY: lambda text, _: county_name(text),
+}
+# Made once, with plain strings: an enum member as a key costs a call of Python for each look-up. In Judgment's order.
+_READERS = tuple((column.value, column.heading, _PARSERS[column]) for column in Column)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-from services.domain.judgments import ENFORCEMENT_JOB_TYPE, Judgment
+from services.domain.judgments import ENFORCEMENT_JOB_TYPE
 from services.domain.services import WorkerType
-from services.ingest_worker.decide import Rejected, judge_row
+from services.ingest_worker.page import judge_page
 from services.job_queue.jobs import Result, UnusableJobError, batch_of
 from services.postgres.pool import Database
 from services.postgres.uploads import (
-    RawRow,
+    copy_judgments,
+    create_staging,
     finish_batch,
     list_rows,
     log_intake_event,
-    mark_rows,
+    mark_failed_rows,
+    mark_valid_rows,
     start_batch,
     upsert_judgments,
 )
@@ -25,7 +26,7 @@ from services.postgres.worker import ClaimedJob, queue_job
 
 log = logging.getLogger(__name__)
 
-PAGE_ROWS = 2000  # some hundred milliseconds of work: little to lose, and locks are held briefly
+PAGE_ROWS = 4000  # some hundred milliseconds of work: little to lose, and locks are held briefly
 TIMEOUT_S = 60.0  # a page, or counting the largest batch
 
 
@@ -59,23 +60,14 @@ async def _start(database: Database, batch_id: str) -> int:
 async def _judge_rows(database: Database, batch_id: str, first: int, last: int) -> None:
     async with database.transaction(timeout_s=TIMEOUT_S) as conn:
         page = await list_rows(conn, batch_id=batch_id, first=first, last=last)
-        judgments, verdicts = await asyncio.to_thread(_judge_page, page, datetime.now(UTC).date())
-        await upsert_judgments(conn, batch_id=batch_id, judgments=judgments)
-        await mark_rows(conn, batch_id=batch_id, verdicts=verdicts)
-
-
-def _judge_page(page: Sequence[RawRow], today: date) -> tuple[list[Judgment], dict[int, str | None]]:
-    """The judgments of a page, and for each of its rows why it is none (None: it is one)."""
-    judgments: list[Judgment] = []
-    verdicts: dict[int, str | None] = {}
-    for row in page:
-        judged = judge_row(row.raw, today=today)
-        if isinstance(judged, Rejected):
-            verdicts[row.row_number] = judged.text
-        else:
-            verdicts[row.row_number] = None
-            judgments.append(judged)
-    return judgments, verdicts
+        judged = await asyncio.to_thread(judge_page, page, today=datetime.now(UTC).date())
+        if judged.lines:
+            await create_staging(conn)
+            await copy_judgments(conn, lines=judged.lines)
+            await upsert_judgments(conn, batch_id=batch_id)
+        if judged.failed:
+            await mark_failed_rows(conn, batch_id=batch_id, failed=judged.failed)
+        await mark_valid_rows(conn, batch_id=batch_id, first=first, last=last)
 
 
 async def _finish(database: Database, batch_id: str) -> Result:

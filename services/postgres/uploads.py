@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from services.domain.intake import Batch
-from services.domain.judgments import Judgment
 from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 
-@dataclass(frozen=True)
-class RawRow:
+class RawRow(NamedTuple):
     """One line of a file. `row_number` is 1 for the first line below the header; `raw` is `{key: cell}`."""
 
     row_number: int
@@ -76,29 +74,35 @@ async def start_batch(conn: Connection, *, batch_id: str) -> int | None:
 
 async def list_rows(conn: Connection, *, batch_id: str, first: int, last: int) -> list[RawRow]:
     """Those rows from `first` to `last` that are not judged yet, in the order of the file."""
-    async with conn.cursor(row_factory=class_row(RawRow)) as cur:
-        await cur.execute(SQL["list_rows"], {"batch_id": batch_id, "first": first, "last": last})
-        return await cur.fetchall()
+    cursor = await conn.execute(SQL["list_rows"], {"batch_id": batch_id, "first": first, "last": last})
+    return [RawRow(*row) for row in await cursor.fetchall()]
 
 
-async def mark_rows(conn: Connection, *, batch_id: str, verdicts: Mapping[int, str | None]) -> None:
-    """Set rows to `validated` (None) or `failed` (the reason): `{row_number: reason}`."""
-    values = {"batch_id": batch_id, "row_numbers": list(verdicts), "errors": list(verdicts.values())}
-    await conn.execute(SQL["mark_rows"], values)
+async def mark_failed_rows(conn: Connection, *, batch_id: str, failed: Mapping[int, str]) -> None:
+    """Set rows to `failed`: `{row_number: reason}`."""
+    values = {"batch_id": batch_id, "row_numbers": list(failed), "errors": list(failed.values())}
+    await conn.execute(SQL["mark_failed_rows"], values)
 
 
-async def upsert_judgments(conn: Connection, *, batch_id: str, judgments: Sequence[Judgment]) -> None:
-    """Store judgments. Of two with the same county and case number, the later one wins."""
-    values = {
-        "batch_id": batch_id,
-        "case_numbers": [judgment.case_number for judgment in judgments],
-        "counties": [judgment.county for judgment in judgments],
-        "plaintiffs": [judgment.plaintiff for judgment in judgments],
-        "defendants": [judgment.defendant for judgment in judgments],
-        "amounts": [judgment.amount for judgment in judgments],
-        "filing_dates": [judgment.filing_date for judgment in judgments],
-    }
-    await conn.execute(SQL["upsert_judgments"], values)
+async def mark_valid_rows(conn: Connection, *, batch_id: str, first: int, last: int) -> None:
+    """Set to `validated` what is still open from `first` to `last`: naming each row costs more than writing it."""
+    await conn.execute(SQL["mark_valid_rows"], {"batch_id": batch_id, "first": first, "last": last})
+
+
+async def create_staging(conn: Connection) -> None:
+    """Make the table for judgments that are on their way. It lives as long as the transaction."""
+    await conn.execute(SQL["create_staging"])
+
+
+async def copy_judgments(conn: Connection, *, lines: bytes) -> None:
+    """Stage judgments, in COPY's text format: case number, county, plaintiff, defendant, amount, filing date (ISO)."""
+    async with conn.cursor() as cur, cur.copy(SQL["copy_judgments"]) as copy:
+        await copy.write(lines)
+
+
+async def upsert_judgments(conn: Connection, *, batch_id: str) -> None:
+    """Store what was staged, in which each county and case number stands once. What is stored already is replaced."""
+    await conn.execute(SQL["upsert_judgments"], {"batch_id": batch_id})
 
 
 async def finish_batch(

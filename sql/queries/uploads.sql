@@ -34,25 +34,35 @@ FROM intake.simplicity_raw_rows
 WHERE batch_id = %(batch_id)s::uuid AND row_number BETWEEN %(first)s AND %(last)s AND status = 'pending'
 ORDER BY row_number;
 
--- name: mark_rows
--- Writes the verdict of many rows at once; an error of null means validated. By primary key.
+-- name: mark_failed_rows
+-- Writes why rows are no judgments. By primary key.
 UPDATE intake.simplicity_raw_rows AS raw_row
-SET status = CASE WHEN verdict.error IS NULL THEN 'validated' ELSE 'failed' END, error = verdict.error
+SET status = 'failed', error = verdict.error
 FROM unnest(%(row_numbers)s::integer[], %(errors)s::text[]) AS verdict (row_number, error)
 WHERE raw_row.batch_id = %(batch_id)s::uuid AND raw_row.row_number = verdict.row_number;
 
+-- name: mark_valid_rows
+-- What is still open of a page that was judged. By primary key.
+UPDATE intake.simplicity_raw_rows
+SET status = 'validated'
+WHERE batch_id = %(batch_id)s::uuid AND row_number BETWEEN %(first)s AND %(last)s AND status = 'pending';
+
+-- name: create_staging
+-- Judgments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
+CREATE TEMPORARY TABLE staged_judgments (
+    case_number text, county text, plaintiff text, defendant text, judgment_amount numeric(14, 2), filing_date date
+) ON COMMIT DROP;
+
+-- name: copy_judgments
+-- One page of them, as text.
+COPY pg_temp.staged_judgments FROM STDIN;
+
 -- name: upsert_judgments
--- Many judgments at once; the later file wins. Served by the unique index (county, case_number).
+-- All that was staged; the later file wins. Served by the unique index (county, case_number).
 INSERT INTO public.judgments AS judgment
     (case_number, county, plaintiff, defendant, judgment_amount, filing_date, batch_id)
-SELECT DISTINCT ON (county, case_number)
-    case_number, county, plaintiff, defendant, judgment_amount, filing_date, %(batch_id)s::uuid
-FROM unnest(
-    %(case_numbers)s::text[], %(counties)s::text[], %(plaintiffs)s::text[], %(defendants)s::text[],
-    %(amounts)s::numeric[], %(filing_dates)s::date[]
-) WITH ORDINALITY
-    AS given (case_number, county, plaintiff, defendant, judgment_amount, filing_date, position)
-ORDER BY county, case_number, position DESC
+SELECT case_number, county, plaintiff, defendant, judgment_amount, filing_date, %(batch_id)s::uuid
+FROM pg_temp.staged_judgments
 ON CONFLICT (county, case_number) DO UPDATE
 SET plaintiff = excluded.plaintiff, defendant = excluded.defendant, judgment_amount = excluded.judgment_amount,
     filing_date = excluded.filing_date, batch_id = excluded.batch_id, updated_at = now();

@@ -112,7 +112,7 @@ async def test_the_same_file_twice_doubles_nothing(spawn: Spawn, database_urls: 
 async def test_another_worker_completes_what_a_killed_one_began(
     spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
 ) -> None:
-    batch_id = await store_batch(database_urls.owner, 20_000)
+    batch_id = await store_batch(database_urls.owner, 40_000)
     killed = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await eventually(lambda: run_sql(database_urls.owner, "SELECT 1 FROM public.judgments LIMIT 1"))
     killed.signal(signal.SIGKILL)
@@ -125,8 +125,8 @@ async def test_another_worker_completes_what_a_killed_one_began(
     other = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await other.line_with("-> completed")
 
-    assert await run_sql(database_urls.owner, JUDGED) == [(20_000, 20_000, 0)]
-    assert await run_sql(database_urls.owner, "SELECT count(*) FROM public.judgments") == [(20_000,)]
+    assert await run_sql(database_urls.owner, JUDGED) == [(40_000, 40_000, 0)]
+    assert await run_sql(database_urls.owner, "SELECT count(*) FROM public.judgments") == [(40_000,)]
     follow_ups = "SELECT payload ->> 'batch_id' FROM ops.job_queue WHERE job_type = 'enforcement_next_step'"
     assert await run_sql(database_urls.owner, follow_ups) == [(batch_id,)]
 
@@ -151,7 +151,7 @@ async def test_a_repeated_job_changes_nothing(spawn: Spawn, database_urls: Datab
 async def test_lives_through_an_outage_in_the_middle_of_a_batch(
     spawn: Spawn, database_urls: DatabaseUrls, database_gate: DatabaseGate, eventually: Eventually
 ) -> None:
-    await store_batch(database_urls.owner, 20_000)
+    await store_batch(database_urls.owner, 40_000)
     worker = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_gate.dsn)
     await eventually(lambda: run_sql(database_urls.owner, "SELECT 1 FROM public.judgments LIMIT 1"))
     await database_gate.close()
@@ -163,7 +163,7 @@ async def test_lives_through_an_outage_in_the_middle_of_a_batch(
     await run_sql(database_urls.superuser, "UPDATE ops.job_queue SET run_at = now()")
     await worker.line_with("-> completed")
 
-    assert await run_sql(database_urls.owner, JUDGED) == [(20_000, 20_000, 0)]
+    assert await run_sql(database_urls.owner, JUDGED) == [(40_000, 40_000, 0)]
 
 
 async def test_a_batch_whose_last_attempt_fails_is_failed(spawn: Spawn, database_urls: DatabaseUrls) -> None:
