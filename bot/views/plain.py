@@ -13,6 +13,7 @@ from bot.views.text import clean
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
+_MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
 _BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")
 
 
@@ -23,8 +24,8 @@ def answer_text(answer: Answer) -> str:
 
 
 def mrkdwn_text(mrkdwn: str) -> str:
-    """Mrkdwn as a person reads it: dates and links in words, no stars, no entities."""
-    text = _DATE.sub(r"\1", mrkdwn)
+    """Mrkdwn as a person reads it: dates and links in words, people by their ids, no stars, no entities."""
+    text = _MENTION.sub(r"@\1", _DATE.sub(r"\1", mrkdwn))
     text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
     text = _BARE_LINK.sub(r"\1", text)
     return html.unescape(_BOLD.sub(r"\1", text).replace("`", ""))

@@ -29,3 +29,7 @@ def test_terminal_escapes_do_not_get_through() -> None:
 
 def test_without_blocks_the_fallback_speaks() -> None:
     assert shown() == "fallback"
+
+
+def test_people_and_groups_are_told_by_their_ids() -> None:
+    assert shown(blocks.section("<@U0ANN000001> or <!subteam^S0APPROVERS>")) == "@U0ANN000001 or @S0APPROVERS"
