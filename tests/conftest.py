@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from services.postgres.migrations import migrate
@@ -33,6 +34,11 @@ _run_directory = pytest.StashKey[Path]()
 _lifeline = pytest.StashKey[int]()
 _started = pytest.StashKey[PostgresServer]()
 _numbers = itertools.count(1)
+
+
+# How long an example takes says nothing on a machine that runs other tests beside it.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @dataclass(frozen=True)
