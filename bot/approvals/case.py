@@ -30,6 +30,7 @@ class Case:
     person: Person
     policy: Policy
     people: People
+    teller: Teller
 
     @property
     def missing(self) -> int:
@@ -38,7 +39,7 @@ class Case:
 
     async def again(self) -> Case:
         """The same after what was written."""
-        return await open_case(self.conn, self.run.id, self.person, self.policy, self.people)
+        return await open_case(self.conn, self.run.id, self.person, self.policy, self.people, self.teller)
 
     async def move(self, to: RunState, outcome: str | None = None) -> None:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
@@ -59,12 +60,12 @@ class Case:
         if not counts:
             raise _too_late(self.run.id)
 
-    async def record(self, teller: Teller, event: str, details: Mapping[str, object] | None = None) -> Run:
+    async def record(self, event: str, details: Mapping[str, object] | None = None) -> Run:
         """Write down what happened and tell of it, last of all; the run as it is now."""
         shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
         actor = self.person.user_id
         head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)
-        await teller.tell(self.conn, self.run.id, head=head)
+        await self.teller.tell(self.conn, self.run.id, head=head)
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
@@ -76,13 +77,15 @@ class Case:
         return refused
 
 
-async def open_case(conn: Connection, run_id: int, person: Person, policy: Policy, people: People) -> Case:
+async def open_case(
+    conn: Connection, run_id: int, person: Person, policy: Policy, people: People, teller: Teller
+) -> Case:
     """Raises OperatorError when there is no such run."""
     now = await approvals.lock_run(conn, run_id)
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
         raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
-    return Case(conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people)
+    return Case(conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people, teller)
 
 
 def _too_late(run_id: int) -> OperatorError:

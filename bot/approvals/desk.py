@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
-from bot.approvals import decide
+from bot.approvals import decide, deciding
 from bot.approvals.case import Case, open_case
+from bot.approvals.deciding import Decided
 from bot.approvals.groups import Groups
 from bot.approvals.people import People
 from bot.approvals.policy import Policy, Target
@@ -26,11 +26,13 @@ from bot.settings import Invalid
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._steps import encode_step
 from services.domain.errors import OperatorError, SourceError
-from services.domain.runs import WAITING, Person, Run, RunState, StepState
+from services.domain.runs import Person, Run, RunState
 from services.postgres import runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Database
 from services.postgres.runs import Resolution
+
+__all__ = ["Decided", "Desk"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +42,6 @@ LATE_S = 5.0  # between two tries to file what was done without the database
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
-
-
-@dataclass(frozen=True)
-class Decided:
-    """It happened. `missing`: how many more have to approve. `notes`: what the right rested on that is not of now."""
-
-    run: Run
-    missing: int = 0
-    notes: tuple[str, ...] = ()
 
 
 class Desk:
@@ -80,7 +73,7 @@ class Desk:
         """
         policy, person = self._usable_policy(), person_of(request.actor)
         allowed = await self._permit(plan, person, policy)
-        new = new_run(plan, person, policy, channel=self._channel, reason=reason.strip()[:REASON_LIMIT])
+        new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason))
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
         async with self._database.transaction(timeout_s=timeout_s) as conn:
@@ -107,61 +100,24 @@ class Desk:
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
         """The requester's own word for something of low risk."""
         async with self._case(run_id, actor) as case:
-            verdict = decide.may_confirm(case.run, case.person, case.now, case.policy, case.people)
-            if isinstance(verdict, Refused):
-                return await case.refuse("run.confirm", verdict)
-            await case.move(RunState.APPROVED)
-            return Decided(await case.record(self._teller, "run.confirmed"), notes=verdict.notes)
+            return await deciding.confirm(case)
 
     async def decide(
         self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
     ) -> Decided | Refused:
         """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
         async with self._case(run_id, actor) as case:
-            verdict = decide.may_decide(
-                case.run,
-                case.person,
-                approve=approve,
-                typed=typed,
-                decisions=case.decisions,
-                now=case.now,
-                policy=case.policy,
-                people=case.people,
-            )
-            if isinstance(verdict, Refused):
-                return await case.refuse("run.approve" if approve else "run.deny", verdict)
-            return await self._write(case, verdict, approve=approve, reason=reason.strip()[:REASON_LIMIT])
+            return await deciding.decide(case, approve=approve, reason=_short(reason), typed=typed)
 
     async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
         """Stop it: at once while it waits or is unknown; what runs is stopped by whoever carries it, step by step."""
         async with self._case(run_id, actor) as case:
-            verdict = decide.may_cancel(case.run, case.person, case.policy, case.people)
-            if isinstance(verdict, Refused):
-                return await case.refuse("run.cancel", verdict)
-            await runs.request_cancel(case.conn, run_id=run_id, person=case.person)
-            if case.run.state in WAITING:
-                await case.move(RunState.CANCELLED, "cancelled before it started")
-            elif case.run.state is RunState.UNKNOWN:
-                await case.move(RunState.CANCELLED, "cancelled while it was unknown what became of a step")
-            return Decided(await case.record(self._teller, "run.cancelled"), notes=verdict.notes)
+            return await deciding.cancel(case)
 
     async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
         """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
         async with self._case(run_id, actor) as case:
-            verdict = decide.may_resolve(case.run, case.person, case.policy, case.people)
-            if isinstance(verdict, Refused):
-                return await case.refuse("run.resolve", verdict)
-            unknown = [s.position for s in await runs.read_steps(case.conn, run_id) if s.state is StepState.UNKNOWN]
-            for position in unknown:
-                await runs.resolve_unknown_step(
-                    case.conn, run_id=run_id, position=position, person=case.person, how=how
-                )
-            if how == "abort":
-                await case.move(RunState.FAILED, "given up: it stayed unknown what became of a step")
-            else:
-                await case.move(RunState.RUNNING)
-            details = {"how": how, "steps": unknown}
-            return Decided(await case.record(self._teller, "run.resolved", details), notes=verdict.notes)
+            return await deciding.resolve_unknown(case, how)
 
     async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Run | NoPlan:
         """The same request anew, from what is so now. Raises OperatorError as `file` does."""
@@ -208,25 +164,13 @@ class Desk:
                 logger.warning("what was done without the database is not filed: %s", error.why)
             return
 
-    async def _write(self, case: Case, verdict: Allowed, *, approve: bool, reason: str) -> Decided:
-        """The decision, and what follows from it: one denial ends the request, the last approval lets it run."""
-        await case.write_decision(approve=approve, reason=reason)
-        missing = (await case.again()).missing
-        if not approve:
-            await case.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
-        elif missing == 0:
-            await case.move(RunState.APPROVED)
-        details = {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes), "missing": missing}
-        run = await case.record(self._teller, "run.approved" if approve else "run.denied", details)
-        return Decided(run, missing if approve else 0, verdict.notes)
-
     @asynccontextmanager
     async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:
         """The run, locked, in a transaction that commits at the end; what is said is sent then."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self._groups.people(person.user_id)
         async with self._database.transaction() as conn:
-            yield await open_case(conn, run_id, person, policy, people)
+            yield await open_case(conn, run_id, person, policy, people, self._teller)
         self._teller.told()
 
     async def _record_refusal(self, plan: Plan, person: Person | None, policy: Policy, refused: Refused) -> None:
@@ -252,3 +196,7 @@ class Desk:
                 what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults) + ".",
             )
         return self.policy
+
+
+def _short(reason: str) -> str:
+    return reason.strip()[:REASON_LIMIT]
