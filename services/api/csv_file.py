@@ -5,6 +5,7 @@ What is wrong with a single row is the ingest worker's business: the row is stor
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -15,17 +16,25 @@ from services.domain.simplicity import Column, Header, HeaderFault, keyed_cells,
 
 Row = dict[str, str | list[str]]
 
+BLOCK_BYTES = 64 * 1024
+DELIMITERS = (",", ";", "\t")
+
 
 class CsvFile:
     """One file, read once and never held in memory. `header` is read at once; `rows()` yields the rest.
 
-    Raises RefusedError (422) where the file turns out to be no CSV in UTF-8, to lack a column or to have no rows.
+    The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
+    semicolons or tabs. Raises RefusedError (422) where the file is no such CSV, lacks a column or has no rows.
     """
 
     def __init__(self, content: BinaryIO) -> None:
-        # A byte order mark is what Excel writes as "CSV UTF-8".
-        self._text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
-        self._lines = csv.reader(self._text, strict=True)
+        start = content.tell()
+        encoding = _encoding_of(content)
+        content.seek(start)
+        delimiter = _delimiter_of(content.read(BLOCK_BYTES).decode(encoding, errors="replace"))
+        content.seek(start)
+        self._text = io.TextIOWrapper(content, encoding=encoding, newline="")
+        self._lines = csv.reader(self._text, strict=True, delimiter=delimiter)
         self.header = self._read_header()
 
     def rows(self) -> Iterator[Row]:
@@ -54,7 +63,8 @@ class CsvFile:
         except UnicodeDecodeError:
             # Text is decoded some kilobytes ahead of the line that is being read.
             raise _refused(
-                f"it is not UTF-8 somewhere after line {self._lines.line_num}", "Save it as “CSV UTF-8”."
+                f"it is neither UTF-8 nor Windows-1252 somewhere after line {self._lines.line_num}",
+                "Save it as “CSV UTF-8”.",
             ) from None
         except csv.Error as error:
             # The csv module's messages name the rule that is broken and never the text.
@@ -64,6 +74,34 @@ class CsvFile:
         if cells is not None and "\0" in "".join(cells):
             raise _refused(f"it holds NUL characters at line {self._lines.line_num}", "Export it again as text.")
         return cells
+
+
+def _encoding_of(content: BinaryIO) -> str:
+    """Excel writes "CSV UTF-8" with a byte order mark, and plain "CSV" in the encoding of an American Windows.
+
+    The whole file has to be read for it: the first letter beyond ASCII may be in its last line.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while block := content.read(BLOCK_BYTES):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _delimiter_of(beginning: str) -> str:
+    """The one by which the header names the most columns; the comma when none is better."""
+    return max(DELIMITERS, key=lambda delimiter: _count_columns(beginning, delimiter))
+
+
+def _count_columns(beginning: str, delimiter: str) -> int:
+    try:
+        header = read_header(next(csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter), []))
+    except csv.Error:
+        return 0
+    return len(Column) - len(header.missing) if isinstance(header, HeaderFault) else len(Column)
 
 
 def _describe(fault: HeaderFault) -> str:

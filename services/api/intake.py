@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
 from services.api.errors import RefusedError
+from services.api.failed_rows import failed_rows_csv, first_failed_rows
 from services.api.health import Timestamp
 from services.api.keys import KEY_HEADER, require_key
 from services.api.metrics import Metrics
 from services.api.multipart import file_of, received_form
 from services.api.settings import ApiSettings
 from services.api.store import store_file
+from services.domain.intake import Batch
 from services.domain.simplicity import SOURCE_SYSTEM
+from services.postgres.intake import list_batches
 from services.postgres.pool import Database
 from services.postgres.uploads import read_batch
+
+MAX_LISTED = 500
 
 
 class Accepted(BaseModel):
@@ -41,7 +48,7 @@ class BatchState(BaseModel):
 
 
 def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
-    """Both routes want the header `X-DRAGONFLY-API-KEY`, and look at it before they read anything else."""
+    """All routes want the header `X-DRAGONFLY-API-KEY`, and look at it before they read anything else."""
     router = APIRouter(prefix="/api/v1/intake", tags=["intake"])
 
     @router.post("/upload", status_code=202, openapi_extra=_UPLOAD_FORM)
@@ -49,25 +56,66 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         async with received_form(request, max_bytes=settings.max_upload_bytes) as form:
             _require_known_source(form.get("source_system", SOURCE_SYSTEM))
-            stored = await store_file(database, file_of(form))
+            stored = await store_file(database, file_of(form), force=_is_forced(form.get("force", "false")))
         metrics.count_rows(stored.rows)
         return Accepted(batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows)
 
-    @router.get("/batches/{batch_id}")
-    async def show_batch(batch_id: UUID, request: Request) -> BatchState:
+    @router.get("/batches")
+    async def show_batches(
+        request: Request, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 20
+    ) -> list[BatchState]:
+        """The latest uploads, newest first."""
         require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         async with database.read() as conn:
-            batch = await read_batch(conn, batch_id=str(batch_id))
-        if batch is None:
-            raise RefusedError(
-                404,
-                "There is no such batch",
-                why="its id is unknown in this environment",
-                what_next="Use the batch_id that the upload answered.",
-            )
-        return BatchState.model_validate(batch, from_attributes=True)
+            batches = await list_batches(conn, limit=limit)
+        return [BatchState.model_validate(batch, from_attributes=True) for batch in batches]
+
+    @router.get("/batches/{batch_id}")
+    async def show_batch(batch_id: UUID, request: Request) -> BatchState:
+        """One upload and what became of its rows."""
+        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
+        return BatchState.model_validate(await _known_batch(database, batch_id), from_attributes=True)
+
+    @router.get(
+        "/batches/{batch_id}/failed-rows",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
+    async def show_failed_rows(batch_id: UUID, request: Request) -> StreamingResponse:
+        """A CSV of `row_number,column,reason`, one line a fault; row 1 is the first one below the header."""
+        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
+        batch = await _known_batch(database, batch_id)
+        page = await first_failed_rows(database, batch.id)
+        name = f'attachment; filename="failed-rows-{batch.id}.csv"'
+        return StreamingResponse(
+            failed_rows_csv(database, batch.id, page), media_type="text/csv", headers={"content-disposition": name}
+        )
 
     return router
+
+
+async def _known_batch(database: Database, batch_id: UUID) -> Batch:
+    async with database.read() as conn:
+        batch = await read_batch(conn, batch_id=str(batch_id))
+    if batch is None:
+        raise RefusedError(
+            404,
+            "There is no such batch",
+            why="its id is unknown in this environment",
+            what_next="Use the batch_id that the upload answered.",
+        )
+    return batch
+
+
+def _is_forced(field: object) -> bool:
+    if field not in ("true", "false"):
+        raise RefusedError(
+            422,
+            "Nothing was stored",
+            why="`force` is neither `true` nor `false`",
+            what_next="Send one, or leave it out.",
+        )
+    return field == "true"
 
 
 def _require_known_source(source_system: object) -> None:
@@ -92,6 +140,7 @@ _UPLOAD_FORM = {
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
                         "source_system": {"type": "string", "default": SOURCE_SYSTEM},
+                        "force": {"type": "string", "enum": ["true", "false"], "default": "false"},
                     },
                 }
             }

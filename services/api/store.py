@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from starlette.datastructures import UploadFile
 
 from services.api.csv_file import CsvFile, Row
+from services.api.errors import RefusedError
 from services.domain.simplicity import JOB_TYPE
-from services.postgres.pool import Database
-from services.postgres.uploads import copy_rows, insert_batch, log_intake_event, set_row_count
+from services.postgres.pool import Connection, Database
+from services.postgres.uploads import copy_rows, find_file, insert_batch, lock_file, log_intake_event, set_row_count
 from services.postgres.worker import queue_job
 
 TIMEOUT_S = 120.0  # the largest file that is allowed, on the smallest database
@@ -32,13 +33,19 @@ class Stored:
     rows: int
 
 
-async def store_file(database: Database, upload: UploadFile) -> Stored:
-    """Store every row of the file as it came. Raises RefusedError for a file that is no usable CSV."""
+async def store_file(database: Database, upload: UploadFile, *, force: bool = False) -> Stored:
+    """Store every row of the file as it came.
+
+    Raises RefusedError for a file that is no usable CSV (422), and for one that was stored before (409), unless forced.
+    """
     sha256 = await asyncio.to_thread(_sha256, upload)
     csv_file = await asyncio.to_thread(CsvFile, upload.file)
     name = (upload.filename or "upload.csv").replace("\0", "")[:MAX_NAME_LENGTH]
     try:
         async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+            await lock_file(conn, sha256=sha256)
+            if not force:
+                await _refuse_known(conn, sha256)
             batch_id = await insert_batch(conn, file_name=name, sha256=sha256, row_count=0)
             rows = await copy_rows(conn, blocks=_blocks(batch_id, csv_file.rows()))
             await set_row_count(conn, batch_id=batch_id, row_count=rows)
@@ -48,6 +55,17 @@ async def store_file(database: Database, upload: UploadFile) -> Stored:
         csv_file.release()
     assert job_id is not None  # noqa: S101 - only a job with an idempotency key can exist already
     return Stored(batch_id, job_id, rows)
+
+
+async def _refuse_known(conn: Connection, sha256: str) -> None:
+    known = await find_file(conn, sha256=sha256)
+    if known is not None:
+        raise RefusedError(
+            409,
+            "Nothing was stored",
+            why=f"the same file is stored already, as batch {known}",
+            what_next="Look at that batch, or send the form field `force` with `true`.",
+        )
 
 
 def _sha256(upload: UploadFile) -> str:

@@ -23,6 +23,13 @@ class RawRow(NamedTuple):
     raw: Mapping[str, Any]
 
 
+class FailedRow(NamedTuple):
+    """`error` names columns and rules; it repeats no cell."""
+
+    row_number: int
+    error: str
+
+
 @dataclass(frozen=True)
 class IntakeState:
     """`last_batch_at` is None before the first upload."""
@@ -40,6 +47,24 @@ async def insert_batch(
     if row is None:
         raise RuntimeError("INSERT … RETURNING gave no row")
     return str(row[0])
+
+
+async def lock_file(conn: Connection, *, sha256: str) -> None:
+    """Make others wait that store the same file, until the transaction ends."""
+    await conn.execute(SQL["lock_file"], {"sha256": sha256})
+
+
+async def find_file(conn: Connection, *, sha256: str) -> str | None:
+    """The id of the newest batch of that very file; batches that failed do not count."""
+    row = await (await conn.execute(SQL["find_file"], {"sha256": sha256})).fetchone()
+    return row[0] if row else None
+
+
+async def list_failed_rows(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[FailedRow]:
+    """Rows that are no judgments, in the order of the file, from the one behind row `after`."""
+    values = {"batch_id": batch_id, "after": after, "limit": limit}
+    cursor = await conn.execute(SQL["list_failed_rows"], values)
+    return [FailedRow(*row) for row in await cursor.fetchall()]
 
 
 async def copy_rows(conn: Connection, *, blocks: AsyncIterable[bytes]) -> int:

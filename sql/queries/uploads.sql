@@ -4,6 +4,26 @@ INSERT INTO intake.simplicity_batches (source_system, file_name, sha256, row_cou
 VALUES (%(source_system)s, %(file_name)s, %(sha256)s, %(row_count)s)
 RETURNING id::text;
 
+-- name: lock_file
+-- Two uploads of one file at the same time would not see each other.
+SELECT pg_advisory_xact_lock(hashtextextended('intake.file:' || %(sha256)s, 0));
+
+-- name: find_file
+-- Was this very file stored before? Served by simplicity_batches_sha256_idx.
+SELECT id::text
+FROM intake.simplicity_batches
+WHERE sha256 = %(sha256)s AND status <> 'failed'
+ORDER BY created_at DESC
+LIMIT 1;
+
+-- name: list_failed_rows
+-- One page of the rows that were refused. Served by simplicity_raw_rows_failed_idx.
+SELECT row_number, error
+FROM intake.simplicity_raw_rows
+WHERE batch_id = %(batch_id)s::uuid AND status = 'failed' AND row_number > %(after)s
+ORDER BY row_number
+LIMIT %(limit)s;
+
 -- name: copy_rows
 -- The rows of one batch, streamed as text.
 COPY intake.simplicity_raw_rows (batch_id, row_number, raw) FROM STDIN;

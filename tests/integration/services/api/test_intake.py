@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ async def test_stores_more_rows_than_fit_into_one_block(open_api: OpenApi, datab
         (HEADER.replace(b"County", b"County,Venue") + b"1,2,3,4,5,6,7\n", "columns named twice: County"),
         (HEADER, "a header and no rows"),
         (HEADER + b"\n,,,,,\n", "a header and no rows"),
-        (HEADER + b"1,Ren\xe9,3,4,5,6\n", "it is not UTF-8"),
+        (HEADER + b"1,Ren\x81,3,4,5,6\n", "it is neither UTF-8 nor Windows-1252"),
         (HEADER + b'1,"2,3,4,5,6\n', "it is no CSV at line"),
         (HEADER + b"1,2\x003,3,4,5,6\n", "NUL characters at line"),
         (HEADER + b'"' + b"x" * 200_000 + b'"', "it is no CSV at line"),
@@ -197,6 +198,73 @@ async def test_shows_a_batch(open_api: OpenApi, database_urls: DatabaseUrls) -> 
     assert error_of(malformed)["why"] == "malformed: batch_id"
 
 
+async def test_refuses_the_same_file_unless_forced(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        first = await api.post(UPLOAD, **upload(DEMO))
+        again = await api.post(UPLOAD, **upload(DEMO))
+        forced = await api.post(UPLOAD, **upload(DEMO, data={"force": "true"}))
+        unclear = await api.post(UPLOAD, **upload(DEMO, data={"force": "perhaps"}))
+
+    assert [answer.status_code for answer in (first, again, forced, unclear)] == [202, 409, 202, 422]
+    assert first.json()["batch_id"] in error_of(again)["why"]
+    assert await rows_of(database_urls.owner, "SELECT count(*) FROM ops.job_queue") == [(2,)]
+
+
+async def test_stores_one_of_two_simultaneous_uploads_of_a_file(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        answers = await asyncio.gather(*(api.post(UPLOAD, **upload(DEMO)) for _ in range(3)))
+
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409]
+
+
+async def test_accepts_again_what_failed_before(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        await api.post(UPLOAD, **upload(DEMO))
+        async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+            await conn.execute("UPDATE intake.simplicity_batches SET status = 'failed'")
+        again = await api.post(UPLOAD, **upload(DEMO))
+
+    assert again.status_code == 202
+
+
+async def test_lists_the_latest_batches(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        older = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
+        newer = (await api.post(UPLOAD, **upload(DEMO + b"\n1,2,3,4,5,6\n"))).json()["batch_id"]
+        both = await api.get("/api/v1/intake/batches", headers=KEY)
+        one = await api.get("/api/v1/intake/batches?limit=1", headers=KEY)
+        too_many = await api.get("/api/v1/intake/batches?limit=501", headers=KEY)
+        closed = await api.get("/api/v1/intake/batches")
+
+    assert [batch["id"] for batch in both.json()] == [newer, older]
+    assert [batch["id"] for batch in one.json()] == [newer]
+    assert (too_many.status_code, closed.status_code) == (422, 401)
+
+
+async def test_gives_failed_rows_as_csv(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        batch_id = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
+        async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+            await conn.execute(
+                "UPDATE intake.simplicity_raw_rows SET status = 'failed', error = 'County: empty; the line has more"
+                " cells than the header' WHERE row_number IN (3, 7)"
+            )
+        path = f"/api/v1/intake/batches/{batch_id}/failed-rows"
+        answer = await api.get(path, headers=KEY)
+        closed = await api.get(path)
+        unknown = await api.get(f"/api/v1/intake/batches/{uuid4()}/failed-rows", headers=KEY)
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.text.splitlines() == [
+        "row_number,column,reason",
+        "3,County,empty",
+        "3,,the line has more cells than the header",
+        "7,County,empty",
+        "7,,the line has more cells than the header",
+    ]
+    assert (closed.status_code, unknown.status_code) == (401, 404)
+
+
 async def test_says_503_while_the_database_is_away(open_api: OpenApi) -> None:
     async with open_api("postgresql://u:p@127.0.0.1:1/d") as api:
         response = await api.post(UPLOAD, **upload(DEMO))
@@ -221,7 +289,7 @@ async def test_repeats_nothing_personal(
     open_api: OpenApi, database_urls: DatabaseUrls, caplog: pytest.LogCaptureFixture
 ) -> None:
     canary = b"canary-name"
-    files = [HEADER + b'1,"' + canary + b",3,4,5,6\n", b"Case Number," + canary + b"\n", HEADER + canary + b"\xff\n"]
+    files = [HEADER + b'1,"' + canary + b",3,4,5,6\n", b"Case Number," + canary + b"\n", HEADER + canary + b"\x81\n"]
 
     async with open_api(database_urls.app) as api:
         answers = [await api.post(UPLOAD + "?name=canary-name", **upload(content)) for content in files]

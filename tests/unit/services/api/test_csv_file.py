@@ -15,9 +15,9 @@ HEADINGS = [column.heading for column in Column]
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-def file_of(*lines: list[str], encoding: str = "utf-8") -> io.BytesIO:
+def file_of(*lines: list[str], encoding: str = "utf-8", delimiter: str = ",") -> io.BytesIO:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines)
+    csv.writer(text, delimiter=delimiter).writerows(lines)
     return io.BytesIO(text.getvalue().encode(encoding))
 
 
@@ -45,6 +45,23 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
     csv_file = CsvFile(file_of(HEADINGS, list("123456"), encoding="utf-8-sig"))
 
     assert [row["case_number"] for row in csv_file.rows()] == ["1"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@given(st.lists(st.text('aé€ ,;\t\n\r"'), min_size=6, max_size=6).filter(any))
+def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: list[str]) -> None:
+    csv_file = CsvFile(file_of(HEADINGS, cells, encoding=encoding, delimiter=delimiter))
+
+    assert [list(row.values()) for row in csv_file.rows()] == [cells]
+
+
+def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:
+    rows = [[str(n), *"23456"] for n in range(20_000)]
+
+    *_, last = CsvFile(file_of(HEADINGS, *rows, ["René", *"23456"], encoding="cp1252")).rows()
+
+    assert last["case_number"] == "René"
 
 
 def test_keeps_short_and_long_lines_for_the_worker_to_judge() -> None:
