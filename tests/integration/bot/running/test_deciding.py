@@ -7,17 +7,21 @@ import copy
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
 
 from bot.app import Bot
 from bot.commands._contract import Actor, Request, Surface
 from bot.views.modals import ANSWER
+from bot.views.run import run_message
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
 from playbooks._contract import Plan, Risk
 from playbooks._steps import RestartDeployment, VerifySchemaHead
-from services.domain.runs import Run
+from services.domain.runs import Run, RunState
 from services.domain.services import Service
+from services.postgres.runs import take_services
 from services.sandbox.slack import cast, payloads
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
@@ -67,6 +71,15 @@ def file(bot: Bot, slack: Slack) -> File:
 
 async def click(slack: Slack, message: Message, action_id: str, user: User) -> None:
     assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+
+
+async def deliver_click(slack: Slack, message: Message, action_id: str, user: User) -> None:
+    """A click on the message as this person saw it, whatever it says by now."""
+    found = find_element(message.blocks, action_id, None)
+    assert found is not None
+    action = payloads.action_of(slack.workspace, *found, None)
+    payload = payloads.message_action(slack.workspace, user, message, action, None)
+    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 
 async def told(slack: Slack, user: User, words: str) -> Message:
@@ -123,11 +136,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
     await slack.workspace.acting_as(cast.BEN.id).submit(modal.id, {ANSWER: {ANSWER: "not today"}})
     denied = await slack.wait_for(lambda one: one.ts == message.ts and "CANCELLED" in one.text)
 
-    found = find_element(old.blocks, APPROVE, None)
-    assert found is not None
-    action = payloads.action_of(slack.workspace, *found, None)
-    late = payloads.message_action(slack.workspace, cast.ANN, old, action, None)
-    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, late))
+    await deliver_click(slack, old, APPROVE, cast.ANN)
 
     answer = await told(slack, cast.ANN, "It did not count")
     assert f"run {run.id}" in answer.text
@@ -163,3 +172,27 @@ async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Sla
         await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, "/dragonfly")
         home = await told(slack, person, "dev")
         assert words in json.dumps(home.blocks)
+
+
+async def test_a_person_says_what_became_of_an_unknown_step(
+    bot: Bot, slack: Slack, file: File, as_bot: psycopg.AsyncConnection[Any]
+) -> None:
+    assert bot.changing is not None
+    run, message = await file(HIGH)
+    await bot.changing.stop()  # nobody carries it out meanwhile
+    await bot.changing.desk.decide(run.id, Actor(cast.ANN.id, cast.TEAM.id), approve=True)
+    async with as_bot.transaction():
+        await take_services(as_bot, run_id=run.id)
+        for table, key, state in (
+            ("runs", "id", "running"),
+            ("run_steps", "run_id", "running"),
+            ("run_steps", "run_id", "unknown"),
+            ("runs", "id", "unknown"),
+        ):
+            await as_bot.execute(f"UPDATE chatops.{table} SET state = %s WHERE {key} = %s", [state, run.id])  # noqa: S608
+
+    asks = run_message(replace(run, state=RunState.UNKNOWN), [])
+    await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", cast.BEN)
+
+    failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)
+    assert "given up" in failed.text
