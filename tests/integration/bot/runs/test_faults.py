@@ -122,7 +122,7 @@ async def test_deploy_between_approval_and_start_voids(bench: Bench) -> None:
     run, _ = await bench.ended(run_id)
 
     assert run.state is RunState.VOIDED
-    assert "approved was" in (run.outcome or "")
+    assert "rests on something else now" in (run.outcome or "")
     assert bench.wire.mutations == []
 
 
