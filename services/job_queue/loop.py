@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.domain.errors import SourceError
 from services.domain.services import WorkerType
@@ -17,7 +18,7 @@ from services.job_queue.settings import WorkerSettings
 from services.job_queue.settle import settle
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob, claim_job, finish_job, list_own_jobs
+from services.postgres.worker import ClaimedJob, claim_job, finish_job, list_own_jobs, reap_jobs
 from services.process.database import await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,16 @@ class WorkerLoop:
     bell: asyncio.Event
     _failures: int = field(default=0, init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
+    _reap_at: float = field(default=0.0, init=False)
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
         log.info("Entering main loop...")
+        self._reap_at = time.monotonic() + self.settings.reap_every_s  # those that start together beat first
         while not self.stop.is_set():
             self.bell.clear()
             try:
+                await self._reap_if_due()
                 job = await self._claim()
             except SourceError as error:
                 await self._recover(error)
@@ -65,6 +69,16 @@ class WorkerLoop:
     async def _claim(self) -> ClaimedJob | None:
         async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
             return await claim_job(conn, worker_id=self.worker_id, job_types=list(self.handlers))
+
+    async def _reap_if_due(self) -> None:
+        if time.monotonic() < self._reap_at:
+            return
+        self._reap_at = time.monotonic() + self.settings.reap_every_s
+        lock_timeout = timedelta(seconds=self.settings.lock_timeout_s)
+        async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
+            reaped = await reap_jobs(conn, job_types=list(self.handlers), lock_timeout=lock_timeout)
+        for job_id, status in reaped.items():
+            log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
 
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""

@@ -14,3 +14,5 @@ class WorkerSettings(ProcessSettings):
     poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
     stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
     pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe
+    lock_timeout_s: PositiveFloat = 600.0  # a job whose worker has been silent for so long goes to another one
+    reap_every_s: PositiveFloat = 60.0

@@ -32,6 +32,12 @@ async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str
         return await cur.fetchone()
 
 
+async def reap_jobs(conn: Connection, *, job_types: Sequence[str], lock_timeout: timedelta) -> dict[str, str]:
+    """Take jobs from workers that have been silent for so long: `{job id: pending or failed}`."""
+    cursor = await conn.execute(SQL["reap_jobs"], {"job_types": list(job_types), "lock_timeout": lock_timeout})
+    return dict(await cursor.fetchall())
+
+
 async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[str]:
     """The ids of the jobs that count as being worked on by this worker."""
     cursor = await conn.execute(SQL["list_own_jobs"], {"worker_id": worker_id})

@@ -3,6 +3,11 @@
 SELECT id::text AS id, job_type, payload, attempts, max_attempts
 FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s);
 
+-- name: reap_jobs
+-- Jobs of workers that are gone, back in the queue. Served by job_queue_processing_idx.
+SELECT id::text, status
+FROM ops.reap_jobs(%(job_types)s::text[], %(lock_timeout)s::interval);
+
 -- name: list_own_jobs
 -- After an outage: a claim whose answer was lost is ours without our knowing. Served by job_queue_processing_idx.
 SELECT id::text

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services.postgres.pool import Connection
-from services.postgres.worker import ClaimedJob, claim_job, finish_job, queue_job
+from services.postgres.worker import ClaimedJob, beat, claim_job, finish_job, queue_job, reap_jobs
 from tests.conftest import DatabaseUrls
 
 
@@ -165,3 +165,32 @@ async def test_a_new_and_a_requeued_job_are_announced(as_app: Connection, as_own
     heard = [notice.payload async for notice in as_owner.notifies(timeout=2, stop_after=2)]
 
     assert heard == ["a", "a"]
+
+
+async def test_a_job_of_a_silent_worker_goes_back_and_of_a_beating_one_stays(as_app: Connection) -> None:
+    orphan, worked_on = await add(as_app), await add(as_app)
+    await claim(as_app, worker="gone")
+    await claim(as_app, worker="alive")
+    await asyncio.sleep(0.05)
+    await beat(as_app, worker_id="alive", worker_type="t", status="running", git_sha=None)
+
+    lock_timeout = timedelta(milliseconds=50)
+    early = await reap_jobs(as_app, job_types=["a"], lock_timeout=timedelta(minutes=1))
+    other = await reap_jobs(as_app, job_types=["b"], lock_timeout=lock_timeout)
+    await beat(as_app, worker_id="alive", worker_type="t", status="running", git_sha=None)
+    reaped = await reap_jobs(as_app, job_types=["a"], lock_timeout=lock_timeout)
+
+    assert (early, other, reaped) == ({}, {}, {orphan: "pending"})
+    assert (await state(as_app, worked_on))[0] == "processing"
+    assert await finish_job(as_app, job_id=orphan, status="completed", worker_id="gone") is None
+    assert await claimed_id(as_app) == orphan
+
+
+async def test_an_orphan_without_attempts_left_fails(as_app: Connection) -> None:
+    job_id = await add(as_app, max_attempts=1)
+    await claim(as_app, worker="gone")
+
+    reaped = await reap_jobs(as_app, job_types=["a"], lock_timeout=timedelta())
+
+    assert reaped == {job_id: "failed"}
+    assert (await state(as_app, job_id))[3] == "the worker went silent in the middle of the job"
