@@ -1,0 +1,31 @@
+"""`prod-gate [--strict]`: the runbook's five checks before a deploy, with an exit code."""
+
+from __future__ import annotations
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Command, Request
+from bot.facts import World
+from bot.facts.checks import gather_gate
+from bot.views.findings import findings_answer
+from playbooks import prod_gate
+
+STRICT = "--strict"
+
+
+async def handle(request: Request, world: World) -> Answer:
+    """For the asker alone: the security audit says what is not protected."""
+    no_more(tuple(word for word in request.words if word != STRICT), 0)
+    is_strict = STRICT in request.words
+    findings = prod_gate.check(await gather_gate(world), strict=is_strict)
+    return findings_answer("prod gate, strict" if is_strict else "prod gate", findings, private=True)
+
+
+COMMAND = Command(
+    name="prod-gate",
+    summary="the five checks before a deploy; with --strict warnings and unknowns fail",
+    group="Configuration",
+    handle=handle,
+    usage="[--strict]",
+    examples=("prod-gate", "prod-gate --strict"),
+    private=True,
+)

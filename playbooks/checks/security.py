@@ -1,0 +1,51 @@
+"""Is anything in the database open to those who should not have it? (runbook, "SQL Verification Queries", 4)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.security import Exposure
+from services.domain.words import counted
+
+STEP = NextStep("Run the security audit", "security-audit")
+MAX_NAMED = 5  # objects in one line; the evidence has all of them
+
+# Kind of exposure -> how bad, what is right when there is none, what to do.
+_KINDS: Mapping[str, tuple[Status, str, str]] = {
+    "grants": (Status.FAIL, "no rights of anon, authenticated or PUBLIC on the closed schemas", "REVOKE them"),
+    "functions": (Status.FAIL, "no functions of the closed schemas open to them", "REVOKE EXECUTE"),
+    "rls": (Status.FAIL, "row-level security is on everywhere", "ALTER TABLE … ENABLE ROW LEVEL SECURITY"),
+    "definer": (Status.FAIL, "every SECURITY DEFINER function has a search_path", "ALTER FUNCTION … SET search_path"),
+    "public_schema": (Status.FAIL, "nobody may create in schema public", "REVOKE CREATE ON SCHEMA public"),
+    "defaults": (Status.FAIL, "default privileges open nothing", "ALTER DEFAULT PRIVILEGES … REVOKE"),
+    "logins": (Status.WARN, "only known roles can log in", "ALTER ROLE … NOLOGIN, or drop the role"),
+}
+
+
+def check(exposures: Sequence[Exposure] | Unavailable) -> list[Finding]:
+    """A finding a kind, `security.<kind>`; one `security.audit` when nobody could look."""
+    if isinstance(exposures, Unavailable):
+        return [Finding("security.audit", Status.UNKNOWN, "security unknown", exposures.why, next_step=STEP)]
+    return [_check_kind(kind, [one for one in exposures if one.kind == kind]) for kind in _KINDS]
+
+
+def _check_kind(kind: str, found: Sequence[Exposure]) -> Finding:
+    status, fine, remedy = _KINDS[kind]
+    name = f"security.{kind}"
+    if not found:
+        return Finding(name, Status.OK, fine)
+    named = "; ".join(map(_words, found[:MAX_NAMED]))
+    more = f"; {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    evidence = {"open": [_words(one) for one in found]}
+    title = f"{counted(len(found), 'exposure')}: {kind.replace('_', ' ')}"
+    return Finding(name, status, title, f"{named}{more}. {remedy}", evidence=evidence, next_step=STEP)
+
+
+def _words(one: Exposure) -> str:
+    return (
+        f"{one.subject}: {one.role} {one.what}"
+        if one.role and one.role != one.subject
+        else f"{one.subject}: {one.what}"
+    )

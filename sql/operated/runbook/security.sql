@@ -1,0 +1,88 @@
+-- name: list_exposures
+-- Who may do what nobody should, from the catalogue, which every role sees; information_schema hides others' grants.
+-- Effective rights: also those through PUBLIC and through membership. One row an object and role.
+WITH strangers AS (
+    SELECT 'public' AS role
+    UNION ALL
+    SELECT rolname::text FROM pg_roles WHERE rolname IN ('anon', 'authenticated')
+),
+closed AS (
+    SELECT oid, nspname::text AS name
+    FROM pg_namespace
+    WHERE nspname IN ('ops', 'intake', 'enforcement', 'chatops')
+),
+watched AS (
+    SELECT oid, nspname::text AS name
+    FROM pg_namespace
+    WHERE nspname IN ('public', 'ops', 'intake', 'enforcement', 'chatops')
+)
+SELECT 'grants' AS kind, closed.name || '.' || relname AS subject, role, string_agg(privilege, ', ' ORDER BY privilege) AS what
+FROM closed
+JOIN pg_class AS relation ON relnamespace = closed.oid AND relkind IN ('r', 'p', 'v', 'm', 'f')
+CROSS JOIN strangers
+CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+WHERE CASE
+    WHEN privilege IN ('DELETE', 'TRUNCATE', 'TRIGGER') THEN has_table_privilege(role, relation.oid, privilege)
+    ELSE has_any_column_privilege(role, relation.oid, privilege)
+END
+GROUP BY closed.name, relname, role
+UNION ALL
+SELECT 'grants', closed.name, role, string_agg(privilege || ' on the schema', ', ' ORDER BY privilege)
+FROM closed
+CROSS JOIN strangers
+CROSS JOIN unnest(ARRAY['USAGE', 'CREATE']) AS privilege
+WHERE has_schema_privilege(role, closed.oid, privilege)
+GROUP BY closed.name, role
+UNION ALL
+SELECT 'functions', closed.name || '.' || proname, role, 'EXECUTE'
+FROM closed
+JOIN pg_proc ON pronamespace = closed.oid AND prorettype <> 'trigger'::regtype
+CROSS JOIN strangers
+WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
+UNION ALL
+SELECT 'rls', watched.name || '.' || relname, '', 'row-level security is off'
+FROM watched
+JOIN pg_class ON relnamespace = watched.oid AND relkind IN ('r', 'p') AND NOT relrowsecurity
+WHERE watched.name <> 'chatops'  -- only the bot's own role may use that schema
+  -- The API loads the raw rows with COPY, which row-level security forbids: accepted while strangers cannot come in.
+  AND NOT (
+      watched.name = 'intake'
+      AND relname = 'simplicity_raw_rows'
+      AND NOT EXISTS (SELECT FROM strangers WHERE has_schema_privilege(role, watched.oid, 'USAGE'))
+  )
+UNION ALL
+SELECT 'definer', watched.name || '.' || proname, '', 'SECURITY DEFINER without a search_path of its own'
+FROM watched
+JOIN pg_proc ON pronamespace = watched.oid AND prosecdef
+WHERE NOT EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting LIKE 'search\_path=%')
+UNION ALL
+SELECT 'public_schema', 'public', role, 'CREATE on the schema'
+FROM strangers
+JOIN pg_namespace ON nspname = 'public'
+WHERE has_schema_privilege(role, pg_namespace.oid, 'CREATE')
+UNION ALL
+SELECT 'defaults', coalesce(closed.name, 'every schema'), coalesce(rolname::text, 'public'),
+       string_agg(privilege_type, ', ' ORDER BY privilege_type) || ' on what is created there'
+FROM pg_default_acl
+CROSS JOIN aclexplode(defaclacl)
+LEFT JOIN closed ON closed.oid = defaclnamespace
+LEFT JOIN pg_roles ON pg_roles.oid = grantee
+WHERE (closed.oid IS NOT NULL OR defaclnamespace = 0)
+  AND (grantee = 0 OR rolname IN ('anon', 'authenticated'))
+  -- Postgres itself lets PUBLIC execute functions and use types until somebody takes that away.
+  AND NOT (defaclnamespace = 0 AND grantee = 0 AND defaclobjtype IN ('f', 'T'))
+GROUP BY closed.name, rolname
+UNION ALL
+SELECT 'logins', rolname::text, rolname::text, CASE WHEN rolsuper THEN 'logs in as a superuser' ELSE 'can log in' END
+FROM pg_roles
+WHERE rolcanlogin
+  AND NOT (
+      rolname IN ('postgres', 'dragonfly_app', 'dragonfly_bot', 'authenticator', 'pgbouncer', 'dashboard_user')
+      OR rolname LIKE 'supabase\_%'
+      OR oid = (SELECT datdba FROM pg_database WHERE datname = current_database())
+  )
+  AND (
+      rolname IN ('anon', 'authenticated', 'service_role')
+      OR EXISTS (SELECT FROM closed WHERE has_schema_privilege(pg_roles.oid, closed.oid, 'USAGE'))
+  )
+ORDER BY kind, subject, role;

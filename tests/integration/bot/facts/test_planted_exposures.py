@@ -1,0 +1,103 @@
+"""The security audit and the drift check against a real database with one fault planted, read as `dragonfly_bot`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.facts import World
+from bot.facts.checks import gather_gate, read_exposures
+from playbooks import prod_gate, security_audit
+from playbooks._contract import Finding, Status
+
+if TYPE_CHECKING:
+    from tests.integration.bot.conftest import System
+
+
+async def audit(world: World) -> dict[str, Finding]:
+    return {finding.check: finding for finding in security_audit.check(await read_exposures(world))}
+
+
+async def gates(world: World, *, strict: bool = False) -> dict[str, Finding]:
+    return {finding.check: finding for finding in prod_gate.check(await gather_gate(world), strict=strict)}
+
+
+async def test_the_migrated_database_is_closed(world: World) -> None:
+    assert {name: f.detail for name, f in (await audit(world)).items() if f.status is not Status.OK} == {}
+
+
+@pytest.mark.parametrize(
+    ("sql", "check"),
+    [
+        ("GRANT SELECT ON ops.job_queue TO anon", "security.grants"),
+        ("GRANT UPDATE (status) ON ops.job_queue TO authenticated", "security.grants"),
+        ("GRANT DELETE ON intake.simplicity_batches TO PUBLIC", "security.grants"),
+        ("GRANT INSERT ON enforcement.next_steps TO authenticated", "security.grants"),
+        ("GRANT SELECT ON chatops.audit TO anon", "security.grants"),
+        ("GRANT USAGE ON SCHEMA ops TO anon", "security.grants"),
+        ("GRANT EXECUTE ON FUNCTION ops.requeue_jobs(uuid[], interval) TO authenticated", "security.functions"),
+        ("ALTER TABLE ops.job_queue DISABLE ROW LEVEL SECURITY", "security.rls"),
+        ("GRANT USAGE ON SCHEMA intake TO anon", "security.rls"),  # the raw rows are then protected by nothing
+        ("CREATE TABLE public.notes (id int)", "security.rls"),
+        ("ALTER FUNCTION ops.requeue_jobs(uuid[], interval) RESET search_path", "security.definer"),
+        ("GRANT CREATE ON SCHEMA public TO PUBLIC", "security.public_schema"),
+        ("ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT SELECT ON TABLES TO anon", "security.defaults"),
+    ],
+)
+async def test_an_exposure_is_seen(world: World, system: System, sql: str, check: str) -> None:
+    system.run(sql)
+
+    finding = (await audit(world))[check]
+
+    assert finding.status is Status.FAIL
+    assert finding.evidence["open"]
+    assert (await gates(world))["gate.security_audit"].status is Status.FAIL
+
+
+async def test_an_unexpected_login_is_seen(world: World, system: System) -> None:
+    name = f"stranger_{uuid.uuid4().hex[:12]}"
+    system.run(f"CREATE ROLE {name} LOGIN")
+    try:
+        system.run(f"GRANT USAGE ON SCHEMA ops TO {name}")
+        finding = (await audit(world))["security.logins"]
+    finally:
+        system.run(f"REVOKE USAGE ON SCHEMA ops FROM {name}")
+        system.run(f"DROP ROLE {name}")
+
+    assert finding.status is Status.WARN
+    assert name in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("sql", "gate"),
+    [
+        ("ALTER TABLE ops.job_queue RENAME COLUMN locked_by TO holder", "gate.schema_consistency"),
+        ("REVOKE SELECT ON intake.simplicity_batches FROM dragonfly_bot", "gate.schema_consistency"),
+        ("DELETE FROM ops.worker_heartbeats", "gate.worker_heartbeats"),
+        ("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot", "gate.database_connectivity"),
+    ],
+)
+async def test_a_fault_closes_its_gate(world: World, system: System, sql: str, gate: str) -> None:
+    system.work()
+    system.run(sql)
+
+    assert (await gates(world))[gate].status is Status.FAIL
+
+
+async def test_every_gate_is_open_without_a_fault(world: World, system: System) -> None:
+    system.work()
+
+    found = await gates(world, strict=True)
+
+    assert {name: f.title for name, f in found.items() if f.status is not Status.OK} == {}
+    assert len(found) == 5
+
+
+async def test_strict_closes_on_a_warning(world: World, system: System) -> None:
+    system.work()
+    system.run("DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251201000300'")
+
+    assert (await gates(world))["gate.schema_consistency"].status is Status.WARN
+    assert (await gates(world, strict=True))["gate.schema_consistency"].status is Status.FAIL

@@ -1,0 +1,28 @@
+"""What the exposures in the catalogue mean."""
+
+from __future__ import annotations
+
+from playbooks._contract import Status
+from playbooks.checks.security import check
+from services.domain.errors import Unavailable
+from services.domain.security import Exposure
+
+
+def test_nothing_open_is_fine_in_every_respect() -> None:
+    found = check([])
+
+    assert {finding.status for finding in found} == {Status.OK}
+    assert len(found) == 7
+
+
+def test_many_exposures_are_counted_and_the_first_are_named() -> None:
+    found = check([Exposure("grants", f"ops.t{n}", "anon", "SELECT") for n in range(7)])[0]
+
+    assert (found.status, found.title) == (Status.FAIL, "7 exposures: grants")
+    assert found.detail.startswith("ops.t0: anon SELECT; ")
+    assert "2 more" in found.detail
+    assert len(found.evidence["open"]) == 7  # type: ignore[arg-type]
+
+
+def test_nobody_could_look_is_unknown() -> None:
+    assert [f.status for f in check(Unavailable("database", "away"))] == [Status.UNKNOWN]
