@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-LIEN_YEARS = 10  # CPLR 5203: how long a docketed judgment binds real property
-PRESUMED_PAID_YEARS = 20  # CPLR 211(b): after that nobody can collect
+from services.domain.enforceability import LIEN_YEARS, PRESUMED_PAID_YEARS, lien_ends_on, presumed_paid_on
+
 RENEW_BEFORE = timedelta(days=365)  # CPLR 5014: the action for renewal may begin in the lien's last year
 TRANSCRIPT_FROM = Decimal(2000)  # below that, a lien on a house rarely repays its fees
 
@@ -47,18 +47,10 @@ def decide_next_step(*, amount: Decimal, filing_date: date, taken_in_on: date) -
 
 
 def _kind(amount: Decimal, filing_date: date, on: date) -> tuple[Kind, str]:
-    if on >= years_after(filing_date, PRESUMED_PAID_YEARS):
+    if on >= presumed_paid_on(filing_date):
         return Kind.CLOSE, f"It was filed {PRESUMED_PAID_YEARS} or more years ago and is presumed paid."
-    if on >= years_after(filing_date, LIEN_YEARS) - RENEW_BEFORE:
+    if on >= lien_ends_on(filing_date) - RENEW_BEFORE:
         return Kind.RENEW_LIEN, f"Its lien of {LIEN_YEARS} years has ended or ends within a year."
     if amount >= TRANSCRIPT_FROM:
         return Kind.DOCKET_TRANSCRIPT, f"From ${TRANSCRIPT_FROM:,} on, a lien on real property is worth its fees."
     return Kind.INFORMATION_SUBPOENA, f"Below ${TRANSCRIPT_FROM:,}, finding a bank account comes first."
-
-
-def years_after(day: date, years: int) -> date:
-    """The same day `years` later; 29 February becomes 1 March."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return date(day.year + years, 3, 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enforcement_worker.decide import Kind, NextStep, decide_next_step, years_after
+from services.enforcement_worker.decide import Kind, NextStep, decide_next_step
 
 TODAY = date(2025, 12, 20)
 
@@ -53,10 +53,3 @@ def test_every_judgment_has_one_step_and_always_the_same(amount: Decimal, filed:
 
     assert first == second
     assert first.due_on > TODAY
-
-
-def test_the_29th_of_february_has_anniversaries() -> None:
-    assert (years_after(date(2004, 2, 29), 10), years_after(date(2004, 2, 29), 20)) == (
-        date(2014, 3, 1),
-        date(2024, 2, 29),
-    )
