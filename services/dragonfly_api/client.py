@@ -61,7 +61,7 @@ class DragonflyApi:
         return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
 
     async def upload_csv(self, name: str, content: bytes, source_system: str = "simplicity") -> str:
-        """Upload one file and return its batch id. Not repeated on failure; the API refuses a file it knows (HTTP 409)."""
+        """Upload one file and return its batch id. Not repeated on failure: the API refuses a file it knows (409)."""
         response, _ = await self._send(
             "POST",
             "api/v1/intake/upload",
