@@ -1,6 +1,8 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 PORT ?= 8800
+# More than the cores: the tests wait for processes and clocks more than they compute.
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -39,7 +41,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 pytest: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix-only .

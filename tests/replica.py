@@ -25,7 +25,7 @@ from bot.views.run import run_message
 async def main(name: str) -> None:
     """Until SIGTERM."""
     pace = RunSettings(**json.loads(os.environ["RUN_SETTINGS"]))
-    world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=2.0, runs=pace))
+    world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=5.0, runs=pace))
     assert world.database is not None
     teller = Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head))
     runner = Runner(Gear(world.database, world, PLANS, teller, pace), owner=name)

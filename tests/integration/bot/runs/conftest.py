@@ -286,7 +286,7 @@ async def make_bench(railway: LocalRailway, wire: Wire, database_urls: DatabaseU
             "SOAK_SECONDS": "1",
             **more,
         }
-        known = replace(Settings.from_environment(environ), source_timeout_s=2.0, runs=settings)
+        known = replace(Settings.from_environment(environ), source_timeout_s=5.0, runs=settings)
         world = World.from_settings(known)
         assert world.database is not None
         bench = Bench({**environ, "OWNER": database_urls.owner}, world.database, world, railway, wire, settings)
