@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.alerts.decide import Drop, Fire, Open, Resolve, Transition, Update, decide, next_look
@@ -13,8 +13,9 @@ from bot.facts import HeartbeatReading, KnownReplicas, World
 from bot.leader import Fence
 from bot.views import alerts as view
 from bot.web.metrics import Metrics
+from playbooks._contract import Finding
 from playbooks.checks import heartbeats
-from services.domain.alerts import AlertState, OpenAlert
+from services.domain.alerts import AlertChange, AlertEvent, AlertState, OpenAlert, Severity
 from services.domain.errors import SourceError, Unavailable
 from services.postgres import alerts, outbox
 from services.postgres.pool import Connection, Database
@@ -29,17 +30,35 @@ PAGE = 10  # priority in the outbox
 AFTERMATH_S = 90.0  # workers come back within this after the database does (DESIGN §6)
 
 
+OnAlert = Callable[[Connection, AlertEvent], Awaitable[None]]
+
+
+async def _nobody_acts(conn: Connection, event: AlertEvent) -> None:
+    """What `on_alert` does when nothing else is given."""
+
+
 class HeartbeatWatch:
-    """`told` is called when something new is in the outbox. `channel` is where people are told."""
+    """`told` is called when something new is in the outbox. `channel` is where people are told.
+
+    `on_alert` is called inside the transaction that stores an alert's new state: what it writes is as true as that.
+    """
 
     def __init__(
-        self, world: World, database: Database, *, channel: str, told: Callable[[], None], metrics: Metrics
+        self,
+        world: World,
+        database: Database,
+        *,
+        channel: str,
+        told: Callable[[], None],
+        metrics: Metrics,
+        on_alert: OnAlert = _nobody_acts,
     ) -> None:
         self._world = world
         self._database = database
         self._channel = channel
         self._told = told
         self._metrics = metrics
+        self._on_alert = on_alert
         self._replicas = Replicas(world)
         self._away_until = float("-inf")  # when the effects of the database's absence are over
 
@@ -117,7 +136,9 @@ class HeartbeatWatch:
             case Resolve(finding, alert):
                 logger.info("%s resolved: %s", alert.fingerprint, finding.title)
                 await alerts.resolve_alert(conn, id=alert.id, at=at, summary=finding.title)
-                await self._say(conn, alert.id, *view.resolved(finding, around, since=alert.since, at=at))
+                key = await self._say(conn, alert.id, *view.resolved(finding, around, since=alert.since, at=at))
+                line = view.end_line(finding, around)
+                await self._on_alert(conn, _event(AlertChange.RESOLVED, alert.id, finding, line, at, key))
 
     async def _fire(self, conn: Connection, transition: Fire | Update, at: datetime, around: view.Surroundings) -> None:
         finding, alert = transition.finding, transition.alert
@@ -126,6 +147,9 @@ class HeartbeatWatch:
         number = alert.id if alert else await _open(conn, finding.check, since, finding.title)
         key = await self._say(conn, number, *view.firing(finding, around, as_of=at, since=since))
         await alerts.fire_alert(conn, id=number, at=at, summary=finding.title, message_key=key)
+        change = AlertChange.FIRED if isinstance(transition, Fire) else AlertChange.CHANGED
+        line = view.page_line(finding, around, as_of=at)
+        await self._on_alert(conn, _event(change, number, finding, line, at, key))
 
     async def _say(self, conn: Connection, number: int, text: str, blocks: list[dict[str, object]]) -> str:
         """One message an episode, edited in place; its key."""
@@ -136,6 +160,12 @@ class HeartbeatWatch:
 
 async def _open(conn: Connection, fingerprint: str, since: datetime, summary: str) -> int:
     return await alerts.open_alert(conn, fingerprint=fingerprint, since=since, summary=summary)
+
+
+def _event(change: AlertChange, number: int, finding: Finding, line: str, at: datetime, key: str) -> AlertEvent:
+    return AlertEvent(
+        number, finding.check, change, Severity.PAGE, finding.service, finding.title, line, at, message_key=key
+    )
 
 
 def _pause(facts: heartbeats.Facts, known: list[OpenAlert]) -> timedelta:

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import date_token, escape, plain
 from playbooks._contract import Finding
 from services.domain.deployments import Deployment
 from services.domain.jobs import QueueSnapshot
@@ -26,11 +26,19 @@ class Surroundings:
     last_deploy: Deployment | None = None
 
 
+def page_line(finding: Finding, around: Surroundings, *, as_of: datetime) -> str:
+    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows (DESIGN §6), as plain text."""
+    return f"PAGE {_line(finding, around, as_of)}"
+
+
+def end_line(finding: Finding, around: Surroundings) -> str:
+    """ "Resolved prod · ingest 2 of 2 beating", as plain text."""
+    return f"Resolved {_place(around)} · {finding.title}"
+
+
 def firing(finding: Finding, around: Surroundings, *, as_of: datetime, since: datetime) -> tuple[str, list[Block]]:
     """Text and blocks. The first line is all that a phone shows (DESIGN §6)."""
-    line = " · ".join(
-        filter(None, [_place(around), _trouble(finding), *_backlog(around, as_of), _deploy(around, as_of)])
-    )
+    line = escape(_line(finding, around, as_of))
     blocks = [
         section(f"🔴 *PAGE* {line}"),
         *actions(_buttons(finding)),
@@ -41,7 +49,7 @@ def firing(finding: Finding, around: Surroundings, *, as_of: datetime, since: da
 
 def resolved(finding: Finding, around: Surroundings, *, since: datetime, at: datetime) -> tuple[str, list[Block]]:
     """The same message once it is over; its buttons go with the trouble."""
-    line = f"{_place(around)} · {escape(finding.title)}"
+    line = escape(f"{_place(around)} · {finding.title}")
     blocks = [
         section(f"🟢 *Resolved* {line}"),
         context(f"lasted {age(at - since)}, from {date_token(since)} to {date_token(at)}"),
@@ -60,13 +68,17 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> tupl
     return fit_message(f"{line}: {words}", blocks)
 
 
+def _line(finding: Finding, around: Surroundings, as_of: datetime) -> str:
+    parts = [_place(around), _trouble(finding), *_backlog(around, as_of), _deploy(around, as_of)]
+    return plain(" · ".join(filter(None, parts)))
+
+
 def _place(around: Surroundings) -> str:
-    return escape(around.environment or "environment unknown")
+    return around.environment or "environment unknown"
 
 
 def _trouble(finding: Finding) -> str:
-    detail = finding.detail.split(";")[0]
-    return f"{escape(finding.title)}, {escape(detail)}"
+    return ", ".join(filter(None, (finding.title, finding.detail.split(";")[0])))
 
 
 def _backlog(around: Surroundings, as_of: datetime) -> list[str]:
@@ -81,8 +93,8 @@ def _deploy(around: Surroundings, as_of: datetime) -> str:
     deploy = around.last_deploy
     if deploy is None:
         return ""
-    by = f" by {escape(deploy.author, limit=80)}" if deploy.author else ""
-    return f"last deploy {escape(short_sha(deploy.commit_sha))} {age(as_of - deploy.created_at)} ago{by}"
+    by = f" by {plain(deploy.author, limit=80)}" if deploy.author else ""
+    return f"last deploy {short_sha(deploy.commit_sha)} {age(as_of - deploy.created_at)} ago{by}"
 
 
 def _buttons(finding: Finding) -> list[Block]:

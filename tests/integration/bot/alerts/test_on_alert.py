@@ -1,0 +1,70 @@
+"""Who acts on an alert is told inside the transaction that stores it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.alerts.watch import HeartbeatWatch, OnAlert
+from bot.facts import World
+from bot.leader import Fence
+from bot.web.metrics import Metrics
+from services.domain.alerts import AlertChange, AlertEvent, Severity
+from services.domain.errors import SourceError
+from services.domain.services import Service
+from services.postgres import alerts, leases
+from services.postgres.pool import Connection, Database
+from tests.integration.bot.conftest import System
+
+
+def watch(world: World, on_alert: OnAlert) -> HeartbeatWatch:
+    return HeartbeatWatch(world, database(world), channel="c", told=lambda: None, metrics=Metrics(), on_alert=on_alert)
+
+
+def database(world: World) -> Database:
+    assert world.database is not None
+    return world.database
+
+
+async def lead(world: World) -> Fence:
+    async with database(world).transaction() as conn:
+        epoch = await leases.take_lease(conn, name="leader", owner="me", duration=timedelta(minutes=1))
+    assert epoch is not None
+    return Fence("me", epoch)
+
+
+async def test_event_tells_what_became_of_the_alert(world: World, system: System) -> None:
+    told: list[AlertEvent] = []
+
+    async def act(_conn: Connection, event: AlertEvent) -> None:
+        told.append(event)
+
+    system.beat("enforcement-1", "enforcement_engine")
+    system.beat("ingest-1", ago_s=301)
+    fence, ours = await lead(world), watch(world, act)
+    await ours.look(fence)
+    system.beat("ingest-2")
+    await ours.look(fence)
+
+    assert [event.change for event in told] == [AlertChange.FIRED, AlertChange.RESOLVED]
+    assert {(event.severity, event.service, event.message_key) for event in told} == {
+        (Severity.PAGE, Service.INGEST, f"alert:{told[0].alert_id}")
+    }
+    assert [event.line.split(",")[0] for event in told] == [
+        "PAGE prod · ingest 0 of 1 beating",
+        "Resolved prod · ingest 1 of 1 beating",
+    ]
+
+
+async def test_alert_is_not_stored_when_nobody_could_act_on_it(world: World, system: System) -> None:
+    async def fail(_conn: Connection, _event: AlertEvent) -> None:
+        raise SourceError("database", "away")
+
+    system.beat("enforcement-1", "enforcement_engine")
+    system.beat("ingest-1", ago_s=301)
+    with pytest.raises(SourceError):
+        await watch(world, fail).look(await lead(world))
+
+    async with database(world).read() as conn:
+        assert await alerts.list_open_alerts(conn) == []
