@@ -1,0 +1,104 @@
+"""What is to reach somebody outside Slack. The typed calls of `sql/queries/notifications.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from psycopg.rows import kwargs_row
+
+from services.domain.notifications import Means, Notification, NotificationState
+from services.postgres.pool import Connection
+from services.postgres.queries import SQL
+
+CHANNEL = "chatops_notifications"  # of LISTEN and NOTIFY; `notify_notifications` names it too
+MAX_SUBJECT, MAX_TEXT = 300, 4000  # characters; the table refuses more
+
+
+async def store_notification(
+    conn: Connection,
+    *,
+    key: str,
+    means: Means,
+    target: str,
+    subject: str,
+    text: str,
+    thread_key: str | None = None,
+) -> None:
+    """Tell `target` once, in the transaction of the state that it tells of; the same key again changes nothing.
+
+    `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
+    `thread_key` people see in that message's thread what became of it.
+    """
+    parameters = {
+        "key": key,
+        "means": means,
+        "target": target,
+        "subject": " ".join(subject.split())[:MAX_SUBJECT],
+        "text": text[:MAX_TEXT],
+        "thread_key": thread_key,
+    }
+    await conn.execute(SQL["store_notification"], parameters)
+    await notify_notifications(conn)
+
+
+async def notify_notifications(conn: Connection) -> None:
+    """Wake the sender at the commit."""
+    await conn.execute(SQL["notify_notifications"])
+
+
+async def cancel_notifications(conn: Connection, *, key_prefix: str) -> int:
+    """How many are not sent any more. Once this has committed, nothing whose key begins so is sent.
+
+    What is being sent at this moment is waited for: seconds. The prefix ends with a colon, so that "incident:1:" never
+    means "incident:12:" too. Raises ValueError.
+    """
+    if not key_prefix.endswith(":"):
+        raise ValueError(f"{key_prefix!r} does not end with a colon")
+    cur = await conn.execute(SQL["cancel_notifications"], {"key_prefix": key_prefix})
+    return cur.rowcount
+
+
+async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notification]:
+    """Everything that was to be told about the matter of one message, oldest first."""
+    return await _fetch(conn, SQL["list_notifications"], {"thread_key": thread_key})
+
+
+async def lock_due_notifications(conn: Connection, *, means: Means, limit: int) -> list[Notification]:
+    """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
+    return await _fetch(conn, SQL["lock_due_notifications"], {"means": means, "limit": limit})
+
+
+async def read_notifications_wait(conn: Connection, *, means: Means) -> float | None:
+    """Seconds until the next is due; None when nothing waits."""
+    cur = await conn.execute(SQL["read_notifications_wait"], {"means": means})
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return None if row[0] is None else max(float(row[0]), 0.0)
+
+
+async def end_notification(conn: Connection, *, key: str, state: NotificationState, error: str | None = None) -> None:
+    """It was sent, or (`failed`, with the reason) never will be."""
+    await conn.execute(SQL["end_notification"], {"key": key, "state": state, "error": error})
+
+
+async def postpone_notification(conn: Connection, *, key: str, error: str, pause: timedelta) -> None:
+    """It did not get through; try again after `pause`."""
+    await conn.execute(SQL["postpone_notification"], {"key": key, "error": error, "pause": pause})
+
+
+async def prune_notifications(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    cur = await conn.execute(SQL["prune_notifications"], {"older_than": older_than})
+    return cur.rowcount
+
+
+async def _fetch(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Notification]:
+    async with conn.cursor(row_factory=kwargs_row(_to_notification)) as cur:
+        await cur.execute(query, parameters)
+        return await cur.fetchall()
+
+
+def _to_notification(*, means: str, state: str, **columns: Any) -> Notification:
+    return Notification(means=Means(means), state=NotificationState(state), **columns)

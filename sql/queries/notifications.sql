@@ -1,0 +1,56 @@
+-- name: store_notification
+-- Something to be told once; the same key again changes nothing. By primary key.
+INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key)
+VALUES (%(key)s, %(means)s, %(target)s, %(subject)s, %(text)s, %(thread_key)s)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: notify_notifications
+-- Wakes the sender once this transaction commits.
+SELECT pg_notify('chatops_notifications', '');
+
+-- name: cancel_notifications
+-- What was not sent yet never will be. Waits for what is being sent at this moment. Served by notifications_waiting_idx,
+-- or by the primary key where its collation lets it.
+UPDATE chatops.notifications
+SET state = 'cancelled', ended_at = clock_timestamp()
+WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s);
+
+-- name: list_notifications
+-- Everything that was to be told about one message's matter, oldest first. Served by notifications_thread_key_idx.
+SELECT key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at
+FROM chatops.notifications
+WHERE thread_key = %(thread_key)s
+ORDER BY created_at, key;
+
+-- name: lock_due_notifications
+-- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
+-- and who wants to cancel it waits. Served by notifications_waiting_idx.
+SELECT key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at
+FROM chatops.notifications
+WHERE state = 'waiting' AND means = %(means)s AND next_try_at <= clock_timestamp()
+ORDER BY next_try_at, key
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: read_notifications_wait
+-- Seconds until the next is due by these means; null when nothing waits. Served by notifications_waiting_idx.
+SELECT extract(EPOCH FROM min(next_try_at) - clock_timestamp())::float8 AS wait_s
+FROM chatops.notifications
+WHERE state = 'waiting' AND means = %(means)s;
+
+-- name: end_notification
+-- It was sent, or never will be. By primary key.
+UPDATE chatops.notifications
+SET state = %(state)s, attempts = attempts + 1, last_error = %(error)s, ended_at = clock_timestamp()
+WHERE key = %(key)s AND state = 'waiting';
+
+-- name: postpone_notification
+-- It did not get through: try again later. By primary key.
+UPDATE chatops.notifications
+SET attempts = attempts + 1, last_error = %(error)s, next_try_at = clock_timestamp() + %(pause)s
+WHERE key = %(key)s AND state = 'waiting';
+
+-- name: prune_notifications
+-- Served by notifications_created_at_idx, which a clock that moves within the statement would not be.
+DELETE FROM chatops.notifications
+WHERE created_at < now() - %(older_than)s AND state <> 'waiting';
