@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +34,25 @@ async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Co
     """
     try:
         async with asyncio.timeout(timeout_s):
-            return await psycopg.AsyncConnection.connect(
-                dsn.reveal(), autocommit=True, prepare_threshold=None, application_name=application_name
-            )
+            return await _connect(dsn, application_name)
     except TimeoutError:
         raise no_answer(timeout_s) from None
     except psycopg.Error as error:
         raise explain_connect(error) from None  # its text may hold parts of the DSN
+
+
+async def _connect(dsn: Secret, application_name: str) -> Connection:
+    """Who keeps the error must not keep the half-open session with it: psycopg closes that with the frames of its call.
+
+    Until then it occupies the server, which waits a minute for a login; `DROP DATABASE` waits with it.
+    """
+    try:
+        return await psycopg.AsyncConnection.connect(
+            dsn.reveal(), autocommit=True, prepare_threshold=None, application_name=application_name
+        )
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
 @dataclass(frozen=True)

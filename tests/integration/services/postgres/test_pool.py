@@ -15,7 +15,7 @@ import pytest
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.postgres.pool import Connection, Database
+from services.postgres.pool import Connection, Database, connect
 from tests.conftest import DatabaseUrls
 
 ADD_JOB = "INSERT INTO ops.job_queue (job_type, idempotency_key) VALUES ('test', %s)"
@@ -87,6 +87,29 @@ async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> Non
 
     assert error.why == "no answer within 0.3 s"
     assert time.monotonic() - started < 1
+
+
+async def test_a_connect_that_is_cancelled_leaves_nothing_half_open(unused_tcp_port: int) -> None:
+    """A half-open session is in the way of others on the server for a minute, however long somebody keeps the error."""
+    hung_up = asyncio.Event()
+
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+        hung_up.set()
+        writer.close()
+
+    async with await asyncio.start_server(be_silent, "127.0.0.1", unused_tcp_port):
+        dsn = Secret(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d")
+        connecting = asyncio.create_task(connect(dsn, application_name="test", timeout_s=30))
+        await asyncio.sleep(0.05)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError) as kept:
+            await connecting
+
+        async with asyncio.timeout(5):
+            await hung_up.wait()
+    assert kept.value is not None
 
 
 async def test_a_slow_query_is_ended_by_the_server_and_the_session_kept(database_urls: DatabaseUrls) -> None:
