@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from services.domain.secrets import Secret
+from services.domain.thresholds import STALE_AFTER
 from services.railway.client import TokenKind
 
 Environment = Literal["dev", "staging", "prod"]
@@ -140,7 +141,9 @@ class ApiSettings(Group):
 class AlertSettings(Group):
     """When a heartbeat is too old."""
 
-    stale_after_s: float = Field(300.0, validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400)
+    stale_after_s: float = Field(
+        STALE_AFTER.total_seconds(), validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400
+    )
 
     @property
     def stale_after(self) -> timedelta:

@@ -12,8 +12,8 @@ from bot.views.findings import SIGN, WORD
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from playbooks._contract import Status
-from playbooks.checks.queue import MANY_FAILED
 from playbooks.failed_jobs import FailureGroup
+from services.domain.thresholds import MANY_FAILED
 from services.domain.words import age, counted
 
 ERROR_LIMIT = 300  # characters of one template

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
+from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 from services.domain.words import age
-
-FORGOTTEN_AFTER = timedelta(hours=24)  # DESIGN §4
 
 
 def check(locks: Sequence[Lock] | Unavailable, now: datetime) -> list[Finding]:
@@ -25,7 +24,7 @@ def _judge(lock: Lock, held: timedelta) -> Finding:
     see = NextStep(f"Run {lock.run_id}", f"run {lock.run_id}") if lock.run_id else NextStep("How to", "help unlock")
     return Finding(
         check=f"lock.{short}",
-        status=Status.WARN if held >= FORGOTTEN_AFTER else Status.OK,
+        status=Status.WARN if held >= LOCK_FORGOTTEN_AFTER else Status.OK,
         title=f"{short} is locked against deploys for {age(held)}",
         detail=f"{lock.reason}; unlock {short} <reason> lifts it",
         service=lock.service,

@@ -8,11 +8,8 @@ from datetime import timedelta
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
+from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
 from services.domain.words import age, counted
-
-WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
-BACKLOG_AFTER = timedelta(minutes=15)  # DESIGN §6: older pages somebody
-MANY_FAILED = 10  # as many as the runbook's crash loop, so no longer single bad files
 
 QUEUE = NextStep("Look at the queue", "queue")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")

@@ -10,10 +10,8 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
 from services.domain.words import age
-
-STUCK_AFTER = timedelta(minutes=10)  # the largest file we take is a matter of seconds
-SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
 
 
 @dataclass(frozen=True)

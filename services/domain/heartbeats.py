@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 BEAT_EVERY = timedelta(seconds=30)  # DESIGN §7
 MISSED = 2.5 * BEAT_EVERY  # two beats and a bit: gone, where somebody watches closely
-STALE_AFTER = timedelta(seconds=300)  # the runbook's five minutes; HEARTBEAT_STALE_AFTER_S overrides
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from playbooks._contract import Status
-from playbooks.checks.locks import FORGOTTEN_AFTER, check
+from playbooks.checks.locks import check
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.services import Service
+from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("held", "status"), [(FORGOTTEN_AFTER - timedelta(seconds=1), Status.OK), (FORGOTTEN_AFTER, Status.WARN)]
+    ("held", "status"), [(LOCK_FORGOTTEN_AFTER - timedelta(seconds=1), Status.OK), (LOCK_FORGOTTEN_AFTER, Status.WARN)]
 )
 def test_a_lock_is_a_warning_after_a_day(held: timedelta, status: Status) -> None:
     [finding] = check([Lock(Service.API, "U1", "rolled back from a to b", NOW - held, 12)], NOW)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from playbooks._contract import Status, worst
-from playbooks.checks.queue import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER, Facts, check
+from playbooks.checks.queue import Facts, check
 from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
+from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 A_BIT = timedelta(milliseconds=1)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from playbooks._contract import Finding, Status
-from playbooks.checks.workers import SLOW_START_AFTER, STUCK_AFTER, Facts, check
+from playbooks.checks.workers import Facts, check
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
+from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 LIMIT = timedelta(seconds=300)
