@@ -1,28 +1,31 @@
-"""Everything that only the leader does, together: alerts, sending, the end of requests, retention."""
+"""Everything that only the leader does, together: its parts side by side, and retention once an hour."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.alerts.watch import HeartbeatWatch
-from bot.approvals.expiry import Expiry
 from bot.leader import Fence, LostLeadershipError
-from bot.outbox.sender import Sender
 from bot.retention import EVERY, prune
 from services.postgres.pool import Database
+
+
+class Part(Protocol):
+    """Works until it is cancelled. Raises LostLeadershipError when its fence does not hold."""
+
+    async def run(self, fence: Fence) -> None: ...
 
 
 class Leading:
     """The work that `bot.leader.Leader` runs while it holds the lease."""
 
-    def __init__(self, *, database: Database, watch: HeartbeatWatch, sender: Sender, expiry: Expiry) -> None:
+    def __init__(self, database: Database, parts: Sequence[Part]) -> None:
         self._database = database
-        self._parts = (watch, sender, expiry)
+        self._parts = parts
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled; ends when one part does, with its error."""

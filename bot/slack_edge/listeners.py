@@ -1,4 +1,4 @@
-"""What each kind of payload does. Handlers parse, call and answer; errors go up to the handler in `bot.app`."""
+"""What each kind of payload does. Handlers parse, call and answer; errors go up to `bot.slack_edge.bolt`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from bot.app import Bot
+from bot.slack_edge.bolt import show_error
 from services.sandbox.slack import cast
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.conftest import Slack
@@ -112,7 +113,7 @@ async def test_home_tab_shows_the_state_and_runs_commands(slack: Slack, system: 
 async def test_unexpected_error_is_told_with_a_reference_and_nothing_else(bot: Bot, slack: Slack) -> None:
     body = {"command": "/dragonfly", "user_id": cast.OLIVIA.id, "team_id": "T1", "channel_id": cast.INCIDENTS_ID}
 
-    await bot.show_error(KeyError("hush-1"), body)
+    await show_error(bot.slack, KeyError("hush-1"), body)
 
     answer = await slack.wait_for()
     assert "hush-1" not in f"{answer.text} {answer.blocks}"

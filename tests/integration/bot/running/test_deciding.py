@@ -62,8 +62,8 @@ def file(bot: Bot, slack: Slack) -> File:
     """Files a plan as Olivia; its run, and its message in Slack."""
 
     async def file(plan: Plan) -> tuple[Run, Message]:
-        assert bot.changing is not None
-        run = await bot.changing.desk.file(plan, OLIVIA)
+        assert bot.parts is not None
+        run = await bot.parts.changing.desk.file(plan, OLIVIA)
         return run, await slack.wait_for(lambda message: plan.title in message.text)
 
     return file
@@ -177,10 +177,10 @@ async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Sla
 async def test_a_person_says_what_became_of_an_unknown_step(
     bot: Bot, slack: Slack, file: File, as_bot: psycopg.AsyncConnection[Any]
 ) -> None:
-    assert bot.changing is not None
+    assert bot.parts is not None
     run, message = await file(HIGH)
-    await bot.changing.stop()  # nobody carries it out meanwhile
-    await bot.changing.desk.decide(run.id, Actor(cast.ANN.id, cast.TEAM.id), approve=True)
+    await bot.parts.changing.stop()  # nobody carries it out meanwhile
+    await bot.parts.changing.desk.decide(run.id, Actor(cast.ANN.id, cast.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)
         for table, key, state in (

@@ -1,0 +1,99 @@
+"""What needs the database, part by part: each is made in a few lines here, and named where it works.
+
+A part of the leader's goes into `_leader`, what every replica does into `Parts.start` and `Parts.stop`, and what a
+notice of Postgres wakes into the doorbell's bells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.alerts.watch import HeartbeatWatch
+from bot.changing import Changing
+from bot.facts import World
+from bot.leader import Leader
+from bot.leading import Leading
+from bot.outbox.sender import Sender
+from bot.settings import Settings, require
+from bot.web.metrics import Metrics
+from services.postgres.doorbell import Doorbell
+from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
+from services.postgres.pool import Database
+from services.postgres.runs import CHANNEL as RUNS_CHANNEL
+from services.slack.client import SlackClient
+
+POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first."""
+
+    settings: Settings
+    world: World
+    database: Database
+    slack: SlackClient
+    owner: str
+    workspace: Callable[[], str | None]
+    metrics: Metrics
+
+    @property
+    def channel(self) -> str:
+        """Where people are told."""
+        return require(self.settings.slack).incidents_channel
+
+
+class Parts:
+    """All of one process. `start` begins their work, `stop` ends it in the order of DESIGN §4."""
+
+    def __init__(self, basis: Basis) -> None:
+        sender = Sender(basis.database, basis.slack, poll_s=self._poll_s, metrics=basis.metrics)
+        self.changing = _changing(basis, sender)
+        self.leader = _leader(basis, sender, self.changing)
+        # One session hears for the whole process.
+        bells = {OUTBOX_CHANNEL: sender.ring, RUNS_CHANNEL: self.changing.runner.ring}
+        dsn = require(basis.settings.database).url
+        self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
+        self._working: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self.changing.start()
+        self._working = [asyncio.create_task(part.run()) for part in (self.leader, self._doorbell)]
+
+    async def stop(self) -> None:
+        """Runs handed over, outbox flushed, lease released."""
+        await self.changing.stop()
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.leader.release()
+
+    def _poll_s(self) -> float:
+        """How often to look for what no notice told of."""
+        return POLL_S if self._doorbell.works else POLL_WITHOUT_NOTICES_S
+
+
+def _changing(basis: Basis, sender: Sender) -> Changing:
+    return Changing(
+        basis.settings,
+        basis.world,
+        basis.database,
+        basis.slack,
+        channel=basis.channel,
+        owner=basis.owner,
+        workspace=basis.workspace,
+        told=sender.ring,
+    )
+
+
+def _leader(basis: Basis, sender: Sender, changing: Changing) -> Leader:
+    """What only one replica does at a time."""
+    parts = (_watch(basis, sender), sender, changing.expiry)
+    work = Leading(basis.database, parts)
+    return Leader(basis.database, owner=basis.owner, settings=basis.settings.leases, work=work.run, finish=sender.flush)
+
+
+def _watch(basis: Basis, sender: Sender) -> HeartbeatWatch:
+    return HeartbeatWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring, metrics=basis.metrics)
