@@ -9,7 +9,7 @@ from bot.commands._contract import Change
 from bot.commands._targets import parse_version
 from services.domain.errors import UsageError
 
-EXAMPLE = "rollback-db 20251201009000"
+EXAMPLE = "rollback-db 20251202009900"
 WITH_API = "--with-api"
 
 

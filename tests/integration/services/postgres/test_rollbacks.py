@@ -88,7 +88,7 @@ async def test_a_failure_half_way_changes_nothing(owner: str, tmp_path: Path) ->
 
 async def test_each_of_our_own_rollbacks_leads_back_and_forth(database_urls: DatabaseUrls) -> None:
     known = [file.version for file in read_files()]
-    described = "SELECT count(*) FROM pg_description WHERE objoid = 'ops.job_queue'::regclass AND objsubid = 0"
+    described = "SELECT count(*) FROM pg_description WHERE objoid = 'ops.intake_logs'::regclass AND objsubid > 0"
     prepared = read_rollbacks()
     assert list(prepared) == [known[-1]]  # the drill is of the newest: a rollback of an older one cannot be applied
 
