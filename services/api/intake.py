@@ -56,7 +56,12 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         async with received_form(request, max_bytes=settings.max_upload_bytes) as form:
             _require_known_source(form.get("source_system", SOURCE_SYSTEM))
-            stored = await store_file(database, file_of(form), force=_is_forced(form.get("force", "false")))
+            stored = await store_file(
+                database,
+                file_of(form),
+                force=_is_yes("force", form.get("force", "false")),
+                is_golden_path=_is_yes("golden_path", form.get("golden_path", "false")),
+            )
         metrics.count_rows(stored.rows)
         return Accepted(batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows)
 
@@ -107,12 +112,12 @@ async def _known_batch(database: Database, batch_id: UUID) -> Batch:
     return batch
 
 
-def _is_forced(field: object) -> bool:
+def _is_yes(name: str, field: object) -> bool:
     if field not in ("true", "false"):
         raise RefusedError(
             422,
             "Nothing was stored",
-            why="`force` is neither `true` nor `false`",
+            why=f"`{name}` is neither `true` nor `false`",
             what_next="Send one, or leave it out.",
         )
     return field == "true"
@@ -141,6 +146,8 @@ _UPLOAD_FORM = {
                         "file": {"type": "string", "format": "binary"},
                         "source_system": {"type": "string", "default": SOURCE_SYSTEM},
                         "force": {"type": "string", "enum": ["true", "false"], "default": "false"},
+                        # Test data of ours: stored and judged like any other, and never enforced.
+                        "golden_path": {"type": "string", "enum": ["true", "false"], "default": "false"},
                     },
                 }
             }

@@ -33,8 +33,10 @@ class Stored:
     rows: int
 
 
-async def store_file(database: Database, upload: UploadFile, *, force: bool = False) -> Stored:
-    """Store every row of the file as it came.
+async def store_file(
+    database: Database, upload: UploadFile, *, force: bool = False, is_golden_path: bool = False
+) -> Stored:
+    """Store every row of the file as it came. `is_golden_path` marks it as test data of ours, which is not enforced.
 
     Raises RefusedError for a file that is no usable CSV (422), and for one that was stored before (409), unless forced.
     """
@@ -46,14 +48,18 @@ async def store_file(database: Database, upload: UploadFile, *, force: bool = Fa
             await lock_file(conn, sha256=sha256)
             if not force:
                 await _refuse_known(conn, sha256)
-            batch_id = await insert_batch(conn, file_name=name, sha256=sha256, row_count=0)
+            batch_id = await insert_batch(
+                conn, file_name=name, sha256=sha256, row_count=0, is_golden_path=is_golden_path
+            )
             rows = await copy_rows(conn, blocks=_blocks(batch_id, csv_file.rows()))
             await set_row_count(conn, batch_id=batch_id, row_count=rows)
-            job_id = await queue_job(conn, job_type=JOB_TYPE, payload={"batch_id": batch_id})
+            job_id = await queue_job(
+                conn, job_type=JOB_TYPE, payload={"batch_id": batch_id}, idempotency_key=f"{JOB_TYPE}:{batch_id}"
+            )
             await log_intake_event(conn, event_type="batch_received", details={"batch_id": batch_id, "rows": rows})
     finally:
         csv_file.release()
-    assert job_id is not None  # noqa: S101 - only a job with an idempotency key can exist already
+    assert job_id is not None  # noqa: S101 - the batch is new, and so is its job's idempotency key
     return Stored(batch_id, job_id, rows)
 
 

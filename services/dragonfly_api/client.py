@@ -60,15 +60,20 @@ class DragonflyApi:
         answer = _parse(_IntakeAnswer, response)
         return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
 
-    async def upload_csv(self, name: str, content: bytes, source_system: str = "simplicity") -> str:
-        """Upload one file and return its batch id. Not repeated on failure: the API refuses a file it knows (409)."""
+    async def upload_csv(
+        self, name: str, content: bytes, source_system: str = "simplicity", *, is_golden_path: bool = False
+    ) -> str:
+        """Upload one file and return its batch id. Not repeated on failure: the API refuses a file it knows (409).
+
+        `is_golden_path` marks it as test data of ours, which is never enforced.
+        """
         response, _ = await self._send(
             "POST",
             "api/v1/intake/upload",
             accept=(202,),
             headers=self._key_header(),
             files={"file": (name, content, "text/csv")},
-            data={"source_system": source_system},
+            data={"source_system": source_system, "golden_path": "true" if is_golden_path else "false"},
         )
         return _parse(_UploadAnswer, response).batch_id
 

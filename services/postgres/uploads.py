@@ -39,10 +39,22 @@ class IntakeState:
 
 
 async def insert_batch(
-    conn: Connection, *, file_name: str, sha256: str, row_count: int, source_system: str = SOURCE_SYSTEM
+    conn: Connection,
+    *,
+    file_name: str,
+    sha256: str,
+    row_count: int,
+    source_system: str = SOURCE_SYSTEM,
+    is_golden_path: bool = False,
 ) -> str:
-    """The id of the new batch, in status `received`."""
-    values = {"source_system": source_system, "file_name": file_name, "sha256": sha256, "row_count": row_count}
+    """The id of the new batch, in status `received`. `is_golden_path`: test data of ours, which is not enforced."""
+    values = {
+        "source_system": source_system,
+        "file_name": file_name,
+        "sha256": sha256,
+        "row_count": row_count,
+        "is_golden_path": is_golden_path,
+    }
     row = await (await conn.execute(SQL["insert_batch"], values)).fetchone()
     if row is None:
         raise RuntimeError("INSERT … RETURNING gave no row")

@@ -1,7 +1,7 @@
 -- name: insert_batch
 -- One uploaded file.
-INSERT INTO intake.simplicity_batches (source_system, file_name, sha256, row_count)
-VALUES (%(source_system)s, %(file_name)s, %(sha256)s, %(row_count)s)
+INSERT INTO intake.simplicity_batches (source_system, file_name, sha256, row_count, is_golden_path)
+VALUES (%(source_system)s, %(file_name)s, %(sha256)s, %(row_count)s, %(is_golden_path)s)
 RETURNING id::text;
 
 -- name: lock_file

@@ -94,6 +94,8 @@ BOT_MUST_NOT = (
     "INSERT INTO ops.job_queue (job_type) VALUES ('x')",
     "UPDATE ops.job_queue SET status = 'failed'",
     "DELETE FROM ops.worker_heartbeats",
+    "DELETE FROM intake.simplicity_batches",
+    "UPDATE intake.simplicity_batches SET is_golden_path = true",
     "SELECT FROM ops.claim_pending_job(ARRAY['x'], 'bot')",
     "SELECT ops.update_job_status(gen_random_uuid(), 'failed')",
     "CREATE TABLE ops.mine ()",

@@ -210,6 +210,17 @@ async def test_refuses_the_same_file_unless_forced(open_api: OpenApi, database_u
     assert await rows_of(database_urls.owner, "SELECT count(*) FROM ops.job_queue") == [(2,)]
 
 
+async def test_marks_the_batch_of_a_golden_path(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        real = await api.post(UPLOAD, **upload(DEMO))
+        golden = await api.post(UPLOAD, **upload(DEMO + b"\n1,2,3,4,5,6\n", data={"golden_path": "true"}))
+        unclear = await api.post(UPLOAD, **upload(DEMO, data={"golden_path": "1"}))
+
+    marks = await rows_of(database_urls.owner, "SELECT id::text, is_golden_path FROM intake.simplicity_batches")
+    assert dict(marks) == {real.json()["batch_id"]: False, golden.json()["batch_id"]: True}
+    assert (unclear.status_code, error_of(unclear)["why"]) == (422, "`golden_path` is neither `true` nor `false`")
+
+
 async def test_stores_one_of_two_simultaneous_uploads_of_a_file(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     async with open_api(database_urls.app) as api:
         answers = await asyncio.gather(*(api.post(UPLOAD, **upload(DEMO)) for _ in range(3)))
