@@ -1,6 +1,7 @@
 """The `dragonfly` command: the same registry as in Slack, printed for a terminal.
 
-Exit codes: 0 fine (a warning too), 1 something is wrong, 2 the words do not fit, 3 unknown, because facts were missing.
+Exit codes: 0 fine (a warning too), 1 something is wrong, 2 the words do not fit, 3 unknown, because facts were missing,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from bot.changing import desk_of_terminal
 from bot.commands._asking import DRY_RUN
@@ -26,6 +28,7 @@ from services.domain.errors import OperatorError, SourceError, UsageError
 
 EXIT = {Status.OK: 0, Status.WARN: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,11 @@ class Outcome:
 
 def main() -> None:
     """Run one command line and exit."""
-    outcome = asyncio.run(dispatch(sys.argv[1:], os.environ))
-    stream = sys.stderr if outcome.is_error else sys.stdout
-    # A terminal that cannot show a character gets a question mark rather than a traceback.
-    encoding = stream.encoding or "utf-8"
-    stream.write(f"{outcome.text}\n".encode(encoding, "replace").decode(encoding))
-    stream.flush()
+    try:
+        outcome = asyncio.run(dispatch(sys.argv[1:], os.environ))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    _print(outcome.text, sys.stderr if outcome.is_error else sys.stdout)
     sys.exit(outcome.code)
 
 
@@ -80,6 +82,16 @@ async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
         return await run_words(words, request, world)
     async with desk_of_terminal(settings, world) as desk:
         return await run_words(words, request, world, desk)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """A terminal that cannot show a character gets a question mark, a reader that went away (`| head`) nothing more."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered is flushed once more at the end
 
 
 def _shown(answer: Answer, *, as_json: bool) -> str:
