@@ -216,3 +216,95 @@ async def test_leases_are_pruned_without_looking_at_every_run(as_owner: Connecti
 
     assert scanned_whole(plan) == ["leases"]
     assert pruned.rowcount == 10
+
+
+# 20 000 incidents that ended, with what belongs to them, and three that did not.
+SEED_INCIDENTS = """
+ALTER TABLE chatops.incidents DISABLE TRIGGER USER;
+ALTER TABLE chatops.incident_pages DISABLE TRIGGER USER;
+INSERT INTO chatops.incidents (
+    state, environment, severity, title, services, since, chain, resolved_by_user, resolved_by_team, resolved_at, cause
+)
+SELECT CASE WHEN n > 20000 THEN 'open' ELSE 'resolved' END::chatops.incident_state, 'staging', 'sev1', 'No ingest',
+    '{}', now(), '{}', ended, ended, CASE WHEN n <= 20000 THEN now() END, ended
+FROM (SELECT n, CASE WHEN n <= 20000 THEN 'U1' END AS ended FROM generate_series(1, 20003) AS n) AS seed;
+INSERT INTO chatops.alerts (fingerprint, state, since, fired_at, resolved_at, summary)
+SELECT 'heartbeats.ingest', 'resolved', now(), now(), now(), 'No ingest' FROM generate_series(1, 20003);
+INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since)
+SELECT id, id, 'heartbeats.ingest', 'No ingest', now() FROM chatops.incidents;
+INSERT INTO chatops.incident_pages (incident_id, number, level, reason) SELECT id, 1, 0, 'o' FROM chatops.incidents;
+INSERT INTO chatops.incident_events (incident_id, kind, text, channel_id, ts)
+SELECT id, 'marked', 'x', 'C1', id::text FROM chatops.incidents;
+INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)
+SELECT 'primary', 'U1', now() - n * interval '1 hour', now() - (n - 2) * interval '1 hour', 'U1', 'T1'
+FROM generate_series(1, 20000) AS n;
+ANALYZE chatops.incidents, chatops.alerts, chatops.incident_alerts, chatops.incident_pages, chatops.incident_events,
+    chatops.oncall_overrides;
+"""
+INCIDENT_PARAMETERS = {
+    "incident_id": 10_000,
+    "alert_id": 10_000,
+    "user_id": "U1",
+    "team_id": "T1",
+    "by_user": "U1",
+    "by_team": "T1",
+    "cause": "c",
+    "severity": "sev2",
+    "due_in": timedelta(minutes=5),
+    "cleared_at": None,
+    "part": 1,
+    "number": 2,
+    "level": 0,
+    "reason": "r",
+    "line": "l",
+    "at": None,
+    "happened_at": None,
+    "kind": "k",
+    "text": "t",
+    "channel_id": "C1",
+    "ts": "10000",
+    "rotation": "primary",
+    "limit": 20,
+}
+EXPECTED_OF_INCIDENTS = {
+    "read_incident": {"incidents_pkey"},
+    "list_open_incidents": {"incidents_unresolved_idx"},
+    "list_incidents": {"incidents_pkey"},
+    "lock_incident": {"incidents_pkey"},
+    "acknowledge_incident": {"incidents_pkey"},
+    "unacknowledge_incident": {"incidents_pkey"},
+    "resolve_incident": {"incidents_pkey"},
+    "change_severity": {"incidents_pkey"},
+    "note_activity": {"incidents_pkey"},
+    "note_reminder": {"incidents_pkey"},
+    "set_due": {"incidents_pkey"},
+    "set_cleared": {"incidents_pkey"},
+    "note_briefed": {"incidents_pkey"},
+    "count_page": {"incidents_pkey"},
+    "list_pages": {"incident_pages_pkey"},
+    "join_alert": {"alerts_pkey"},
+    "read_joined_alert": {"incident_alerts_pkey"},
+    "list_joined_alerts": {"incident_alerts_incident_id_idx"},
+    "list_alerts_of_open_incidents": {"incidents_unresolved_idx", "incident_alerts_incident_id_idx"},
+    "change_alert_line": {"incident_alerts_pkey"},
+    "clear_alert": {"incident_alerts_pkey"},
+    "list_events": {"incident_events_timeline_idx"},
+    "remove_mark": set[str](),  # by one of two indexes
+    "list_overrides": {"oncall_overrides_ends_at_idx"},
+    "end_overrides": {"oncall_overrides_ends_at_idx"},
+}
+
+
+async def test_incidents_are_found_by_their_indexes_however_many_have_ended(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_INCIDENTS)
+    missing, whole = {}, {}
+    for name, indexes in EXPECTED_OF_INCIDENTS.items():
+        plan = await explain(as_owner, SQL[name], INCIDENT_PARAMETERS)
+        used = {node["Index Name"] for node in plan if "Index Name" in node}
+        if "incidents_unresolved_idx" in used:
+            used.add("incidents_pkey")  # one unresolved incident is found as fast among the few unresolved ones
+        missing[name] = indexes - used
+        whole[name] = scanned_whole(plan)
+
+    assert missing == {name: set() for name in EXPECTED_OF_INCIDENTS}
+    assert whole == {name: [] for name in EXPECTED_OF_INCIDENTS}

@@ -1,0 +1,147 @@
+"""Incidents: trouble that people were woken for, and the states it may have (DESIGN §6, docs/states.md).
+
+The database enforces the same transitions (`sql/migrations/20251202000500_incidents.sql`); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from services.domain.runs import Person
+
+
+class IncidentState(StrEnum):
+    """OPEN: nobody has taken it on, people are called. RESOLVED is the end; a new alert opens a new incident."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType(
+    {
+        IncidentState.OPEN: frozenset({IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED}),
+        # Open again when whoever took it on does nothing for too long.
+        IncidentState.ACKNOWLEDGED: frozenset({IncidentState.OPEN, IncidentState.RESOLVED}),
+        IncidentState.RESOLVED: frozenset(),
+    }
+)
+
+
+class IncidentSeverity(StrEnum):
+    """How bad it is. SEV1 and SEV2 call people until somebody answers; SEV3 is told in the channel only."""
+
+    SEV1 = "sev1"  # customers or money are affected now
+    SEV2 = "sev2"  # part of the system does not work
+    SEV3 = "sev3"  # it can wait for the day
+
+    @property
+    def calls_people(self) -> bool:
+        return self is not IncidentSeverity.SEV3
+
+
+@dataclass(frozen=True)
+class NewIncident:
+    """An incident to be opened. `since` None: the trouble began now. `chain`: as `Incident.chain`."""
+
+    environment: str
+    severity: IncidentSeverity
+    title: str
+    services: tuple[str, ...]
+    opened_by: Person | None
+    chain: Mapping[str, Any]
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A stored incident. Times are the database's, timezone-aware.
+
+    title: plain text that nobody escaped yet. services: full names; none when it is about no service alone.
+    opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
+    pages: how often people were called. due_at: when the leader has to do something. active_at: when a person last did.
+    cleared_at: when the last of its alerts ended. briefed: how many parts of the briefing were told.
+    """
+
+    id: int
+    state: IncidentState
+    environment: str
+    severity: IncidentSeverity
+    title: str
+    services: tuple[str, ...]
+    opened_by: Person | None
+    since: datetime
+    opened_at: datetime
+    chain: Mapping[str, Any]
+    pages: int
+    due_at: datetime | None
+    acknowledged_by: Person | None
+    acknowledged_at: datetime | None
+    first_acknowledged_at: datetime | None
+    active_at: datetime
+    reminded_at: datetime | None
+    cleared_at: datetime | None
+    briefed: int
+    resolved_by: Person | None
+    resolved_at: datetime | None
+    cause: str | None
+
+    @property
+    def message_key(self) -> str:
+        """The outbox key of the incident's one message in the channel."""
+        return f"incident:{self.id}"
+
+    def covers(self, services: Collection[str]) -> bool:
+        """Whether work on these services (full names) belongs to it; one that names no service is about all."""
+        return not self.services or set(services) <= set(self.services)
+
+
+@dataclass(frozen=True)
+class JoinedAlert:
+    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet."""
+
+    alert_id: int
+    incident_id: int
+    fingerprint: str
+    line: str
+    since: datetime
+    joined_at: datetime
+    cleared_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PageSent:
+    """Once that people were called. `number` counts from 1; `level` is an index into the chain's levels."""
+
+    incident_id: int
+    number: int
+    level: int
+    reason: str
+    paged_at: datetime
+
+
+@dataclass(frozen=True)
+class IncidentEvent:
+    """One line of the timeline. `by` is None for the bot. `text` is plain text that nobody escaped yet.
+
+    `channel_id` and `ts` name the message that somebody marked; None for everything else.
+    """
+
+    incident_id: int
+    happened_at: datetime
+    kind: str
+    by: Person | None
+    text: str
+    channel_id: str | None = None
+    ts: str | None = None
+
+
+def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> Incident | None:
+    """The unresolved incident to which work on these services (full names) belongs; of several the oldest."""
+    fitting = [one for one in incidents if one.state is not IncidentState.RESOLVED and one.covers(services)]
+    return min(fitting, key=lambda incident: incident.opened_at, default=None)

@@ -1,0 +1,44 @@
+-- name: join_alert
+-- An alert is part of an incident from now on; its beginning is what the alert itself says. By primary keys.
+INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since)
+SELECT alert.id, %(incident_id)s, alert.fingerprint, %(line)s, alert.since
+FROM chatops.alerts AS alert
+WHERE alert.id = %(alert_id)s
+ON CONFLICT (alert_id) DO NOTHING
+RETURNING alert_id;
+
+-- name: read_joined_alert
+-- The alert, if it belongs to an incident. By primary key.
+SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at
+FROM chatops.incident_alerts
+WHERE alert_id = %(alert_id)s;
+
+-- name: list_joined_alerts
+-- The alerts of one incident, oldest first. Served by incident_alerts_incident_id_idx.
+SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at
+FROM chatops.incident_alerts
+WHERE incident_id = %(incident_id)s
+ORDER BY joined_at, alert_id;
+
+-- name: list_alerts_of_open_incidents
+-- What belongs to the incidents that nobody resolved yet. Served by incidents_unresolved_idx.
+SELECT
+    alert.alert_id, alert.incident_id, alert.fingerprint, alert.line, alert.since, alert.joined_at, alert.cleared_at
+FROM chatops.incidents AS incident
+INNER JOIN chatops.incident_alerts AS alert ON alert.incident_id = incident.id
+WHERE incident.state <> 'resolved'
+ORDER BY alert.joined_at, alert.alert_id;
+
+-- name: change_alert_line
+-- The alert says something else now. By primary key.
+UPDATE chatops.incident_alerts
+SET line = %(line)s
+WHERE alert_id = %(alert_id)s AND line <> %(line)s
+RETURNING incident_id;
+
+-- name: clear_alert
+-- The alert is over. By primary key.
+UPDATE chatops.incident_alerts
+SET cleared_at = %(at)s, line = %(line)s
+WHERE alert_id = %(alert_id)s AND cleared_at IS NULL
+RETURNING incident_id;

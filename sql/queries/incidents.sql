@@ -1,0 +1,142 @@
+-- name: create_incident
+-- Trouble that people are told of. What it says and whom it calls follow in the same transaction.
+INSERT INTO chatops.incidents (environment, severity, title, services, opened_by_user, opened_by_team, since, chain)
+VALUES (
+    %(environment)s, %(severity)s, %(title)s, %(services)s, %(opened_by_user)s, %(opened_by_team)s,
+    least(%(since)s::timestamptz, clock_timestamp()), %(chain)s
+)
+RETURNING id;
+
+-- name: read_incident
+-- One incident. By primary key.
+SELECT
+    id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
+    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
+    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+FROM chatops.incidents
+WHERE id = %(incident_id)s;
+
+-- name: list_open_incidents
+-- What nobody resolved yet, oldest first. Served by incidents_unresolved_idx.
+SELECT
+    id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
+    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
+    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+FROM chatops.incidents
+WHERE state <> 'resolved'
+ORDER BY id;
+
+-- name: list_incidents
+-- The latest incidents. By primary key, backwards.
+SELECT
+    id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
+    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
+    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+FROM chatops.incidents
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: lock_incident
+-- Nobody else changes the incident before this transaction ends; the time is the one after any wait. By primary key.
+SELECT clock_timestamp()
+FROM chatops.incidents
+WHERE id = %(incident_id)s
+FOR NO KEY UPDATE;
+
+-- name: acknowledge_incident
+-- Somebody takes it on, or takes it over; once it is resolved nobody does. By primary key.
+UPDATE chatops.incidents
+SET
+    state = 'acknowledged',
+    acknowledged_by_user = %(user_id)s,
+    acknowledged_by_team = %(team_id)s,
+    active_at = clock_timestamp(),
+    reminded_at = NULL,
+    due_at = clock_timestamp() + %(due_in)s
+WHERE id = %(incident_id)s AND state IN ('open', 'acknowledged')
+RETURNING id;
+
+-- name: unacknowledge_incident
+-- Whoever took it on does nothing: it calls people again, now. By primary key.
+UPDATE chatops.incidents
+SET state = 'open', reminded_at = NULL, due_at = clock_timestamp()
+WHERE id = %(incident_id)s AND state = 'acknowledged'
+RETURNING id;
+
+-- name: resolve_incident
+-- A person says that it is over, and what it was. By primary key.
+UPDATE chatops.incidents
+SET
+    state = 'resolved',
+    resolved_by_user = %(user_id)s,
+    resolved_by_team = %(team_id)s,
+    cause = %(cause)s,
+    active_at = clock_timestamp()
+WHERE id = %(incident_id)s AND state IN ('open', 'acknowledged')
+RETURNING id;
+
+-- name: change_severity
+-- It is worse, or less bad, than it seemed. By primary key.
+UPDATE chatops.incidents
+SET severity = %(severity)s, active_at = clock_timestamp()
+WHERE id = %(incident_id)s AND state <> 'resolved' AND severity <> %(severity)s
+RETURNING id;
+
+-- name: note_activity
+-- A person did something about it: the reminder starts anew. By primary key.
+UPDATE chatops.incidents
+SET
+    active_at = clock_timestamp(),
+    reminded_at = NULL,
+    due_at = CASE WHEN state = 'acknowledged' THEN clock_timestamp() + %(due_in)s ELSE due_at END
+WHERE id = %(incident_id)s AND state <> 'resolved'
+RETURNING id;
+
+-- name: note_reminder
+-- The one who took it on was asked whether they still have it. By primary key.
+UPDATE chatops.incidents
+SET reminded_at = clock_timestamp(), due_at = clock_timestamp() + %(due_in)s
+WHERE id = %(incident_id)s AND state <> 'resolved'
+RETURNING id;
+
+-- name: set_due
+-- When the leader has to look at it again; never, while there is nothing to wait for. By primary key.
+UPDATE chatops.incidents
+SET due_at = clock_timestamp() + %(due_in)s
+WHERE id = %(incident_id)s AND state <> 'resolved'
+RETURNING id;
+
+-- name: set_cleared
+-- The last of its alerts ended, or one fires again. By primary key.
+UPDATE chatops.incidents
+SET cleared_at = %(cleared_at)s
+WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FROM %(cleared_at)s
+RETURNING id;
+
+-- name: note_briefed
+-- One part more of the briefing is told. By primary key.
+UPDATE chatops.incidents
+SET briefed = %(part)s
+WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
+RETURNING id;
+
+-- name: create_page
+-- People are about to be called; the trigger refuses it unless nobody has taken the incident on. By primary key.
+INSERT INTO chatops.incident_pages (incident_id, number, level, reason)
+VALUES (%(incident_id)s, %(number)s, %(level)s, %(reason)s)
+ON CONFLICT (incident_id, number) DO NOTHING
+RETURNING number;
+
+-- name: count_page
+-- The page that was written is the incident's newest, and the next is due then. By primary key.
+UPDATE chatops.incidents
+SET pages = %(number)s, due_at = clock_timestamp() + %(due_in)s
+WHERE id = %(incident_id)s AND pages = %(number)s - 1
+RETURNING id;
+
+-- name: list_pages
+-- Each time people were called for one incident, in that order. By primary key.
+SELECT incident_id, number, level, reason, paged_at
+FROM chatops.incident_pages
+WHERE incident_id = %(incident_id)s
+ORDER BY number;

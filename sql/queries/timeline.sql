@@ -1,0 +1,23 @@
+-- name: add_event
+-- Something happened in an incident; the same message is marked once. By incident_events_incident_id_channel_id_ts_key.
+INSERT INTO chatops.incident_events (incident_id, happened_at, kind, by_user, by_team, text, channel_id, ts)
+VALUES (
+    %(incident_id)s, coalesce(%(happened_at)s, clock_timestamp()), %(kind)s, %(by_user)s, %(by_team)s, %(text)s,
+    %(channel_id)s, %(ts)s
+)
+ON CONFLICT (incident_id, channel_id, ts) DO NOTHING
+RETURNING id;
+
+-- name: list_events
+-- The timeline of one incident. Served by incident_events_timeline_idx.
+SELECT incident_id, happened_at, kind, by_user, by_team, text, channel_id, ts
+FROM chatops.incident_events
+WHERE incident_id = %(incident_id)s
+ORDER BY happened_at, id
+LIMIT %(limit)s;
+
+-- name: remove_mark
+-- Somebody took their mark off a message. Served by the index of one incident's events.
+DELETE FROM chatops.incident_events
+WHERE incident_id = %(incident_id)s AND channel_id = %(channel_id)s AND ts = %(ts)s
+RETURNING id;
