@@ -33,6 +33,13 @@ async def until(railway: LocalRailway, is_so: Callable[[], bool]) -> None:
                 return
 
 
+async def until_state(pid: int, is_so: Callable[[str], bool]) -> None:
+    """A signal takes effect a moment later, and nobody tells when. The test fails after 10 s."""
+    async with asyncio.timeout(10):
+        while not is_so(state_of(pid)):
+            await asyncio.sleep(0.01)
+
+
 def state_of(pid: int) -> str:
     """The letter of /proc: T is stopped, Z a zombie; empty when there is no such process."""
     try:
@@ -106,10 +113,10 @@ async def test_frozen_replica_lives_and_thaws(railway: LocalRailway) -> None:
     assert pid is not None
 
     railway.freeze(replica.id)
-    await until(railway, lambda: state_of(pid) == "T")  # a signal takes effect a moment later
+    await until_state(pid, lambda state: state == "T")
     lives = replica.status
     railway.thaw(replica.id)
-    await until(railway, lambda: state_of(pid) != "T")
+    await until_state(pid, lambda state: state != "T")
 
     assert (lives, replica.is_frozen) == ("RUNNING", False)
 
