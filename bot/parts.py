@@ -15,14 +15,18 @@ from bot.changing import Changing
 from bot.facts import World
 from bot.leader import Leader
 from bot.leading import Leading
+from bot.notifications.notifiers import Notifiers
+from bot.notifications.reach import Reach
 from bot.outbox.sender import Sender
 from bot.settings import Settings, require
 from bot.web.metrics import Metrics
 from services.postgres.doorbell import Doorbell
+from services.postgres.notifications import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
 from services.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.slack.client import SlackClient
+from services.webhooks.client import Webhooks
 
 POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
@@ -50,10 +54,17 @@ class Parts:
 
     def __init__(self, basis: Basis) -> None:
         sender = Sender(basis.database, basis.slack, poll_s=self._poll_s, metrics=basis.metrics)
+        self._webhooks = Webhooks()
+        self.reach = Reach(basis.settings, self._webhooks)
+        notifiers = _notifiers(basis, self.reach, sender, self._poll_s)
         self.changing = _changing(basis, sender)
-        self.leader = _leader(basis, sender, self.changing)
+        self.leader = _leader(basis, sender, notifiers, self.changing)
         # One session hears for the whole process.
-        bells = {OUTBOX_CHANNEL: sender.ring, RUNS_CHANNEL: self.changing.runner.ring}
+        bells = {
+            OUTBOX_CHANNEL: sender.ring,
+            RUNS_CHANNEL: self.changing.runner.ring,
+            NOTIFICATIONS_CHANNEL: notifiers.ring,
+        }
         dsn = require(basis.settings.database).url
         self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
         self._working: list[asyncio.Task[None]] = []
@@ -69,6 +80,7 @@ class Parts:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.leader.release()
+        await self._webhooks.aclose()
 
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""
@@ -88,11 +100,23 @@ def _changing(basis: Basis, sender: Sender) -> Changing:
     )
 
 
-def _leader(basis: Basis, sender: Sender, changing: Changing) -> Leader:
+def _leader(basis: Basis, sender: Sender, notifiers: Notifiers, changing: Changing) -> Leader:
     """What only one replica does at a time."""
-    parts = (_watch(basis, sender), sender, changing.expiry)
+    parts = (_watch(basis, sender), sender, notifiers, changing.expiry)
     work = Leading(basis.database, parts)
     return Leader(basis.database, owner=basis.owner, settings=basis.settings.leases, work=work.run, finish=sender.flush)
+
+
+def _notifiers(basis: Basis, reach: Reach, sender: Sender, poll_s: Callable[[], float]) -> Notifiers:
+    return Notifiers(
+        basis.database,
+        reach,
+        environment=basis.settings.environment,
+        channel=basis.channel,
+        poll_s=poll_s,
+        told=sender.ring,
+        metrics=basis.metrics,
+    )
 
 
 def _watch(basis: Basis, sender: Sender) -> HeartbeatWatch:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from services.domain.errors import SourceError
-from services.postgres import deliveries, leases, outbox
+from services.postgres import deliveries, leases, notifications, outbox
 from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 EVERY = timedelta(hours=1)
 DELIVERIES = timedelta(hours=24)  # DESIGN §4
 OUTBOX = timedelta(days=30)
+NOTIFICATIONS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
 
 
@@ -25,6 +26,7 @@ async def prune(database: Database, fence: Fence) -> None:
             await fence.lock(conn)
             deleted = await deliveries.prune_deliveries(conn, older_than=DELIVERIES)
             await leases.prune_run_leases(conn, older_than=LEASES)
+            await notifications.prune_notifications(conn, older_than=NOTIFICATIONS)
             forgotten = await outbox.prune_outbox(conn, older_than=OUTBOX)
     except SourceError as error:
         logger.warning("retention: %s", error.why)

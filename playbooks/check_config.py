@@ -24,6 +24,9 @@ DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "policy": (),
     "identity": (),
     "web": (),
+    "pager": (),
+    "mail": (),
+    "monitor": (),
 }
 
 _LOSSES = {
@@ -35,6 +38,9 @@ _LOSSES = {
     "policy": "nobody may request or approve a change",
     "identity": "health cannot tell whether the services belong to this environment",
     "web": "the bot does not listen",
+    "pager": "no pager is called",
+    "mail": "no e-mail is sent",
+    "monitor": "nobody notices when the bot itself is dead",
 }
 
 
@@ -53,7 +59,8 @@ class Facts:
     `sources`: for each source that was asked, why it did not answer, None when it did. `railway_environment` and
     `api_environment`: what those name themselves. `queries`: for each named query on the operated tables, why the
     database refuses it, None when it does not. `gaps`: for each change, why nobody could have it done, None when
-    somebody could; empty when the policy cannot be used.
+    somebody could; empty when the policy cannot be used. `phones`: how many targets there are outside Slack.
+    `is_monitored`: whether somebody outside is told while the bot works.
     """
 
     groups: Sequence[Group]
@@ -62,14 +69,18 @@ class Facts:
     sources: Mapping[str, Unavailable | None]
     queries: Mapping[str, str | None] | Unavailable
     gaps: Mapping[str, str | Unavailable | None]
+    phones: int
+    is_monitored: bool
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, changes, sources and queries."""
+    """A finding a group, then people, changes, who is told outside Slack, sources and queries."""
     return [
         *(_check_group(group) for group in facts.groups),
         *_check_people(facts),
         *_check_changes(facts.gaps),
+        _check_phones(facts.phones),
+        _check_monitor(facts.is_monitored),
         *(_check_source(name, why) for name, why in facts.sources.items()),
         *_check_queries(facts.queries),
     ]
@@ -117,6 +128,22 @@ def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding
     if gaps and not findings:
         findings.append(Finding("policy", Status.OK, f"all {len(gaps)} changes have people to ask and to approve"))
     return findings
+
+
+def _check_phones(count: int) -> Finding:
+    """Slack may be muted at night."""
+    evidence = {"targets": count}
+    if count == 0:
+        detail = "no PAGER_WEBHOOK_URL, PAGER_ROUTING_KEY or PAGER_EMAIL is set, and Slack may be muted at night"
+        return Finding("paging.targets", Status.WARN, "a page rings no phone", detail, evidence=evidence)
+    return Finding("paging.targets", Status.OK, f"{count} targets outside Slack", evidence=evidence)
+
+
+def _check_monitor(is_monitored: bool) -> Finding:
+    if is_monitored:
+        return Finding("paging.monitor", Status.OK, "somebody outside notices when the bot is dead")
+    detail = "DEAD_MANS_SWITCH_URL is not set"
+    return Finding("paging.monitor", Status.WARN, "nobody notices when the bot itself is dead", detail)
 
 
 def _check_source(name: str, why: Unavailable | None) -> Finding:

@@ -11,7 +11,7 @@ from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
 from bot.facts.journal import read_locks
 from bot.facts.policy import read_gaps
-from bot.settings import Invalid
+from bot.settings import Invalid, Settings
 from playbooks import check_config, env, health, heartbeats, sha, verify
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
@@ -137,7 +137,13 @@ async def gather_config(world: World) -> check_config.Facts:
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
         queries=queries.result(),
         gaps={} if isinstance(gaps, Invalid) else gaps,
+        phones=_count_phones(world.settings),
+        is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
     )
+
+
+def _count_phones(settings: Settings) -> int:
+    return sum(len(group.targets) for group in (settings.pager, settings.mail) if not isinstance(group, Invalid))
 
 
 def _groups(*invalid: Invalid) -> list[check_config.Group]:

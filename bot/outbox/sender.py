@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from bot.bell import Bell
 from bot.leader import Fence, LostLeadershipError
 from bot.outbox.decide import GONE, UPDATE_PAUSE, Move, next_move, retry_after
 from bot.web.metrics import Metrics
@@ -38,22 +39,15 @@ class Sender:
         self._slack = slack
         self._poll_s = poll_s
         self._metrics = metrics
-        self._bell = asyncio.Event()
+        self._bell = Bell()
 
     def ring(self) -> None:
         """Something new may be in the outbox."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self, fence: Fence) -> None:
         """Send until cancelled. Raises LostLeadershipError."""
-        while True:
-            self._bell.clear()
-            wait_s = await self._pass_or_wait(fence)
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._bell.wait()
-            except TimeoutError:
-                continue
+        await self._bell.drive(lambda: self._pass_or_wait(fence))
 
     async def flush(self, fence: Fence) -> None:
         """Send what is due, for at most five seconds: the last thing before a shutdown."""

@@ -12,6 +12,7 @@ from bot.settings.groups import (
     SlackSettings,
     WebSettings,
 )
+from bot.settings.paging import MailSettings, MonitorSettings, PagerSettings
 from bot.settings.reading import Fault, Invalid, Settings, require
 from bot.settings.runs import RunSettings
 
@@ -24,6 +25,9 @@ __all__ = [
     "IdentitySettings",
     "Invalid",
     "LeaseSettings",
+    "MailSettings",
+    "MonitorSettings",
+    "PagerSettings",
     "PeopleSettings",
     "RailwaySettings",
     "RunSettings",

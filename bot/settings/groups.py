@@ -37,7 +37,8 @@ def _to_list(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _check_url(value: str) -> str:
+def check_url(value: str) -> str:
+    """The value, or ValueError in words that do not repeat it."""
     try:
         parts = urlsplit(value)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -51,7 +52,7 @@ def _check_url(value: str) -> str:
 SecretValue = Annotated[Secret, BeforeValidator(_to_secret)]
 Secrets = Annotated[tuple[SecretValue, ...], BeforeValidator(_to_list)]
 Ids = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
-Url = Annotated[str, BeforeValidator(lambda value: _check_url(value) if isinstance(value, str) else value)]
+Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
 
 
 class Group(BaseModel):

@@ -26,6 +26,7 @@ from bot.settings.groups import (
     SlackSettings,
     WebSettings,
 )
+from bot.settings.paging import EMAIL, ROUTING_KEY, WEBHOOK_URL, MailSettings, MonitorSettings, PagerSettings
 from bot.settings.runs import RunSettings
 from services.domain.errors import OperatorError
 
@@ -68,6 +69,9 @@ class Settings:
     people: PeopleSettings | Invalid
     identity: IdentitySettings | Invalid
     web: WebSettings | Invalid
+    pager: PagerSettings | Invalid
+    mail: MailSettings | Invalid
+    monitor: MonitorSettings | Invalid
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
@@ -86,6 +90,9 @@ class Settings:
             people=_read("people", PeopleSettings, given),
             identity=_read("identity", IdentitySettings, given),
             web=_read("web", WebSettings, given),
+            pager=_read("pager", PagerSettings, given),
+            mail=_read("mail", MailSettings, given),
+            monitor=_read("monitor", MonitorSettings, given),
         )
 
     @property
@@ -93,7 +100,8 @@ class Settings:
         """The groups that cannot be used."""
         groups = (self.slack, self.database, self.railway, self.api)
         more = (self.alerts, self.changes, self.people, self.identity, self.web)
-        return tuple(group for group in (*groups, *more) if isinstance(group, Invalid))
+        paging = (self.pager, self.mail, self.monitor)
+        return tuple(group for group in (*groups, *more, *paging) if isinstance(group, Invalid))
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -139,12 +147,13 @@ def _read(name: str, kind: type[GroupT], given: Mapping[str, str]) -> GroupT | I
         return kind.model_validate(dict(given))
     except ValidationError as exc:
         found = exc.errors(include_url=False, include_input=False)
-        return Invalid(name, tuple(_to_fault(_variable(kind, error["loc"][0]), error) for error in found))
+        return Invalid(name, tuple(_to_fault(_variable(kind, error["loc"]), error) for error in found))
 
 
-def _variable(kind: type[Group], name: object) -> str:
-    """The variable an error is about: pydantic names a default that fails by its field."""
-    known = kind.model_fields.get(str(name))
+def _variable(kind: type[Group], place: tuple[int | str, ...]) -> str:
+    """The variable an error is about: pydantic names a default that fails by its field, one of several by the last."""
+    name = [str(part) for part in place if isinstance(part, str)][-1]
+    known = kind.model_fields.get(name)
     return str(known.validation_alias if known else name)
 
 
@@ -159,7 +168,13 @@ def _to_fault(variable: str, error: Any) -> Fault:
             problem = f"is not {error['ctx']['expected']}"
         case _:
             problem = "is not a number in range"
-    return Fault(variable, problem, _WHAT_NEXT.get(variable, "set it as the README says"))
+    return Fault(variable, problem, _what_next(variable))
+
+
+def _what_next(variable: str) -> str:
+    """Of a target's variable the part before its name counts."""
+    known = next((prefix for prefix in (WEBHOOK_URL, ROUTING_KEY, EMAIL) if variable.startswith(prefix)), variable)
+    return _WHAT_NEXT.get(known, "set it as the README says")
 
 
 _WHAT_NEXT = {
@@ -182,4 +197,10 @@ _WHAT_NEXT = {
     "ENVIRONMENT": "set dev, staging or prod",
     "SUPABASE_MODE": "set dev, staging or prod, the same as ENVIRONMENT",
     "PORT": "set a port number, or remove it",
+    WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
+    ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",
+    EMAIL: "set one e-mail address, or remove it",
+    "SMTP_URL": "set smtp://user:password@host:587, or smtps://…:465",
+    "SMTP_FROM": "set the address that the mail server lets you send from",
+    "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",
 }

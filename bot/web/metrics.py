@@ -25,6 +25,12 @@ class Metrics:
         self.messages = Counter(
             "dragonfly_bot_outbox_sends_total", "Posts and edits by the outbox", ["outcome"], registry=self.registry
         )
+        self.notifications = Counter(
+            "dragonfly_bot_notifications_total",
+            "Tries to reach somebody outside Slack",
+            ["means", "outcome"],
+            registry=self.registry,
+        )
         self.alerts = Counter(
             "dragonfly_bot_alerts_total", "Alerts by what happened to them", ["transition"], registry=self.registry
         )

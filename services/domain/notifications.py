@@ -27,7 +27,8 @@ class NotificationState(StrEnum):
 class Notification:
     """One thing to be told once. `target` is a name of the bot's environment, never an address or a secret.
 
-    `thread_key`: the outbox message in whose thread people see what became of it. Times are the database's clock.
+    `thread_key`: the outbox message in whose thread people see what became of it. Times are the
+    database's clock; `age_s`: seconds since it was stored, when it was read.
     """
 
     key: str
@@ -41,3 +42,18 @@ class Notification:
     last_error: str | None
     created_at: datetime
     ended_at: datetime | None
+    age_s: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a receiver outside gets. `key` is the same for each repetition, and no other page of any environment has it.
+
+    `subject` is one line. Neither holds anything personal or secret: it leaves the house.
+    """
+
+    key: str
+    environment: str
+    subject: str
+    text: str
+    at: datetime

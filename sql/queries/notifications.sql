@@ -17,7 +17,9 @@ WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s);
 
 -- name: list_notifications
 -- Everything that was to be told about one message's matter, oldest first. Served by notifications_thread_key_idx.
-SELECT key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at
+SELECT
+    key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at,
+    extract(EPOCH FROM clock_timestamp() - created_at)::float8 AS age_s
 FROM chatops.notifications
 WHERE thread_key = %(thread_key)s
 ORDER BY created_at, key;
@@ -25,7 +27,9 @@ ORDER BY created_at, key;
 -- name: lock_due_notifications
 -- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
 -- and who wants to cancel it waits. Served by notifications_waiting_idx.
-SELECT key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at
+SELECT
+    key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at,
+    extract(EPOCH FROM clock_timestamp() - created_at)::float8 AS age_s
 FROM chatops.notifications
 WHERE state = 'waiting' AND means = %(means)s AND next_try_at <= clock_timestamp()
 ORDER BY next_try_at, key

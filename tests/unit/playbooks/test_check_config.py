@@ -15,6 +15,8 @@ COMPLETE = Facts(
     sources={"database": None, "Railway": None, "API": None},
     queries={"list_heartbeats": None, "read_queue_snapshot": None},
     gaps={"rollback": None, "scale": None},
+    phones=2,
+    is_monitored=True,
 )
 
 
@@ -92,3 +94,11 @@ def test_policy_that_cannot_be_used_is_a_fault_and_no_list_of_changes() -> None:
 
     assert "line 3" in found["settings.policy"].detail
     assert not [name for name in found if name.startswith("policy")]
+
+
+def test_a_bot_that_can_wake_nobody_is_warned_of() -> None:
+    found = by_name(replace(COMPLETE, phones=0, is_monitored=False))
+
+    assert found["paging.targets"].status is Status.WARN
+    assert "muted at night" in found["paging.targets"].detail
+    assert found["paging.monitor"].status is Status.WARN

@@ -130,3 +130,67 @@ def test_groups_can_be_made_by_field_name() -> None:
     slack = SlackSettings.model_validate({"bot_token": "xoxb-1", "app_token": "xapp-1", "incidents_channel": "#ops"})
 
     assert slack.incidents_channel == "ops"
+
+
+def test_each_suffix_is_a_target_of_its_own() -> None:
+    settings = Settings.from_environment(
+        {
+            "PAGER_WEBHOOK_URL": "https://pager.example/all",
+            "PAGER_ROUTING_KEY_ANN": "r" * 32,
+            "PAGER_WEBHOOK_URL_ON_CALL": "https://events.eu.pagerduty.com/v2/enqueue",
+            "PAGER_ROUTING_KEY_ON_CALL": "e" * 32,
+        }
+    )
+
+    targets = require(settings.pager).targets
+
+    assert set(targets) == {"default", "ann", "on-call"}
+    assert (targets["default"].url.reveal(), targets["default"].routing_key) == ("https://pager.example/all", None)
+    assert targets["ann"].url.reveal() == "https://events.pagerduty.com/v2/enqueue"
+    assert targets["on-call"].url.reveal() == "https://events.eu.pagerduty.com/v2/enqueue"
+
+
+def test_malformed_target_names_its_own_variable_and_not_its_value() -> None:
+    settings = Settings.from_environment({"PAGER_WEBHOOK_URL_ANN": "hooks.example/secret", "PAGER_EMAIL_BOB": "bob"})
+
+    [pager] = [fault for fault in settings.faults if fault.variable == "PAGER_WEBHOOK_URL_ANN"]
+    [mail] = [fault for fault in settings.faults if fault.variable == "PAGER_EMAIL_BOB"]
+
+    assert "not an http or https address" in pager.problem
+    assert "https address that your pager gives you" in pager.what_next
+    assert "secret" not in f"{pager}"
+    assert mail.problem == "is not an e-mail address"
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b, c@d", "Ann <ann@example.com>", "ann@example.com\r\nBcc: x@y", "älter@example.com"]
+)
+def test_an_address_is_one_plain_address(address: str) -> None:
+    assert isinstance(Settings.from_environment({"PAGER_EMAIL": address}).mail, Invalid)
+
+
+def test_an_email_target_needs_a_server_and_a_sender() -> None:
+    settings = Settings.from_environment({"PAGER_EMAIL_ANN": "ann@example.com"})
+
+    assert {"SMTP_URL", "SMTP_FROM"} <= {fault.variable for fault in settings.faults}
+
+
+@pytest.mark.parametrize("url", ["http://mail.example", "smtp://", "smtp://mail.example:99999", "mail.example:25"])
+def test_what_is_no_mail_server_is_refused(url: str) -> None:
+    settings = Settings.from_environment({"SMTP_URL": url, "SMTP_FROM": "bot@example.com"})
+
+    assert isinstance(settings.mail, Invalid)
+
+
+def test_pagers_and_mail_fail_apart() -> None:
+    settings = Settings.from_environment({"PAGER_WEBHOOK_URL": "https://pager.example", "PAGER_EMAIL": "nobody"})
+
+    assert isinstance(settings.mail, Invalid)
+    assert "default" in require(settings.pager).targets
+
+
+def test_monitor_is_an_address_that_is_never_shown() -> None:
+    monitor = require(Settings.from_environment({"DEAD_MANS_SWITCH_URL": "https://hc-ping.example/uuid"}).monitor)
+
+    assert monitor.url is not None
+    assert "uuid" not in repr(monitor)

@@ -15,7 +15,14 @@ FAULT = "RAILWAY_TOKEN is not set: make a project token in Railway's project set
 def facts(*faults: str) -> Facts:
     groups = [Group(name, faults) for name in DISABLED_BY]
     return Facts(
-        groups, operators=0, approvers=2, sources={}, queries=Unavailable("database", "not configured"), gaps={}
+        groups,
+        operators=0,
+        approvers=2,
+        sources={},
+        queries=Unavailable("database", "not configured"),
+        gaps={},
+        phones=0,
+        is_monitored=False,
     )
 
 

@@ -1,0 +1,51 @@
+"""What becomes of a notification that did not get through; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.outbox.decide import retry_after
+from services.domain.errors import SourceError
+from services.domain.notifications import Notification, Page
+
+GIVE_UP_AFTER = timedelta(
+    minutes=15
+)  # by then the next level has long been told, and the thread has to say who was not
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """Not through, for now."""
+
+    why: str
+    pause: timedelta
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """It never will be."""
+
+    why: str
+
+
+def after_failure(notification: Notification, error: SourceError) -> TryAgain | GiveUp:
+    """Whatever a repetition can help is repeated, with growing pauses, until the deadline."""
+    if not error.retryable:
+        return GiveUp(error.why)
+    pause = retry_after(notification.attempts + 1)
+    if timedelta(seconds=notification.age_s) + pause > GIVE_UP_AFTER:
+        return GiveUp(f"{error.why}, tried for {round(notification.age_s / 60)} minutes")
+    return TryAgain(error.why, pause)
+
+
+def page_of(notification: Notification, environment: str | None) -> Page:
+    """What is handed over. Its key is the same at each try, and unique across environments and emptied databases."""
+    place = environment or "unknown"
+    return Page(
+        key=f"dragonfly:{place}:{notification.key}:{notification.created_at.timestamp():.0f}",
+        environment=place,
+        subject=notification.subject,
+        text=notification.text,
+        at=notification.created_at,
+    )

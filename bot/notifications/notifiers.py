@@ -1,0 +1,53 @@
+"""The senders of all means side by side, so that a slow mail server holds up no pager."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.leader import Fence
+from bot.notifications.reach import Reach
+from bot.notifications.sender import NotificationSender
+from bot.web.metrics import Metrics
+from services.domain.notifications import Means
+from services.postgres.pool import Database
+
+
+class Notifiers:
+    """A part of the leader's work. `ring` wakes all."""
+
+    def __init__(
+        self,
+        database: Database,
+        reach: Reach,
+        *,
+        environment: str | None,
+        channel: str,
+        poll_s: Callable[[], float],
+        told: Callable[[], None],
+        metrics: Metrics,
+    ) -> None:
+        self._senders = [
+            NotificationSender(
+                means,
+                database,
+                reach,
+                environment=environment,
+                channel=channel,
+                poll_s=poll_s,
+                told=told,
+                metrics=metrics,
+            )
+            for means in Means
+        ]
+
+    def ring(self) -> None:
+        """Something new may be there."""
+        for sender in self._senders:
+            sender.ring()
+
+    async def run(self, fence: Fence) -> None:  # noqa: ARG002 - the locks of the rows are fence enough
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for sender in self._senders:
+                group.create_task(sender.run())

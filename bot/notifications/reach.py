@@ -1,0 +1,56 @@
+"""Knows who is behind a target's name, and hands a page over to their pager or mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from bot.settings import Invalid, MailSettings, PagerSettings, Settings
+from services.domain.errors import SourceError
+from services.domain.notifications import Means, Page
+from services.mail.client import MailServer
+from services.webhooks.client import Webhooks
+
+GroupT = TypeVar("GroupT", PagerSettings, MailSettings)
+WhereT = TypeVar("WhereT")
+
+
+class Reach:
+    """One for the process; `aclose` ends its connections."""
+
+    def __init__(self, settings: Settings, webhooks: Webhooks) -> None:
+        self._settings = settings
+        self._webhooks = webhooks
+
+    def targets(self, means: Means) -> tuple[str, ...]:
+        """The names that this bot's environment knows; none while its variables are malformed."""
+        group = self._settings.pager if means is Means.WEBHOOK else self._settings.mail
+        return () if isinstance(group, Invalid) else tuple(group.targets)
+
+    async def tell(self, means: Means, target: str, page: Page) -> None:
+        """Hand it over once. Raises SourceError; `retryable` when another try may help."""
+        match means:
+            case Means.WEBHOOK:
+                pagers = _usable(self._settings.pager).targets
+                await self._webhooks.page(_named(pagers, target), page)
+            case Means.EMAIL:
+                mail = _usable(self._settings.mail)
+                await _there(mail.server).send(_named(mail.targets, target), page)
+
+
+def _usable(group: GroupT | Invalid) -> GroupT:
+    if isinstance(group, Invalid):
+        raise SourceError("settings", group.why)
+    return group
+
+
+def _named(known: Mapping[str, WhereT], target: str) -> WhereT:
+    if target not in known:
+        raise SourceError("settings", f"the bot's environment names no target `{target}` for it")
+    return known[target]
+
+
+def _there(server: MailServer | None) -> MailServer:
+    if server is None:
+        raise SourceError("settings", "SMTP_URL is not set")
+    return server

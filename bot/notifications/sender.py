@@ -1,0 +1,140 @@
+"""Sends what is to reach people outside Slack, and tells in the thread what became of it. Runs on the leader only.
+
+What is being sent stays locked in one transaction until its outcome is written: nobody else sends it, whoever cancels
+it waits, and a process that dies leaves it as it was. A second try carries the same key, by which
+the receiver knows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from bot.bell import Bell
+from bot.commands._contract import Block
+from bot.notifications.decide import GiveUp, TryAgain, after_failure, page_of
+from bot.notifications.reach import Reach
+from bot.views.notifications import not_reached, told_elsewhere
+from bot.web.metrics import Metrics
+from services.domain.errors import SourceError
+from services.domain.notifications import Means, Notification, NotificationState
+from services.postgres import notifications, outbox
+from services.postgres.pool import Connection, Database
+
+logger = logging.getLogger(__name__)
+
+HOLD_S = 20.0  # longer than any call takes
+START_S = 5.0  # a process that was frozen meanwhile must not begin: the server may have freed what it held
+RETRY_S = 5.0
+PAGE = 10  # priority in the outbox: somebody has to act; who was told can wait
+_AT_ONCE = 20
+
+Outcome = TryAgain | GiveUp | None  # None: it was taken
+
+
+class NotificationSender:
+    """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox."""
+
+    def __init__(
+        self,
+        means: Means,
+        database: Database,
+        reach: Reach,
+        *,
+        environment: str | None,
+        channel: str,
+        poll_s: Callable[[], float],
+        told: Callable[[], None],
+        metrics: Metrics,
+    ) -> None:
+        self._means = means
+        self._database = database
+        self._reach = reach
+        self._environment = environment
+        self._channel = channel
+        self._poll_s = poll_s
+        self._told = told
+        self._metrics = metrics
+        self._bell = Bell()
+
+    def ring(self) -> None:
+        """Something new may be there."""
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        await self._bell.drive(self._pass_or_wait)
+
+    async def send_due(self) -> float:
+        """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
+        locked_at = asyncio.get_running_loop().time()
+        async with self._database.transaction(timeout_s=HOLD_S) as conn:
+            due = await notifications.lock_due_notifications(conn, means=self._means, limit=_AT_ONCE)
+            outcomes = await asyncio.gather(*(self._try(each, locked_at) for each in due))
+            for notification, outcome in zip(due, outcomes, strict=True):
+                await self._write(conn, notification, outcome)
+            await self._tell(conn, due, outcomes)
+            wait_s = await notifications.read_notifications_wait(conn, means=self._means)
+        if due:
+            self._told()
+        return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())
+
+    async def _pass_or_wait(self) -> float:
+        try:
+            return await self.send_due()
+        except SourceError as error:
+            logger.warning("notifications by %s: %s", self._means, error.why)
+            return RETRY_S
+
+    async def _try(self, notification: Notification, locked_at: float) -> Outcome:
+        if asyncio.get_running_loop().time() > locked_at + START_S:
+            raise SourceError("database", "too late to begin", retryable=True)
+        try:
+            await self._reach.tell(self._means, notification.target, page_of(notification, self._environment))
+        except SourceError as error:
+            return after_failure(notification, error)
+        return None
+
+    async def _write(self, conn: Connection, notification: Notification, outcome: Outcome) -> None:
+        key = notification.key
+        match outcome:
+            case None:
+                logger.info("%s told %s by %s", key, notification.target, self._means)
+                await notifications.end_notification(conn, key=key, state=NotificationState.SENT)
+            case TryAgain(why, pause):
+                logger.warning("%s did not reach %s by %s: %s", key, notification.target, self._means, why)
+                await notifications.postpone_notification(conn, key=key, error=why, pause=pause)
+            case GiveUp(why):
+                logger.error("%s never reached %s by %s: %s", key, notification.target, self._means, why)
+                await notifications.end_notification(conn, key=key, state=NotificationState.FAILED, error=why)
+        self._metrics.notifications.labels(self._means, _word(outcome)).inc()
+
+    async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
+        """In each thread one message that stays true, and one more for each who will not be reached."""
+        for thread_key in sorted({each.thread_key for each in due if each.thread_key is not None}):
+            told = await notifications.list_notifications(conn, thread_key=thread_key)
+            await self._say(conn, f"{thread_key}:told", thread_key, told_elsewhere(told), priority=0)
+        for notification, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, GiveUp) and notification.thread_key is not None:
+                key = f"{notification.key}:failed"
+                content = not_reached(notification, outcome.why)
+                await self._say(conn, key, notification.thread_key, content, priority=PAGE)
+
+    async def _say(
+        self, conn: Connection, key: str, thread_key: str, content: tuple[str, list[Block]], *, priority: int
+    ) -> None:
+        text, blocks = content
+        await outbox.store_message(
+            conn, key=key, channel=self._channel, text=text, blocks=blocks, thread_key=thread_key, priority=priority
+        )
+
+
+def _word(outcome: Outcome) -> str:
+    match outcome:
+        case None:
+            return "sent"
+        case TryAgain():
+            return "postponed"
+        case GiveUp():
+            return "failed"

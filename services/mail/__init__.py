@@ -1,0 +1,1 @@
+"""The mail server, as the bot uses it."""

@@ -1,0 +1,1 @@
+"""Addresses outside that we call: pagers, and the monitor of the bot itself."""

@@ -1,0 +1,104 @@
+"""Senders of notifications over a real database, a pager and a mail server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bot.notifications.reach import Reach
+from bot.notifications.sender import NotificationSender
+from bot.settings import Settings
+from bot.web.metrics import Metrics
+from services.domain.notifications import Means, Notification
+from services.domain.secrets import Secret
+from services.postgres import notifications, outbox
+from services.postgres.pool import Database
+from services.webhooks.client import Webhooks
+from tests.conftest import DatabaseUrls
+from tests.outside import Mailbox, Phone, open_mailbox, open_phone
+
+THREAD = "incident:1"
+
+
+@dataclass
+class Stage:
+    """`pager` and `mail` send; `told` counts how often the sender of messages was woken."""
+
+    database: Database
+    pager: NotificationSender
+    mail: NotificationSender
+    told: list[None] = field(default_factory=list)
+
+    async def store(self, key: str = "incident:1:1", means: Means = Means.WEBHOOK, **changes: Any) -> None:
+        given = {"target": "ann", "subject": "PAGE prod", "text": "318 waiting", "thread_key": THREAD} | changes
+        async with self.database.transaction() as conn:
+            await outbox.store_message(conn, key=THREAD, channel="c", text="incident", blocks=[])
+            await notifications.store_notification(conn, key=key, means=means, **given)
+
+    async def read(self, key: str = "incident:1:1") -> Notification:
+        async with self.database.read() as conn:
+            [found] = [n for n in await notifications.list_notifications(conn, thread_key=THREAD) if n.key == key]
+            return found
+
+    async def said(self) -> dict[str, str]:
+        """`{key of a message in the thread: its words}`."""
+        async with self.database.read() as conn:
+            cur = await conn.execute("SELECT key, blocks::text FROM chatops.outbox WHERE thread_key IS NOT NULL")
+            return dict(await cur.fetchall())
+
+    async def age(self, minutes: int) -> None:
+        """Let time pass: everything was stored so long ago and is due now."""
+        async with self.database.transaction() as conn:
+            await conn.execute(
+                "UPDATE chatops.notifications SET created_at = created_at - make_interval(mins => %s), "
+                "next_try_at = clock_timestamp()",
+                [minutes],
+            )
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with open_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> AsyncIterator[Stage]:
+    settings = Settings.from_environment(
+        {
+            "ENVIRONMENT": "prod",
+            "SUPABASE_MODE": "prod",
+            "PAGER_WEBHOOK_URL_ANN": phone.url,
+            "PAGER_EMAIL_ANN": "ann@example.com",
+            "SMTP_URL": mailbox.url,
+            "SMTP_FROM": "bot@example.com",
+        }
+    )
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    webhooks = Webhooks(timeout_s=1.0)
+    told: list[None] = []
+    pager, mail = (
+        NotificationSender(
+            means,
+            database,
+            Reach(settings, webhooks),
+            environment="prod",
+            channel="dragonfly-incidents",
+            poll_s=lambda: 30.0,
+            told=lambda: told.append(None),
+            metrics=Metrics(),
+        )
+        for means in Means
+    )
+    yield Stage(database, pager, mail, told)
+    await webhooks.aclose()
+    await database.close()

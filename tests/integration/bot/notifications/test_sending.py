@@ -1,0 +1,184 @@
+"""A page reaches a phone outside Slack, once, and its thread says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.domain.notifications import Means, NotificationState
+from services.postgres import notifications
+from tests.integration.bot.notifications.conftest import Stage
+from tests.outside import Mailbox, Phone, until
+
+
+async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.pager.send_due()
+
+    [ring] = phone.rings
+    assert ring.body is not None
+    assert (ring.body["subject"], ring.body["text"]) == ("PAGE prod", "318 waiting")
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
+    await stage.store(means=Means.EMAIL)
+    await stage.mail.send_due()
+    await stage.mail.send_due()
+
+    assert [mail["To"] for mail in mailbox.mails] == ["ann@example.com"]
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_thread_tells_who_was_told(stage: Stage) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+
+    assert "ann by pager* told" in (await stage.said())["incident:1:told"]
+    assert stage.told, "the sender of messages was woken"
+
+
+async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(503)
+    await stage.store()
+
+    wait_s = await stage.pager.send_due()
+    await asyncio.sleep(wait_s)
+    await stage.pager.send_due()
+
+    first, second = phone.rings
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    assert first.body == second.body
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_thread_says_when_somebody_is_not_reached_yet(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(503)
+    await stage.store()
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "trying again: refused (503)" in said["incident:1:told"]
+    assert list(said) == ["incident:1:told"]
+
+
+async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(404)
+    await stage.store()
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "was not reached*: refused (404)" in said["incident:1:1:failed"]
+    assert "never reached" in said["incident:1:told"]
+    assert (await stage.read()).state is NotificationState.FAILED
+
+
+async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
+    phone.is_away = True
+    await stage.store()
+    await stage.pager.send_due()
+    assert (await stage.read()).state is NotificationState.WAITING
+
+    await stage.age(minutes=16)
+    await stage.pager.send_due()
+
+    assert (await stage.read()).state is NotificationState.FAILED
+    assert "tried for 16 minutes" in (await stage.said())["incident:1:1:failed"]
+
+
+async def test_late_page_is_tried_at_least_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.age(minutes=120)
+    await stage.pager.send_due()
+
+    assert len(phone.rings) == 1
+
+
+async def test_target_that_the_environment_does_not_name_fails_at_once(stage: Stage) -> None:
+    await stage.store(target="bob")
+    await stage.pager.send_due()
+
+    failed = await stage.read()
+    assert failed.state is NotificationState.FAILED
+    assert failed.last_error is not None
+    assert "names no target `bob`" in failed.last_error
+
+
+async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: Phone) -> None:
+    await stage.store("incident:1:1")
+    await stage.store("incident:1:2")
+    async with stage.database.transaction() as conn:
+        await notifications.cancel_notifications(conn, key_prefix="incident:1:")
+
+    await stage.pager.send_due()
+
+    assert phone.rings == []
+
+
+async def test_cancel_in_the_middle_of_a_call_waits_for_its_outcome(stage: Stage, phone: Phone) -> None:
+    async def cancel() -> int:
+        async with stage.database.transaction() as conn:
+            return await notifications.cancel_notifications(conn, key_prefix="incident:1:")
+
+    phone.answers.append(0.5)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+
+    assert await cancel() == 0
+    await sending
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_two_senders_ring_once(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.3)
+    await stage.store()
+
+    await asyncio.gather(*(stage.pager.send_due() for _ in range(3)))
+
+    assert len(phone.rings) == 1
+
+
+async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.8)
+    for number in range(5):
+        await stage.store(f"incident:1:{number}")
+
+    sending = asyncio.create_task(stage.pager.send_due())
+
+    await phone.wait_for(5)
+    await sending
+
+
+async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+    """The receiver knows the second by its key: at least once, and once in practice."""
+    phone.answers.append(0.5)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+    async with stage.database.transaction() as conn:
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'test' AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    with pytest.raises(Exception, match="database"):
+        await sending
+
+    await stage.pager.send_due()
+
+    first, second = phone.rings
+    assert first.body == second.body
+
+
+async def test_bell_wakes_the_sender(stage: Stage, phone: Phone) -> None:
+    working = asyncio.create_task(stage.pager.run())
+    await until(lambda: not working.done())
+    await stage.store()
+    stage.pager.ring()
+
+    await phone.wait_for()
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

@@ -1,0 +1,160 @@
+"""Stand-ins at the wire for what the bot calls outside: somebody's pager, a monitor, a mail server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from services.domain.errors import SourceError
+
+PATIENCE_S = 20.0  # for a loaded machine; nothing waits so long when all is well
+
+
+@dataclass
+class Ring:
+    """One call that arrived. `body` is None when there was none."""
+
+    method: str
+    headers: dict[str, str]
+    body: dict[str, Any] | None
+
+
+@dataclass
+class Phone:
+    """Takes every call at `url`. `answers`: what the next ones get, a status or a delay in seconds; then 202 at once.
+
+    `lose` hangs up on so many calls after they arrived.
+    """
+
+    url: str = ""
+    rings: list[Ring] = field(default_factory=list)
+    answers: deque[int | float] = field(default_factory=deque)
+    lose: int = 0
+    is_away: bool = False  # answers 503
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        body = await request.json() if text else None
+        if self.is_away:
+            return web.Response(status=503)
+        self.rings.append(Ring(request.method, dict(request.headers), body))
+        if self.lose > 0:
+            self.lose -= 1
+            assert request.transport is not None
+            request.transport.abort()
+        answer = self.answers.popleft() if self.answers else 202
+        if isinstance(answer, float):
+            await asyncio.sleep(answer)
+            answer = 202
+        headers = {"Location": "/elsewhere"} if 300 <= answer < 400 else {}
+        return web.Response(status=answer, headers=headers)
+
+    async def wait_for(self, count: int = 1) -> list[Ring]:
+        """Until at least so many calls arrived."""
+        await until(lambda: len(self.rings) >= count)
+        return self.rings
+
+
+@contextlib.asynccontextmanager
+async def open_phone() -> AsyncIterator[Phone]:
+    phone = Phone()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", phone.take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    phone.url = f"http://127.0.0.1:{port}/hook/secret-part"
+    try:
+        yield phone
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Mailbox:
+    """A real SMTP server and what it took. `refuse`: its answer to the recipients, instead of taking them."""
+
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list)
+    refuse: str | None = None
+    delay_s: float = 0.0
+    password: str | None = None  # wanted from whoever logs in
+    log_ins: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    async def handle_RCPT(  # noqa: N802 - the server's word for it
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.refuse is not None:
+            return self.refuse
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        await asyncio.sleep(self.delay_s)
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.mails.append(message)
+        return "250 taken"
+
+    def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.log_ins.append(data.login.decode())
+        return AuthResult(success=data.password.decode() == self.password, handled=False)
+
+
+@contextlib.asynccontextmanager
+async def open_mailbox(*, password: str | None = None) -> AsyncIterator[Mailbox]:
+    mailbox = Mailbox(password=password)
+
+    def serve() -> SMTP:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of log-ins without TLS, which never leave this machine here
+            return SMTP(
+                mailbox,
+                hostname="mail.test",
+                authenticator=mailbox.authenticate,
+                auth_required=password is not None,
+                auth_require_tls=False,
+            )
+
+    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0)
+    mailbox.port = server.sockets[0].getsockname()[1]
+    try:
+        yield mailbox
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:
+    """Wait for what has to happen."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def failure_of(call: Any) -> SourceError:
+    """The SourceError that the awaited call ends with."""
+    try:
+        await call
+    except SourceError as error:
+        return error
+    raise AssertionError("it did not fail")
