@@ -1,4 +1,4 @@
-"""Which deployment's log answers the question? (runbook, "Log Analysis")
+"""What do the newest lines of a service's log tell, and of which deployment? (runbook, "Log Analysis")
 
 When:   something is wrong; "80% of issues visible in logs".
 Effect: none, it only reads.
@@ -7,8 +7,10 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from playbooks._contract import Finding, NextStep
+from playbooks.checks import logs
 from services.domain.deployments import Deployment, ServiceState
 
 
@@ -18,6 +20,16 @@ class Choice:
 
     deployment: Deployment
     which: str
+
+
+def check(facts: logs.Facts) -> list[Finding]:
+    """The findings of `checks.logs`; a next step that leads here leads on to the deployments."""
+    here, short = f"logs {facts.service.short}", facts.service.short
+    onward = NextStep(f"Deployments of {short}", f"deployments {short}")
+    return [
+        replace(finding, next_step=onward) if finding.next_step and finding.next_step.command == here else finding
+        for finding in logs.check(facts)
+    ]
 
 
 def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, failed: bool) -> Choice | None:

@@ -1,17 +1,20 @@
-"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: the newest lines of a deployment's log."""
+"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log tells, and its newest lines."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import need_service, parse_count, take_raw, wrong_word
 from bot.commands._contract import Answer, Command, Request
+from bot.facts.logs import DIGEST_LINES, read_next_due
 from bot.views.findings import unavailable_answer
 from bot.views.logs import LogView, logs_answer
-from playbooks.logs import Choice, choose
+from playbooks.checks.logs import Facts
+from playbooks.logs import Choice, check, choose
 from services.domain.deployments import LogLine
 from services.domain.errors import OperatorError, Unavailable
 from services.domain.services import Service
@@ -34,18 +37,36 @@ class Wanted:
     lines: int
 
 
+@dataclass(frozen=True)
+class Read:
+    """`lines`: those asked for. `newest`: without the filter, because only they show whether a failure is over."""
+
+    lines: Sequence[LogLine]
+    newest: Sequence[LogLine] | Unavailable
+    is_build: bool = False
+
+
 async def answer_logs(request: Request, world: World) -> Answer:
     words, is_raw = take_raw(request)
     wanted = parse(words)
     choice = await _choose(wanted, world)
     if isinstance(choice, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", choice)
-    read = await _read(wanted, choice, world)
+    async with asyncio.TaskGroup() as reads:
+        told = reads.create_task(_read(wanted, choice, world))
+        due = reads.create_task(read_next_due(world, wanted.service))
+    read = told.result()
     if isinstance(read, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", read)
-    lines, is_build = read
-    view = LogView(wanted.service, choice, lines, wanted.filter, is_build=is_build, is_raw=is_raw)
-    return await asyncio.to_thread(logs_answer, view)  # masking many long lines takes its time
+    facts = Facts(wanted.service, read.newest, datetime.now(UTC), due.result())
+    return await asyncio.to_thread(_answer, wanted, choice, read, facts, is_raw=is_raw)  # masking takes its time
+
+
+def _answer(wanted: Wanted, choice: Choice, read: Read, facts: Facts, *, is_raw: bool) -> Answer:
+    findings = () if read.is_build else check(facts)
+    shown = read.lines[-wanted.lines :]
+    view = LogView(wanted.service, choice, findings, shown, wanted.filter, is_build=read.is_build, is_raw=is_raw)
+    return logs_answer(view)
 
 
 def parse(words: Sequence[str]) -> Wanted:
@@ -83,18 +104,28 @@ async def _choose(wanted: Wanted, world: World) -> Choice | Unavailable:
     return choice
 
 
-async def _read(wanted: Wanted, choice: Choice, world: World) -> tuple[list[LogLine], bool] | Unavailable:
-    """The lines, and whether they are the build's: asked for, or because the deployment never ran."""
+async def _read(wanted: Wanted, choice: Choice, world: World) -> Read | Unavailable:
+    """The build's lines when they are asked for, or because the deployment never ran."""
     deployment = choice.deployment
     if not wanted.build:
-        lines = await world.logs(deployment.id, limit=wanted.lines, filter=wanted.filter)
-        if lines or not deployment.status.is_failed or wanted.filter:
-            return lines if isinstance(lines, Unavailable) else (lines, False)
+        read = await _read_own(wanted, deployment.id, world)
+        if isinstance(read, Unavailable) or read.lines or not deployment.status.is_failed or wanted.filter:
+            return read
     build = await world.build_logs(deployment.id, limit=wanted.lines)
-    return build if isinstance(build, Unavailable) else (_matching(build, wanted.filter), True)
+    return build if isinstance(build, Unavailable) else Read(_matching(build, wanted.filter), build, is_build=True)
 
 
-def _matching(lines: list[LogLine], text: str) -> list[LogLine]:
+async def _read_own(wanted: Wanted, deployment_id: str, world: World) -> Read | Unavailable:
+    async with asyncio.TaskGroup() as reads:
+        newest = reads.create_task(world.logs(deployment_id, limit=DIGEST_LINES))
+        matching = wanted.filter and reads.create_task(
+            world.logs(deployment_id, limit=wanted.lines, filter=wanted.filter)
+        )
+    shown = matching.result() if matching else newest.result()
+    return shown if isinstance(shown, Unavailable) else Read(shown, newest.result())
+
+
+def _matching(lines: Sequence[LogLine], text: str) -> list[LogLine]:
     """Railway's build logs take no filter from us; plain words are looked for here."""
     words = text.replace('"', "").lower().split()
     return [line for line in lines if all(word in line.message.lower() for word in words)]
@@ -109,7 +140,7 @@ def _no_deployment(wanted: Wanted) -> OperatorError:
 
 COMMAND = Command(
     name="logs",
-    summary="the newest log lines of a service, masked",
+    summary="what a service's log tells by the runbook's patterns, and its newest lines, masked",
     group="Services",
     handle=answer_logs,
     usage="<service> [filter] [--failed] [--build] [-n <lines>]",

@@ -133,6 +133,10 @@ class World:
         """Due jobs, the longest waiting first."""
         return await self.read(lambda conn: jobs.list_oldest_pending(conn, limit=limit))
 
+    async def next_due(self, job_types: Sequence[str]) -> dict[str, datetime] | Unavailable:
+        """Since when the next job of each type has been due; a type without one is absent."""
+        return await self.read(lambda conn: jobs.list_next_due(conn, job_types=job_types))
+
     async def running_jobs(self, *, limit: int = 100) -> list[RunningJob] | Unavailable:
         """Jobs in processing, the longest running first."""
         return await self.read(lambda conn: jobs.list_running_jobs(conn, limit=limit))

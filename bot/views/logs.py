@@ -1,4 +1,4 @@
-"""The lines of a log: harmless whatever they hold, and masked unless somebody asks for them raw on a terminal."""
+"""What a log tells, then its lines: harmless whatever they hold, and masked unless asked for raw on a terminal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from bot.views.blocks import (
     preformatted,
     section,
 )
+from bot.views.findings import finding_blocks, finding_data, findings_text
 from bot.views.message import fit_message
 from bot.views.moments import clock_seconds
 from bot.views.text import date_token, escape, plain
+from playbooks._contract import Finding, Status, worst
 from playbooks.logs import Choice
 from services.domain.deployments import LogLine
 from services.domain.masking import mask_line
@@ -26,6 +28,7 @@ from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
 
+TITLE = "logs"  # each finding names the service
 LINE_LIMIT = 300  # characters of one line in Slack
 RAW_LIMIT = 20_000  # and of one on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
@@ -34,10 +37,12 @@ MASKED = "“…” stands for data. Whole lines: in Railway, or `dragonfly logs
 
 @dataclass(frozen=True)
 class LogView:
-    """What is shown. `lines`: oldest first. `filter` as it was asked for, empty for none."""
+    """What is shown. `findings`: what the log tells, none for a build. `lines`: oldest first. `filter` as it was asked
+    for, empty for none."""
 
     service: Service
     choice: Choice
+    findings: Sequence[Finding]
     lines: Sequence[LogLine]
     filter: str
     is_build: bool
@@ -50,7 +55,7 @@ class LogView:
 
 
 def logs_answer(view: LogView) -> Answer:
-    """Which deployment's log, its newest lines with the latest last, and what to press next."""
+    """What the log tells; which deployment's it is, its newest lines with the latest last, and what to press next."""
     messages = [line.message if view.is_raw else mask_line(line.message) for line in view.lines]
     limit = RAW_LIMIT if view.is_raw else LINE_LIMIT
     shown = [
@@ -58,13 +63,19 @@ def logs_answer(view: LogView) -> Answer:
         for line, message in zip(view.lines, messages, strict=True)
     ]
     fitting = shown if view.is_raw else _newest_within(shown, PREFORMATTED_LIMIT)
+    told = finding_blocks(TITLE, view.findings) if view.findings else []
     headline = _headline(view)
-    blocks: list[Block] = [section(headline)]
+    blocks: list[Block] = [*told, section(headline)]
     blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
     blocks += [context(*_notes(view, len(shown) - len(fitting)))]
     blocks += actions(_buttons(view))
-    text, fitted = fit_message(headline, blocks)
-    return Answer(text, blocks if view.is_raw else fitted, _data(view, messages), private=True)
+    text, fitted = fit_message("\n".join([*_told(view), headline]), blocks)
+    status = worst(view.findings) if view.findings else Status.OK
+    return Answer(text, blocks if view.is_raw else fitted, _data(view, messages), status, private=True)
+
+
+def _told(view: LogView) -> list[str]:
+    return [findings_text(TITLE, view.findings)] if view.findings else []
 
 
 def _headline(view: LogView) -> str:
@@ -116,6 +127,7 @@ def _newest_within(lines: Sequence[str], room: int) -> list[str]:
 def _data(view: LogView, messages: Sequence[str]) -> dict[str, object]:
     deployment = view.choice.deployment
     return {
+        **finding_data(TITLE, view.findings),
         "service": view.service.value,
         "deployment": {"id": deployment.id, "status": deployment.status.value, "sha": deployment.commit_sha},
         "which": view.choice.which,

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "list_heartbeats": ("health", "heartbeats", "sha", "verify"),
     "read_queue_snapshot": ("health", "queue"),
     "list_oldest_pending": ("queue",),
+    "list_next_due": ("logs",),
     "list_running_jobs": ("queue", "stop-workers"),
     "list_lock_waits": ("queue",),
     "list_failed_jobs": ("failed-jobs", "requeue"),

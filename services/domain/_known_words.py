@@ -41,10 +41,10 @@ offset ok old oldest on once one only open openai operate operation operator ops
 outcome output outside over overflow overlap override own owner package parallel parameter parent parse parser part
 partial partition pass password path pattern pause payload peer pending per perform period permission permit phase
 ping pipe pipeline place plain plaintiff plan platform please plus point policy poll pool pooler port position
-possible postgres postgresql prefix prepare present prevent previous primary print prior priority privilege problem
-procedure proceed process processing processor prod produce production progress prohibit project propagate property
-protocol prove provide provider proxy psycopg public publish pull purge push put query queue quit quota quote raise
-random range rate raw reach read ready reap reason receive recent recognize reconnect record recover recovery
+possible postgre postgres postgresql prefix prepare present prevent previous primary print prior priority privilege
+problem procedure proceed process processing processor prod produce production progress prohibit project propagate
+property protocol prove provide provider proxy psycopg public publish pull purge push put query queue quit quota quote
+raise random range rate raw reach read ready reap reason receive recent recognize reconnect record recover recovery
 recursion redirect reduce redundant refer reference refresh refuse region register reject relation release reload
 remain remote remove rename repeat replace replica replication reply report request requeue require reserve reset
 resolve resource respond response rest restart restore restrict result resume retry return reuse revert revoke right

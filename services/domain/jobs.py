@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from services.domain.judgments import ENFORCEMENT_JOB_TYPE
+from services.domain.services import Service
+from services.domain.simplicity import JOB_TYPE
+
+# What the workers of each service claim.
+JOB_TYPES: Mapping[Service, tuple[str, ...]] = {
+    Service.API: (),
+    Service.INGEST: (JOB_TYPE,),
+    Service.ENFORCEMENT: (ENFORCEMENT_JOB_TYPE,),
+}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from psycopg.rows import class_row, dict_row
 
@@ -46,6 +47,12 @@ async def list_oldest_pending(conn: Connection, *, limit: int) -> list[PendingJo
     async with conn.cursor(row_factory=class_row(PendingJob)) as cur:
         await cur.execute(SQL["list_oldest_pending"], {"limit": limit})
         return await cur.fetchall()
+
+
+async def list_next_due(conn: Connection, *, job_types: Sequence[str]) -> dict[str, datetime]:
+    """`{job type: since when the job that would be claimed next has been due}`; a type without one is absent."""
+    cursor = await conn.execute(SQL["list_next_due"], {"job_types": list(job_types)})
+    return dict(await cursor.fetchall())
 
 
 async def list_running_jobs(conn: Connection, *, limit: int = 100) -> list[RunningJob]:

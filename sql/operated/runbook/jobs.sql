@@ -50,6 +50,20 @@ WHERE status = 'pending' AND run_at <= now()
 ORDER BY run_at
 LIMIT %(limit)s;
 
+-- name: list_next_due
+-- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none.
+-- Served by job_queue_claim_idx, as a claim is.
+SELECT wanted.job_type, next.run_at AS due_at
+FROM unnest(%(job_types)s::text[]) AS wanted (job_type)
+CROSS JOIN LATERAL (
+    SELECT queue.run_at
+    FROM ops.job_queue AS queue
+    WHERE queue.status = 'pending' AND queue.job_type = wanted.job_type AND queue.run_at <= now()
+    ORDER BY queue.priority DESC, queue.run_at
+    LIMIT 1
+) AS next
+ORDER BY due_at;
+
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
 -- primary key of the heartbeats.

@@ -36,6 +36,7 @@ class Outside:
     api_delay_s: float = 0.0
     railway_delay_s: float = 0.0
     variables: dict[str, str] = field(default_factory=dict)
+    logs: dict[Service, list[str]] = field(default_factory=dict)
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(self.api_delay_s)
@@ -52,8 +53,22 @@ class Outside:
         document = json.loads(request.content)["query"]
         if "readVariables" in document:
             return httpx.Response(200, json={"data": {"variablesForServiceDeployment": self.variables}})
+        if "readLogs" in document:
+            deployment_id = json.loads(request.content)["variables"]["deploymentId"]
+            return httpx.Response(200, json={"data": {"deploymentLogs": self._lines(deployment_id)}})
         services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in Service]}}
         return httpx.Response(200, json={"data": {"environment": {"name": "production", "config": None, **services}}})
+
+    def _lines(self, deployment_id: str) -> list[dict[str, Any]]:
+        """A second apart, the newest now."""
+        service = next(service for service in Service if deployment_id == f"d-{service.short}")
+        messages, now = self.logs.get(service, []), datetime.now(UTC)
+        times = [now - timedelta(seconds=len(messages) - n - 1) for n in range(len(messages))]
+        tags = {"deploymentInstanceId": "i0"}
+        return [
+            {"timestamp": at.isoformat(), "severity": "info", "message": message, "tags": tags}
+            for at, message in zip(times, messages, strict=True)
+        ]
 
     def _node(self, service: Service) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat()

@@ -33,7 +33,12 @@ INSERT INTO ops.intake_logs (event_type, created_at)
 SELECT 'e', now() - n * interval '1 minute' FROM generate_series(1, 20000) AS n;
 ANALYZE ops.job_queue, ops.worker_heartbeats, intake.simplicity_batches, ops.intake_logs;
 """
-PARAMETERS = {"stale_after": timedelta(minutes=5), "window": timedelta(hours=1), "limit": 20}
+PARAMETERS: dict[str, object] = {
+    "stale_after": timedelta(minutes=5),
+    "window": timedelta(hours=1),
+    "limit": 20,
+    "job_types": ["rare", "common"],
+}
 EXPECTED = {
     "list_heartbeats": {"worker_heartbeats_last_idx"},
     "read_queue_snapshot": {"job_queue_pending_idx", "job_queue_processing_idx", "job_queue_failed_idx"},
@@ -41,6 +46,7 @@ EXPECTED = {
     "count_failed_jobs": {"job_queue_failed_idx"},
     "list_throughput": {"job_queue_updated_idx"},
     "list_oldest_pending": {"job_queue_pending_idx"},
+    "list_next_due": {"job_queue_claim_idx"},
     "list_running_jobs": {"job_queue_processing_idx"},
     "list_batches": {"simplicity_batches_created_idx"},
     "list_intake_events": {"intake_logs_created_idx"},

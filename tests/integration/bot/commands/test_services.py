@@ -158,7 +158,41 @@ async def test_without_a_failed_deployment_says_so(world: World) -> None:
 async def test_a_filter_goes_to_railway_in_its_own_words(world: World, railway: Railway) -> None:
     await run('logs ingest @level:error "Crash loop"', SLACK, world)
 
-    assert railway.filters == ['@level:error "Crash loop"']
+    assert railway.filters == ["", '@level:error "Crash loop"']  # first without: only all lines show what is over
+
+
+async def test_logs_lead_with_what_the_lines_tell(world: World, railway: Railway) -> None:
+    denied = "[ingest_processor] Job failed: permission denied for table judgments"
+    railway.logs = {"d-2": ["PostgreSQL connection established", *[denied] * 3]}
+
+    answer = await run("logs ingest", SLACK, world)
+
+    shown = answer_text(answer)
+    assert shown.startswith("🔴 WRONG · logs: ingest: [ingest_processor] Job failed: permission denied for table")
+    assert "permissions, 3 lines" in shown
+    assert "Likely cause: Wrong role in connection string." in shown
+    assert "→ Variables of ingest: dragonfly env ingest" in shown
+    assert "✅ ingest DB connectivity: PostgreSQL connection established" in shown
+    assert answer.status is Status.FAIL
+    assert refused(answer) == []
+
+
+async def test_logs_do_not_lead_to_themselves(world: World, railway: Railway) -> None:
+    railway.logs = {"d-2": ["[ingest_processor] CRITICAL: Crash loop detected after 10 failures"]}
+
+    shown = answer_text(await run("logs ingest", SLACK, world))
+
+    assert "10 consecutive failures" in shown
+    assert "→ Deployments of ingest: dragonfly deployments ingest" in shown
+
+
+async def test_a_filter_does_not_hide_that_a_failure_is_over(world: World, railway: Railway) -> None:
+    railway.logs = {"d-2": ["Connection refused", "", "PostgreSQL connection established"]}
+
+    answer = await run("logs ingest refused", SLACK, world)
+
+    assert answer.status is Status.WARN
+    assert "it works again" in answer_text(answer)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The runbook's "Key Log Patterns": what a line of a log tells, by the words that our programs and Postgres use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from playbooks._troubleshooting import Symptom
+from services.domain.masking import READ_LIMIT
+
+
+class Topic(StrEnum):
+    """What a pattern is about, the most telling first."""
+
+    CRASH_LOOP = "crash loop"
+    PERMISSIONS = "permissions"
+    CONNECTIVITY = "DB connectivity"
+    CLAIMING = "job claiming"
+    REQUESTS = "requests"
+    OTHER = "other errors"  # no pattern: the line's severity is all that is known
+
+
+class Sign(StrEnum):
+    """What a line is a sign of. IDLE: good or bad, as the queue has it (DESIGN §8)."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """`symptom`: the row of the troubleshooting table to which it leads, None when it has none for it."""
+
+    topic: Topic
+    sign: Sign
+    words: re.Pattern[str]
+    symptom: Symptom | None = None
+
+
+def _pattern(topic: Topic, sign: Sign, words: str, symptom: Symptom | None = None) -> Pattern:
+    return Pattern(topic, sign, re.compile(words, re.IGNORECASE), symptom)
+
+
+_NO_DATABASE = (
+    r"password authentication failed|password refused|connection refused|PostgreSQL connection failed|not reachable|"
+    r"could not (?:connect|translate host)|too many (?:connections|clients)|remaining connection slots|max client|"
+    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed|"
+    r"tenant or user not found"
+)
+_MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
+_REQUEST = r"^(?:GET|HEAD|POST) "
+_WELL_ANSWERED = rf"{_REQUEST}(?!/api/live)\S+ 2\d\d\b"  # /api/live says nothing about the database
+
+# The first that fits counts.
+PATTERNS = (
+    _pattern(Topic.CRASH_LOOP, Sign.FAILURE, r"crash loop detected", Symptom.CRASH_LOOP),
+    _pattern(Topic.PERMISSIONS, Sign.FAILURE, r"permission denied", Symptom.PERMISSION_DENIED),
+    _pattern(Topic.PERMISSIONS, Sign.FAILURE, _MISSING, Symptom.NOT_CLAIMING),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _NO_DATABASE, Symptom.NOT_CLAIMING),
+    _pattern(
+        Topic.CLAIMING,
+        Sign.FAILURE,
+        r"InFailedSqlTransaction|current transaction is aborted",
+        Symptom.FAILED_TRANSACTION,
+    ),
+    _pattern(Topic.CLAIMING, Sign.FAILURE, r"reap_jobs: job \S+ of a silent worker", Symptom.STALE_HEARTBEAT),
+    _pattern(Topic.CLAIMING, Sign.FAILURE, r"\] (?:CRITICAL|Job failed):|update_job_status: job \S+ not written"),
+    _pattern(Topic.REQUESTS, Sign.FAILURE, rf"{_REQUEST}\S+ 5\d\d\b", Symptom.API_503),
+    _pattern(Topic.CLAIMING, Sign.IDLE, r"No pending jobs found"),
+    _pattern(Topic.CONNECTIVITY, Sign.SUCCESS, r"PostgreSQL connection established|^Pool size: \d+"),
+    _pattern(Topic.PERMISSIONS, Sign.SUCCESS, r"claim_pending_job: claimed job|update_job_status: job \S+ ->"),
+    _pattern(Topic.CLAIMING, Sign.SUCCESS, r"\] (?:Claimed job|Processing batch|Job completed):"),
+    _pattern(Topic.REQUESTS, Sign.SUCCESS, _WELL_ANSWERED),
+)
+
+# What a later line of the same replica has to say so that a failure is over: a job that was done proves everything
+# that jobs need, and whoever could look for one reaches the database.
+_DONE = re.compile(r"\] Job completed:")
+_LOOKED = re.compile(r"No pending jobs found|claimed job")
+_REACHED = re.compile(rf"PostgreSQL connection established|{_LOOKED.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")
+_ENDED_BY: Mapping[Topic, re.Pattern[str]] = {
+    Topic.CRASH_LOOP: _DONE,
+    Topic.PERMISSIONS: _DONE,
+    Topic.CONNECTIVITY: _REACHED,
+    Topic.CLAIMING: _DONE,
+    Topic.REQUESTS: re.compile(_WELL_ANSWERED),
+}
+
+
+def recognise(message: str) -> Pattern | None:
+    """The first pattern that the line shows; None when the runbook knows none of it."""
+    read = message[:READ_LIMIT]
+    return next((pattern for pattern in PATTERNS if pattern.words.search(read)), None)
+
+
+def ends(failure: str, topic: Topic, later: str) -> bool:
+    """Whether a later line shows that what the failure told is over."""
+    if failure.startswith("claim_pending_job:"):
+        return _LOOKED.search(later) is not None
+    return topic in _ENDED_BY and _ENDED_BY[topic].search(later) is not None

@@ -1,0 +1,193 @@
+"""What do the newest lines of a log tell? (runbook, "Key Log Patterns")
+
+Lines that differ in their data only are one group, by their masked template (docs/adr/0006). A failure after which the
+same replica did well is a warning: it is over.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from playbooks._contract import Finding, NextStep, Status, wrong_first
+from playbooks._log_patterns import Pattern, Sign, Topic, ends, recognise
+from playbooks._troubleshooting import Symptom, explain
+from services.domain.deployments import LogLine
+from services.domain.errors import Unavailable
+from services.domain.masking import template
+from services.domain.services import Service
+from services.domain.thresholds import NOT_CLAIMED_AFTER
+from services.domain.words import age, counted
+
+MAX_GROUPS = 8  # more is no digest any more; the rest is counted
+
+_ERROR_LEVELS = frozenset({"error", "err", "critical", "fatal", "alert", "emerg"})
+_NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "DEBUG")  # some libraries log to stderr
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
+    claim next has been due; None when none is, and for the API.
+    """
+
+    service: Service
+    lines: Sequence[LogLine] | Unavailable
+    now: datetime
+    next_due_at: datetime | Unavailable | None = None
+
+
+@dataclass
+class _Group:
+    """Lines of one template. `last`: the last one of each replica."""
+
+    topic: Topic
+    symptom: Symptom | None
+    template: str
+    count: int = 0
+    first: LogLine | None = None
+    last: dict[str | None, LogLine] = field(default_factory=dict)
+
+
+def error_digest(facts: Facts) -> list[Finding]:
+    """What is not fine in a service's log, most urgent first: a line a group, fit to be shown to anybody."""
+    return wrong_first(finding for finding in check(facts) if finding.status is not Status.OK)
+
+
+def check(facts: Facts) -> list[Finding]:
+    """A finding a group of failures, then idleness, then one a topic that shows success; `logs.<service>.<topic>`."""
+    short = facts.service.short
+    if isinstance(facts.lines, Unavailable):
+        step = NextStep(f"Deployments of {short}", f"deployments {short}")
+        title = f"log of {short} unknown"
+        return [Finding(f"logs.{short}", Status.UNKNOWN, title, facts.lines.why, facts.service, next_step=step)]
+    seen = [(line, recognise(line.message)) for line in facts.lines]
+    groups = _group(seen)
+    found = [_failure(facts, group) for group in groups[:MAX_GROUPS]]
+    return [*found, *_rest(facts, groups[MAX_GROUPS:]), *_idle(facts, seen), *_successes(facts, seen)] or [
+        _silent(facts)
+    ]
+
+
+def _group(seen: Sequence[tuple[LogLine, Pattern | None]]) -> list[_Group]:
+    """The failures, the most telling topic and the most frequent group first."""
+    groups: dict[tuple[Topic, Symptom | None, str], _Group] = {}
+    for line, pattern in seen:
+        if pattern is None and not _is_error(line):
+            continue
+        if pattern is not None and pattern.sign is not Sign.FAILURE:
+            continue
+        topic, symptom = (Topic.OTHER, None) if pattern is None else (pattern.topic, pattern.symptom)
+        shape = template(line.message)
+        group = groups.setdefault((topic, symptom, shape), _Group(topic, symptom, shape))
+        group.count += 1
+        group.first = group.first or line
+        group.last[line.replica_id] = line
+    order = list(Topic)
+    return sorted(groups.values(), key=lambda group: (order.index(group.topic), -group.count))
+
+
+def _is_error(line: LogLine) -> bool:
+    """By its severity. The frames of a traceback belong to the line that follows them."""
+    message = line.message
+    is_own = bool(message.strip()) and not message[0].isspace() and not message.startswith(_NOT_BY_THEMSELVES)
+    return is_own and line.severity.lower() in _ERROR_LEVELS
+
+
+def _failure(facts: Facts, group: _Group) -> Finding:
+    last = max(line.timestamp for line in group.last.values())
+    is_over = all(_is_over(facts, group.topic, line) for line in group.last.values())
+    status = Status.WARN if is_over or group.topic is Topic.OTHER else Status.FAIL
+    detail = f"{group.topic}, {counted(group.count, 'line')}, the last {age(facts.now - last)} ago"
+    detail += "; it works again" if is_over else ""
+    evidence = {
+        "topic": group.topic.value,
+        "template": group.template,
+        "count": group.count,
+        "first_at": group.first.timestamp.isoformat() if group.first else None,
+        "last_at": last.isoformat(),
+        "over": is_over,
+    }
+    short, slug = facts.service.short, group.topic.replace(" ", "_").lower()
+    step = NextStep("Failed jobs", "failed-jobs 1h") if group.topic is Topic.CLAIMING else None
+    finding = Finding(
+        f"logs.{short}.{slug}", status, f"{short}: {group.template}", detail, facts.service, evidence, step
+    )
+    symptom = _symptom(facts.service, group)
+    return finding if symptom is None else explain(finding, symptom)
+
+
+def _symptom(service: Service, group: _Group) -> Symptom | None:
+    """An API that lacks its database answers 503; a worker claims nothing."""
+    if service is Service.API and group.symptom is Symptom.NOT_CLAIMING:
+        return Symptom.API_503
+    return group.symptom
+
+
+def _is_over(facts: Facts, topic: Topic, failure: LogLine) -> bool:
+    lines = () if isinstance(facts.lines, Unavailable) else facts.lines
+    return any(
+        line.timestamp > failure.timestamp
+        # The process of a crash loop is gone; any other speaks for it.
+        and (topic is Topic.CRASH_LOOP or line.replica_id == failure.replica_id)
+        and ends(failure.message, topic, line.message)
+        for line in lines
+    )
+
+
+def _rest(facts: Facts, groups: Sequence[_Group]) -> Iterator[Finding]:
+    if groups:
+        lines = sum(group.count for group in groups)
+        title = f"{facts.service.short}: {len(groups)} more kinds of errors"
+        yield Finding(f"logs.{facts.service.short}.more", Status.WARN, title, counted(lines, "line"), facts.service)
+
+
+def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
+    """A worker that finds no jobs is fine as long as there are none."""
+    newest: dict[str | None, tuple[LogLine, Sign]] = {
+        line.replica_id: (line, pattern.sign)
+        for line, pattern in seen
+        if pattern is not None and pattern.topic in (Topic.CLAIMING, Topic.PERMISSIONS)
+    }
+    idle = [line for line, sign in newest.values() if sign is Sign.IDLE]
+    if not idle:
+        return
+    short, name = facts.service.short, f"logs.{facts.service.short}.idle"
+    said = f"said {age(facts.now - max(line.timestamp for line in idle))} ago"
+    due = facts.next_due_at
+    if isinstance(due, Unavailable):
+        title = f"{short} is idle, but nobody can see whether jobs wait"
+        yield Finding(name, Status.UNKNOWN, title, due.why, facts.service, next_step=NextStep("Queue", "queue"))
+    elif due is not None and facts.now - due > NOT_CLAIMED_AFTER:
+        title = f"{short} finds no jobs, but one has been due for {age(facts.now - due)}"
+        finding = Finding(name, Status.FAIL, title, said, facts.service, {"due_at": due.isoformat()})
+        yield explain(finding, Symptom.NOT_CLAIMING)
+    else:
+        yield Finding(name, Status.OK, f"{short} is idle: no job is due", said, facts.service)
+
+
+def _successes(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
+    found: dict[Topic, list[LogLine]] = defaultdict(list)
+    for line, pattern in seen:
+        if pattern is not None and pattern.sign is Sign.SUCCESS:
+            found[pattern.topic].append(line)
+    short = facts.service.short
+    for topic in (topic for topic in Topic if topic in found):
+        lines = found[topic]
+        detail = f"{counted(len(lines), 'line')}, the last {age(facts.now - lines[-1].timestamp)} ago"
+        title = f"{short} {topic}: {template(lines[-1].message)}"
+        slug = topic.replace(" ", "_").lower()
+        evidence = {"topic": topic.value, "count": len(lines)}
+        yield Finding(f"logs.{short}.{slug}", Status.OK, title, detail, facts.service, evidence)
+
+
+def _silent(facts: Facts) -> Finding:
+    """Nothing that a pattern knows. A worker says something every minute, even if only that it is idle."""
+    short, name = facts.service.short, f"logs.{facts.service.short}"
+    if facts.service.worker_type is None or facts.lines:
+        return Finding(name, Status.OK, f"{short} logs no error", "", facts.service)
+    step = NextStep(f"Deployments of {short}", f"deployments {short}")
+    detail = "an idle worker writes a line a minute"
+    return Finding(name, Status.UNKNOWN, f"{short} wrote nothing", detail, facts.service, next_step=step)

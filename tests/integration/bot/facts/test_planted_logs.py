@@ -1,0 +1,58 @@
+"""What the workers write, judged with the real queue beside it, read as `dragonfly_bot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.facts import World
+from bot.facts.logs import gather_logs, read_error_digest
+from playbooks._contract import Finding, Status
+from playbooks.checks import logs
+from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from tests.integration.bot.conftest import Outside, System
+
+IDLE = "[ingest_processor] No pending jobs found (idle)"
+JOB = "INSERT INTO ops.job_queue (job_type, run_at) VALUES "
+
+
+async def find(world: World, service: Service = Service.INGEST) -> dict[str, Finding]:
+    [facts] = await gather_logs(world, [service], await world.railway_services())
+    return {finding.check: finding for finding in logs.check(facts)}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "status"),
+    [
+        ("", Status.OK),
+        (JOB + "('simplicity_ingest', now() - interval '2 min')", Status.FAIL),
+        (JOB + "('simplicity_ingest', now())", Status.OK),
+        (JOB + "('simplicity_ingest', now() + interval '1 h')", Status.OK),  # it backs off
+        (JOB + "('enforcement_next_step', now() - interval '2 min')", Status.OK),  # another worker's
+        ("REVOKE SELECT (run_at) ON ops.job_queue FROM dragonfly_bot", Status.UNKNOWN),
+    ],
+)
+async def test_an_idle_worker_is_fine_only_while_none_of_its_jobs_is_due(
+    world: World, system: System, outside: Outside, jobs: str, status: Status
+) -> None:
+    outside.logs[Service.INGEST] = [IDLE]
+    system.run(jobs or "SELECT 1")
+
+    assert (await find(world))["logs.ingest.idle"].status is status
+
+
+async def test_the_digest_of_a_quiet_service_is_empty(world: World, outside: Outside) -> None:
+    outside.logs[Service.INGEST] = ["PostgreSQL connection established", IDLE]
+
+    assert await read_error_digest(world, Service.INGEST) == []
+
+
+async def test_the_digest_of_a_service_that_cannot_be_read_says_so(world: World, outside: Outside) -> None:
+    outside.railway_status = 503
+
+    [finding] = await read_error_digest(world, Service.API)
+
+    assert finding.status is Status.UNKNOWN

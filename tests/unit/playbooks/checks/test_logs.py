@@ -1,0 +1,181 @@
+"""Lines become groups, groups lead to the troubleshooting table, and nothing of the data comes along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playbooks._contract import Finding, Status
+from playbooks.checks.logs import MAX_GROUPS, Facts, check, error_digest
+from services.domain.deployments import LogLine
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from services.domain.thresholds import NOT_CLAIMED_AFTER
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+A_BIT = timedelta(seconds=1)
+JOB = "123e4567-e89b-12d3-a456-426614174000"
+DONE = f"[ingest_processor] Job completed: {JOB}"
+IDLE = "[ingest_processor] No pending jobs found (idle)"
+DENIED = "[ingest_processor] Job failed: permission denied for table judgments"
+
+
+def lines(*messages: str, severity: str = "info", replica: str = "r1") -> list[LogLine]:
+    """A second apart, the last one now."""
+    first = NOW - timedelta(seconds=len(messages) - 1)
+    return [LogLine(first + timedelta(seconds=n), severity, message, replica) for n, message in enumerate(messages)]
+
+
+def facts(
+    seen: Sequence[LogLine] | Unavailable,
+    service: Service = Service.INGEST,
+    due: datetime | Unavailable | None = None,
+) -> Facts:
+    return Facts(service, seen, NOW, due)
+
+
+def wrong(seen: Sequence[LogLine], service: Service = Service.INGEST) -> list[Finding]:
+    return [finding for finding in check(facts(seen, service)) if finding.status is not Status.OK]
+
+
+def test_lines_that_differ_in_their_data_are_one_group() -> None:
+    [finding] = wrong(lines(*(f'[ingest_processor] Job failed: bad name "Jane Roe {n}"' for n in range(7))))
+
+    assert finding.evidence["count"] == 7
+    assert "7 lines" in finding.detail
+    assert "Jane" not in f"{finding}"
+
+
+def test_a_failure_leads_to_its_row_of_the_table() -> None:
+    [finding] = wrong(lines("[ingest_processor] Job failed: InFailedSqlTransaction"))
+
+    assert finding.check == "logs.ingest.job_claiming"
+    assert finding.status is Status.FAIL
+    assert "Likely cause: Mid-transaction error. To do: Worker auto-recovers; check for data issues." in finding.detail
+    assert finding.next_step is not None
+    assert finding.next_step.command == "failed-jobs 1h"
+
+
+def test_a_failure_after_which_it_worked_is_a_warning() -> None:
+    [finding] = wrong(lines(DENIED, DONE))
+
+    assert finding.status is Status.WARN
+    assert "works again" in finding.detail
+
+
+def test_success_before_a_failure_does_not_count() -> None:
+    assert [finding.status for finding in wrong(lines(DONE, DENIED))] == [Status.FAIL]
+
+
+def test_one_replica_does_not_speak_for_another() -> None:
+    [finding] = wrong([*lines("Connection refused", replica="a"), *lines("", DONE, replica="b")])
+
+    assert finding.status is Status.FAIL
+
+
+def test_after_a_crash_loop_another_process_does() -> None:
+    crashed = "[ingest_processor] CRITICAL: Crash loop detected after 10 failures"
+    [finding] = wrong([*lines(crashed, "", "", replica="a"), *lines(DONE, replica="b")])
+
+    assert finding.status is Status.WARN
+
+
+def test_an_api_without_its_database_answers_503() -> None:
+    [finding] = wrong(lines("PostgreSQL connection failed: Connection refused"), Service.API)
+
+    assert "Service starting/crashed" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("due", "status"),
+    [
+        (None, Status.OK),
+        (NOW - NOT_CLAIMED_AFTER, Status.OK),
+        (NOW - NOT_CLAIMED_AFTER - A_BIT, Status.FAIL),
+        (Unavailable("database", "away"), Status.UNKNOWN),
+    ],
+)
+def test_idleness_is_a_failure_only_while_jobs_are_due(due: datetime | Unavailable | None, status: Status) -> None:
+    [finding] = check(facts(lines(IDLE), due=due))
+
+    assert finding.status is status
+    assert ("DB permission issue" in finding.detail) is (status is Status.FAIL)
+
+
+def test_a_worker_that_claimed_since_is_not_idle() -> None:
+    found = check(facts(lines(IDLE, f"[ingest_processor] Claimed job: {JOB}"), due=NOW - timedelta(hours=1)))
+
+    assert {finding.status for finding in found} == {Status.OK}
+
+
+def test_success_is_shown_as_such() -> None:
+    found = {finding.check: finding for finding in check(facts(lines("PostgreSQL connection established", DONE)))}
+
+    assert {finding.status for finding in found.values()} == {Status.OK}
+    assert found["logs.ingest.db_connectivity"].title == "ingest DB connectivity: PostgreSQL connection established"
+    assert found["logs.ingest.job_claiming"].title == "ingest job claiming: [ingest_processor] Job completed: …"
+
+
+def test_errors_that_no_pattern_knows_are_grouped_too() -> None:
+    traceback = lines(
+        "Traceback (most recent call last):",
+        '  File "handler.py", line 12',
+        "ModuleNotFoundError: no module",
+        "INFO:     Started server process [1]",
+        severity="error",
+    )
+
+    [finding] = wrong(traceback)
+
+    assert (finding.check, finding.status) == ("logs.ingest.other_errors", Status.WARN)
+    assert "ModuleNotFoundError" in finding.title
+
+
+def test_what_does_not_fit_into_a_digest_is_counted() -> None:
+    words = ["claim", "queue", "table", "column", "worker", "batch", "index", "schema", "row", "retry"]
+    found = wrong(lines(*(f"[ingest_processor] Job failed: bad {word}" for word in words)))
+
+    assert len(found) == MAX_GROUPS + 1
+    assert found[-1].title == "ingest: 2 more kinds of errors"
+
+
+def test_the_most_telling_group_comes_first() -> None:
+    found = wrong(lines("[x] Job failed: bad table", "Connection refused", "permission denied for table judgments"))
+
+    assert [finding.evidence["topic"] for finding in found] == ["permissions", "DB connectivity", "job claiming"]
+
+
+def test_a_log_that_cannot_be_read_is_unknown() -> None:
+    [finding] = check(facts(Unavailable("Railway", "no answer within 5 s")))
+
+    assert (finding.status, finding.detail) == (Status.UNKNOWN, "no answer within 5 s")
+
+
+@pytest.mark.parametrize(("service", "status"), [(Service.API, Status.OK), (Service.INGEST, Status.UNKNOWN)])
+def test_a_worker_is_never_silent_but_an_api_may_be(service: Service, status: Status) -> None:
+    assert [finding.status for finding in check(facts([], service))] == [status]
+
+
+def test_the_digest_has_only_what_is_not_fine_and_the_urgent_first() -> None:
+    found = error_digest(facts(lines(DENIED, DONE, "[ingest_processor] Job failed: bad table")))
+
+    assert [finding.status for finding in found] == [Status.FAIL, Status.WARN]
+
+
+CANARY = "Kowalski"
+
+
+@given(
+    st.lists(st.sampled_from(["Job failed: ", "permission denied for table ", "Connection refused ", ""]), max_size=9)
+)
+def test_no_data_of_a_line_comes_into_a_finding(beginnings: list[str]) -> None:
+    seen = lines(*(f"[ingest_processor] {words}{CANARY} $12,345.67" for words in beginnings), severity="error")
+
+    shown = f"{check(facts(seen))}"
+
+    assert CANARY not in shown
+    assert "12,345" not in shown
