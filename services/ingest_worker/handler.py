@@ -34,19 +34,14 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
     """Handle one `simplicity_ingest` job, whose payload is `{"batch_id": …}`.
 
     Repeating it is harmless: judged rows are skipped, judgments are upserted by county and case number, and the job
-    for the enforcement worker has a key of its own. On the last attempt a failure also closes the batch as failed.
+    for the enforcement worker has a key of its own. When the job fails for good, the database closes the batch.
     """
     batch_id = batch_of(job)
     log.info("[%s] Processing batch: %s", WorkerType.INGEST, batch_id)
-    try:
-        row_count = await _start(database, batch_id)
-        for first in range(1, row_count + 1, PAGE_ROWS):
-            await _judge_rows(database, batch_id, first, first + PAGE_ROWS - 1)
-        return await _finish(database, batch_id)
-    except Exception:
-        if job.attempts >= job.max_attempts:
-            await _give_up(database, batch_id)
-        raise
+    row_count = await _start(database, batch_id)
+    for first in range(1, row_count + 1, PAGE_ROWS):
+        await _judge_rows(database, batch_id, first, first + PAGE_ROWS - 1)
+    return await _finish(database, batch_id)
 
 
 async def _start(database: Database, batch_id: str) -> int:
@@ -72,7 +67,7 @@ async def _judge_rows(database: Database, batch_id: str, first: int, last: int) 
 
 async def _finish(database: Database, batch_id: str) -> Result:
     async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-        batch = await finish_batch(conn, batch_id=batch_id, status="completed")
+        batch = await finish_batch(conn, batch_id=batch_id)
         if batch is None:
             raise UnusableJobError("the batch was deleted meanwhile")
         counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
@@ -85,9 +80,3 @@ async def _finish(database: Database, batch_id: str) -> Result:
             idempotency_key=f"{ENFORCEMENT_JOB_TYPE}:{batch_id}",
         )
     return result
-
-
-async def _give_up(database: Database, batch_id: str) -> None:
-    async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-        await finish_batch(conn, batch_id=batch_id, status="failed", error="the job failed on every attempt")
-        await log_intake_event(conn, event_type="batch_failed", details={"batch_id": batch_id})

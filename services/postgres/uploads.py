@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -142,12 +142,10 @@ async def upsert_judgments(conn: Connection, *, batch_id: str) -> None:
     await conn.execute(SQL["upsert_judgments"], {"batch_id": batch_id})
 
 
-async def finish_batch(
-    conn: Connection, *, batch_id: str, status: Literal["completed", "failed"], error: str | None = None
-) -> Batch | None:
-    """Count the rows and close the batch; None when there is no such batch."""
+async def finish_batch(conn: Connection, *, batch_id: str) -> Batch | None:
+    """Count the rows and complete the batch; None when there is no such batch."""
     async with conn.cursor(row_factory=class_row(Batch)) as cur:
-        await cur.execute(SQL["finish_batch"], {"batch_id": batch_id, "status": status, "error": error})
+        await cur.execute(SQL["finish_batch"], {"batch_id": batch_id})
         return await cur.fetchone()
 
 

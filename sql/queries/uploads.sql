@@ -88,9 +88,9 @@ SET plaintiff = excluded.plaintiff, defendant = excluded.defendant, judgment_amo
     filing_date = excluded.filing_date, batch_id = excluded.batch_id, updated_at = now();
 
 -- name: finish_batch
--- Counts what became of the rows, and closes the batch. By primary key.
+-- Counts what became of the rows, and completes the batch (it fails with its job, in the database). By primary key.
 UPDATE intake.simplicity_batches AS batch
-SET status = %(status)s, error = %(error)s, validated_count = counted.validated, failed_count = counted.failed,
+SET status = 'completed', error = NULL, validated_count = counted.validated, failed_count = counted.failed,
     updated_at = now(), completed_at = now()
 FROM (
     SELECT count(*) FILTER (WHERE status = 'validated') AS validated,
