@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from bot.approvals.policy import ANYBODY, RISKS, Policy, Right, Rule
 from bot.settings import Fault, Invalid, PeopleSettings
+from bot.settings.toml_lines import TomlLines
 from services.domain.services import WORKERS, Service, find_service
 
 DEFAULT = Path(__file__).parent.parent / "policy.toml"
@@ -73,14 +74,14 @@ class _Reader:
     def __init__(self, name: str, text: str, people: PeopleSettings) -> None:
         self.faults: list[Fault] = []
         self._name = name
-        self._lines = text.splitlines()
+        self._lines = TomlLines(text)
         self._lists = {"operators": people.operators, "approvers": people.approvers}
 
     def read(self, document: Mapping[str, Any], file_hash: str) -> Policy:
         for key in document.keys() - _TOP_KEYS:
-            self._refuse(self._line_of(key), f"`{key}` is not a key of a policy", f"use {_listed(_TOP_KEYS)}")
+            self._refuse(self._lines.find(key), f"`{key}` is not a key of a policy", f"use {_listed(_TOP_KEYS)}")
         if document.get("version") != VERSION:
-            self._refuse(self._line_of("version"), f"`version` is not {VERSION}", f"write `version = {VERSION}`")
+            self._refuse(self._lines.find("version"), f"`version` is not {VERSION}", f"write `version = {VERSION}`")
         rules = tuple(rule for kind in ("deny", "allow") for rule in self._read_rules(kind, document.get(kind, [])))
         return Policy(rules, self._read_expiry(document.get("expires_after_s", 900)), file_hash)
 
@@ -89,35 +90,33 @@ class _Reader:
         if fits and isinstance(value, int | float):
             return timedelta(seconds=value)
         limits = f"seconds between {MIN_EXPIRY_S} and {MAX_EXPIRY_S}"
-        self._refuse(self._line_of("expires_after_s"), f"`expires_after_s` is not {limits}", "write 900")
+        self._refuse(self._lines.find("expires_after_s"), f"`expires_after_s` is not {limits}", "write 900")
         return timedelta(0)
 
     def _read_rules(self, kind: str, tables: object) -> Iterable[Rule]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._refuse(self._line_of(kind), f"`{kind}` is not a list of rules", f"write [[{kind}]] above each rule")
+            self._refuse(self._lines.find(kind), f"`{kind}` is not a list of rules", f"write [[{kind}]] above each rule")
             return
-        headers = [n for n, line in enumerate(self._lines, start=1) if re.match(rf"\s*\[\[\s*{kind}\s*\]\]", line)]
         for index, table in enumerate(tables):
-            start = headers[index] if len(headers) == len(tables) else None
-            rule = self._read_rule(kind, table, start)
+            rule = self._read_rule(kind, table, index)
             if rule is not None:
                 yield rule
 
-    def _read_rule(self, kind: str, table: Mapping[str, Any], start: int | None) -> Rule | None:
-        before = len(self.faults)
+    def _read_rule(self, kind: str, table: Mapping[str, Any], index: int) -> Rule | None:
+        before, place = len(self.faults), (kind, index)
         for key in table.keys() - _RULE_KEYS:
-            self._refuse(self._line_of(key, start), f"`{key}` is not a key of a rule", f"use {_listed(_RULE_KEYS)}")
+            self._refuse(self._lines.find(*place, key), f"`{key}` is not a key of a rule", f"use {_listed(_RULE_KEYS)}")
         may, denies = table.get("may"), kind == "deny"
         if may not in tuple(Right):
-            self._refuse(self._line_of("may", start), "`may` is neither request nor approve", 'write "request"')
-        who = self._read_who(table.get("who"), self._line_of("who", start), denies=denies)
-        verbs = self._read_set("verbs", table, start, _find_verb)
-        services = self._read_set("services", table, start, _find_services)
-        environments = self._read_set("environments", table, start, _find_environment)
+            self._refuse(self._lines.find(*place, "may"), "`may` is neither request nor approve", 'write "request"')
+        who = self._read_who(table.get("who"), self._lines.find(*place, "who"), denies=denies)
+        verbs = self._read_set("verbs", table, place, _find_verb)
+        services = self._read_set("services", table, place, _find_services)
+        environments = self._read_set("environments", table, place, _find_environment)
         if len(self.faults) > before:
             return None
-        place = f"line {start}" if start else kind
-        return Rule(denies, Right(str(may)), who, verbs, services, environments, place)
+        line = self._lines.find(*place)
+        return Rule(denies, Right(str(may)), who, verbs, services, environments, f"line {line}" if line else kind)
 
     def _read_who(self, value: object, line: int | None, *, denies: bool) -> frozenset[str]:
         """The ids that the words stand for. A list that is empty allows nobody, and denies nobody."""
@@ -132,12 +131,12 @@ class _Reader:
         return frozenset(people)
 
     def _read_set(
-        self, key: str, table: Mapping[str, Any], start: int | None, find: Callable[[str], frozenset[T] | str]
+        self, key: str, table: Mapping[str, Any], place: tuple[str, int], find: Callable[[str], frozenset[T] | str]
     ) -> frozenset[T] | None:
         """What the words mean; None, which is everything, without the key."""
         if key not in table:
             return None
-        line, found = self._line_of(key, start), set[T]()
+        line, found = self._lines.find(*place, key), set[T]()
         for word in self._words(key, table[key], line):
             meant = find(word)
             if isinstance(meant, str):
@@ -151,21 +150,6 @@ class _Reader:
             return value
         self._refuse(line, f"`{key}` is not a list of words", f'write {key} = ["…"]')
         return []
-
-    def _line_of(self, key: str, start: int | None = None) -> int | None:
-        """The line of a key below the header in line `start`, or else that line; without it, of the file's own key."""
-        for number, line in enumerate(self._lines[start or 0 :], start=(start or 0) + 1):
-            if line.lstrip().startswith("["):
-                break
-            if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-                return number
-        return start or self._header_of(key)
-
-    def _header_of(self, key: str) -> int | None:
-        headers = (
-            n for n, line in enumerate(self._lines, start=1) if re.match(rf"\s*\[+\s*{re.escape(key)}\s*\]", line)
-        )
-        return next(headers, None)
 
     def _refuse(self, line: int | None, problem: str, what_next: str) -> None:
         self.faults.append(Fault(f"{self._name}{f' line {line}' if line else ''}", f"{problem}", what_next))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
@@ -12,10 +11,7 @@ from bot.views.text import escape
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
-from services.domain.words import age
-
-_WINDOW = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+from services.domain.words import age, read_span
 
 
 def parse_service(word: str) -> Service:
@@ -46,10 +42,9 @@ def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta
     if not words:
         return default
     written = "".join(words)
-    match = _WINDOW.fullmatch(written)
-    if match is None:
+    window = read_span(written)
+    if window is None:
         raise wrong_word(" ".join(words), "is not a time span", "Write number and unit: `90s`, `10m`, `1h` or `2d`.")
-    window = timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])})
     if not timedelta(seconds=1) <= window <= largest:
         raise wrong_word(written, "is out of range", f"Take 1 s to {age(largest)}.")
     return window

@@ -174,12 +174,19 @@ class PeopleSettings(Group):
         return value
 
 
+class OnCallSettings(Group):
+    """`path`: the on-call file; without it incidents call the approvers."""
+
+    path: Path | None = Field(None, validation_alias="DRAGONFLY_ONCALL")
+
+
 class IdentitySettings(Group):
-    """Which environment this bot belongs to, and which commit it runs."""
+    """Which environment this bot belongs to, and which commit it runs. `supabase_url` is for links to its dashboard."""
 
     environment: Environment = Field(validation_alias="ENVIRONMENT")
     supabase_mode: Environment = Field(validation_alias="SUPABASE_MODE")
     git_sha: str | None = Field(None, validation_alias="RAILWAY_GIT_COMMIT_SHA")
+    supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
 
 
 class WebSettings(Group):

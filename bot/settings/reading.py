@@ -21,6 +21,7 @@ from bot.settings.groups import (
     Group,
     IdentitySettings,
     LeaseSettings,
+    OnCallSettings,
     PeopleSettings,
     RailwaySettings,
     SlackSettings,
@@ -67,6 +68,7 @@ class Settings:
     alerts: AlertSettings | Invalid
     changes: ChangeSettings | Invalid
     people: PeopleSettings | Invalid
+    oncall: OnCallSettings | Invalid
     identity: IdentitySettings | Invalid
     web: WebSettings | Invalid
     pager: PagerSettings | Invalid
@@ -88,6 +90,7 @@ class Settings:
             alerts=_read("alerts", AlertSettings, given),
             changes=_read("changes", ChangeSettings, given),
             people=_read("people", PeopleSettings, given),
+            oncall=_read("oncall", OnCallSettings, given),
             identity=_read("identity", IdentitySettings, given),
             web=_read("web", WebSettings, given),
             pager=_read("pager", PagerSettings, given),
@@ -99,7 +102,7 @@ class Settings:
     def invalid(self) -> tuple[Invalid, ...]:
         """The groups that cannot be used."""
         groups = (self.slack, self.database, self.railway, self.api)
-        more = (self.alerts, self.changes, self.people, self.identity, self.web)
+        more = (self.alerts, self.changes, self.people, self.oncall, self.identity, self.web)
         paging = (self.pager, self.mail, self.monitor)
         return tuple(group for group in (*groups, *more, *paging) if isinstance(group, Invalid))
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+
+_SPAN = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def age(span: timedelta) -> str:
@@ -15,6 +19,12 @@ def age(span: timedelta) -> str:
     if seconds < 48 * 3600:
         return f"{seconds // 3600} h"
     return f"{seconds // 86_400} d"
+
+
+def read_span(written: str) -> timedelta | None:
+    """A span such as `90s`, `10m`, `10min`, `1h` or `2d`; None when it is written otherwise."""
+    match = _SPAN.fullmatch(written)
+    return timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])}) if match else None
 
 
 def counted(number: int, noun: str) -> str:

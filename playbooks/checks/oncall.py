@@ -1,0 +1,116 @@
+"""Whether somebody is called when something is wrong: now, in the next two weeks, and outside Slack too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.oncall import Level, Override, Reach, Schedule, is_group
+from services.domain.rotations import Gap, gaps
+from services.domain.words import age
+
+AHEAD = timedelta(days=14)  # a gap is mended by people who plan, not by whoever is called
+SOON = timedelta(days=3)  # a weekend away
+SEE = NextStep("On call", "oncall")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first."""
+
+    schedule: Schedule | Unavailable | None
+    overrides: Sequence[Override] | Unavailable
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The names of targets outside Slack for which the bot's environment has an address."""
+
+    webhooks: Collection[str]
+    emails: Collection[str]
+
+
+def check(facts: Facts) -> list[Finding]:
+    """One finding a gap; a gap that an override fills is none, so unknown overrides leave gaps unknown."""
+    if facts.schedule is None:
+        return []
+    if isinstance(facts.schedule, Unavailable):
+        return [Finding("oncall.schedule", Status.UNKNOWN, "the on-call file cannot be used", facts.schedule.why)]
+    overrides = () if isinstance(facts.overrides, Unavailable) else facts.overrides
+    found = gaps(facts.schedule, facts.now, facts.now + AHEAD, overrides)
+    if found and isinstance(facts.overrides, Unavailable):
+        why = f"overrides cannot be read: {facts.overrides.why}"
+        return [Finding("oncall.schedule", Status.UNKNOWN, "not known whether somebody is always on call", why)]
+    if not found:
+        return [Finding("oncall.schedule", Status.OK, f"somebody is on call for the next {AHEAD.days} days")]
+    return [_gap(facts.schedule, gap, facts.now) for gap in found]
+
+
+def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
+    """Each level has to reach somebody outside Slack, which may be muted at night; and only targets that there are."""
+    return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
+        Finding("oncall.reach", Status.OK, "every level reaches somebody outside Slack")
+    ]
+
+
+def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
+    level = schedule.levels[gap.level]
+    begun = gap.begins <= now
+    when = "now" if begun else f"in {age(gap.begins - now)}"
+    status = Status.FAIL if gap.begins - now < SOON else Status.WARN
+    return Finding(
+        check=f"oncall.gap.{gap.level + 1}",
+        status=status,
+        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {when}, for {age(gap.ends - max(gap.begins, now))}",
+        detail="correct the on-call file, or let somebody stand in with `oncall override`",
+        evidence={"begins": gap.begins.isoformat(), "ends": gap.ends.isoformat()},
+        next_step=SEE,
+    )
+
+
+def _slack_only(schedule: Schedule) -> Iterator[Finding]:
+    for number, level in enumerate(schedule.levels, start=1):
+        if level.accepts_slack_only or _surely_rings(schedule, level):
+            continue
+        muted = ", ".join(_muted(schedule, level))
+        yield Finding(
+            f"oncall.reach.{number}",
+            Status.FAIL,
+            f"level {number} reaches {muted} in Slack only",
+            "give them a webhook or an email, or write accept_slack_only = true",
+        )
+
+
+def _surely_rings(schedule: Schedule, level: Level) -> bool:
+    """Whether a phone rings whoever has the turn."""
+    if level.webhook or level.email:
+        return True
+    return any(not is_group(call) and all(_rings(schedule, name, level) for name in _names(schedule, call)) for call in level.calls)
+
+
+def _muted(schedule: Schedule, level: Level) -> list[str]:
+    names = [name for call in level.calls for name in ([call] if is_group(call) else _names(schedule, call))]
+    return list(dict.fromkeys(name for name in names if is_group(name) or not _rings(schedule, name, level)))
+
+
+def _names(schedule: Schedule, call: str) -> Sequence[str]:
+    return schedule.rotations[call].people if call in schedule.rotations else [call]
+
+
+def _rings(schedule: Schedule, name: str, level: Level) -> bool:
+    person = schedule.people[name]
+    return bool((person.webhook and Reach.WEBHOOK in level.by) or (person.email and Reach.EMAIL in level.by))
+
+
+def _without_address(schedule: Schedule, targets: Targets) -> Iterator[Finding]:
+    told = [*schedule.people.values(), *schedule.levels]
+    wanted = {("webhook", one.webhook) for one in told if one.webhook} | {("email", one.email) for one in told if one.email}
+    known = {"webhook": targets.webhooks, "email": targets.emails}
+    for means, name in sorted(wanted):
+        if name not in known[means]:
+            title = f"the on-call file names the {means} target {name}, for which there is no address"
+            yield Finding(f"oncall.target.{means}.{name}", Status.FAIL, title, "set its variable, see the README")
