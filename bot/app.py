@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from bot.announce import announce_disabled
 from bot.approvals.policy_file import policy_faults
 from bot.facts import World
+from bot.incidents.oncall_file import schedule_faults
 from bot.parts import Basis, Parts
 from bot.settings import Settings, SlackSettings, WebSettings, require
 from bot.slack_edge.bolt import make_bolt
@@ -37,7 +38,7 @@ class Bot:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._slack_settings: SlackSettings = require(settings.slack)
-        self._faults = (*settings.faults, *policy_faults(settings.people))
+        self._faults = (*settings.faults, *policy_faults(settings.people), *schedule_faults(settings.oncall))
         self._owner = f"bot-{secrets.token_hex(6)}"
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()

@@ -7,10 +7,12 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playbooks._contract import Finding, Status
+from playbooks.checks.oncall import Targets, check_reach
 from services.domain.errors import Unavailable
+from services.domain.oncall import Schedule
 
 # What does not work without a group of settings. A test compares the names with the commands that exist.
 DISABLED_BY: Mapping[str, tuple[str, ...]] = {
@@ -62,7 +64,8 @@ class Facts:
     `api_environment`: what those name themselves. `queries`: for each named query on the operated tables, why the
     database refuses it, None when it does not. `gaps`: for each change, why nobody could have it done, None when
     somebody could; empty when the policy cannot be used. `phones`: how many targets there are outside Slack.
-    `is_monitored`: whether somebody outside is told while the bot works.
+    `is_monitored`: whether somebody outside is told while the bot works. `schedule`: of the on-call file, None without
+    one that can be used.
     """
 
     groups: Sequence[Group]
@@ -73,6 +76,8 @@ class Facts:
     gaps: Mapping[str, str | Unavailable | None]
     phones: int
     is_monitored: bool
+    schedule: Schedule | None = None
+    targets: Targets = field(default_factory=Targets)
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -81,6 +86,7 @@ def check(facts: Facts) -> list[Finding]:
         *(_check_group(group) for group in facts.groups),
         *_check_people(facts),
         *_check_changes(facts.gaps),
+        *_check_oncall(facts),
         _check_phones(facts.phones),
         _check_monitor(facts.is_monitored),
         *(_check_source(name, why) for name, why in facts.sources.items()),
@@ -146,6 +152,15 @@ def _check_monitor(is_monitored: bool) -> Finding:
         return Finding("paging.monitor", Status.OK, "somebody outside notices when the bot is dead")
     detail = "DEAD_MANS_SWITCH_URL is not set"
     return Finding("paging.monitor", Status.WARN, "nobody notices when the bot itself is dead", detail)
+
+
+def _check_oncall(facts: Facts) -> list[Finding]:
+    if facts.schedule is not None:
+        return check_reach(facts.schedule, facts.targets)
+    if any(group.name == "oncall" and group.faults for group in facts.groups):
+        return []  # said already, with the line
+    detail = "incidents call the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"
+    return [Finding("oncall.schedule", Status.WARN, "there is no on-call file", detail)]
 
 
 def _check_source(name: str, why: Unavailable | None) -> Finding:

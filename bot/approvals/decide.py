@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.approvals.people import People, mention
+from bot.approvals.people import People
 from bot.approvals.policy import Policy, Right, Target
 from bot.approvals.rights import Allowed, Refused, Verdict, able, judge, who_could
+from bot.views.mentions import mention
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
 from services.domain.runs import Person, Run, RunState

@@ -49,8 +49,3 @@ class People:
         if person.user_id in self.bots:
             return "a bot is not a person"
         return None
-
-
-def mention(slack_id: str) -> str:
-    """How Slack names a user or a group; ids are checked where they are read."""
-    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"

@@ -95,7 +95,9 @@ class _Reader:
 
     def _read_rules(self, kind: str, tables: object) -> Iterable[Rule]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._refuse(self._lines.find(kind), f"`{kind}` is not a list of rules", f"write [[{kind}]] above each rule")
+            self._refuse(
+                self._lines.find(kind), f"`{kind}` is not a list of rules", f"write [[{kind}]] above each rule"
+            )
             return
         for index, table in enumerate(tables):
             rule = self._read_rule(kind, table, index)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.approvals.people import FRESH, People, mention
+from bot.approvals.people import FRESH, People
 from bot.approvals.policy import ANYBODY, Policy, Right, Rule, Target, is_group
+from bot.views.mentions import mention
 from services.domain.errors import Unavailable
 from services.domain.runs import Person
 from services.domain.services import Service

@@ -79,14 +79,15 @@ async def _run(verb: Verb, request: Request, world: World, desk: Desk | None) ->
 def find(words: list[str]) -> tuple[Verb, tuple[str, ...]]:
     """The command that the words name, and the words after it. Raises UsageError that names the nearest command.
 
-    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h").
+    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h"). Some verbs are two words.
     """
     if not words:
         return REGISTRY[BARE], ()
     for length in (2, 1):
-        name = "-".join(words[:length]).lower().replace("_", "-")
-        if len(words) >= length and name in REGISTRY:
-            return REGISTRY[name], tuple(words[length:])
+        for glue in ("-", " "):
+            name = glue.join(words[:length]).lower().replace("_", "-")
+            if len(words) >= length and name in REGISTRY:
+                return REGISTRY[name], tuple(words[length:])
     raise _unknown(words[0])
 
 

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.facts._connect import Clients, connect, why_missing
+from bot.facts._overrides import OverrideMemory
 from bot.facts._replicas import KnownReplicas, ReplicaMemory
 from bot.facts._sources import Sources
+from bot.incidents.oncall_file import load_schedule
 from bot.settings import Settings
 from playbooks.checks.database import sees_all
 from services.domain.bot_state import BotState
@@ -29,11 +31,12 @@ from services.domain.jobs import (
 )
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
+from services.domain.oncall import KnownOverrides
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
-from services.postgres import evidence, heartbeats, intake, jobs, migrations, operated, server, service_locks
+from services.postgres import evidence, heartbeats, intake, jobs, migrations, oncall, operated, server, service_locks
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
@@ -53,7 +56,7 @@ class World:
     """Reads facts. No method raises for a source that fails, and none takes longer than `settings.source_timeout_s`.
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
-    itself, None on the terminal.
+    itself, None on the terminal. `schedule`: of the on-call file, None without one.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class World:
         self.bot_state = bot_state
         self._sources = Sources(settings.source_timeout_s)
         self._replicas = ReplicaMemory()
+        self._overrides = OverrideMemory()
+        self.schedule = load_schedule(settings.oncall)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
@@ -160,6 +165,10 @@ class World:
         """The services that are locked against deploys."""
         listed = await self.read(service_locks.list_locks)
         return listed if isinstance(listed, Unavailable) else {lock.service: lock for lock in listed}
+
+    async def overrides(self) -> KnownOverrides:
+        """Who stands in for whom on call, as last read when the database is away."""
+        return self._overrides.recall(await self.read(oncall.list_overrides))
 
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
         return await self.read(lambda conn: intake.list_batches(conn, limit=limit))

@@ -11,8 +11,9 @@ from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
 from bot.facts.journal import read_locks
 from bot.facts.policy import read_gaps
-from bot.settings import Invalid, Settings
+from bot.settings import Invalid, MailSettings, PagerSettings, Settings
 from playbooks import check_config, env, health, heartbeats, sha, verify
+from playbooks.checks.oncall import Targets
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
@@ -129,9 +130,10 @@ async def gather_config(world: World) -> check_config.Facts:
         "API": (world.api, health.result()),
     }
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
-    people, gaps = world.settings.people, policy.result()
+    people, gaps, schedule = world.settings.people, policy.result(), world.schedule
+    unusable = [one for one in (gaps, schedule) if isinstance(one, Invalid) and one not in world.settings.invalid]
     return check_config.Facts(
-        groups=_groups(*world.settings.invalid, *((gaps,) if isinstance(gaps, Invalid) else ())),
+        groups=_groups(*world.settings.invalid, *unusable),
         operators=None if isinstance(people, Invalid) else len(people.operators),
         approvers=None if isinstance(people, Invalid) else len(people.approvers),
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
@@ -139,11 +141,18 @@ async def gather_config(world: World) -> check_config.Facts:
         gaps={} if isinstance(gaps, Invalid) else gaps,
         phones=_count_phones(world.settings),
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
+        schedule=None if isinstance(schedule, Invalid) else schedule,
+        targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
     )
 
 
 def _count_phones(settings: Settings) -> int:
-    return sum(len(group.targets) for group in (settings.pager, settings.mail) if not isinstance(group, Invalid))
+    return len(_names(settings.pager)) + len(_names(settings.mail))
+
+
+def _names(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:
+    """The targets outside Slack that the environment has an address for."""
+    return frozenset() if isinstance(group, Invalid) else frozenset(group.targets)
 
 
 def _groups(*invalid: Invalid) -> list[check_config.Group]:

@@ -77,12 +77,7 @@ class _Reading:
 
     def check(self, file: FileTable) -> None:
         """What only the file as a whole can tell."""
-        for table, names in (("people", file.people), ("rotations", file.rotations)):
-            for name in names:
-                if not _NAME.match(name):
-                    self.refuse((table, name), f"{_quoted(name)} is no name", "write small letters, digits and `-`")
-        for name in file.people.keys() & file.rotations.keys():
-            self.refuse(("rotations", name), f"{_quoted(name)} is a person too", "give the rotation another name")
+        self._check_names(file)
         for name, rotation in file.rotations.items():
             self._check_words(("rotations", name, "people"), rotation.people, list(file.people), "a person")
             if rotation.until is not None and rotation.until <= rotation.starts:
@@ -97,6 +92,14 @@ class _Reading:
     def refuse(self, path: Iterable[str | int], problem: str, what_next: str) -> None:
         line = self._lines.find(*path)
         self.faults.append(Fault(f"{self._name}{f' line {line}' if line else ''}", problem, what_next))
+
+    def _check_names(self, file: FileTable) -> None:
+        for table, names in (("people", list(file.people)), ("rotations", list(file.rotations))):
+            for name in names:
+                if not _NAME.match(name):
+                    self.refuse((table, name), f"{_quoted(name)} is no name", "write small letters, digits and `-`")
+        for name in file.people.keys() & file.rotations.keys():
+            self.refuse(("rotations", name), f"{_quoted(name)} is a person too", "give the rotation another name")
 
     def _check_words(self, path: tuple[str | int, ...], words: list[str], known: list[str], what: str) -> None:
         for word in words:
@@ -121,7 +124,10 @@ def _malformed(error: Any) -> tuple[str, str]:
         case "string_pattern_mismatch" if names[-1] == "slack":
             return f"{key} is no Slack user id", "copy it from the person's profile (U…)"
         case "string_pattern_mismatch":
-            return f"{key} is no name of a target", "write small letters, digits and `-`; the address is in the settings"
+            return (
+                f"{key} is no name of a target",
+                "write its name, such as `ann`; what is behind it stands in the settings",
+            )
         case "too_short":
             return f"{key} is empty", "name at least one"
         case _:
@@ -134,9 +140,7 @@ def _schedule(file: FileTable) -> Schedule:
     }
     rotations = {name: _rotation(name, table, file.time_zone) for name, table in file.rotations.items()}
     levels = tuple(
-        Level(
-            tuple(level.call), frozenset(level.by), level.wait, level.webhook, level.email, level.accept_slack_only
-        )
+        Level(tuple(level.call), frozenset(level.by), level.wait, level.webhook, level.email, level.accept_slack_only)
         for level in file.levels
     )
     return Schedule(people, rotations, levels, file.remind_after, file.unacknowledge_after)

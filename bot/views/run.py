@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, context, section, sections
+from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons, is_confirmed_by_requester
@@ -20,7 +21,7 @@ from bot.views.steps import stored_step_words
 from bot.views.text import date_token, escape
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.words import age, counted
 
 SIGNS = {
@@ -73,11 +74,6 @@ def headline(run: Run, steps: Sequence[RunStep]) -> str:
     return f"{_sign(run, steps)} · {escape(run.environment)} · *{escape(run.title, limit=LINE_LIMIT)}*"
 
 
-def person(who: Person | None) -> str:
-    """Who it was, as a mention of a user id that came from Slack itself."""
-    return f"<@{who.user_id}>" if who else "the terminal"
-
-
 def decision_line(decision: Decision) -> str:
     """ "Denied by @ann, 14:05: not during the import"."""
     word = "Approved" if decision.approve else "Denied"
@@ -116,7 +112,7 @@ def _broken_glass(run: Run, approvers: Sequence[str]) -> list[Block]:
     """Nobody was asked, so everybody is told, and a review is asked for."""
     if run.risk != Risk.BREAK_GLASS:
         return []
-    who = " ".join(map(_mention, approvers)) or "an approver"
+    who = " ".join(map(mention, approvers)) or "an approver"
     return [section(f"🚨 *Break-glass* by {person(run.requested_by)}{_reason(run)}\n*To review it:* {who}")]
 
 
@@ -136,12 +132,8 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
     if is_confirmed_by_requester(run):
         return [asked, f"{person(run.requested_by)} confirms it.", until]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
-    who = " ".join(map(_mention, approvers)) or "an approver"
+    who = " ".join(map(mention, approvers)) or "an approver"
     return [asked, f"*May approve:* {who}{count}, not the one who asked", until]
-
-
-def _mention(slack_id: str) -> str:
-    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:

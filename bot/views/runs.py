@@ -10,9 +10,10 @@ from bot.commands._contract import Answer, Block
 from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import as_of
+from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
-from bot.views.run import SIGNS, decision_line, headline, person
+from bot.views.run import SIGNS, decision_line, headline
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
 from bot.views.text import date_token, escape

@@ -30,8 +30,8 @@ class Facts:
 class Targets:
     """The names of targets outside Slack for which the bot's environment has an address."""
 
-    webhooks: Collection[str]
-    emails: Collection[str]
+    webhooks: Collection[str] = ()
+    emails: Collection[str] = ()
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -59,13 +59,12 @@ def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
 
 def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
     level = schedule.levels[gap.level]
-    begun = gap.begins <= now
-    when = "now" if begun else f"in {age(gap.begins - now)}"
-    status = Status.FAIL if gap.begins - now < SOON else Status.WARN
+    when = "now" if gap.begins <= now else f"in {age(gap.begins - now)}"
+    lasts = age(gap.ends - max(gap.begins, now))
     return Finding(
         check=f"oncall.gap.{gap.level + 1}",
-        status=status,
-        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {when}, for {age(gap.ends - max(gap.begins, now))}",
+        status=Status.FAIL if gap.begins - now < SOON else Status.WARN,
+        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {when}, for {lasts}",
         detail="correct the on-call file, or let somebody stand in with `oncall override`",
         evidence={"begins": gap.begins.isoformat(), "ends": gap.ends.isoformat()},
         next_step=SEE,
@@ -89,7 +88,8 @@ def _surely_rings(schedule: Schedule, level: Level) -> bool:
     """Whether a phone rings whoever has the turn."""
     if level.webhook or level.email:
         return True
-    return any(not is_group(call) and all(_rings(schedule, name, level) for name in _names(schedule, call)) for call in level.calls)
+    people = [_names(schedule, call) for call in level.calls if not is_group(call)]
+    return any(all(_rings(schedule, name, level) for name in names) for names in people)
 
 
 def _muted(schedule: Schedule, level: Level) -> list[str]:
@@ -107,8 +107,9 @@ def _rings(schedule: Schedule, name: str, level: Level) -> bool:
 
 
 def _without_address(schedule: Schedule, targets: Targets) -> Iterator[Finding]:
-    told = [*schedule.people.values(), *schedule.levels]
-    wanted = {("webhook", one.webhook) for one in told if one.webhook} | {("email", one.email) for one in told if one.email}
+    webhooks = [one.webhook for one in schedule.people.values()] + [level.webhook for level in schedule.levels]
+    emails = [one.email for one in schedule.people.values()] + [level.email for level in schedule.levels]
+    wanted = {("webhook", name) for name in webhooks if name} | {("email", name) for name in emails if name}
     known = {"webhook": targets.webhooks, "email": targets.emails}
     for means, name in sorted(wanted):
         if name not in known[means]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.domain.errors import Unavailable
 from services.domain.runs import Person
 
 REMIND_AFTER = timedelta(minutes=30)  # an incident that somebody has, and in which nothing happens
@@ -120,6 +121,15 @@ class Override:
 
     def holds(self, at: datetime) -> bool:
         return self.begins_at <= at < self.ends_at
+
+
+@dataclass(frozen=True)
+class KnownOverrides:
+    """`rows`: oldest first. `age`: how long ago they were read; `problem`: why not just now, None when they were."""
+
+    rows: tuple[Override, ...] | Unavailable
+    age: timedelta = timedelta()
+    problem: Unavailable | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,25 @@ def on_call(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[
     return list({person.slack: person for person in found if person is not None}.values())
 
 
+def targets(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> Iterator[Target]:
+    """How each of them is told, in the order of `Reach`."""
+    for person in on_call(schedule, level, at, overrides):
+        ways = {
+            Reach.MENTION: person.slack,
+            Reach.DIRECT: person.slack,
+            Reach.WEBHOOK: person.webhook,
+            Reach.EMAIL: person.email,
+        }
+        for reach, address in ways.items():
+            if reach in level.by and address:
+                yield Target(reach, address, person.name)
+    for group in filter(is_group, level.calls):
+        yield Target(Reach.MENTION, group, group)
+    for reach, address in ((Reach.WEBHOOK, level.webhook), (Reach.EMAIL, level.email)):
+        if address:
+            yield Target(reach, address, address)
+
+
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
     """When a level has nobody at all, between the two moments."""
     edges = sorted({begins, ends, *_edges(schedule, begins, ends, overrides)})
@@ -79,9 +98,9 @@ def freeze(schedule: Schedule, at: datetime, overrides: Sequence[Override]) -> C
     """The chain as it is at this moment. A level that reaches nobody is passed over, and said."""
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):
-        targets = tuple(_targets(schedule, level, at, overrides))
-        if targets:
-            levels.append(ChainLevel(level.name, targets, level.wait))
+        called = tuple(targets(schedule, level, at, overrides))
+        if called:
+            levels.append(ChainLevel(level.name, called, level.wait))
         else:
             notes.append(f"level {index} ({level.name}) has nobody on call")
     return Chain(tuple(levels), schedule.remind_after, schedule.unacknowledge_after, tuple(notes))
@@ -95,24 +114,6 @@ def _person(schedule: Schedule, call: str, at: datetime, overrides: Sequence[Ove
         return schedule.person_of(standing_in[-1].user_id)
     name = turn_of(schedule.rotations[call], at)
     return schedule.people[name] if name else None
-
-
-def _targets(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> Iterator[Target]:
-    for person in on_call(schedule, level, at, overrides):
-        ways = {
-            Reach.MENTION: person.slack,
-            Reach.DIRECT: person.slack,
-            Reach.WEBHOOK: person.webhook,
-            Reach.EMAIL: person.email,
-        }
-        for reach, address in ways.items():
-            if reach in level.by and address:
-                yield Target(reach, address, person.name)
-    for group in filter(is_group, level.calls):
-        yield Target(Reach.MENTION, group, group)
-    for reach, address in ((Reach.WEBHOOK, level.webhook), (Reach.EMAIL, level.email)):
-        if address:
-            yield Target(reach, address, address)
 
 
 def _handover(rotation: Rotation, number: int) -> datetime:
@@ -145,13 +146,11 @@ def _is_on_duty(rotation: Rotation, at: datetime) -> bool:
 
 
 def _instant(rotation: Rotation, day: date, clock: time) -> datetime:
-    """A wall-clock time as a moment; one that clocks jump over is as long after the jump, one that is twice its first."""
+    """A wall-clock time as a moment: of one that comes twice the first; one that is left out is after the jump."""
     return datetime.combine(day, clock, tzinfo=rotation.zone).astimezone(UTC)
 
 
-def _edges(
-    schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]
-) -> Iterator[datetime]:
+def _edges(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> Iterator[datetime]:
     """Every moment between the two at which somebody's turn may begin or end."""
     for rotation in schedule.rotations.values():
         clocks = {rotation.handover, *((rotation.hours.begins, rotation.hours.ends) if rotation.hours else ())}

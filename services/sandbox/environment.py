@@ -81,6 +81,7 @@ def bot_variables(
     return {
         "ENVIRONMENT": ENVIRONMENT,
         "SUPABASE_MODE": ENVIRONMENT,
+        "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
         "SUPABASE_DB_URL": database.bot.reveal(),
         "DRAGONFLY_ADMIN_DB_URL": database.owner.reveal(),
         "SLACK_BOT_TOKEN": SLACK_BOT_TOKEN,
@@ -95,6 +96,7 @@ def bot_variables(
         "DRAGONFLY_API_KEY": API_KEY,
         "DRAGONFLY_OPERATORS": cast.OPERATORS.id,
         "DRAGONFLY_APPROVERS": cast.APPROVERS.id,
+        "DRAGONFLY_ONCALL": "oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
         "PORT": str(port),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from playbooks._contract import Finding, Status, worst
 from playbooks.check_config import DISABLED_BY, Facts, Group, check
+from playbooks.checks.oncall import Targets
 from services.domain.errors import Unavailable
+from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
 
+ANN = OnCallPerson("ann", "U0ANN", webhook="ann")
 COMPLETE = Facts(
     groups=[Group(name) for name in DISABLED_BY],
     operators=2,
@@ -17,6 +21,8 @@ COMPLETE = Facts(
     gaps={"rollback": None, "scale": None},
     phones=2,
     is_monitored=True,
+    schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Reach), timedelta(minutes=5)),)),
+    targets=Targets(webhooks=["ann"]),
 )
 
 
@@ -102,3 +108,19 @@ def test_a_bot_that_can_wake_nobody_is_warned_of() -> None:
     assert found["paging.targets"].status is Status.WARN
     assert "muted at night" in found["paging.targets"].detail
     assert found["paging.monitor"].status is Status.WARN
+
+
+def test_without_an_on_call_file_incidents_reach_people_in_slack_only() -> None:
+    finding = by_name(replace(COMPLETE, schedule=None))["oncall.schedule"]
+
+    assert finding.status is Status.WARN
+
+
+def test_a_mistake_in_the_on_call_file_is_said_once() -> None:
+    broken = replace(COMPLETE, schedule=None, groups=[Group("oncall", ("oncall.toml line 3: …",))])
+
+    assert [name for name in by_name(broken) if "oncall" in name] == ["settings.oncall"]
+
+
+def test_the_levels_of_the_on_call_file_are_judged() -> None:
+    assert by_name(replace(COMPLETE, targets=Targets()))["oncall.target.webhook.ann"].status is Status.FAIL

@@ -137,7 +137,11 @@ def test_the_example_can_be_used() -> None:
         (GOOD.replace("2026-01-05", '2026-01-05\nhours = "08:00-08:00"'), 9, "`hours` begins and ends at the same"),
         (GOOD.replace("2026-01-05", '2026-01-05\nevery = "month"'), 9, "`every`: "),
         (GOOD.replace("2026-01-05", "2026-01-05\nuntil = 2026-01-05"), 9, "`until` is not after `starts`"),
-        (GOOD.replace("[rotations.primary]", "[rotations.ann]").replace('call = ["primary"]', 'call = ["ann"]'), 6, "`ann`"),
+        (
+            GOOD.replace("[rotations.primary]", "[rotations.ann]").replace('call = ["primary"]', 'call = ["ann"]'),
+            6,
+            "`ann`",
+        ),
         (GOOD.replace('call = ["primary"]', 'call = ["primry"]'), 10, "`call` names `primry`, which is not a rotation"),
         (GOOD.replace('call = ["primary"]', "call = []"), 9, "the level calls nobody"),
         (GOOD + 'by = ["shout"]\n', 11, "`by`: "),
@@ -165,8 +169,8 @@ def test_says_all_mistakes_at_once() -> None:
 
 
 def test_no_value_of_the_file_is_repeated() -> None:
-    for secret in ('wait = "hunter2"', 'webhook = "https://hooks.example/hunter2"', 'by = ["hunter2"]', "wait = 'hunter2'"):
-        assert "hunter2" not in repr(faults(f"{GOOD}{secret}\n"))
+    for key in ("wait", "webhook", "by", "accept_slack_only", "hunter"):
+        assert "hunter2" not in repr(faults(f'{GOOD}{key} = "https://hooks.example/hunter2"\n'))
 
 
 def test_without_a_file_there_is_no_schedule() -> None:

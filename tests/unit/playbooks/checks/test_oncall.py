@@ -1,0 +1,107 @@
+"""Whether somebody is called: gaps in the schedule, and levels that Slack's night mode would silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from playbooks._contract import Finding, Status
+from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_reach
+from services.domain.errors import Unavailable
+from services.domain.oncall import Level, OnCallPerson, Override, Reach, Rotation, Schedule
+from services.domain.runs import Person
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ANN = OnCallPerson("ann", "U1", webhook="ann")
+BEN = OnCallPerson("ben", "U2", email="ben")
+CEM = OnCallPerson("cem", "U3")
+ROTATION = Rotation("primary", ("ann", "ben"), 7, date(2026, 11, 2), time(12), ZoneInfo("UTC"))
+ALL, WAIT = frozenset(Reach), timedelta(minutes=5)
+LEVEL = Level(("primary",), ALL, WAIT)
+SCHEDULE = Schedule({"ann": ANN, "ben": BEN, "cem": CEM}, {"primary": ROTATION}, (LEVEL,))
+TARGETS = Targets(webhooks=["ann", "default"], emails=["ben"])
+AWAY = Unavailable("database", "connection refused")
+
+
+def ending(on: date) -> Schedule:
+    return replace(SCHEDULE, rotations={"primary": replace(ROTATION, until=on)})
+
+
+def gap(schedule: Schedule, overrides: list[Override] | Unavailable) -> Finding:
+    (finding,) = check(Facts(schedule, overrides, NOW))
+    return finding
+
+
+def test_a_schedule_without_gaps_is_fine_even_when_overrides_are_not_known() -> None:
+    assert gap(SCHEDULE, []).status is Status.OK
+    assert gap(SCHEDULE, AWAY).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("ahead", "status"), [(SOON - timedelta(days=1), Status.FAIL), (SOON, Status.WARN), (AHEAD, Status.OK)]
+)
+def test_a_gap_is_told_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead: timedelta, status: Status) -> None:
+    assert gap(ending((NOW + ahead).date()), []).status is status
+
+
+def test_a_gap_says_when_it_begins_and_how_long_it_lasts() -> None:
+    assert gap(ending(date(2026, 11, 24)), []).title == "nobody is on call at level 1 (primary) in 24 h, for 13 d"
+    assert "now, for 14 d" in gap(ending(date(2026, 11, 20)), []).title
+
+
+def test_somebody_who_stands_in_fills_a_gap() -> None:
+    standing_in = Override(1, "primary", "U9", NOW, NOW + AHEAD, Person("U1", "T1"), NOW)
+
+    assert gap(ending(date(2026, 11, 20)), [standing_in]).status is Status.OK
+
+
+def test_a_gap_that_an_unread_override_may_fill_is_unknown() -> None:
+    finding = gap(ending(date(2026, 11, 24)), AWAY)
+
+    assert (finding.status, finding.detail) == (Status.UNKNOWN, "overrides cannot be read: connection refused")
+
+
+def test_without_a_file_there_is_nothing_to_check_and_a_broken_one_is_unknown() -> None:
+    assert check(Facts(None, [], NOW)) == []
+    assert gap(Unavailable("on-call file", "line 3"), []).status is Status.UNKNOWN  # type: ignore[arg-type]
+
+
+def reach(level: Level) -> list[tuple[str, Status]]:
+    found = check_reach(replace(SCHEDULE, levels=(level,)), TARGETS)
+    return [(finding.title, finding.status) for finding in found]
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        LEVEL,
+        Level(("cem", "ann"), ALL, WAIT),
+        Level(("cem",), ALL, WAIT, webhook="default"),
+        Level(("S0GROUP",), ALL, WAIT, accepts_slack_only=True),
+        Level(("primary", "S0GROUP"), ALL, WAIT),
+    ],
+)
+def test_a_level_that_rings_a_phone_or_means_not_to_is_fine(level: Level) -> None:
+    assert [status for _, status in reach(level)] == [Status.OK]
+
+
+@pytest.mark.parametrize(
+    ("level", "whom"),
+    [
+        (Level(("cem",), ALL, WAIT), "cem"),
+        (Level(("primary",), ALL - {Reach.EMAIL}, WAIT), "ben"),
+        (Level(("primary",), frozenset({Reach.MENTION}), WAIT), "ann, ben"),
+        (Level(("S0GROUP",), ALL, WAIT), "S0GROUP"),
+    ],
+)
+def test_a_level_that_has_only_slack_is_refused_with_whom_it_concerns(level: Level, whom: str) -> None:
+    assert reach(level) == [(f"level 1 reaches {whom} in Slack only", Status.FAIL)]
+
+
+def test_a_target_without_an_address_is_refused() -> None:
+    found = check_reach(SCHEDULE, Targets(webhooks=["ann"]))
+
+    assert [finding.check for finding in found] == ["oncall.target.email.ben"]
