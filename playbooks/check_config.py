@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbooks._contract import Finding, Status
+from playbooks.checks import drift
 from playbooks.checks.oncall import Targets, check_reach
+from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Schedule
 
@@ -60,19 +62,17 @@ class Group:
 class Facts:
     """`operators`, `approvers`: how many ids are listed, None when the variable is malformed.
 
-    `sources`: for each source that was asked, why it did not answer, None when it did. `railway_environment` and
-    `api_environment`: what those name themselves. `queries`: for each named query on the operated tables, why the
-    database refuses it, None when it does not. `gaps`: for each change, why nobody could have it done, None when
-    somebody could; empty when the policy cannot be used. `phones`: how many targets there are outside Slack.
-    `is_monitored`: whether somebody outside is told while the bot works. `schedule`: of the on-call file, None without
-    one that can be used.
+    `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
+    nobody could have it done, None when somebody could; empty when the policy cannot be used. `phones`: how many
+    targets there are outside Slack. `is_monitored`: whether somebody outside is told while the bot works.
+    `schedule`: of the on-call file, None without one that can be used.
     """
 
     groups: Sequence[Group]
     operators: int | None
     approvers: int | None
     sources: Mapping[str, Unavailable | None]
-    queries: Mapping[str, str | None] | Unavailable
+    drift: SchemaDrift | Unavailable
     gaps: Mapping[str, str | Unavailable | None]
     phones: int
     is_monitored: bool
@@ -81,7 +81,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, changes, who is told outside Slack, sources and queries."""
+    """A finding a group, then people, changes, who is told outside Slack, sources and drift."""
     return [
         *(_check_group(group) for group in facts.groups),
         *_check_people(facts),
@@ -90,7 +90,7 @@ def check(facts: Facts) -> list[Finding]:
         _check_phones(facts.phones),
         _check_monitor(facts.is_monitored),
         *(_check_source(name, why) for name, why in facts.sources.items()),
-        *_check_queries(facts.queries),
+        *drift.check(facts.drift),
     ]
 
 
@@ -168,17 +168,3 @@ def _check_source(name: str, why: Unavailable | None) -> Finding:
     if why is None:
         return Finding(check_name, Status.OK, f"{name} answers")
     return Finding(check_name, Status.FAIL, f"{name} does not answer", why.why)
-
-
-def _check_queries(queries: Mapping[str, str | None] | Unavailable) -> list[Finding]:
-    """The reads of the operated tables: a database in the wild may name its columns differently (DESIGN §7)."""
-    if isinstance(queries, Unavailable):
-        return [Finding("queries", Status.UNKNOWN, "queries on the operated tables not tried", queries.why)]
-    refused = {name: why for name, why in queries.items() if why is not None}
-    if not refused:
-        title = f"all {len(queries)} queries on the operated tables fit"
-        return [Finding("queries", Status.OK, title)]
-    return [
-        Finding(f"queries.{name}", Status.FAIL, f"query {name} does not fit this database", why)
-        for name, why in refused.items()
-    ]

@@ -6,12 +6,13 @@ Effect: none, it only reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import health
 from playbooks._contract import Finding, Status, worst, wrong_first
-from playbooks.checks import api, database, heartbeats, migrations, queries, security, workers
+from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
+from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.security import Exposure
 
@@ -20,10 +21,10 @@ GATES = ("API health", "Database connectivity", "Schema consistency", "Worker he
 
 @dataclass(frozen=True)
 class Facts:
-    """`queries`: `{query name: why the database refuses it}`, None for one that fits."""
+    """Health's facts, and what only the gate looks at."""
 
     health: health.Facts
-    queries: Mapping[str, str | None] | Unavailable
+    drift: SchemaDrift | Unavailable
     exposures: Sequence[Exposure] | Unavailable
 
 
@@ -42,7 +43,7 @@ def _look(facts: Facts) -> list[list[Finding]]:
     return [
         api.check(api.Facts(seen.api, seen.environment)),
         database.check(seen.server),
-        [*migrations.check(seen.migrations), *queries.check(facts.queries)],
+        [*migrations.check(seen.migrations), *drift.check(facts.drift)],
         [
             *heartbeats.check(beats),
             *workers.check(workers.Facts(seen.as_of, seen.heartbeats, seen.stale_after)),

@@ -16,6 +16,7 @@ from bot.settings import Settings
 from playbooks.checks.database import sees_all
 from services.domain.bot_state import BotState
 from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
+from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
@@ -36,7 +37,7 @@ from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
-from services.postgres import evidence, heartbeats, intake, jobs, migrations, oncall, operated, server, service_locks
+from services.postgres import drift, evidence, heartbeats, intake, jobs, migrations, oncall, server, service_locks
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
@@ -120,9 +121,9 @@ class World:
     async def migrations(self) -> MigrationStatus | Unavailable:
         return await self.read(migrations.read_migrations)
 
-    async def operated_queries(self) -> dict[str, str | None] | Unavailable:
-        """`{name: why the database refuses it}` of the reads on the operated tables; None for one that fits."""
-        return await self.read(operated.explain_operated_queries)
+    async def drift(self) -> SchemaDrift | Unavailable:
+        """How far the database differs from what our queries expect of it."""
+        return await self.read(drift.read_drift)
 
     async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
         """The newest first, at most `limit`."""

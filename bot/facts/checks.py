@@ -20,6 +20,6 @@ async def gather_gate(world: World) -> prod_gate.Facts:
     """Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
         seen = group.create_task(gather_health(world))
-        queries = group.create_task(world.operated_queries())
+        drift = group.create_task(world.drift())
         exposures = group.create_task(read_exposures(world))
-    return prod_gate.Facts(seen.result(), queries.result(), exposures.result())
+    return prod_gate.Facts(seen.result(), drift.result(), exposures.result())

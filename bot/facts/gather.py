@@ -119,7 +119,7 @@ async def gather_env(world: World, targets: Sequence[Service], procfile: str) ->
 async def gather_config(world: World) -> check_config.Facts:
     """Sources without settings are not asked: their group's finding says enough."""
     async with asyncio.TaskGroup() as group:
-        queries = group.create_task(world.operated_queries())
+        drift = group.create_task(world.drift())
         environment = group.create_task(world.railway_environment())
         health = group.create_task(world.api_health())
         server = group.create_task(world.server())
@@ -137,7 +137,7 @@ async def gather_config(world: World) -> check_config.Facts:
         operators=None if isinstance(people, Invalid) else len(people.operators),
         approvers=None if isinstance(people, Invalid) else len(people.approvers),
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
-        queries=queries.result(),
+        drift=drift.result(),
         gaps={} if isinstance(gaps, Invalid) else gaps,
         phones=_count_phones(world.settings),
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,

@@ -67,6 +67,15 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
     return SourceError(SOURCE, f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})")
 
 
+def explain_state(sqlstate: str, message: str) -> str:
+    """The same clause for an error that a function caught on the server, by its SQLSTATE and primary message."""
+    try:
+        kind = errors.lookup(sqlstate)
+    except KeyError:
+        return f"SQLSTATE {sqlstate}"
+    return message if issubclass(kind, _NAMES_OBJECTS_ONLY) else f"{kind.__name__} (SQLSTATE {sqlstate})"
+
+
 def no_answer(timeout_s: float) -> SourceError:
     """The server took too long."""
     return SourceError(SOURCE, f"no answer within {timeout_s:g} s", retryable=True)

@@ -17,10 +17,10 @@ OPERATED = SQL_DIRECTORY / "operated" / "runbook"  # the reads of the operated s
 _NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
 
 
-def read_queries(*directories: Path) -> dict[str, str]:
-    """All named queries below these directories. Raises ValueError for a name used twice or SQL without a name."""
+def read_queries(*places: Path) -> dict[str, str]:
+    """All named queries of these files and folders. Raises ValueError for a name used twice or SQL without a name."""
     found: dict[str, str] = {}
-    for path in (path for directory in directories for path in sorted(directory.rglob("*.sql"))):
+    for path in (path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*.sql")))):
         for name, sql in _blocks(path):
             if name in found:
                 raise ValueError(f"{path}: the query `{name}` exists already; give it another name")

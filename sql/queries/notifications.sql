@@ -57,4 +57,4 @@ WHERE key = %(key)s AND state = 'waiting';
 -- name: prune_notifications
 -- Served by notifications_created_at_idx, which a clock that moves within the statement would not be.
 DELETE FROM chatops.notifications
-WHERE created_at < now() - %(older_than)s AND state <> 'waiting';
+WHERE created_at < now() - %(older_than)s::interval AND state <> 'waiting';

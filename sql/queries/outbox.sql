@@ -80,7 +80,7 @@ WHERE sent_version < content_version;
 -- Served by outbox_updated_at_idx and outbox_thread_key_idx. A thread goes with the last of its replies.
 DELETE FROM chatops.outbox AS message
 WHERE
-    message.updated_at < clock_timestamp() - %(older_than)s
+    message.updated_at < clock_timestamp() - %(older_than)s::interval
     AND NOT EXISTS (SELECT FROM chatops.outbox AS reply WHERE reply.thread_key = message.key)
     AND NOT EXISTS (
         SELECT FROM chatops.alerts AS alert WHERE alert.message_key = message.key AND alert.state <> 'resolved'

@@ -8,6 +8,7 @@ from datetime import timedelta
 from playbooks._contract import Finding, Status, worst
 from playbooks.check_config import DISABLED_BY, Facts, Group, check
 from playbooks.checks.oncall import Targets
+from services.domain.drift import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
 
@@ -17,7 +18,7 @@ COMPLETE = Facts(
     operators=2,
     approvers=2,
     sources={"database": None, "Railway": None, "API": None},
-    queries={"list_heartbeats": None, "read_queue_snapshot": None},
+    drift=SchemaDrift(2),
     gaps={"rollback": None, "scale": None},
     phones=2,
     is_monitored=True,
@@ -60,19 +61,12 @@ def test_a_source_that_does_not_answer_is_wrong() -> None:
     assert (finding.status, finding.detail) == (Status.FAIL, "HTTP 403: not authorized")
 
 
-def test_a_query_that_does_not_fit_names_the_column() -> None:
-    why = "column w.worker_id does not exist"
+def test_what_the_database_no_longer_has_is_named() -> None:
+    drift = SchemaDrift(2, {Query("list_heartbeats", "heartbeats"): 'column "last_seen" does not exist'})
 
-    found = by_name(replace(COMPLETE, queries={"list_heartbeats": why, "count_failed_jobs": None}))
+    finding = by_name(replace(COMPLETE, drift=drift))["drift.list_heartbeats"]
 
-    assert found["queries.list_heartbeats"].detail == why
-    assert "queries" not in found
-
-
-def test_queries_that_could_not_be_tried_are_unknown() -> None:
-    away = replace(COMPLETE, queries=Unavailable("database", "away"))
-
-    assert by_name(away)["queries"].status is Status.UNKNOWN
+    assert (finding.status, finding.title) == (Status.FAIL, 'column "last_seen" does not exist')
 
 
 def test_changes_that_nobody_could_have_done_are_listed() -> None:

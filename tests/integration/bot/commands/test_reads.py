@@ -114,7 +114,7 @@ async def test_check_config_names_a_query_that_does_not_fit(world: World, system
     answer = await ask("check-config", world)
 
     assert answer.private
-    assert "query list_heartbeats does not fit" in answer_text(answer)
+    assert 'column "git_sha" does not exist — needed by list_heartbeats' in answer_text(answer)
     assert "git_sha" in answer_text(answer)
 
 

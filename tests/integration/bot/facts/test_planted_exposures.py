@@ -75,6 +75,8 @@ async def test_an_unexpected_login_is_seen(world: World, system: System) -> None
     [
         ("ALTER TABLE ops.job_queue RENAME COLUMN locked_by TO holder", "gate.schema_consistency"),
         ("REVOKE SELECT ON intake.simplicity_batches FROM dragonfly_bot", "gate.schema_consistency"),
+        ("REVOKE EXECUTE ON FUNCTION ops.claim_pending_job FROM dragonfly_app", "gate.schema_consistency"),
+        ("DROP TABLE chatops.outbox CASCADE", "gate.schema_consistency"),
         ("DELETE FROM ops.worker_heartbeats", "gate.worker_heartbeats"),
         ("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot", "gate.database_connectivity"),
     ],

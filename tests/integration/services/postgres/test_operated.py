@@ -8,11 +8,8 @@ from datetime import timedelta
 import psycopg
 
 from services.domain.jobs import LockWait
-from services.domain.secrets import Secret
 from services.postgres import heartbeats, intake, jobs, server
-from services.postgres.operated import explain_operated_queries
-from services.postgres.pool import Connection, Database
-from services.postgres.queries import OPERATED_SQL
+from services.postgres.pool import Connection
 from services.postgres.uploads import insert_batch, log_intake_event
 from services.postgres.worker import beat, claim_job, finish_job, queue_job
 from tests.conftest import DatabaseUrls
@@ -31,28 +28,6 @@ async def run_job(conn: Connection, worker: str) -> str:
 
 async def let_beat(conn: Connection, worker: str, status: str = "running") -> None:
     await beat(conn, worker_id=worker, worker_type="ingest_processor", status=status, git_sha="a1b2c3d4")
-
-
-async def test_every_operated_query_can_be_planned_by_the_bot(database_urls: DatabaseUrls) -> None:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
-
-    async with database.read() as conn:
-        explained = await explain_operated_queries(conn)
-
-    await database.close()
-    assert explained == dict.fromkeys(OPERATED_SQL)
-
-
-async def test_a_column_with_another_name_is_named_and_the_other_queries_still_planned(
-    as_owner: Connection, as_bot: Connection
-) -> None:
-    await as_owner.execute("ALTER TABLE ops.job_queue RENAME COLUMN error_message TO last_error")
-
-    explained = await explain_operated_queries(as_bot)
-
-    assert {name: why for name, why in explained.items() if why} == {
-        "list_failed_jobs": 'column "error_message" does not exist',
-    }
 
 
 async def test_an_empty_queue(as_bot: Connection) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.domain.secrets import Secret
-from services.postgres import heartbeats, jobs, leases, operated
+from services.postgres import drift, heartbeats, jobs, leases
 from services.postgres.doorbell import Doorbell
 from services.postgres.migrations import migrate
 from services.postgres.pool import Database
@@ -45,9 +45,9 @@ async def test_reads_run_again_and_again_side_by_side(database: Database) -> Non
     await asyncio.gather(*(read() for _ in range(4)))
 
 
-async def test_the_operated_queries_can_be_planned(database: Database) -> None:
+async def test_drift_can_be_looked_for(database: Database) -> None:
     async with database.read() as conn:
-        assert {name for name, why in (await operated.explain_operated_queries(conn)).items() if why} == set()
+        assert (await drift.read_drift(conn)).refused == {}
 
 
 async def test_a_lease_has_one_owner(database: Database) -> None:

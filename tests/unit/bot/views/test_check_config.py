@@ -19,7 +19,7 @@ def facts(*faults: str) -> Facts:
         operators=0,
         approvers=2,
         sources={},
-        queries=Unavailable("database", "not configured"),
+        drift=Unavailable("database", "not configured"),
         gaps={},
         phones=0,
         is_monitored=False,

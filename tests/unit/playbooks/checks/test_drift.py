@@ -1,0 +1,70 @@
+"""Drift: what no longer fits is named, with the commands that it takes away."""
+
+from __future__ import annotations
+
+from bot.commands._registry import REGISTRY
+from playbooks._contract import Status
+from playbooks.checks.drift import AFFECTED, COMMANDS, MAX_FINDINGS, check
+from services.domain.drift import MissingRight, Query, SchemaDrift
+from services.domain.errors import Unavailable
+from services.postgres.drift import TOPICS
+from services.postgres.queries import OPERATED_SQL
+
+GONE = 'column "error_message" does not exist'
+
+
+def right(privilege: str, on: str = "ops.job_queue", *topics: str) -> MissingRight:
+    return MissingRight("dragonfly_app", privilege, on, topics or ("worker",))
+
+
+def test_every_read_of_the_operated_tables_names_commands_that_exist() -> None:
+    assert set(COMMANDS) == set(OPERATED_SQL)
+    assert {command for commands in COMMANDS.values() for command in commands} <= set(REGISTRY)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    assert set(AFFECTED) <= set(TOPICS)
+
+
+def test_queries_that_are_refused_for_one_reason_are_one_finding() -> None:
+    refused = {Query("list_failed_jobs", "jobs"): GONE, Query("count_failed_jobs", "jobs"): GONE}
+
+    [finding] = check(SchemaDrift(9, refused))
+
+    assert (finding.status, finding.title) == (Status.FAIL, GONE)
+    assert finding.detail == "needed by list_failed_jobs, count_failed_jobs; affects failed-jobs, requeue"
+    assert finding.evidence["commands"] == ["failed-jobs", "requeue"]
+
+
+def test_a_query_of_our_own_tables_names_what_it_is_for() -> None:
+    [finding] = check(SchemaDrift(9, {Query("read_run", "runs"): "relation does not exist"}))
+
+    assert "affects runs, run, cancel, and every change" in finding.detail
+
+
+def test_rights_on_one_object_are_one_finding() -> None:
+    [finding] = check(SchemaDrift(9, missing=(right("INSERT"), right("SELECT"), right("ROWS"))))
+
+    assert finding.title == "dragonfly_app lacks INSERT, SELECT on ops.job_queue"
+    assert finding.detail == "affects the workers, queue, throughput"
+
+
+def test_hidden_rows_are_called_so() -> None:
+    [finding] = check(SchemaDrift(9, missing=(right("ROWS"),)))
+
+    assert finding.title == "row-level security hides ops.job_queue from dragonfly_app"
+
+
+def test_a_database_that_lacks_everything_does_not_flood() -> None:
+    found = check(SchemaDrift(99, missing=tuple(right("SELECT", f"ops.t{n}") for n in range(20))))
+
+    assert len(found) == MAX_FINDINGS + 1
+    assert found[-1].title == "12 more that do not fit"
+
+
+def test_nothing_to_tell_is_fine() -> None:
+    assert [finding.status for finding in check(SchemaDrift(9))] == [Status.OK]
+
+
+def test_nobody_knows_is_not_fine() -> None:
+    assert [f.status for f in check(Unavailable("database", "away"))] == [Status.UNKNOWN]
