@@ -9,41 +9,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.interest import Balance, Debt, Payment, accrued, balance_on
+from services.domain.interest import Balance, Debt, Payment, Reading, accrued, balance_on, counted_days
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "enforcement.md"
 ENTERED = date(2021, 6, 1)
 
 debts = st.sampled_from(Debt)
+readings = st.sampled_from(Reading)
 amounts = st.decimals(min_value="0.00", max_value="999999999999.99", places=2)
 days = st.dates(min_value=ENTERED, max_value=date(2041, 6, 1))
 payments = st.builds(Payment, days, st.decimals(min_value="0.01", max_value="99999.99", places=2))
 
 
+def owed_on(
+    as_of: date,
+    amount: Decimal | str,
+    debt: Debt,
+    *,
+    entered: date = ENTERED,
+    paid: list[Payment] | None = None,
+    reading: Reading = Reading.SPLIT,
+) -> Balance:
+    return balance_on(
+        as_of, amount=Decimal(amount), entered_on=entered, debt=debt, payments=paid or [], reading=reading
+    )
+
+
 def worked_examples() -> list[list[str]]:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUMENT.read_text().splitlines()]
-    return [row for row in rows if row[0] in set(Debt)]
+    return [row for row in rows if len(row) == 9 and row[0] in set(Debt)]
 
 
 @pytest.mark.parametrize("row", worked_examples(), ids=" ".join)
 def test_agrees_with_the_documents_examples(row: list[str]) -> None:
-    debt, amount, entered, paid, as_of, principal, interest, per_diem = row
+    debt, amount, entered, paid, as_of, principal, interest, per_diem, as_enacted = row
     words = paid.split()
     paid_in = [Payment(date.fromisoformat(words[0]), Decimal(words[1]))] if words else []
+    day, began = date.fromisoformat(as_of), date.fromisoformat(entered)
 
-    found = balance_on(
-        date.fromisoformat(as_of),
-        amount=Decimal(amount),
-        entered_on=date.fromisoformat(entered),
-        debt=Debt(debt),
-        payments=paid_in,
-    )
+    found = owed_on(day, amount, Debt(debt), entered=began, paid=paid_in)
+    reread = owed_on(day, amount, Debt(debt), entered=began, paid=paid_in, reading=Reading.AS_ENACTED)
 
-    assert found == Balance(date.fromisoformat(as_of), Decimal(principal), Decimal(interest), Decimal(per_diem))
+    assert [str(part) for part in (found.principal, found.interest, found.per_diem)] == [principal, interest, per_diem]
+    assert reread.total == Decimal(as_enacted)
 
 
 def test_the_document_has_examples() -> None:
-    assert len(worked_examples()) == 5
+    assert len(worked_examples()) == 8
 
 
 @given(amounts, debts, st.lists(days, min_size=3, max_size=3).map(sorted))
@@ -54,32 +66,90 @@ def test_split_periods_add_up(amount: Decimal, debt: Debt, cut: list[date]) -> N
     assert sum(parts) == accrued(Fraction(amount), debt, after=first, until=last)
 
 
-@given(amounts, debts, days, st.integers(0, 5000))
-def test_grows_with_time(amount: Decimal, debt: Debt, day: date, more: int) -> None:
-    later = balance_on(day + timedelta(days=more), amount=amount, entered_on=ENTERED, debt=debt)
+@given(days, st.integers(0, 30))
+def test_every_year_counts_the_same_days(day: date, years: int) -> None:
+    if (day.month, day.day) != (2, 29):
+        assert counted_days(day, day.replace(year=day.year + years)) == 365 * years
 
-    assert later.total >= balance_on(day, amount=amount, entered_on=ENTERED, debt=debt).total >= amount
+
+@pytest.mark.parametrize(
+    ("after", "until", "counted"),
+    [
+        (date(2024, 2, 27), date(2024, 2, 28), 1),
+        (date(2024, 2, 28), date(2024, 2, 29), 0),
+        (date(2024, 2, 28), date(2024, 3, 1), 1),
+        (date(2024, 2, 29), date(2024, 3, 1), 1),
+        (date(2025, 2, 28), date(2025, 3, 1), 1),
+    ],
+)
+def test_the_leap_day_and_the_day_before_count_as_one(after: date, until: date, counted: int) -> None:
+    assert counted_days(after, until) == counted
 
 
-@given(amounts, debts, days, st.lists(payments, max_size=5), payments)
-def test_a_payment_never_adds_and_never_makes_negative(
-    amount: Decimal, debt: Debt, as_of: date, paid: list[Payment], one_more: Payment
+@given(amounts, debts, readings, days, st.integers(0, 5000))
+def test_grows_with_time_but_for_the_day_on_which_the_law_changed(
+    amount: Decimal, debt: Debt, reading: Reading, day: date, more: int
 ) -> None:
-    without = balance_on(as_of, amount=amount, entered_on=ENTERED, debt=debt, payments=paid)
-    with_it = balance_on(as_of, amount=amount, entered_on=ENTERED, debt=debt, payments=[*paid, one_more])
+    earlier, later = (
+        owed_on(day + timedelta(days=days_more), amount, debt, reading=reading) for days_more in (0, more)
+    )
+
+    assert later.total >= amount
+    if reading is Reading.SPLIT or debt is Debt.ORDINARY or not day < date(2022, 4, 30) <= later.as_of:
+        assert later.total >= earlier.total
+
+
+@given(amounts, debts, readings, days, st.lists(payments, max_size=5), payments)
+def test_a_payment_never_adds_and_never_makes_negative(
+    amount: Decimal, debt: Debt, reading: Reading, as_of: date, paid: list[Payment], one_more: Payment
+) -> None:
+    without = owed_on(as_of, amount, debt, paid=paid, reading=reading)
+    with_it = owed_on(as_of, amount, debt, paid=[*paid, one_more], reading=reading)
 
     assert with_it.total <= without.total
     assert min(with_it.principal, with_it.interest, with_it.per_diem) >= 0
 
 
 @given(amounts, days, st.lists(payments, max_size=5))
-def test_consumer_debt_never_owes_more(amount: Decimal, as_of: date, paid: list[Payment]) -> None:
-    ordinary, consumer = (
-        balance_on(as_of, amount=amount, entered_on=ENTERED, debt=debt, payments=paid)
-        for debt in (Debt.ORDINARY, Debt.CONSUMER)
+def test_consumer_debt_never_owes_more_and_least_as_enacted(amount: Decimal, as_of: date, paid: list[Payment]) -> None:
+    ordinary = owed_on(as_of, amount, Debt.ORDINARY, paid=paid)
+    split, enacted = (owed_on(as_of, amount, Debt.CONSUMER, paid=paid, reading=reading) for reading in Reading)
+
+    assert enacted.total <= split.total <= ordinary.total
+
+
+@given(amounts, st.dates(date(2000, 1, 1), date(2022, 4, 29)), days)
+def test_as_enacted_an_older_consumer_judgment_bears_two_per_cent_from_its_entry(
+    amount: Decimal, entered: date, as_of: date
+) -> None:
+    if as_of >= date(2022, 4, 30):
+        exact = Fraction(amount) * Fraction(2, 100) * counted_days(entered, as_of) / 365
+        found = owed_on(as_of, amount, Debt.CONSUMER, entered=entered, reading=Reading.AS_ENACTED)
+
+        assert abs(Fraction(found.interest) - exact) <= Fraction(1, 100)
+
+
+def test_what_was_paid_before_the_law_changed_stays_paid() -> None:
+    """CPLR 5004(c): of 1,800.00 that had accrued 900.00 were paid; of the other 900.00 two ninths are left."""
+    paid = [Payment(date(2022, 4, 29), Decimal("900.00"))]
+    entered = date(2020, 4, 29)
+
+    split, enacted = (
+        owed_on(date(2022, 4, 30), "10000.00", Debt.CONSUMER, entered=entered, paid=paid, reading=reading)
+        for reading in Reading
     )
 
-    assert consumer.total <= ordinary.total
+    assert (split.interest, enacted.interest) == (Decimal("900.55"), Decimal("200.55"))
+
+
+@pytest.mark.parametrize(("paid", "paid_off_on"), [("10899.99", None), ("10900.00", date(2024, 1, 1))])
+def test_names_the_day_on_which_it_was_paid_off(paid: str, paid_off_on: date | None) -> None:
+    payment = Payment(date(2024, 1, 1), Decimal(paid))
+
+    found = owed_on(date(2024, 6, 1), "10000.00", Debt.ORDINARY, entered=date(2023, 1, 1), paid=[payment])
+
+    assert found.paid_off_on == paid_off_on
+    assert (found.total == 0) is (paid_off_on is not None)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +162,4 @@ def test_consumer_debt_never_owes_more(amount: Decimal, as_of: date, paid: list[
 )
 def test_refuses_what_cannot_be(amount: str, payment: Payment) -> None:
     with pytest.raises(ValueError, match="negative"):
-        balance_on(ENTERED, amount=Decimal(amount), entered_on=ENTERED, debt=Debt.ORDINARY, payments=[payment])
+        owed_on(ENTERED, amount, Debt.ORDINARY, paid=[payment])
