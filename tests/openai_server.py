@@ -1,0 +1,87 @@
+"""A local server that speaks OpenAI's chat completions, for what a test wants it to say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+GOOD_MEMO: dict[str, Any] = {
+    "summary": "Serve an information subpoena under CPLR 5224(a)(3), then restrain what it finds.",
+    "actions": ["information_subpoena", "restraining_notice"],
+    "find_out_first": ["Where wages are paid."],
+    "risks": ["Funds may be exempt under CPLR 5205(l)."],
+}
+USAGE = {"prompt_tokens": 400, "completion_tokens": 100, "total_tokens": 500}
+
+
+def completion(content: object, **changed: object) -> dict[str, Any]:
+    """A chat completion as OpenAI sends it, with other fields put in or over it."""
+    message = {"role": "assistant", "content": content, "refusal": None}
+    whole: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1764547200,
+        "model": "local",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "usage": USAGE,
+    }
+    return {**whole, **changed}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One answer. `body` is sent as JSON, a string or bytes as they are. `after_s`: how long the server thinks."""
+
+    body: object = None
+    status: int = 200
+    after_s: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Speak = Callable[[dict[str, Any]], Said]
+
+
+@dataclass
+class OpenAIServer:
+    """`requests` are the bodies as text, `headers` theirs; `most_at_once` is the peak of requests under way."""
+
+    speak: Speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+    base_url: str = ""
+    requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    most_at_once: int = 0
+    _now: int = 0
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[OpenAIServer]:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        self.requests.append(text)
+        self.headers.append(dict(request.headers))
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            said = self.speak(json.loads(text))
+            await asyncio.sleep(said.after_s)
+        finally:
+            self._now -= 1
+        raw = said.body if isinstance(said.body, str | bytes) else json.dumps(said.body)
+        body = raw.encode() if isinstance(raw, str) else raw
+        return web.Response(status=said.status, body=body, content_type="application/json", headers=said.headers)
