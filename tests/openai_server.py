@@ -71,6 +71,9 @@ class OpenAIServer:
         finally:
             await runner.cleanup()
 
+    async def was_asked(self) -> bool:
+        return bool(self.requests)
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
         self.requests.append(text)

@@ -1,21 +1,49 @@
-"""`python -m services.enforcement_worker`: decides what to do next about judgments until SIGTERM."""
+"""`python -m services.enforcement_worker`: assesses judgments until SIGTERM."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from services.domain.judgments import ENFORCEMENT_JOB_TYPE
+from services.domain.secrets import Secret
 from services.domain.services import WorkerType
-from services.enforcement_worker.handler import decide_batch
+from services.enforcement_worker.handler import WriteMemos, assess_batch
+from services.enforcement_worker.memos import NO_KEY, NO_PRICES, write_memos, write_no_memos
 from services.enforcement_worker.settings import EnforcementSettings
 from services.job_queue.process import run_worker
+from services.openai.client import OpenAIClient
 from services.process.settings import read_or_exit
 
 
 def main() -> int:
     settings = read_or_exit(EnforcementSettings)
-    notices = () if settings.openai_api_key else ("OPENAI_API_KEY is not set: next steps come from fixed rules alone",)
-    return run_worker(WorkerType.ENFORCEMENT, {ENFORCEMENT_JOB_TYPE: decide_batch}, settings, notices=notices)
+    why_not, write = _memo_writer(settings)
+    handlers = {ENFORCEMENT_JOB_TYPE: partial(assess_batch, write_memos=write)}
+    return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=[why_not] if why_not else [])
+
+
+def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, WriteMemos]:
+    """Who writes memos; or nobody, and why."""
+    if settings.openai_api_key is None:
+        return NO_KEY, partial(write_no_memos, why=NO_KEY)
+    if settings.prices is None:
+        return NO_PRICES, partial(write_no_memos, why=NO_PRICES)
+    client = OpenAIClient(
+        api_key=Secret(settings.openai_api_key.get_secret_value()),
+        base_url=settings.openai_base_url,
+        model=settings.openai_model,
+        timeout_s=settings.openai_timeout_s,
+        max_retries=settings.openai_max_retries,
+    )
+    writing = partial(
+        write_memos,
+        client=client,
+        prices=settings.prices,
+        in_flight=settings.openai_in_flight,
+        budget_usd=settings.openai_budget_usd,
+    )
+    return None, writing
 
 
 if __name__ == "__main__":

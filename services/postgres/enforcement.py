@@ -1,4 +1,4 @@
-"""What to do next about judgments. The typed calls of `sql/queries/enforcement.sql`."""
+"""What is reckoned about judgments. The typed calls of `sql/queries/enforcement.sql`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,38 @@ BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
-class FiledJudgment:
-    """What the decision needs of a judgment: no names. `amount` in US dollars; `taken_in_on` is a day in UTC."""
+class EnforcedBatch:
+    """`today` is the day by New York's calendar and the database's clock. A golden-path batch is never enforced."""
 
-    id: str
-    amount: Decimal
-    filing_date: date
-    taken_in_on: date
+    today: date
+    is_golden_path: bool
 
 
 @dataclass(frozen=True)
-class StoredStep:
-    """The next step of one judgment."""
+class FiledJudgment:
+    """What the reckoning needs of a judgment: no names. `amount` in US dollars; `taken_in_on` by New York's calendar.
 
-    judgment_id: str
-    kind: str
-    due_on: date
-    reason: str
+    `is_consumer_debt` is None while nobody has said. `paid_on[i]` is the day of `paid_amounts[i]`.
+    """
+
+    id: str
+    amount: Decimal
+    county: str
+    filing_date: date
+    taken_in_on: date
+    is_consumer_debt: bool | None
+    paid_on: Sequence[date]
+    paid_amounts: Sequence[Decimal]
+
+
+async def read_enforced_batch(conn: Connection, *, batch_id: str) -> EnforcedBatch:
+    """What is to be known before a batch is enforced; one that does not exist is like an empty one."""
+    async with conn.cursor(row_factory=class_row(EnforcedBatch)) as cur:
+        await cur.execute(SQL["read_enforced_batch"], {"batch_id": batch_id})
+        batch = await cur.fetchone()
+    if batch is None:
+        raise RuntimeError("a SELECT of two scalars gave no row")
+    return batch
 
 
 async def list_judgments(
@@ -44,12 +59,22 @@ async def list_judgments(
         return await cur.fetchall()
 
 
-async def upsert_next_steps(conn: Connection, *, steps: Sequence[StoredStep]) -> None:
-    """Store the steps; one that says the same already is left untouched. A judgment may occur once."""
-    values = {
-        "judgment_ids": [step.judgment_id for step in steps],
-        "kinds": [step.kind for step in steps],
-        "due_ons": [step.due_on for step in steps],
-        "reasons": [step.reason for step in steps],
-    }
-    await conn.execute(SQL["upsert_next_steps"], values)
+async def create_assessment_staging(conn: Connection) -> None:
+    """Make the table for assessments that are on their way. It lives as long as the transaction."""
+    await conn.execute(SQL["create_assessment_staging"])
+
+
+async def copy_assessments(conn: Connection, *, lines: bytes) -> None:
+    """Stage assessments in COPY's text format, in the order of the staging table's columns; a judgment occurs once."""
+    async with conn.cursor() as cur, cur.copy(SQL["copy_assessments"]) as copy:
+        await copy.write(lines)
+
+
+async def upsert_assessments(conn: Connection) -> None:
+    """Store the assessments that were staged. Their memos exist."""
+    await conn.execute(SQL["upsert_assessments"])
+
+
+async def upsert_next_steps(conn: Connection) -> None:
+    """Store the next steps that were staged."""
+    await conn.execute(SQL["upsert_next_steps"])

@@ -1,17 +1,65 @@
+-- name: read_enforced_batch
+-- Whether the batch is to be enforced at all, and the day by New York's calendar. By primary key.
+SELECT (now() AT TIME ZONE 'America/New_York')::date AS today,
+       coalesce((SELECT is_golden_path FROM intake.simplicity_batches WHERE id = %(batch_id)s::uuid), false)
+           AS is_golden_path;
+
 -- name: list_judgments
--- A page of the judgments of one batch, in the order of their ids. Served by judgments_batch_idx.
-SELECT id::text AS id, judgment_amount AS amount, filing_date, (created_at AT TIME ZONE 'UTC')::date AS taken_in_on
-FROM public.judgments
-WHERE batch_id = %(batch_id)s::uuid AND id > %(after)s::uuid
-ORDER BY id
+-- A page of the judgments of one batch with their payments, in the order of their ids. Served by
+-- judgments_batch_page_idx, and by the payments' unique index for each judgment.
+SELECT judgment.id::text AS id, judgment.judgment_amount AS amount, judgment.county, judgment.filing_date,
+       (judgment.created_at AT TIME ZONE 'America/New_York')::date AS taken_in_on, judgment.is_consumer_debt,
+       coalesce(paid.days, '{}') AS paid_on, coalesce(paid.amounts, '{}') AS paid_amounts
+FROM public.judgments AS judgment
+LEFT JOIN LATERAL (
+    SELECT array_agg(payment.received_on ORDER BY payment.received_on, payment.id) AS days,
+           array_agg(payment.amount ORDER BY payment.received_on, payment.id) AS amounts
+    FROM enforcement.payments AS payment
+    WHERE payment.judgment_id = judgment.id
+) AS paid ON true
+WHERE judgment.batch_id = %(batch_id)s::uuid AND judgment.id > %(after)s::uuid
+ORDER BY judgment.id
 LIMIT %(limit)s;
 
+-- name: create_assessment_staging
+-- Assessments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
+CREATE TEMPORARY TABLE staged_assessments (
+    judgment_id uuid, as_of date, principal numeric(14, 2), interest numeric(16, 2), per_diem numeric(14, 2),
+    least_owed numeric(16, 2), least_per_diem numeric(14, 2), renewal_opens_on date, lien_ends_on date,
+    presumed_paid_on date, score smallint, score_reasons text[], cautions text[], memo_id uuid,
+    step_kind text, step_due_on date, step_reason text
+) ON COMMIT DROP;
+
+-- name: copy_assessments
+-- One page of them, as text.
+COPY pg_temp.staged_assessments FROM STDIN;
+
+-- name: upsert_assessments
+-- All that was staged; one that says the same already is left untouched. By primary key.
+INSERT INTO enforcement.assessments AS known
+    (judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
+     presumed_paid_on, score, score_reasons, cautions, memo_id)
+SELECT judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
+       presumed_paid_on, score, score_reasons, cautions, memo_id
+FROM pg_temp.staged_assessments
+ON CONFLICT (judgment_id) DO UPDATE
+SET as_of = excluded.as_of, principal = excluded.principal, interest = excluded.interest,
+    per_diem = excluded.per_diem, least_owed = excluded.least_owed, least_per_diem = excluded.least_per_diem,
+    renewal_opens_on = excluded.renewal_opens_on, lien_ends_on = excluded.lien_ends_on,
+    presumed_paid_on = excluded.presumed_paid_on, score = excluded.score, score_reasons = excluded.score_reasons,
+    cautions = excluded.cautions, memo_id = excluded.memo_id, computed_at = now()
+WHERE (known.as_of, known.principal, known.interest, known.per_diem, known.least_owed, known.least_per_diem,
+       known.presumed_paid_on, known.lien_ends_on, known.score_reasons, known.cautions, known.memo_id)
+    IS DISTINCT FROM
+      (excluded.as_of, excluded.principal, excluded.interest, excluded.per_diem, excluded.least_owed,
+       excluded.least_per_diem, excluded.presumed_paid_on, excluded.lien_ends_on, excluded.score_reasons,
+       excluded.cautions, excluded.memo_id);
+
 -- name: upsert_next_steps
--- Many next steps at once, each judgment's own replaced only where it differs. By primary key.
+-- The steps of all that was staged, each judgment's own replaced only where it differs. By primary key.
 INSERT INTO enforcement.next_steps AS step (judgment_id, kind, due_on, reasons)
-SELECT judgment_id, kind, due_on, ARRAY[reason]
-FROM unnest(%(judgment_ids)s::uuid[], %(kinds)s::text[], %(due_ons)s::date[], %(reasons)s::text[])
-    AS given (judgment_id, kind, due_on, reason)
+SELECT judgment_id, step_kind, step_due_on, ARRAY[step_reason]
+FROM pg_temp.staged_assessments
 ON CONFLICT (judgment_id) DO UPDATE
 SET kind = excluded.kind, due_on = excluded.due_on, reasons = excluded.reasons, computed_at = now()
 WHERE (step.kind, step.due_on, step.reasons) IS DISTINCT FROM (excluded.kind, excluded.due_on, excluded.reasons);

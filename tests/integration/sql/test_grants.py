@@ -91,6 +91,9 @@ BOT_MUST_NOT = (
     "SELECT raw FROM intake.simplicity_raw_rows",
     "SELECT plaintiff FROM public.judgments",
     "SELECT reasons FROM enforcement.next_steps",
+    "SELECT principal FROM enforcement.assessments",
+    "SELECT amount FROM enforcement.payments",
+    "SELECT memo FROM enforcement.memos",
     "INSERT INTO ops.job_queue (job_type) VALUES ('x')",
     "UPDATE ops.job_queue SET status = 'failed'",
     "DELETE FROM ops.worker_heartbeats",
@@ -104,6 +107,8 @@ APP_MUST_NOT = (
     "UPDATE ops.job_queue SET status = 'failed'",
     "SELECT FROM chatops.installation",
     "DELETE FROM public.judgments",
+    "UPDATE enforcement.payments SET amount = 1",
+    "DELETE FROM enforcement.payments",
     "CREATE TABLE public.mine ()",
 )
 

@@ -1,0 +1,128 @@
+"""Has memos written for the cases of a batch: a few at a time, within a budget, each stored as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from services.domain.errors import SourceError
+from services.domain.services import WorkerType
+from services.enforcement_worker.budget import Budget, Prices, most_tokens
+from services.enforcement_worker.memo import INSTRUCTIONS, SCHEMA, RefusedAnswerError, read_memo
+from services.openai.client import SOURCE, Answer, OpenAIClient, Question
+from services.postgres.memos import MemoAnswer, WantedMemo, claim_memo, list_wanted_memos, store_memo
+from services.postgres.pool import Database
+
+log = logging.getLogger(__name__)
+
+MOST_A_JOB = 500  # profiles; what is left waits for the next job
+MOST_REQUESTS = 3  # for one profile, over all jobs: an answer refused so often will be refused again
+MAX_OUTPUT_TOKENS = 900
+LEASE = timedelta(minutes=10)  # longer than a question takes with all its retries
+LIST_TIMEOUT_S = 60.0  # reads the largest batch once
+
+NO_KEY = "OPENAI_API_KEY is not set: this result is deterministic only"
+NO_PRICES = (
+    "the prices of OPENAI_MODEL are not known: set OPENAI_INPUT_USD_PER_MTOK and OPENAI_OUTPUT_USD_PER_MTOK;"
+    " this result is deterministic only"
+)
+
+
+async def write_no_memos(_database: Database, _batch_id: str, *, why: str) -> Mapping[str, Any]:
+    """For a worker that cannot ask anybody."""
+    log.info("[%s] Memos: none, %s", WorkerType.ENFORCEMENT, why)
+    return {"written": 0, "note": why}
+
+
+async def write_memos(
+    database: Database, batch_id: str, *, client: OpenAIClient, prices: Prices, in_flight: int, budget_usd: Decimal
+) -> Mapping[str, Any]:
+    """Ask for the memos that the batch lacks, the most promising cases first, and count what came of it.
+
+    A service that fails ends the asking, never the job. Raises SourceError for the database only.
+    """
+    async with database.read(timeout_s=LIST_TIMEOUT_S) as conn:
+        wanted = await list_wanted_memos(conn, batch_id=batch_id, max_requests=MOST_REQUESTS, limit=MOST_A_JOB)
+    asking = _Asking(database, client, prices, Budget(budget_usd), iter(wanted))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(in_flight, len(wanted))):
+            group.create_task(asking.run())
+    result = asking.result(wanted[0].wanted if wanted else 0)
+    log.info("[%s] Memos: %s", WorkerType.ENFORCEMENT, ", ".join(f"{name} {told}" for name, told in result.items()))
+    return result
+
+
+class _Asking:
+    """The asking for one batch, shared by those who ask at the same time."""
+
+    def __init__(
+        self, database: Database, client: OpenAIClient, prices: Prices, budget: Budget, wanted: Iterator[WantedMemo]
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._prices = prices
+        self._budget = budget
+        self._wanted = wanted
+        self._counts: Counter[str] = Counter()
+        self._cost = Decimal(0)
+        self._note = ""
+
+    async def run(self) -> None:
+        """Ask for one memo after the other until there are none, the budget is used up, or the service fails."""
+        for wanted in self._wanted:
+            if self._note:
+                return
+            question = _question_about(wanted)
+            most = self._prices.cost_of(most_tokens(question))
+            if not self._budget.reserve(most):
+                self._note = "the budget is used up (OPENAI_BUDGET_USD)"
+                return
+            async with self._database.transaction() as conn:
+                is_ours = await claim_memo(conn, memo_id=wanted.id, lease=LEASE)
+            if not is_ours:
+                self._budget.settle(most, Decimal(0))
+                continue
+            try:
+                answer = await self._client.ask(question)
+            except SourceError as error:
+                self._note = f"{SOURCE}: {error.why}"
+                return
+            await self._store(wanted, answer, question, most)
+
+    def result(self, wanted: int) -> Mapping[str, Any]:
+        """Counts, the cost in US dollars as text, and, where memos are missing, why."""
+        written, refused = self._counts["written"], self._counts["refused"]
+        left = wanted - written - refused
+        note = {"note": f"{self._note}; the figures do not depend on it"} if self._note else {}
+        return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
+
+    async def _store(self, wanted: WantedMemo, answer: Answer, question: Question, most: Decimal) -> None:
+        usage = answer.usage or most_tokens(question)  # one that tells no usage is taken to have used all it could
+        cost = self._prices.cost_of(usage)
+        self._budget.settle(most, cost)
+        self._cost += cost
+        memo, why = _memo_or_why(answer)
+        self._counts["written" if memo else "refused"] += 1
+        async with self._database.transaction() as conn:
+            told = MemoAnswer(memo, why, self._client.model, usage.input_tokens, usage.output_tokens, cost)
+            await store_memo(conn, memo_id=wanted.id, answer=told)
+
+
+def _question_about(wanted: WantedMemo) -> Question:
+    facts = json.dumps(wanted.facts, sort_keys=True)
+    return Question(INSTRUCTIONS, facts, "strategy_memo", SCHEMA, MAX_OUTPUT_TOKENS)
+
+
+def _memo_or_why(answer: Answer) -> tuple[Mapping[str, Any] | None, str | None]:
+    if answer.text is None:
+        return None, answer.refused_because
+    try:
+        return read_memo(answer.text).model_dump(mode="json"), None
+    except RefusedAnswerError as error:
+        return None, str(error)

@@ -1,0 +1,24 @@
+"""Builders of cases: they show only what matters."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from services.domain.interest import Debt, Payment
+from services.enforcement_worker.case import Case
+
+TODAY = date(2025, 12, 20)
+
+
+def case(
+    *,
+    amount: str = "5000.00",
+    county: str = "Kings",
+    entered: date = date(2025, 1, 1),
+    taken_in: date = TODAY,
+    debt: Debt | None = Debt.ORDINARY,
+    paid: tuple[tuple[date, str], ...] = (),
+) -> Case:
+    payments = tuple(Payment(day, Decimal(dollars)) for day, dollars in paid)
+    return Case(Decimal(amount), county, entered, taken_in, debt, payments)
