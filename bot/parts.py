@@ -48,12 +48,18 @@ class Basis:
         """Where people are told."""
         return require(self.settings.slack).incidents_channel
 
+    def slack_without_patience(self) -> SlackClient:
+        """For the outbox, where one message's 429 must not hold up another."""
+        given = require(self.settings.slack)
+        return SlackClient(given.bot_token, api_url=given.api_url, patience=0, pace=self.slack.pace)
+
 
 class Parts:
     """All of one process. `start` begins their work, `stop` ends it in the order of DESIGN §4."""
 
     def __init__(self, basis: Basis) -> None:
-        sender = Sender(basis.database, basis.slack, poll_s=self._poll_s, metrics=basis.metrics)
+        self._outbox_slack = basis.slack_without_patience()
+        sender = Sender(basis.database, self._outbox_slack, poll_s=self._poll_s, metrics=basis.metrics)
         self._webhooks = Webhooks()
         self.reach = Reach(basis.settings, self._webhooks)
         notifiers = _notifiers(basis, self.reach, sender, self._poll_s)
@@ -81,6 +87,7 @@ class Parts:
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.leader.release()
         await self._webhooks.aclose()
+        await self._outbox_slack.aclose()
 
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""

@@ -19,6 +19,7 @@ from bot.views.notifications import not_reached, told_elsewhere
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
 from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.outbox import PAGE
 from services.postgres import notifications, outbox
 from services.postgres.pool import Connection, Database
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 HOLD_S = 20.0  # longer than any call takes
 START_S = 5.0  # a process that was frozen meanwhile must not begin: the server may have freed what it held
 RETRY_S = 5.0
-PAGE = 10  # priority in the outbox: somebody has to act; who was told can wait
 _AT_ONCE = 20
 
 Outcome = TryAgain | GiveUp | None  # None: it was taken

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import Enum, auto
 
-from services.domain.outbox import UnsentMessage
+from services.domain.outbox import PAGE, Lane, UnsentMessage
 
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message (slack-rules.md §5)
 FIRST_RETRY = timedelta(seconds=1)
-LAST_RETRY = timedelta(minutes=1)  # a page must not wait longer once Slack is back
+LAST_RETRY = timedelta(minutes=1)
+LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there
+AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
 
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
@@ -29,6 +31,43 @@ def next_move(message: UnsentMessage) -> Move:
     return Move.POST if message.posting_since is None else Move.FIND
 
 
-def retry_after(attempts: int) -> timedelta:
-    """How long to wait after `attempts` failures in a row (1 after the first): doubling, at most a minute."""
-    return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 10), LAST_RETRY)
+def is_post(move: Move) -> bool:
+    """Whether the move counts as a post for Slack's limits; looking for a post is part of it."""
+    return move is not Move.UPDATE
+
+
+def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
+    """How long to wait after `attempts` failures in a row (1 after the first): doubling, at most a minute.
+
+    Pages are tried again every five seconds at the latest.
+    """
+    longest = LAST_RETRY_OF_PAGES if priority >= PAGE else LAST_RETRY
+    return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 10), longest)
+
+
+class Gates:
+    """Which calls Slack does not want before when, by the clock of the caller. One for both lanes.
+
+    The lanes do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
+    refused the rest posts nothing: it would take the very post that Slack allows next.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until: dict[tuple[Lane, bool], float] = {}
+
+    def close(self, lane: Lane, move: Move, *, until: float) -> None:
+        """Slack answered 429 and named the moment."""
+        self._note(lane, is_post(move), until)
+        if lane is Lane.PAGES and is_post(move):
+            self._note(Lane.REST, is_post(move), until + AFTER_PAGES_S)
+
+    def is_open(self, lane: Lane, *, posting: bool, now: float) -> bool:
+        return self._closed_until.get((lane, posting), now) <= now
+
+    def opens_in(self, lane: Lane, *, now: float) -> float | None:
+        """Seconds until the lane's next closed gate opens; None when none is closed."""
+        left = [until - now for (whose, _), until in self._closed_until.items() if whose is lane and until > now]
+        return min(left, default=None)
+
+    def _note(self, lane: Lane, posting: bool, until: float) -> None:
+        self._closed_until[lane, posting] = max(until, self._closed_until.get((lane, posting), until))

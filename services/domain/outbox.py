@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
+
+PAGE = 10  # from this priority on somebody is to be woken
+
+
+class Lane(StrEnum):
+    """What is sent side by side: a page that Slack has never seen waits for nothing but other pages."""
+
+    PAGES = "pages"
+    REST = "rest"
 
 
 @dataclass(frozen=True)
@@ -12,7 +22,7 @@ class UnsentMessage:
     """One message that Slack does not show yet, or not in this version.
 
     `channel` is an id once Slack took it, before that whatever was configured. `ts` is None until it was posted;
-    `posting_since` then tells that a post may have got through. `wait_s`: seconds until it may be tried.
+    `posting_since` then tells that a post may have got through.
     """
 
     key: str
@@ -24,7 +34,7 @@ class UnsentMessage:
     ts: str | None
     posting_since: datetime | None
     attempts: int
-    wait_s: float
+    priority: int
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.outbox import OutboxDepth, UnsentMessage
+from services.domain.outbox import PAGE, Lane, OutboxDepth, UnsentMessage
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -46,16 +46,31 @@ async def notify_outbox(conn: Connection) -> None:
     await conn.execute(SQL["notify_outbox"])
 
 
-async def list_unsent(conn: Connection, *, limit: int) -> list[UnsentMessage]:
-    """Pages first, then the oldest; also those whose next try is in the future."""
+async def list_due_messages(
+    conn: Connection, *, lane: Lane, may_post: bool, may_update: bool, limit: int
+) -> list[UnsentMessage]:
+    """What may be sent now: pages first, then what Slack has never seen, then the oldest."""
+    parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
     async with conn.cursor(row_factory=class_row(UnsentMessage)) as cur:
-        await cur.execute(SQL["list_unsent"], {"limit": limit})
+        await cur.execute(SQL["list_due_messages"], parameters)
         return await cur.fetchall()
 
 
-async def begin_posting(conn: Connection, *, key: str) -> None:
-    """Write down that a post is about to be sent; commit before sending it."""
-    await conn.execute(SQL["begin_posting"], {"key": key})
+async def read_outbox_wait(conn: Connection, *, lane: Lane, may_post: bool, may_update: bool) -> float | None:
+    """Seconds until the lane's next message may be sent; None when nothing waits."""
+    cur = await conn.execute(SQL["read_outbox_wait"], _lane(lane, may_post=may_post, may_update=may_update))
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return None if row[0] is None else max(float(row[0]), 0.0)
+
+
+async def begin_posting(conn: Connection, *, key: str, seen: datetime | None) -> bool:
+    """Write down that a post is about to be sent; commit before sending it.
+
+    `seen` is the message's `posting_since` as it was read. False: somebody else posts or posted it meanwhile.
+    """
+    cur = await conn.execute(SQL["begin_posting"], {"key": key, "seen": seen})
+    return await cur.fetchone() is not None
 
 
 async def mark_sent(conn: Connection, *, key: str, version: int, channel_id: str, ts: str, pause: timedelta) -> None:
@@ -87,3 +102,7 @@ async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_outbox"], {"older_than": older_than})
     return cur.rowcount
+
+
+def _lane(lane: Lane, *, may_post: bool, may_update: bool) -> dict[str, Any]:
+    return {"page": PAGE, "new_pages": lane is Lane.PAGES, "may_post": may_post, "may_update": may_update}

@@ -1,7 +1,8 @@
 """The calls that the bot makes to Slack's Web API. Every failure is a SourceError.
 
 slack_sdk repeats a call by itself after a broken connection, `chat.postMessage` included: a message twice. Here nothing
-is repeated but what Slack refused with 429, after the time that it asked for.
+is repeated but what Slack refused with 429, after the time that it asked for; and not even that for a caller who has
+something better to do meanwhile (`patience=0`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -39,13 +41,25 @@ class Identity:
 
 
 class SlackClient:
-    """One workspace. Opens its HTTP session at the first call; `aclose` ends it."""
+    """One workspace. Opens its HTTP session at the first call; `aclose` ends it.
 
-    def __init__(self, token: Secret, *, api_url: str, timeout_s: float = 5.0, pace: Pace | None = None) -> None:
+    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`.
+    """
+
+    def __init__(
+        self,
+        token: Secret,
+        *,
+        api_url: str,
+        timeout_s: float = 5.0,
+        patience: int = 2,
+        pace: Pace | None = None,
+    ) -> None:
         self._token = token
         self._api_url = api_url
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._pace = pace or Pace()
+        self._patience = patience
+        self.pace = pace or Pace()
         self._web: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._channel_ids: dict[str, str] = {}
@@ -59,7 +73,7 @@ class SlackClient:
                 token=self._token.reveal(),
                 base_url=self._api_url,
                 session=self._session,
-                retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+                retry_handlers=self._retry_handlers(),
             )
         return self._web
 
@@ -77,7 +91,7 @@ class SlackClient:
         self, channel: str, text: str, blocks: Blocks, *, thread_ts: str | None = None, key: str | None = None
     ) -> tuple[str, str]:
         """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel."""
-        await self._pace.wait(channel)
+        await self.pace.wait(channel)
         body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
         if thread_ts:
             body["thread_ts"] = thread_ts
@@ -102,7 +116,7 @@ class SlackClient:
         client = AsyncWebhookClient(
             response_url,
             session=self.web.session,
-            retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+            retry_handlers=self._retry_handlers(),
         )
         with translated("response_url"):
             answer = await client.send_dict(
@@ -165,6 +179,9 @@ class SlackClient:
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)
+
+    def _retry_handlers(self) -> list[AsyncRetryHandler]:
+        return [AsyncRateLimitErrorRetryHandler(max_retry_count=self._patience)] if self._patience else []
 
     async def _look_up_channel(self, name: str) -> str:
         body: dict[str, Any] = {"types": "public_channel,private_channel", "exclude_archived": True, "limit": _PAGE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -11,17 +11,30 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from services.domain.errors import SourceError
 
 SOURCE = "Slack"
+DEFAULT_RETRY_AFTER_S = 30.0
 
 _TRY_LATER = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
 _MAYBE_DONE = frozenset({"internal_error", "fatal_error", "service_unavailable"})  # Slack: "may have succeeded"
 
 
 class SlackRefusedError(SourceError):
-    """Slack answered with an error. `code` is its own word for it ("channel_not_found")."""
+    """Slack answered with an error. `code` is its own word for it ("channel_not_found").
 
-    def __init__(self, method: str, code: str, *, retryable: bool = False, outcome_unknown: bool = False) -> None:
+    `retry_after_s`: it was called too often (429), and asks not to be called so again before.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        code: str,
+        *,
+        retryable: bool = False,
+        outcome_unknown: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(SOURCE, f"{method} was refused ({code})", retryable=retryable, outcome_unknown=outcome_unknown)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 @contextlib.contextmanager
@@ -43,6 +56,14 @@ def _refused(method: str, error: SlackApiError) -> SourceError:
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
     data = getattr(response, "data", None)
     code = str(data.get("error", status)) if isinstance(data, dict) else str(status)
+    if status == 429:
+        return SlackRefusedError(method, "ratelimited", retryable=True, retry_after_s=_retry_after(response.headers))
     if status >= 500 or not isinstance(data, dict):
         return SlackRefusedError(method, code, retryable=True, outcome_unknown=True)
     return SlackRefusedError(method, code, retryable=code in _TRY_LATER, outcome_unknown=code in _MAYBE_DONE)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """In seconds, at least one; 30 when Slack does not say."""
+    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return max(float(given), 1.0) if given.isdecimal() else DEFAULT_RETRY_AFTER_S

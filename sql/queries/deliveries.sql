@@ -31,4 +31,4 @@ WHERE key = %(key)s AND owner = %(owner)s AND finished_at IS NULL;
 -- name: prune_deliveries
 -- Slack redelivers for minutes, at most hours. Served by deliveries_claimed_at_idx.
 DELETE FROM chatops.deliveries
-WHERE claimed_at < clock_timestamp() - %(older_than)s::interval;
+WHERE claimed_at < now() - %(older_than)s::interval;

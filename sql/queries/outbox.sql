@@ -14,8 +14,9 @@ WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blo
 -- Wakes the sender once this transaction commits.
 SELECT pg_notify('chatops_outbox', '');
 
--- name: list_unsent
--- What Slack does not show yet, pages first. A reply waits for the message it belongs to. Served by outbox_unsent_idx.
+-- name: list_due_messages
+-- What may be sent now in one lane, pages first, then what Slack has never seen. A reply waits for the message it belongs
+-- to. Served by outbox_unsent_idx.
 SELECT
     message.key,
     coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
@@ -26,18 +27,37 @@ SELECT
     message.ts,
     message.posting_since,
     message.attempts,
-    greatest(extract(EPOCH FROM message.next_try_at - clock_timestamp()), 0)::float8 AS wait_s
+    message.priority
 FROM chatops.outbox AS message
 LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
-WHERE message.sent_version < message.content_version AND (message.thread_key IS NULL OR parent.ts IS NOT NULL)
-ORDER BY message.priority DESC, message.created_at
+WHERE message.sent_version < message.content_version
+    AND (message.thread_key IS NULL OR parent.ts IS NOT NULL)
+    AND message.next_try_at <= clock_timestamp()
+    AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
+    AND CASE WHEN message.ts IS NULL THEN %(may_post)s ELSE %(may_update)s END
+ORDER BY message.priority DESC, message.ts IS NOT NULL, message.created_at
 LIMIT %(limit)s;
 
+-- name: read_outbox_wait
+-- Seconds until a lane's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's message
+-- by primary key, one by one, because few wait and many were sent.
+SELECT extract(EPOCH FROM min(message.next_try_at) - clock_timestamp())::float8 AS wait_s
+FROM chatops.outbox AS message
+WHERE message.sent_version < message.content_version
+    AND (
+        message.thread_key IS NULL
+        OR (SELECT parent.ts FROM chatops.outbox AS parent WHERE parent.key = message.thread_key) IS NOT NULL
+    )
+    AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
+    AND CASE WHEN message.ts IS NULL THEN %(may_post)s ELSE %(may_update)s END;
+
 -- name: begin_posting
--- The intent, before the call: whoever comes next looks for the message before posting it again. By primary key.
+-- The intent, before the call: whoever comes next looks for the message before posting it again. No row when somebody else
+-- began meanwhile. By primary key.
 UPDATE chatops.outbox
 SET posting_since = clock_timestamp()
-WHERE key = %(key)s AND ts IS NULL;
+WHERE key = %(key)s AND ts IS NULL AND posting_since IS NOT DISTINCT FROM %(seen)s
+RETURNING true AS begun;
 
 -- name: mark_sent
 -- Slack shows this version; the next one waits, so that quick changes become one edit. By primary key.
@@ -77,10 +97,11 @@ FROM chatops.outbox
 WHERE sent_version < content_version;
 
 -- name: prune_outbox
--- Served by outbox_updated_at_idx and outbox_thread_key_idx. A thread goes with the last of its replies.
+-- Served by outbox_updated_at_idx, which clock_timestamp() would not let it use, and outbox_thread_key_idx. A thread goes with
+-- the last of its replies.
 DELETE FROM chatops.outbox AS message
 WHERE
-    message.updated_at < clock_timestamp() - %(older_than)s::interval
+    message.updated_at < now() - %(older_than)s::interval
     AND NOT EXISTS (SELECT FROM chatops.outbox AS reply WHERE reply.thread_key = message.key)
     AND NOT EXISTS (
         SELECT FROM chatops.alerts AS alert WHERE alert.message_key = message.key AND alert.state <> 'resolved'

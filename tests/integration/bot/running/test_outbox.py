@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from bot.leader import NAME, Fence, LostLeadershipError
 from bot.outbox.sender import Sender
 from bot.settings import LeaseSettings
 from bot.web.metrics import Metrics
+from services.domain.outbox import PAGE, Lane
 from services.domain.secrets import Secret
 from services.postgres import leases, outbox
 from services.postgres.pool import Database
@@ -21,6 +23,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
+from tests.outside import until
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
 
@@ -39,6 +42,16 @@ class Stage:
             channel = more.pop("channel", "dragonfly-incidents")
             await outbox.store_message(conn, key=key, channel=channel, text=text, blocks=BLOCKS, **more)
 
+    @contextlib.asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """As on the leader: both lanes at work."""
+        working = asyncio.create_task(self.sender.run(self.fence))
+        try:
+            yield
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
     async def settle(self, timeout_s: float = 10.0) -> None:
         """Send until nothing is left."""
         async with asyncio.timeout(timeout_s):
@@ -53,7 +66,7 @@ class Stage:
 @pytest.fixture
 async def stage(slack: Slack, database_urls: DatabaseUrls) -> AsyncIterator[Stage]:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
-    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=1.0)
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=1.0, patience=0)
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="bot-1", duration=LeaseSettings().duration * 10)
     assert epoch is not None
@@ -151,6 +164,97 @@ async def test_pages_go_first(stage: Stage, slack: Slack) -> None:
     assert [message.text for message in slack.seen()] == ["page", "note"]
 
 
+async def test_page_waits_for_no_edit_that_slack_refuses(stage: Stage, slack: Slack) -> None:
+    for number in range(2):
+        await stage.store("before", key=f"m{number}", priority=PAGE)
+    await stage.settle(timeout_s=30)
+    slack.workspace.faults.plant("chat.update", FaultKind.RATE_LIMIT, times=1000, seconds=60)
+    for number in range(2):
+        await stage.store("after", key=f"m{number}", priority=PAGE)
+
+    async with stage.sending():
+        await until(lambda: bool(slack.workspace.calls_of("chat.update")))
+        await stage.store("PAGE", key="page", priority=PAGE)
+        stage.sender.ring()
+        await slack.wait_for(lambda message: message.text == "PAGE")
+
+    assert len(slack.workspace.calls_of("chat.update")) == 1, "once refused, it is not asked again before its time"
+
+
+async def test_page_waits_for_no_edit_that_slack_is_slow_to_answer(stage: Stage, slack: Slack) -> None:
+    await stage.store("before", key="m1")
+    await stage.settle()
+    stage.client = slow = SlackClient(
+        Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=60.0, patience=0
+    )
+    stage.sender = Sender(stage.database, slow, poll_s=lambda: 0.05, metrics=Metrics())
+    slack.workspace.faults.plant("chat.update", FaultKind.SLOW, seconds=5)
+    await stage.store("after", key="m1")
+    await asyncio.sleep(1.6)  # two edits of one message are that far apart
+
+    async with stage.sending():
+        await stage.store("PAGE", key="page", priority=PAGE)
+        stage.sender.ring()
+        await slack.wait_for(lambda message: message.text == "PAGE")
+        assert not slack.workspace.calls_of("chat.update"), "Slack has not answered yet"
+
+    await slow.aclose()
+
+
+async def test_page_that_slack_refuses_goes_before_all_notes(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.RATE_LIMIT, seconds=2)
+    await stage.store("PAGE", key="page", priority=PAGE)
+    await stage.sender.send_due(stage.fence)
+    await stage.store("note", key="m1")
+
+    await stage.settle(timeout_s=30)
+
+    assert [message.text for message in slack.seen()] == ["PAGE", "note"]
+
+
+async def test_what_cannot_be_sent_hides_nothing_that_can(stage: Stage, slack: Slack) -> None:
+    for number in range(25):
+        await stage.store("lost", key=f"m{number}", channel="no-such-channel", priority=5)
+    await stage.store("found", key="last")
+
+    await stage.sender.send_due(stage.fence)
+    await stage.sender.send_due(stage.fence)
+
+    assert [message.text for message in slack.seen()] == ["found"]
+
+
+async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> None:
+    """A message may become a page while the other lane is about to post it."""
+    await stage.store("one")
+    async with stage.database.read() as conn:
+        [old] = await outbox.list_due_messages(conn, lane=Lane.REST, may_post=True, may_update=True, limit=1)
+    await stage.settle()
+
+    async with stage.database.transaction() as conn:
+        assert not await outbox.begin_posting(conn, key=old.key, seen=old.posting_since)
+
+
+async def test_errors_of_slack_lose_nothing_and_double_nothing(stage: Stage, slack: Slack) -> None:
+    faults = slack.workspace.faults
+    for kind in (FaultKind.SERVER_ERROR, FaultKind.LOST_ANSWER, FaultKind.RATE_LIMIT, FaultKind.LOST_ANSWER):
+        faults.plant("chat.postMessage", kind)
+        faults.plant("chat.update", kind)
+    texts = [f"message {number}" for number in range(4)]
+
+    async with stage.sending():
+        for number, text in enumerate(texts):
+            await stage.store("first words", key=f"m{number}", priority=PAGE * (number % 2))
+            stage.sender.ring()
+            await stage.store(text, key=f"m{number}", priority=PAGE * (number % 2))
+        faults.is_down = True
+        await asyncio.sleep(2)
+        faults.is_down = False
+        await until(lambda: sorted(message.text for message in slack.seen()) == texts, timeout_s=60)
+        await stage.settle(timeout_s=60)
+
+    assert sorted(message.text for message in slack.seen()) == texts
+
+
 async def test_reply_waits_for_its_thread(stage: Stage, slack: Slack) -> None:
     await stage.store("parent", key="m1")
     await stage.store("reply", key="m2", thread_key="m1", priority=10)
@@ -179,9 +283,14 @@ async def test_unknown_channel_waits_and_says_why(stage: Stage) -> None:
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        [message] = await outbox.list_unsent(conn, limit=10)
-    assert message.attempts == 1
-    assert message.wait_s > 0
+        wait_s = await outbox.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True)
+        cur = await conn.execute("SELECT attempts, last_error FROM chatops.outbox")
+        row = await cur.fetchone()
+    assert wait_s is not None
+    assert wait_s > 0
+    assert row is not None
+    assert row[0] == 1
+    assert "channel_not_found" in row[1]
 
 
 async def test_former_leader_sends_nothing(stage: Stage, slack: Slack) -> None:

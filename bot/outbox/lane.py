@@ -1,0 +1,158 @@
+"""One lane of the outbox: posts, finds again, edits, one message after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from bot.leader import Fence
+from bot.outbox.decide import GONE, UPDATE_PAUSE, Gates, Move, is_post, next_move, retry_after
+from bot.web.metrics import Metrics
+from services.domain.errors import SourceError
+from services.domain.outbox import Lane, UnsentMessage
+from services.postgres import outbox
+from services.postgres.pool import Connection, Database
+from services.slack.client import SlackClient
+from services.slack.errors import SlackRefusedError
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 20
+_CLOCK_SLACK = timedelta(minutes=1)  # the database's clock and Slack's may differ
+# Slack will not take it however often it is tried; it waits for a person or for new content.
+_HOPELESS = frozenset({"invalid_auth", "account_inactive", "missing_scope", "channel_not_found", "not_in_channel"})
+_CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
+
+ResultT = TypeVar("ResultT")
+
+
+class OutboxLane:
+    """`gates` is shared with the other lane."""
+
+    def __init__(self, lane: Lane, database: Database, slack: SlackClient, *, gates: Gates, metrics: Metrics) -> None:
+        self._lane = lane
+        self._database = database
+        self._slack = slack
+        self._gates = gates
+        self._metrics = metrics
+
+    async def send_due(self, fence: Fence) -> float | None:
+        """Send what is due; seconds until more may be, None when nothing waits.
+
+        Raises SourceError when the database is away, and LostLeadershipError.
+        """
+        may_post, may_update = self._is_open(posting=True), self._is_open(posting=False)
+        async with self._database.read() as conn:
+            due = await outbox.list_due_messages(
+                conn, lane=self._lane, may_post=may_post, may_update=may_update, limit=_AT_ONCE
+            )
+            wait_s = await outbox.read_outbox_wait(conn, lane=self._lane, may_post=may_post, may_update=may_update)
+        for message in due:
+            if self._is_open(posting=is_post(next_move(message))):  # a message before it may have closed it
+                await self._send(message, fence)
+        if due:
+            return 0.0  # their rows may have changed meanwhile
+        opens_in = self._gates.opens_in(self._lane, now=_now())
+        return min([wait for wait in (wait_s, opens_in) if wait is not None], default=None)
+
+    def _is_open(self, *, posting: bool) -> bool:
+        return self._gates.is_open(self._lane, posting=posting, now=_now())
+
+    async def _send(self, message: UnsentMessage, fence: Fence) -> None:
+        try:
+            await self._move(message, fence)
+        except SlackRefusedError as refused:
+            if message.ts is not None and refused.code in GONE:
+                await self._write(fence, lambda conn: outbox.forget_message(conn, key=message.key))
+            elif refused.retry_after_s is not None:
+                await self._wait_as_asked(message, refused.retry_after_s, refused, fence)
+            else:
+                await self._later(message, refused, fence, hopeless=refused.code in _HOPELESS)
+        except SourceError as error:
+            if error.source != "Slack":
+                raise
+            await self._later(message, error, fence)
+        else:
+            self._metrics.messages.labels("sent").inc()
+
+    async def _move(self, message: UnsentMessage, fence: Fence) -> None:
+        match next_move(message):
+            case Move.UPDATE:
+                assert message.ts is not None  # noqa: S101 - that is what UPDATE means
+                await self._slack.update(message.channel, message.ts, message.text, message.blocks)
+                await self._sent(message, fence, message.channel, message.ts)
+            case Move.FIND:
+                await self._find(message, fence)
+            case Move.POST:
+                await self._post(message, fence)
+
+    async def _post(self, message: UnsentMessage, fence: Fence) -> None:
+        channel = await self._slack.channel_id(message.channel)
+        if not await self._write(
+            fence, lambda conn: outbox.begin_posting(conn, key=message.key, seen=message.posting_since)
+        ):
+            return
+        channel, ts = await self._slack.post(
+            channel, message.text, message.blocks, thread_ts=message.thread_ts, key=message.key
+        )
+        await self._sent(message, fence, channel, ts)
+
+    async def _find(self, message: UnsentMessage, fence: Fence) -> None:
+        """An answer was lost, ours or a former leader's: look first. What cannot be looked for is posted again."""
+        assert message.posting_since is not None  # noqa: S101 - that is what FIND means
+        channel = await self._slack.channel_id(message.channel)
+        since = message.posting_since - _CLOCK_SLACK
+        try:
+            ts = await self._slack.find(channel, message.key, since=since, thread_ts=message.thread_ts)
+        except SlackRefusedError as refused:
+            if refused.code not in _CANNOT_LOOK:
+                raise
+            logger.warning("%s may be posted twice: %s", message.key, refused.why)
+            ts = None
+        if ts is None:
+            await self._post(message, fence)
+        else:
+            # Which version got through is not known: one edit more makes it this one.
+            await self._slack.update(channel, ts, message.text, message.blocks)
+            await self._sent(message, fence, channel, ts)
+
+    async def _sent(self, message: UnsentMessage, fence: Fence, channel: str, ts: str) -> None:
+        await self._write(
+            fence,
+            lambda conn: outbox.mark_sent(
+                conn, key=message.key, version=message.version, channel_id=channel, ts=ts, pause=UPDATE_PAUSE
+            ),
+        )
+
+    async def _wait_as_asked(self, message: UnsentMessage, pause_s: float, error: SourceError, fence: Fence) -> None:
+        """Slack was called too often: nothing of this kind goes out before it wants it. It is nobody's failure."""
+        self._gates.close(self._lane, next_move(message), until=_now() + pause_s)
+        logger.warning("%s not sent: %s; again in %g s", message.key, error.why, pause_s)
+        await self._postpone(message, error, fence, timedelta(seconds=pause_s))
+
+    async def _later(self, message: UnsentMessage, error: SourceError, fence: Fence, *, hopeless: bool = False) -> None:
+        logger.log(logging.ERROR if hopeless else logging.WARNING, "%s not sent: %s", message.key, error.why)
+        priority = 0 if hopeless else message.priority
+        await self._postpone(message, error, fence, retry_after(message.attempts + 1, priority=priority))
+
+    async def _postpone(self, message: UnsentMessage, error: SourceError, fence: Fence, pause: timedelta) -> None:
+        self._metrics.messages.labels("failed").inc()
+        maybe = error.outcome_unknown or message.posting_since is not None
+        await self._write(
+            fence,
+            lambda conn: outbox.mark_refused(
+                conn, key=message.key, error=error.why, pause=pause, maybe_posted=maybe and message.ts is None
+            ),
+        )
+
+    async def _write(self, fence: Fence, call: Callable[[Connection], Awaitable[ResultT]]) -> ResultT:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            return await call(conn)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
