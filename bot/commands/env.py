@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bot.commands._arguments import no_more, parse_service
 from bot.commands._contract import Answer, Command, Request
 from bot.facts import World
@@ -13,13 +11,11 @@ from playbooks import env
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 
-PROCFILE = Path(__file__).resolve().parents[2] / "Procfile"  # bot and services are built from one repository
-
 
 async def handle(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     targets = tuple(Service) if not request.words else (parse_service(request.words[0]),)
-    facts = await gather_env(world, targets, PROCFILE.read_text() if PROCFILE.is_file() else "")
+    facts = await gather_env(world, targets)
     states = {} if isinstance(facts.services, Unavailable) else facts.services
     links = {service: states[service].link for service in targets if service in states}
     return env_answer(env.check(facts), links)

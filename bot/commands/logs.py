@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands._arguments import need_service, parse_count, take_raw, wrong_word
 from bot.commands._contract import Answer, Command, Request
-from bot.facts.logs import DIGEST_LINES, read_next_due
+from bot.facts.logs import DIGEST_LINES, read_due
 from bot.views.findings import unavailable_answer
 from bot.views.logs import LogView, logs_answer
 from playbooks.checks.logs import Facts
@@ -54,11 +54,11 @@ async def answer_logs(request: Request, world: World) -> Answer:
         return unavailable_answer(f"logs of {wanted.service.short}", choice)
     async with asyncio.TaskGroup() as reads:
         told = reads.create_task(_read(wanted, choice, world))
-        due = reads.create_task(read_next_due(world, wanted.service))
+        due = reads.create_task(read_due(world))
     read = told.result()
     if isinstance(read, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", read)
-    facts = Facts(wanted.service, read.newest, datetime.now(UTC), due.result())
+    facts = Facts(wanted.service, read.newest, datetime.now(UTC), due.result()[wanted.service])
     return await asyncio.to_thread(_answer, wanted, choice, read, facts, is_raw=is_raw)  # masking takes its time
 
 

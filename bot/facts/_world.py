@@ -18,7 +18,7 @@ from services.domain.bot_state import BotState
 from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.intake import Batch, IntakeEvent
 from services.domain.jobs import (
@@ -34,7 +34,7 @@ from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.oncall import KnownOverrides
 from services.domain.secrets import Secret
-from services.domain.server import ConnectionUse, ServerFacts
+from services.domain.server import ConnectionUse, ServerFacts, SessionRole
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
 from services.postgres import drift, evidence, heartbeats, intake, jobs, migrations, oncall, server, service_locks
@@ -109,8 +109,16 @@ class World:
     async def intake_health(self) -> IntakeHealth | Unavailable:
         return await self._ask_api(lambda api: api.read_intake_health())
 
+    async def endpoints(self) -> frozenset[Endpoint] | Unavailable:
+        """The operations that the API says it has."""
+        return await self._ask_api(lambda api: api.read_endpoints())
+
     async def server(self) -> ServerFacts | Unavailable:
         return await self.read(server.read_server)
+
+    async def session_roles(self) -> list[SessionRole] | Unavailable:
+        """As which role the API and the workers are connected."""
+        return await self.read(server.list_session_roles)
 
     async def heartbeats(self) -> HeartbeatReading | Unavailable:
         return await self.read(_read_heartbeats)

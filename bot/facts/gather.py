@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
@@ -21,6 +22,8 @@ from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import QueueSnapshot
 from services.domain.server import ServerFacts
 from services.domain.services import Service
+
+PROCFILE = Path(__file__).resolve().parents[2] / "Procfile"
 
 
 async def gather_health(world: World) -> health.Facts:
@@ -100,8 +103,8 @@ async def gather_heartbeats(world: World) -> heartbeats.Facts:
     )
 
 
-async def gather_env(world: World, targets: Sequence[Service], procfile: str) -> env.Facts:
-    """`procfile` is the text of the Procfile that the services are built from."""
+async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
+    """Variables, start commands and names, against the Procfile that bot and services are built from."""
     async with asyncio.TaskGroup() as group:
         variables = {service: group.create_task(world.variables(service)) for service in targets}
         services = group.create_task(world.railway_services())
@@ -111,7 +114,7 @@ async def gather_env(world: World, targets: Sequence[Service], procfile: str) ->
         services=services.result(),
         railway_environment=environment.result(),
         bot_environment=world.settings.environment,
-        procfile=env.read_procfile(procfile),
+        procfile=env.read_procfile(PROCFILE.read_text() if PROCFILE.is_file() else ""),
         now=datetime.now(UTC),
     )
 

@@ -28,9 +28,9 @@ async def gather_logs(
     """The log of the current deployment of each service, without the lines older than `look_back`."""
     async with asyncio.TaskGroup() as group:
         read = {service: group.create_task(_read_lines(world, service, states, look_back)) for service in services}
-        due = {service: group.create_task(read_next_due(world, service)) for service in services}
+        due = group.create_task(read_due(world))
     now = datetime.now(UTC)
-    return [logs.Facts(service, read[service].result(), now, due[service].result()) for service in services]
+    return [logs.Facts(service, read[service].result(), now, due.result()[service]) for service in services]
 
 
 async def read_error_digest(world: World, service: Service) -> list[Finding]:
@@ -39,12 +39,16 @@ async def read_error_digest(world: World, service: Service) -> list[Finding]:
     return await asyncio.to_thread(logs.error_digest, facts)  # masking many long lines takes its time
 
 
-async def read_next_due(world: World, service: Service) -> datetime | Unavailable | None:
-    """Since when the oldest of the jobs that the service would claim next has been due; None when none is."""
-    if not JOB_TYPES[service]:
-        return None
-    due = await world.next_due(JOB_TYPES[service])
-    return due if isinstance(due, Unavailable) else min(due.values(), default=None)
+async def read_due(world: World) -> dict[Service, datetime | Unavailable | None]:
+    """Since when the oldest of the jobs that each service would claim next has been due; None when none is."""
+    due = await world.next_due([job_type for types in JOB_TYPES.values() for job_type in types])
+    return {service: _due(due, types) for service, types in JOB_TYPES.items()}
+
+
+def _due(due: Mapping[str, datetime] | Unavailable, job_types: Sequence[str]) -> datetime | Unavailable | None:
+    if isinstance(due, Unavailable):
+        return due if job_types else None
+    return min((due[job_type] for job_type in job_types if job_type in due), default=None)
 
 
 async def _read_lines(

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+
+
+class Endpoint(NamedTuple):
+    """One operation of the API, as its OpenAPI document has it: `GET`, `/api/v1/intake/batches/{batch_id}`."""
+
+    method: str
+    path: str
 
 
 @dataclass(frozen=True)

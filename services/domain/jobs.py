@@ -18,6 +18,11 @@ JOB_TYPES: Mapping[Service, tuple[str, ...]] = {
 }
 
 
+def service_of_job(job_type: str) -> Service | None:
+    """The service whose workers claim this type; None for a type that this version does not know."""
+    return next((service for service, types in JOB_TYPES.items() if job_type in types), None)
+
+
 @dataclass(frozen=True)
 class QueueSnapshot:
     """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.

@@ -24,6 +24,14 @@ class ServerFacts:
 
 
 @dataclass(frozen=True)
+class SessionRole:
+    """As which role a process of ours is connected. `process` begins with the service's name."""
+
+    process: str
+    role: str
+
+
+@dataclass(frozen=True)
 class ConnectionUse:
     """`used`: client sessions on the server now; `limit`: how many there may be.
 

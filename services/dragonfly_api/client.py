@@ -13,7 +13,7 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from services.domain.errors import SourceError
-from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.intake import Batch
 from services.domain.secrets import Secret
 
@@ -59,6 +59,12 @@ class DragonflyApi:
         response, elapsed_ms = await self._send("GET", "api/v1/intake/health", accept=(200, 503))
         answer = _parse(_IntakeAnswer, response)
         return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
+
+    async def read_endpoints(self) -> frozenset[Endpoint]:
+        """What `GET /openapi.json` lists; an API that keeps its document to itself raises."""
+        response, _ = await self._send("GET", "openapi.json", accept=(200,))
+        paths = _parse(_OpenApiAnswer, response).paths
+        return frozenset(Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods)
 
     async def upload_csv(
         self, name: str, content: bytes, source_system: str = "simplicity", *, is_golden_path: bool = False
@@ -161,6 +167,10 @@ class _BatchAnswer(BaseModel):
     row_count: int
     validated: int
     failed: int
+
+
+class _OpenApiAnswer(BaseModel):
+    paths: dict[str, dict[str, Any]]
 
 
 class _ErrorDetail(BaseModel):

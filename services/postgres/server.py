@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
-from services.domain.server import ServerFacts
+from services.domain.server import ServerFacts, SessionRole
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -22,6 +22,13 @@ async def read_server(conn: Connection) -> ServerFacts:
     return ServerFacts(
         **{**row, "schemas": tuple(row["schemas"]), "hidden_tables": tuple(row["hidden_tables"])}, pooler_mode=mode
     )
+
+
+async def list_session_roles(conn: Connection) -> list[SessionRole]:
+    """Of the API's and the workers' sessions that the server shows under their own names; a pooler may hide them."""
+    async with conn.cursor(row_factory=class_row(SessionRole)) as cur:
+        await cur.execute(SQL["list_session_roles"])
+        return await cur.fetchall()
 
 
 def pooler_mode(host: str, port: int) -> str:

@@ -39,6 +39,7 @@ READS = (
     "logs api uvicorn",
     "migrations",
     "check-config",
+    "doctor",
     "runs",
     "audit",
     "audit verify",

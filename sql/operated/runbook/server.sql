@@ -31,3 +31,12 @@ SELECT current_user::text AS current_user,
              ) IS NOT TRUE
            ORDER BY 1
        ) AS hidden_tables;
+
+-- name: list_session_roles
+-- As which role each of our processes is connected, one row a process name and role. Their names begin as the runbook
+-- looks for them; the role and the name of a session are visible to everybody.
+SELECT DISTINCT split_part(application_name, ':', 1) AS process, usename::text AS role
+FROM pg_stat_activity
+WHERE datname = current_database()
+    AND (application_name LIKE 'dragonfly-api%' OR application_name LIKE 'dragonfly-worker%')
+ORDER BY process, role;

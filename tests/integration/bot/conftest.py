@@ -15,6 +15,8 @@ import pytest
 
 from bot.facts import World
 from bot.settings import Settings
+from playbooks.checks.endpoints import NEEDED
+from services.domain.health import Endpoint
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
@@ -23,6 +25,7 @@ from services.railway.client import RailwayClient, TokenKind
 from tests.conftest import DatabaseUrls
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEMENT: "enforcement_worker"}
 
 
 @dataclass
@@ -37,9 +40,13 @@ class Outside:
     railway_delay_s: float = 0.0
     variables: dict[str, str] = field(default_factory=dict)
     logs: dict[Service, list[str]] = field(default_factory=dict)
+    endpoints: set[Endpoint] = field(default_factory=lambda: set(NEEDED))
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(self.api_delay_s)
+        if request.url.path == "/openapi.json":
+            paths: dict[str, Any] = {endpoint.path: {endpoint.method.lower(): {}} for endpoint in self.endpoints}
+            return httpx.Response(self.api_status, json={"paths": paths})
         now = datetime.now(UTC).isoformat()
         body = {"status": "ok", "environment": "prod", "git_sha": SHA[:8], "db_connected": True, "timestamp": now}
         if request.url.path.endswith("/intake/health"):
@@ -83,7 +90,7 @@ class Outside:
         return {
             "serviceId": f"s-{service.short}",
             "serviceName": service.value,
-            "startCommand": f"python -m services.{service.short}",
+            "startCommand": f"python -m services.{MODULES[service]}",
             "numReplicas": len(replicas),
             "activeDeployments": [deployment],
             "latestDeployment": deployment,

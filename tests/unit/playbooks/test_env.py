@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -16,32 +13,9 @@ from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from tests.unit.playbooks.healthy import NOW, OTHER, PROJECT, dsn, key
+from tests.unit.playbooks.healthy import VARIABLES as GOOD
 
-NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
-PROJECT, OTHER = "qzkfdmwxprlvyhtj", "nbgcsutaeiokxqzw"
-PASSWORD = "canary-of-the-password"
-
-
-def key(project: str, role: str = "service_role") -> str:
-    def part(content: object) -> str:
-        return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
-
-    return f"{part({'alg': 'HS256'})}.{part({'ref': project, 'role': role})}.{'canarysignature' * 4}"
-
-
-def dsn(project: str, port: int = 5432) -> str:
-    return f"postgresql://dragonfly_app.{project}:{PASSWORD}@aws-0-eu.pooler.supabase.com:{port}/postgres"
-
-
-GOOD = {
-    "SUPABASE_MODE": "prod",
-    "ENVIRONMENT": "prod",
-    "SUPABASE_URL": f"https://{PROJECT}.supabase.co",
-    "SUPABASE_SERVICE_ROLE_KEY": key(PROJECT),
-    "SUPABASE_DB_URL": dsn(PROJECT),
-    "DRAGONFLY_API_KEY": "df_prod_canary",
-    "OPENAI_API_KEY": "sk-canary",
-}
 PROCFILE = read_procfile("# processes\napi: python -m services.api\nworker-ingest: python -m services.ingest_worker\n")
 
 

@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from playbooks._contract import Status
 from playbooks.health import Facts, check, report
-from services.domain.bot_state import BotState
-from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
+from services.domain.health import ApiHealth
 from services.domain.jobs import QueueSnapshot
-from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.server import ServerFacts
 from services.domain.services import Service, WorkerType
+from tests.unit.playbooks.healthy import HEALTHY, NOW, beat, serving
 
-NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
-SHA = "a1b2c3d4" + "0" * 32
 AWAY = Unavailable("database", "connection refused")
-
-
-def serving(service: Service) -> ServiceState:
-    deployment = Deployment("d1", DeploymentStatus.SUCCESS, NOW, commit_sha=SHA, instances=(Instance("i1", "RUNNING"),))
-    link = f"https://railway.com/project/p/service/{service.short}"
-    return ServiceState(service, "s1", (deployment,), deployment, replicas_configured=1, link=link)
-
-
-def beat(kind: WorkerType) -> Heartbeat:
-    return Heartbeat(f"{kind}-1", kind, "running", NOW, NOW, SHA[:8])
-
-
-HEALTHY = Facts(
-    environment="prod",
-    as_of=NOW,
-    now=NOW,
-    stale_after=timedelta(seconds=300),
-    api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
-    intake=IntakeHealth(200, "ok", True, 0, None, 9),
-    server=ServerFacts("dragonfly_bot", "db", NOW, "15.8", ("enforcement", "intake", "ops", "public"), (), "session"),
-    migrations=MigrationStatus((AppliedMigration("20251201000000", "roles", NOW, "ab"),), (), (), ()),
-    heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
-    queue=QueueSnapshot(NOW, 0, None, 0, 0, 0),
-    services={service: serving(service) for service in Service},
-    expected=dict.fromkeys(WorkerType, 1),
-    bot=BotState(SHA, NOW, connected=True, leader=True),
-)
 
 
 def test_all_well_is_said_in_one_line_and_told_by_subject() -> None:

@@ -1,0 +1,166 @@
+"""The doctor over a real system with one trouble planted, read as `dragonfly_bot`: never green, and it says which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from bot.commands._contract import Request
+from bot.commands._registry import run
+from bot.facts import World
+from bot.facts.checks import gather_doctor
+from bot.views.plain import answer_text
+from playbooks import doctor
+from playbooks._contract import Finding, Status
+from playbooks._troubleshooting import Symptom
+from services.domain.health import Endpoint
+from services.domain.services import Service
+from tests.conftest import DatabaseUrls
+from tests.unit.playbooks.healthy import VARIABLES
+
+if TYPE_CHECKING:
+    from tests.integration.bot.conftest import Outside, System
+
+IDLE = "[ingest_processor] No pending jobs found (idle)"
+JOB = "INSERT INTO ops.job_queue (job_type, status, error_message, run_at) VALUES "
+
+
+@pytest.fixture(autouse=True)
+def _work(system: System, outside: Outside) -> None:
+    system.work()
+    outside.variables = dict(VARIABLES)
+    outside.logs = {service: [IDLE] for service in Service}
+
+
+async def trouble(world: World) -> list[Finding]:
+    return [finding for finding in doctor.check(await gather_doctor(world)) if finding.status is not Status.OK]
+
+
+async def symptoms(world: World) -> set[object]:
+    return {finding.evidence["symptom"] for finding in await trouble(world) if "symptom" in finding.evidence}
+
+
+async def test_without_a_trouble_every_area_is_green(world: World) -> None:
+    assert {finding.title: finding.detail for finding in await trouble(world)} == {}
+
+
+@pytest.mark.parametrize(
+    ("sql", "symptom"),
+    [
+        (JOB + "('simplicity_ingest', 'pending', NULL, now() - interval '2 min')", Symptom.NOT_CLAIMING),
+        (JOB + "('simplicity_ingest', 'failed', 'InFailedSqlTransaction', now())", Symptom.FAILED_TRANSACTION),
+        (JOB + "('enforcement_next_step', 'failed', 'permission denied for table judgments', now())",
+         Symptom.PERMISSION_DENIED),
+        ("REVOKE INSERT ON ops.job_queue FROM dragonfly_app", Symptom.PERMISSION_DENIED),
+        ("DROP POLICY app ON public.judgments", Symptom.PERMISSION_DENIED),
+        ("UPDATE ops.worker_heartbeats SET status = 'error' WHERE worker_type ~ 'ingest'", Symptom.CRASH_LOOP),
+        ("UPDATE ops.worker_heartbeats SET database_ok = false WHERE worker_type ~ 'ingest'", Symptom.NOT_CLAIMING),
+        ("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '6 min'", Symptom.STALE_HEARTBEAT),
+    ],
+)  # fmt: skip
+async def test_a_trouble_in_the_database_leads_to_its_row(
+    world: World, system: System, sql: str, symptom: Symptom
+) -> None:
+    system.run(sql)
+
+    assert symptom in await symptoms(world)
+
+
+@pytest.mark.parametrize(
+    ("line", "symptom"),
+    [
+        ("PostgreSQL connection failed: FATAL: password authentication failed for user", Symptom.NOT_CLAIMING),
+        ("claim_pending_job: permission denied for function claim_pending_job", Symptom.PERMISSION_DENIED),
+        ("[ingest_processor] Job failed: InFailedSqlTransaction", Symptom.FAILED_TRANSACTION),
+        ("[ingest_processor] CRITICAL: Crash loop detected after 10 failures", Symptom.CRASH_LOOP),
+    ],
+)
+async def test_a_line_of_a_log_leads_to_its_row(world: World, outside: Outside, line: str, symptom: Symptom) -> None:
+    outside.logs[Service.INGEST] = [line]
+
+    assert symptom in await symptoms(world)
+
+
+async def test_an_api_that_answers_503_leads_to_its_row(world: World, outside: Outside) -> None:
+    outside.api_status, outside.health = 503, {"status": "degraded", "db_connected": False}
+
+    assert Symptom.API_503 in await symptoms(world)
+
+
+async def test_a_process_under_another_role_is_seen(world: World, database_urls: DatabaseUrls) -> None:
+    with psycopg.connect(database_urls.owner, application_name="dragonfly-worker-ingest:ingest-1"):
+        [finding] = await trouble(world)
+
+    assert finding.title == "ingest connects as postgres, not as dragonfly_app"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda outside: outside.endpoints.remove(Endpoint("POST", "/api/v1/intake/upload")),
+         "the API has no POST /api/v1/intake/upload"),
+        (lambda outside: outside.variables.pop("SUPABASE_URL"), "ingest: "),
+        (lambda outside: outside.logs.update({Service.INGEST: []}), "Logs: ingest wrote nothing"),
+        (lambda outside: outside.replicas.update({Service.INGEST: 2}), "ingest 1 of 2 beating"),
+    ],
+)  # fmt: skip
+async def test_a_trouble_outside_is_seen(
+    world: World, outside: Outside, spoil: Callable[[Outside], object], said: str
+) -> None:
+    spoil(outside)
+
+    assert [finding.title for finding in await trouble(world) if finding.title.startswith(said)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (
+            "ALTER TABLE ops.job_queue RENAME error_message TO last_error",
+            'column "error_message" does not exist',
+        ),
+        ("DROP FUNCTION ops.claim_pending_job", "dragonfly_app lacks EXECUTE on ops.claim_pending_job"),
+        ("ALTER TABLE chatops.runs RENAME COLUMN title TO name", 'column "title" does not exist'),
+        ("GRANT SELECT ON ops.job_queue TO anon", "1 kind of exposure in the database"),
+        (
+            "DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251201000300'",
+            "1 migration not applied",
+        ),
+        ("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot", "database hides schema enforcement"),
+    ],
+)
+async def test_drift_is_named(world: World, system: System, sql: str, said: str) -> None:
+    system.run(sql)
+
+    titles = [finding.title for finding in await trouble(world)]
+
+    assert [title for title in titles if said in title], titles
+
+
+async def test_a_silent_source_delays_nobody_and_is_unknown(
+    make_world: Callable[..., World], database_urls: DatabaseUrls, outside: Outside
+) -> None:
+    outside.railway_delay_s = 60
+    world = make_world(database_urls.bot, timeout_s=0.5)
+
+    async with asyncio.timeout(20):  # without a limit a source each it would be a minute
+        found = {finding.check: finding for finding in doctor.check(await gather_doctor(world))}
+
+    assert found["doctor.deployments"].status is Status.UNKNOWN
+    assert found["doctor.drift"].status is Status.OK
+
+
+async def test_the_command_leads_with_what_is_wrong(world: World, system: System) -> None:
+    system.run("UPDATE ops.worker_heartbeats SET status = 'error' WHERE worker_type ~ 'ingest'")
+
+    answer = await run("doctor", Request(), world)
+
+    shown = answer_text(answer)
+    assert shown.startswith("🔴 WRONG · doctor: ingest worker reports an error")
+    assert "Likely cause: 10 consecutive failures. To do: Check logs, fix root cause, redeploy." in shown
+    assert "→ Logs of ingest: dragonfly logs ingest" in shown
+    assert answer.status is Status.FAIL

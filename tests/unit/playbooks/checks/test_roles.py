@@ -1,0 +1,29 @@
+"""Who connects as whom."""
+
+from __future__ import annotations
+
+from playbooks._contract import Status
+from playbooks.checks.roles import check
+from services.domain.errors import Unavailable
+from services.domain.server import SessionRole
+
+
+def test_the_meant_role_is_fine() -> None:
+    [finding] = check([SessionRole(process, "dragonfly_app") for process in ("dragonfly-api", "dragonfly-api-probe")])
+
+    assert (finding.check, finding.status) == ("roles.api", Status.OK)
+
+
+def test_another_role_is_named() -> None:
+    [finding] = check([SessionRole("dragonfly-worker-ingest", role) for role in ("dragonfly_app", "postgres")])
+
+    assert finding.status is Status.WARN
+    assert finding.title == "ingest connects as postgres, not as dragonfly_app"
+
+
+def test_what_a_pooler_hides_is_not_judged() -> None:
+    assert check([]) == []
+
+
+def test_what_cannot_be_read_is_unknown() -> None:
+    assert [finding.status for finding in check(Unavailable("database", "away"))] == [Status.UNKNOWN]

@@ -1,0 +1,190 @@
+"""The doctor: a line for all that is wrong, with cause and remedy, and a line an area that is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from playbooks import env
+from playbooks._contract import Finding, Status, worst
+from playbooks._troubleshooting import TABLE, Symptom
+from playbooks.checks import claiming, logs
+from playbooks.checks.endpoints import NEEDED
+from playbooks.doctor import AREAS, Facts, check
+from services.domain.deployments import LogLine
+from services.domain.drift import MissingRight, SchemaDrift
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.jobs import FailedJob
+from services.domain.secrets import Secret
+from services.domain.security import Exposure
+from services.domain.server import SessionRole
+from services.domain.services import Service, WorkerType
+from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, VARIABLES, beat, serving
+
+IDLE_LOG = (LogLine(NOW, "info", "[ingest_processor] No pending jobs found (idle)"),)
+COMMANDS = {
+    Service.API: "python -m services.api",
+    Service.INGEST: "python -m services.ingest_worker",
+    Service.ENFORCEMENT: "python -m services.enforcement_worker",
+}
+WELL = Facts(
+    health=HEALTHY,
+    env=env.Facts(
+        variables={service: {name: Secret(value) for name, value in VARIABLES.items()} for service in Service},
+        services={service: replace(serving(service), start_command=COMMANDS[service]) for service in Service},
+        railway_environment="production",
+        bot_environment="prod",
+        procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in Service},
+        now=NOW,
+    ),
+    claiming=claiming.Facts(NOW, timedelta(minutes=5), HEALTHY.heartbeats, dict.fromkeys(Service)),
+    failed=(),
+    roles=(SessionRole("dragonfly-api", "dragonfly_app"),),
+    logs=[logs.Facts(service, IDLE_LOG, NOW) for service in Service],
+    drift=SchemaDrift(100),
+    endpoints=NEEDED.keys(),
+    exposures=(),
+)
+
+
+def wrong(facts: Facts) -> list[Finding]:
+    return [finding for finding in check(facts) if finding.status is not Status.OK]
+
+
+def test_without_trouble_each_area_is_one_line() -> None:
+    found = check(WELL)
+
+    assert worst(found) is Status.OK
+    assert [finding.title for finding in found] == list(AREAS)
+
+
+def logging(message: str, service: Service = Service.INGEST) -> Facts:
+    return replace(WELL, logs=[logs.Facts(service, (LogLine(NOW, "error", message),), NOW)])
+
+
+def beating(**changes: Any) -> Facts:
+    ill = replace(beat(WorkerType.INGEST), **changes)
+    return replace(WELL, health=replace(HEALTHY, heartbeats=(ill, beat(WorkerType.ENFORCEMENT))))
+
+
+TROUBLES: dict[str, tuple[Facts, Symptom]] = {
+    "the API answers 503": (
+        replace(WELL, health=replace(HEALTHY, api=ApiHealth(503, "degraded", "prod", SHA, False, NOW, 9))),
+        Symptom.API_503,
+    ),
+    "an edge answers for the API": (
+        replace(WELL, health=replace(HEALTHY, api=Unavailable("API", "HTTP 502", 502))),
+        Symptom.API_503,
+    ),
+    "idle workers leave a job": (
+        replace(WELL, claiming=replace(WELL.claiming, due={Service.INGEST: NOW - timedelta(minutes=2)})),
+        Symptom.NOT_CLAIMING,
+    ),
+    "a worker's own sessions do not work": (beating(database_ok=False), Symptom.NOT_CLAIMING),
+    "a log tells of a missing function": (
+        logging("claim_pending_job: function ops.claim_pending_job does not exist"),
+        Symptom.NOT_CLAIMING,
+    ),
+    "jobs failed in a failed transaction": (
+        replace(WELL, failed=(FailedJob("j", "simplicity_ingest", 5, "InFailedSqlTransaction", NOW),)),
+        Symptom.FAILED_TRANSACTION,
+    ),
+    "a log tells of a failed transaction": (
+        logging("[ingest_processor] Job failed: InFailedSqlTransaction"),
+        Symptom.FAILED_TRANSACTION,
+    ),
+    "the app lacks a right": (
+        replace(WELL, drift=SchemaDrift(9, missing=(MissingRight("dragonfly_app", "INSERT", "ops.x", ("worker",)),))),
+        Symptom.PERMISSION_DENIED,
+    ),
+    "a process has the wrong role": (
+        replace(WELL, roles=(SessionRole("dragonfly-worker-ingest:1", "postgres"),)),
+        Symptom.PERMISSION_DENIED,
+    ),
+    "a worker reports an error": (beating(status="error"), Symptom.CRASH_LOOP),
+    "a log tells of a crash loop": (
+        logging("[ingest_processor] CRITICAL: Crash loop detected after 10 failures"),
+        Symptom.CRASH_LOOP,
+    ),
+    "a heartbeat is stale": (beating(last_heartbeat_at=NOW - timedelta(minutes=6)), Symptom.STALE_HEARTBEAT),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_trouble_comes_with_its_row_of_the_table(trouble: str) -> None:
+    facts, symptom = TROUBLES[trouble]
+
+    [finding] = [finding for finding in wrong(facts) if finding.evidence.get("symptom") == symptom]
+
+    assert finding.status in (Status.FAIL, Status.WARN)
+    assert f"Likely cause: {TABLE[symptom].cause}. To do: {TABLE[symptom].resolution}." in finding.detail
+    assert finding.next_step is not None
+
+
+def test_every_row_of_the_table_is_reached() -> None:
+    assert {symptom for _, symptom in TROUBLES.values()} == set(Symptom)
+
+
+def test_a_stale_worker_is_stopped_and_started_by_a_button() -> None:
+    [finding] = wrong(TROUBLES["a heartbeat is stale"][0])
+
+    assert finding.next_step is not None
+    assert finding.next_step.command == "restart ingest --through-zero"
+
+
+def test_an_exposure_is_counted_and_shown_to_the_asker_only() -> None:
+    [finding] = wrong(replace(WELL, exposures=(Exposure("grants", "ops.job_queue", "anon", "SELECT"),)))
+
+    assert finding.title == "1 kind of exposure in the database"
+    assert "ops.job_queue" not in f"{finding}"
+    assert finding.next_step is not None
+    assert finding.next_step.command == "security-audit"
+
+
+def test_variables_are_counted_too() -> None:
+    assert not isinstance(WELL.env.variables[Service.API], Unavailable)
+    broken = replace(WELL.env, variables={**WELL.env.variables, Service.API: {}})
+
+    [finding] = wrong(replace(WELL, env=broken))
+
+    assert finding.title.startswith("api: 7 of ")
+    assert finding.next_step is not None
+    assert finding.next_step.command == "env api"
+
+
+AWAY = Unavailable("somewhere", "the reason")
+MISSING: dict[str, Callable[[Facts], Facts]] = {
+    "failed": lambda facts: replace(facts, failed=AWAY),
+    "roles": lambda facts: replace(facts, roles=AWAY),
+    "drift": lambda facts: replace(facts, drift=AWAY),
+    "endpoints": lambda facts: replace(facts, endpoints=AWAY),
+    "exposures": lambda facts: replace(facts, exposures=AWAY),
+    "claiming": lambda facts: replace(facts, claiming=replace(facts.claiming, due=dict.fromkeys(Service, AWAY))),
+    "logs": lambda facts: replace(facts, logs=[logs.Facts(Service.API, AWAY, NOW)]),
+    "env": lambda facts: replace(facts, env=replace(facts.env, variables=dict.fromkeys(Service, AWAY))),
+    "health": lambda facts: replace(facts, health=replace(facts.health, queue=AWAY)),
+}
+
+
+@pytest.mark.parametrize("fact", MISSING)
+def test_a_missing_fact_makes_its_area_unknown_and_says_why(fact: str) -> None:
+    [finding] = wrong(MISSING[fact](WELL))
+
+    assert (finding.status, finding.detail) == (Status.UNKNOWN, "the reason")
+
+
+def test_every_fact_is_taken_away_above() -> None:
+    assert set(MISSING) == {field.name for field in fields(Facts)}
+
+
+def test_the_unknowns_of_an_area_are_one_line() -> None:
+    blind = replace(HEALTHY, heartbeats=AWAY)
+
+    [finding] = wrong(replace(WELL, health=blind))
+
+    assert finding.title.startswith("Workers: ingest heartbeats unknown (1 more unknown)")
