@@ -15,8 +15,9 @@ Run = Callable[[Sequence[str], Mapping[str, str]], Awaitable[str]]
 async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> str:
     """`migrate`: apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's."""
     no_more(words, 0)
-    database = require(Settings.from_environment(environ).database)
-    outcome = await migrate(database.admin_url or database.url)
+    settings = Settings.from_environment(environ)
+    database = require(settings.database)
+    outcome = await migrate(database.admin_url or database.url, directory=require(settings.changes).migrations)
     return outcome.notice
 
 

@@ -31,11 +31,11 @@ def stop(found: Standing, from_: int) -> Iterator[Step]:
         yield VerifyNoOrphanedJobs(found.service)
 
 
-def start(found: Standing, to: int) -> Iterator[Step]:
-    """Start a stopped service at `to` replicas, and watch it come up."""
-    yield StartService(found.service, found.current.id, to)
-    yield AwaitDeployment(found.service, DEPLOY_S)
-    yield from come_up(found.service, to)
+def start(service: Service, deployment_id: str, to: int) -> Iterator[Step]:
+    """Start a stopped service at `to` replicas of that deployment, and watch it come up."""
+    yield StartService(service, deployment_id, to)
+    yield AwaitDeployment(service, DEPLOY_S)
+    yield from come_up(service, to)
 
 
 def come_up(service: Service, count: int) -> Iterator[Step]:

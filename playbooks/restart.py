@@ -83,7 +83,7 @@ def _restart(found: Standing) -> Iterator[Step]:
 def _through_zero(found: Standing) -> Iterator[Step]:
     count = found.state.replicas_wanted or 1
     yield from stop(found, count)
-    yield from start(found, count)
+    yield from start(found.service, found.current.id, count)
 
 
 def _well(found: Standing) -> Iterator[Step]:

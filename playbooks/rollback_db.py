@@ -2,7 +2,8 @@
 
 When:   a migration broke something, and going back with the code is not enough. Dangerous.
 Effect: the workers stop (and the API, when asked), the prepared SQL runs in one transaction, and the code that fits the
-        schema afterwards starts at the former counts. If the SQL fails, nothing is changed in the schema.
+        schema afterwards starts at the former counts. If the SQL fails, nothing is changed in the schema, and what ran
+        before starts again (`playbooks._fallback`).
 Undo:   `dragonfly migrate` on a terminal applies the migration again; then deploy.
 """
 
@@ -156,7 +157,7 @@ def _start(fit: _Fit) -> Iterator[Step]:
     """The code that fits, at the former count; what ran before when nobody knows a better one."""
     found, code = fit.found, fit.code
     if code is None or code.id == found.current.id:
-        yield from start(found, fit.count)
+        yield from start(found.service, found.current.id, fit.count)
         return
     yield RollBackDeployment(found.service, found.current.id, code.id, code.commit_sha or "")
     yield AwaitDeployment(found.service, DEPLOY_S)
@@ -178,7 +179,7 @@ def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Seque
         else:
             yield f"{short}: {commit_words(fit.code)} fits the schema afterwards and starts at {fit.count}"
     yield from stopping(facts.load, [fit.found.service for fit in fits])
-    yield "if the SQL fails it is rolled back whole, and what was stopped stays stopped"
+    yield "if the SQL fails it is rolled back whole, and what ran before starts again; otherwise it stays stopped"
     yield "the way back: dragonfly migrate on a terminal, then deploy the code of now"
 
 

@@ -119,7 +119,7 @@ def _steps(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[Step]
 def _start(found: Standing) -> Iterator[Step]:
     """0 → 1: a stopped deployment is started again; one that is configured with no replica gets one."""
     if found.state.is_stopped:
-        yield from start(found, 1)
+        yield from start(found.service, found.current.id, 1)
         return
     yield ScaleService(found.service, 0, 1)
     yield from come_up(found.service, 1)

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -139,19 +140,43 @@ def _read_call(body: bytes) -> Call:
     return Call(match[2], sent.get("variables") or {}, match[1] == "mutation")
 
 
-class Line:
-    """A TCP line to a server (Postgres, say) that can be cut and mended."""
+@dataclass
+class Word:
+    """Stops the connection on which this word is said: "before" the server hears it, or "after", when it has answered.
 
-    def __init__(self, host: str, port: int) -> None:
-        self.port = 0
-        self._upstream = (host, port)
+    Nothing goes through that connection any more; `release` ends it.
+    """
+
+    word: bytes
+    where: Where
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        self.released.set()
+
+    async def stop(self) -> None:
+        """Until it is released."""
+        self.reached.set()
+        await self.released.wait()
+
+
+class Line:
+    """A TCP line to a server (Postgres, say) that can be cut and mended. `dsn` is the same database through it."""
+
+    def __init__(self, dsn: str) -> None:
+        parts = urlsplit(dsn)
+        self.dsn = ""
+        self._direct = dsn
+        self._upstream = (parts.hostname or "", parts.port or 0)
         self._is_cut = False
+        self._word: Word | None = None
         self._ends: set[asyncio.StreamWriter] = set()
 
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[Line]:
         server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        self.dsn = self._direct.replace(f":{self._upstream[1]}/", f":{server.sockets[0].getsockname()[1]}/")
         try:
             yield self
         finally:
@@ -168,6 +193,11 @@ class Line:
     def mend(self) -> None:
         self._is_cut = False
 
+    def hold(self, word: bytes, where: Where) -> Word:
+        """The next time that somebody says it."""
+        self._word = Word(word, where)
+        return self._word
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             writer.transport.abort()
@@ -175,13 +205,30 @@ class Line:
         far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         self._ends |= {writer, far_writer}
         try:
-            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+            said: list[Word] = []
+            await asyncio.gather(self._ask(reader, far_writer, said), self._answer(far_reader, writer, said))
         finally:
             self._ends -= {writer, far_writer}
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, said: list[Word]) -> None:
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(65536):
+                if self._word and self._word.word in piece:
+                    said.append(self._word)
+                    self._word = None
+                if said and said[0].where == "before":
+                    await said[0].stop()
+                    break
+                server.write(piece)
+                await server.drain()
+        server.transport.abort()
+
+    async def _answer(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter, said: list[Word]) -> None:
+        with contextlib.suppress(ConnectionError):
+            while piece := await server.read(65536):
+                if said:
+                    await said[0].stop()
+                    break
                 writer.write(piece)
                 await writer.drain()
         writer.transport.abort()

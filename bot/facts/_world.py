@@ -127,7 +127,8 @@ class World:
         return await self.read(lambda conn: jobs.read_queue_snapshot(conn, stale_after=self.settings.stale_after))
 
     async def migrations(self) -> MigrationStatus | Unavailable:
-        return await self.read(migrations.read_migrations)
+        directory = self.settings.changing.migrations
+        return await self.read(lambda conn: migrations.read_migrations(conn, directory=directory))
 
     async def drift(self) -> SchemaDrift | Unavailable:
         """How far the database differs from what our queries expect of it."""

@@ -13,12 +13,12 @@ from bot.facts import World
 from bot.facts.plans import MakePlan
 from bot.runs.acting import Acting
 from bot.runs.beginning import Beginning
-from bot.runs.decide import next_move, poll_every
+from bot.runs.decide import FallBack, next_move, poll_every
 from bot.runs.ending import Ending
 from bot.runs.executors import executor_of
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.progress import Progress
-from bot.runs.telling import Teller
+from bot.runs.telling import Teller, taken_over
 from bot.runs.tools import Act, Deed, Tools, Watch, past_steps
 from bot.runs.turn import Outcome, Turn, Wishes
 from bot.runs.watching import look_until_so
@@ -108,11 +108,16 @@ class Carrier:
             return False
         if run.state is RunState.APPROVED:
             return await self._begin(run, steps)
-        move = next_move(steps, cancel=self._wishes.cancel)
-        if isinstance(move, RunState):
-            await self._ending.close(run, steps, move)
-            return False
-        return await self._step(run, steps, move, now)
+        move = next_move(steps, planned=len(run.plan["steps"]), cancel=self._wishes.cancel)
+        match move:
+            case RunState():
+                await self._ending.close(run, steps, move)
+                return False
+            case FallBack():
+                await self._ending.fall_back(run, steps, move)
+                return True
+            case RunStep():
+                return await self._step(run, steps, move, now)
 
     async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
         if self._wishes.cancel:
@@ -164,13 +169,8 @@ class Carrier:
                 await self._ending.finish(conn, run, row, refused)
 
     async def _tell_taken_over(self, run: Run, steps: list[RunStep]) -> None:
-        over = sum(step.ended_at is not None for step in steps)
-        words = (
-            f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "
-            f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back what became of it."
-        )
         async with self._journal.writing() as conn:
-            await self._gear.teller.note(conn, run, f"taken-over:{self._journal.epoch}", words)
+            await self._gear.teller.note(conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps))
         self._gear.teller.told()
 
     async def _read(self) -> tuple[Run, list[RunStep], datetime]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from bot.facts import World
 from bot.runs.beginning import ACTOR
-from bot.runs.decide import outcome_words, standing_words
+from bot.runs.decide import FallBack
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.telling import Teller
 from bot.runs.turn import Outcome
-from services.domain.runs import Run, RunState, RunStep
+from bot.views.outcome import outcome_words, schema_words, standing_words
+from playbooks._steps import ApplySqlFile, encode_step
+from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.postgres import runs
 from services.postgres.audit import append_audit
@@ -36,22 +39,42 @@ class Ending:
         await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
         await self._teller.tell(conn, run.id)
 
-    async def close(self, run: Run, steps: list[RunStep], state: RunState) -> None:
+    async def fall_back(self, run: Run, steps: Sequence[RunStep], move: FallBack) -> None:
+        """Skip what was planned to follow, and add what is done instead."""
+        rest = [step.position for step in steps if step.state is StepState.PENDING]
+        async with self._journal.writing() as conn:
+            for position in rest:
+                await self._journal.finish(conn, position, StepState.SKIPPED, {}, "")
+            added = [encode_step(step) for step in move.steps]
+            await runs.create_steps(conn, run_id=run.id, steps=added, first=len(steps))
+            await append_audit(conn, actor=ACTOR, event="run.fell_back", run_id=run.id, details={"steps": added})
+            await self._teller.tell(conn, run.id)
+        self._teller.told()
+
+    async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
         """End the run, or stop it for a person, and say how the system was left."""
-        standing = ""
-        if state is not RunState.SUCCEEDED:
-            states = await self._world.railway_services()
-            standing = standing_words([Service(name) for name in run.services], states)
+        standing = "" if state is RunState.SUCCEEDED else await self._standing(run, steps)
         who = run.cancel_requested_by
-        await self._end(
-            run, state, outcome_words(state, steps, cancelled_by=who.user_id if who else None, standing=standing)
+        words = outcome_words(
+            state,
+            steps,
+            planned=len(run.plan["steps"]),
+            cancelled_by=who.user_id if who else None,
+            standing=standing,
         )
+        await self._end(run, state, words)
 
     async def give_up(self, run: Run, error: Exception) -> None:
         """A bug ends the run, or each replica would begin with it again for ever."""
         logger.error("run %d: %s", run.id, describe_error(error))
         state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
         await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")
+
+    async def _standing(self, run: Run, steps: Sequence[RunStep]) -> str:
+        services = standing_words([Service(name) for name in run.services], await self._world.railway_services())
+        if all(step.step["kind"] != ApplySqlFile.__name__ for step in steps):
+            return services
+        return f"{services} {schema_words(await self._world.migrations())}"
 
     async def _end(self, run: Run, state: RunState, outcome: str) -> None:
         async with self._journal.writing() as conn:

@@ -17,6 +17,15 @@ from services.postgres.pool import Connection
 Say = Callable[[Run, Sequence[RunStep], Sequence[Decision], str | None], tuple[str, Sequence[Block]]]
 
 
+def taken_over(steps: Sequence[RunStep]) -> str:
+    """What the thread is told when another replica goes on with the run."""
+    over = sum(step.ended_at is not None for step in steps)
+    return (
+        f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "
+        f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back what became of it."
+    )
+
+
 class Teller:
     """`told` wakes the sender of this process, should it be the leader."""
 

@@ -22,6 +22,7 @@ from pydantic import (
 
 from services.domain.secrets import Secret
 from services.domain.thresholds import STALE_AFTER
+from services.postgres.queries import SQL_DIRECTORY
 from services.railway.client import TokenKind
 
 Environment = Literal["dev", "staging", "prod"]
@@ -152,10 +153,29 @@ class AlertSettings(Group):
 
 
 class ChangeSettings(Group):
-    """How changes go about their work. `connection_limit`: the pooler's, which no query can tell."""
+    """How changes go about their work. `connection_limit`: the pooler's, which no query can tell.
+
+    sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
+    """
 
     soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
     connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
+    sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")
+
+    @field_validator("sql_directory")
+    @classmethod
+    def _check_folder(cls, value: Path) -> Path:
+        if not (value / "migrations").is_dir():
+            raise ValueError("names no folder with migrations/")
+        return value
+
+    @property
+    def migrations(self) -> Path:
+        return self.sql_directory / "migrations"
+
+    @property
+    def rollbacks(self) -> Path:
+        return self.sql_directory / "rollbacks"
 
 
 class PeopleSettings(Group):

@@ -19,8 +19,14 @@ from services.postgres.queries import SQL, SQL_DIRECTORY
 
 ROLLBACKS = SQL_DIRECTORY / "rollbacks"
 TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
+IDLE_S = 10  # in the transaction: the locks of a process that froze must not outlive this
 
+_AGAIN = "Ask for the rollback again."
 _FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
+
+
+class AnotherHeadError(OperatorError):
+    """The schema does not stand where the rollback starts from: perhaps it has happened already."""
 
 
 def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
@@ -32,24 +38,31 @@ def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
 async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, directory: Path = ROLLBACKS) -> None:
     """Undo the newest migration and forget it, in one transaction with a lock timeout, as the role of the DSN.
 
-    Raises OperatorError when nothing was changed: the file is another one, the schema's head is not `head`, or the SQL
-    failed. Raises SourceError when the server cannot be used; the head then tells whether it happened.
+    The head is compared under the lock of migrations, so of several who try, however late, one succeeds.
+
+    Raises OperatorError when nothing was changed: the file is another one, the SQL failed, or (AnotherHeadError) the
+    schema's head is not `head`. Raises SourceError when the server cannot be used; where its outcome is unknown, the
+    head tells it.
     """
     path = directory / f"{rollback.version}_rollback.sql"
     if not path.is_file() or _checksum(path) != rollback.checksum:
-        raise _refused(rollback, f"{path.name} is not the file that was approved", "Ask for the rollback again.")
+        why = f"{path.name} is not the file that was approved"
+        raise OperatorError(_what(rollback), why=why, what_next=_AGAIN)
     conn = await connect(dsn, application_name="dragonfly-rollback", timeout_s=10)
     try:
         async with turn(conn):
-            await _check_head(conn, rollback, head)
             await conn.execute(
-                f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{TIMEOUT_S:g}s'"
+                f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{TIMEOUT_S:g}s'; "
+                f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
             )
+            await _check_head(conn, rollback, head)
             what, what_next = f"The rollback of {rollback.version}", "The schema is as it was. Mend the cause first."
             await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
             await conn.execute(SQL["forget_migration"], {"version": rollback.version})
     except psycopg.Error as error:
-        raise explain(error, timeout_s=TIMEOUT_S) from None
+        told = explain(error, timeout_s=TIMEOUT_S)
+        told.outcome_unknown = True  # the answer to the commit may be what was lost
+        raise told from None
     finally:
         await conn.close()
 
@@ -58,11 +71,11 @@ async def _check_head(conn: Connection, rollback: PreparedRollback, head: str) -
     applied = [migration.version for migration in await list_applied(conn)]
     if not applied or max(applied) != head or head != rollback.version:
         newest = max(applied, default="none")
-        raise _refused(rollback, f"the newest migration is {newest}", "Ask for the rollback again.")
+        raise AnotherHeadError(_what(rollback), why=f"the newest migration is {newest}", what_next=_AGAIN)
 
 
-def _refused(rollback: PreparedRollback, why: str, what_next: str) -> OperatorError:
-    return OperatorError(f"The rollback of {rollback.version} was not applied", why=why, what_next=what_next)
+def _what(rollback: PreparedRollback) -> str:
+    return f"The rollback of {rollback.version} was not applied"
 
 
 def _checksum(path: Path) -> str:

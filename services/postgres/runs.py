@@ -49,9 +49,10 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
     return int(row[0])
 
 
-async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping[str, Any]]) -> None:
-    """The journal of a new run, all pending."""
-    await conn.execute(SQL["create_steps"], {"run_id": run_id, "steps": Jsonb([dict(step) for step in steps])})
+async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping[str, Any]], first: int = 0) -> None:
+    """Lines of the journal from position `first` on, all pending."""
+    parameters = {"run_id": run_id, "first": first, "steps": Jsonb([dict(step) for step in steps])}
+    await conn.execute(SQL["create_steps"], parameters)
 
 
 async def read_run(conn: Connection, run_id: int) -> Run | None:

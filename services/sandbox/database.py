@@ -10,18 +10,24 @@ import psycopg
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.postgres.migrations import migrate
+from services.postgres.queries import SQL_DIRECTORY
+from services.sandbox.drill import plant
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.railway.process import find_free_port
 
 
 class LocalDatabase:
-    """Starts, stops and prepares it. Implements the page's `Faults`."""
+    """Starts, stops and prepares it. Implements the page's `Faults`.
+
+    `sql_directory` has the migrations that it was prepared with: ours, and in our own server the drill's.
+    """
 
     def __init__(self, directory: Path, url: Secret | None, *, fast: bool = False) -> None:
         """`url`: use that database, with this one login for everything; it is migrated, and never stopped."""
         self._url = url
+        self.sql_directory = SQL_DIRECTORY if url else directory / "sql"
         # One port for its whole life, so that a stopped server comes back where everybody looks for it.
-        self._server = None if url else PostgresServer(directory, find_free_port(), fast=fast)
+        self._server = None if url else PostgresServer(directory / "postgres", find_free_port(), fast=fast)
         self.urls: SandboxDatabase
 
     async def start(self) -> None:
@@ -31,8 +37,10 @@ class LocalDatabase:
             await migrate(self._url)
             self.urls = SandboxDatabase(owner=self._url, app=self._url, bot=self._url)
             return
+        await asyncio.to_thread(plant, self.sql_directory)
         await asyncio.to_thread(self._server.start)
-        self.urls = await asyncio.to_thread(prepare_cluster, self._server)
+        migrations = self.sql_directory / "migrations"
+        self.urls = await asyncio.to_thread(prepare_cluster, self._server, migrations=migrations)
 
     async def stop(self) -> None:
         """Stop our own server; another one is left alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.domain.services import Service
 from services.sandbox.postgres import SandboxDatabase
@@ -76,6 +77,7 @@ def bot_variables(
     git_sha: str,
     port: int,
     timing: Timing,
+    sql_directory: Path,
 ) -> dict[str, str]:
     """What the bot is told: only its environment points at the sandbox (DESIGN §11)."""
     return {
@@ -99,6 +101,7 @@ def bot_variables(
         "DRAGONFLY_ONCALL": "oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
+        "DRAGONFLY_SQL": str(sql_directory.resolve()),
         "PORT": str(port),
     }
 

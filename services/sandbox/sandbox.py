@@ -54,9 +54,7 @@ class Sandbox:
         self._settings = settings
         self._progress = progress
         self._cleanup = AsyncExitStack()
-        self.database = LocalDatabase(
-            settings.directory / "postgres", settings.database_url, fast=settings.fast_database
-        )
+        self.database = LocalDatabase(settings.directory, settings.database_url, fast=settings.fast_database)
         self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
         self.bots: list[BotProcess] = []
         self.railway: LocalRailway
@@ -119,6 +117,7 @@ class Sandbox:
                 git_sha=newest_good(self.railway.commits).sha,
                 port=find_free_port(),
                 timing=self._settings.timing,
+                sql_directory=self.database.sql_directory,
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)

@@ -12,9 +12,9 @@ VALUES (
 RETURNING id;
 
 -- name: create_steps
--- The journal of a new run: one pending line a step, in the order of the plan.
+-- Lines of the journal: one pending a step, in their order, from position `first` on.
 INSERT INTO chatops.run_steps (run_id, position, step)
-SELECT %(run_id)s, step.number - 1, step.value
+SELECT %(run_id)s, %(first)s + step.number - 1, step.value
 FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
 
 -- name: read_run
@@ -122,7 +122,11 @@ RETURNING id;
 UPDATE chatops.runs
 SET
     state = 'expired',
-    outcome = CASE WHEN state = 'approved' THEN 'approved, but not started in time' ELSE 'not approved in time' END
+    outcome = CASE state
+        WHEN 'approved' THEN 'approved, but not started in time'
+        WHEN 'planned' THEN 'not confirmed in time'
+        ELSE 'not approved in time'
+    END
 WHERE id IN (
     SELECT waiting.id
     FROM chatops.runs AS waiting

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 
 from bot.settings import Settings
 from services.domain.secrets import Secret
+from services.postgres.queries import SQL_DIRECTORY
 from services.sandbox import environment
 from services.sandbox.bot_process import BotProcess
 from services.sandbox.environment import Addresses, Timing
@@ -58,6 +59,7 @@ class Stage:
             git_sha=SHA,
             port=find_free_port(),
             timing=Timing(heartbeat_stale_after_s=stale_after_s),
+            sql_directory=SQL_DIRECTORY,
         )
         return {**variables, "RAILWAY_API_URL": f"{self.url}/railway"}
 

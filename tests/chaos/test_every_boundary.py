@@ -7,7 +7,6 @@ them. `make chaos`; the figures go to `build/chaos.jsonl`, and `python -m tests.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections.abc import Mapping
@@ -17,19 +16,22 @@ import pytest
 
 from bot.settings import RunSettings
 from services.domain.runs import RunState, StepState
+from services.sandbox.drill import VERSION
 from tests.chaos.conftest import Record
-from tests.integration.bot.runs.conftest import Bench, MakeBench, Replica, StartReplica
+from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, Replica, StartReplica
+from tests.wire import Hold, Line, Where, Word
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
 SHA = "8d02b64e"  # an earlier commit of the local Railway
+APPLIED = "SELECT count(*) FROM supabase_migrations.schema_migrations WHERE version = %s"
 GOES_ON_S, GOES_ON_BETWEEN_ACTS_S = 15.0, 5.0  # what we promise
-BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One act: the change that has it, its step, and the mutation it sends. `first`: a change to be made before."""
+    """One act: the change that has it, its step, and the mutation it sends, "" when it is SQL. `first`: a change to be
+    made before."""
 
     act: str
     playbook: str
@@ -49,6 +51,7 @@ CASES = [
     Case("DeployCommit", "deploy", {**INGEST, "sha": SHA}, "deployCommit"),
     Case("RollBackDeployment", "rollback", {**INGEST, "to": SHA}, "rollBack"),
     Case("FreezeAutoDeploy", "rollback", {**INGEST, "to": SHA}, "setAutoDeploy"),
+    Case("ApplySqlFile", "rollback-db", {"version": VERSION}, ""),
 ]
 DEEDS = [
     Case("LockService", "rollback", {**INGEST, "to": SHA}, ""),
@@ -72,34 +75,31 @@ WAITS = [
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.act)
 async def test_act(
-    make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, boundary: str, how: str
+    make_bench: MakeBench,
+    start_replica: StartReplica,
+    admin_line: Line,
+    record: Record,
+    case: Case,
+    boundary: str,
+    how: str,
 ) -> None:
-    bench = await make_bench(settings=RunSettings())
+    bench = await make_bench(settings=RunSettings(), DRAGONFLY_ADMIN_DB_URL=admin_line.dsn)
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     before = len(bench.wire.mutations)
-    async with contextlib.AsyncExitStack() as stack:
-        hold, blocker = None, None
-        if boundary != "before intent":
-            where = "before" if boundary == "after intent" else "after"
-            hold = bench.wire.hold(case.mutation, where, lose=where == "before")  # type: ignore[arg-type]
-        run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
-        position = await _position(bench, run_id, case.act)
-        if hold is None:
-            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, position))
+    run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
+
+    def hold(where: Where) -> Hold | Word:
+        if case.mutation:
+            return bench.wire.hold(case.mutation, where, lose=where == "before")
+        return admin_line.hold(b"COMMIT", where)
+
+    async with bench.at(boundary, run_id, case.act, hold) as reached:
         await bench.approve(run_id)
-        if hold is not None:
-            await asyncio.wait_for(hold.reached.wait(), 60)
-        if boundary == "before the outcome" and hold is not None:
-            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, position))
-            hold.release()
-        if blocker is not None:
-            await bench.somebody_waits(blocker)
+        await reached()
         victim = await _owner(bench, run_id, replicas)
         await _stop(victim, how)
         stopped_at = time.monotonic()
-        if hold is not None:
-            hold.release()
     goes_on_s = await _goes_on_after(bench, run_id, victim, stopped_at)
     await _check(bench, run_id, case, before, victim if how == "freeze" else None)
 
@@ -117,7 +117,7 @@ async def test_deed_in_our_own_database(
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
-    async with bench.journal_blocked(run_id, await _position(bench, run_id, case.act)) as blocker:
+    async with bench.journal_blocked(run_id, await bench.position(run_id, case.act)) as blocker:
         await bench.approve(run_id)
         await bench.somebody_waits(blocker)
         victim = await _owner(bench, run_id, replicas)
@@ -143,7 +143,7 @@ async def test_step_that_waits(
     bench = await make_bench(settings=RunSettings(), SOAK_SECONDS="8")
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     run_id = await bench.file_command(case.playbook, **case.parameters)
-    position = await _position(bench, run_id, case.act)
+    position = await bench.position(run_id, case.act)
     await bench.until(run_id, lambda _, steps: steps[position].state is StepState.RUNNING, timeout_s=60)
     victim = await _owner(bench, run_id, replicas)
     await _stop(victim, how)
@@ -176,13 +176,9 @@ async def _check(bench: Bench, run_id: int, case: Case, before: int, frozen: Rep
         await asyncio.sleep(RunSettings().look_every_s * 2)
     assert bench.wire.mutations[before:] == sent
     assert case.mutation == "" or sent.count(case.mutation) == 1, sent
+    assert case.act != "ApplySqlFile" or await bench.sql(APPLIED, VERSION) == [(0,)]
     assert len(await bench.notes(run_id)) == 1
     assert await bench.read(run_id) == (run, steps)
-
-
-async def _position(bench: Bench, run_id: int, act: str) -> int:
-    _, steps = await bench.read(run_id)
-    return next(step.position for step in steps if step.step["kind"] == act)
 
 
 async def _owner(bench: Bench, run_id: int, replicas: list[Replica]) -> Replica:

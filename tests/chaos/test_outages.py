@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -22,10 +21,8 @@ AWAY_S = 30.0
 
 @pytest.mark.parametrize("moment", ["a call is out", "while it waits"])
 async def test_postgres_away(make_bench: MakeBench, database_urls: DatabaseUrls, record: Record, moment: str) -> None:
-    parts = urlsplit(database_urls.bot)
-    async with Line(parts.hostname or "", parts.port or 0).serve() as line:
-        dsn = database_urls.bot.replace(f":{parts.port}/", f":{line.port}/")
-        bench = await make_bench(dsn=dsn, settings=RunSettings(), SOAK_SECONDS="5")
+    async with Line(database_urls.bot).serve() as line:
+        bench = await make_bench(dsn=line.dsn, settings=RunSettings(), SOAK_SECONDS="5")
         hold = bench.wire.hold("commitPatch", "after") if moment == "a call is out" else None
         run_id = await bench.file_command("scale", service="ingest", to="2")
         for _ in range(2):

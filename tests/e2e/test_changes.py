@@ -7,13 +7,15 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from bot.views.modals import ANSWER
 from bot.views.rollback import CHOOSE
-from bot.views.run_buttons import APPROVE, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS
+from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
+from services.sandbox.drill import TABLE, VERSION
 from services.sandbox.slack import cast
 from services.sandbox.slack.blocks import Answers
 from services.sandbox.slack.model import Json, Message, View
@@ -77,6 +79,12 @@ class Room:
                 if view and view.content["title"]["text"] == title and "submit" in view.content:
                     return view
                 await asyncio.sleep(0.02)
+
+    async def approve_typed(self, message: Message, user: str, phrase: str) -> None:
+        """Of something critical."""
+        await self.click(message, APPROVE_TYPED, user)
+        await self.modal(user, "Approve, critical")
+        assert await self.submit(user, {ANSWER: {ANSWER: phrase}}) == {}
 
     async def _new_run(self, act: Callable[[], Awaitable[object]], user: str) -> Message:
         known = {message.ts for message in self._stage.messages(user)}
@@ -217,6 +225,36 @@ async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: 
     assert "replica" in ended.text
     assert CANCEL not in {one["action_id"] for one in elements_of(ended)}
     assert cast.BEN.id in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
+
+
+async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(
+    stage: Stage, room: Room
+) -> None:
+    services = [stage.sandbox.railway.find_service(service) for service in WORKERS]
+    before = [service.active.commit.sha if service.active else "" for service in services]
+    owner = stage.sandbox.database.urls.owner.reveal()
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as conn:
+        await conn.execute(f"ALTER TABLE {TABLE} RENAME TO elsewhere")
+        failed = await room.until(await _roll_back_database(room), "FAILED")
+        await conn.execute(f"ALTER TABLE {TABLE.partition('.')[0]}.elsewhere RENAME TO {TABLE.partition('.')[2]}")
+
+    assert "what had been stopped was started again" in shown(failed)
+    assert f"The schema stands at {VERSION}" in shown(failed)
+    assert [service.active.commit.sha for service in services if service.active] == before
+    assert "0 of" not in shown(await stage.ask("/dragonfly heartbeats"))
+
+    done = await room.until(await _roll_back_database(room), "DONE")
+
+    assert f"<@{cast.ANN.id}>" in shown(done)
+    assert f"<@{cast.BEN.id}>" in shown(done)
+    assert VERSION in shown(await stage.ask("/dragonfly migrations")), "it is pending again"
+
+
+async def _roll_back_database(room: Room) -> Message:
+    asked = await room.ask(f"rollback-db {VERSION}")
+    for user in (cast.ANN.id, cast.BEN.id):
+        await room.approve_typed(asked, user, f"rollback-db {VERSION} dev")
+    return asked
 
 
 async def test_workers_are_stopped_at_once_with_a_preset_reason(stage: Stage, room: Room) -> None:

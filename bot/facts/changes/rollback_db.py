@@ -21,7 +21,7 @@ async def gather_rollback_db(world: World, environment: str) -> Facts:
         states = group.create_task(world.railway_services())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
-        rollbacks = group.create_task(asyncio.to_thread(read_rollbacks))
+        rollbacks = group.create_task(asyncio.to_thread(read_rollbacks, world.settings.changing.rollbacks))
     return Facts(
         environment=environment,
         now=load.result().as_of or datetime.now(UTC),

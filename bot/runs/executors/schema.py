@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from bot.runs.tools import Act, Tools
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Unseen
@@ -11,13 +10,14 @@ from bot.settings import require
 from playbooks._steps import ApplySqlFile
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.migrations import PreparedRollback
-from services.postgres.rollbacks import apply_rollback
+from services.postgres.rollbacks import TIMEOUT_S, AnotherHeadError, apply_rollback
 
 SOURCE = "database"
 
 
 class ApplySql(Act):
-    """Compares the schema's head inside the transaction too, so that a second try finds nothing to undo."""
+    """May take longer than a lease lasts, which is renewed meanwhile: what fences it is the schema's head, compared
+    inside the transaction and under the lock of migrations, so that a second try finds nothing to undo."""
 
     def __init__(self, tools: Tools, step: ApplySqlFile) -> None:
         self._tools = tools
@@ -31,25 +31,36 @@ class ApplySql(Act):
             return Differs(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
         return Ready({"head": self._step.head})
 
-    async def send(self, intent: Json, deadline: float) -> None:
-        """Raises SourceError; a refusal of the database means that it was rolled back."""
-        database = require(self._tools.world.settings.database)
-        rollback = PreparedRollback(self._step.version, self._step.checksum)
+    async def send(self, intent: Json, _deadline: float) -> Done | None:
+        """Raises SourceError; unless its outcome is unknown, nothing was changed."""
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await apply_rollback(database.admin_url or database.url, rollback, head=str(intent["head"]))
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._apply(str(intent["head"]))
+        except AnotherHeadError as error:
+            return await self._done_before(error)
         except OperatorError as error:
             raise SourceError(SOURCE, error.why) from None
         except TimeoutError:
             raise SourceError(SOURCE, "the rollback did not end in time", outcome_unknown=True) from None
-        except SourceError as error:
-            error.outcome_unknown = True  # the answer to the commit may be what was lost
-            raise
+        return None
 
     async def read_back(self, intent: Json) -> ReadBack:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
             return Unseen(f"{status.source}: {status.why}")
-        if status.head == intent["head"]:
+        if any(one.version == intent["head"] for one in status.applied):
             return NotThere(f"the schema still stands at {status.head}")
         return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
+
+    async def _apply(self, head: str) -> None:
+        settings = self._tools.world.settings
+        database, directory = require(settings.database), settings.changing.rollbacks
+        rollback = PreparedRollback(self._step.version, self._step.checksum)
+        await apply_rollback(database.admin_url or database.url, rollback, head=head, directory=directory)
+
+    async def _done_before(self, error: AnotherHeadError) -> Done:
+        """By a process that was taken for dead, and finished while this one waited for its lock."""
+        seen = await self.read_back({"head": self._step.head})
+        if isinstance(seen, Done):
+            return seen
+        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(seen, Unseen)) from None

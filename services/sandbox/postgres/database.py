@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from services.domain.secrets import Secret
 from services.postgres.installation import name_environment
-from services.postgres.migrations import migrate
+from services.postgres.migrations import MIGRATIONS, migrate
 from services.postgres.pool import connect
 from services.sandbox.postgres.server import PostgresServer
 
@@ -28,7 +29,9 @@ class SandboxDatabase:
     bot: Secret
 
 
-def prepare_cluster(server: PostgresServer, *, environment: str = "dev") -> SandboxDatabase:
+def prepare_cluster(
+    server: PostgresServer, *, environment: str = "dev", migrations: Path = MIGRATIONS
+) -> SandboxDatabase:
     """Make owner and database where they are missing, migrate as the owner, and set the roles' passwords.
 
     Blocking; call it in a thread from async code. Safe to repeat at each start.
@@ -36,7 +39,7 @@ def prepare_cluster(server: PostgresServer, *, environment: str = "dev") -> Sand
     make_owner(server)
     make_database(server, DATABASE)
     database = dsns(server, DATABASE)
-    asyncio.run(_fill(database.owner, environment))
+    asyncio.run(_fill(database.owner, environment, migrations))
     give_passwords(server, DATABASE)
     return database
 
@@ -73,8 +76,8 @@ def give_passwords(server: PostgresServer, database: str) -> None:
             conn.execute(command.format(sql.Identifier(role), sql.Literal(server.password(role))))
 
 
-async def _fill(owner: Secret, environment: str) -> None:
-    await migrate(owner)
+async def _fill(owner: Secret, environment: str, migrations: Path) -> None:
+    await migrate(owner, directory=migrations)
     conn = await connect(owner, application_name="dragonfly-sandbox", timeout_s=10)
     async with conn:
         await name_environment(conn, environment=environment)

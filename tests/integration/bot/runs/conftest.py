@@ -30,15 +30,19 @@ from bot.views.run import run_message
 from playbooks._contract import NoPlan, Plan, encode_plan
 from playbooks._steps import FORMAT, encode_step
 from services.domain.runs import NewRun, Person, Run, RunState, RunStep
+from services.domain.secrets import Secret
 from services.postgres import runs
+from services.postgres.migrations import migrate
 from services.postgres.pool import Connection, Database
+from services.sandbox.drill import plant
 from services.sandbox.railway.app import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
-from tests.wire import Wire
+from tests.wire import Hold, Line, Where, Wire, Word
 
 TOKEN = "made-up-token"
+BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
 OLIVIA = Person("U0OLIVIA", "T0LOCAL")
 PACE = Pace(0.1, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
 # Leases of one second and a half: long enough for two cores that other tests use too.
@@ -250,6 +254,39 @@ class Bench:
             yield conn.info.backend_pid
             await conn.rollback()
 
+    @contextlib.asynccontextmanager
+    async def at(
+        self, boundary: str, run_id: int, act: str, hold: Callable[[Where], Hold | Word]
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Whoever carries the run is stopped at this boundary of the act until the end; gives what awaits that.
+
+        `hold` stops the act's call before it arrives, or its answer.
+        """
+        position = await self.position(run_id, act)
+        held = None if boundary == "before intent" else hold("before" if boundary == "after intent" else "after")
+        async with contextlib.AsyncExitStack() as stack:
+            blockers = [] if held else [await stack.enter_async_context(self.journal_blocked(run_id, position))]
+
+            async def reached() -> None:
+                if held is not None:
+                    await asyncio.wait_for(held.reached.wait(), 60)
+                if held is not None and boundary == "before the outcome":
+                    blockers.append(await stack.enter_async_context(self.journal_blocked(run_id, position)))
+                    held.release()
+                for blocker in blockers:
+                    await self.somebody_waits(blocker)
+
+            try:
+                yield reached
+            finally:
+                if held is not None:
+                    held.release()
+
+    async def position(self, run_id: int, act: str) -> int:
+        """Of the first step of this kind."""
+        _, steps = await self.read(run_id)
+        return next(step.position for step in steps if step.step["kind"] == act)
+
     async def somebody_waits(self, blocker: int) -> None:
         """Until some session waits for this one."""
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))"
@@ -269,7 +306,17 @@ MakeBench = Callable[..., Awaitable[Bench]]
 
 
 @pytest.fixture
-async def make_bench(railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls) -> AsyncIterator[MakeBench]:
+async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
+    """Ours and the sandbox's drill, which is the newest migration and applied."""
+    directory = plant(tmp_path / "sql")
+    await migrate(Secret(database_urls.owner), directory=directory / "migrations")
+    return directory
+
+
+@pytest.fixture
+async def make_bench(
+    railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls, sql_directory: Path
+) -> AsyncIterator[MakeBench]:
     benches: list[Bench] = []
 
     async def make(*, dsn: str | None = None, settings: RunSettings = QUICK, **more: str) -> Bench:
@@ -284,6 +331,7 @@ async def make_bench(railway: LocalRailway, wire: Wire, database_urls: DatabaseU
             "DRAGONFLY_API_BASE": railway.edge_url,
             "DRAGONFLY_ADMIN_DB_URL": database_urls.owner,
             "SOAK_SECONDS": "1",
+            "DRAGONFLY_SQL": str(sql_directory),
             **more,
         }
         known = replace(Settings.from_environment(environ), source_timeout_s=5.0, runs=settings)
@@ -297,6 +345,13 @@ async def make_bench(railway: LocalRailway, wire: Wire, database_urls: DatabaseU
     for bench in benches:
         await bench.stop_runners()
         await bench.world.close()
+
+
+@pytest.fixture
+async def admin_line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
+    """What the owner's connections may go through."""
+    async with Line(database_urls.owner).serve() as line:
+        yield line
 
 
 @pytest.fixture

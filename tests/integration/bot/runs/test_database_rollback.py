@@ -2,43 +2,112 @@
 
 from __future__ import annotations
 
-from services.domain.runs import RunState, StepState
-from services.postgres.migrations import read_files
-from services.postgres.rollbacks import read_rollbacks
-from tests.integration.bot.runs.conftest import Bench
+import psycopg
+import pytest
 
-(PREPARED,) = read_rollbacks()
-VERSIONS = [file.version for file in read_files()]
+from services.domain.runs import RunState, RunStep, StepState
+from services.postgres.migrations import LOCK_KEY, read_files
+from services.sandbox.drill import TABLE, VERSION
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
+from tests.wire import Line
+
+BEFORE = read_files()[-1].version
 HEAD = "SELECT max(version) FROM supabase_migrations.schema_migrations"
+WORKERS = ("dragonfly-worker-ingest", "dragonfly-worker-enforcement")
+
+
+def running(bench: Bench) -> dict[str, str]:
+    """The commit of each worker that serves."""
+    actives = {name: bench.railway.find_service(name).active for name in WORKERS}
+    return {name: active.commit.sha for name, active in actives.items() if active and not active.is_stopped}
+
+
+def kinds(steps: list[RunStep], state: StepState) -> list[str]:
+    return [step.step["kind"] for step in steps if step.state is state]
 
 
 async def test_undoes_the_newest_migration_and_starts_the_code_before_it(bench: Bench) -> None:
     bench.start_runner()
 
-    run, steps = await bench.ended(await bench.file_command("rollback-db", version=PREPARED), timeout_s=90)
+    run, steps = await bench.ended(await bench.file_command("rollback-db", version=VERSION), timeout_s=90)
 
     assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
-    assert await bench.sql(HEAD) == [(VERSIONS[-2],)]
+    assert await bench.sql(HEAD) == [(BEFORE,)]
     # The deployment that serves was made just before the migration ran, so the one before it fits.
-    before = bench.railway.commits[1].sha
-    actives = {name: service.active for name, service in bench.railway.services.items()}
-    assert {name: active.commit.sha == before for name, active in actives.items() if active} == {
-        "dragonfly-api": False,
-        "dragonfly-worker-ingest": True,
-        "dragonfly-worker-enforcement": True,
-    }
+    assert running(bench) == dict.fromkeys(WORKERS, bench.railway.commits[1].sha)
     assert bench.wire.mutations == ["stop", "stop", "rollBack", "rollBack"]
 
 
-async def test_a_rollback_that_fails_changes_nothing_and_leaves_everything_stopped(bench: Bench) -> None:
-    await bench.sql("ALTER TABLE ops.intake_logs RENAME TO intake_log")
+async def test_sql_that_fails_starts_again_what_ran_before(bench: Bench) -> None:
+    before = running(bench)
+    await bench.sql(f"ALTER TABLE {TABLE} RENAME TO elsewhere")
     bench.start_runner()
 
-    run, steps = await bench.ended(await bench.file_command("rollback-db", version=PREPARED), timeout_s=90)
+    run, steps = await bench.ended(await bench.file_command("rollback-db", version=VERSION), timeout_s=90)
 
-    failed = next(step for step in steps if step.state is StepState.FAILED)
-    assert (run.state, failed.step["kind"]) == (RunState.FAILED, "ApplySqlFile"), steps
-    assert "ops.intake_logs" in (failed.note or "")
-    assert "enforcement is stopped; ingest is stopped" in (run.outcome or "")
-    assert await bench.sql(HEAD) == [(PREPARED,)]
+    outcome = run.outcome or ""
+    assert (run.state, kinds(steps, StepState.FAILED)) == (RunState.FAILED, ["ApplySqlFile"]), steps
+    assert f'"{TABLE}" does not exist' in outcome
+    assert "what had been stopped was started again" in outcome
+    assert f"The schema stands at {VERSION}." in outcome
+    assert await bench.sql(HEAD) == [(VERSION,)]
+    assert running(bench) == before
+    assert bench.wire.mutations == ["stop", "stop", "redeploy", "redeploy"]
+    assert await bench.sql("SELECT actor FROM chatops.audit WHERE event = 'run.fell_back'") == [("bot",)]
+
+
+async def test_a_schema_that_moved_meanwhile_leaves_everything_stopped(bench: Bench) -> None:
+    run_id = await bench.file_command("rollback-db", version=VERSION)
+    hold = bench.wire.hold("stop", "after")
+    bench.start_runner()
+    await hold.reached.wait()
+    await bench.sql(
+        "INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES ('20991231000001', 'new')"
+    )
+    hold.release()
+
+    run, steps = await bench.ended(run_id, timeout_s=90)
+
+    assert (run.state, kinds(steps, StepState.FAILED)) == (RunState.FAILED, ["ApplySqlFile", "VerifySchemaHead"])
+    assert "enforcement is stopped; ingest is stopped. The schema stands at 20991231000001." in (run.outcome or "")
+    assert running(bench) == {}
     assert bench.wire.mutations == ["stop", "stop"]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+async def test_killed_at_a_boundary_of_the_sql(
+    make_bench: MakeBench, start_replica: StartReplica, admin_line: Line, boundary: str
+) -> None:
+    """Before the commit reached the server nothing happened, and afterwards everything has: it is undone once."""
+    bench = await make_bench(DRAGONFLY_ADMIN_DB_URL=admin_line.dsn)
+    run_id = await bench.file_command("rollback-db", version=VERSION)
+    async with bench.at(boundary, run_id, "ApplySqlFile", lambda where: admin_line.hold(b"COMMIT", where)) as reached:
+        victim = await start_replica(bench, "victim")
+        await reached()
+        bench.start_runner()
+        await victim.kill()
+
+    run, steps = await bench.ended(run_id, timeout_s=90)
+
+    assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
+    assert await bench.sql(HEAD) == [(BEFORE,)]
+    assert len(await bench.notes(run_id)) == 1
+    assert bench.wire.mutations == ["stop", "stop", "rollBack", "rollBack"]
+
+
+async def test_who_waits_for_a_commit_that_comes_late_finds_it_done(bench: Bench, database_urls: DatabaseUrls) -> None:
+    """A process that was taken for dead finishes while its successor waits for the lock of migrations."""
+    run_id = await bench.file_command("rollback-db", version=VERSION)
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as late:
+        await late.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        await late.execute("DELETE FROM supabase_migrations.schema_migrations WHERE version = %s", (VERSION,))
+        bench.start_runner()
+        await bench.somebody_waits(late.info.backend_pid)
+        await late.commit()
+
+    run, steps = await bench.ended(run_id, timeout_s=90)
+
+    assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
+    described = "SELECT obj_description(%s::regclass)"
+    assert await bench.sql(described, TABLE) == [("Drilled.",)], "the file was not applied a second time"

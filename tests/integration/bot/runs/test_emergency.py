@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 from bot.approvals.desk import Desk
 from bot.approvals.groups import Groups
@@ -30,9 +29,8 @@ from tests.wire import Line
 async def test_workers_stop_without_the_database_and_the_journal_follows(
     make_bench: MakeBench, database_urls: DatabaseUrls, slack: SlackClient
 ) -> None:
-    parts = urlsplit(database_urls.bot)
-    async with Line(parts.hostname or "", parts.port or 0).serve() as line:
-        bench = await make_bench(dsn=database_urls.bot.replace(f":{parts.port}/", f":{line.port}/"))
+    async with Line(database_urls.bot).serve() as line:
+        bench = await make_bench(dsn=line.dsn)
         people = PeopleSettings(operators=(cast.OLIVIA.id,), approvers=(cast.ANN.id,))
         desk = Desk(
             bench.database,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 import pytest
 
+from bot.views.run_steps import step_line
 from services.domain.runs import Person, RunState, StepState
 from services.postgres import runs
 from services.postgres.runs import Resolution
@@ -182,6 +182,7 @@ async def test_cancelled_while_it_waits_ends_at_once(bench: Bench, make_bench: M
 
     assert run.state is RunState.CANCELLED
     assert steps[4].state is StepState.SKIPPED
+    assert "stopped" in step_line(steps[4])
 
 
 async def test_second_run_on_a_service_is_void_and_told_why(bench: Bench) -> None:
@@ -212,9 +213,8 @@ async def test_freeze_that_fails_is_said_and_never_blocks(bench: Bench) -> None:
 
 async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls: DatabaseUrls) -> None:
     """The act was sent; its outcome is written once the database is back, by whoever takes the lease then."""
-    parts = urlsplit(database_urls.bot)
-    async with Line(parts.hostname or "", parts.port or 0).serve() as line:
-        bench = await make_bench(dsn=database_urls.bot.replace(f":{parts.port}/", f":{line.port}/"))
+    async with Line(database_urls.bot).serve() as line:
+        bench = await make_bench(dsn=line.dsn)
         run_id = await bench.file_command("scale", service="ingest", to="2")
         hold = bench.wire.hold("commitPatch", "after")
         bench.start_runner()

@@ -6,42 +6,32 @@ A sample with short leases; `make chaos` has every boundary of every act with th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 
 import pytest
 
 from services.domain.runs import RunState, StepState
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.runs.conftest import Bench, MakeBench, StartReplica
+from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
 from tests.integration.conftest import Pooled
+from tests.wire import Hold, Where
 
 INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
 
 
-@pytest.mark.parametrize("boundary", ["before intent", "after intent", "after the call", "before the outcome"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
 async def test_killed_at_a_boundary(bench: Bench, start_replica: StartReplica, boundary: str) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="2")
-    async with contextlib.AsyncExitStack() as stack:
-        hold, blocker = None, None
-        if boundary == "before intent":
-            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, SCALE_STEP))
-        else:
-            where = "before" if boundary == "after intent" else "after"
-            hold = bench.wire.hold("commitPatch", where, lose=boundary == "after intent")  # type: ignore[arg-type]
+
+    def hold(where: Where) -> Hold:
+        return bench.wire.hold("commitPatch", where, lose=where == "before")
+
+    async with bench.at(boundary, run_id, "ScaleService", hold) as reached:
         victim = await start_replica(bench, "victim")
-        if hold is not None:
-            await hold.reached.wait()
-        if boundary == "before the outcome" and hold is not None:
-            blocker = await stack.enter_async_context(bench.journal_blocked(run_id, SCALE_STEP))
-            hold.release()
-        if blocker is not None:
-            await bench.somebody_waits(blocker)
+        await reached()
         bench.start_runner()
         await victim.kill()
-        if hold is not None:
-            hold.release()
 
     run, steps = await bench.ended(run_id)
 

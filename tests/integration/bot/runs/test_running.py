@@ -130,17 +130,3 @@ async def test_requeues_jobs_and_watches_them(bench: Bench) -> None:
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
-
-
-async def test_rolls_the_newest_migration_back(bench: Bench) -> None:
-    ((version,),) = await bench.sql("SELECT max(version) FROM supabase_migrations.schema_migrations")
-    run_id = await bench.file_command("rollback-db", version=version)
-    bench.start_runner()
-
-    run, steps = await bench.ended(run_id, timeout_s=60)
-
-    assert run.state is RunState.SUCCEEDED, (run.outcome, [(step.step["kind"], step.note) for step in steps])
-    assert await bench.sql(
-        "SELECT count(*) FROM supabase_migrations.schema_migrations WHERE version = %s", version
-    ) == [(0,)]
-    assert all(service.active and not service.active.is_stopped for service in bench.railway.services.values())

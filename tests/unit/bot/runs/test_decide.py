@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from bot.runs.decide import difference, next_move, outcome_words, poll_every, standing_words
+from bot.runs.decide import FallBack, difference, next_move, poll_every
 from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._steps import CheckDatabaseReady, RestartDeployment, ScaleService, Step, VerifyHeartbeats
-from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
-from services.domain.errors import Unavailable
+from playbooks._fallback import fall_back
+from playbooks._steps import (
+    ApplySqlFile,
+    CheckDatabaseReady,
+    RestartDeployment,
+    ScaleService,
+    Step,
+    StopService,
+    VerifyHeartbeats,
+    VerifySchemaHead,
+    encode_step,
+)
 from services.domain.runs import RunState, RunStep, StepState
 from services.domain.services import Service
 
@@ -44,7 +51,7 @@ DONE, NOT_PROVED, PENDING = StepState.DONE, StepState.NOT_PROVED, StepState.PEND
 def test_next_is_the_first_step_that_is_not_fine(states: list[StepState], move: RunState | int) -> None:
     steps = journal(*states)
 
-    assert next_move(steps, cancel=False) == (steps[move] if isinstance(move, int) else move)
+    assert next_move(steps, planned=len(steps), cancel=False) == (steps[move] if isinstance(move, int) else move)
 
 
 @pytest.mark.parametrize(
@@ -56,34 +63,49 @@ def test_cancelled_run_ends_between_steps_and_never_within_an_act(
 ) -> None:
     steps = journal(*states)
 
-    assert next_move(steps, cancel=True) == (steps[move] if isinstance(move, int) else move)
+    assert next_move(steps, planned=len(steps), cancel=True) == (steps[move] if isinstance(move, int) else move)
 
 
-def test_what_is_not_proved_is_named() -> None:
-    steps = journal(DONE, NOT_PROVED, note="the log lacks: Entering main loop")
-
-    assert outcome_words(RunState.SUCCEEDED, steps, cancelled_by=None, standing="") == (
-        "Done, but not proved: the log lacks: Entering main loop."
-    )
-
-
-def test_cancelled_run_names_its_actor_and_how_the_system_was_left() -> None:
-    words = outcome_words(
-        RunState.CANCELLED,
-        journal(DONE, PENDING),
-        cancelled_by="U1",
-        standing="ingest runs 2 of 3 replicas of a1b2c3d4.",
-    )
-
-    assert words == "Cancelled by U1 after 1 of 2 steps. ingest runs 2 of 3 replicas of a1b2c3d4."
+def sql_failed(then: StepState, *instead: StepState) -> list[RunStep]:
+    """A stop, the SQL that failed, what was to follow it, and what is done instead."""
+    steps = (StopService(Service.INGEST, "d", 2), ApplySqlFile("2", "c", "2"), VerifySchemaHead("1"))
+    states = (DONE, StepState.FAILED, then, *instead)
+    kinds = [encode_step(step) for step in (*steps, *fall_back(steps, 1))]
+    return [RunStep(1, n, kinds[n], state, None, None, None, None, None) for n, state in enumerate(states)]
 
 
-def test_failed_run_says_where_and_why() -> None:
-    steps = journal(DONE, StepState.FAILED, note="not within 180 s: 1 of 2 ingest workers beat")
+def test_what_failed_and_changed_nothing_falls_back_once() -> None:
+    steps = sql_failed(PENDING)
 
-    words = outcome_words(RunState.FAILED, steps, cancelled_by=None, standing="ingest is stopped.")
+    move = next_move(steps, planned=3, cancel=False)
 
-    assert words == "Stopped at step 2 of 2: not within 180 s: 1 of 2 ingest workers beat. ingest is stopped."
+    assert isinstance(move, FallBack)
+    assert move.steps[0] == VerifySchemaHead("2")
+    assert next_move(steps, planned=3, cancel=True) is RunState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("instead", "move"),
+    [
+        ([PENDING, PENDING], 3),
+        ([DONE, PENDING], 4),
+        ([DONE, DONE], RunState.FAILED),
+        ([StepState.FAILED, PENDING], RunState.FAILED),
+        ([DONE, StepState.UNKNOWN], RunState.UNKNOWN),
+    ],
+)
+def test_what_is_done_instead_goes_on_and_the_run_has_failed_all_the_same(
+    instead: list[StepState], move: RunState | int
+) -> None:
+    steps = sql_failed(StepState.SKIPPED, *instead)
+
+    assert next_move(steps, planned=3, cancel=False) == (steps[move] if isinstance(move, int) else move)
+
+
+def test_starting_again_can_be_cancelled() -> None:
+    steps = sql_failed(StepState.SKIPPED, DONE, PENDING)
+
+    assert next_move(steps, planned=3, cancel=True) is RunState.CANCELLED
 
 
 def test_same_plan_is_no_difference_and_neither_is_a_missing_fact() -> None:
@@ -114,17 +136,6 @@ def test_a_step_of_the_same_words_is_told_by_what_it_rests_on() -> None:
     assert difference(approved, plan(RestartDeployment(Service.API, "d-2"))) == (
         "“Restart what serves api” rests on something else now: deployment id d-1 → d-2"
     )
-
-
-def test_standing_tells_replicas_and_commit() -> None:
-    instances = (Instance("1", "RUNNING"), Instance("2", "RUNNING"), Instance("3", "CRASHED"))
-    serving = Deployment("d", DeploymentStatus.SUCCESS, datetime.now(UTC), commit_sha="a" * 40, instances=instances)
-    state = ServiceState(Service.INGEST, "s", active=(serving,), replicas_configured=3)
-
-    words = standing_words([Service.INGEST, Service.API], {Service.INGEST: state})
-
-    assert words == "ingest runs 2 of 3 replicas of aaaaaaaa."
-    assert "cannot be read" in standing_words([Service.INGEST], Unavailable("Railway", "HTTP 500"))
 
 
 @pytest.mark.parametrize(

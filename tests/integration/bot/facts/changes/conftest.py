@@ -13,8 +13,10 @@ from fastapi import FastAPI
 from bot.facts import World
 from bot.settings import Settings
 from services.domain.secrets import Secret
+from services.postgres.migrations import migrate
 from services.postgres.pool import Database
 from services.railway.client import RailwayClient, TokenKind
+from services.sandbox.drill import plant
 from services.sandbox.railway.app import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
@@ -45,7 +47,15 @@ async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
 
 
 @pytest.fixture
-async def make_world(railway: LocalRailway) -> AsyncIterator[LocalWorld]:
+async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
+    """Ours and the sandbox's drill, which is the newest migration and applied."""
+    directory = plant(tmp_path / "sql")
+    await migrate(Secret(database_urls.owner), directory=directory / "migrations")
+    return directory
+
+
+@pytest.fixture
+async def make_world(railway: LocalRailway, sql_directory: Path) -> AsyncIterator[LocalWorld]:
     """`make_world(dsn, **environment)`."""
     app = FastAPI()
     app.include_router(build_router(railway))
@@ -53,7 +63,8 @@ async def make_world(railway: LocalRailway) -> AsyncIterator[LocalWorld]:
         address = await stack.enter_async_context(serve(app))
 
         def make(dsn: str, **environment: str) -> World:
-            named = Settings.from_environment({"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", **environment})
+            ours = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_SQL": str(sql_directory)}
+            named = Settings.from_environment({**ours, **environment})
             world = World(
                 replace(named, source_timeout_s=5.0),
                 database=Database.connect_lazily(Secret(dsn), application_name="test"),

@@ -26,6 +26,7 @@ from playbooks.failed_jobs import group
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.postgres.migrations import read_files
+from services.sandbox.drill import VERSION as HEAD
 from services.sandbox.railway.commits import HISTORY
 from services.sandbox.railway.local import LocalRailway
 from tests.conftest import DatabaseUrls
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from tests.integration.bot.facts.changes.conftest import LocalWorld
 
 FIRST, SECOND, SERVING, *_ = HISTORY
-HEAD, BEFORE = read_files()[-1].version, read_files()[-2].version
+BEFORE = read_files()[-1].version
 FAIL = (
     "INSERT INTO ops.job_queue (job_type, status, attempts, error_message, updated_at) "
     "SELECT '{type}', 'failed', 5, format('ValueError: no county \"Jane Roe %s\"', n), now() - n * interval '1 second' "
