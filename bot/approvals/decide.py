@@ -12,7 +12,7 @@ from bot.approvals.rights import Allowed, Refused, Verdict, able, judge, who_cou
 from bot.views.mentions import mention
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import UNDECIDED, Person, Run, RunState
 from services.domain.services import Service
 
 
@@ -23,6 +23,13 @@ class Needs:
     approvals: int
     confirmation: bool = False
     typed: bool = False
+
+    @property
+    def first_state(self) -> RunState:
+        """Where a request that needs this begins."""
+        if self.approvals:
+            return RunState.AWAITING_APPROVAL
+        return RunState.PLANNED if self.confirmation else RunState.APPROVED
 
 
 def needs(risk: Risk, *, has_requester: bool) -> Needs:
@@ -69,7 +76,7 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
     over = _over(run, now)
     if over is not None:
         return over
-    if run.requested_by is None or run.approvals_needed > 0:
+    if run.state is not RunState.PLANNED:
         return Refused("this request is not confirmed but approved", who_could_approve(run, policy, people))
     if not _is_requester(run, person):
         return Refused("only who asked confirms it", _requester_could(run))
@@ -168,7 +175,7 @@ def target_of(run: Run) -> Target:
 
 def _over(run: Run, now: datetime) -> Refused | None:
     """Why nobody can decide on it any more."""
-    if run.state is not RunState.AWAITING_APPROVAL:
+    if run.state not in UNDECIDED:
         return Refused(
             f"nobody decides on this request any more: it is {run.state.value}", f"`run {run.id}` tells of it."
         )
@@ -179,8 +186,9 @@ def _over(run: Run, now: datetime) -> Refused | None:
 
 def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
     """Why this person's approval is not the one that is waited for."""
-    if approve and run.approvals_needed == 0:
-        return Refused("this request is not approved but confirmed by who asked", _requester_could(run))
+    if run.state is RunState.PLANNED:
+        word = "approved" if approve else "denied"
+        return Refused(f"this request is not {word} but confirmed by who asked", _requester_could(run))
     if approve and person.user_id in _excluded(run.requested_by, Risk(run.risk)):
         return Refused("who asks does not approve", who_could_approve(run, policy, people))
     return None

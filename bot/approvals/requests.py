@@ -7,7 +7,7 @@ from bot.approvals.policy import Policy
 from bot.commands._contract import Actor
 from playbooks._contract import Plan, encode_plan
 from playbooks._steps import FORMAT
-from services.domain.runs import NewRun, Person, RunState
+from services.domain.runs import NewRun, Person
 
 TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
 
@@ -15,7 +15,6 @@ TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
 def new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str) -> NewRun:
     """The plan as a run that waits, or is approved already when it needs nobody. `person`: None on the terminal."""
     needs = decide.needs(plan.risk, has_requester=person is not None)
-    nobody_asked = needs.approvals == 0 and not needs.confirmation
     return NewRun(
         environment=plan.environment,
         playbook=plan.playbook,
@@ -30,7 +29,7 @@ def new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, 
         channel=channel,
         approvals_needed=needs.approvals,
         expires_at_s=policy.expires_after.total_seconds(),
-        state=RunState.APPROVED if nobody_asked else RunState.AWAITING_APPROVAL,
+        state=needs.first_state,
         kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
         format=FORMAT,
     )

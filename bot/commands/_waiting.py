@@ -10,7 +10,7 @@ from bot.approvals.policy import Policy, Right
 from bot.approvals.rights import Allowed, judge
 from bot.facts.journal import read_open_runs
 from services.domain.errors import Unavailable
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import UNDECIDED, Person, Run, RunState
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -24,7 +24,7 @@ async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> 
     found = await read_open_runs(world)
     if isinstance(found, Unavailable):
         return found
-    waiting = [run for run in found if run.state in (RunState.AWAITING_APPROVAL, RunState.UNKNOWN)]
+    waiting = [run for run in found if run.state in {*UNDECIDED, RunState.UNKNOWN}]
     if actor is None or desk is None or not isinstance(desk.policy, Policy) or not waiting:
         return waiting
     people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
@@ -32,8 +32,10 @@ async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> 
 
 
 def _waits_for(run: Run, person: Person, policy: Policy, people: People) -> bool:
-    if run.requested_by == person and (run.approvals_needed == 0 or run.state is RunState.UNKNOWN):
+    if run.requested_by == person and run.state is not RunState.AWAITING_APPROVAL:
         return True
-    return run.requested_by != person and isinstance(
-        judge(Right.APPROVE, person, target_of(run), policy, people), Allowed
+    return (
+        run.state is not RunState.PLANNED
+        and run.requested_by != person
+        and isinstance(judge(Right.APPROVE, person, target_of(run), policy, people), Allowed)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.commands._contract import Answer
 from bot.views.blocks import context, section
 from bot.views.message import fit_message
-from bot.views.run_buttons import is_confirmed_by_requester
 from bot.views.runs import run_data
 from bot.views.text import date_token, escape
 from services.domain.runs import Run, RunState
@@ -23,9 +22,11 @@ def filed_answer(run: Run) -> Answer:
 
 
 def _waits_for(run: Run) -> str:
-    if run.state is not RunState.AWAITING_APPROVAL:
-        return "It starts at once."
     until = f"until {date_token(run.expires_at)}"
-    if is_confirmed_by_requester(run):
-        return f"It waits for your confirmation {until}."
-    return f"It waits for {counted(run.approvals_needed, 'approval')} {until}."
+    match run.state:
+        case RunState.PLANNED:
+            return f"It waits for your confirmation {until}."
+        case RunState.AWAITING_APPROVAL:
+            return f"It waits for {counted(run.approvals_needed, 'approval')} {until}."
+        case _:
+            return "It starts at once."

@@ -15,17 +15,17 @@ from bot.views.blocks import actions, context, section, sections
 from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
-from bot.views.run_buttons import buttons, is_confirmed_by_requester
+from bot.views.run_buttons import buttons
 from bot.views.run_steps import progress, steps_done
 from bot.views.steps import stored_step_words
 from bot.views.text import date_token, escape
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import UNDECIDED, Run, RunState, RunStep, StepState
 from services.domain.words import age, counted
 
 SIGNS = {
-    RunState.PLANNED: "🟡 *PLANNED*",
+    RunState.PLANNED: "🟡 *WAITS FOR CONFIRMATION*",
     RunState.AWAITING_APPROVAL: "🟡 *WAITS FOR APPROVAL*",
     RunState.APPROVED: "🔵 *APPROVED*",
     RunState.RUNNING: "🔵 *RUNNING*",
@@ -39,7 +39,6 @@ SIGNS = {
 ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
 SHOWN_STEPS = 8  # of a plan that waits; Details has them all
 SHOWN_DECISIONS = 5
-_WAITING = (RunState.PLANNED, RunState.AWAITING_APPROVAL)
 
 
 class Content(NamedTuple):
@@ -64,7 +63,7 @@ def run_message(
     message prints.
     """
     first = headline(run, steps)
-    middle = _request(run, approvers) if run.state in _WAITING else _under_way(run, steps, approvers)
+    middle = _request(run, approvers) if run.state in UNDECIDED else _under_way(run, steps, approvers)
     end = [*_decided(decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
     return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
 
@@ -83,8 +82,6 @@ def decision_line(decision: Decision) -> str:
 
 def _sign(run: Run, steps: Sequence[RunStep]) -> str:
     match run.state:
-        case RunState.PLANNED | RunState.AWAITING_APPROVAL if is_confirmed_by_requester(run):
-            return "🟡 *WAITS FOR CONFIRMATION*"
         case RunState.RUNNING:
             stopping = ", stopping" if run.cancel_requested_by else ""
             return f"{SIGNS[run.state]}{stopping} {steps_done(steps)} of {len(steps)}"
@@ -129,7 +126,7 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 def _who(run: Run, approvers: Sequence[str]) -> list[str]:
     asked = f"*Asked for by* {person(run.requested_by)}{_reason(run)}"
     until = f"*Until* {date_token(run.expires_at)}"
-    if is_confirmed_by_requester(run):
+    if run.state is RunState.PLANNED:
         return [asked, f"{person(run.requested_by)} confirms it.", until]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
@@ -154,7 +151,7 @@ def _decided(decisions: Sequence[Decision]) -> list[Block]:
 
 def _notes(run: Run, audit_head: str | None) -> list[str]:
     notes = [f"run {run.id}"]
-    if run.state not in _WAITING:  # while it waits this is said above
+    if run.state not in UNDECIDED:  # while it waits this is said above
         notes.append(f"asked for by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:
         notes += [f"ended {_at(run.ended_at)}"]

@@ -30,7 +30,9 @@ CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
 def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     """In the order of what one most probably wants."""
     match run.state:
-        case RunState.AWAITING_APPROVAL | RunState.PLANNED:
+        case RunState.PLANNED:
+            return [_agree(run, "Confirm", CONFIRM), button("Cancel", CANCEL, run.id), details(run)]
+        case RunState.AWAITING_APPROVAL:
             return [*_decide(run), details(run)]
         case RunState.APPROVED | RunState.RUNNING:
             return [*([] if run.cancel_requested_by else [_cancel(run)]), details(run)]
@@ -40,11 +42,6 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
             return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
         case _:
             return [*_afterwards(run, steps)[:2], details(run)]
-
-
-def is_confirmed_by_requester(run: Run) -> bool:
-    """Whether nobody but the one who asked has to agree (DESIGN §5, low risk)."""
-    return run.approvals_needed == 0 and run.requested_by is not None
 
 
 def details(run: Run) -> Block:
@@ -72,8 +69,6 @@ def confirm_dialog(title: str, text: str, verb: str, *, danger: bool = False) ->
 
 
 def _decide(run: Run) -> list[Block]:
-    if is_confirmed_by_requester(run):
-        return [_agree(run, "Confirm", CONFIRM), button("Cancel", CANCEL, run.id)]
     if run.risk == Risk.CRITICAL:  # a modal asks for the typed name
         return [button("Approve", APPROVE_TYPED, run.id, style="primary"), button("Deny", DENY, run.id, style="danger")]
     return [_agree(run, "Approve", APPROVE), button("Deny", DENY, run.id, style="danger")]

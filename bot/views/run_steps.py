@@ -37,7 +37,7 @@ _STATUSES = {
     StepState.UNKNOWN: "error",
     StepState.SKIPPED: "pending",
 }
-_WORDS = {StepState.NOT_PROVED: "not proved", StepState.UNKNOWN: "outcome unknown", StepState.SKIPPED: "skipped"}
+_WORDS = {StepState.NOT_PROVED: "not proved", StepState.UNKNOWN: "outcome unknown"}
 _OVER = (StepState.DONE, StepState.NOT_PROVED, StepState.SKIPPED)
 # Slack does not say whether it parses a task's title; without angle brackets there is nothing to parse.
 _NO_MARKUP = str.maketrans("<>&", "()+")
@@ -66,10 +66,8 @@ def step_lines(steps: Sequence[RunStep]) -> list[Block]:
 def step_line(step: RunStep) -> str:
     """ "✅ 3. Set ingest from 1 to 2 replicas — 12 s", in mrkdwn."""
     words = escape(stored_step_words(step.step), limit=TITLE_LIMIT)
-    told = " · ".join(filter(None, [_WORDS.get(step.state, ""), _took(step), evidence_words(step)]))
-    return (
-        f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {escape(told, limit=EVIDENCE_LIMIT)}' if told else ''}"
-    )
+    told = escape(_told(step), limit=EVIDENCE_LIMIT)
+    return f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {told}' if told else ''}"
 
 
 def steps_done(steps: Sequence[RunStep]) -> int:
@@ -97,7 +95,13 @@ def _task(run: Run, step: RunStep) -> Block:
 
 
 def _told(step: RunStep) -> str:
-    return " · ".join(filter(None, [_WORDS.get(step.state, ""), _took(step), evidence_words(step)]))
+    return " · ".join(filter(None, [_word(step), _took(step), evidence_words(step)]))
+
+
+def _word(step: RunStep) -> str:
+    if step.state is StepState.SKIPPED:
+        return "stopped" if step.started_at else "skipped"
+    return _WORDS.get(step.state, "")
 
 
 def _took(step: RunStep) -> str:

@@ -20,7 +20,7 @@ from bot.views.text import date_token, escape
 from playbooks._contract import Status
 from services.domain.approvals import Decision
 from services.domain.records import Record
-from services.domain.runs import Run, RunState, RunStep
+from services.domain.runs import UNDECIDED, Run, RunState, RunStep
 from services.domain.words import counted
 
 STATUSES = {RunState.FAILED: Status.FAIL, RunState.UNKNOWN: Status.UNKNOWN}
@@ -30,7 +30,7 @@ _OF_THE_MESSAGE = ("run.approve", "run.deny", "run.confirm", "run.details")
 
 def runs_answer(runs: Sequence[Run], *, now: datetime) -> Answer:
     """The newest runs, those that wait for a person first."""
-    waiting = [run for run in runs if run.state in (RunState.AWAITING_APPROVAL, RunState.UNKNOWN)]
+    waiting = [run for run in runs if run.state in {*UNDECIDED, RunState.UNKNOWN}]
     first = f"*{counted(len(runs), 'run')}*, {len(waiting)} waiting for a person" if runs else "*No runs yet*"
     ordered = [*waiting, *(run for run in runs if run not in waiting)]
     blocks: list[Block] = [section(first)]

@@ -45,7 +45,9 @@ def refusals_answer(rows: Sequence[AuditRow]) -> Answer:
 def _waiting_for(record: Record) -> list[str]:
     run = record.run
     match run.state:
-        case RunState.AWAITING_APPROVAL | RunState.PLANNED:
+        case RunState.PLANNED:
+            return [f"Who asked has not confirmed it; it expires {date_token(run.expires_at)}"]
+        case RunState.AWAITING_APPROVAL:
             given = sum(decision.approve for decision in record.decisions)
             return [f"{given} of {run.approvals_needed} approvals; it expires {date_token(run.expires_at)}"]
         case RunState.APPROVED:

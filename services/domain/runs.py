@@ -1,6 +1,6 @@
 """Runs: approved plans on their way, their steps, and the states that both may have (DESIGN §4, docs/states.md).
 
-The database enforces the same transitions (`sql/migrations/20251201001000_runs.sql`); a test compares the two.
+The database enforces the same transitions (`chatops.run_may_become` and `step_may_become`); a test compares the two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 class RunState(StrEnum):
     """Where a run is. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
 
-    PLANNED = "planned"  # stored, and nobody was asked yet
+    PLANNED = "planned"  # waits for its requester's own confirmation; nobody else is asked
     AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     RUNNING = "running"
@@ -33,11 +33,12 @@ class RunState(StrEnum):
 
 
 _GIVEN_UP = frozenset({RunState.CANCELLED, RunState.EXPIRED, RunState.VOIDED})
+UNDECIDED = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL})  # waits for people
 WAITING = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL, RunState.APPROVED})  # not started yet
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
     {
-        RunState.PLANNED: _GIVEN_UP | {RunState.AWAITING_APPROVAL, RunState.APPROVED},
+        RunState.PLANNED: _GIVEN_UP | {RunState.APPROVED},
         RunState.AWAITING_APPROVAL: _GIVEN_UP | {RunState.APPROVED},
         RunState.APPROVED: _GIVEN_UP | {RunState.RUNNING},
         # Voided only before the first step.

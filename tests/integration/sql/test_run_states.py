@@ -40,13 +40,14 @@ async def plant(conn: Connection, state: RunState, *, services: tuple[str, ...] 
     return int(row[0])
 
 
-async def plant_step(conn: Connection, run_id: int, position: int, state: StepState) -> None:
+async def plant_step(conn: Connection, run_id: int, position: int, state: StepState, *, epoch: int | None = 1) -> None:
+    """`epoch`: of its intent; None for what was never intended."""
     async with conn.transaction():
         await conn.execute("ALTER TABLE chatops.run_steps DISABLE TRIGGER USER")
         await conn.execute(
             "INSERT INTO chatops.run_steps (run_id, position, step, state, epoch, intent) "
-            "VALUES (%s, %s, '{}', %s, 1, '{}')",
-            (run_id, position, state.value),
+            "VALUES (%s, %s, '{}', %s, %s, %s)",
+            (run_id, position, state.value, epoch, "{}" if epoch else None),
         )
         await conn.execute("ALTER TABLE chatops.run_steps ENABLE TRIGGER USER")
 
@@ -212,6 +213,22 @@ async def test_a_run_does_not_go_on_while_a_step_is_unknown(as_owner: Connection
 
     with pytest.raises(errors.CheckViolation, match="unknown still"):
         await move(as_bot, run_id, RunState.RUNNING)
+
+
+async def test_the_end_from_outside_leaves_unknown_only_what_may_have_been_sent(
+    as_owner: Connection, as_bot: Connection
+) -> None:
+    run_id = await plant(as_owner, RunState.RUNNING)
+    await plant_step(as_owner, run_id, 0, StepState.INTENDED)
+    await plant_step(as_owner, run_id, 1, StepState.RUNNING)
+    await plant_step(as_owner, run_id, 2, StepState.RUNNING, epoch=None)
+    await plant_step(as_owner, run_id, 3, StepState.PENDING, epoch=None)
+
+    await move(as_bot, run_id, RunState.CANCELLED)
+
+    steps = "SELECT state::text FROM chatops.run_steps WHERE run_id = %s ORDER BY position"
+    ended = [state for (state,) in await (await as_bot.execute(steps, (run_id,))).fetchall()]
+    assert ended == [StepState.UNKNOWN, StepState.UNKNOWN, StepState.SKIPPED, StepState.SKIPPED]
 
 
 # What the bot may not change at all

@@ -16,7 +16,7 @@ from bot.approvals.policy import Policy, Right, Rule, Target
 from bot.approvals.rights import Allowed, Refused, Verdict
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import UNDECIDED, Person, Run, RunState
 from services.domain.services import Service
 from tests.unit.bot.approvals.conftest import APPROVERS, NOW, TEAM, MakePolicy, MakeRun, new_run
 
@@ -128,7 +128,7 @@ def test_approver_approves(make_run: MakeRun, ann: Person, policy: Policy, peopl
     assert isinstance(approve(make_run(), ann, policy, people), Allowed)
 
 
-@pytest.mark.parametrize("state", [state for state in RunState if state is not RunState.AWAITING_APPROVAL])
+@pytest.mark.parametrize("state", sorted(set(RunState) - UNDECIDED))
 def test_nothing_is_decided_in_another_state(
     state: RunState, make_run: MakeRun, ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
@@ -221,7 +221,7 @@ def test_outsider_denies_nothing(make_run: MakeRun, otto: Person, policy: Policy
 def test_requester_confirms_what_is_of_low_risk(
     make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
 ) -> None:
-    run = make_run(risk="low", approvals_needed=0)
+    run = make_run(state=RunState.PLANNED, risk="low", approvals_needed=0)
 
     assert isinstance(decide.may_confirm(run, olivia, NOW, policy, people), Allowed)
     assert "<@U0OLIVIA> could." in refused(decide.may_confirm(run, ann, NOW, policy, people))
@@ -231,7 +231,7 @@ def test_requester_confirms_what_is_of_low_risk(
 def test_operator_who_was_removed_confirms_nothing(
     make_run: MakeRun, olivia: Person, make_policy: MakePolicy, people: People
 ) -> None:
-    run = make_run(risk="low", approvals_needed=0)
+    run = make_run(state=RunState.PLANNED, risk="low", approvals_needed=0)
 
     assert refused(decide.may_confirm(run, olivia, NOW, make_policy(operators=("U0ANN",)), people))
 
@@ -302,11 +302,13 @@ _risks = st.sampled_from(Risk)
 
 
 def _run(requester: Person | None, risk: Risk, services: frozenset[Service]) -> Run:
+    needs = decide.needs(risk, has_requester=requester is not None)
     return new_run(
+        state=needs.first_state,
         risk=risk.value,
         requested_by=requester,
         services=tuple(service.value for service in services),
-        approvals_needed=decide.needs(risk, has_requester=requester is not None).approvals,
+        approvals_needed=needs.approvals,
     )
 
 

@@ -100,7 +100,7 @@ def test_choices_say_which_is_recommended_and_why() -> None:
     [
         (RUN, "1 approval until"),
         (replace(RUN, approvals_needed=2), "2 approvals until"),
-        (replace(RUN, approvals_needed=0), "your confirmation until"),
+        (replace(RUN, approvals_needed=0, state=RunState.PLANNED), "your confirmation until"),
         (replace(RUN, state=RunState.APPROVED), "starts at once"),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_request_shows_what_an_approver_has_to_know() -> None:
     ("run", "expected"),
     [
         (a_run(), ["Approve", "Deny", "Details"]),
-        (a_run(approvals_needed=0), ["Confirm", "Cancel", "Details"]),
+        (a_run(RunState.PLANNED, approvals_needed=0), ["Confirm", "Cancel", "Details"]),
         (a_run(approvals_needed=1, requested_by=None), ["Approve", "Deny", "Details"]),
         (a_run(RunState.APPROVED), ["Cancel", "Details"]),
         (a_run(RunState.RUNNING), ["Cancel", "Details"]),
@@ -177,6 +177,17 @@ def test_the_evidence_stands_beside_its_step() -> None:
 
     assert "12 s · replicas 2" in text
     assert "12 s · both beat" in text
+
+
+def test_a_step_that_was_stopped_reads_otherwise_than_one_that_never_began() -> None:
+    first, second, third = journal(StepState.DONE, StepState.SKIPPED, StepState.SKIPPED)
+    never_began = replace(third, started_at=None)
+
+    text = shown(a_run(RunState.CANCELLED), [first, second, never_began])
+
+    assert "stopped · 12 s" in text
+    assert text.count("skipped") == 1
+    assert "unknown" not in text
 
 
 def test_what_could_not_be_proved_is_said_first() -> None:
