@@ -64,7 +64,8 @@ def make_database(server: PostgresServer, name: str, *, template: str = "templat
     """Make a database as the owner, unless it exists."""
     with psycopg.connect(dsns(server, "template1").owner.reveal(), autocommit=True) as conn:
         if not _exists(conn, "SELECT FROM pg_database WHERE datname = %s", name):
-            command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            # Our templates are small: copying their files costs half of what writing them through the log does.
+            command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
             conn.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
 
 
