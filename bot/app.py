@@ -16,7 +16,7 @@ from bot.approvals.policy_file import policy_faults
 from bot.facts import World
 from bot.incidents.oncall_file import schedule_faults
 from bot.parts import Basis, Parts
-from bot.settings import Settings, SlackSettings, WebSettings, require
+from bot.settings import Invalid, Settings, SlackSettings, WebSettings, require
 from bot.slack_edge.bolt import make_bolt
 from bot.slack_edge.listeners import Listeners
 from bot.slack_edge.once import Once
@@ -25,6 +25,7 @@ from bot.slack_edge.socket_mode import SocketMode
 from bot.web.app import add_events, create_app
 from bot.web.health import Health
 from bot.web.metrics import Metrics
+from bot.web.railway_hook import add_railway_hook
 from bot.web.server import WebServer
 from services.domain.bot_state import BotState
 from services.slack.client import SlackClient
@@ -121,6 +122,11 @@ class Bot:
         app = create_app(health=self.health, metrics=self.metrics)
         if not self._slack_settings.uses_socket_mode:
             add_events(app, self._bolt, self._slack_settings.signing_secrets)
+        hooks, railway = self.settings.hooks, self.settings.railway
+        if self.parts is not None and not isinstance(hooks, Invalid):
+            environment_id = None if isinstance(railway, Invalid) else railway.environment_id
+            give_hint = self.parts.hints.give
+            add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, give_hint=give_hint)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port
         return WebServer(app, port=port)
 

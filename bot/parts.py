@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.alerts.watch import HeartbeatWatch
 from bot.changing import Changing
 from bot.facts import World
+from bot.hints import Hints
 from bot.leader import Leader
 from bot.leading import Leading
 from bot.notifications.notifiers import Notifiers
@@ -21,6 +22,7 @@ from bot.outbox.sender import Sender
 from bot.settings import Settings, require
 from bot.web.metrics import Metrics
 from services.postgres.doorbell import Doorbell
+from services.postgres.hints import CHANNEL as HINTS_CHANNEL
 from services.postgres.notifications import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
@@ -63,6 +65,7 @@ class Parts:
         self._webhooks = Webhooks()
         self.reach = Reach(basis.settings, self._webhooks)
         notifiers = _notifiers(basis, self.reach, sender, self._poll_s)
+        self.hints = Hints(basis.database)
         self.changing = _changing(basis, sender)
         self.leader = _leader(basis, sender, notifiers, self.changing)
         # One session hears for the whole process.
@@ -70,6 +73,7 @@ class Parts:
             OUTBOX_CHANNEL: sender.ring,
             RUNS_CHANNEL: self.changing.runner.ring,
             NOTIFICATIONS_CHANNEL: notifiers.ring,
+            HINTS_CHANNEL: self.hints.heard,
         }
         dsn = require(basis.settings.database).url
         self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
@@ -77,7 +81,7 @@ class Parts:
 
     def start(self) -> None:
         self.changing.start()
-        self._working = [asyncio.create_task(part.run()) for part in (self.leader, self._doorbell)]
+        self._working = [asyncio.create_task(part.run()) for part in (self.leader, self._doorbell, self.hints)]
 
     async def stop(self) -> None:
         """Runs handed over, outbox flushed, lease released."""

@@ -32,6 +32,7 @@ DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "pager": (),
     "mail": (),
     "monitor": (),
+    "hooks": (),
 }
 
 _LOSSES = {
@@ -47,6 +48,7 @@ _LOSSES = {
     "pager": "no pager is called",
     "mail": "no e-mail is sent",
     "monitor": "nobody notices when the bot itself is dead",
+    "hooks": "Railway's webhook is refused, so deployments are noticed by polling only",
 }
 
 

@@ -27,6 +27,7 @@ from services.railway.client import TokenKind
 
 Environment = Literal["dev", "staging", "prod"]
 
+_HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
@@ -213,6 +214,19 @@ class WebSettings(Group):
     """Where /healthz, /metrics and /slack/events listen. Port 0: the system picks one."""
 
     port: int = Field(8080, validation_alias="PORT", ge=0, le=65_535)
+
+
+class HookSettings(Group):
+    """The secret parts of addresses that others call. Two are accepted during a rotation; none: nobody may call."""
+
+    railway_secrets: Secrets = Field((), validation_alias="RAILWAY_WEBHOOK_SECRET")
+
+    @field_validator("railway_secrets")
+    @classmethod
+    def _check_strength(cls, value: tuple[Secret, ...]) -> tuple[Secret, ...]:
+        if any(not _HOOK_SECRET.match(secret.reveal()) for secret in value):
+            raise ValueError("holds something else than at least 24 letters, digits, - or _")
+        return value
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from bot.settings.groups import (
     ChangeSettings,
     DatabaseSettings,
     Group,
+    HookSettings,
     IdentitySettings,
     LeaseSettings,
     OnCallSettings,
@@ -74,6 +75,7 @@ class Settings:
     pager: PagerSettings | Invalid
     mail: MailSettings | Invalid
     monitor: MonitorSettings | Invalid
+    hooks: HookSettings | Invalid
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
@@ -96,6 +98,7 @@ class Settings:
             pager=_read("pager", PagerSettings, given),
             mail=_read("mail", MailSettings, given),
             monitor=_read("monitor", MonitorSettings, given),
+            hooks=_read("hooks", HookSettings, given),
         )
 
     @property
@@ -103,7 +106,7 @@ class Settings:
         """The groups that cannot be used."""
         groups = (self.slack, self.database, self.railway, self.api)
         more = (self.alerts, self.changes, self.people, self.oncall, self.identity, self.web)
-        paging = (self.pager, self.mail, self.monitor)
+        paging = (self.pager, self.mail, self.monitor, self.hooks)
         return tuple(group for group in (*groups, *more, *paging) if isinstance(group, Invalid))
 
     @property
@@ -206,5 +209,6 @@ _WHAT_NEXT = {
     EMAIL: "set one e-mail address, or remove it",
     "SMTP_URL": "set smtp://user:password@host:587, or smtps://…:465",
     "SMTP_FROM": "set the address that the mail server lets you send from",
+    "RAILWAY_WEBHOOK_SECRET": "make one with `openssl rand -hex 24`, or remove it",
     "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",
 }

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
-from starlette.requests import ClientDisconnect
 
 from bot.slack_edge.guard import MAX_BODY, check
+from bot.web.body import read_body
 from bot.web.health import Health
 from bot.web.metrics import CONTENT_TYPE_LATEST, Metrics
 from services.domain.secrets import Secret
@@ -44,7 +44,7 @@ def add_events(app: FastAPI, bolt: AsyncApp, secrets: Sequence[Secret]) -> None:
 
     @app.post("/slack/events")
     async def events(request: Request) -> Response:
-        body = await _read(request)
+        body = await read_body(request, limit=MAX_BODY)
         refusal = check(request.headers, body, secrets=secrets, now=time.time())
         if refusal is not None:
             logger.warning("refused a request to /slack/events: %s", refusal.why)
@@ -52,16 +52,3 @@ def add_events(app: FastAPI, bolt: AsyncApp, secrets: Sequence[Secret]) -> None:
         headers: dict[str, str | Sequence[str]] = dict(request.headers)
         answer = await bolt.async_dispatch(AsyncBoltRequest(body=body.decode(), headers=headers))
         return Response(answer.body, answer.status, answer.first_headers_without_set_cookie())
-
-
-async def _read(request: Request) -> bytes:
-    """The raw body; no more than one byte beyond the limit is kept, however much is sent."""
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                return body[: MAX_BODY + 1]
-    except ClientDisconnect:
-        return b""
-    return body

@@ -1,0 +1,3 @@
+-- name: notify_hint
+-- Tells all replicas that Railway may have done something. It holds nothing: what is true is read from Railway.
+SELECT pg_notify('chatops_hints', '');

@@ -1,0 +1,91 @@
+"""Railway's webhook wakes whoever reads Railway, in every replica, and is believed in nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from bot.app import Bot
+from bot.web.railway_hook import MAX_BODY, WRONG_A_MINUTE
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import StartBot
+from tests.outside import until
+
+SECRET = "made-up-made-up-made-up-1"
+EVENT = {"type": "Deployment.failed", "resource": {"environment": {"id": "e"}}}
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client
+
+
+def address(bot: Bot, secret: str = SECRET) -> str:
+    return f"http://127.0.0.1:{bot.web.port}/hooks/railway/{secret}"
+
+
+async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
+    """What wakes the bot's readers of Railway from now on; a new session to the database wakes them too, once."""
+    rung: list[None] = []
+    parts = bot.parts
+    assert parts is not None
+    if with_database:
+        await until(lambda: parts._doorbell.works)
+    parts.hints.listen(lambda: rung.append(None))
+    return rung
+
+
+async def test_hint_wakes_the_readers_of_every_replica(
+    start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
+) -> None:
+    first = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
+    second = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
+    rung_here, rung_there = await listen(first), await listen(second)
+
+    answer = await http.post(address(first), json=EVENT)
+
+    assert answer.status_code == 202
+    await until(lambda: bool(rung_here) and bool(rung_there))
+
+
+async def test_many_hints_are_few_readings_and_the_last_one_counts(
+    start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
+) -> None:
+    bot = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
+    rung = await listen(bot)
+
+    for _ in range(50):
+        await http.post(address(bot), json=EVENT)
+    await until(lambda: len(rung) >= 2)
+
+    assert len(rung) < 25
+
+
+async def test_hint_reaches_this_process_without_a_database(start_bot: StartBot, http: httpx.AsyncClient) -> None:
+    bot = await start_bot("postgresql://nobody@127.0.0.1:9/none", RAILWAY_WEBHOOK_SECRET=SECRET)
+    rung = await listen(bot, with_database=False)
+
+    await http.post(address(bot), json=EVENT)
+
+    await until(lambda: bool(rung))
+
+
+async def test_wrong_secret_is_told_nothing_and_soon_not_even_that(bot: Bot, http: httpx.AsyncClient) -> None:
+    rung = await listen(bot)
+
+    statuses = {(await http.post(address(bot, "x" * 24), json=EVENT)).status_code for _ in range(WRONG_A_MINUTE + 40)}
+
+    assert statuses == {404, 429}
+    assert rung == []
+
+
+async def test_too_much_is_refused(start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient) -> None:
+    bot = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=f"{SECRET}, another-another-another-2")
+
+    long = await http.post(address(bot), content=b"x" * (MAX_BODY + 1))
+    fitting = await http.post(address(bot, "another-another-another-2"), content=b"x" * MAX_BODY)
+
+    assert (long.status_code, fitting.status_code) == (413, 202)
