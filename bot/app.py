@@ -85,6 +85,7 @@ class Bot:
             database=leader.database_problem if leader else "not configured",
             leader=leader is not None and leader.is_leading,
             disabled=self._faults,
+            late=self.parts.switch.late if self.parts and self.parts.switch else (),
             git_sha=self.settings.git_sha,
             uptime_s=time.monotonic() - self._started,
         )

@@ -1,25 +1,28 @@
 """What needs the database, part by part: each is made in a few lines here, and named where it works.
 
-A part of the leader's goes into `_leader`, what every replica does into `Parts.start` and `Parts.stop`, and what a
-notice of Postgres wakes into the doorbell's bells.
+A part of the leader's goes into `Parts.__init__`; if people are woken by it, it has a `pulse.part` to call after each
+good round, which the dead man's switch minds. What every replica does goes into `Parts.start` and `Parts.stop`, and
+what a notice of Postgres wakes into the doorbell's bells.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.alerts.watch import HeartbeatWatch
 from bot.changing import Changing
+from bot.dead_mans_switch import DeadMansSwitch
 from bot.facts import World
 from bot.hints import Hints
 from bot.leader import Leader
-from bot.leading import Leading
+from bot.leading import Leading, Part
 from bot.notifications.notifiers import Notifiers
 from bot.notifications.reach import Reach
 from bot.outbox.sender import Sender
-from bot.settings import Settings, require
+from bot.pulse import Pulse
+from bot.settings import Invalid, Settings, require
 from bot.web.metrics import Metrics
 from services.postgres.doorbell import Doorbell
 from services.postgres.hints import CHANNEL as HINTS_CHANNEL
@@ -30,6 +33,8 @@ from services.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.slack.client import SlackClient
 from services.webhooks.client import Webhooks
 
+# Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
+EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = 90.0
 POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
@@ -61,13 +66,22 @@ class Parts:
 
     def __init__(self, basis: Basis) -> None:
         self._outbox_slack = basis.slack_without_patience()
-        sender = Sender(basis.database, self._outbox_slack, poll_s=self._poll_s, metrics=basis.metrics)
         self._webhooks = Webhooks()
-        self.reach = Reach(basis.settings, self._webhooks)
-        notifiers = _notifiers(basis, self.reach, sender, self._poll_s)
+        pulse = Pulse()
+        sender = Sender(
+            basis.database,
+            self._outbox_slack,
+            poll_s=self._poll_s,
+            metrics=basis.metrics,
+            on_time=pulse.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
+        )
+        reach = Reach(basis.settings, self._webhooks)
+        notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
+        self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
         self.changing = _changing(basis, sender)
-        self.leader = _leader(basis, sender, notifiers, self.changing)
+        watched = (_watch(basis, sender, pulse), sender, notifiers, self.changing.expiry)
+        self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,
@@ -111,14 +125,21 @@ def _changing(basis: Basis, sender: Sender) -> Changing:
     )
 
 
-def _leader(basis: Basis, sender: Sender, notifiers: Notifiers, changing: Changing) -> Leader:
+def _leader(basis: Basis, sender: Sender, parts: Sequence[Part]) -> Leader:
     """What only one replica does at a time."""
-    parts = (_watch(basis, sender), sender, notifiers, changing.expiry)
     work = Leading(basis.database, parts)
     return Leader(basis.database, owner=basis.owner, settings=basis.settings.leases, work=work.run, finish=sender.flush)
 
 
-def _notifiers(basis: Basis, reach: Reach, sender: Sender, poll_s: Callable[[], float]) -> Notifiers:
+def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | None:
+    """None when nobody outside listens."""
+    monitor = basis.settings.monitor
+    if isinstance(monitor, Invalid) or monitor.url is None:
+        return None
+    return DeadMansSwitch(basis.database, webhooks, monitor.url, pulse=pulse)
+
+
+def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s: Callable[[], float]) -> Notifiers:
     return Notifiers(
         basis.database,
         reach,
@@ -127,8 +148,16 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, poll_s: Callable[[], 
         poll_s=poll_s,
         told=sender.ring,
         metrics=basis.metrics,
+        pulse=pulse,
     )
 
 
-def _watch(basis: Basis, sender: Sender) -> HeartbeatWatch:
-    return HeartbeatWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring, metrics=basis.metrics)
+def _watch(basis: Basis, sender: Sender, pulse: Pulse) -> HeartbeatWatch:
+    return HeartbeatWatch(
+        basis.world,
+        basis.database,
+        channel=basis.channel,
+        told=sender.ring,
+        metrics=basis.metrics,
+        on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
+    )

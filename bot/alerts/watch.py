@@ -41,6 +41,7 @@ class HeartbeatWatch:
     """`told` is called when something new is in the outbox. `channel` is where people are told.
 
     `on_alert` is called inside the transaction that stores an alert's new state: what it writes is as true as that.
+    `on_time` is called after each evaluation that saw everything.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class HeartbeatWatch:
         told: Callable[[], None],
         metrics: Metrics,
         on_alert: OnAlert = _nobody_acts,
+        on_time: Callable[[], None] = lambda: None,
     ) -> None:
         self._world = world
         self._database = database
         self._channel = channel
         self._told = told
+        self._on_time = on_time
         self._metrics = metrics
         self._on_alert = on_alert
         self._replicas = Replicas(world)
@@ -90,6 +93,7 @@ class HeartbeatWatch:
                     await self._apply(conn, transition, facts.as_of, around)
                 known = await alerts.list_open_alerts(conn)
             self._told()
+        self._on_time()
         spent = timedelta(seconds=asyncio.get_running_loop().time() - read_at)
         return max(_pause(facts, known) - spent, MARGIN)
 

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from bot.leader import Fence
 from bot.notifications.reach import Reach
 from bot.notifications.sender import NotificationSender
+from bot.pulse import Pulse
 from bot.web.metrics import Metrics
 from services.domain.notifications import Means
 from services.postgres.pool import Database
+
+LATE_AFTER_S = 90.0  # three rounds without anything to send
 
 
 class Notifiers:
@@ -26,6 +29,7 @@ class Notifiers:
         poll_s: Callable[[], float],
         told: Callable[[], None],
         metrics: Metrics,
+        pulse: Pulse,
     ) -> None:
         self._senders = [
             NotificationSender(
@@ -37,6 +41,7 @@ class Notifiers:
                 poll_s=poll_s,
                 told=told,
                 metrics=metrics,
+                on_time=pulse.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
             )
             for means in Means
         ]

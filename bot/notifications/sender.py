@@ -34,7 +34,10 @@ Outcome = TryAgain | GiveUp | None  # None: it was taken
 
 
 class NotificationSender:
-    """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox."""
+    """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
+
+    `on_time` is called after each round.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class NotificationSender:
         poll_s: Callable[[], float],
         told: Callable[[], None],
         metrics: Metrics,
+        on_time: Callable[[], None] = lambda: None,
     ) -> None:
         self._means = means
         self._database = database
@@ -56,6 +60,7 @@ class NotificationSender:
         self._poll_s = poll_s
         self._told = told
         self._metrics = metrics
+        self._on_time = on_time
         self._bell = Bell()
 
     def ring(self) -> None:
@@ -82,10 +87,12 @@ class NotificationSender:
 
     async def _pass_or_wait(self) -> float:
         try:
-            return await self.send_due()
+            wait_s = await self.send_due()
         except SourceError as error:
             logger.warning("notifications by %s: %s", self._means, error.why)
             return RETRY_S
+        self._on_time()
+        return wait_s
 
     async def _try(self, notification: Notification, locked_at: float) -> Outcome:
         if asyncio.get_running_loop().time() > locked_at + START_S:

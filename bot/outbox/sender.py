@@ -23,15 +23,25 @@ FLUSH_S = 5.0  # DESIGN §4
 
 
 class Sender:
-    """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here."""
+    """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here.
+
+    `on_time` is called after each round through the pages.
+    """
 
     def __init__(
-        self, database: Database, slack: SlackClient, *, poll_s: Callable[[], float], metrics: Metrics
+        self,
+        database: Database,
+        slack: SlackClient,
+        *,
+        poll_s: Callable[[], float],
+        metrics: Metrics,
+        on_time: Callable[[], None] = lambda: None,
     ) -> None:
         gates = Gates()
         self._lanes = {lane: OutboxLane(lane, database, slack, gates=gates, metrics=metrics) for lane in Lane}
         self._bells = {lane: Bell() for lane in Lane}
         self._poll_s = poll_s
+        self._on_time = on_time
 
     def ring(self) -> None:
         """Something new may be in the outbox."""
@@ -71,4 +81,6 @@ class Sender:
         except SourceError as error:
             logger.warning("outbox: %s", error.why)
             return self._poll_s()
+        if lane is Lane.PAGES:
+            self._on_time()
         return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())

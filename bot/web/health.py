@@ -14,7 +14,8 @@ class Health:
     """`slack_connections` of `slack_expected` are up (HTTP mode: 1 of 1 once the token was accepted).
 
     `database`: None when it answered last time, otherwise why not. `disabled` are the settings that are missing or
-    malformed: they disable commands, they do not make the bot unhealthy.
+    malformed: they disable commands, they do not make the bot unhealthy. `late`: what keeps the dead man's switch from
+    calling; known on the leader only.
     """
 
     slack_connections: int
@@ -22,6 +23,7 @@ class Health:
     database: str | None
     leader: bool
     disabled: Sequence[Fault] = ()
+    late: Sequence[str] = ()
     git_sha: str | None = None
     uptime_s: float = 0.0
 
@@ -49,6 +51,7 @@ class Health:
             "slack": {"connections": self.slack_connections, "expected": self.slack_expected},
             "database": {"ok": self.database is None, "why": self.database},
             "leader": self.leader,
+            "late": list(self.late),
             "disabled": [{"variable": fault.variable, "problem": fault.problem} for fault in self.disabled],
             "git_sha": self.git_sha,
             "uptime_s": round(self.uptime_s, 1),

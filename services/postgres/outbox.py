@@ -98,6 +98,14 @@ async def read_outbox_depth(conn: Connection) -> OutboxDepth:
         return depth
 
 
+async def read_oldest_page_s(conn: Connection) -> float:
+    """For how long a page waits that Slack has never seen; 0 when none does."""
+    cur = await conn.execute(SQL["read_oldest_page_s"], {"page": PAGE})
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return float(row[0])
+
+
 async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_outbox"], {"older_than": older_than})

@@ -96,6 +96,12 @@ SELECT
 FROM chatops.outbox
 WHERE sent_version < content_version;
 
+-- name: read_oldest_page_s
+-- For how many seconds a page waits that Slack has never seen; 0 when none does. Served by outbox_unsent_idx.
+SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
+FROM chatops.outbox
+WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL;
+
 -- name: prune_outbox
 -- Served by outbox_updated_at_idx, which clock_timestamp() would not let it use, and outbox_thread_key_idx. A thread goes with
 -- the last of its replies.

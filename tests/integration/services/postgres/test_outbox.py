@@ -25,7 +25,7 @@ PARAMETERS = {
     "limit": 20,
     "older_than": timedelta(days=30),
 }
-COSTLY = ("list_due_messages", "read_outbox_wait", "read_outbox_depth", "prune_outbox")
+COSTLY = ("list_due_messages", "read_outbox_wait", "read_outbox_depth", "read_oldest_page_s", "prune_outbox")
 
 
 async def due(conn: Connection, lane: Lane, **may: bool) -> list[str]:
@@ -58,6 +58,16 @@ async def test_what_slack_does_not_want_now_is_left_out(database: Database) -> N
 
         assert await due(conn, Lane.REST, may_update=False) == ["note"]
         assert await due(conn, Lane.REST, may_post=False) == ["edited note"]
+
+
+async def test_only_a_page_that_slack_never_saw_is_waited_for(database: Database) -> None:
+    async with database.transaction() as conn:
+        await store(conn, "note", priority=0, is_posted=False)
+        await store(conn, "edited page", priority=PAGE, is_posted=True)
+        assert await outbox.read_oldest_page_s(conn) == 0.0
+
+        await store(conn, "page", priority=PAGE, is_posted=False)
+        assert await outbox.read_oldest_page_s(conn) > 0.0
 
 
 async def test_nothing_costs_more_with_the_years(as_owner: Connection) -> None:

@@ -1,0 +1,135 @@
+"""A monitor outside is called only while the bot sees, sends and reaches people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from bot.app import Bot
+from bot.dead_mans_switch import DeadMansSwitch
+from bot.leader import Fence
+from bot.pulse import Pulse
+from services.domain.outbox import PAGE
+from services.domain.secrets import Secret
+from services.postgres import outbox
+from services.postgres.pool import Database
+from services.webhooks.client import Webhooks
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import StartBot
+from tests.outside import Phone, open_phone, until
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
+@dataclass
+class Stage:
+    """`seen` is what the evaluation calls after a good round."""
+
+    switch: DeadMansSwitch
+    seen: Callable[[], None]
+    sent: Callable[[], None]
+    database: Database
+
+
+@pytest.fixture
+async def stage(database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Stage]:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    webhooks, pulse = Webhooks(), Pulse()
+    seen, sent = pulse.part("evaluation", late_after_s=60.0), pulse.part("outbox", late_after_s=0.05)
+    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=pulse, every_s=0.02)
+    yield Stage(switch, seen, sent, database)
+    await webhooks.aclose()
+    await database.close()
+
+
+async def test_monitor_is_called_while_all_is_on_time(stage: Stage, phone: Phone) -> None:
+    stage.seen()
+    stage.sent()
+    await stage.switch.look()
+
+    assert len(phone.rings) == 1
+
+
+async def test_part_that_never_finished_a_round_keeps_it_back(stage: Stage, phone: Phone) -> None:
+    stage.sent()
+    await stage.switch.look()
+
+    assert phone.rings == []
+    assert stage.switch.late == ["evaluation"]
+
+
+async def test_part_that_is_stuck_keeps_it_back_until_it_goes_on(stage: Stage, phone: Phone) -> None:
+    stage.seen()
+    stage.sent()
+    await asyncio.sleep(0.1)
+    await stage.switch.look()
+    assert (phone.rings, stage.switch.late) == ([], ["outbox"])
+
+    stage.sent()
+    await stage.switch.look()
+    assert (len(phone.rings), stage.switch.late) == (1, [])
+
+
+@pytest.mark.parametrize(("waits_s", "calls"), [(30, 1), (70, 0)])
+async def test_page_that_slack_does_not_take_keeps_it_back(
+    stage: Stage, phone: Phone, waits_s: int, calls: int
+) -> None:
+    async with stage.database.transaction() as conn:
+        await outbox.store_message(conn, key="page", channel="c", text="PAGE", blocks=[], priority=PAGE)
+        await conn.execute(
+            "UPDATE chatops.outbox SET created_at = created_at - make_interval(secs => %s)", [float(waits_s)]
+        )
+    stage.seen()
+    stage.sent()
+    await stage.switch.look()
+
+    assert len(phone.rings) == calls
+
+
+async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
+    database = Database.connect_lazily(Secret("postgresql://nobody@127.0.0.1:9/none"), application_name="test")
+    webhooks = Webhooks()
+    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=Pulse())
+
+    await switch.look()
+
+    assert (phone.rings, switch.late) == ([], ["database"])
+    await webhooks.aclose()
+
+
+async def test_monitor_that_is_away_stops_nothing(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(500)
+    working = asyncio.create_task(stage.switch.run(Fence("bot-1", 1)))
+    stage.seen()
+    stage.sent()
+
+    async with asyncio.timeout(20):
+        while len(phone.rings) < 2:
+            stage.sent()
+            await asyncio.sleep(0.01)
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone) -> None:
+    bot: Bot = await start_bot(database_urls.bot, DEAD_MANS_SWITCH_URL=phone.url)
+    parts = bot.parts
+    assert parts is not None
+    assert parts.switch is not None
+    switch = parts.switch
+
+    await until(lambda: parts.leader.is_leading)
+    async with asyncio.timeout(20):
+        while not phone.rings:
+            await switch.look()
+            await asyncio.sleep(0.05)
+
+    assert (await bot.health()).as_json()["late"] == []
