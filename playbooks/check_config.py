@@ -12,52 +12,10 @@ from dataclasses import dataclass, field
 from playbooks._contract import Finding, Status
 from playbooks.checks import drift
 from playbooks.checks.oncall import Targets, check_reach
+from playbooks.checks.settings import Group, check_group
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Schedule
-
-# What does not work without a group of settings. A test compares the names with the commands that exist.
-DISABLED_BY: Mapping[str, tuple[str, ...]] = {
-    "slack": (),
-    "database": ("heartbeats", "failed-jobs", "queue", "throughput", "intake", "migrations"),
-    "railway": ("deployments", "logs", "env"),
-    "api": (),
-    "alerts": (),
-    "changes": (),
-    "people": (),
-    "policy": (),
-    "oncall": (),
-    "identity": (),
-    "web": (),
-    "pager": (),
-    "mail": (),
-    "monitor": (),
-    "hooks": (),
-}
-
-_LOSSES = {
-    "slack": "nothing works in Slack",
-    "api": "health and verify cannot ask the API",
-    "alerts": "heartbeats count as stale after the default time",
-    "changes": "each added replica is watched for two minutes, and only the server's own limit of connections counts",
-    "people": "nobody may request or approve a change",
-    "policy": "nobody may request or approve a change",
-    "oncall": "incidents call the approvers, in Slack only",
-    "identity": "health cannot tell whether the services belong to this environment",
-    "web": "the bot does not listen",
-    "pager": "no pager is called",
-    "mail": "no e-mail is sent",
-    "monitor": "nobody notices when the bot itself is dead",
-    "hooks": "Railway's webhook is refused, so deployments are noticed by polling only",
-}
-
-
-@dataclass(frozen=True)
-class Group:
-    """One group of settings. `faults`: a sentence for each variable that is missing or malformed, without its value."""
-
-    name: str
-    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +43,7 @@ class Facts:
 def check(facts: Facts) -> list[Finding]:
     """A finding a group, then people, changes, who is told outside Slack, sources and drift."""
     return [
-        *(_check_group(group) for group in facts.groups),
+        *(check_group(group) for group in facts.groups),
         *_check_people(facts),
         *_check_changes(facts.gaps),
         *_check_oncall(facts),
@@ -94,17 +52,6 @@ def check(facts: Facts) -> list[Finding]:
         *(_check_source(name, why) for name, why in facts.sources.items()),
         *drift.check(facts.drift),
     ]
-
-
-def _check_group(group: Group) -> Finding:
-    name = f"settings.{group.name}"
-    if not group.faults:
-        return Finding(name, Status.OK, f"{group.name} settings are complete")
-    disabled = DISABLED_BY.get(group.name, ())
-    loss = f"disabled: {', '.join(disabled)}" if disabled else _LOSSES.get(group.name, "")
-    detail = f"{'; '.join(group.faults)} ({loss})"
-    evidence = {"faults": list(group.faults), "disabled": list(disabled)}
-    return Finding(name, Status.FAIL, f"{group.name} settings cannot be used", detail, evidence=evidence)
 
 
 def _check_people(facts: Facts) -> list[Finding]:

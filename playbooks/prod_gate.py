@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import health
-from playbooks._contract import Finding, Status, worst, wrong_first
+from playbooks._contract import Finding, Status
+from playbooks._gates import gate
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
@@ -30,8 +31,8 @@ class Facts:
 
 def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
     """One finding a gate, in the runbook's order. `strict`: a warning and an unknown fail too."""
-    gates = [_gate(name, findings) for name, findings in zip(GATES, _look(facts), strict=True)]
-    return [_strictly(gate) for gate in gates] if strict else gates
+    found = [gate("gate", name, findings) for name, findings in zip(GATES, _look(facts), strict=True)]
+    return [_strictly(finding) for finding in found] if strict else found
 
 
 def _look(facts: Facts) -> list[list[Finding]]:
@@ -52,17 +53,8 @@ def _look(facts: Facts) -> list[list[Finding]]:
     ]
 
 
-def _gate(name: str, findings: Sequence[Finding]) -> Finding:
-    """What is most urgent speaks for the gate; the evidence has every check behind it."""
-    first = wrong_first(findings)[0]
-    slug = name.lower().replace(" ", "_")
-    evidence = {finding.check: {"status": finding.status.value, "title": finding.title} for finding in findings}
-    title = f"{name}: {first.title}"
-    return Finding(f"gate.{slug}", worst(findings), title, first.detail, evidence=evidence, next_step=first.next_step)
-
-
-def _strictly(gate: Finding) -> Finding:
-    if gate.status in (Status.OK, Status.FAIL):
-        return gate
-    why = "a warning fails under --strict" if gate.status is Status.WARN else "what is unknown fails under --strict"
-    return replace(gate, status=Status.FAIL, detail=f"{gate.detail} ({why})".strip())
+def _strictly(finding: Finding) -> Finding:
+    if finding.status in (Status.OK, Status.FAIL):
+        return finding
+    why = "a warning fails under --strict" if finding.status is Status.WARN else "what is unknown fails under --strict"
+    return replace(finding, status=Status.FAIL, detail=f"{finding.detail} ({why})".strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.facts._connect import Clients, connect, why_missing
@@ -15,6 +16,7 @@ from bot.incidents.oncall_file import load_schedule
 from bot.settings import Settings
 from playbooks.checks.database import sees_all
 from services.domain.bot_state import BotState
+from services.domain.checkout import Checkout
 from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
@@ -37,6 +39,7 @@ from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
+from services.git import client as git
 from services.postgres import drift, evidence, heartbeats, intake, jobs, migrations, oncall, server, service_locks
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
@@ -219,6 +222,14 @@ class World:
     async def railway_environment(self) -> str | Unavailable:
         """The name of Railway's environment ("production")."""
         return await self._ask_railway(lambda railway: railway.read_environment_name())
+
+    async def checkout(self, directory: Path) -> Checkout | Unavailable:
+        """The git checkout that a directory of this machine belongs to."""
+        return await self._sources.ask("git", git.read_checkout(directory))
+
+    async def is_pushed(self, directory: Path, tag: str) -> bool | Unavailable:
+        """Whether the checkout's remote has this tag."""
+        return await self._sources.ask("git", git.is_pushed(directory, tag))
 
     async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T | Unavailable:
         """Any read of the database, in one read-only transaction."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from bot.facts._world import World
-from bot.facts.gather import gather_env, gather_health
+from bot.facts.gather import gather_env, gather_health, groups_of
 from bot.facts.logs import gather_logs, read_due
-from playbooks import doctor, prod_gate
-from playbooks.checks import claiming, logs
+from playbooks import doctor, preflight, prod_gate
+from playbooks.checks import checkout, claiming, logs
 from services.domain.errors import Unavailable
 from services.domain.security import Exposure
 from services.domain.services import Service
@@ -55,6 +56,27 @@ async def gather_doctor(world: World) -> doctor.Facts:
         endpoints=endpoints.result(),
         exposures=exposures.result(),
     )
+
+
+async def gather_preflight(world: World, directory: Path | None) -> preflight.Facts:
+    """`directory`: where the asker's checkout is, None where there is none."""
+    async with asyncio.TaskGroup() as group:
+        variables = group.create_task(gather_env(world, tuple(Service)))
+        migrations = group.create_task(world.migrations())
+        exposures = group.create_task(read_exposures(world))
+        own = group.create_task(_read_checkout(world, directory))
+    needed = [one for one in groups_of(*world.settings.invalid) if one.name in preflight.NEEDED]
+    return preflight.Facts(needed, variables.result(), migrations.result(), exposures.result(), own.result())
+
+
+async def _read_checkout(world: World, directory: Path | None) -> checkout.Facts:
+    if directory is None:
+        none = Unavailable("git", "there is no checkout here: run `dragonfly preflight` in yours")
+        return checkout.Facts(none, none)
+    found = await world.checkout(directory)
+    if isinstance(found, Unavailable) or found.release is None:
+        return checkout.Facts(found, is_pushed=False)
+    return checkout.Facts(found, await world.is_pushed(directory, found.release.name))
 
 
 async def _read_logs(world: World) -> list[logs.Facts]:

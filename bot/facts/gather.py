@@ -15,6 +15,7 @@ from bot.facts.policy import read_gaps
 from bot.settings import Invalid, MailSettings, PagerSettings, Settings
 from playbooks import check_config, env, health, heartbeats, sha, verify
 from playbooks.checks.oncall import Targets
+from playbooks.checks.settings import DISABLED_BY, Group
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
@@ -136,7 +137,7 @@ async def gather_config(world: World) -> check_config.Facts:
     people, gaps, schedule = world.settings.people, policy.result(), world.schedule
     unusable = [one for one in (gaps, schedule) if isinstance(one, Invalid) and one not in world.settings.invalid]
     return check_config.Facts(
-        groups=_groups(*world.settings.invalid, *unusable),
+        groups=groups_of(*world.settings.invalid, *unusable),
         operators=None if isinstance(people, Invalid) else len(people.operators),
         approvers=None if isinstance(people, Invalid) else len(people.approvers),
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
@@ -158,9 +159,9 @@ def _names(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:
     return frozenset() if isinstance(group, Invalid) else frozenset(group.targets)
 
 
-def _groups(*invalid: Invalid) -> list[check_config.Group]:
+def groups_of(*invalid: Invalid) -> list[Group]:
     faults = {group.group: tuple(map(str, group.faults)) for group in invalid}
-    return [check_config.Group(name, faults.get(name, ())) for name in check_config.DISABLED_BY]
+    return [Group(name, faults.get(name, ())) for name in DISABLED_BY]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ READS = (
     "migrations",
     "check-config",
     "doctor",
+    "preflight",
     "runs",
     "audit",
     "audit verify",

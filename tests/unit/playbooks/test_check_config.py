@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from playbooks._contract import Finding, Status, worst
-from playbooks.check_config import DISABLED_BY, Facts, Group, check
+from playbooks.check_config import Facts, check
 from playbooks.checks.oncall import Targets
+from playbooks.checks.settings import DISABLED_BY, Group
 from services.domain.drift import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Reach, Schedule

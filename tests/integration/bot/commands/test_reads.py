@@ -13,7 +13,7 @@ from bot.commands._registry import REGISTRY, run
 from bot.facts import World
 from bot.views.plain import answer_text
 from playbooks._contract import Status
-from playbooks.check_config import DISABLED_BY
+from playbooks.checks.settings import DISABLED_BY
 from services.domain.errors import UsageError
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations

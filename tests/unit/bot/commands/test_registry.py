@@ -12,7 +12,7 @@ from services.domain.errors import UsageError
 NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
-    "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor",
+    "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "oncall",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
 }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.views.check_config import check_config_answer
 from playbooks import check_config
 from playbooks._contract import Status
-from playbooks.check_config import DISABLED_BY, Facts, Group
+from playbooks.check_config import Facts
+from playbooks.checks.settings import DISABLED_BY, Group
 from services.domain.errors import Unavailable
 from services.sandbox.slack.limits import violations
 

@@ -1,0 +1,30 @@
+"""`preflight`: the runbook's checklist before a deploy, box by box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Command, Request, Surface
+from bot.facts import World
+from bot.facts.checks import gather_preflight
+from bot.views.findings import findings_answer
+from playbooks import preflight
+
+
+async def handle(request: Request, world: World) -> Answer:
+    """For the asker alone: the security audit says what is not protected. In Slack nobody has a checkout."""
+    no_more(request.words, 0)
+    directory = Path.cwd() if request.surface is Surface.TERMINAL else None
+    findings = preflight.check(await gather_preflight(world, directory))
+    return findings_answer("preflight", findings, private=True)
+
+
+COMMAND = Command(
+    name="preflight",
+    summary="the checklist before a deploy: settings, variables, migrations, security, git tree and tag",
+    group="Configuration",
+    handle=handle,
+    examples=("preflight",),
+    private=True,
+)

@@ -1,0 +1,54 @@
+"""Is what is to be deployed committed, tagged and pushed? (runbook, "Pre-Deployment Checklist")"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, Status
+from services.domain.checkout import Checkout
+from services.domain.errors import Unavailable
+from services.domain.sha import short_sha
+from services.domain.words import counted
+
+TAG_IT = 'git tag -a v1.x.x -m "Release v1.x.x", then git push origin v1.x.x'
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`is_pushed`: whether the release's tag is at the remote; of no meaning without a release."""
+
+    checkout: Checkout | Unavailable
+    is_pushed: bool | Unavailable
+
+
+def check_clean(facts: Facts) -> Finding:
+    """`git.clean`."""
+    checkout = facts.checkout
+    if isinstance(checkout, Unavailable):
+        return Finding("git.clean", Status.UNKNOWN, "not known what is uncommitted", checkout.why)
+    evidence = {"head": checkout.head, "uncommitted": checkout.uncommitted}
+    if checkout.uncommitted:
+        title = f"{counted(checkout.uncommitted, 'file')} not committed"
+        return Finding("git.clean", Status.FAIL, title, "git status names them", evidence=evidence)
+    return Finding("git.clean", Status.OK, f"everything is committed in {short_sha(checkout.head)}", evidence=evidence)
+
+
+def check_tagged(facts: Facts) -> Finding:
+    """`git.tag`."""
+    checkout = facts.checkout
+    if isinstance(checkout, Unavailable):
+        return Finding("git.tag", Status.UNKNOWN, "not known which release this is", checkout.why)
+    release, head = checkout.release, short_sha(checkout.head)
+    evidence = {"head": checkout.head, "tags": [tag.name for tag in checkout.tags]}
+    if release is None:
+        return Finding("git.tag", Status.FAIL, f"{head} has no release tag", TAG_IT, evidence=evidence)
+    if isinstance(facts.is_pushed, Unavailable):
+        title = f"not known whether {release.name} is pushed"
+        return Finding("git.tag", Status.UNKNOWN, title, facts.is_pushed.why, evidence=evidence)
+    if not facts.is_pushed:
+        title = f"{release.name} is not pushed, or elsewhere at the remote"
+        return Finding("git.tag", Status.FAIL, title, f"git push origin {release.name}", evidence=evidence)
+    if not release.annotated:
+        detail = "it says neither who released nor when: git tag -a"
+        return Finding("git.tag", Status.WARN, f"{release.name} is a lightweight tag", detail, evidence=evidence)
+    return Finding("git.tag", Status.OK, f"{head} is {release.name}, and pushed", evidence=evidence)

@@ -1,0 +1,63 @@
+"""Is a group of the bot's settings complete, and what is lost without it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, Status
+
+# What does not work without a group of settings. A test compares the names with the commands that exist.
+DISABLED_BY: Mapping[str, tuple[str, ...]] = {
+    "slack": (),
+    "database": ("heartbeats", "failed-jobs", "queue", "throughput", "intake", "migrations"),
+    "railway": ("deployments", "logs", "env"),
+    "api": (),
+    "alerts": (),
+    "changes": (),
+    "people": (),
+    "policy": (),
+    "oncall": (),
+    "identity": (),
+    "web": (),
+    "pager": (),
+    "mail": (),
+    "monitor": (),
+    "hooks": (),
+}
+
+_LOSSES = {
+    "slack": "nothing works in Slack",
+    "api": "health and verify cannot ask the API",
+    "alerts": "heartbeats count as stale after the default time",
+    "changes": "each added replica is watched for two minutes, and only the server's own limit of connections counts",
+    "people": "nobody may request or approve a change",
+    "policy": "nobody may request or approve a change",
+    "oncall": "incidents call the approvers, in Slack only",
+    "identity": "health cannot tell whether the services belong to this environment",
+    "web": "the bot does not listen",
+    "pager": "no pager is called",
+    "mail": "no e-mail is sent",
+    "monitor": "nobody notices when the bot itself is dead",
+    "hooks": "Railway's webhook is refused, so deployments are noticed by polling only",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of settings. `faults`: a sentence for each variable that is missing or malformed, without its value."""
+
+    name: str
+    faults: tuple[str, ...] = ()
+
+
+def check_group(group: Group) -> Finding:
+    """`settings.<group>`, with every fault of the group."""
+    name = f"settings.{group.name}"
+    if not group.faults:
+        return Finding(name, Status.OK, f"{group.name} settings are complete")
+    disabled = DISABLED_BY.get(group.name, ())
+    loss = f"disabled: {', '.join(disabled)}" if disabled else _LOSSES.get(group.name, "")
+    detail = f"{'; '.join(group.faults)} ({loss})"
+    evidence = {"faults": list(group.faults), "disabled": list(disabled)}
+    return Finding(name, Status.FAIL, f"{group.name} settings cannot be used", detail, evidence=evidence)
