@@ -6,23 +6,25 @@ The 2 % came on 30 April 2022. What they do to older consumer judgments is a mat
 A day's interest is a 365th of a year's. The day of entry earns nothing, the day asked about does (General Construction
 Law § 20). 29 February and the day before it count as one day (§ 58), so that every year earns the same. A payment pays
 accrued interest first, then principal. Nothing is rounded in between; results are rounded half up to cents.
+
+Inside, whole numbers of parts of a cent are counted: as exact as fractions, and several times faster.
 """
 
 from __future__ import annotations
 
 import calendar
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
+from typing import NamedTuple
 
 CONSUMER_RATE_FROM = date(2022, 4, 30)
 LAST_OLD_DAY = CONSUMER_RATE_FROM - timedelta(days=1)
-DAYS_A_YEAR = 365
-RATE = Fraction(9, 100)
-CONSUMER_RATE = Fraction(2, 100)
+PER_CENT = 9
+CONSUMER_PER_CENT = 2
+A_YEAR = 365 * 100  # what a year's days, each with its rate in per cent, are to be divided by
 
 
 class Debt(StrEnum):
@@ -77,37 +79,36 @@ def balance_on(
 ) -> Balance:
     """What is owed at the end of `as_of`; payments after that day are left out, and too much paid leaves zero.
 
-    Raises ValueError for a negative amount, a payment of zero or less, or one before the entry.
+    Raises ValueError for a negative amount, a part of a cent, a payment of zero or less, or one before the entry.
     """
     if amount < 0 or any(payment.amount <= 0 or payment.received_on < entered_on for payment in payments):
         raise ValueError("the amount is negative, or a payment is not above zero or precedes the judgment's entry")
-    account, paid_off_on = _Account(Fraction(amount), Fraction(0), entered_on, debt, reading), None
+    account, paid_off_on = _Account(_whole_cents(amount), 0, 1, entered_on, debt, reading), None
     for payment in sorted(payments, key=lambda payment: payment.received_on):
         if payment.received_on > as_of or paid_off_on:
             break
-        account = account.on(payment.received_on).after_payment(Fraction(payment.amount))
+        account = account.on(payment.received_on).after_payment(_whole_cents(payment.amount))
         if account.principal == 0:
             paid_off_on = payment.received_on
     account = account.on(as_of)
-    principal, interest = account.principal, account.interest
-    per_diem = principal * rate_on(max(as_of, entered_on) + timedelta(days=1), debt) / DAYS_A_YEAR
-    return Balance(
-        as_of, cents(principal), cents(principal + interest) - cents(principal), cents(per_diem), paid_off_on
-    )
+    principal = account.cents(account.principal)
+    interest = account.cents(account.principal + account.interest) - principal
+    per_diem = _rounded(account.principal * per_cent_on(account.day + timedelta(days=1), debt), account.scale * A_YEAR)
+    return Balance(as_of, _dollars(principal), _dollars(interest), _dollars(per_diem), paid_off_on)
 
 
-def accrued(principal: Fraction, debt: Debt, *, after: date, until: date) -> Fraction:
-    """Exact interest of the days after `after` up to and including `until`; zero when there are none."""
+def per_cent_on(day: date, debt: Debt) -> int:
+    """A year's rate on this day."""
+    return CONSUMER_PER_CENT if debt is Debt.CONSUMER and day >= CONSUMER_RATE_FROM else PER_CENT
+
+
+def percent_days(debt: Debt, *, after: date, until: date) -> int:
+    """The year's rates in per cent, summed over the days after `after` up to and including `until`."""
     if debt is Debt.ORDINARY:
-        return principal * RATE * counted_days(after, until) / DAYS_A_YEAR
+        return PER_CENT * counted_days(after, until)
     old_days = counted_days(after, min(until, LAST_OLD_DAY))
     new_days = counted_days(max(after, LAST_OLD_DAY), until)
-    return principal * (RATE * old_days + CONSUMER_RATE * new_days) / DAYS_A_YEAR
-
-
-def rate_on(day: date, debt: Debt) -> Fraction:
-    """A year's rate on this day."""
-    return CONSUMER_RATE if debt is Debt.CONSUMER and day >= CONSUMER_RATE_FROM else RATE
+    return PER_CENT * old_days + CONSUMER_PER_CENT * new_days
 
 
 def counted_days(after: date, until: date) -> int:
@@ -117,44 +118,65 @@ def counted_days(after: date, until: date) -> int:
     return (until - after).days - (_leap_days(until) - _leap_days(after))
 
 
-def cents(value: Fraction) -> Decimal:
-    """Rounded half up to cents; for values of zero or more."""
-    return Decimal(int(value * 100 + Fraction(1, 2))).scaleb(-2)
+class _Account(NamedTuple):
+    """What is owed at the end of `day`, exactly: whole numbers of which `scale` make a cent."""
 
-
-@dataclass(frozen=True)
-class _Account:
-    """What is owed at the end of `day`, exactly."""
-
-    principal: Fraction
-    interest: Fraction
+    principal: int
+    interest: int
+    scale: int
     day: date
     debt: Debt
     reading: Reading
 
     def on(self, day: date) -> _Account:
         """Later, with what accrues until then; unchanged for an earlier day."""
+        if day <= self.day:
+            return self
         if not self._is_reduced_before(day):
             return self._accrue(day)
-        then = self._accrue(LAST_OLD_DAY)
-        return replace(then, interest=then.interest * CONSUMER_RATE / RATE)._accrue(day)
+        then = self._accrue(LAST_OLD_DAY) if self.day < LAST_OLD_DAY else self
+        return then._replace(
+            principal=then.principal * PER_CENT,
+            interest=then.interest * CONSUMER_PER_CENT,
+            scale=then.scale * PER_CENT,
+        )._accrue(day)
 
-    def after_payment(self, amount: Fraction) -> _Account:
+    def after_payment(self, amount_cents: int) -> _Account:
+        amount = amount_cents * self.scale
         to_interest = min(self.interest, amount)
         left = self.principal - (amount - to_interest)
-        is_paid_off = left <= 0 or not cents(left)  # nobody can pay a part of a cent
-        return replace(self, principal=Fraction(0) if is_paid_off else left, interest=self.interest - to_interest)
+        is_paid_off = left <= 0 or not self.cents(left)  # nobody can pay a part of a cent
+        return self._replace(principal=0 if is_paid_off else left, interest=self.interest - to_interest)
+
+    def cents(self, parts: int) -> int:
+        return _rounded(parts, self.scale)
 
     def _is_reduced_before(self, day: date) -> bool:
         is_reread = self.debt is Debt.CONSUMER and self.reading is Reading.AS_ENACTED
         return is_reread and self.day <= LAST_OLD_DAY < day
 
     def _accrue(self, day: date) -> _Account:
-        interest = self.interest + accrued(self.principal, self.debt, after=self.day, until=day)
-        return replace(self, interest=interest, day=max(day, self.day))
+        interest = self.interest * A_YEAR + self.principal * percent_days(self.debt, after=self.day, until=day)
+        return self._replace(principal=self.principal * A_YEAR, interest=interest, scale=self.scale * A_YEAR, day=day)
 
 
 def _leap_days(until: date) -> int:
     """How many days named 29 February there were from year 1 to this day."""
     this_year = calendar.isleap(until.year) and (until.month, until.day) >= (2, 29)
     return calendar.leapdays(1, until.year) + this_year
+
+
+def _rounded(parts: int, to: int) -> int:
+    """`parts / to`, half up; for values of zero or more."""
+    return (2 * parts + to) // (2 * to)
+
+
+def _whole_cents(amount: Decimal) -> int:
+    cents = int(amount.scaleb(2))
+    if cents != amount.scaleb(2):
+        raise ValueError("an amount has parts of a cent")
+    return cents
+
+
+def _dollars(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

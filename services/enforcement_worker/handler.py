@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from services.domain.interest import Debt, Payment
 from services.domain.services import WorkerType
@@ -55,7 +56,7 @@ async def assess_batch(job: ClaimedJob, database: Database, *, write_memos: Writ
 
 
 async def _assess_all(database: Database, batch_id: str, *, as_of: date) -> int:
-    last, assessed = BEFORE_ALL, 0
+    last, assessed, known = BEFORE_ALL, 0, set[UUID]()  # a million judgments have some thousand profiles
     while True:
         async with database.transaction(timeout_s=TIMEOUT_S) as conn:
             page = await list_judgments(conn, batch_id=batch_id, after=last)
@@ -63,12 +64,14 @@ async def _assess_all(database: Database, batch_id: str, *, as_of: date) -> int:
                 return assessed
             cases = [(judgment.id, _case(judgment)) for judgment in page]
             found = await asyncio.to_thread(assess_page, cases, as_of=as_of)
-            await want_memos(conn, facts=found.wanted)
+            new = {memo_id: facts for memo_id, facts in found.wanted.items() if memo_id not in known}
+            await want_memos(conn, facts=new)
             await create_assessment_staging(conn)
             await copy_assessments(conn, lines=found.lines)
             await upsert_assessments(conn)
             await upsert_next_steps(conn)
         last, assessed = page[-1].id, assessed + len(page)
+        known.update(new)
 
 
 def _case(judgment: FiledJudgment) -> Case:

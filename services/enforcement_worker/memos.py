@@ -27,16 +27,17 @@ MAX_OUTPUT_TOKENS = 900
 LEASE = timedelta(minutes=10)  # longer than a question takes with all its retries
 LIST_TIMEOUT_S = 60.0  # reads the largest batch once
 
-NO_KEY = "OPENAI_API_KEY is not set: this result is deterministic only"
+NO_KEY = "OPENAI_API_KEY is not set, so results are deterministic only"
 NO_PRICES = (
-    "the prices of OPENAI_MODEL are not known: set OPENAI_INPUT_USD_PER_MTOK and OPENAI_OUTPUT_USD_PER_MTOK;"
-    " this result is deterministic only"
+    "OPENAI_INPUT_USD_PER_MTOK and OPENAI_OUTPUT_USD_PER_MTOK are not set for this OPENAI_MODEL,"
+    " so results are deterministic only"
 )
+NO_BUDGET = "OPENAI_BUDGET_USD is used up"
 
 
 async def write_no_memos(_database: Database, _batch_id: str, *, why: str) -> Mapping[str, Any]:
     """For a worker that cannot ask anybody."""
-    log.info("[%s] Memos: none, %s", WorkerType.ENFORCEMENT, why)
+    _tell_missing(why)
     return {"written": 0, "note": why}
 
 
@@ -53,9 +54,7 @@ async def write_memos(
     async with asyncio.TaskGroup() as group:
         for _ in range(min(in_flight, len(wanted))):
             group.create_task(asking.run())
-    result = asking.result(wanted[0].wanted if wanted else 0)
-    log.info("[%s] Memos: %s", WorkerType.ENFORCEMENT, ", ".join(f"{name} {told}" for name, told in result.items()))
-    return result
+    return asking.result(wanted[0].wanted if wanted else 0)
 
 
 class _Asking:
@@ -81,7 +80,7 @@ class _Asking:
             question = _question_about(wanted)
             most = self._prices.cost_of(most_tokens(question))
             if not self._budget.reserve(most):
-                self._note = "the budget is used up (OPENAI_BUDGET_USD)"
+                self._note = NO_BUDGET
                 return
             async with self._database.transaction() as conn:
                 is_ours = await claim_memo(conn, memo_id=wanted.id, lease=LEASE)
@@ -96,9 +95,13 @@ class _Asking:
             await self._store(wanted, answer, question, most)
 
     def result(self, wanted: int) -> Mapping[str, Any]:
-        """Counts, the cost in US dollars as text, and, where memos are missing, why."""
+        """Counts, the cost in US dollars as text, and, where memos are missing, why; told in the log too."""
         written, refused = self._counts["written"], self._counts["refused"]
         left = wanted - written - refused
+        line = "[%s] Memos: %d written, %d refused, %d left, %s USD"
+        log.info(line, WorkerType.ENFORCEMENT, written, refused, left, self._cost)
+        if self._note:
+            _tell_missing(self._note)
         note = {"note": f"{self._note}; the figures do not depend on it"} if self._note else {}
         return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
 
@@ -112,6 +115,10 @@ class _Asking:
         async with self._database.transaction() as conn:
             told = MemoAnswer(memo, why, self._client.model, usage.input_tokens, usage.output_tokens, cost)
             await store_memo(conn, memo_id=wanted.id, answer=told)
+
+
+def _tell_missing(why: str) -> None:
+    log.warning("[%s] Memos missing: %s", WorkerType.ENFORCEMENT, why)
 
 
 def _question_about(wanted: WantedMemo) -> Question:

@@ -215,7 +215,7 @@ async def test_stops_asking_before_the_budget_is_exceeded(
     assert result["memos"]["written"] == asked
     assert result["memos"]["left"] == len(AMOUNTS) - asked
     assert Decimal(result["memos"]["cost_usd"]) <= Decimal("0.00110")
-    assert result["memos"]["note"] == "the budget is used up (OPENAI_BUDGET_USD); the figures do not depend on it"
+    assert result["memos"]["note"] == "OPENAI_BUDGET_USD is used up; the figures do not depend on it"
 
 
 async def test_the_most_promising_cases_come_first(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:

@@ -40,7 +40,7 @@ async def test_without_a_key_the_result_says_that_it_is_deterministic(
     assert result["judgments"] == 2
     assert result["memos"] == {
         "written": 0,
-        "note": "OPENAI_API_KEY is not set: this result is deterministic only",
+        "note": "OPENAI_API_KEY is not set, so results are deterministic only",
     }
 
 
@@ -53,7 +53,7 @@ async def test_with_a_key_memos_are_written(
 
     result = await result_of(as_owner, worker)
     assert result["memos"] == {"written": 2, "refused": 0, "left": 0, "cost_usd": "0.000240"}
-    assert "[enforcement_engine] Memos: written 2, refused 0, left 0, cost_usd 0.000240" in worker.lines
+    assert "[enforcement_engine] Memos: 2 written, 0 refused, 0 left, 0.000240 USD" in worker.lines
     assert json.loads(server.requests[0])["model"] == "gpt-4o-mini"
     assert KEY not in "\n".join(worker.lines)
 

@@ -6,10 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.interest import Balance, Debt, Payment, Reading, accrued, balance_on, counted_days
+from services.domain.interest import Balance, Debt, Payment, Reading, balance_on, counted_days, percent_days
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "enforcement.md"
 ENTERED = date(2021, 6, 1)
@@ -58,12 +58,53 @@ def test_the_document_has_examples() -> None:
     assert len(worked_examples()) == 8
 
 
-@given(amounts, debts, st.lists(days, min_size=3, max_size=3).map(sorted))
-def test_split_periods_add_up(amount: Decimal, debt: Debt, cut: list[date]) -> None:
+@given(debts, st.lists(days, min_size=3, max_size=3).map(sorted))
+def test_split_periods_add_up(debt: Debt, cut: list[date]) -> None:
     first, middle, last = cut
-    parts = [accrued(Fraction(amount), debt, after=a, until=b) for a, b in ((first, middle), (middle, last))]
+    parts = [percent_days(debt, after=a, until=b) for a, b in ((first, middle), (middle, last))]
 
-    assert sum(parts) == accrued(Fraction(amount), debt, after=first, until=last)
+    assert sum(parts) == percent_days(debt, after=first, until=last)
+
+
+def reckoned_day_by_day(as_of: date, amount: Decimal, debt: Debt, paid: list[Payment]) -> tuple[Fraction, Fraction]:
+    """Principal and interest in the plainest way: one day after the other, in fractions of a dollar."""
+    principal, interest, day = Fraction(amount), Fraction(0), ENTERED
+    while True:
+        for payment in paid:
+            if payment.received_on == day and principal:
+                to_interest = min(interest, Fraction(payment.amount))
+                principal, interest = principal - (Fraction(payment.amount) - to_interest), interest - to_interest
+                principal = principal if principal >= Fraction(1, 200) else Fraction(0)
+        if day >= as_of:
+            return principal, interest
+        day += timedelta(days=1)
+        if (day.month, day.day) != (2, 29):
+            rate = Fraction(2 if debt is Debt.CONSUMER and day >= date(2022, 4, 30) else 9, 100)
+            interest += principal * rate / 365
+
+
+@given(
+    amounts,
+    debts,
+    st.dates(min_value=ENTERED, max_value=date(2024, 6, 1)),
+    st.lists(
+        st.builds(
+            Payment,
+            st.dates(min_value=ENTERED, max_value=date(2024, 6, 1)),
+            st.decimals(min_value="0.01", max_value="99999.99", places=2),
+        ),
+        max_size=4,
+    ),
+)
+@settings(max_examples=40)
+def test_agrees_with_a_reckoning_day_by_day(amount: Decimal, debt: Debt, as_of: date, paid: list[Payment]) -> None:
+    principal, interest = reckoned_day_by_day(as_of, amount, debt, paid)
+    half_a_cent = Fraction(1, 200)
+
+    found = owed_on(as_of, amount, debt, paid=paid)
+
+    assert abs(Fraction(found.principal) - principal) <= half_a_cent
+    assert abs(Fraction(found.total) - (principal + interest)) <= half_a_cent
 
 
 @given(days, st.integers(0, 30))
@@ -158,8 +199,10 @@ def test_names_the_day_on_which_it_was_paid_off(paid: str, paid_off_on: date | N
         ("-0.01", Payment(ENTERED, Decimal(1))),
         ("1.00", Payment(ENTERED, Decimal(0))),
         ("1.00", Payment(ENTERED - timedelta(days=1), Decimal(1))),
+        ("1.005", Payment(ENTERED, Decimal(1))),
+        ("1.00", Payment(ENTERED, Decimal("0.001"))),
     ],
 )
 def test_refuses_what_cannot_be(amount: str, payment: Payment) -> None:
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match=r"negative|parts of a cent"):
         owed_on(ENTERED, amount, Debt.ORDINARY, paid=[payment])
