@@ -57,6 +57,16 @@ def read_openai_key(value: str) -> Shape:
     return Shape() if value.startswith("sk-") else Shape("does not start with sk-")
 
 
+def read_https_url(value: str) -> Shape:
+    """An address to which a key may travel: encrypted, or on this machine."""
+    parts = _split(value)
+    if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
+        return Shape("is not an http or https address")
+    if parts.scheme == "http" and parts.hostname not in _LOCAL_HOSTS:
+        return Shape("does not use https")
+    return Shape(meaning="local" if parts.hostname in _LOCAL_HOSTS else None)
+
+
 def read_any(value: str) -> Shape:
     """Anything but white space inside."""
     return Shape("has white space in it") if re.search(r"\s", value) else Shape()

@@ -19,7 +19,8 @@ from services.domain.services import Service
 
 COMMON = ("SUPABASE_MODE", "ENVIRONMENT", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
 OF_ONE_SERVICE = {Service.API: ("DRAGONFLY_API_KEY",), Service.ENFORCEMENT: ("OPENAI_API_KEY",), Service.INGEST: ()}
-INJECTED = ("PORT",)  # Railway sets it when the process starts, so it may be absent here
+# Judged where they are; Railway sets PORT when the process starts, so it may be absent here.
+OPTIONAL = {Service.API: ("PORT",), Service.ENFORCEMENT: ("OPENAI_BASE_URL", "OPENAI_MODEL"), Service.INGEST: ()}
 
 _READERS = {
     "SUPABASE_MODE": shapes.read_environment,
@@ -28,6 +29,7 @@ _READERS = {
     "SUPABASE_DB_URL": shapes.read_dsn,
     "PORT": shapes.read_port,
     "OPENAI_API_KEY": shapes.read_openai_key,
+    "OPENAI_BASE_URL": shapes.read_https_url,
 }
 
 
@@ -51,8 +53,8 @@ def check(facts: Facts) -> list[Finding]:
     if isinstance(facts.variables, Unavailable):
         title = f"{service.short} variables unknown"
         return [Finding(f"env.{service.short}", Status.UNKNOWN, title, facts.variables.why, service)]
-    injected = [name for name in INJECTED if service is Service.API and name in facts.variables]
-    return [_check_one(facts.variables, name, facts) for name in (*required(service), *injected)]
+    present = [name for name in OPTIONAL[service] if name in facts.variables]
+    return [_check_one(facts.variables, name, facts) for name in (*required(service), *present)]
 
 
 def read_shape(name: str, variables: Mapping[str, Secret], now: datetime) -> Shape | None:

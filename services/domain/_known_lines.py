@@ -9,13 +9,22 @@ import re
 
 _NUMBER = r"\d{1,9}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_DOLLARS = r"\d{1,5}(?:\.\d{1,6})?"
 _WORKER_TYPE = r"(?:ingest_processor|enforcement_engine)"
 _JOB_STATE = r"(?:pending|processing|completed|failed)"
 _API_PATH = r"(?:/api/health|/api/live|/api/v1/(?:intake/(?:health|upload|batches)|metrics)|/)"
 _API_ROUTE = rf"(?:{_API_PATH}|/api/v1/intake/batches/\{{batch_id\}}|\(unknown path\))"
+_NO_MEMOS = (
+    r"(?:(?:OPENAI_API_KEY is not set|OPENAI_INPUT_USD_PER_MTOK and OPENAI_OUTPUT_USD_PER_MTOK are not set for this "
+    r"OPENAI_MODEL), so results are deterministic only|OPENAI_BUDGET_USD is used up|OpenAI: (?:it refused the key|"
+    r"the key may not use this model|it knows no such model or address|its rate limit or quota is used up|"
+    r"it cannot be reached|its answer cannot be understood|it answered [45]\d\d|no answer within \d{1,5}(?:\.\d)? s))"
+)
 
 _LINES = (
     rf"\[{_WORKER_TYPE}\] (?:Claimed job|Job completed|Job handed back|Processing batch): {_UUID}",
+    rf"\[enforcement_engine\] Memos: {_NUMBER} written, {_NUMBER} refused, {_NUMBER} left, {_DOLLARS} USD",
+    rf"(?:\[enforcement_engine\] Memos missing: )?{_NO_MEMOS}",
     rf"\[{_WORKER_TYPE}\] No pending jobs found \(idle\)",
     rf"\[{_WORKER_TYPE}\] CRITICAL: Crash loop detected after {_NUMBER} failures",
     rf"claim_pending_job: claimed job {_UUID}",

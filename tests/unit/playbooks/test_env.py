@@ -54,6 +54,14 @@ def test_each_service_needs_its_own_variables() -> None:
     assert "OPENAI_API_KEY" in wrong(facts(without, Service.ENFORCEMENT))
 
 
+def test_what_is_optional_is_judged_where_it_is() -> None:
+    odd = changed(OPENAI_BASE_URL="http://api.example", OPENAI_MODEL="two words")
+
+    assert [name for name in wrong(facts(GOOD, Service.ENFORCEMENT)) if name.startswith("OPENAI")] == []
+    assert wrong(facts(odd, Service.ENFORCEMENT))["OPENAI_BASE_URL"].title == "OPENAI_BASE_URL is malformed"
+    assert wrong(facts(odd, Service.ENFORCEMENT))["OPENAI_MODEL"].title == "OPENAI_MODEL is malformed"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -15,6 +15,7 @@ from playbooks.checks.shapes import (
     Shape,
     read_dsn,
     read_environment,
+    read_https_url,
     read_openai_key,
     read_port,
     read_service_role_key,
@@ -134,6 +135,18 @@ def test_refuses_other_database_addresses(value: str, words: str) -> None:
 )
 def test_a_port_is_a_number_that_tcp_has(value: str, fits: bool) -> None:
     assert (read_port(value).fault is None) is fits
+
+
+@pytest.mark.parametrize("url", ["https://api.example/v1", "http://127.0.0.1:8080/v1", "http://localhost/v1"])
+def test_a_key_may_travel_encrypted_or_on_this_machine(url: str) -> None:
+    assert read_https_url(url).fault is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.example/v1", "ftp://api.example", "api.example", "https://", "https://h:x/"]
+)
+def test_a_key_may_not_travel_in_the_clear(url: str) -> None:
+    assert read_https_url(url).fault
 
 
 def test_openais_keys_have_a_prefix() -> None:

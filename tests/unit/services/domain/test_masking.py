@@ -111,6 +111,10 @@ def test_keeps_the_words_of_programs(text: str, expected: str | None) -> None:
         "PostgreSQL connection established",
         "Pool size: 5, max overflow: 10",
         "Entering main loop...",
+        "[enforcement_engine] Memos: 12 written, 0 refused, 3 left, 0.001440 USD",
+        "[enforcement_engine] Memos missing: OPENAI_API_KEY is not set, so results are deterministic only",
+        "[enforcement_engine] Memos missing: OpenAI: no answer within 30 s",
+        "OPENAI_API_KEY is not set, so results are deterministic only",
         "POST /api/v1/intake/upload 201 35 ms",
         "GET /api/v1/intake/batches/{batch_id} 404 3 ms",
         "GET (unknown path) 404 1 ms",
@@ -129,6 +133,7 @@ def test_shows_the_lines_of_the_runbook_as_they_are(line: str) -> None:
     [
         "[ingest_processor] Job failed: JohnSmithError",
         "GET /api/health/canaria 200 5 ms",
+        "[enforcement_engine] Memos missing: OpenAI: John Smith refused",
         'INFO:     203.0.113.7:51234 - "GET /api/health HTTP/1.1" 200 OK',  # somebody's address
     ],
 )
