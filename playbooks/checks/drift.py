@@ -44,6 +44,7 @@ AFFECTED: Mapping[str, str] = {
     "enforcement": "the enforcement worker's jobs",
     "installation": "every change",
     "leases": "alerts, messages and runs",
+    "memos": "the enforcement worker's memos",
     "outbox": "messages of runs and alerts",
     "runs": "runs, run, cancel, and every change",
     "service_locks": "unlock, deploy and rollback",

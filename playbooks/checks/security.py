@@ -20,6 +20,8 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
     "definer": (Status.FAIL, "every SECURITY DEFINER function has a search_path", "ALTER FUNCTION … SET search_path"),
     "public_schema": (Status.FAIL, "nobody may create in schema public", "REVOKE CREATE ON SCHEMA public"),
     "defaults": (Status.FAIL, "default privileges open nothing", "ALTER DEFAULT PRIVILEGES … REVOKE"),
+    "views": (Status.WARN, "no view of schema public reads with its owner's rights", "SET (security_invoker = true)"),
+    "roles": (Status.FAIL, "our own roles have no more than they need", "ALTER ROLE … NOSUPERUSER …, or REVOKE"),
     "logins": (Status.WARN, "only known roles can log in", "ALTER ROLE … NOLOGIN, or drop the role"),
 }
 

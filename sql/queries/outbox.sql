@@ -34,7 +34,7 @@ WHERE message.sent_version < message.content_version
     AND (message.thread_key IS NULL OR parent.ts IS NOT NULL)
     AND message.next_try_at <= clock_timestamp()
     AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
-    AND CASE WHEN message.ts IS NULL THEN %(may_post)s ELSE %(may_update)s END
+    AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END
 ORDER BY message.priority DESC, message.ts IS NOT NULL, message.created_at
 LIMIT %(limit)s;
 
@@ -49,7 +49,7 @@ WHERE message.sent_version < message.content_version
         OR (SELECT parent.ts FROM chatops.outbox AS parent WHERE parent.key = message.thread_key) IS NOT NULL
     )
     AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
-    AND CASE WHEN message.ts IS NULL THEN %(may_post)s ELSE %(may_update)s END;
+    AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END;
 
 -- name: begin_posting
 -- The intent, before the call: whoever comes next looks for the message before posting it again. No row when somebody else

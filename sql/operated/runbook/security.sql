@@ -73,6 +73,31 @@ WHERE (closed.oid IS NOT NULL OR defaclnamespace = 0)
   AND NOT (defaclnamespace = 0 AND grantee = 0 AND defaclobjtype IN ('f', 'T'))
 GROUP BY closed.name, rolname
 UNION ALL
+-- A view runs with its owner's rights, row-level security included, unless it says otherwise; a materialized one cannot.
+SELECT 'views', 'public.' || relname, role, 'reads it with its owner''s rights'
+FROM pg_class
+CROSS JOIN strangers
+WHERE relnamespace = 'public'::regnamespace
+  AND relkind IN ('v', 'm')
+  AND has_any_column_privilege(role, pg_class.oid, 'SELECT')
+  AND (relkind = 'm' OR NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false))
+UNION ALL
+SELECT 'roles', rolname::text, '', concat_ws(', ',
+    CASE WHEN rolsuper THEN 'is a superuser' END,
+    CASE WHEN rolcreaterole THEN 'may create roles' END,
+    CASE WHEN rolcreatedb THEN 'may create databases' END,
+    CASE WHEN rolreplication THEN 'may replicate' END,
+    CASE WHEN rolbypassrls AND rolname = 'dragonfly_app' THEN 'passes row-level security' END,
+    (SELECT 'is a member of ' || string_agg(roleid::regrole::text, ', ' ORDER BY roleid::regrole::text)
+     FROM pg_auth_members WHERE member = pg_roles.oid)
+)
+FROM pg_roles
+WHERE rolname IN ('dragonfly_app', 'dragonfly_bot')
+  AND (
+      rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR (rolbypassrls AND rolname = 'dragonfly_app')
+      OR EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid)
+  )
+UNION ALL
 SELECT 'logins', rolname::text, rolname::text, CASE WHEN rolsuper THEN 'logs in as a superuser' ELSE 'can log in' END
 FROM pg_roles
 WHERE rolcanlogin

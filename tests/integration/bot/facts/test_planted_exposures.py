@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from bot.facts import World
 from bot.facts.checks import gather_gate, read_exposures
 from playbooks import prod_gate, security_audit
 from playbooks._contract import Finding, Status
+from services.postgres.security import list_exposures
+from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import System
@@ -54,6 +57,41 @@ async def test_an_exposure_is_seen(world: World, system: System, sql: str, check
     assert finding.status is Status.FAIL
     assert finding.evidence["open"]
     assert (await gates(world))["gate.security_audit"].status is Status.FAIL
+
+
+async def test_a_view_that_passes_row_level_security_is_seen(world: World, system: System) -> None:
+    system.run(
+        "CREATE VIEW public.names AS SELECT plaintiff FROM public.judgments; GRANT SELECT ON public.names TO anon"
+    )
+    finding = (await audit(world))["security.views"]
+    system.run("ALTER VIEW public.names SET (security_invoker = true)")
+
+    assert (finding.status, finding.evidence["open"]) == (
+        Status.WARN,
+        ["public.names: anon reads it with its owner's rights"],
+    )
+    assert (await audit(world))["security.views"].status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("ALTER ROLE dragonfly_app SUPERUSER", "dragonfly_app: is a superuser"),
+        ("ALTER ROLE dragonfly_app BYPASSRLS", "dragonfly_app: passes row-level security"),
+        ("ALTER ROLE dragonfly_bot CREATEROLE", "dragonfly_bot: may create roles"),
+        ("GRANT pg_read_all_data TO dragonfly_app", "dragonfly_app: is a member of pg_read_all_data"),
+    ],
+)
+async def test_a_role_of_ours_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, said: str) -> None:
+    # Within one transaction, because a role belongs to the whole server; the bot's eyes, not the superuser's.
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
+        await conn.execute(sql)
+        await conn.execute("SET LOCAL ROLE dragonfly_bot")
+        found = security_audit.check(await list_exposures(conn))
+        await conn.rollback()
+
+    finding = next(finding for finding in found if finding.check == "security.roles")
+    assert (finding.status, finding.evidence["open"]) == (Status.FAIL, [said])
 
 
 async def test_an_unexpected_login_is_seen(world: World, system: System) -> None:
