@@ -234,6 +234,47 @@ class VerifySchemaHead:
     version: str | None
 
 
+@dataclass(frozen=True)
+class CheckIngestBeats:
+    """At least one ingest worker beats (runbook, "Golden Path Validation", prerequisites)."""
+
+
+@dataclass(frozen=True)
+class UploadSample:
+    """Upload our test file through the API: once, as a marked batch, under a case number of this run. `checksum` is
+    the SHA-256 of the file in the repository."""
+
+    checksum: str
+
+
+@dataclass(frozen=True)
+class AwaitSample:
+    """The ingest worker has completed the batch that this run uploaded."""
+
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class VerifySampleRows:
+    """Each of the batch's rows passed, and the batch has as many as the file."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class VerifySampleData:
+    """The runbook's five SQL verifications hold, of this run's batch."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class RemoveSample:
+    """Remove a marked batch with all that came of it. None: the one that this run uploaded, whatever became of it."""
+
+    batch_id: str | None
+
+
 Step = (
     CheckDatabaseReady
     | CheckWorkersHealthy
@@ -261,6 +302,12 @@ Step = (
     | VerifyNothingRuns
     | ApplySqlFile
     | VerifySchemaHead
+    | CheckIngestBeats
+    | UploadSample
+    | AwaitSample
+    | VerifySampleRows
+    | VerifySampleData
+    | RemoveSample
 )
 
 STEPS: Mapping[str, type[Step]] = {kind.__name__: kind for kind in typing.get_args(Step)}
@@ -279,8 +326,20 @@ _ACTS = (
     LockService,
     UnlockService,
     ApplySqlFile,
+    UploadSample,
+    RemoveSample,
 )
-_READS = (CheckDatabaseReady, CheckWorkersHealthy, VerifyNoOrphanedJobs, VerifyNothingRuns, VerifySchemaHead)
+_READS = (
+    CheckDatabaseReady,
+    CheckWorkersHealthy,
+    VerifyNoOrphanedJobs,
+    VerifyNothingRuns,
+    VerifySchemaHead,
+    CheckIngestBeats,
+    VerifySampleRows,
+    VerifySampleData,
+)
+_CLEAN_UPS = (RemoveSample,)
 
 
 def kind_of(step: Step) -> StepKind:
@@ -288,6 +347,11 @@ def kind_of(step: Step) -> StepKind:
     if isinstance(step, _ACTS):
         return StepKind.ACT
     return StepKind.READ if isinstance(step, _READS) else StepKind.WAIT
+
+
+def is_clean_up(step: Step) -> bool:
+    """Whether the step is carried out however the run ends before it: it takes away what the run brought."""
+    return isinstance(step, _CLEAN_UPS)
 
 
 def encode_step(step: Step) -> dict[str, Any]:

@@ -9,6 +9,8 @@ HEALTH_S = 120
 HEARTBEAT_S = 180  # a worker beats every 30 s, and its container takes its time to start
 STARTUP_LOG_S = 120
 STOP_MARGIN_S = 60  # on top of the draining time: Railway's own bookkeeping
+SAMPLE_HEALTH_S = 30  # the golden path wants an API that is healthy already; this is for one that is just restarting
+SAMPLE_S = 300  # one small file: seconds, behind what waits before it
 JOBS_S = 300  # a requeued job is taken up in seconds, and its retries back off
 UNSET_DRAINING_S = 60  # waited for when Railway does not say what is configured
 

@@ -15,6 +15,7 @@ ANYBODY = "*"  # in a deny only
 # Every change, with the highest risk that its plans can have (DESIGN §5). A policy file may name these.
 RISKS: Mapping[str, Risk] = {
     "deploy": Risk.HIGH,
+    "golden-path": Risk.HIGH,
     "redeploy": Risk.HIGH,
     "requeue": Risk.LOW,
     "restart": Risk.LOW,

@@ -116,6 +116,10 @@ class World:
         """The operations that the API says it has."""
         return await self._ask_api(lambda api: api.read_endpoints())
 
+    async def batch(self, batch_id: str) -> Batch | Unavailable:
+        """One batch with its counts, as the API tells them."""
+        return await self._ask_api(lambda api: api.read_batch(batch_id))
+
     async def server(self) -> ServerFacts | Unavailable:
         return await self.read(server.read_server)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from bot.facts._world import World
 from bot.facts.changes import _parameters as read
 from bot.facts.changes.deploy import gather_deploy
+from bot.facts.changes.golden_path import gather_golden_path
 from bot.facts.changes.redeploy import gather_redeploy
 from bot.facts.changes.requeue import gather_requeue
 from bot.facts.changes.restart import gather_restart
@@ -18,7 +19,18 @@ from bot.facts.changes.scale import gather_scale
 from bot.facts.changes.stop_workers import gather_stop_workers
 from bot.facts.changes.unlock import gather_unlock
 from bot.settings import require
-from playbooks import deploy, redeploy, requeue, restart, rollback, rollback_db, scale, stop_workers, unlock
+from playbooks import (
+    deploy,
+    golden_path,
+    redeploy,
+    requeue,
+    restart,
+    rollback,
+    rollback_db,
+    scale,
+    stop_workers,
+    unlock,
+)
 from playbooks._contract import NextStep, NoPlan, Plan
 from services.postgres.installation import read_environment
 
@@ -98,6 +110,14 @@ async def plan_rollback_db(parameters: Parameters, world: World) -> Plan | NoPla
     return rollback_db.plan(await gather_rollback_db(world, _environment(world)), version, with_api=with_api)
 
 
+async def plan_golden_path(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`keep` or `clean` ("yes")."""
+    read.only(parameters, "keep", "clean")
+    keep, clean = read.read_flag(parameters, "keep"), read.read_flag(parameters, "clean")
+    facts = await gather_golden_path(world, _environment(world))
+    return golden_path.plan_clean(facts) if clean else golden_path.plan(facts, keep=keep)
+
+
 def _environment(world: World) -> str:
     """Raises OperatorError when the settings do not say it: it is part of what is approved."""
     return require(world.settings.identity).environment
@@ -142,6 +162,7 @@ def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
 PLANS: Mapping[str, MakePlan] = MappingProxyType(
     {
         "deploy": _of_our_environment(plan_deploy),
+        "golden-path": _of_our_environment(plan_golden_path),
         "redeploy": _of_our_environment(plan_redeploy),
         "requeue": _of_our_environment(plan_requeue),
         "restart": _of_our_environment(plan_restart),

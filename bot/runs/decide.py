@@ -9,10 +9,11 @@ from itertools import zip_longest
 from bot.views.steps import step_words
 from playbooks._contract import NoPlan, Plan
 from playbooks._fallback import fall_back
-from playbooks._steps import Step, decode_step, encode_step
+from playbooks._steps import Step, decode_step, encode_step, is_clean_up
 from services.domain.runs import RunState, RunStep, StepState
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
+_OPEN = (StepState.PENDING, StepState.INTENDED, StepState.RUNNING)
 _HOUR_S = 3600
 _OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools need too (DESIGN §8)
 _SLOWEST_S = 30.0
@@ -62,6 +63,14 @@ def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:
 
 
 def _next_move(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
+    """However it ends, what the run brought is taken away first; only a person's word is waited for before."""
+    move = _next_in_order(steps, cancel=cancel)
+    if move not in (RunState.FAILED, RunState.CANCELLED):
+        return move
+    return next((step for step in steps if step.state in _OPEN and is_clean_up(decode_step(step.step))), move)
+
+
+def _next_in_order(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
     row = next((step for step in steps if step.state not in _FINE), None)
     if row is None:
         return RunState.SUCCEEDED

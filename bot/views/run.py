@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, context, section, sections
+from bot.views.golden_path import mission_blocks
 from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
@@ -20,6 +21,7 @@ from bot.views.run_steps import progress, steps_done
 from bot.views.steps import stored_step_words
 from bot.views.text import date_token, escape
 from playbooks._contract import Risk
+from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
 from services.domain.runs import UNDECIDED, Run, RunState, RunStep, StepState
 from services.domain.words import age, counted
@@ -102,7 +104,8 @@ def _request(run: Run, approvers: Sequence[str]) -> list[Block]:
 
 def _under_way(run: Run, steps: Sequence[RunStep], approvers: Sequence[str]) -> list[Block]:
     outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
-    return [*_broken_glass(run, approvers), *outcome, *progress(run, steps)]
+    shown = mission_blocks(run, steps) if run.playbook == GOLDEN_PATH else progress(run, steps)
+    return [*_broken_glass(run, approvers), *outcome, *shown]
 
 
 def _broken_glass(run: Run, approvers: Sequence[str]) -> list[Block]:

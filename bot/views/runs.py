@@ -10,6 +10,7 @@ from bot.commands._contract import Answer, Block
 from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import as_of
+from bot.views.golden_path import mission_blocks
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
@@ -18,6 +19,7 @@ from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
 from bot.views.text import date_token, escape
 from playbooks._contract import Status
+from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
 from services.domain.records import Record
 from services.domain.runs import UNDECIDED, Run, RunState, RunStep
@@ -51,7 +53,7 @@ def record_answer(record: Record) -> Answer:
         section(first),
         *sections([*outcome, f"{asked}{reason}", *_decided(record)]),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *step_lines(record.steps),
+        *(mission_blocks if run.playbook == GOLDEN_PATH else _step_lines)(run, record.steps),
         *actions([one for one in buttons(run, record.steps) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
         *sections(map(row_line, record.audit)),
         context(f"run {run.id} · `{escape(_typed(run), limit=200)}` · plan `{run.plan_hash}`"),
@@ -92,6 +94,10 @@ def record_data(record: Record) -> dict[str, object]:
         "decisions": [_decision_data(decision) for decision in record.decisions],
         "audit": [row_data(row) for row in record.audit],
     }
+
+
+def _step_lines(_: Run, steps: Sequence[RunStep]) -> list[Block]:
+    return step_lines(steps)
 
 
 def _open(run: Run) -> Block:

@@ -8,13 +8,16 @@ from typing import Any, assert_never
 from playbooks._steps import (
     ApplySqlFile,
     AwaitDeployment,
+    AwaitSample,
     AwaitStopped,
     CheckDatabaseReady,
+    CheckIngestBeats,
     CheckWorkersHealthy,
     DeployCommit,
     FreezeAutoDeploy,
     LockService,
     RedeployDeployment,
+    RemoveSample,
     RequeueJobs,
     RestartDeployment,
     RollBackDeployment,
@@ -25,11 +28,14 @@ from playbooks._steps import (
     StopService,
     UnfreezeAutoDeploy,
     UnlockService,
+    UploadSample,
     VerifyApiHealth,
     VerifyHeartbeats,
     VerifyJobsSettled,
     VerifyNoOrphanedJobs,
     VerifyNothingRuns,
+    VerifySampleData,
+    VerifySampleRows,
     VerifySchemaHead,
     VerifySha,
     VerifyStartupLog,
@@ -102,5 +108,17 @@ def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it
             return f"Apply the rollback of migration {version} in one transaction"
         case VerifySchemaHead(version):
             return f"Prove that the newest migration is {version or 'none at all'}"
+        case CheckIngestBeats():
+            return "Check that an ingest worker beats"
+        case UploadSample():
+            return "Upload the test file once, as a marked batch with a case number of this run"
+        case AwaitSample(timeout_s):
+            return f"Wait until the batch is completed (at most {timeout_s} s)"
+        case VerifySampleRows(rows):
+            return f"Prove that {counted(rows, 'row')} came in and passed"
+        case VerifySampleData():
+            return "Run the five SQL verifications"
+        case RemoveSample(batch_id):
+            return f"Remove the test batch {batch_id or 'again, whatever became of it'}"
         case _:
             assert_never(step)

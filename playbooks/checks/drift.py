@@ -32,7 +32,12 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "requeue_jobs": ("requeue",),
     "list_orphaned_jobs": ("requeue",),
     "list_jobs": ("requeue",),
-    "list_exposures": ("security-audit", "prod-gate"),
+    "list_exposures": ("security-audit", "prod-gate", "golden-path"),
+    "find_golden_batch": ("golden-path",),
+    "list_golden_batches": ("golden-path",),
+    "count_batch_rows": ("golden-path",),
+    "list_batch_jobs": ("golden-path",),
+    "remove_golden_batch": ("golden-path",),
 }
 
 # The other files of queries, and what does not work without them; a file that is not here stands for itself.

@@ -127,6 +127,20 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, room
     assert "2 of 2" in shown(heartbeats)
 
 
+async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage: Stage, room: Room) -> None:
+    asked = await room.ask("golden-path")
+    assert "WAITS FOR CONFIRMATION" in asked.text
+
+    await room.click(asked, CONFIRM, cast.OLIVIA.id)
+    done = await room.until(asked, "DONE")
+
+    assert "OVERALL: PASS" in shown(done)
+    for name in ("Health Check", "CSV Upload", "Ingest Poll", "Snapshot", "SQL Verification", "Cleanup"):
+        assert f"[PASS] {name}" in shown(done)
+    refused = await stage.ask("/dragonfly golden-path --clean")
+    assert "no golden path left a batch" in shown(refused)
+
+
 async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, room: Room) -> None:
     offer = await stage.ask("/dragonfly rollback api")
     assert offer.visible_to == cast.OLIVIA.id

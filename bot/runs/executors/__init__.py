@@ -7,6 +7,7 @@ from typing import assert_never
 from bot.runs.executors.auto_deploy import SetAutoDeploy
 from bot.runs.executors.checking import DatabaseReady, NoOrphanedJobs, NothingRuns, SchemaHead, WorkersHealthy
 from bot.runs.executors.deploying import BuildCommit, DeployAgain, DeploymentArrives, RestartServing, RollBack
+from bot.runs.executors.golden_path import IngestBeats, Remove, SampleData, SampleIngested, SampleRows, Upload
 from bot.runs.executors.jobs import JobsSettle, Requeue
 from bot.runs.executors.locks import Lock, Unlock
 from bot.runs.executors.proving import ApiHealthy, HeartbeatsAppear, ShaReported, StartupLogged
@@ -18,13 +19,16 @@ from bot.runs.tools import Executor, Tools
 from playbooks._steps import (
     ApplySqlFile,
     AwaitDeployment,
+    AwaitSample,
     AwaitStopped,
     CheckDatabaseReady,
+    CheckIngestBeats,
     CheckWorkersHealthy,
     DeployCommit,
     FreezeAutoDeploy,
     LockService,
     RedeployDeployment,
+    RemoveSample,
     RequeueJobs,
     RestartDeployment,
     RollBackDeployment,
@@ -35,11 +39,14 @@ from playbooks._steps import (
     StopService,
     UnfreezeAutoDeploy,
     UnlockService,
+    UploadSample,
     VerifyApiHealth,
     VerifyHeartbeats,
     VerifyJobsSettled,
     VerifyNoOrphanedJobs,
     VerifyNothingRuns,
+    VerifySampleData,
+    VerifySampleRows,
     VerifySchemaHead,
     VerifySha,
     VerifyStartupLog,
@@ -101,5 +108,17 @@ def executor_of(step: Step, tools: Tools) -> Executor:  # noqa: C901 - one line 
             return ApplySql(tools, step)
         case VerifySchemaHead():
             return SchemaHead(tools, step)
+        case CheckIngestBeats():
+            return IngestBeats(tools)
+        case UploadSample():
+            return Upload(tools, step)
+        case AwaitSample():
+            return SampleIngested(tools, step)
+        case VerifySampleRows():
+            return SampleRows(tools, step)
+        case VerifySampleData():
+            return SampleData(tools, step)
+        case RemoveSample():
+            return Remove(tools, step)
         case _:
             assert_never(step)

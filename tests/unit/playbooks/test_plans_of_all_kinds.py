@@ -8,12 +8,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks import deploy, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
+from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
 from playbooks._contract import NoPlan, Plan, Risk, decode_plan, encode_plan
 from playbooks._load import Load
 from playbooks._steps import Soak, StepKind, StopService, VerifyHeartbeats, VerifyNothingRuns, kind_of
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.golden_path import GoldenBatch, SampleFile
+from services.domain.health import ApiHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import Job, QueueSnapshot
 from services.domain.locks import Lock
@@ -59,13 +61,22 @@ LISTED = {service: listed(service) for service in Service}
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan | NoPlan:
+def golden_plans(draw: st.DrawFn, now: Load) -> Plan | NoPlan:
+    api = draw(st.just(AWAY) | st.just(ApiHealth(200, "ok", "prod", "a1b2c3d", True, NOW, 12.0)))
+    left = [GoldenBatch(f"b-{n}", "completed", "simplicity", NOW, True) for n in range(draw(st.integers(0, 30)))]
+    facts = golden_path.Facts("prod", api, draw(st.booleans()), now, SampleFile(b"x", 1), left)
+    return golden_path.plan_clean(facts) if draw(st.booleans()) else golden_path.plan(facts, keep=draw(st.booleans()))
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan | NoPlan:  # noqa: C901 - one line a kind
     """A plan of any kind."""
     now = draw(loads())
     states, service, scope = draw(STATES), draw(SERVICES), draw(SCOPES)
     services: Sequence[Service] = find_services(scope) or ()
     locks = {service: Lock(service, "U1", "a rollback", NOW)}
-    match draw(st.sampled_from(["scale", "restart", "rollback", "deploy", "redeploy", "unlock", "stop", "requeue"])):
+    kinds = ["scale", "restart", "rollback", "deploy", "redeploy", "unlock", "stop", "requeue", "golden"]
+    match draw(st.sampled_from(kinds)):
         case "scale":
             use = draw(st.just(AWAY) | st.just(ConnectionUse(10, 100)))
             return scale.plan(scale.Facts("prod", states, now, use, 60), service, draw(st.integers(0, 6)))
@@ -83,6 +94,8 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:
             return unlock.plan(
                 unlock.Facts("prod", NOW, draw(st.sampled_from([{}, locks])), draw(st.booleans())), service, "mended"
             )
+        case "golden":
+            return draw(golden_plans(now))
         case "stop":
             return stop_workers.plan(stop_workers.Facts("prod", states, now))
         case _:

@@ -32,6 +32,9 @@ from services.domain.errors import UsageError
         ("stop-workers ingest wrong amounts", {"service": "ingest", "reason": "wrong amounts"}),
         ("stop-workers enforcement", {"service": "enforcement"}),
         ("stop-workers", {"service": "workers"}),
+        ("golden-path", {}),
+        ("Golden path --keep", {"keep": "yes"}),
+        ("golden_path --clean", {"clean": "yes"}),
         ("stop workers wrong amounts", {"service": "workers", "reason": "wrong amounts"}),
     ],
 )
@@ -55,6 +58,8 @@ def test_words_become_parameters(line: str, parameters: dict[str, str]) -> None:
         ("deploy api HEAD", "HEAD"),
         ("rollback-db 2025", "2025"),
         ("stop-workers api it is wrong", "api"),
+        ("golden-path now", "now"),
+        ("golden-path --keep --clean", "exclude each other"),
     ],
 )
 def test_an_error_names_the_word_that_is_wrong(line: str, wrong: str) -> None:

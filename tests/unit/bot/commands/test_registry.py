@@ -15,6 +15,7 @@ OF_THIS_RELEASE = {
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "oncall",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
+    "golden-path",
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.runs.decide import FallBack, difference, next_move, poll_every
@@ -10,6 +12,7 @@ from playbooks._fallback import fall_back
 from playbooks._steps import (
     ApplySqlFile,
     CheckDatabaseReady,
+    RemoveSample,
     RestartDeployment,
     ScaleService,
     Step,
@@ -52,6 +55,30 @@ def test_next_is_the_first_step_that_is_not_fine(states: list[StepState], move: 
     steps = journal(*states)
 
     assert next_move(steps, planned=len(steps), cancel=False) == (steps[move] if isinstance(move, int) else move)
+
+
+@pytest.mark.parametrize(
+    ("states", "cancel", "move"),
+    [
+        ([DONE, StepState.FAILED, PENDING, PENDING], False, 3),
+        ([DONE, StepState.SKIPPED, PENDING, PENDING], True, 3),
+        ([DONE, PENDING, PENDING, PENDING], True, 3),
+        ([DONE, DONE, DONE, PENDING], True, 3),
+        ([DONE, PENDING, PENDING, PENDING], False, 1),
+        ([DONE, StepState.INTENDED, PENDING, PENDING], True, 1),
+        ([DONE, StepState.UNKNOWN, PENDING, PENDING], False, RunState.UNKNOWN),
+        ([DONE, StepState.FAILED, PENDING, DONE], False, RunState.FAILED),
+        ([DONE, StepState.FAILED, PENDING, StepState.FAILED], False, RunState.FAILED),
+        ([DONE, StepState.SKIPPED, PENDING, DONE], True, RunState.CANCELLED),
+        ([DONE, DONE, DONE, DONE], False, RunState.SUCCEEDED),
+    ],
+)
+def test_what_a_run_brought_is_taken_away_before_it_ends(
+    states: list[StepState], cancel: bool, move: RunState | int
+) -> None:
+    steps = [*journal(*states[:-1]), replace(journal(states[-1])[0], step=encode_step(RemoveSample(None)))]
+
+    assert next_move(steps, planned=len(steps), cancel=cancel) == (steps[move] if isinstance(move, int) else move)
 
 
 @pytest.mark.parametrize(

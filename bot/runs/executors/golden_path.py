@@ -1,0 +1,182 @@
+"""Sends our test file through the intake once, follows it, proves what came of it, and takes it away.
+
+The file is the run's own, so its hash tells in the database whether the upload happened, whoever asks and whenever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bot.facts import HeartbeatReading
+from bot.facts.golden_path import file_of, gather_verification, read_golden_batch, read_sample_file
+from bot.runs.tools import Act, Deed, Tools, Watch
+from bot.runs.verdicts import Before, Broken, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
+from playbooks._contract import Finding, Status
+from playbooks._steps import AwaitSample, RemoveSample, UploadSample, VerifySampleData, VerifySampleRows
+from playbooks.checks import golden_path
+from services.domain.errors import SourceError, Unavailable
+from services.domain.golden_path import sha256_of
+from services.domain.intake import Batch
+from services.domain.services import Service
+from services.domain.words import counted
+from services.postgres.golden_path import find_golden_batch, remove_golden_batch
+from services.postgres.pool import Connection
+
+SOURCE = "API"
+KNOWN = 409  # the API's answer to a file that it has already
+
+
+class IngestBeats(Watch):
+    """One is enough: it is about whether files are worked off, not about how many work."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._world = tools.world
+
+    async def look(self) -> Sight:
+        reading = await self._world.heartbeats()
+        if isinstance(reading, Unavailable):
+            return Unseen(f"{reading.source}: {reading.why}")
+        beating = self._count(reading)
+        if beating:
+            return Done(f"{counted(beating, 'ingest worker')} beating")
+        return Waiting("no ingest worker beats") if reading.all_visible else Unseen("no beat can be seen")
+
+    def _count(self, reading: HeartbeatReading) -> int:
+        stale_after = self._world.settings.stale_after
+        own = [beat for beat in reading.rows if beat.worker_type == Service.INGEST.worker_type]
+        return sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
+
+
+class Upload(Act):
+    """The API refuses a file that it knows, so a second try that comes too late does nothing either."""
+
+    def __init__(self, tools: Tools, step: UploadSample) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        sample = read_sample_file()
+        if isinstance(sample, Unavailable):
+            return Differs(f"the test file cannot be used: {sample.why}")
+        if sample.checksum != self._step.checksum:
+            return Differs("the test file is not the one that was approved")
+        return Ready({"sha256": sha256_of(sample.of_run(self._tools.run.id, self._tools.run.created_at))})
+
+    async def send(self, intent: Json, deadline: float) -> None:
+        """Raises SourceError. Whether it arrived is for the database to say: the API may use another one."""
+        api, content = self._tools.world.api, file_of(self._tools.run)
+        if api is None or isinstance(content, Unavailable) or sha256_of(content) != intent["sha256"]:
+            raise SourceError(SOURCE, "it is not configured, or the test file has changed")
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await api.upload_csv(f"golden-path-run-{self._tools.run.id}.csv", content, is_golden_path=True)
+        except TimeoutError:
+            raise SourceError(SOURCE, "no answer in time", outcome_unknown=True) from None
+        except SourceError as error:
+            if error.http_status != KNOWN:
+                raise
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        batch = await read_golden_batch(self._tools.world, intent["sha256"])
+        if isinstance(batch, Unavailable):
+            return Unseen(f"{batch.source}: {batch.why}")
+        if batch is None:
+            return NotThere("the database has no batch of this file")
+        return Done(f"batch_id = {batch.id}", {"batch_id": batch.id, "sha256": intent["sha256"]})
+
+
+class SampleIngested(Watch):
+    """Asks the API, as the runbook does."""
+
+    def __init__(self, tools: Tools, step: AwaitSample) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+
+    async def look(self) -> Sight:
+        batch = await _batch(self._tools)
+        if isinstance(batch, Unavailable):
+            return Unseen(f"{batch.source}: {batch.why}")
+        match batch.status:
+            case "completed":
+                return Done("Batch completed", {"validated": batch.validated, "failed": batch.failed})
+            case "failed":
+                return Broken("the batch failed: its job gave up")
+            case status:
+                return Waiting(f"the batch is {status}")
+
+
+class SampleRows(Watch):
+    """As the API counts them."""
+
+    def __init__(self, tools: Tools, step: VerifySampleRows) -> None:
+        self._tools = tools
+        self._rows = step.rows
+
+    async def look(self) -> Sight:
+        batch = await _batch(self._tools)
+        if isinstance(batch, Unavailable):
+            return Unseen(f"{batch.source}: {batch.why}")
+        counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
+        if (batch.row_count, batch.validated, batch.failed) == (self._rows, self._rows, 0):
+            return Done("Row counts valid", counts)
+        words = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return Broken(f"row counts are wrong: {words}; {self._rows} should have passed", counts)
+
+
+class SampleData(Watch):
+    """The five verifications at once; what may come right in a moment is looked at again."""
+
+    def __init__(self, tools: Tools, step: VerifySampleData) -> None:
+        self._tools = tools
+        self._rows = step.rows
+
+    async def look(self) -> Sight:
+        evidence = _upload_evidence(self._tools)
+        found = golden_path.check(
+            await gather_verification(
+                self._tools.world, sha256=evidence["sha256"], batch_id=evidence["batch_id"], rows=self._rows
+            )
+        )
+        wrong = [finding for finding in found if finding.status is not Status.OK]
+        shown = {finding.check.rpartition(".")[2]: finding.title for finding in found}
+        if not wrong:
+            return Done(f"{len(found)} of {len(found)} hold: {'; '.join(shown.values())}", shown)
+        words = "; ".join(map(_words, wrong))
+        if any(finding.status is Status.FAIL for finding in wrong):
+            return Broken(words, shown)
+        return Unseen(words) if any(one.status is Status.UNKNOWN for one in wrong) else Waiting(words)
+
+
+class Remove(Deed):
+    """The database's own function refuses whatever carries no mark."""
+
+    def __init__(self, tools: Tools, step: RemoveSample) -> None:
+        self._run = tools.run
+        self._step = step
+
+    async def do(self, conn: Connection) -> Done:
+        batch_id = self._step.batch_id or await self._own_batch(conn)
+        if batch_id is not None and await remove_golden_batch(conn, batch_id=batch_id):
+            return Done("the test batch is gone with its rows, judgments and jobs", {"removed": batch_id})
+        return Done("there is no test batch to remove")
+
+    async def _own_batch(self, conn: Connection) -> str | None:
+        content = file_of(self._run)
+        if isinstance(content, Unavailable):
+            raise SourceError(content.source, content.why)
+        batch = await find_golden_batch(conn, sha256=sha256_of(content))
+        return batch.id if batch else None
+
+
+async def _batch(tools: Tools) -> Batch | Unavailable:
+    return await tools.world.batch(_upload_evidence(tools)["batch_id"])
+
+
+def _upload_evidence(tools: Tools) -> Json:
+    """What the upload of this run left in the journal."""
+    return next(past.row.evidence or {} for past in tools.past if isinstance(past.step, UploadSample))
+
+
+def _words(finding: Finding) -> str:
+    return f"{finding.title} ({finding.detail})" if finding.detail else finding.title

@@ -1,0 +1,103 @@
+"""The golden path's steps as the runbook prints them: a line for each change, and the mission report at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from bot.commands._contract import Block
+from bot.views.blocks import preformatted
+from bot.views.run_steps import evidence_words
+from bot.views.text import plain
+from services.domain.runs import Run, RunState, RunStep, StepState
+
+NAMES = {
+    "CheckIngestBeats": "Prerequisites",
+    "VerifyApiHealth": "Health Check",
+    "UploadSample": "CSV Upload",
+    "AwaitSample": "Ingest Poll",
+    "VerifySampleRows": "Snapshot",
+    "VerifySampleData": "SQL Verification",
+    "RemoveSample": "Cleanup",
+}
+_RESULTS = {
+    StepState.DONE: ("✅", "PASS"),
+    StepState.NOT_PROVED: ("⚠️", "UNPROVED"),
+    StepState.FAILED: ("❌", "FAIL"),
+    StepState.UNKNOWN: ("❔", "UNKNOWN"),
+    StepState.SKIPPED: ("⚪", "SKIPPED"),
+}
+_OVERALL = {RunState.FAILED: "FAIL", RunState.CANCELLED: "CANCELLED", RunState.UNKNOWN: "UNKNOWN"}
+WIDTH = 44  # the runbook's 71 would be broken in two on a phone
+NOTE_LIMIT = 300
+
+
+def mission_blocks(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    """What happened so far; once the run has ended, the report above it."""
+    log = "\n".join(log_lines(run, steps))
+    report = [preformatted("\n".join(report_lines(run, steps)))] if run.state.is_final else []
+    return [*report, *([preformatted(log)] if log else [])]
+
+
+def log_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
+    """ "[000150ms] [PASS] Health Check: the API is healthy"; the times are since the run's start."""
+    start = last = _start(run, steps)
+    if start is None or last is None:
+        return
+    for step in steps:
+        if step.ended_at and step.started_at:
+            yield _line(step.started_at - start, "RUNNING", step)
+            yield _line(step.ended_at - start, _RESULTS[step.state][1], step, _note(step))
+            last = step.ended_at
+        elif run.state is RunState.RUNNING:
+            yield _line((step.started_at or last) - start, "RUNNING", step, _note(step))
+            return
+
+
+def report_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
+    """The mission report: a line a step with its milliseconds, then the total from the first step to the last."""
+    yield "═" * WIDTH
+    yield "MISSION REPORT".center(WIDTH).rstrip()
+    yield "═" * WIDTH
+    for step in steps:
+        sign, word = _RESULTS.get(step.state, ("▫️", step.state.value.upper()))
+        yield f"  {sign} {_name(step):<18}{word:<9}{_took(step):>9}"
+    yield "─" * WIDTH
+    yield f"  OVERALL: {_overall(run, steps):<13}Total: {_total(run, steps)}"
+    yield "═" * WIDTH
+
+
+def _line(since: timedelta, word: str, step: RunStep, note: str = "") -> str:
+    return f"[{_ms(since):06d}ms] [{word}] {_name(step)}{note}"
+
+
+def _overall(run: Run, steps: Sequence[RunStep]) -> str:
+    if run.state is not RunState.SUCCEEDED:
+        return _OVERALL.get(run.state, run.state.value.upper())
+    return "UNPROVED" if any(step.state is StepState.NOT_PROVED for step in steps) else "PASS"
+
+
+def _total(run: Run, steps: Sequence[RunStep]) -> str:
+    start, ends = _start(run, steps), [step.ended_at for step in steps if step.ended_at and step.started_at]
+    return f"{_ms(max(ends) - start)}ms" if start and ends else "—"
+
+
+def _took(step: RunStep) -> str:
+    return f"{_ms(step.ended_at - step.started_at)}ms" if step.started_at and step.ended_at else "—"
+
+
+def _start(run: Run, steps: Sequence[RunStep]) -> datetime | None:
+    return min((step.started_at for step in steps if step.started_at), default=run.started_at)
+
+
+def _name(step: RunStep) -> str:
+    return NAMES.get(str(step.step.get("kind")), "Step")
+
+
+def _note(step: RunStep) -> str:
+    words = plain(evidence_words(step), limit=NOTE_LIMIT)
+    return f": {words}" if words else ""
+
+
+def _ms(span: timedelta) -> int:
+    return max(round(span.total_seconds() * 1000), 0)

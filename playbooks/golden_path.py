@@ -1,0 +1,157 @@
+"""Does a file still go all the way, from the upload to validated rows? (runbook, "Golden Path Validation")
+
+When:   after a deployment that touched the intake, or whenever somebody doubts it.
+Effect: uploads one marked file of test data, follows it until it is completed, checks what came of it, and takes it
+        away again, however the run ends. It is never enforced, and no other batch is touched.
+Undo:   none needed; with `--keep` the batch stays, and `golden-path --clean` takes it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
+from playbooks._load import Load, backlog
+from playbooks._states import unavailable
+from playbooks._steps import (
+    AwaitSample,
+    CheckIngestBeats,
+    RemoveSample,
+    Step,
+    UploadSample,
+    VerifyApiHealth,
+    VerifySampleData,
+    VerifySampleRows,
+)
+from playbooks._timeouts import SAMPLE_HEALTH_S, SAMPLE_S
+from services.domain.errors import Unavailable
+from services.domain.golden_path import SAMPLE, GoldenBatch, SampleFile
+from services.domain.health import ApiHealth
+from services.domain.services import Service
+from services.domain.words import counted
+
+NAME = "golden-path"
+PRODUCTION = "prod"
+CLEAN = f"{NAME} --clean"
+MOST_CLEANED = 20  # batches at a time
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`sample`: the test file, or why it cannot be used. `left`: marked batches that are there, oldest first.
+
+    `under_way`: the numbers of golden paths that run now, each of which has a batch of its own.
+    """
+
+    environment: str
+    api: ApiHealth | Unavailable
+    has_key: bool
+    load: Load
+    sample: SampleFile | Unavailable
+    left: Sequence[GoldenBatch] | Unavailable
+    under_way: Sequence[int] | Unavailable = ()
+
+
+def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
+    """`keep`: leave the batch for somebody to look at."""
+    sample, refusal = facts.sample, _refuse(facts)
+    if isinstance(sample, Unavailable):
+        return NoPlan(f"the test file cannot be used: {sample.why}", f"restore {SAMPLE} from the repository")
+    if refusal is not None:
+        return refusal
+    return Plan(
+        environment=facts.environment,
+        playbook=NAME,
+        parameters={"keep": "yes"} if keep else {},
+        steps=tuple(_steps(sample, keep=keep)),
+        risk=Risk.HIGH if facts.environment == PRODUCTION else Risk.LOW,
+        title="Golden path, its batch kept" if keep else "Golden path",
+        impact=tuple(_impact(facts, sample, keep=keep)),
+        warnings=tuple(_warnings(facts)),
+        undo=CLEAN if keep else None,
+    )
+
+
+def plan_clean(facts: Facts) -> Plan | NoPlan:
+    """Takes away what earlier golden paths left."""
+    if isinstance(facts.left, Unavailable):
+        return unavailable(facts.left)
+    if isinstance(facts.under_way, Unavailable):
+        return unavailable(facts.under_way)
+    if facts.under_way:
+        runs = ", ".join(map(str, facts.under_way))
+        return NoPlan(f"a golden path is under way (run {runs})", "wait for its end, or cancel it")
+    if not facts.left:
+        return NoPlan("no golden path left a batch", "nothing to do")
+    batches = [batch.id for batch in facts.left][:MOST_CLEANED]
+    return Plan(
+        environment=facts.environment,
+        playbook=NAME,
+        parameters={"clean": "yes"},
+        steps=tuple(map(RemoveSample, batches)),
+        risk=Risk.LOW,
+        title=f"Remove {_batches(len(batches))} of the golden path",
+        impact=(f"removes {_batches(len(batches))} of test data with their rows, judgments and jobs",),
+    )
+
+
+def _refuse(facts: Facts) -> NoPlan | None:
+    """The runbook's prerequisites, in its order."""
+    api, load = facts.api, facts.load
+    if isinstance(api, Unavailable):
+        return unavailable(api)
+    if not api.is_ok:
+        return _not_ready(f"the API answers {api.status} (HTTP {api.http_status})", "mend that first", "health")
+    if api.environment != facts.environment:
+        return _not_ready(
+            f"the API belongs to {api.environment}, and the bot's settings say {facts.environment}",
+            "mend DRAGONFLY_API_BASE or ENVIRONMENT first",
+            "check-config",
+        )
+    if not facts.has_key:
+        return _not_ready("the bot has no key for uploads", "set DRAGONFLY_API_KEY for the bot", "check-config")
+    for fact in (load.beats, load.queue):
+        if isinstance(fact, Unavailable):
+            return unavailable(fact)
+    if not load.workers([Service.INGEST]) and load.all_visible:
+        return _not_ready("no ingest worker beats", "start one, then try again", "heartbeats ingest")
+    return None
+
+
+def _not_ready(why: str, what_next: str, look: str) -> NoPlan:
+    return NoPlan(why, what_next, (NextStep("Look at it", look),))
+
+
+def _steps(sample: SampleFile, *, keep: bool) -> Iterator[Step]:
+    yield CheckIngestBeats()
+    yield VerifyApiHealth(SAMPLE_HEALTH_S)
+    yield UploadSample(sample.checksum)
+    yield AwaitSample(SAMPLE_S)
+    yield VerifySampleRows(sample.rows)
+    yield VerifySampleData(sample.rows)
+    if not keep:
+        yield RemoveSample(None)
+
+
+def _impact(facts: Facts, sample: SampleFile, *, keep: bool) -> Iterator[str]:
+    yield f"uploads {counted(sample.rows, 'row')} of test data as a marked batch, which is never enforced"
+    if keep:
+        yield f"the batch stays until somebody takes it away: {CLEAN}"
+    else:
+        yield "takes the batch away again with its rows, judgments and jobs, however the run ends"
+    yield from backlog(facts.load)
+
+
+def _warnings(facts: Facts) -> Iterator[str]:
+    if not facts.load.all_visible:
+        yield "row-level security may hide workers: nobody can tell whether an ingest worker beats"
+    queue = facts.load.queue
+    if not isinstance(queue, Unavailable) and queue.pending:
+        yield f"{counted(queue.pending, 'job')} may go first; the batch has {SAMPLE_S} s to come through"
+    if not isinstance(facts.left, Unavailable) and facts.left and not facts.under_way:
+        yield f"{_batches(len(facts.left))} of earlier golden paths are still there: {CLEAN}"
+
+
+def _batches(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"

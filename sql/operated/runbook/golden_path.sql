@@ -1,0 +1,33 @@
+-- name: find_golden_batch
+-- The batch that a golden path uploaded, by its file, which no other run has. Served by simplicity_batches_sha256_idx.
+SELECT id::text AS id, status, source_system, created_at, is_golden_path
+FROM intake.simplicity_batches
+WHERE sha256 = %(sha256)s
+ORDER BY created_at DESC
+LIMIT 1;
+
+-- name: list_golden_batches
+-- What golden paths left behind, oldest first. Served by simplicity_batches_golden_path_idx.
+SELECT id::text AS id, status, source_system, created_at, is_golden_path
+FROM intake.simplicity_batches
+WHERE is_golden_path
+ORDER BY created_at
+LIMIT %(limit)s;
+
+-- name: count_batch_rows
+-- How the rows of one batch stand. By primary key.
+SELECT count(*) AS rows, count(*) FILTER (WHERE status = 'validated') AS validated,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM intake.simplicity_raw_rows
+WHERE batch_id = %(batch_id)s::uuid;
+
+-- name: list_batch_jobs
+-- The jobs of one batch. Served by the unique index of the idempotency keys.
+SELECT id::text AS id, job_type, status, updated_at
+FROM ops.job_queue
+WHERE idempotency_key = ANY (%(keys)s::text[])
+ORDER BY created_at;
+
+-- name: remove_golden_batch
+-- Take a batch of test data away with all that came of it; false when it is gone already. Refuses any other batch.
+SELECT intake.remove_golden_path_batch(%(batch_id)s::uuid) AS was_there;

@@ -1,0 +1,154 @@
+"""When a golden path may begin, what it would do, and who has to agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._steps import (
+    AwaitSample,
+    CheckIngestBeats,
+    RemoveSample,
+    UploadSample,
+    VerifyApiHealth,
+    VerifySampleData,
+    VerifySampleRows,
+)
+from playbooks.golden_path import Facts, plan, plan_clean
+from services.domain.errors import Unavailable
+from services.domain.golden_path import GoldenBatch, SampleFile
+from services.domain.health import ApiHealth
+from services.domain.services import Service
+from tests.unit.playbooks.builders import NOW, beat, load
+
+HEALTHY = ApiHealth(200, "ok", "dev", "a1b2c3d4", db_connected=True, timestamp=NOW, elapsed_ms=12.0)
+AWAY = Unavailable("database", "no answer within 5 s")
+SAMPLE = SampleFile(b"x", 1)
+
+
+def facts(**changes: Any) -> Facts:
+    usual = Facts("dev", HEALTHY, has_key=True, load=load(beats=[beat("ingest-1")]), sample=SAMPLE, left=())
+    return replace(usual, **changes)
+
+
+def left(*names: str) -> tuple[GoldenBatch, ...]:
+    return tuple(GoldenBatch(name, "completed", "simplicity", NOW, is_golden_path=True) for name in names)
+
+
+def planned(**changes: Any) -> Plan:
+    made = plan(facts(**changes))
+    assert isinstance(made, Plan), made
+    return made
+
+
+def test_the_steps_are_the_runbook_s_and_the_batch_is_taken_away() -> None:
+    kinds = [type(step) for step in planned().steps]
+
+    assert kinds == [
+        CheckIngestBeats,
+        VerifyApiHealth,
+        UploadSample,
+        AwaitSample,
+        VerifySampleRows,
+        VerifySampleData,
+        RemoveSample,
+    ]
+    assert planned().services == frozenset()
+
+
+def test_it_is_kept_when_asked_for_and_says_how_to_take_it_away() -> None:
+    made = plan(facts(), keep=True)
+
+    assert isinstance(made, Plan)
+    assert not any(isinstance(step, RemoveSample) for step in made.steps)
+    assert (made.parameters, made.undo) == ({"keep": "yes"}, "golden-path --clean")
+
+
+@pytest.mark.parametrize(("environment", "risk"), [("prod", Risk.HIGH), ("staging", Risk.LOW), ("dev", Risk.LOW)])
+def test_only_production_needs_somebody_else(environment: str, risk: Risk) -> None:
+    assert planned(environment=environment, api=replace(HEALTHY, environment=environment)).risk is risk
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"api": Unavailable("API", "connection refused")}, "connection refused"),
+        ({"api": replace(HEALTHY, http_status=503, status="degraded")}, "degraded (HTTP 503)"),
+        ({"api": replace(HEALTHY, environment="prod")}, "belongs to prod"),
+        ({"has_key": False}, "no key"),
+        ({"load": load()}, "no ingest worker beats"),
+        ({"load": load(beats=[beat("e-1", Service.ENFORCEMENT)])}, "no ingest worker beats"),
+        ({"load": load(beats=[beat("i-1", age_s=301)])}, "no ingest worker beats"),
+        ({"load": replace(load(), beats=AWAY)}, "no answer within 5 s"),
+        ({"sample": Unavailable("test file", "it has no rows")}, "it has no rows"),
+    ],
+)
+def test_the_prerequisites_come_first(changes: dict[str, Any], why: str) -> None:
+    made = plan(facts(**changes))
+
+    assert isinstance(made, NoPlan)
+    assert why in made.why
+    assert made.what_next
+
+
+def test_a_worker_at_the_limit_counts() -> None:
+    assert planned(load=load(beats=[beat("i-1", age_s=300)]))
+
+
+def test_a_source_that_is_silent_says_nothing_about_a_plan_that_was_approved() -> None:
+    silent = plan(facts(api=Unavailable("API", "no answer within 5 s")))
+    degraded = plan(facts(api=replace(HEALTHY, status="degraded")))
+
+    assert isinstance(silent, NoPlan)
+    assert isinstance(degraded, NoPlan)
+    assert (silent.is_unseen, degraded.is_unseen) == (True, False)
+
+
+def test_hidden_workers_are_a_warning_not_a_refusal() -> None:
+    made = planned(load=replace(load(), all_visible=False))
+
+    assert "row-level security may hide workers" in made.warnings[0]
+
+
+def test_what_waits_before_it_and_what_was_left_are_told() -> None:
+    made = planned(load=load(beats=[beat("i-1")], pending=318), left=left("b-1", "b-2"))
+
+    assert any("318 jobs may go first" in line for line in made.warnings)
+    assert any("2 batches of earlier golden paths" in line for line in made.warnings)
+
+
+def test_what_is_only_counted_changes_nothing_that_was_approved() -> None:
+    busy = planned(load=load(beats=[beat("i-1"), beat("i-2")], pending=318), left=left("b-1"))
+
+    assert busy.hash == planned().hash
+
+
+def test_another_file_is_another_plan() -> None:
+    assert planned(sample=SampleFile(b"y", 1)).hash != planned().hash
+
+
+def test_cleaning_names_each_batch() -> None:
+    made = plan_clean(facts(left=left("b-1", "b-2")))
+
+    assert isinstance(made, Plan)
+    assert made.steps == (RemoveSample("b-1"), RemoveSample("b-2"))
+    assert made.risk is Risk.LOW
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, "no golden path left a batch"),
+        ({"left": AWAY}, "no answer within 5 s"),
+        ({"left": left("b-1"), "under_way": AWAY}, "no answer within 5 s"),
+        ({"left": left("b-1"), "under_way": [12]}, "under way (run 12)"),
+    ],
+)
+def test_cleaning_is_refused_while_a_batch_may_be_in_use(changes: dict[str, Any], why: str) -> None:
+    made = plan_clean(facts(**changes))
+
+    assert isinstance(made, NoPlan)
+    assert why in made.why
