@@ -24,6 +24,8 @@ from services.postgres.errors import SOURCE, explain, explain_connect, no_answer
 
 Connection = psycopg.AsyncConnection[Any]
 
+# Moments that carry one local zone are subtracted as wall clocks, which is an hour off in the night of the change.
+_UTC = "SET LOCAL timezone = 'UTC'"
 GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
 
 
@@ -112,7 +114,7 @@ class Database:
         limit = _Limit(timeout_s, asyncio.get_running_loop().time() + timeout_s)
         # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
         limits = ("statement_timeout", "idle_in_transaction_session_timeout")
-        begin = "; ".join([begin, *(f"SET LOCAL {name} = {round(timeout_s * 1000)}" for name in limits)])
+        begin = "; ".join([begin, _UTC, *(f"SET LOCAL {name} = {round(timeout_s * 1000)}" for name in limits)])
         committing = False
         try:
             async with self._turn(limit), self._session(begin, limit) as conn:

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -289,3 +290,19 @@ async def test_a_read_cancelled_while_it_is_undone_leaves_no_session_behind(
     async with asyncio.timeout(5):
         while await one(as_owner, left):
             await asyncio.sleep(0.01)
+
+
+async def test_times_are_utc_whatever_the_database_is_set_to(database_urls: DatabaseUrls) -> None:
+    """In a local zone the night of the change is an hour off: moments are subtracted as wall clocks."""
+    with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
+        name = database_urls.bot.rpartition("/")[2].partition("?")[0]
+        conn.execute(f"ALTER DATABASE {name} SET timezone = 'Europe/Berlin'")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    query = "SELECT timestamptz '2026-03-29 00:59:00+00', timestamptz '2026-03-29 01:01:00+00'"
+
+    async with database.read() as reading:
+        row = await (await reading.execute(query)).fetchone()
+
+    await database.close()
+    assert row is not None
+    assert (row[1] - row[0], row[0].utcoffset()) == (timedelta(minutes=2), timedelta())
