@@ -53,15 +53,16 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     seen = [beat for beat in facts.heartbeats if beat.worker_type == worker_type]
     own = [beat for beat in seen if not beat.is_stopped]
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
+    stale = [beat for beat in own if not beat.is_beating(facts.as_of, facts.stale_after)]
     expected = facts.expected.get(worker_type, Unavailable("Railway", "not asked"))
     evidence = {
         "beating": [beat.worker_id for beat in beating],
-        "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in own if beat not in beating},
+        "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in stale},
         "expected": None if isinstance(expected, Unavailable) else expected,
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
-    lost = [] if isinstance(expected, Unavailable) else _lost(len(own) - len(beating), expected - len(beating))
-    detail = "; ".join([*lost, _last_seen(facts.as_of, seen), *_doubts(facts, expected)])
+    lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))
+    detail = "; ".join([_last_seen(facts.as_of, seen), *lost, *_doubts(facts, expected)])
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 

@@ -21,6 +21,9 @@ class Facts:
 
     queue: QueueSnapshot | Unavailable
     all_visible: bool = True
+    waits_long_after: timedelta = WAITS_LONG_AFTER
+    backlog_after: timedelta = BACKLOG_AFTER
+    many_failed: float = MANY_FAILED
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -28,11 +31,11 @@ def check(facts: Facts) -> list[Finding]:
     queue = facts.queue
     if isinstance(queue, Unavailable):
         return [Finding("queue.backlog", Status.UNKNOWN, "queue unknown", queue.why, next_step=QUEUE)]
-    findings = [_backlog(queue), _failed(queue), _orphaned(queue)]
+    findings = [_backlog(queue, facts), _failed(queue, facts), _orphaned(queue)]
     return findings if facts.all_visible else [_doubt(finding) for finding in findings]
 
 
-def _backlog(queue: QueueSnapshot) -> Finding:
+def _backlog(queue: QueueSnapshot, facts: Facts) -> Finding:
     waited = queue.as_of - queue.oldest_pending_at if queue.oldest_pending_at else timedelta()
     evidence = {
         "pending": queue.pending,
@@ -41,21 +44,21 @@ def _backlog(queue: QueueSnapshot) -> Finding:
     }
     title = f"{queue.pending} waiting" + (f", oldest {age(waited)}" if queue.oldest_pending_at else "")
     detail = f"{queue.processing} processing"
-    status = _judge_wait(waited)
+    status = _judge_wait(waited, facts)
     step = None if status is Status.OK else QUEUE
     return Finding("queue.backlog", status, title, detail, evidence=evidence, next_step=step)
 
 
-def _judge_wait(waited: timedelta) -> Status:
-    if waited > BACKLOG_AFTER:
+def _judge_wait(waited: timedelta, facts: Facts) -> Status:
+    if waited > facts.backlog_after:
         return Status.FAIL
-    return Status.WARN if waited > WAITS_LONG_AFTER else Status.OK
+    return Status.WARN if waited > facts.waits_long_after else Status.OK
 
 
-def _failed(queue: QueueSnapshot) -> Finding:
+def _failed(queue: QueueSnapshot, facts: Facts) -> Finding:
     count = queue.failed_last_hour
     title = f"{count} failed in the last hour"
-    status = Status.OK if count == 0 else Status.WARN if count < MANY_FAILED else Status.FAIL
+    status = Status.OK if count == 0 else Status.WARN if count < facts.many_failed else Status.FAIL
     step = None if status is Status.OK else FAILED
     return Finding("queue.failed", status, title, evidence={"failed_last_hour": count}, next_step=step)
 

@@ -21,6 +21,8 @@ class Facts:
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
     stale_after: timedelta
+    stuck_after: timedelta = STUCK_AFTER
+    slow_start_after: timedelta = SLOW_START_AFTER
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -31,7 +33,7 @@ def check(facts: Facts) -> list[Finding]:
     if isinstance(facts.heartbeats, Unavailable):
         return []
     beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
-    findings = [_check_worker(beat, facts.as_of) for beat in beating]
+    findings = [_check_worker(beat, facts) for beat in beating]
     return [finding for finding in findings if finding is not None]
 
 
@@ -48,8 +50,8 @@ def is_stuck(beat: Heartbeat, now: datetime) -> bool:
     return busy_for is not None and busy_for > STUCK_AFTER
 
 
-def _check_worker(beat: Heartbeat, now: datetime) -> Finding | None:
-    problem = _problem(beat, now)
+def _check_worker(beat: Heartbeat, facts: Facts) -> Finding | None:
+    problem = _problem(beat, facts)
     service = _service(beat)
     if problem is None or service is None:
         return None
@@ -60,15 +62,16 @@ def _check_worker(beat: Heartbeat, now: datetime) -> Finding | None:
     return Finding(name, status, f"{service.short} {words}", f"{beat.worker_id}: {detail}", service, evidence, step)
 
 
-def _problem(beat: Heartbeat, now: datetime) -> tuple[Status, str, str] | None:
+def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
+    now = facts.as_of
     busy_for = job_age(beat, now)
     if beat.status == "error":
         return Status.FAIL, "worker reports an error", "it beats with status error"
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
-    if busy_for is not None and busy_for > STUCK_AFTER:
+    if busy_for is not None and busy_for > facts.stuck_after:
         return Status.WARN, f"worker on one job for {age(busy_for)}", f"job {beat.current_job_id}"
-    if beat.status == "starting" and beat.started_at and now - beat.started_at > SLOW_START_AFTER:
+    if beat.status == "starting" and beat.started_at and now - beat.started_at > facts.slow_start_after:
         return Status.WARN, "worker does not get past its start", f"starting for {age(now - beat.started_at)}"
     return None
 

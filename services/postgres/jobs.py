@@ -35,6 +35,12 @@ async def count_failed_jobs(conn: Connection, *, window: timedelta) -> int:
     return int(row[0]) if row else 0
 
 
+async def count_exhausted_jobs(conn: Connection, *, window: timedelta) -> int:
+    """How many jobs failed on their last attempt within the window."""
+    row = await (await conn.execute(SQL["count_exhausted_jobs"], {"window": window})).fetchone()
+    return int(row[0]) if row else 0
+
+
 async def list_throughput(conn: Connection, *, window: timedelta) -> list[MinuteThroughput]:
     """Newest minute first; a minute in which nothing ended is absent."""
     async with conn.cursor(row_factory=class_row(MinuteThroughput)) as cur:

@@ -32,6 +32,12 @@ SELECT count(*)
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
 
+-- name: count_exhausted_jobs
+-- How many failed on their last attempt in a window. Served by job_queue_failed_idx.
+SELECT count(*)
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attempts >= max_attempts;
+
 -- name: list_throughput
 -- Jobs that ended, a minute a row, newest first; minutes without any are absent. Served by job_queue_updated_idx alone.
 SELECT date_trunc('minute', updated_at) AS minute,

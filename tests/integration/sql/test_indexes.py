@@ -44,6 +44,7 @@ EXPECTED = {
     "read_queue_snapshot": {"job_queue_pending_idx", "job_queue_processing_idx", "job_queue_failed_idx"},
     "list_failed_jobs": {"job_queue_failed_idx"},
     "count_failed_jobs": {"job_queue_failed_idx"},
+    "count_exhausted_jobs": {"job_queue_failed_idx"},
     "list_throughput": {"job_queue_updated_idx"},
     "list_oldest_pending": {"job_queue_pending_idx"},
     "list_next_due": {"job_queue_claim_idx"},

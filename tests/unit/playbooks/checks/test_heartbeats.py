@@ -62,10 +62,10 @@ def test_a_worker_that_vanished_is_missed() -> None:
     [
         ([beat("a")], 1, "last beat 0 s ago"),
         ([beat("a"), beat("b", 400)], 1, "last beat 0 s ago"),
-        ([beat("a"), beat("b", 400)], 3, "1 stale; 1 missing; last beat 0 s ago"),
-        ([beat("a", 20, status="stopped")], 1, "1 missing; the last one stopped 20 s ago"),
-        ([beat("a", 20, status="stopped"), beat("b", 400)], 1, "1 stale; last beat 6 min ago"),
-        ([], 2, "2 missing; no worker has reported in the last day"),
+        ([beat("a"), beat("b", 400)], 3, "last beat 0 s ago; 1 stale; 1 missing"),
+        ([beat("a", 20, status="stopped")], 1, "the last one stopped 20 s ago; 1 missing"),
+        ([beat("a", 20, status="stopped"), beat("b", 400)], 1, "last beat 6 min ago; 1 stale"),
+        ([], 2, "no worker has reported in the last day; 2 missing"),
     ],
 )
 def test_lacking_workers_are_stale_or_missing(beats: list[Heartbeat], expected: int, words: str) -> None:

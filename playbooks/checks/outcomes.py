@@ -1,0 +1,64 @@
+"""Do more jobs fail than usual, are any out of attempts, does anything wait for a lock? (runbook, "Log Queries")"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.jobs import JobOutcomes, LockWait
+from services.domain.words import counted
+
+FAILED = NextStep("Failed jobs", "failed-jobs 1h")
+QUEUE = NextStep("Look at the queue", "queue")
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How jobs ended lately and in the hours before."""
+
+    lately: JobOutcomes
+    before: JobOutcomes
+
+
+def check_rate(found: Usual | Unavailable, *, at_least: float, share: float, times: float) -> Finding:
+    """`jobs.rate`: fails when of at least `at_least` ended jobs a share of at least `share` failed, and it is `times`
+    what it was before."""
+    if isinstance(found, Unavailable):
+        return Finding("jobs.rate", Status.UNKNOWN, "how jobs end is unknown", found.why, next_step=FAILED)
+    lately, before = found.lately, found.before
+    evidence = {"ended": lately.ended, "failed": lately.failed, "usual_share": round(before.failed_share, 4)}
+    title = f"{lately.failed_share:.0%} of {counted(lately.ended, 'job')} failed lately"
+    is_more = lately.failed_share >= max(share, times * before.failed_share)
+    if lately.ended < at_least or not is_more:
+        return Finding("jobs.rate", Status.OK, title, evidence=evidence)
+    usual = f"usual is {before.failed_share:.0%}"
+    return Finding("jobs.rate", Status.FAIL, title, usual, evidence=evidence, next_step=FAILED)
+
+
+def check_exhausted(count: int | Unavailable, *, at_least: float) -> Finding:
+    """`jobs.exhausted`: jobs that failed on their last attempt within the hour."""
+    if isinstance(count, Unavailable):
+        return Finding("jobs.exhausted", Status.UNKNOWN, "jobs out of attempts unknown", count.why, next_step=FAILED)
+    title, evidence = f"{counted(count, 'job')} out of attempts in the last hour", {"exhausted": count}
+    if count < at_least:
+        return Finding("jobs.exhausted", Status.OK, title, evidence=evidence)
+    detail = "nobody tries them again unless somebody requeues them"
+    return Finding("jobs.exhausted", Status.FAIL, title, detail, evidence=evidence, next_step=FAILED)
+
+
+def check_contention(waits: Sequence[LockWait] | Unavailable, *, longer_than_s: float) -> Finding:
+    """`database.contention`: locks that were asked for and not granted for so long."""
+    name = "database.contention"
+    if isinstance(waits, Unavailable):
+        return Finding(name, Status.UNKNOWN, "lock waits unknown", waits.why, next_step=QUEUE)
+    long = [wait for wait in waits if wait.waiting_s > longer_than_s]
+    if not long:
+        return Finding(name, Status.OK, "nobody waits long for a lock", evidence={"waiting": len(waits)})
+    worst = max(long, key=lambda wait: wait.waiting_s)
+    title = f"{counted(len(long), 'session')} waiting for a lock, longest {worst.waiting_s:.0f} s"
+    blockers = ", ".join(map(str, worst.blocked_by[:3])) or "unknown"
+    detail = f"{worst.application_name} on {worst.relation or 'a row'}, blocked by pid {blockers}"
+    evidence = {"waiting": len(long), "longest_s": round(worst.waiting_s), "blocked_by": list(worst.blocked_by)}
+    return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=QUEUE)

@@ -1,0 +1,104 @@
+"""Do workers start again and again, or end themselves? (runbook, "Crash loop detected")"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks._contract import Finding, NextStep, Status
+from services.domain.deployments import DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import Heartbeat
+from services.domain.services import WORKERS, Service, WorkerType
+from services.domain.words import age, counted
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`as_of` is the database's clock. services: what Railway said last, None when it is not configured.
+
+    A deploy, a restart and a scaling start each replica once: `starts_per_replica` within `window` is more than those.
+    """
+
+    as_of: datetime
+    heartbeats: Sequence[Heartbeat] | Unavailable
+    expected: Mapping[WorkerType, int | Unavailable]
+    services: Mapping[Service, ServiceState] | Unavailable | None
+    stale_after: timedelta
+    window: timedelta
+    starts_per_replica: float
+
+
+def check(facts: Facts) -> list[Finding]:
+    """`restarts.<short name>` for each worker service, then `crash_loop.<short name>` for each service."""
+    return [
+        *(_check_starts(facts, service) for service in WORKERS),
+        *(_check_crashes(facts, service) for service in Service),
+    ]
+
+
+def _check_starts(facts: Facts, service: Service) -> Finding:
+    name = f"restarts.{service.short}"
+    if isinstance(facts.heartbeats, Unavailable):
+        return Finding(name, Status.UNKNOWN, f"starts of {service.short} unknown", facts.heartbeats.why, service)
+    since = facts.as_of - facts.window
+    own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]
+    starts = sum(beat.started_at is not None and beat.started_at > since for beat in own)
+    replicas = _replicas(facts, service)
+    evidence = {"starts": starts, "replicas": replicas, "window_s": round(facts.window.total_seconds())}
+    title = f"{service.short} workers started {counted(starts, 'time')} in {age(facts.window)}"
+    if starts < facts.starts_per_replica * replicas:
+        return Finding(name, Status.OK, title, "", service, evidence)
+    detail = f"{counted(replicas, 'replica')}: more than deploys and scaling explain"
+    return Finding(name, Status.WARN, title, detail, service, evidence, _logs(service))
+
+
+def _replicas(facts: Facts, service: Service) -> int:
+    """As many as are expected; one where nobody can say."""
+    assert service.worker_type is not None  # noqa: S101 - WORKERS have one
+    expected = facts.expected.get(service.worker_type)
+    return max(expected, 1) if isinstance(expected, int) else 1
+
+
+def _check_crashes(facts: Facts, service: Service) -> Finding:
+    name = f"crash_loop.{service.short}"
+    crashed = _crashed_instances(facts, service)
+    ended = _ended_in_error(facts, service)
+    if ended:
+        last = max(ended, key=lambda beat: beat.last_heartbeat_at)
+        title = f"{service.short} gave up after failing again and again"
+        detail = f"{last.worker_id} ended in error {age(last.age(facts.as_of))} ago"
+        evidence = {"workers": [beat.worker_id for beat in ended]}
+        return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
+    if crashed:
+        title = f"{service.short} crashes: {counted(crashed, 'instance')}"
+        return Finding(name, Status.FAIL, title, "says Railway", service, {"crashed": crashed}, _logs(service))
+    if crashed is None and isinstance(facts.heartbeats, Unavailable):
+        return Finding(name, Status.UNKNOWN, f"crashes of {service.short} unknown", "", service)
+    return Finding(name, Status.OK, f"{service.short} does not crash", "", service)
+
+
+def _crashed_instances(facts: Facts, service: Service) -> int | None:
+    """Of the deployment that is to serve; None when Railway does not say."""
+    if facts.services is None or isinstance(facts.services, Unavailable):
+        return None
+    state = facts.services.get(service)
+    if state is None:
+        return None
+    if state.serving is not None:
+        return sum(instance.status == "CRASHED" for instance in state.serving.instances)
+    latest = state.latest
+    return int(latest is not None and latest.status is DeploymentStatus.CRASHED)
+
+
+def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:
+    """Workers that said so with a beat which is not stale yet."""
+    if isinstance(facts.heartbeats, Unavailable) or service.worker_type is None:
+        return []
+    own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]
+    return [beat for beat in own if beat.status == "error" and beat.age(facts.as_of) <= facts.stale_after]
+
+
+def _logs(service: Service) -> NextStep:
+    return NextStep(f"Logs of {service.short}", f"logs {service.short}")

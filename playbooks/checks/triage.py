@@ -1,0 +1,130 @@
+"""Why did a worker's heartbeat go stale? From signals that do not depend on each other (DESIGN §6).
+
+A worker whose process is gone, one that runs and hangs, a database that nobody reaches, a clock that is wrong and a
+view of ours that is old all look the same in `ops.worker_heartbeats`, and need different people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.heartbeats import MISSED, Heartbeat
+from services.domain.services import Service
+from services.domain.words import age
+
+
+class Cause(StrEnum):
+    """What is most probably wrong, in the words of a page."""
+
+    DEAD = "worker dead"
+    WEDGED = "worker wedged"
+    DATABASE = "database unreachable"
+    CLOCK = "clock skew"
+    OUR_VIEW = "our own view stale"
+    UNKNOWN = "cause unknown"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """`beats` is `{worker id: its last beat}`, as of the moment of an earlier look."""
+
+    as_of: datetime
+    beats: Mapping[str, datetime]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """heartbeats: of all types, `as_of` the database's clock. earlier: what an earlier look saw, None for the first.
+
+    services: what Railway said last, None when it is not configured. api_reaches_database: None when the API does not
+    say.
+    """
+
+    as_of: datetime
+    heartbeats: Sequence[Heartbeat]
+    stale_after: timedelta
+    services: Mapping[Service, ServiceState] | Unavailable | None = None
+    api_reaches_database: bool | None = None
+    earlier: Earlier | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`why` names the evidence, as one short clause."""
+
+    cause: Cause
+    why: str
+
+
+def triage(facts: Facts, service: Service) -> Verdict:
+    """For a service of which too few workers beat."""
+    stale = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type and _is_stale(beat, facts)]
+    return (
+        _judge_clock(stale, facts)
+        or _judge_database(stale, facts)
+        or _judge_view(service, facts)
+        or _judge_process(service, facts)
+    )
+
+
+def _is_stale(beat: Heartbeat, facts: Facts) -> bool:
+    return not beat.is_stopped and not beat.is_beating(facts.as_of, facts.stale_after)
+
+
+def _judge_clock(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
+    """A beat that was written since the earlier look and tells a time well before that look."""
+    if facts.earlier is None:
+        return None
+    for beat in stale:
+        before = facts.earlier.beats.get(beat.worker_id)
+        is_old = beat.last_heartbeat_at < facts.earlier.as_of - MISSED
+        if before is not None and beat.last_heartbeat_at > before and is_old:
+            behind = age(beat.age(facts.as_of))
+            return Verdict(Cause.CLOCK, f"{beat.worker_id} still beats, {behind} behind the database")
+    return None
+
+
+def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
+    if facts.api_reaches_database is False:
+        return Verdict(Cause.DATABASE, "api does not reach it either")
+    last = max(stale, key=lambda beat: beat.last_heartbeat_at, default=None)
+    if last is not None and last.database_ok is False:
+        return Verdict(Cause.DATABASE, f"said {last.worker_id} with its last beat")
+    return None
+
+
+def _judge_view(service: Service, facts: Facts) -> Verdict | None:
+    """Every worker of every type fell silent together, while everybody else says that all is well."""
+    if isinstance(facts.services, Unavailable) or facts.services is None or not facts.api_reaches_database:
+        return None
+    others = [beat for beat in facts.heartbeats if beat.worker_type != service.worker_type and not beat.is_stopped]
+    all_run = all(_lacking(facts.services.get(one)) == 0 for one in Service if one.worker_type is not None)
+    if not others or not all_run or not all(_is_stale(beat, facts) for beat in others):
+        return None
+    return Verdict(Cause.OUR_VIEW, "no worker of any type beats, yet Railway runs all and api reaches the database")
+
+
+def _judge_process(service: Service, facts: Facts) -> Verdict:
+    if facts.services is None:
+        return Verdict(Cause.UNKNOWN, "Railway is not configured")
+    if isinstance(facts.services, Unavailable):
+        return Verdict(Cause.UNKNOWN, "Railway does not answer")
+    state = facts.services.get(service)
+    if state is None or state.replicas_wanted is None:
+        return Verdict(Cause.UNKNOWN, "Railway does not say what runs")
+    running = state.serving.running_instances if state.serving else 0
+    words = f"Railway runs {running} of {state.replicas_wanted}"
+    return Verdict(Cause.DEAD if running < state.replicas_wanted else Cause.WEDGED, words)
+
+
+def _lacking(state: ServiceState | None) -> int | None:
+    """How many instances are missing; None when nobody can say."""
+    if state is None or state.replicas_wanted is None:
+        return None
+    running = state.serving.running_instances if state.serving else 0
+    return max(state.replicas_wanted - running, 0)
