@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import time
 from datetime import UTC, datetime
 
+from bot.alerts.rule_file import rule_faults
 from bot.announce import announce_disabled
 from bot.approvals.policy_file import policy_faults
 from bot.facts import World
@@ -39,7 +41,8 @@ class Bot:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._slack_settings: SlackSettings = require(settings.slack)
-        self._faults = (*settings.faults, *policy_faults(settings.people), *schedule_faults(settings.oncall))
+        faults = (policy_faults(settings.people), schedule_faults(settings.oncall), rule_faults(settings.alerts))
+        self._faults = (*settings.faults, *itertools.chain.from_iterable(faults))
         self._owner = f"bot-{secrets.token_hex(6)}"
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()

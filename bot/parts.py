@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.alerts.watch import HeartbeatWatch
+from bot.alerts.rule_file import usable_rules
+from bot.alerts.telling import AlertTeller
+from bot.alerts.watch import Watch
 from bot.changing import Changing
 from bot.dead_mans_switch import DeadMansSwitch
 from bot.facts import World
@@ -80,7 +82,9 @@ class Parts:
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
         self.changing = _changing(basis, sender)
-        watched = (_watch(basis, sender, pulse), sender, notifiers, self.changing.expiry)
+        watch = _watch(basis, sender, pulse)
+        self.hints.listen(watch.hint)
+        watched = (watch, sender, notifiers, self.changing.expiry)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         # One session hears for the whole process.
         bells = {
@@ -152,12 +156,9 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
     )
 
 
-def _watch(basis: Basis, sender: Sender, pulse: Pulse) -> HeartbeatWatch:
-    return HeartbeatWatch(
-        basis.world,
-        basis.database,
-        channel=basis.channel,
-        told=sender.ring,
-        metrics=basis.metrics,
-        on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
-    )
+def _watch(basis: Basis, sender: Sender, pulse: Pulse) -> Watch:
+    rules = usable_rules(basis.settings.alerts)
+    environment = basis.settings.environment
+    teller = AlertTeller(rules, channel=basis.channel, environment=environment, metrics=basis.metrics)
+    on_time = pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S)
+    return Watch(basis.world, basis.database, rules, teller, told=sender.ring, on_time=on_time)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from services.domain.errors import SourceError
-from services.postgres import deliveries, leases, notifications, outbox
+from services.postgres import alerts, deliveries, leases, notifications, outbox, silences
 from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ DELIVERIES = timedelta(hours=24)  # DESIGN §4
 OUTBOX = timedelta(days=30)
 NOTIFICATIONS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
+DECISIONS = timedelta(days=30)  # why people were told, or not
+ALERTS = timedelta(days=90)  # and silences
 
 
 async def prune(database: Database, fence: Fence) -> None:
@@ -27,6 +29,9 @@ async def prune(database: Database, fence: Fence) -> None:
             deleted = await deliveries.prune_deliveries(conn, older_than=DELIVERIES)
             await leases.prune_run_leases(conn, older_than=LEASES)
             await notifications.prune_notifications(conn, older_than=NOTIFICATIONS)
+            await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
+            await alerts.prune_alerts(conn, older_than=ALERTS)
+            await silences.prune_silences(conn, older_than=ALERTS)
             forgotten = await outbox.prune_outbox(conn, older_than=OUTBOX)
     except SourceError as error:
         logger.warning("retention: %s", error.why)

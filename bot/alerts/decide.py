@@ -1,123 +1,265 @@
-"""Which alerts open, fire, change or end, given what the checks found and what is open already; pure."""
+"""What becomes of each alert, given what the rules say now; pure.
+
+`decide` gives moves: the alert's next state as a value, what others are told, and the reason for `why`. The same values
+are stored by `bot.alerts.watch` and followed by the tests through days of simulated time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, Status
-from playbooks.checks import heartbeats
-from services.domain.alerts import AlertState, OpenAlert
-from services.domain.errors import Unavailable
-from services.domain.services import WorkerType
+from bot.alerts.holding import Circumstances, Hold, WorkingRun, find_hold, find_silence
+from bot.alerts.signal import Signal
+from services.domain.alerts import Alert, AlertChange, AlertState, Severity
+from services.domain.words import age, counted
+
+LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody would see it any more
 
 
 @dataclass(frozen=True)
-class Open:
-    """Trouble that may pass by itself: nobody is told yet."""
+class Move:
+    """One alert's step from `before` (None: there was none) to `after` (None: it passed and nobody was ever told).
 
-    finding: Finding
-
-
-@dataclass(frozen=True)
-class Fire:
-    """People are told. `alert` is None when the trouble is new."""
-
-    finding: Finding
-    alert: OpenAlert | None
-
-
-@dataclass(frozen=True)
-class Update:
-    """Still firing, in other words than the message has."""
-
-    finding: Finding
-    alert: OpenAlert
-
-
-@dataclass(frozen=True)
-class Resolve:
-    """It is over, and people know of it."""
-
-    finding: Finding
-    alert: OpenAlert
-
-
-@dataclass(frozen=True)
-class Drop:
-    """It passed before anybody was told."""
-
-    alert: OpenAlert
-
-
-Transition = Open | Fire | Update | Resolve | Drop
-
-
-def decide(
-    facts: heartbeats.Facts, open_alerts: Sequence[OpenAlert], *, database_was_away: bool = False
-) -> list[Transition]:
-    """What changes now. An unknown finding changes nothing: a missing fact is neither trouble nor its end.
-
-    A beat that just went stale fires at once. Fewer workers than expected without one (a deploy, a scale up) may be on
-    their way: that fires once it has lasted as long as a beat may be old. So does silence right after the database was
-    away, because nobody could beat then.
+    change: what others are told, None: nothing. decision, reason: for `why`; empty when there was nothing to decide.
+    notice: a line for the message's thread, because an edit alone nobody would notice; empty: none. again: see
+    `AlertEvent`. run: the line goes to this run's thread instead.
     """
-    known = {alert.fingerprint: alert for alert in open_alerts}
-    transitions = []
-    for finding, worker_type in zip(heartbeats.check(_at_least_one(facts)), WorkerType, strict=True):
-        fell_silent = not database_was_away and _just_went_stale(facts, worker_type)
-        transition = _decide_one(facts, finding, known.get(finding.check), fell_silent=fell_silent)
-        if transition is not None:
-            transitions.append(transition)
-    return transitions
+
+    before: Alert | None
+    after: Alert | None
+    decision: str = ""
+    reason: str = ""
+    change: AlertChange | None = None
+    notice: str = ""
+    again: bool = False
+    run: WorkingRun | None = None
+
+    @property
+    def alert(self) -> Alert:
+        found = self.after or self.before
+        assert found is not None  # noqa: S101 - a move has at least one end
+        return found
 
 
-def next_look(facts: heartbeats.Facts, open_alerts: Sequence[OpenAlert]) -> datetime | None:
-    """When something may change by the passing of time alone; None when nothing beats and nothing is pending."""
-    pending = [alert.since + facts.stale_after for alert in open_alerts if alert.state is AlertState.PENDING]
-    beat = heartbeats.next_deadline(facts)
-    return min([*pending, *([beat] if beat else [])], default=None)
+def decide(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> list[Move]:
+    """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
+
+    Several signals of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
+    """
+    known = {alert.fingerprint: alert for alert in alerts}
+    moves = []
+    for signal in _one_each(signals):
+        move = _decide_one(signal, known.get(signal.fingerprint), list(known.values()), around)
+        if move is None:
+            continue
+        moves.append(move)
+        if move.after is None:
+            del known[signal.fingerprint]
+        else:
+            known[signal.fingerprint] = move.after
+    return moves
 
 
-def _at_least_one(facts: heartbeats.Facts) -> heartbeats.Facts:
-    """While nobody ever said how many should run, one of each type that beat lately is the least."""
-    if isinstance(facts.heartbeats, Unavailable):
-        return facts
-    seen = {beat.worker_type for beat in facts.heartbeats if not beat.is_stopped}
-    expected = {
-        worker_type: 1 if isinstance(count, Unavailable) and worker_type in seen else count
-        for worker_type, count in facts.expected.items()
-    }
-    return heartbeats.Facts(
-        facts.as_of, facts.heartbeats, expected, facts.stale_after, facts.expected_age, facts.all_visible
+def next_moment(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> datetime | None:
+    """When something may change by the passing of time alone; None when nothing will."""
+    known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
+    moments: list[datetime | None] = []
+    for signal in _one_each(signals):
+        alert = known.get(signal.fingerprint)
+        if alert is not None:
+            moments += _moments(signal, alert, alerts, around)
+    remind = timedelta(seconds=around.telling.remind_s)
+    for silence in around.silences:
+        moments += [silence.ends_at, None if silence.reminded_at else silence.ends_at - remind]
+    return min((moment for moment in moments if moment and moment > around.now), default=None)
+
+
+def _one_each(signals: Iterable[Signal]) -> list[Signal]:
+    """One a fingerprint; those whose rule explains others come first."""
+    found: dict[str, list[Signal]] = {}
+    for signal in signals:
+        found.setdefault(signal.fingerprint, []).append(signal)
+    order = {"database": 0, "heartbeats": 1, "crash_loop": 1, "api": 1, "failed_jobs": 1}
+    return sorted(map(_merge, found.values()), key=lambda signal: order.get(signal.rule, 2))
+
+
+def _merge(signals: Sequence[Signal]) -> Signal:
+    first, *others = sorted(signals, key=lambda one: -one.finding.status.urgency)
+    if not others:
+        return first
+    more = f"{first.finding.title}, and {len(others)} more"
+    return replace(first, finding=replace(first.finding, title=more))
+
+
+def _decide_one(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+    if signal.is_unknown:
+        return None
+    if not signal.is_trouble:
+        return _fine(signal, alert, around) if alert and alert.is_open else None
+    if alert is not None and alert.state is AlertState.FIRING:
+        return _still(signal, alert, around)
+    return _begin(signal, alert, alerts, around)
+
+
+def _begin(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+    """Trouble of which people do not know."""
+    begun = _pending(signal, alert, around)
+    hold = find_hold(signal, begun.since, alerts, around)
+    due_at = begun.since + signal.wait
+    if hold is None and around.now >= due_at:
+        return _fire(begun, alert, around)
+    if hold is None:
+        is_new = alert is None or not alert.is_open
+        reason = f"told if it lasts {age(signal.wait)}" if is_new else "what held it back has ended; it is not due yet"
+        return Move(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
+    if begun.held == hold.reason:
+        return None
+    notice = f"{begun.title}: {_patience(around)}" if hold.run else ""
+    return Move(alert, replace(begun, held=hold.reason), "not told", hold.reason, notice=notice, run=hold.run)
+
+
+def _patience(around: Circumstances) -> str:
+    patience = age(timedelta(seconds=around.telling.run_patience_s))
+    return f"told here while this run works, and to everybody if it lasts {patience} or the run fails"
+
+
+def _pending(signal: Signal, alert: Alert | None, around: Circumstances) -> Alert:
+    """The alert as it waits: a new one, the one that waits already, or one that was over and comes back."""
+    finding = signal.finding
+    if alert is None or _is_past(alert, around):
+        return Alert(
+            fingerprint=signal.fingerprint,
+            rule=signal.rule,
+            state=AlertState.PENDING,
+            severity=signal.severity,
+            service=finding.service,
+            title=finding.title,
+            detail=finding.detail,
+            since=around.now,
+            opened_at=around.now,
+        )
+    since = alert.since if alert.is_open else around.now
+    severity = signal.severity
+    return replace(
+        alert, state=AlertState.PENDING, since=since, severity=severity, title=finding.title, detail=finding.detail
     )
 
 
-def _decide_one(
-    facts: heartbeats.Facts, finding: Finding, alert: OpenAlert | None, *, fell_silent: bool
-) -> Transition | None:
-    if finding.status is Status.OK:
-        return _end(finding, alert)
-    if finding.status is not Status.FAIL:
-        return None
-    if alert is not None and alert.state is AlertState.FIRING:
-        return Update(finding, alert) if finding.title != alert.summary else None
-    if fell_silent or (alert and facts.as_of >= alert.since + facts.stale_after):
-        return Fire(finding, alert)
-    return None if alert else Open(finding)
-
-
-def _end(finding: Finding, alert: OpenAlert | None) -> Transition | None:
-    if alert is None:
-        return None
-    return Resolve(finding, alert) if alert.state is AlertState.FIRING else Drop(alert)
-
-
-def _just_went_stale(facts: heartbeats.Facts, worker_type: WorkerType) -> bool:
-    """Whether a worker of this type fell silent within the last `stale_after`; an older one explains nothing new."""
-    if isinstance(facts.heartbeats, Unavailable):
+def _is_past(alert: Alert, around: Circumstances) -> bool:
+    """Whether it was over for so long, or its message is so old, that what comes now is told anew."""
+    if alert.resolved_at is None or alert.is_open:
         return False
-    own = [beat for beat in facts.heartbeats if beat.worker_type == worker_type and not beat.is_stopped]
-    ages = [facts.as_of - beat.stale_at(facts.stale_after) for beat in own]
-    return any(timedelta() < age <= facts.stale_after for age in ages)
+    over_for = around.now - alert.resolved_at
+    return over_for > timedelta(seconds=around.telling.again_within_s) or around.now - alert.opened_at > LONGEST
+
+
+def _fire(begun: Alert, before: Alert | None, around: Circumstances) -> Move:
+    fired = replace(
+        begun,
+        state=AlertState.FIRING,
+        fires=begun.fires + 1,
+        fired_at=around.now,
+        told_at=around.now,
+        said_at=around.now,
+        fine_since=None,
+        held="",
+    )
+    again = fired.fires > 1
+    notice = f"It is back: {fired.title}" if again else ""
+    lasted = age(around.now - begun.since)
+    reason = f"it is there again, for the {fired.fires}. time" if again else f"it is there for {lasted}"
+    return Move(_same(begun, before), fired, "told", reason, AlertChange.FIRED, notice, again)
+
+
+def _same(begun: Alert, before: Alert | None) -> Alert | None:
+    """The row that is continued; None when a new one begins although an older one is remembered."""
+    return before if before is not None and before.id == begun.id else None
+
+
+def _still(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+    """Trouble of which people know."""
+    silence = find_silence(signal.fingerprint, signal.finding.service, around)
+    now = replace(alert, title=signal.finding.title, detail=signal.finding.detail, said_at=around.now, fine_since=None)
+    if (silence.reason if silence else "") != alert.held:
+        return _silenced(now, alert, silence, around)
+    if alert.severity is Severity.NOTIFY and signal.severity is Severity.PAGE:
+        raised = replace(now, severity=Severity.PAGE, told_at=around.now)
+        return Move(alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}")
+    if _repeat_at(alert, around) <= around.now and silence is None:
+        repeated = replace(now, told_at=around.now)
+        notice = f"Still: {now.title}, for {age(around.now - alert.since)}"
+        return Move(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
+    edited = (now.title, now.detail) != (alert.title, alert.detail)
+    soon = (alert.said_at or alert.since) + timedelta(seconds=around.telling.edit_every_s)
+    if alert.fine_since or (edited and around.now >= soon):
+        return Move(alert, now, change=AlertChange.CHANGED)
+    return None
+
+
+def _silenced(now: Alert, alert: Alert, silence: Hold | None, around: Circumstances) -> Move:
+    """A silence began, was replaced, or ended while it fires."""
+    if silence is not None:
+        return Move(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
+    told = replace(now, held="", told_at=around.now)
+    notice = f"The silence has ended, and it still fires: {now.title}"
+    return Move(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
+
+
+def _fine(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+    """It seems over."""
+    if alert.state is AlertState.PENDING:
+        return _pass(alert, around)
+    ends_at = _over_at(alert, around)
+    if around.now >= ends_at:
+        return _resolve(signal, alert, around)
+    if alert.fine_since is not None:
+        return None
+    calm = replace(alert, fine_since=around.now, said_at=around.now)
+    reason = (
+        f"it came back before ({counted(alert.fires, 'time')} told): over when it stays fine until {ends_at:%H:%M} UTC"
+    )
+    return Move(alert, calm, "watched", reason, AlertChange.CHANGED)
+
+
+def _pass(alert: Alert, around: Circumstances) -> Move:
+    reason = f"it passed after {age(around.now - alert.since)}; nobody was told"
+    if alert.fires == 0:
+        return Move(alert, None, "passed", reason)
+    return Move(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
+
+
+def _over_at(alert: Alert, around: Circumstances) -> datetime:
+    """When what looks fine counts as over: at once, unless it came back before."""
+    if alert.fires < 2:
+        return around.now
+    return (alert.fine_since or around.now) + timedelta(seconds=around.telling.quiet_s)
+
+
+def _resolve(signal: Signal, alert: Alert, around: Circumstances) -> Move:
+    over = replace(
+        alert,
+        state=AlertState.RESOLVED,
+        resolved_at=around.now,
+        title=signal.finding.title,
+        detail=signal.finding.detail,
+        said_at=around.now,
+        fine_since=None,
+        held="",
+    )
+    notice = f"Over while it was silenced ({alert.held})" if alert.held else ""
+    return Move(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
+
+
+def _repeat_at(alert: Alert, around: Circumstances) -> datetime:
+    return (alert.told_at or alert.since) + around.telling.repeat_after(alert.severity)
+
+
+def _moments(signal: Signal, alert: Alert, alerts: Sequence[Alert], around: Circumstances) -> list[datetime | None]:
+    """When this open alert may move by itself."""
+    if alert.state is AlertState.FIRING:
+        quiet_at = _over_at(alert, around) if alert.fine_since else None
+        return [quiet_at, None if alert.held else _repeat_at(alert, around)]
+    hold = find_hold(signal, alert.since, alerts, around)
+    return [alert.since + signal.wait, hold.until if hold else None]

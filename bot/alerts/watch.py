@@ -1,101 +1,106 @@
-"""Watches the heartbeats from deadline to deadline and stores what people are to be told. Runs on the leader only."""
+"""Watches from deadline to deadline and stores what people are to be told. Runs on the leader only."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from bot.alerts.decide import Drop, Fire, Open, Resolve, Transition, Update, decide, next_look
-from bot.alerts.replicas import Replicas
-from bot.facts import HeartbeatReading, KnownReplicas, World
+from bot.alerts import rules
+from bot.alerts.decide import decide, next_moment
+from bot.alerts.holding import Circumstances, WorkingRun
+from bot.alerts.readings import EVERY_S, Readings, earliest, last_deploy, queue_of
+from bot.alerts.rules.workers import next_deadline
+from bot.alerts.seen import Seen
+from bot.alerts.settings import AlertRules
+from bot.alerts.signal import Signal
+from bot.alerts.silence_ends import Ending, Reminder, end_silences
+from bot.alerts.telling import AlertTeller
+from bot.facts import HeartbeatReading, World
 from bot.leader import Fence
-from bot.views import alerts as view
-from bot.web.metrics import Metrics
-from playbooks._contract import Finding
-from playbooks.checks import heartbeats
-from services.domain.alerts import AlertChange, AlertEvent, AlertState, OpenAlert, Severity
-from services.domain.errors import SourceError, Unavailable
-from services.postgres import alerts, outbox
+from bot.views.alerts import Surroundings
+from services.domain.alerts import Alert
+from services.domain.errors import SourceError
+from services.domain.runs import run_message_key
+from services.postgres import alerts, silences
 from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
 
 MARGIN = timedelta(milliseconds=20)  # a beat counts *until* its deadline; look just after it
-BUSY_LOOK = timedelta(seconds=2)  # while something is wrong, its end must be seen soon
-IDLE_LOOK = timedelta(seconds=30)  # a first worker may appear, replicas may be added
+BUSY_LOOK = timedelta(seconds=2)  # while workers are missed, their return must be seen soon
+IDLE_LOOK = timedelta(seconds=EVERY_S)  # a first worker may appear, replicas may be added
 RETRY = timedelta(seconds=5)
-PAGE = 10  # priority in the outbox
-AFTERMATH_S = 90.0  # workers come back within this after the database does (DESIGN §6)
+GAP = timedelta(seconds=60)  # three looks that did not happen: nobody watched
+BUSY = frozenset({"heartbeats", "workers", "crash_loop"})
+PATIENCE_S = 1.0
 
 
-OnAlert = Callable[[Connection, AlertEvent], Awaitable[None]]
-
-
-async def _nobody_acts(conn: Connection, event: AlertEvent) -> None:
-    """What `on_alert` does when nothing else is given."""
-
-
-class HeartbeatWatch:
-    """`told` is called when something new is in the outbox. `channel` is where people are told.
-
-    `on_alert` is called inside the transaction that stores an alert's new state: what it writes is as true as that.
-    `on_time` is called after each evaluation that saw everything.
-    """
+class Watch:
+    """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything."""
 
     def __init__(
         self,
         world: World,
         database: Database,
+        settings: AlertRules,
+        teller: AlertTeller,
         *,
-        channel: str,
         told: Callable[[], None],
-        metrics: Metrics,
-        on_alert: OnAlert = _nobody_acts,
         on_time: Callable[[], None] = lambda: None,
     ) -> None:
         self._world = world
         self._database = database
-        self._channel = channel
+        self._settings = settings
+        self._teller = teller
         self._told = told
         self._on_time = on_time
-        self._metrics = metrics
-        self._on_alert = on_alert
-        self._replicas = Replicas(world)
-        self._away_until = float("-inf")  # when the effects of the database's absence are over
+        self._readings = Readings(world)
+        self._bell = asyncio.Event()
+        self._due_at = 0.0  # when the next look has to be made, by the loop's clock
+        self._is_first = True
+
+    def hint(self) -> None:
+        """Something outside may have changed (a webhook says so): look again now."""
+        self._readings.hint()
+        self._bell.set()
 
     async def run(self, fence: Fence) -> None:
         """Watch until cancelled. Raises LostLeadershipError."""
+        self._is_first = True
         try:
             while True:
-                await asyncio.sleep((await self._look_or_retry(fence)).total_seconds())
+                pause = (await self._look_or_retry(fence)).total_seconds()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._bell.wait()
+                self._bell.clear()
         finally:
-            await self._replicas.close()
+            await self._readings.close()
 
     async def look(self, fence: Fence) -> timedelta:
         """Evaluate once; how long until the next time. Raises SourceError when the database is away."""
-        known_replicas = await self._replicas.known()  # first: the heartbeats are to be the freshest
+        now = asyncio.get_running_loop().time()
+        await self._readings.refresh(min(PATIENCE_S, self._due_at - now))
         read_at = asyncio.get_running_loop().time()
-        facts = await self._read_facts(known_replicas)
-        if isinstance(facts.heartbeats, Unavailable):
-            logger.warning("heartbeats: %s", facts.heartbeats.why)
-            self._away_until = read_at + AFTERMATH_S
-            return RETRY
-        async with self._database.read() as conn:
-            known = await alerts.list_open_alerts(conn)
-        transitions = decide(facts, known, database_was_away=read_at < self._away_until)
-        if transitions:
-            around = await self._look_around(transitions)
-            async with self._database.transaction() as conn:
-                await fence.lock(conn)
-                for transition in transitions:
-                    await self._apply(conn, transition, facts.as_of, around)
-                known = await alerts.list_open_alerts(conn)
+        reading = await self._world.heartbeats()
+        if not isinstance(reading, HeartbeatReading):
+            raise SourceError("database", reading.why)
+        seen = self._readings.see(reading)
+        signals = rules.look(seen, self._settings.rules)
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            around, known = await self._read_circumstances(conn, seen.now)
+            has_moved = await self._move(conn, signals, known, around, seen)
+            if has_moved:
+                around, known = await self._read_circumstances(conn, seen.now)
+        if has_moved:
             self._told()
+        self._is_first = False
         self._on_time()
-        spent = timedelta(seconds=asyncio.get_running_loop().time() - read_at)
-        return max(_pause(facts, known) - spent, MARGIN)
+        return self._plan_next(seen, signals, known, around, read_at)
 
     async def _look_or_retry(self, fence: Fence) -> timedelta:
         try:
@@ -104,78 +109,49 @@ class HeartbeatWatch:
             logger.warning("alerts: %s", error.why)
             return RETRY
 
-    async def _read_facts(self, known: KnownReplicas) -> heartbeats.Facts:
-        reading = await self._world.heartbeats()
-        if not isinstance(reading, HeartbeatReading):
-            return heartbeats.Facts(datetime.min, reading, known.counts, self._world.settings.stale_after)  # noqa: DTZ901
-        return heartbeats.Facts(
-            as_of=reading.as_of,
-            heartbeats=reading.rows,
-            expected=known.counts,
-            stale_after=self._world.settings.stale_after,
-            expected_age=known.age,
-            all_visible=reading.all_visible,
-        )
+    async def _read_circumstances(self, conn: Connection, now: datetime) -> tuple[Circumstances, list[Alert]]:
+        telling = self._settings.telling
+        blind_until = await alerts.note_look(conn, now=now, gap=GAP, aftermath=timedelta(seconds=telling.aftermath_s))
+        working = [
+            WorkingRun(run_id, taken, run_message_key(run_id)) for run_id, taken in await alerts.list_working_runs(conn)
+        ]
+        around = Circumstances(now, telling, await silences.list_silences(conn), working, blind_until)
+        again_within = timedelta(seconds=telling.again_within_s)
+        return around, await alerts.list_alerts(conn, now=now, again_within=again_within)
 
-    async def _look_around(self, transitions: list[Transition]) -> view.Surroundings:
-        environment = self._world.settings.environment
-        if not any(isinstance(transition, Fire | Update) for transition in transitions):
-            return view.Surroundings(environment)
-        queue = await self._world.queue()
-        return view.Surroundings(
-            environment, None if isinstance(queue, Unavailable) else queue, self._replicas.last_deploy
-        )
+    async def _move(
+        self, conn: Connection, signals: Sequence[Signal], known: Sequence[Alert], around: Circumstances, seen: Seen
+    ) -> bool:
+        """Whether anything changed."""
+        moves = decide(signals, known, around)
+        ends = end_silences(moves, known, around)
+        for end in ends:
+            await self._end_silence(conn, end, known, around.now)
+        surroundings = Surroundings(seen.environment, queue_of(seen), last_deploy(seen))
+        await self._teller.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
+        return bool(moves or ends)
 
-    async def _apply(self, conn: Connection, transition: Transition, at: datetime, around: view.Surroundings) -> None:
-        self._metrics.alerts.labels(type(transition).__name__.lower()).inc()
-        match transition:
-            case Open(finding):
-                logger.info("%s is pending: no worker fell silent, it may be on its way", finding.check)
-                await alerts.open_alert(conn, fingerprint=finding.check, since=at, summary=finding.title)
-            case Drop(alert):
-                logger.info("%s passed; nobody was told", alert.fingerprint)
-                await alerts.drop_alert(conn, id=alert.id)
-            case Fire() | Update():
-                await self._fire(conn, transition, at, around)
-            case Resolve(finding, alert):
-                logger.info("%s resolved: %s", alert.fingerprint, finding.title)
-                await alerts.resolve_alert(conn, id=alert.id, at=at, summary=finding.title)
-                key = await self._say(conn, alert.id, *view.resolved(finding, around, since=alert.since, at=at))
-                line = view.end_line(finding, around)
-                await self._on_alert(conn, _event(AlertChange.RESOLVED, alert.id, finding, line, at, key))
+    async def _end_silence(
+        self, conn: Connection, end: Reminder | Ending, known: Sequence[Alert], now: datetime
+    ) -> None:
+        silence = end.silence
+        logger.info("silence %d of %s: %s", silence.id, silence.what, end.words)
+        match end:
+            case Reminder():
+                await silences.remind_of_silence(conn, id=silence.id, at=now)
+            case Ending(outcome=outcome):
+                silence = await silences.end_silence(conn, id=silence.id, at=now, outcome=outcome) or silence
+        about = [alert for alert in known if silence.covers(alert.fingerprint, alert.service)]
+        await self._teller.tell_owner(conn, silence, end.words, about)
 
-    async def _fire(self, conn: Connection, transition: Fire | Update, at: datetime, around: view.Surroundings) -> None:
-        finding, alert = transition.finding, transition.alert
-        logger.info("%s fires: %s", finding.check, finding.title)
-        since = alert.since if alert else at
-        number = alert.id if alert else await _open(conn, finding.check, since, finding.title)
-        key = await self._say(conn, number, *view.firing(finding, around, as_of=at, since=since))
-        await alerts.fire_alert(conn, id=number, at=at, summary=finding.title, message_key=key)
-        change = AlertChange.FIRED if isinstance(transition, Fire) else AlertChange.CHANGED
-        line = view.page_line(finding, around, as_of=at)
-        await self._on_alert(conn, _event(change, number, finding, line, at, key))
-
-    async def _say(self, conn: Connection, number: int, text: str, blocks: list[dict[str, object]]) -> str:
-        """One message an episode, edited in place; its key."""
-        key = f"alert:{number}"
-        await outbox.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks, priority=PAGE)
-        return key
-
-
-async def _open(conn: Connection, fingerprint: str, since: datetime, summary: str) -> int:
-    return await alerts.open_alert(conn, fingerprint=fingerprint, since=since, summary=summary)
-
-
-def _event(change: AlertChange, number: int, finding: Finding, line: str, at: datetime, key: str) -> AlertEvent:
-    return AlertEvent(
-        number, finding.check, change, Severity.PAGE, finding.service, finding.title, line, at, message_key=key
-    )
-
-
-def _pause(facts: heartbeats.Facts, known: list[OpenAlert]) -> timedelta:
-    """Until the next deadline, measured by the database's clock from the moment it answered."""
-    longest = BUSY_LOOK if known else IDLE_LOOK
-    deadline = next_look(facts, [alert for alert in known if alert.state is AlertState.PENDING])
-    if deadline is None:
-        return longest
-    return min(deadline + MARGIN - facts.as_of, longest)
+    def _plan_next(
+        self, seen: Seen, signals: Sequence[Signal], known: Sequence[Alert], around: Circumstances, read_at: float
+    ) -> timedelta:
+        """Until the next deadline, measured by the database's clock from the moment it answered."""
+        is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)
+        pause = BUSY_LOOK if is_busy else IDLE_LOOK
+        moment = earliest(next_deadline(seen), next_moment(signals, known, around))
+        if moment is not None:
+            pause = min(pause, moment + MARGIN - seen.now)
+        self._due_at = read_at + pause.total_seconds()
+        return max(timedelta(seconds=self._due_at - asyncio.get_running_loop().time()), MARGIN)

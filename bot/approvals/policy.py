@@ -26,6 +26,9 @@ RISKS: Mapping[str, Risk] = {
     "unlock": Risk.LOW,
 }
 
+SILENCE = "silence"  # no change of the system, and yet not everybody's: people then do not hear of trouble
+VERBS = frozenset({*RISKS, SILENCE})  # what a policy file may name
+
 
 class Right(StrEnum):
     """What a rule is about."""

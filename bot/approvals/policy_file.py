@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.approvals.policy import ANYBODY, RISKS, Policy, Right, Rule
+from bot.approvals.policy import ANYBODY, VERBS, Policy, Right, Rule
 from bot.settings import Fault, Invalid, PeopleSettings
 from bot.settings.toml_lines import TomlLines
 from services.domain.services import WORKERS, Service, find_service
@@ -161,7 +161,7 @@ _WHO_NEXT = 'write a user id (U…), a group id (S…), "operators" or "approver
 
 
 def _find_verb(word: str) -> frozenset[str] | str:
-    return frozenset({word}) if word in RISKS else _nearest(word, RISKS)
+    return frozenset({word}) if word in VERBS else _nearest(word, VERBS)
 
 
 def _find_services(word: str) -> frozenset[Service] | str:

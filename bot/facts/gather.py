@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.alerts.rule_file import load_rules
 from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
 from bot.facts.journal import read_locks
@@ -135,7 +136,9 @@ async def gather_config(world: World) -> check_config.Facts:
     }
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
     people, gaps, schedule = world.settings.people, policy.result(), world.schedule
-    unusable = [one for one in (gaps, schedule) if isinstance(one, Invalid) and one not in world.settings.invalid]
+    rules = load_rules(world.settings.alerts)
+    files = (gaps, schedule, rules)
+    unusable = [one for one in files if isinstance(one, Invalid) and one not in world.settings.invalid]
     return check_config.Facts(
         groups=groups_of(*world.settings.invalid, *unusable),
         operators=None if isinstance(people, Invalid) else len(people.operators),

@@ -142,11 +142,12 @@ class ApiSettings(Group):
 
 
 class AlertSettings(Group):
-    """When a heartbeat is too old."""
+    """When a heartbeat is too old. `rules_path`: the file with the other limits, None for the default."""
 
     stale_after_s: float = Field(
         STALE_AFTER.total_seconds(), validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400
     )
+    rules_path: Path | None = Field(None, validation_alias="DRAGONFLY_ALERTS")
 
     @property
     def stale_after(self) -> timedelta:

@@ -1,20 +1,25 @@
-"""An alert as one message that stays true: firing, then resolved."""
+"""Alerts as one message that stays true: firing, silenced, watched, resolved. It may tell of several alerts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.commands._contract import Block
-from bot.views.blocks import actions, command_button, context, section
+from bot.views.alert_buttons import alert_buttons
+from bot.views.blocks import actions, command_button, context, is_web_address, section, sections
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape, plain
-from playbooks._contract import Finding
+from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.deployments import Deployment
 from services.domain.jobs import QueueSnapshot
 from services.domain.sha import short_sha
-from services.domain.words import age
+from services.domain.words import age, counted
+
+RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
+SHOWN = 20  # alerts of one message
 
 
 @dataclass(frozen=True)
@@ -26,41 +31,59 @@ class Surroundings:
     last_deploy: Deployment | None = None
 
 
-def page_line(finding: Finding, around: Surroundings, *, as_of: datetime) -> str:
-    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows (DESIGN §6), as plain text."""
-    return f"PAGE {_line(finding, around, as_of)}"
+@dataclass(frozen=True)
+class Guide:
+    """What a message says of the rules: `{rule: the runbook's section}`, the runbook's address (or empty), and how
+    often Railway is asked."""
+
+    sections: dict[str, str]
+    runbook: str
+    railway_every_s: float
 
 
-def end_line(finding: Finding, around: Surroundings) -> str:
+def page_line(alert: Alert, around: Surroundings, *, as_of: datetime) -> str:
+    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows (DESIGN §6), as plain text.
+
+    A notification has no backlog and no deploy: it can wait until somebody asks.
+    """
+    parts = [_place(around.environment), _trouble(alert)]
+    if alert.severity is Severity.PAGE:
+        parts += [*_backlog(around, as_of), _deploy(around, as_of)]
+    line = plain(" · ".join(filter(None, parts)), limit=1500)
+    return f"PAGE {line}" if alert.severity is Severity.PAGE else line
+
+
+def end_line(alert: Alert, environment: str | None) -> str:
     """ "Resolved prod · ingest 2 of 2 beating", as plain text."""
-    return f"Resolved {_place(around)} · {finding.title}"
+    return plain(f"Resolved {_place(environment)} · {alert.title}", limit=1500)
 
 
-def firing(finding: Finding, around: Surroundings, *, as_of: datetime, since: datetime) -> tuple[str, list[Block]]:
-    """Text and blocks. The first line is all that a phone shows (DESIGN §6)."""
-    line = escape(_line(finding, around, as_of))
-    blocks = [
-        section(f"🔴 *PAGE* {line}"),
-        *actions(_buttons(finding)),
-        context(f"since {date_token(since)} · as of {date_token(as_of)}"),
-    ]
-    return fit_message(f"🔴 PAGE {line}", blocks)
+def alert_message(
+    alerts: Sequence[Alert], silences: Sequence[Silence], guide: Guide, *, head: Sequence[Block] = ()
+) -> tuple[str, list[Block]]:
+    """Text and blocks. The first line is all that a phone shows. `head`: buttons that come first (acknowledge)."""
+    first = min(alerts, key=_rank)
+    line = _headline(first, alerts)
+    blocks = [section(line)]
+    if len(alerts) > 1:
+        blocks += sections(f"{_sign(alert)} {escape(alert.title)}" for alert in sorted(alerts, key=_rank)[:SHOWN])
+    blocks += sections(_silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
+    if first.is_open:
+        blocks += actions([*head, *alert_buttons(first)][:4])
+    blocks.append(context(*_notes(first, guide)))
+    return fit_message(line.replace("*", ""), blocks)
 
 
-def resolved(finding: Finding, around: Surroundings, *, since: datetime, at: datetime) -> tuple[str, list[Block]]:
-    """The same message once it is over; its buttons go with the trouble."""
-    line = escape(f"{_place(around)} · {finding.title}")
-    blocks = [
-        section(f"🟢 *Resolved* {line}"),
-        context(f"lasted {age(at - since)}, from {date_token(since)} to {date_token(at)}"),
-    ]
-    return fit_message(f"🟢 Resolved {line}", blocks)
+def notice(words: str, *, to: str = "") -> tuple[str, list[Block]]:
+    """A line for the thread of a message; `words` are plain text, `to` a person's id who is to notice it."""
+    line = " ".join(filter(None, [f"<@{escape(to)}>" if to else "", escape(words)]))
+    return line, [section(line)]
 
 
 def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> tuple[str, list[Block]]:
     """What the settings lack, said once at the start: (variable, problem) each."""
     words = ", ".join(f"`{escape(variable)}` {escape(problem)}" for variable, problem in faults)
-    line = f"🟡 *{escape(environment or 'environment unknown')}* · the bot runs without some of its settings"
+    line = f"🟡 *{escape(_place(environment))}* · the bot runs without some of its settings"
     blocks = [
         section(f"{line}\n{words}. The commands that need them say so."),
         *actions([command_button("Check the settings", "check-config")]),
@@ -68,17 +91,79 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> tupl
     return fit_message(f"{line}: {words}", blocks)
 
 
-def _line(finding: Finding, around: Surroundings, as_of: datetime) -> str:
-    parts = [_place(around), _trouble(finding), *_backlog(around, as_of), _deploy(around, as_of)]
-    return plain(" · ".join(filter(None, parts)))
+def _rank(alert: Alert) -> tuple[bool, bool, bool, int]:
+    """The most urgent first: what fires, aloud, as a page."""
+    return not alert.is_open, bool(alert.held or alert.fine_since), alert.severity is not Severity.PAGE, alert.id or 0
 
 
-def _place(around: Surroundings) -> str:
-    return around.environment or "environment unknown"
+def _headline(first: Alert, alerts: Sequence[Alert]) -> str:
+    others = sum(alert.is_open for alert in alerts) - 1 if first.is_open else len(alerts) - 1
+    more = f" · and {counted(others, 'more alert')}" if others > 0 else ""
+    rest = escape(first.line.removeprefix("PAGE ").removeprefix("Resolved "))
+    return f"{_sign(first)} {_word(first)}{rest}{more}"
 
 
-def _trouble(finding: Finding) -> str:
-    return ", ".join(filter(None, (finding.title, finding.detail.split(";")[0])))
+def _sign(alert: Alert) -> str:
+    if not alert.is_open:
+        return "🟢"
+    if alert.held:
+        return "🔕"
+    if alert.fine_since:
+        return "🟡"
+    return "🔴" if alert.severity is Severity.PAGE else "🟠"
+
+
+def _word(alert: Alert) -> str:
+    if not alert.is_open:
+        return "*Resolved* "
+    if alert.held:
+        return "*Silenced* "
+    if alert.fine_since:
+        return "*Fine for now* "
+    return "*PAGE* " if alert.severity is Severity.PAGE else ""
+
+
+def _silence_line(silence: Silence) -> str:
+    ends = date_token(silence.ends_at)
+    return f"🔕 silenced by <@{escape(silence.owner)}> until {ends}: {escape(silence.reason, limit=300)}"
+
+
+def _is_covered(silence: Silence, alert: Alert) -> bool:
+    return alert.state is AlertState.FIRING and silence.covers(alert.fingerprint, alert.service)
+
+
+def _notes(alert: Alert, guide: Guide) -> list[str]:
+    notes = [_times(alert), _runbook(guide.sections.get(alert.rule, ""), guide.runbook)]
+    if alert.rule in RAILWAY_RULES:
+        notes.append(f"Railway is asked every {guide.railway_every_s:.0f} s")
+    return [" · ".join(filter(None, notes))]
+
+
+def _times(alert: Alert) -> str:
+    if alert.resolved_at is not None and not alert.is_open:
+        lasted = age(alert.resolved_at - alert.since)
+        return f"lasted {lasted}, from {date_token(alert.since)} to {date_token(alert.resolved_at)}"
+    told = f" · told {counted(alert.fires, 'time')}" if alert.fires > 1 else ""
+    as_of = f" · as of {date_token(alert.said_at)}" if alert.said_at else ""
+    return f"since {date_token(alert.since)}{as_of}{told}"
+
+
+def _runbook(title: str, address: str) -> str:
+    """The section's name, as a link where somebody said where the runbook is."""
+    if not title:
+        return ""
+    slug = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    url = f"{address}#{slug}"
+    words = f"Runbook: {title}"
+    return f"<{escape(url)}|{escape(words)}>" if is_web_address(url) else escape(words)
+
+
+def _place(environment: str | None) -> str:
+    return environment or "environment unknown"
+
+
+def _trouble(alert: Alert) -> str:
+    return ", ".join(filter(None, (alert.title, alert.detail.split(";")[0])))
 
 
 def _backlog(around: Surroundings, as_of: datetime) -> list[str]:
@@ -95,12 +180,3 @@ def _deploy(around: Surroundings, as_of: datetime) -> str:
         return ""
     by = f" by {plain(deploy.author, limit=80)}" if deploy.author else ""
     return f"last deploy {short_sha(deploy.commit_sha)} {age(as_of - deploy.created_at)} ago{by}"
-
-
-def _buttons(finding: Finding) -> list[Block]:
-    short = finding.service.short if finding.service else ""
-    return [
-        command_button("Heartbeats", f"heartbeats {short}".strip(), style="primary"),
-        *([command_button("Logs", f"logs {short}")] if short else []),
-        command_button("Health", "health"),
-    ]

@@ -20,6 +20,7 @@ BUTTON_LIMIT = 75
 VALUE_LIMIT = 2000
 URL_LIMIT = 3000
 MAX_BUTTONS = 25
+MENU_VALUE_LIMIT, MAX_MENU = 150, 5
 MAX_CONTEXT = 10
 MAX_FIELDS, FIELD_LIMIT = 10, 2000
 MAX_ROWS, MAX_CELLS = 100, 20
@@ -87,6 +88,21 @@ def command_button(label: str, command: str, n: int = 0, *, style: str | None = 
         raise ValueError(f"a button carries 1 to {VALUE_LIMIT} characters, this command has {len(command)}")
     button: Block = _button(label, f"{COMMAND_ACTION}.{n}") | {"value": command}
     return button if style is None else button | {"style": style}
+
+
+def command_menu(items: Sequence[tuple[str, str]], n: int = 0) -> Block:
+    """An overflow menu whose items run command lines: (label, command) each, at most five.
+
+    Raises ValueError for a line that does not fit into an item.
+    """
+    for _, command in items:
+        if not 0 < len(command) <= MENU_VALUE_LIMIT:
+            raise ValueError(f"an item carries 1 to {MENU_VALUE_LIMIT} characters, this command has {len(command)}")
+    options = [
+        {"text": {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT) or EMPTY}, "value": command}
+        for label, command in items[:MAX_MENU]
+    ]
+    return {"type": "overflow", "action_id": f"{COMMAND_ACTION}.{n}", "options": options}
 
 
 def link_button(label: str, url: str, n: int = 0) -> Block:

@@ -1,4 +1,4 @@
-"""Alerts: trouble that lasts, as told to people."""
+"""Alerts: trouble that lasts, as told to people; and silences, by which people ask not to be told."""
 
 from __future__ import annotations
 
@@ -16,33 +16,56 @@ class Severity(StrEnum):
     NOTIFY = "notify"
 
 
-class AlertChange(StrEnum):
-    """What became of an alert: people were told for the first time, in other words, or that it is over."""
-
-    FIRED = "fired"
-    CHANGED = "changed"
-    RESOLVED = "resolved"
-
-
 class AlertState(StrEnum):
-    """`pending`: seen, but it may pass; `firing`: people were told; `resolved`: it is over."""
+    """`pending`: seen, and nobody is told yet; `firing`: people were told; `resolved`: over, may come back."""
 
     PENDING = "pending"
     FIRING = "firing"
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True)
-class OpenAlert:
-    """An alert that is not resolved. `summary` is what its message says now. Times are the database's clock."""
+class AlertChange(StrEnum):
+    """What became of an alert: people were told, told other words, or that it is over."""
 
-    id: int
+    FIRED = "fired"
+    CHANGED = "changed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One kind of trouble (`fingerprint`) from its first sight on; the row stays when it is over, for `why`.
+
+    Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
+    often people were told that it is there. told_at: when people were told anything last; said_at: when the words of
+    its message were last changed. fine_since: it fires and looks fine, but came back before. held: why nobody is told
+    (a silence, a known cause, a run at work, nobody looked); empty when nothing holds it. line: the page line of
+    DESIGN §6 as plain text. message_key: its message in the outbox, which it may share. id: None until it is stored.
+    """
+
     fingerprint: str
+    rule: str
     state: AlertState
+    severity: Severity
+    service: Service | None
+    title: str
+    detail: str
     since: datetime
-    fired_at: datetime | None
-    summary: str
-    message_key: str | None
+    opened_at: datetime
+    fires: int = 0
+    fired_at: datetime | None = None
+    told_at: datetime | None = None
+    said_at: datetime | None = None
+    fine_since: datetime | None = None
+    resolved_at: datetime | None = None
+    held: str = ""
+    line: str = ""
+    message_key: str | None = None
+    id: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is not AlertState.RESOLVED
 
 
 @dataclass(frozen=True)
@@ -50,7 +73,9 @@ class AlertEvent:
     """What happened to an alert, for those who act on it: incidents, pagers.
 
     `line` is the page line of DESIGN §6 as plain text that nobody escaped yet. `at` is the database's clock.
-    `message_key` is the outbox key of the alert's message, whose thread is where people talk about it.
+    `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
+    may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
+    its incident is still open that is no new page.
     """
 
     alert_id: int
@@ -62,3 +87,54 @@ class AlertEvent:
     line: str
     at: datetime
     message_key: str
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Somebody asked not to be told of `what`: a fingerprint, its beginning ("heartbeats"), or a service ("ingest").
+
+    owner: a Slack user id. in_advance: nothing of the kind was open when it was made (planned work), so it lasts until
+    its end; otherwise it ends with the alerts that it is about. ended_at, outcome: None and empty while it lasts.
+    """
+
+    id: int
+    what: str
+    owner: str
+    reason: str
+    created_at: datetime
+    ends_at: datetime
+    in_advance: bool
+    reminded_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str = ""
+
+    def covers(self, fingerprint: str, service: Service | None) -> bool:
+        """Whether an alert of this fingerprint and service is meant."""
+        return is_meant(self.what, fingerprint, service)
+
+
+def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:
+    """Whether a name that people use means this alert: its fingerprint, the beginning of one, or its service."""
+    by_name = fingerprint == what or fingerprint.startswith(f"{what}.")
+    return by_name or (service is not None and service.short == what)
+
+
+@dataclass(frozen=True)
+class AlertDecision:
+    """One decision to tell people or not, with its reason, as it was written down."""
+
+    at: datetime
+    fingerprint: str
+    alert_id: int | None
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AlertHistory:
+    """One alert: as it stands (None: nothing of the kind for a month), and the newest decisions about it."""
+
+    fingerprint: str
+    alert: Alert | None
+    decisions: tuple[AlertDecision, ...]

@@ -144,12 +144,16 @@ class Run:
 
     @property
     def message_key(self) -> str:
-        """The outbox key of the run's one message."""
-        return f"run:{self.id}"
+        return run_message_key(self.id)
 
     @property
     def lease_name(self) -> str:
         return run_lease(self.id)
+
+
+def run_message_key(run_id: int) -> str:
+    """The outbox key of a run's one message."""
+    return f"run:{run_id}"
 
 
 def run_lease(run_id: int) -> str:

@@ -1,33 +1,113 @@
--- name: list_open_alerts
--- What is pending or firing. Served by alerts_open_fingerprint_idx.
-SELECT id, fingerprint, state::text AS state, since, fired_at, summary, message_key
+-- name: list_alerts
+-- What is pending or firing, and what was resolved within the time in which it may come back. Served by
+-- alerts_open_fingerprint_idx and alerts_resolved_at_idx; of one fingerprint the newest, which alone may be open.
+SELECT DISTINCT ON (fingerprint)
+    id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
+    fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
 FROM chatops.alerts
-WHERE state <> 'resolved'
-ORDER BY since;
+WHERE state <> 'resolved' OR (state = 'resolved' AND resolved_at > %(now)s - %(again_within)s::interval)
+ORDER BY fingerprint, id DESC;
+
+-- name: list_alerts_of_message
+-- The alerts that one message tells of, in the order in which they were seen. Served by alerts_message_key_idx.
+SELECT
+    id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
+    fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
+FROM chatops.alerts
+WHERE message_key = %(message_key)s
+ORDER BY id;
+
+-- name: read_alert
+-- By primary key.
+SELECT
+    id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
+    fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
+FROM chatops.alerts
+WHERE id = %(id)s;
 
 -- name: open_alert
 -- Trouble is seen for the first time. alerts_open_fingerprint_idx keeps it the only open one of its kind.
-INSERT INTO chatops.alerts (fingerprint, state, since, summary)
-VALUES (%(fingerprint)s, 'pending', %(since)s, %(summary)s)
+INSERT INTO chatops.alerts (
+    fingerprint, rule, state, severity, service, summary, detail, since, opened_at, fires, fired_at, told_at, said_at,
+    held, line
+)
+VALUES (
+    %(fingerprint)s, %(rule)s, %(state)s::chatops.alert_state, %(severity)s, %(service)s, %(title)s, %(detail)s,
+    %(since)s, %(opened_at)s, %(fires)s, %(fired_at)s, %(told_at)s, %(said_at)s, %(held)s, %(line)s
+)
 RETURNING id;
 
--- name: fire_alert
--- People are told, by the message of this key; also when the words change while it fires. By primary key.
+-- name: store_alert
+-- What became of it. By primary key.
 UPDATE chatops.alerts
 SET
-    state = 'firing',
-    fired_at = coalesce(fired_at, %(at)s),
-    summary = %(summary)s,
+    state = %(state)s::chatops.alert_state,
+    severity = %(severity)s,
+    summary = %(title)s,
+    detail = %(detail)s,
+    since = %(since)s,
+    fires = %(fires)s,
+    fired_at = %(fired_at)s,
+    told_at = %(told_at)s,
+    said_at = %(said_at)s,
+    fine_since = %(fine_since)s,
+    resolved_at = %(resolved_at)s,
+    held = %(held)s,
+    line = %(line)s,
     message_key = %(message_key)s
 WHERE id = %(id)s;
 
--- name: resolve_alert
--- It is over. By primary key.
-UPDATE chatops.alerts
-SET state = 'resolved', resolved_at = %(at)s, summary = %(summary)s
-WHERE id = %(id)s;
-
--- name: drop_alert
+-- name: forget_alert
 -- It passed before anybody was told. By primary key.
 DELETE FROM chatops.alerts
-WHERE id = %(id)s AND state = 'pending';
+WHERE id = %(id)s AND fires = 0;
+
+-- name: note_alert_decision
+-- Why people were told, or were not; its number makes the name of a line in the message's thread.
+INSERT INTO chatops.alert_decisions (at, fingerprint, alert_id, decision, reason)
+VALUES (%(at)s, %(fingerprint)s, %(alert_id)s, %(decision)s, %(reason)s)
+RETURNING id;
+
+-- name: list_alert_decisions
+-- About one fingerprint, newest first. Served by alert_decisions_fingerprint_idx.
+SELECT at, fingerprint, alert_id, decision, reason
+FROM chatops.alert_decisions
+WHERE fingerprint = %(fingerprint)s
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: note_look
+-- The leader looks now. After a gap nobody watched, and what that did may last for a while. By primary key.
+INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)
+ON CONFLICT (only_row) DO UPDATE SET
+    blind_until = CASE
+        WHEN excluded.looked_at - watch.looked_at > %(gap)s::interval THEN excluded.looked_at + %(aftermath)s::interval
+        ELSE watch.blind_until
+    END,
+    looked_at = excluded.looked_at
+RETURNING blind_until;
+
+-- name: read_last_look
+-- When the leader looked last; no row before the first time.
+SELECT looked_at
+FROM chatops.watch;
+
+-- name: list_working_runs
+-- What is at work on which services. Served by runs_open_idx.
+SELECT id, services
+FROM chatops.runs
+WHERE state = 'running'
+ORDER BY id;
+
+-- name: prune_alert_decisions
+-- Served by alert_decisions_at_idx.
+DELETE FROM chatops.alert_decisions
+WHERE at < clock_timestamp() - %(older_than)s::interval;
+
+-- name: prune_alerts
+-- What was over long ago and belongs to no incident. Served by alerts_resolved_at_idx.
+DELETE FROM chatops.alerts AS alert
+WHERE
+    alert.state = 'resolved'
+    AND alert.resolved_at < clock_timestamp() - %(older_than)s::interval
+    AND NOT EXISTS (SELECT FROM chatops.incident_alerts AS joined WHERE joined.alert_id = alert.id);

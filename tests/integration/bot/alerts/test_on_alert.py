@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.alerts.watch import HeartbeatWatch, OnAlert
+from bot.alerts.rule_file import default_rules
+from bot.alerts.telling import AlertTeller, OnAlert
+from bot.alerts.watch import Watch
 from bot.facts import World
 from bot.leader import Fence
 from bot.web.metrics import Metrics
@@ -18,8 +20,10 @@ from services.postgres.pool import Connection, Database
 from tests.integration.bot.conftest import System
 
 
-def watch(world: World, on_alert: OnAlert) -> HeartbeatWatch:
-    return HeartbeatWatch(world, database(world), channel="c", told=lambda: None, metrics=Metrics(), on_alert=on_alert)
+def watch(world: World, on_alert: OnAlert) -> Watch:
+    rules = default_rules()
+    teller = AlertTeller(rules, channel="c", environment="prod", metrics=Metrics(), on_alert=on_alert)
+    return Watch(world, database(world), rules, teller, told=lambda: None)
 
 
 def database(world: World) -> Database:
@@ -67,4 +71,4 @@ async def test_alert_is_not_stored_when_nobody_could_act_on_it(world: World, sys
         await watch(world, fail).look(await lead(world))
 
     async with database(world).read() as conn:
-        assert await alerts.list_open_alerts(conn) == []
+        assert await alerts.list_alerts(conn, now=datetime.now(UTC), again_within=timedelta(hours=1)) == []

@@ -123,7 +123,7 @@ async def test_same_message_is_resolved_when_another_worker_takes_its_place(
     assert len(slack.seen()) == 1
 
 
-async def test_next_trouble_is_a_message_of_its_own(
+async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
@@ -135,9 +135,12 @@ async def test_next_trouble_is_a_message_of_its_own(
     await slack.wait_for(_is_resolved)
 
     second.kill()
+    back = await slack.wait_for(lambda message: "It is back" in message.text)
     await slack.wait_for(_is_page)
 
-    assert [_is_page(message) for message in slack.seen()] == [False, True]
+    page, reply = slack.seen()
+    assert _is_page(page)
+    assert (reply.ts, reply.thread_ts) == (back.ts, page.ts)
 
 
 async def test_orderly_stop_and_scale_down_alert_nobody(

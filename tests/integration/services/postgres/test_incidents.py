@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.errors import SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, NewIncident
 from services.domain.runs import Person
+from services.domain.services import Service
 from services.postgres import incident_alerts, incidents, oncall, timeline
 from services.postgres.alerts import open_alert
 from services.postgres.pool import Connection, Database
@@ -29,6 +31,17 @@ NEW = NewIncident(
 )
 SOON = timedelta(minutes=5)
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+ALERT = Alert(
+    fingerprint="heartbeats.ingest",
+    rule="heartbeats",
+    state=AlertState.PENDING,
+    severity=Severity.PAGE,
+    service=Service.INGEST,
+    title="No ingest",
+    detail="",
+    since=BEFORE,
+    opened_at=BEFORE,
+)
 
 
 async def read(conn: Connection, incident_id: int) -> Incident:
@@ -201,7 +214,7 @@ async def test_two_replicas_write_a_page_once(database: Database) -> None:
 
 
 async def test_an_alert_belongs_to_one_incident(as_bot: Connection) -> None:
-    alert = await open_alert(as_bot, fingerprint="heartbeats.ingest", since=BEFORE, summary="No ingest")
+    alert = await open_alert(as_bot, ALERT)
     first, second = await incidents.create_incident(as_bot, NEW), await incidents.create_incident(as_bot, NEW)
 
     assert await incident_alerts.join_alert(as_bot, alert_id=alert, incident_id=first, line="ingest 0 of 2")
@@ -215,7 +228,7 @@ async def test_an_alert_belongs_to_one_incident(as_bot: Connection) -> None:
 
 
 async def test_an_alert_changes_its_words_and_ends_once(as_bot: Connection) -> None:
-    alert = await open_alert(as_bot, fingerprint="heartbeats.ingest", since=BEFORE, summary="No ingest")
+    alert = await open_alert(as_bot, ALERT)
     number = await incidents.create_incident(as_bot, NEW)
     await incident_alerts.join_alert(as_bot, alert_id=alert, incident_id=number, line="0 of 2")
 

@@ -14,6 +14,7 @@ OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "oncall",
+    "silence", "silences",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
     "golden-path",
 }  # fmt: skip

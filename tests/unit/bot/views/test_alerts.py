@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from bot.views.alerts import Surroundings, disabled, firing, resolved
-from playbooks._contract import Finding, Status
+import pytest
+
+from bot.alerts.settings import Rules
+from bot.commands._contract import Surface
+from bot.commands._registry import find
+from bot.commands._words import split_words
+from bot.interactions.commands import command_line
+from bot.views.alert_buttons import alert_buttons
+from bot.views.alerts import Guide, Surroundings, alert_message, disabled, end_line, notice, page_line
+from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
+from tests.unit.bot.alerts.builders import alert, silence
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
-FINDING = Finding("heartbeats.ingest", Status.FAIL, "ingest 0 of 2 beating", "last beat 6 min ago", Service.INGEST)
+GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
+STALE = alert(title="ingest 0 of 2 beating", detail="last beat 6 min ago, worker dead: Railway runs 0 of 2; 2 stale")
 
 
 def ago(minutes: float) -> datetime:
@@ -23,41 +34,152 @@ def surroundings(author: str = "Ann") -> Surroundings:
     return Surroundings("prod", QueueSnapshot(NOW, 318, ago(9), 0, 0, 0), deploy)
 
 
-def test_first_line_is_the_answer() -> None:
-    text, _ = firing(FINDING, surroundings(), as_of=NOW, since=NOW)
+def shown(*alerts: Alert, **more: Any) -> tuple[str, str]:
+    """The first line, and everything."""
+    text, blocks = alert_message(alerts, (), GUIDE, **more)
+    return text, str(blocks)
 
-    assert text == (
-        "🔴 PAGE prod · ingest 0 of 2 beating, last beat 6 min ago · 318 waiting, oldest 9 min · DB ok"
-        " · last deploy a1b2c3d4 14 min ago by Ann"
+
+def buttons_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+
+
+def test_the_page_line_is_the_answer() -> None:
+    assert page_line(STALE, surroundings(), as_of=NOW) == (
+        "PAGE prod · ingest 0 of 2 beating, last beat 6 min ago, worker dead: Railway runs 0 of 2"
+        " · 318 waiting, oldest 9 min · DB ok · last deploy a1b2c3d4 14 min ago by Ann"
     )
 
 
-def test_next_steps_are_buttons() -> None:
-    _, blocks = firing(FINDING, surroundings(), as_of=NOW, since=NOW)
+def test_a_notification_is_short() -> None:
+    quiet = alert(severity=Severity.NOTIFY, title="ingest 1 of 2 beating")
 
-    [row] = [block for block in blocks if block["type"] == "actions"]
-    assert [button["value"] for button in row["elements"]] == ["heartbeats ingest", "logs ingest", "health"]
+    assert page_line(quiet, surroundings(), as_of=NOW) == "prod · ingest 1 of 2 beating"
 
 
 def test_what_is_not_known_is_said_or_left_out() -> None:
-    text, _ = firing(FINDING, Surroundings(None), as_of=NOW, since=NOW)
+    line = page_line(STALE, Surroundings(None), as_of=NOW)
 
-    assert text.startswith("🔴 PAGE environment unknown · ingest")
-    assert text.endswith("queue unknown")
+    assert line.startswith("PAGE environment unknown · ingest")
+    assert line.endswith("queue unknown")
 
 
-def test_hostile_author_pages_nobody() -> None:
-    text, blocks = firing(FINDING, surroundings("<!channel>"), as_of=NOW, since=NOW)
+def test_the_end_says_what_is_so_now() -> None:
+    assert end_line(alert(title="ingest 2 of 2 beating"), "prod") == "Resolved prod · ingest 2 of 2 beating"
+
+
+@pytest.mark.parametrize(
+    ("more", "beginning"),
+    [
+        ({}, "🔴 PAGE prod · ingest"),
+        ({"severity": Severity.NOTIFY, "line": "prod · ingest"}, "🟠 prod · ingest"),
+        ({"held": "silence 5 of U1: we know"}, "🔕 Silenced prod · ingest"),
+        ({"fires": 2, "fine_since": NOW}, "🟡 Fine for now prod · ingest"),
+    ],
+)
+def test_the_first_word_says_how_it_stands(more: dict[str, Any], beginning: str) -> None:
+    text, _ = shown(alert(**more))
+
+    assert text.startswith(beginning)
+
+
+def test_what_is_over_has_no_buttons() -> None:
+    over = alert(AlertState.RESOLVED, since_s=420, line="Resolved prod · ingest 2 of 2 beating")
+
+    text, blocks = shown(over)
+
+    assert text.startswith("🟢 Resolved prod · ingest 2 of 2")
+    assert "lasted 7 min" in blocks
+    assert "actions" not in blocks
+
+
+def test_several_alerts_share_a_message_the_most_urgent_first() -> None:
+    over = alert(AlertState.RESOLVED, id=1, title="api ok")
+    quiet = alert(id=2, severity=Severity.NOTIFY, title="3 orphaned jobs", line="prod · 3 orphaned jobs")
+
+    text, blocks = shown(over, quiet, alert(id=3))
+
+    assert text == "🔴 PAGE prod · ingest 0 of 1 beating · and 1 more alert"
+    assert blocks.index("🔴 ingest 0 of 1") < blocks.index("🟠 3 orphaned") < blocks.index("🟢 api ok")
+
+
+def test_many_alerts_fit_into_a_message() -> None:
+    text, blocks = alert_message([alert(id=n, title="x" * 300) for n in range(500)], (), GUIDE)
+
+    assert "499 more" in text
+    assert len(blocks) < 50
+
+
+def test_a_silence_names_its_owner_its_end_and_its_reason() -> None:
+    quiet = alert(held="silence 5 of U1: we know")
+
+    _, blocks = alert_message([quiet], [silence(reason="<!channel>"), silence("api", reason="other")], GUIDE)
+
+    assert "silenced by <@U1> until <!date^" in str(blocks)
+    assert "<!channel>" not in str(blocks)
+    assert "other" not in str(blocks)
+
+
+def test_next_steps_are_two_buttons_and_a_menu() -> None:
+    _, blocks = alert_message([STALE], (), GUIDE)
+
+    restart, roll_back, menu = buttons_of(blocks)
+    assert [restart["value"], roll_back["value"]] == ["restart ingest", "rollback ingest"]
+    assert [option["value"] for option in menu["options"]] == [
+        "logs ingest",
+        "silence heartbeats.ingest 1h",
+        "stop-workers ingest",
+        "why heartbeats.ingest",
+    ]
+
+
+def test_one_more_button_may_stand_before_them() -> None:
+    acknowledge = {"type": "button", "action_id": "incident.ack", "text": {"type": "plain_text", "text": "Acknowledge"}}
+
+    _, blocks = alert_message([STALE], (), GUIDE, head=[acknowledge])
+
+    assert [button["type"] for button in buttons_of(blocks)] == ["button", "button", "button", "overflow"]
+    assert buttons_of(blocks)[0] == acknowledge
+
+
+@pytest.mark.parametrize("rule", Rules.model_fields)
+@pytest.mark.parametrize("service", [None, *Service])
+def test_every_button_of_every_rule_is_a_command_that_there_is(rule: str, service: Service | None) -> None:
+    made = alert_buttons(alert(rule=rule, fingerprint=rule, service=service))
+
+    options = [option for one in made for option in one.get("options", ())]
+    pressed = [one for one in made if "value" in one] + [{**made[-1], "selected_option": one} for one in options]
+    assert 1 <= sum(one["type"] == "button" for one in made) <= 2
+    for action in pressed:
+        line = command_line(action)
+        assert line
+        assert "{" not in line
+        find(split_words(line, Surface.BUTTON))
+
+
+def test_the_runbook_is_a_link_where_its_address_is_known() -> None:
+    linked = Guide(GUIDE.sections, "https://x.test/runbook.md", 20)
+
+    _, blocks = alert_message([STALE], (), linked)
+
+    assert "<https://x.test/runbook.md#step-3-worker-heartbeat-check|Runbook: Step 3: Worker" in str(blocks)
+    assert "Runbook: Step 3: Worker Heartbeat Check" in shown(STALE)[1]
+    assert "https://" not in shown(STALE)[1]
+
+
+def test_what_comes_from_railway_says_how_often_it_is_asked() -> None:
+    assert "Railway is asked every 20 s" in shown(alert(rule="deployments"))[1]
+    assert "Railway is asked" not in shown(STALE)[1]
+
+
+def test_hostile_words_page_nobody() -> None:
+    hostile = alert(title="<!channel> *x*", line="PAGE prod · <!channel>")
+
+    text, blocks = shown(hostile, alert(id=8, title="<@U9>"))
 
     assert "<!channel>" not in f"{text} {blocks}"
-
-
-def test_resolved_message_has_no_buttons() -> None:
-    text, blocks = resolved(FINDING, Surroundings("prod"), since=ago(7), at=NOW)
-
-    assert text.startswith("🟢 Resolved prod")
-    assert "lasted 7 min" in str(blocks)
-    assert "actions" not in {block["type"] for block in blocks}
+    assert "<@U9>" not in blocks
+    assert notice("<!channel>", to="U1")[0] == "<@U1> &lt;!channel&gt;"
 
 
 def test_disabled_settings_name_the_variables() -> None:

@@ -1,0 +1,184 @@
+"""The newest answer of each source that the rules look at, each asked at its own pace and never waited for long.
+
+A page must not wait for Railway or the API: what they said last is good enough, and fresh answers arrive for the next
+look. The heartbeats are no part of this, because they are to be the freshest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from bot.alerts.seen import Seen, Upkeep, Work
+from bot.facts import HeartbeatReading, World
+from playbooks.checks.outcomes import Usual
+from playbooks.checks.triage import Earlier
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.jobs import QueueSnapshot
+from services.domain.services import Service
+from services.postgres import jobs, service_locks
+from services.postgres.evidence import list_job_outcomes
+from services.postgres.migrations import read_migrations
+from services.postgres.pool import Connection
+from services.postgres.security import list_exposures
+from services.postgres.server import read_server
+
+EVERY_S = 20.0  # Railway: 180 an hour, less than a quarter of what the smallest paid plan allows (railway-api.md)
+UPKEEP_EVERY_S = 300.0
+AUTO_DEPLOY_EVERY_S = 3600.0
+PATIENCE_S = 1.0
+
+HOUR = timedelta(hours=1)
+LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
+
+T = TypeVar("T")
+
+
+class Poll(Generic[T]):
+    """One source. `answer` is None until it gave one."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]], every_s: float) -> None:
+        self._ask = ask
+        self._every_s = every_s
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[T] | None = None
+        self.answer: T | None = None
+
+    def start_if_due(self) -> asyncio.Task[T] | None:
+        """The call that is under way, a new one when it is time; None when the answer is young enough."""
+        self._take()
+        now = asyncio.get_running_loop().time()
+        if self._asking is None and now - self._asked_at >= self._every_s:
+            self._asked_at = now
+            self._asking = asyncio.create_task(self._ask())
+        return self._asking
+
+    def hasten(self) -> None:
+        """Ask at the next look, whatever the pace."""
+        self._asked_at = float("-inf")
+
+    def take(self) -> T | None:
+        """The newest answer."""
+        self._take()
+        return self.answer
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _take(self) -> None:
+        if self._asking is not None and self._asking.done():
+            asking, self._asking = self._asking, None
+            self.answer = asking.result()
+
+
+class Readings:
+    """All sources. A source without settings is never asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        has_api, has_railway = world.api is not None, world.railway is not None
+        self._api = Poll(world.api_health, EVERY_S) if has_api else None
+        self._intake = Poll(world.intake_health, EVERY_S) if has_api else None
+        self._services = Poll(world.railway_services, EVERY_S) if has_railway else None
+        self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
+        self._work = Poll(self._read_work, EVERY_S)
+        self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
+        self._earlier: Earlier | None = None
+
+    async def refresh(self, patience_s: float) -> None:
+        """Ask what is due; wait for what was never answered, and for the rest at most `patience_s`."""
+        asking = [(poll, poll.start_if_due()) for poll in self._polls]
+        first = [task for poll, task in asking if task is not None and poll.answer is None]
+        if first:
+            await asyncio.wait(first)  # every source has its own time limit
+        rest = [task for _, task in asking if task is not None and not task.done()]
+        if rest and patience_s > 0:
+            await asyncio.wait(rest, timeout=patience_s)
+
+    def hint(self) -> None:
+        """Something changed in Railway: ask it again now."""
+        for poll in (self._services, self._api):
+            if poll is not None:
+                poll.hasten()
+
+    def see(self, reading: HeartbeatReading) -> Seen:
+        """Everything as known now. Remembers the heartbeats for the next time."""
+        world, services = self._world, self._services.take() if self._services else None
+        replicas = world.expected_replicas(Unavailable("Railway", "not configured") if services is None else services)
+        seen = Seen(
+            now=reading.as_of,
+            stale_after=world.settings.stale_after,
+            environment=world.settings.environment,
+            heartbeats=reading.rows,
+            expected=replicas.counts,
+            expected_age=replicas.age,
+            all_visible=reading.all_visible,
+            earlier=self._earlier,
+            api=self._api.take() if self._api else None,
+            intake=self._intake.take() if self._intake else None,
+            services=services,
+            work=self._work.take(),
+            upkeep=self._upkeep.take(),
+            auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
+            bot=world.bot_state() if world.bot_state else None,
+        )
+        beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
+        self._earlier = Earlier(reading.as_of, beats)
+        return seen
+
+    async def close(self) -> None:
+        """Stop asking."""
+        for poll in self._polls:
+            await poll.close()
+
+    @property
+    def _polls(self) -> list[Poll[Any]]:
+        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._upkeep)
+        return [poll for poll in polls if poll is not None]
+
+    async def _read_work(self) -> Work:
+        """One after the other: an idle bot holds few sessions."""
+        world = self._world
+        queue = await world.queue()
+        exhausted = await world.read(lambda conn: jobs.count_exhausted_jobs(conn, window=HOUR))
+        waits = await world.lock_waits()
+        return Work(queue, exhausted, waits, await world.read(service_locks.list_locks))
+
+    async def _read_upkeep(self) -> Upkeep:
+        read = self._world.read
+        server, migrations = await read(read_server), await read(read_migrations)
+        return Upkeep(server, migrations, await read(list_exposures), await read(_read_outcomes))
+
+    async def _read_auto_deploy(self) -> dict[Service, bool | Unavailable]:
+        return {service: await self._world.auto_deploy(service) for service in Service}
+
+
+def last_deploy(seen: Seen) -> Deployment | None:
+    """The newest deployment that serves, of any service."""
+    if seen.services is None or isinstance(seen.services, Unavailable):
+        return None
+    serving = [state.serving for state in seen.services.values() if state.serving is not None]
+    return max(serving, key=lambda deployment: deployment.created_at, default=None)
+
+
+def queue_of(seen: Seen) -> QueueSnapshot | None:
+    """None while it is not known."""
+    queue = seen.work.queue if seen.work else None
+    return None if isinstance(queue, Unavailable) else queue
+
+
+async def _read_outcomes(conn: Connection) -> Usual:
+    now = (await read_server(conn)).server_time
+    lately, before = await list_job_outcomes(conn, spans=[(now - LATELY, now), (now - LATELY - BEFORE, now - LATELY)])
+    return Usual(lately, before)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """None when there is none."""
+    return min((moment for moment in moments if moment is not None), default=None)

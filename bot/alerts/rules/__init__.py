@@ -1,0 +1,22 @@
+"""When something is wrong, one file a family of rules: the checks of `playbooks/checks/`, and how much each matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.alerts.rules import api, bot_itself, database, jobs, railway, workers
+from bot.alerts.seen import Seen
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+
+FAMILIES = (workers.look, api.look, database.look, jobs.look, railway.look, bot_itself.look)
+
+
+def look(seen: Seen, rules: Rules) -> list[Signal]:
+    """What every rule says now. Each subject has a signal also when it is well, so that its alert can end."""
+    return [signal for family in FAMILIES for signal in family(seen, rules)]
+
+
+def fingerprints(seen: Seen, rules: Rules) -> Iterator[str]:
+    """The names that `why` and `silence` know."""
+    yield from (signal.fingerprint for signal in look(seen, rules))

@@ -1,0 +1,44 @@
+"""The API down, degraded or slow, and its intake (runbook, "API Health Check")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bot.alerts.rules._signals import signal
+from bot.alerts.seen import Seen
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding, Status
+from playbooks.checks import api, intake
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.services import Service
+
+
+def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """`api`, `slow_api` and `intake`."""
+    if seen.api is not None:
+        [finding] = api.check(api.Facts(seen.api, seen.environment))
+        yield signal("api", rules.api, _heard(seen, finding))
+        yield signal("slow_api", rules.slow_api, _pace(seen.api, rules.slow_api.slower_than_ms))
+    if seen.intake is not None:
+        [finding] = intake.check(seen.intake)
+        yield signal("intake", rules.intake, finding)
+
+
+def _heard(seen: Seen, finding: Finding) -> Finding:
+    """No answer says nothing by itself: it is the API's fault where others are heard, as the database is."""
+    if not isinstance(seen.api, Unavailable) or finding.status is not Status.UNKNOWN:
+        return finding
+    if isinstance(seen.services, Unavailable):
+        return finding  # Railway is not heard either: it is our own way out that does not work
+    return replace(finding, status=Status.FAIL, title="api does not answer", detail=seen.api.why)
+
+
+def _pace(health: ApiHealth | Unavailable, slower_than_ms: float) -> Finding:
+    if isinstance(health, Unavailable):
+        return Finding("", Status.UNKNOWN, "how fast api answers is unknown", health.why, Service.API)
+    status = Status.WARN if health.elapsed_ms > slower_than_ms else Status.OK
+    title = f"api answers in {health.elapsed_ms:.0f} ms"
+    return Finding("", status, title, f"slow is beyond {slower_than_ms:.0f} ms", Service.API)

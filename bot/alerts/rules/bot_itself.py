@@ -1,0 +1,29 @@
+"""What the bot cannot see or hear: trouble there would be told by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.alerts.rules._signals import fine, signal
+from bot.alerts.seen import Seen
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding, Status
+from playbooks.checks import bot
+from playbooks.checks.database import CONFIG
+from services.domain.errors import Unavailable
+
+
+def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """`blindness.railway` and `blindness.slack`."""
+    if seen.services is not None:
+        yield signal("blindness", rules.blindness, _railway(seen), subject="railway")
+    for finding in bot.check(bot.Facts(seen.bot, seen.now)):
+        yield signal("blindness", rules.blindness, finding, subject="slack")
+
+
+def _railway(seen: Seen) -> Finding:
+    if not isinstance(seen.services, Unavailable):
+        return fine("Railway answers")
+    title = "Railway does not answer: deployments and replicas are not watched"
+    return Finding("", Status.FAIL, title, seen.services.why, next_step=CONFIG)

@@ -1,0 +1,77 @@
+"""The database: not reached, not visible, changed, open to strangers, or locked up (runbook, "Key Log Patterns")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.alerts.rules._signals import fine, only_failures, signal
+from bot.alerts.seen import Seen, Upkeep, Work
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding, NextStep, Status
+from playbooks.checks import database, migrations, outcomes, security
+from services.domain.errors import Unavailable
+from services.domain.services import WORKERS
+
+HEALTH = NextStep("Health", "health")
+
+
+def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """`database`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
+    yield signal("database", rules.database, _reached(seen))
+    if seen.work is not None:
+        waits = outcomes.check_contention(seen.work.lock_waits, longer_than_s=rules.contention.longer_than_s)
+        yield signal("contention", rules.contention, waits)
+    if seen.upkeep is not None:
+        [finding] = migrations.check(seen.upkeep.migrations)
+        yield signal("migrations", rules.migrations, finding)
+        for exposure in security.check(seen.upkeep.exposures):
+            subject = exposure.check.split(".")[-1]
+            yield signal("grants", rules.grants, only_failures(exposure), subject=subject)
+    for subject, finding in _visibility(seen.work, seen.upkeep):
+        yield signal("visibility", rules.visibility, finding, subject=subject)
+
+
+def _reached(seen: Seen) -> Finding:
+    """The bot reaches the database, or this would not be asked: do the others?"""
+    lost = _without_database(seen)
+    if not lost:
+        return fine("database reached by everybody who says so")
+    title = f"database not reached by {', '.join(lost)}"
+    return Finding("", Status.FAIL, title, "the bot reaches it", evidence={"lost": lost}, next_step=HEALTH)
+
+
+def _without_database(seen: Seen) -> list[str]:
+    api_lost = seen.api is not None and not isinstance(seen.api, Unavailable) and not seen.api.db_connected
+    beating = [beat for beat in seen.heartbeats if beat.is_beating(seen.now, seen.stale_after)]
+    lost = {beat.worker_type for beat in beating if beat.database_ok is False}
+    return [*(["api"] if api_lost else []), *(one.short for one in WORKERS if one.worker_type in lost)]
+
+
+def _visibility(work: Work | None, upkeep: Upkeep | None) -> Iterator[tuple[str, Finding]]:
+    """What the database answers to the bot in general but not to this question, or only in part."""
+    if upkeep is not None and not isinstance(upkeep.server, Unavailable):
+        found = {finding.check.split(".")[-1]: finding for finding in database.check(upkeep.server)}
+        yield "schemas", found.get("schemas", fine("all schemas visible"))
+        hidden = found.get("visibility")
+        yield "rows", _as_trouble(hidden) if hidden else fine("all rows visible")
+    answers = [*_answers(work, ("queue", "lock_waits", "locks")), *_answers(upkeep, ("server", "migrations"))]
+    refused = {name: answer.why for name, answer in answers if isinstance(answer, Unavailable)}
+    if not answers:
+        return
+    if not refused:
+        yield "answers", fine("the database answers everything")
+        return
+    title = f"the database does not tell {', '.join(refused)}"
+    yield "answers", Finding("", Status.FAIL, title, next(iter(refused.values())), next_step=database.CONFIG)
+
+
+def _answers(source: Work | Upkeep | None, names: Sequence[str]) -> list[tuple[str, object]]:
+    return [] if source is None else [(name.replace("_", " "), getattr(source, name)) for name in names]
+
+
+def _as_trouble(finding: Finding) -> Finding:
+    """That rows may be hidden is *unknown* for whoever counts them, and trouble for whoever watches."""
+    return Finding(
+        "", Status.WARN, finding.title, finding.detail, evidence=finding.evidence, next_step=finding.next_step
+    )

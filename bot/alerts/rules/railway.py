@@ -1,0 +1,72 @@
+"""Deployments, commits, and what a rollback left on (runbook, "Deployment Verification", "Rollback Procedures")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.alerts.rules._signals import fine, signal
+from bot.alerts.seen import Seen
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding, NextStep, Status
+from playbooks.checks import deployments, locks, sha
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+
+def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
+    if seen.services is not None and not isinstance(seen.services, Unavailable):
+        for finding in deployments.check(seen.services):
+            yield signal("deployments", rules.deployments, finding, subject=finding.check.split(".")[-1])
+        yield from _shas(seen, rules)
+    if seen.work is not None:
+        yield from _locks(seen, rules)
+    if seen.auto_deploy is not None:
+        yield from _freezes(seen, rules)
+
+
+def _shas(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    assert seen.services is not None  # noqa: S101 - the caller asked
+    api = Unavailable("API", "not asked") if seen.api is None else seen.api
+    for finding in sha.check(sha.Facts(seen.now, seen.stale_after, seen.services, api, seen.heartbeats)):
+        yield signal("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
+
+
+def _locks(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """One a service, also without a lock: so that the alert ends with it."""
+    assert seen.work is not None  # noqa: S101 - the caller asked
+    if isinstance(seen.work.locks, Unavailable):
+        return
+    forgotten_after = timedelta(seconds=rules.locks.after_s)
+    found = {one.service: one for one in locks.check(seen.work.locks, seen.now, forgotten_after=forgotten_after)}
+    for service in Service:
+        finding = found.get(service) or fine(f"{service.short} is not locked", service)
+        yield signal("locks", rules.locks, finding, subject=service.short)
+
+
+def _freezes(seen: Seen, rules: Rules) -> Iterator[Signal]:
+    """Frozen without a lock that says why, while others are not: where none deploys by itself, it is meant so."""
+    assert seen.auto_deploy is not None  # noqa: S101 - the caller asked
+    known = {service: on for service, on in seen.auto_deploy.items() if not isinstance(on, Unavailable)}
+    locked = _locked(seen)
+    for service, is_on in known.items():
+        is_frozen = not is_on and any(known.values()) and service not in locked
+        finding = _frozen(service) if is_frozen else fine(f"{service.short} is not frozen", service)
+        finding = replace(finding, evidence={"auto_deploy": is_on})
+        yield signal("freezes", rules.freezes, finding, subject=service.short)
+
+
+def _locked(seen: Seen) -> set[Service]:
+    """Every service while nobody can say: then nothing is left on without reason."""
+    if seen.work is None or isinstance(seen.work.locks, Unavailable):
+        return set(Service)
+    return {lock.service for lock in seen.work.locks}
+
+
+def _frozen(service: Service) -> Finding:
+    title = f"auto-deploy of {service.short} is off, and no lock says why"
+    detail = "a push to main does not deploy it; unlock turns it on again"
+    return Finding("", Status.WARN, title, detail, service, next_step=NextStep("How to", "help unlock"))

@@ -1,0 +1,123 @@
+"""What the file of the alerts says: when people are told, and how loudly. `bot/alerts.toml` explains each line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.domain.alerts import Severity
+
+Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
+Some = Annotated[float, Field(gt=0, le=1_000_000)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Rule(_Table):
+    """What every rule says."""
+
+    severity: Severity
+    wait_s: Seconds
+    section: str = Field(max_length=100)
+
+    @property
+    def wait(self) -> timedelta:
+        return timedelta(seconds=self.wait_s)
+
+
+class Workers(Rule):
+    stuck_after_s: Some
+    slow_start_after_s: Some
+
+
+class Restarts(Rule):
+    window_s: Some
+    starts_per_replica: Some
+
+
+class SlowApi(Rule):
+    slower_than_ms: Some
+
+
+class Backlog(Rule):
+    warn_after_s: Some
+    page_after_s: Some
+
+
+class Counted(Rule):
+    at_least: Some
+
+
+class FailureRate(Counted):
+    share: Annotated[float, Field(gt=0, le=1)]
+    times: Some
+
+
+class Contention(Rule):
+    longer_than_s: Some
+
+
+class Locks(Rule):
+    after_s: Some
+
+
+class Rules(_Table):
+    """One a rule; its name is the beginning of what `why` and `silence` take."""
+
+    heartbeats: Rule
+    workers: Workers
+    restarts: Restarts
+    crash_loop: Rule
+    api: Rule
+    slow_api: SlowApi
+    intake: Rule
+    database: Rule
+    visibility: Rule
+    backlog: Backlog
+    failed_jobs: Counted
+    failure_rate: FailureRate
+    exhausted: Counted
+    orphaned: Rule
+    contention: Contention
+    deployments: Rule
+    sha: Rule
+    migrations: Rule
+    grants: Rule
+    locks: Locks
+    freezes: Rule
+    blindness: Rule
+
+    def section(self, name: str) -> str:
+        """The runbook's section about a rule; empty for a name that this version does not know."""
+        rule = getattr(self, name, None)
+        return rule.section if isinstance(rule, Rule) else ""
+
+
+class Telling(_Table):
+    """How often, and how long after."""
+
+    again_within_s: Seconds
+    quiet_s: Seconds
+    group_within_s: Seconds
+    aftermath_s: Seconds
+    run_patience_s: Seconds
+    repeat_page_s: Some
+    repeat_notify_s: Some
+    edit_every_s: Seconds
+    remind_s: Seconds
+
+    def repeat_after(self, severity: Severity) -> timedelta:
+        return timedelta(seconds=self.repeat_page_s if severity is Severity.PAGE else self.repeat_notify_s)
+
+
+class AlertRules(_Table):
+    """The whole file. `runbook`: its address, empty when nobody said it."""
+
+    version: Literal[1]
+    runbook: str = Field(max_length=500, pattern=r"^(https?://\S+)?$")
+    telling: Telling
+    rules: Rules

@@ -1,0 +1,122 @@
+"""`silence <what> <how long> <why>`, `silence end <id>` and `silences`: who asked not to be told of what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.alerts import names, silencing
+from bot.approvals.policy import SILENCE, Right, Target
+from bot.approvals.rights import Refused, judge
+from bot.commands._arguments import no_more, parse_count, parse_window, wrong_word
+from bot.commands._asking import need_desk
+from bot.commands._contract import Answer, Command, DeskCommand, Request
+from bot.commands._targets import parse_reason
+from bot.commands.cancel import need_actor
+from bot.facts.alerts import read_silences
+from bot.settings import Invalid, require
+from bot.views.findings import unavailable_answer
+from bot.views.silences import ended_answer, reasons_answer, silenced_answer, silences_answer
+from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.runs import Person
+
+if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
+    from bot.facts import World
+    from services.postgres.pool import Database
+
+END = "end"
+LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
+MOST = 10**15
+EXAMPLE = "silence ingest 2h we move the queue"
+
+
+async def answer_silence(request: Request, world: World, desk: Desk | None) -> Answer:
+    if request.words and request.words[0].lower() == END:
+        return await _lift(request, world, desk)
+    what, lasts, words = parse(request.words)
+    if not words:
+        return reasons_answer(what, request.words[1])
+    reason = parse_reason(words, EXAMPLE)
+    person = await _need_right(what, request, world, desk)
+    made = await silencing.silence(_need_database(world), what=what, lasts=lasts, reason=reason, person=person)
+    return silenced_answer(made)
+
+
+async def answer_silences(request: Request, world: World) -> Answer:
+    no_more(request.words, 0)
+    found = await read_silences(world)
+    return unavailable_answer("silences", found) if isinstance(found, Unavailable) else silences_answer(found)
+
+
+def parse(words: Sequence[str]) -> tuple[str, timedelta, Sequence[str]]:
+    """What is silenced, for how long, and the words of the reason, which may be none."""
+    if len(words) < 2:
+        why = "what and how long are needed" if not words else "for how long is missing"
+        raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`.")
+    return need_what(words[0]), parse_window(words[1:2], default=LONGEST, largest=LONGEST), words[2:]
+
+
+def need_what(word: str) -> str:
+    """Raises UsageError for what is no alert, no rule and no service."""
+    what = names.find_what(word)
+    if what is None:
+        what_next = f"Did you mean `{names.nearest(word)}`? A service, a rule or an alert's name does."
+        raise wrong_word(word, "is neither an alert nor a service", what_next)
+    return what
+
+
+async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
+    no_more(request.words, 2)
+    if len(request.words) < 2:
+        raise UsageError("Which silence?", why="its number is missing", what_next="`silences` lists them.")
+    silence_id = parse_count(request.words[1].removeprefix("#"), largest=MOST)
+    person = await _need_right("", request, world, desk)
+    ended = await silencing.lift(_need_database(world), silence_id=silence_id, person=person)
+    if ended is None:
+        raise OperatorError(
+            f"Silence {silence_id} was not ended", why="no silence of this number lasts", what_next="See `silences`."
+        )
+    return ended_answer(ended, by=person.user_id)
+
+
+async def _need_right(what: str, request: Request, world: World, desk: Desk | None) -> Person:
+    """Who asks, if the policy lets them. Raises OperatorError if not, UsageError on the terminal."""
+    actor = need_actor(request)
+    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
+    if isinstance(desk.policy, Invalid):
+        raise OperatorError("Nothing was done", why=desk.policy.why, what_next="`check-config` says what to mend.")
+    service = names.service_of(what)
+    environment = require(world.settings.identity).environment
+    target = Target(SILENCE, frozenset({service} if service else ()), environment)
+    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
+    if isinstance(verdict, Refused):
+        raise OperatorError("Nothing was silenced", why=verdict.why, what_next=verdict.what_next)
+    return person
+
+
+def _need_database(world: World) -> Database:
+    if world.database is None:
+        raise SourceError("database", "not configured")
+    return world.database
+
+
+COMMANDS = (
+    DeskCommand(
+        name="silence",
+        summary="tell nobody of an alert, a rule or a service for a while; `silence end 5` lifts it",
+        group="Alerts",
+        handle=answer_silence,
+        usage="<what> <how long> <why>",
+        examples=(EXAMPLE, "silence heartbeats.ingest 30m known, we wait for the deploy", "silence end 5"),
+    ),
+    Command(
+        name="silences",
+        summary="what nobody is told of: who silenced it, until when, and why",
+        group="Alerts",
+        handle=answer_silences,
+        examples=("silences",),
+        private=True,
+    ),
+)

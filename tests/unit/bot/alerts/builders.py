@@ -1,0 +1,79 @@
+"""Alerts, signals and circumstances that show only what matters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.alerts.decide import Move
+from bot.alerts.holding import Circumstances
+from bot.alerts.rule_file import default_rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding, Status
+from services.domain.alerts import Alert, AlertState, Severity, Silence
+from services.domain.services import Service
+
+NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+TELLING = default_rules().telling
+RULES = default_rules().rules
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def signal(
+    status: Status = Status.FAIL,
+    *,
+    rule: str = "heartbeats",
+    subject: str = "ingest",
+    service: Service | None = Service.INGEST,
+    title: str = "ingest 0 of 1 beating",
+    severity: Severity = Severity.PAGE,
+    wait_s: float = 0,
+) -> Signal:
+    fingerprint = f"{rule}.{subject}" if subject else rule
+    return Signal(rule, Finding(fingerprint, status, title, service=service), severity, timedelta(seconds=wait_s))
+
+
+def fine(**more: Any) -> Signal:
+    return signal(Status.OK, **{"title": "ingest 1 of 1 beating", **more})
+
+
+def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more: Any) -> Alert:
+    """Seen a minute ago, and told at once if it fires."""
+    since = ago(since_s)
+    told: dict[str, Any] = {}
+    if state is not AlertState.PENDING:
+        told = {"fires": 1, "fired_at": since, "told_at": since, "said_at": since, "message_key": "alert:7"}
+    if state is AlertState.RESOLVED:
+        told["resolved_at"] = NOW
+    known: dict[str, Any] = {
+        "fingerprint": "heartbeats.ingest",
+        "rule": "heartbeats",
+        "state": state,
+        "severity": Severity.PAGE,
+        "service": Service.INGEST,
+        "title": "ingest 0 of 1 beating",
+        "detail": "",
+        "since": since,
+        "opened_at": since,
+        "id": 7,
+        "line": "PAGE prod · ingest 0 of 1 beating",
+    }
+    return Alert(**{**known, **told, **more})
+
+
+def around(now: datetime = NOW, **more: Any) -> Circumstances:
+    return Circumstances(now, TELLING, **more)
+
+
+def silence(what: str = "ingest", *, left_s: float = 3600, in_advance: bool = False, **more: Any) -> Silence:
+    known: dict[str, Any] = {"id": 5, "owner": "U1", "reason": "we know", "created_at": ago(3600)}
+    ends_at = NOW + timedelta(seconds=left_s)
+    return Silence(what=what, ends_at=ends_at, in_advance=in_advance, **{**known, **more})
+
+
+def only(moves: list[Move]) -> Move:
+    [move] = moves
+    return move

@@ -1,0 +1,77 @@
+"""Follows the alerts through simulated time: the same rules and decisions, with a dictionary for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.alerts.decide import Move, decide
+from bot.alerts.holding import Circumstances, WorkingRun
+from bot.alerts.signal import Signal
+from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
+from tests.unit.bot.alerts.builders import TELLING
+
+
+@dataclass(frozen=True)
+class Told:
+    """What people noticed: a new message, or a line in a thread."""
+
+    at: datetime
+    fingerprint: str
+    severity: Severity
+    words: str
+    is_page: bool
+
+
+@dataclass
+class Following:
+    """All alerts as they would be stored, and what people were told. `moves`: every one that was made."""
+
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    looked_at: datetime | None = None
+    blind_until: datetime | None = None
+
+    def look(
+        self,
+        now: datetime,
+        signals: Iterable[Signal],
+        *,
+        silences: Sequence[Silence] = (),
+        runs: Sequence[WorkingRun] = (),
+    ) -> list[Move]:
+        """Evaluate once."""
+        if self.looked_at is not None and now - self.looked_at > timedelta(seconds=60):
+            self.blind_until = now + timedelta(seconds=TELLING.aftermath_s)
+        self.looked_at = now
+        around = Circumstances(now, TELLING, silences, runs, self.blind_until)
+        moves = decide(signals, self._known(now), around)
+        for move in moves:
+            self._store(move, now)
+        self.moves += moves
+        return moves
+
+    def pages(self) -> list[Told]:
+        return [one for one in self.told if one.is_page]
+
+    def _known(self, now: datetime) -> list[Alert]:
+        since = now - timedelta(seconds=TELLING.again_within_s)
+        return [one for one in self.alerts.values() if one.is_open or (one.resolved_at and one.resolved_at > since)]
+
+    def _store(self, move: Move, now: datetime) -> None:
+        fingerprint = move.alert.fingerprint
+        if move.after is None:
+            del self.alerts[fingerprint]
+            return
+        self.alerts[fingerprint] = replace(move.after, id=move.after.id or len(self.moves) + 1)
+        is_new = move.change is AlertChange.FIRED and not move.again and not move.notice
+        if is_new or (move.notice and move.run is None):
+            is_page = move.change is AlertChange.FIRED and move.alert.severity is Severity.PAGE and not move.again
+            words = move.notice or move.alert.title
+            self.told.append(Told(now, fingerprint, move.alert.severity, words, is_page))
+
+
+def firing(following: Following) -> set[str]:
+    return {name for name, one in following.alerts.items() if one.state is AlertState.FIRING}

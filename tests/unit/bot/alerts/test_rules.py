@@ -1,0 +1,380 @@
+"""What each rule says of what is seen: the checks of `health` and `doctor`, and how much they matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.alerts.names import FINGERPRINTS, covered, find_what, nearest, service_of
+from bot.alerts.rules import look
+from bot.alerts.rules.workers import next_deadline
+from bot.alerts.seen import Seen, Upkeep, Work
+from bot.alerts.signal import Signal
+from playbooks._contract import Status
+from playbooks.checks.outcomes import Usual
+from playbooks.checks.triage import Earlier
+from services.domain.alerts import Severity
+from services.domain.bot_state import BotState
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import JobOutcomes, LockWait, QueueSnapshot
+from services.domain.locks import Lock
+from services.domain.migrations import MigrationStatus
+from services.domain.security import Exposure
+from services.domain.server import ServerFacts
+from services.domain.services import Service, WorkerType
+from tests.unit.bot.alerts.builders import NOW, RULES, ago
+
+STALE = timedelta(seconds=300)
+SILENT = Unavailable("Railway", "no answer")
+SHA = "a1b2c3d4"
+INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
+
+
+def beat(age_s: float = 1, *, id: str = "i1", kind: WorkerType = INGEST, **more: Any) -> Heartbeat:  # noqa: A002
+    known: dict[str, Any] = {"status": "running", "git_sha": SHA, "started_at": ago(7200), "database_ok": True}
+    return Heartbeat(id, kind, last_heartbeat_at=ago(age_s), **{**known, **more})
+
+
+def state(service: Service, *, running: int = 1, wanted: int = 1, **more: Any) -> ServiceState:
+    instances = tuple(Instance(f"n{n}", "RUNNING") for n in range(running))
+    deployment = Deployment("d1", DeploymentStatus.SUCCESS, ago(9000), commit_sha=SHA, instances=instances)
+    known: dict[str, Any] = {"active": (deployment,), "latest": deployment, "replicas_configured": wanted}
+    return ServiceState(service, f"s-{service.short}", **{**known, **more})
+
+
+def services(**more: ServiceState) -> dict[Service, ServiceState]:
+    return {service: more.get(service.short, state(service)) for service in Service}
+
+
+def work(**more: Any) -> Work:
+    known: dict[str, Any] = {"queue": queue(), "exhausted": 0, "lock_waits": (), "locks": ()}
+    return Work(**{**known, **more})
+
+
+def queue(*, oldest_s: float | None = None, failed: int = 0, orphaned: int = 0) -> QueueSnapshot:
+    return QueueSnapshot(NOW, 3, None if oldest_s is None else ago(oldest_s), 0, failed, orphaned)
+
+
+def upkeep(**more: Any) -> Upkeep:
+    server = ServerFacts(
+        current_user="dragonfly_bot",
+        database="db",
+        server_time=NOW,
+        schemas=("enforcement", "intake", "ops", "public"),
+        version="15.1",
+        hidden_tables=(),
+        pooler_mode="session",
+    )
+    known: dict[str, Any] = {
+        "server": server,
+        "migrations": MigrationStatus(applied=(), pending=(), changed=(), unknown=()),
+        "exposures": (),
+        "outcomes": Usual(JobOutcomes(100, 0), JobOutcomes(1000, 10)),
+    }
+    return Upkeep(**{**known, **more})
+
+
+def health(**more: Any) -> ApiHealth:
+    known: dict[str, Any] = {"http_status": 200, "status": "ok", "db_connected": True, "elapsed_ms": 20.0}
+    return ApiHealth(environment="prod", timestamp=NOW, **{"git_sha": SHA, **known, **more})
+
+
+def seen(*beats: Heartbeat, **more: Any) -> Seen:
+    known: dict[str, Any] = {
+        "now": NOW,
+        "stale_after": STALE,
+        "environment": "prod",
+        "heartbeats": beats or (beat(), beat(id="e1", kind=ENFORCEMENT)),
+        "expected": {INGEST: 1, ENFORCEMENT: 1},
+        "api": health(),
+        "intake": IntakeHealth(200, "ok", True, 0, None, 20.0),
+        "services": services(),
+        "work": work(),
+        "upkeep": upkeep(),
+        "auto_deploy": dict.fromkeys(Service, True),
+        "bot": BotState(SHA, ago(60), connected=True, leader=True),
+    }
+    return Seen(**{**known, **more})
+
+
+def signals(*beats: Heartbeat, **more: Any) -> dict[str, Signal]:
+    return {one.fingerprint: one for one in look(seen(*beats, **more), RULES)}
+
+
+def trouble(*beats: Heartbeat, **more: Any) -> dict[str, Signal]:
+    return {name: one for name, one in signals(*beats, **more).items() if one.is_trouble}
+
+
+def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
+    every = signals()
+
+    assert {name for name, one in every.items() if one.finding.status is not Status.OK} == set()
+    assert set(FINGERPRINTS) - set(every) == {"grants.audit"}  # which says that nobody could look
+
+
+def test_what_was_not_asked_is_not_spoken_of() -> None:
+    nothing = dict.fromkeys(("api", "intake", "services", "work", "upkeep", "auto_deploy", "bot"))
+
+    names = {name.split(".")[0] for name in signals(**nothing)}
+
+    assert names == {"heartbeats", "workers", "restarts", "crash_loop", "database"}
+
+
+@pytest.mark.parametrize("missing", ["api", "intake", "services"])
+def test_what_does_not_answer_changes_nothing_else(missing: str) -> None:
+    answers = trouble(**{missing: Unavailable(missing, "no answer")})
+
+    assert set(answers) <= {"api", "blindness.railway"}
+
+
+# Heartbeats
+
+
+@pytest.mark.parametrize(("age_s", "is_stale"), [(300, False), (300.1, True)])
+def test_a_beat_counts_until_its_limit(age_s: float, is_stale: bool) -> None:
+    assert ("heartbeats.ingest" in trouble(beat(age_s), beat(id="e1", kind=ENFORCEMENT))) is is_stale
+
+
+def test_a_worker_that_fell_silent_is_told_at_once_and_is_a_page() -> None:
+    one = trouble(beat(301))["heartbeats.ingest"]
+
+    assert (one.severity, one.wait) == (Severity.PAGE, timedelta())
+
+
+def test_one_of_two_wakes_nobody_up() -> None:
+    found = trouble(beat(), beat(301, id="i2"), expected={INGEST: 2, ENFORCEMENT: 0})
+
+    assert found["heartbeats.ingest"].severity is Severity.NOTIFY
+
+
+@pytest.mark.parametrize(
+    "beats",
+    [
+        (beat(5, status="stopped"),),
+        (beat(7200, id="old"), beat()),
+        (beat(602),),
+        (),
+    ],
+    ids=["stopped in order", "scaled up", "silent for long", "never there"],
+)
+def test_workers_that_may_be_on_their_way_are_told_later(beats: tuple[Heartbeat, ...]) -> None:
+    others = (beat(id="e1", kind=ENFORCEMENT),)
+
+    assert trouble(*beats, *others, expected={INGEST: 2, ENFORCEMENT: 1})["heartbeats.ingest"].wait == STALE
+
+
+def test_a_worker_that_was_stale_when_it_was_first_seen_did_not_fall_silent() -> None:
+    earlier = Earlier(ago(20), {"e1": ago(20)})
+
+    assert trouble(beat(301), earlier=earlier)["heartbeats.ingest"].wait == STALE
+
+
+@pytest.mark.parametrize("beats", [(beat(301), beat(id="i2")), (beat(301, status="stopped"), beat(id="i2"))])
+def test_replaced_and_stopped_workers_alert_nobody(beats: tuple[Heartbeat, ...]) -> None:
+    assert "heartbeats.ingest" not in trouble(*beats)
+
+
+def test_a_scale_down_to_nothing_alerts_nobody() -> None:
+    assert "heartbeats.ingest" not in trouble(beat(301), expected={INGEST: 0, ENFORCEMENT: 1})
+
+
+def test_rows_that_may_be_hidden_alert_nobody() -> None:
+    assert "heartbeats.ingest" not in trouble(beat(301), all_visible=False)
+
+
+def test_without_railway_one_of_a_type_that_beat_is_the_least() -> None:
+    silent = {"expected": {INGEST: SILENT, ENFORCEMENT: SILENT}, "services": SILENT}
+
+    assert "heartbeats.ingest" in trouble(beat(301), **silent)
+    assert "heartbeats.enforcement" not in trouble(beat(301), **silent)
+    assert "heartbeats.ingest" not in trouble(beat(), **silent)
+
+
+def test_the_page_names_the_probable_cause() -> None:
+    gone = services(ingest=state(Service.INGEST, running=0))
+
+    one = trouble(beat(301), services=gone)["heartbeats.ingest"]
+
+    assert one.finding.detail.startswith("last beat 5 min ago, worker dead: Railway runs 0 of 1")
+    assert one.finding.evidence["cause"] == "worker dead"
+
+
+def test_a_wrong_clock_wakes_nobody_up() -> None:
+    skewed = beat(420)
+    earlier = Earlier(ago(20), {"i1": ago(450)})
+
+    one = trouble(skewed, earlier=earlier)["heartbeats.ingest"]
+
+    assert (one.severity, one.finding.evidence["cause"]) == (Severity.NOTIFY, "clock skew")
+
+
+def test_the_next_deadline_is_that_of_the_oldest_beat_that_counts() -> None:
+    assert next_deadline(seen(beat(100), beat(10, id="i2"), beat(400, id="i3"))) == NOW + timedelta(seconds=200)
+
+
+# Each other rule, with the fault planted
+
+
+def lock_wait(seconds: float) -> LockWait:
+    return LockWait(7, "dragonfly-api", "RowShareLock", "ops.job_queue", seconds, (8,))
+
+
+def crashed() -> dict[Service, ServiceState]:
+    dead = Deployment("d1", DeploymentStatus.SUCCESS, ago(9000), commit_sha=SHA, instances=(Instance("n", "CRASHED"),))
+    return services(api=state(Service.API, active=(dead,), latest=dead))
+
+
+def failed_deploy() -> dict[Service, ServiceState]:
+    return services(api=state(Service.API, latest=Deployment("d2", DeploymentStatus.FAILED, ago(60))))
+
+
+def many_starts(count: int) -> tuple[Heartbeat, ...]:
+    return tuple(beat(n, id=f"i{n}", started_at=ago(60 * n)) for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "severity"),
+    [
+        ({"api": Unavailable("API", "no answer")}, "api", Severity.PAGE),
+        ({"api": Unavailable("API", "HTTP 503", 503)}, "api", Severity.PAGE),
+        ({"api": health(http_status=503, status="degraded")}, "api", Severity.PAGE),
+        ({"api": health(elapsed_ms=2001)}, "slow_api", Severity.NOTIFY),
+        ({"intake": IntakeHealth(503, "degraded", False, None, None, 5)}, "intake", Severity.NOTIFY),
+        ({"api": health(http_status=503, status="degraded", db_connected=False)}, "database", Severity.PAGE),
+        ({"work": work(queue=queue(oldest_s=301))}, "backlog", Severity.NOTIFY),
+        ({"work": work(queue=queue(oldest_s=901))}, "backlog", Severity.PAGE),
+        ({"work": work(queue=queue(failed=10))}, "failed_jobs", Severity.NOTIFY),
+        ({"work": work(queue=queue(orphaned=1))}, "orphaned", Severity.NOTIFY),
+        ({"work": work(exhausted=1)}, "exhausted", Severity.NOTIFY),
+        ({"work": work(lock_waits=(lock_wait(31),))}, "contention", Severity.NOTIFY),
+        ({"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_400)),))}, "locks.api", Severity.NOTIFY),
+        ({"work": work(queue=Unavailable("database", "permission denied"))}, "visibility.answers", Severity.NOTIFY),
+        ({"upkeep": upkeep(migrations=MigrationStatus((), ("1",), (), ()))}, "migrations", Severity.NOTIFY),
+        (
+            {"upkeep": upkeep(exposures=(Exposure("grants", "ops.x", "anon", "SELECT"),))},
+            "grants.grants",
+            Severity.NOTIFY,
+        ),
+        (
+            {"upkeep": upkeep(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(1000, 10)))},
+            "failure_rate",
+            Severity.NOTIFY,
+        ),
+        ({"auto_deploy": {**dict.fromkeys(Service, True), Service.API: False}}, "freezes.api", Severity.NOTIFY),
+        ({"services": crashed()}, "crash_loop.api", Severity.PAGE),
+        ({"services": failed_deploy()}, "deployments.api", Severity.NOTIFY),
+        ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
+        ({"bot": BotState(SHA, ago(60), connected=False, leader=True)}, "blindness.slack", Severity.NOTIFY),
+    ],
+)
+def test_a_planted_fault_is_told(more: dict[str, Any], name: str, severity: Severity) -> None:
+    assert trouble(**more)[name].severity is severity
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"api": Unavailable("API", "no answer"), "services": SILENT},
+        {"api": health(elapsed_ms=2000)},
+        {"work": work(queue=queue(oldest_s=300, failed=9))},
+        {"work": work(lock_waits=(lock_wait(30),))},
+        {"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_399)),))},
+        {"auto_deploy": dict.fromkeys(Service, False)},
+        {
+            "auto_deploy": {**dict.fromkeys(Service, True), Service.API: False},
+            "work": work(locks=(Lock(Service.API, "U1", "why", ago(60)),)),
+        },
+        {"upkeep": upkeep(outcomes=Usual(JobOutcomes(15, 4), JobOutcomes(1000, 10)))},
+        {"upkeep": upkeep(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(80, 20)))},
+    ],
+    ids=[
+        "we hear nobody",
+        "not slow yet",
+        "within the limits",
+        "a short wait",
+        "a young lock",
+        "nobody deploys by itself",
+        "frozen and locked",
+        "too few jobs to tell",
+        "not more than usual",
+    ],
+)
+def test_what_is_within_its_limit_is_not_told(more: dict[str, Any]) -> None:
+    assert set(trouble(**more)) <= {"blindness.railway"}
+
+
+@pytest.mark.parametrize(
+    ("one", "name"),
+    [
+        (beat(current_job_id="j", current_job_started_at=ago(601)), "workers.ingest"),
+        (beat(status="starting", started_at=ago(121)), "workers.ingest"),
+        (beat(status="error"), "crash_loop.ingest"),
+        (beat(database_ok=False), "database"),
+    ],
+    ids=["stuck", "not past its start", "gave up", "without database"],
+)
+def test_a_worker_that_beats_may_still_be_in_trouble(one: Heartbeat, name: str) -> None:
+    assert name in trouble(one, beat(id="e1", kind=ENFORCEMENT))
+
+
+@pytest.mark.parametrize(("starts", "is_told"), [(3, False), (4, True)])
+def test_workers_that_start_again_and_again_are_told(starts: int, is_told: bool) -> None:
+    beats = (*many_starts(starts), beat(id="e1", kind=ENFORCEMENT))
+
+    assert ("restarts.ingest" in trouble(*beats)) is is_told
+
+
+def test_services_on_different_commits_are_told_after_a_while() -> None:
+    other = replace(state(Service.API), latest=None)
+    deployment = replace(other.active[0], commit_sha="ffffffff")
+    found = trouble(
+        services=services(api=replace(other, active=(deployment,), latest=deployment)), api=health(git_sha="ffffffff")
+    )
+
+    assert found["sha.same"].wait == timedelta(seconds=900)
+
+
+def test_hidden_rows_and_schemas_are_told() -> None:
+    server = upkeep().server
+    assert isinstance(server, ServerFacts)
+    hidden = replace(server, hidden_tables=("ops.job_queue",), schemas=("ops", "public"))
+
+    found = trouble(upkeep=upkeep(server=hidden))
+
+    assert {"visibility.rows", "visibility.schemas"} <= set(found)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("ingest", "ingest"),
+        ("dragonfly-worker-ingest", "ingest"),
+        ("Heartbeats.Ingest", "heartbeats.ingest"),
+        ("failed-jobs", "failed_jobs"),
+        ("backlog", "backlog"),
+        ("heartbeats.ingets", None),
+        ("everything", None),
+    ],
+)
+def test_a_word_means_a_service_a_rule_or_an_alert(word: str, what: str | None) -> None:
+    assert find_what(word) == what
+
+
+def test_a_typo_gets_the_nearest_name() -> None:
+    assert nearest("heartbeats.ingets") == "heartbeats.ingest"
+
+
+def test_a_name_covers_what_begins_with_it_or_is_of_its_service() -> None:
+    assert covered("heartbeats") == ["heartbeats.ingest", "heartbeats.enforcement"]
+    assert "crash_loop.api" in covered("api")
+    assert service_of("heartbeats.ingest") is Service.INGEST
+    assert service_of("backlog") is None

@@ -1,0 +1,189 @@
+"""Seven days of an ordinary life, in which nobody is woken up without need: simulated time, the rules that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.alerts.rules import look
+from bot.alerts.seen import Seen
+from playbooks.checks.triage import Earlier
+from services.domain.heartbeats import BEAT_EVERY, Heartbeat
+from services.domain.services import WorkerType
+from tests.unit.bot.alerts.builders import RULES
+from tests.unit.bot.alerts.following import Following
+
+START = datetime(2026, 3, 25, 0, 0, 30, tzinfo=UTC)  # summer time begins on the 29th in Europe
+WEEK = timedelta(days=7)
+STALE = timedelta(seconds=300)
+EVERY = timedelta(seconds=60)
+INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
+
+
+@dataclass
+class Worker:
+    """A process: it beats from its start to its end, and says goodbye if it can."""
+
+    id: str
+    kind: WorkerType
+    started_at: datetime
+    ended_at: datetime | None = None
+    said_goodbye: bool = False
+
+    def row(self, now: datetime, outages: list[tuple[datetime, datetime]]) -> Heartbeat:
+        last = min(now, self.ended_at or now)
+        beats = (last - self.started_at) // BEAT_EVERY
+        beat_at = self.started_at + beats * BEAT_EVERY
+        if self.said_goodbye and self.ended_at and self.ended_at <= now:
+            return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at)
+        for begins, ends in outages:  # nobody can write while the database is away
+            if begins <= beat_at < ends + BEAT_EVERY and now < ends + BEAT_EVERY:
+                beat_at = min(beat_at, begins)
+        return Heartbeat(self.id, self.kind, "running", beat_at, self.started_at)
+
+
+@dataclass
+class Plant:
+    """All workers, how many should run, and when the database or the bot was away."""
+
+    workers: list[Worker] = field(default_factory=list)
+    expected: dict[WorkerType, int] = field(default_factory=dict)
+    outages: list[tuple[datetime, datetime]] = field(default_factory=list)
+    unwatched: list[tuple[datetime, datetime]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
+
+    def start(self, kind: WorkerType, at: datetime, count: int = 1) -> None:
+        self.workers += [Worker(f"{kind}-{next(self.numbers)}", kind, at) for _ in range(count)]
+
+    def end(self, kind: WorkerType, at: datetime, *, count: int = 99, goodbye: bool = True) -> None:
+        living = [one for one in self.workers if one.kind is kind and one.ended_at is None]
+        for one in living[:count]:
+            one.ended_at, one.said_goodbye = at, goodbye
+
+    def is_watched(self, now: datetime) -> bool:
+        return not any(begins <= now < ends for begins, ends in [*self.outages, *self.unwatched])
+
+    def rows(self, now: datetime) -> tuple[Heartbeat, ...]:
+        rows = [one.row(now, self.outages) for one in self.workers if one.started_at <= now]
+        return tuple(row for row in rows if now - row.last_heartbeat_at < timedelta(hours=24))
+
+
+Event = Callable[[Plant, datetime], None]
+Events = list[tuple[timedelta, Event]]
+
+
+def deploy(plant: Plant, at: datetime) -> None:
+    """The new ones start before the old ones have ended."""
+    for kind, count in plant.expected.items():
+        plant.end(kind, at + timedelta(seconds=20))
+        plant.start(kind, at, count)
+
+
+def replace_one(plant: Plant, at: datetime) -> None:
+    """Killed, and Railway starts another."""
+    plant.end(INGEST, at, count=1, goodbye=False)
+    plant.start(INGEST, at + timedelta(seconds=15))
+
+
+def scale_up(plant: Plant, at: datetime) -> None:
+    plant.expected[INGEST] = 4
+    plant.start(INGEST, at + timedelta(seconds=45), 2)
+
+
+def scale_down(plant: Plant, at: datetime) -> None:
+    plant.expected[INGEST] = 2
+    plant.end(INGEST, at, count=2)
+
+
+def stop_all(plant: Plant, at: datetime) -> None:
+    plant.expected = dict.fromkeys(plant.expected, 0)
+    for kind in plant.expected:
+        plant.end(kind, at)
+
+
+def start_again(plant: Plant, at: datetime) -> None:
+    plant.expected = {INGEST: 2, ENFORCEMENT: 1}
+    for kind, count in plant.expected.items():
+        plant.start(kind, at + timedelta(seconds=30), count)
+
+
+def die(plant: Plant, at: datetime) -> None:
+    plant.end(INGEST, at, goodbye=False)
+
+
+def database_is_away(minutes: float) -> Event:
+    return lambda plant, at: plant.outages.append((at, at + timedelta(minutes=minutes)))
+
+
+def bot_is_away(minutes: float) -> Event:
+    return lambda plant, at: plant.unwatched.append((at, at + timedelta(minutes=minutes)))
+
+
+# One of each, at times that are no round multiples of anything.
+LIFE: Events = [
+    (timedelta(hours=10, seconds=7), deploy),
+    (timedelta(days=1, hours=3, seconds=11), replace_one),
+    (timedelta(days=1, hours=9), scale_up),
+    (timedelta(days=1, hours=15), scale_down),
+    (timedelta(days=2, hours=2), stop_all),
+    (timedelta(days=2, hours=4), start_again),
+    (timedelta(days=3, hours=1, seconds=3), database_is_away(0.7)),
+    (timedelta(days=3, hours=13), database_is_away(6)),
+    (timedelta(days=3, hours=18), database_is_away(25)),
+    (timedelta(days=4, hours=1), bot_is_away(1.5)),  # the night in which the clocks go forward
+    (timedelta(days=4, hours=12), bot_is_away(120)),
+    (timedelta(days=5, hours=7), bot_is_away(1.5)),
+    (timedelta(days=5, hours=7, seconds=30), replace_one),
+    (timedelta(days=6), deploy),
+]
+
+
+def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
+    plant = Plant(expected={INGEST: 2, ENFORCEMENT: 1})
+    plant.start(INGEST, START - timedelta(hours=1), 2)
+    plant.start(ENFORCEMENT, START - timedelta(hours=1))
+    following, coming, earlier, now = Following(), sorted(events, key=lambda event: event[0]), None, START
+    while now < START + lasts:
+        while coming and START + coming[0][0] <= now:
+            coming.pop(0)[1](plant, now)
+        if plant.is_watched(now):
+            rows = plant.rows(now)
+            seen = Seen(now, STALE, "prod", rows, dict(plant.expected), earlier=earlier)
+            following.look(now, look(seen, RULES))
+            earlier = Earlier(now, {row.worker_id: row.last_heartbeat_at for row in rows})
+        else:
+            earlier = None  # another process looks afterwards
+        now += EVERY
+    return following
+
+
+def test_a_week_of_deploys_and_outages_wakes_nobody_up() -> None:
+    following = live(LIFE)
+
+    assert following.told == []
+    assert [one for one in following.alerts.values() if one.is_open] == []
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "before", [[], [(DAY / 2, deploy)], [(DAY / 2, database_is_away(25))], [(DAY / 2, bot_is_away(120))]]
+)
+def test_a_death_in_such_a_life_is_one_page_in_time(before: Events) -> None:
+    following = live([*before, (DAY * 0.75, die)], lasts=DAY)
+
+    told = [one for one in following.told if not one.words.startswith("Still: ")]
+    assert [(one.is_page, one.words) for one in told] == [(True, "ingest 0 of 2 beating")]
+    assert timedelta() <= told[0].at - (START + DAY * 0.75) <= STALE + 2 * EVERY
+
+
+@pytest.mark.parametrize("away", [database_is_away(25), database_is_away(6), bot_is_away(25)])
+def test_a_death_that_nobody_saw_is_told_once_somebody_looks_again(away: Event) -> None:
+    following = live([(DAY / 2, away), (DAY / 2 + timedelta(minutes=5), die)], lasts=DAY)
+
+    [told] = following.pages()
+    assert told.at - (START + DAY / 2) <= timedelta(minutes=25) + STALE + 2 * EVERY
