@@ -42,7 +42,8 @@ class Leader:
     """Takes the lease, runs `work` while it is held, and cancels it when it is lost.
 
     `finish` is the last thing done before the lease is given up in an orderly shutdown; it bounds itself.
-    `database_problem` is what the last try said about the database; None when it answered.
+    `database_problem` is what the last try said about the database; None when it answered. `led_last`: whether this
+    process held the lease when the database answered last.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Leader:
         self._fence: Fence | None = None
         self._held_until = 0.0
         self.database_problem: str | None = "not asked yet"
+        self.led_last = False
 
     @property
     def is_leading(self) -> bool:
@@ -99,6 +101,7 @@ class Leader:
                 await self._stop()
             return
         self._note(None)
+        self.led_last = epoch is not None
         if epoch is None:
             await self._stop()
         else:

@@ -22,6 +22,8 @@ from bot.leader import Leader
 from bot.leading import Leading, Part
 from bot.notifications.notifiers import Notifiers
 from bot.notifications.reach import Reach
+from bot.outage.phones import Phones
+from bot.outage.post import Outage
 from bot.outbox.sender import Sender
 from bot.pulse import Pulse
 from bot.settings import Invalid, Settings, require
@@ -86,6 +88,7 @@ class Parts:
         self.hints.listen(watch.hint)
         watched = (watch, sender, notifiers, self.changing.expiry)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
+        self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,
@@ -99,7 +102,8 @@ class Parts:
 
     def start(self) -> None:
         self.changing.start()
-        self._working = [asyncio.create_task(part.run()) for part in (self.leader, self._doorbell, self.hints)]
+        everywhere = (self.leader, self._doorbell, self.hints, self._outage)
+        self._working = [asyncio.create_task(part.run()) for part in everywhere]
 
     async def stop(self) -> None:
         """Runs handed over, outbox flushed, lease released."""
@@ -141,6 +145,19 @@ def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | 
     if isinstance(monitor, Invalid) or monitor.url is None:
         return None
     return DeadMansSwitch(basis.database, webhooks, monitor.url, pulse=pulse)
+
+
+def _outage(basis: Basis, leader: Leader, reach: Reach, sender: Sender) -> Outage:
+    return Outage(
+        leader,
+        basis.world,
+        basis.database,
+        basis.slack,
+        Phones(reach, environment=basis.settings.environment, whom=reach.everybody),
+        channel=basis.channel,
+        settings=basis.settings.outage,
+        told=sender.ring,
+    )
 
 
 def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s: Callable[[], float]) -> Notifiers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from bot.settings import Invalid, MailSettings, PagerSettings, Settings
+from bot.settings import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings, Settings
 from services.domain.errors import SourceError
 from services.domain.notifications import Means, Page
 from services.mail.client import MailServer
@@ -26,6 +26,11 @@ class Reach:
         """The names that this bot's environment knows; none while its variables are malformed."""
         group = self._settings.pager if means is Means.WEBHOOK else self._settings.mail
         return () if isinstance(group, Invalid) else tuple(group.targets)
+
+    def everybody(self) -> list[tuple[Means, str]]:
+        """For when nobody can say who is on call: the target "default" of each means, or all where there is none."""
+        found = [(means, name) for means in Means for name in self.targets(means)]
+        return [each for each in found if each[1] == DEFAULT_TARGET] or found
 
     async def tell(self, means: Means, target: str, page: Page) -> None:
         """Hand it over once. Raises SourceError; `retryable` when another try may help."""

@@ -82,7 +82,7 @@ class OutboxLane:
         match next_move(message):
             case Move.UPDATE:
                 assert message.ts is not None  # noqa: S101 - that is what UPDATE means
-                await self._slack.update(message.channel, message.ts, message.text, message.blocks)
+                await self._slack.update(message.channel, message.ts, message.text, message.blocks, key=message.key)
                 await self._sent(message, fence, message.channel, message.ts)
             case Move.FIND:
                 await self._find(message, fence)
@@ -116,7 +116,7 @@ class OutboxLane:
             await self._post(message, fence)
         else:
             # Which version got through is not known: one edit more makes it this one.
-            await self._slack.update(channel, ts, message.text, message.blocks)
+            await self._slack.update(channel, ts, message.text, message.blocks, key=message.key)
             await self._sent(message, fence, channel, ts)
 
     async def _sent(self, message: UnsentMessage, fence: Fence, channel: str, ts: str) -> None:

@@ -14,11 +14,13 @@ from bot.settings.groups import (
     SlackSettings,
     WebSettings,
 )
-from bot.settings.paging import MailSettings, MonitorSettings, PagerSettings
+from bot.settings.outage import OutageSettings
+from bot.settings.paging import DEFAULT_TARGET, MailSettings, MonitorSettings, PagerSettings
 from bot.settings.reading import Fault, Invalid, Settings, require
 from bot.settings.runs import RunSettings
 
 __all__ = [
+    "DEFAULT_TARGET",
     "AlertSettings",
     "ApiSettings",
     "ChangeSettings",
@@ -31,6 +33,7 @@ __all__ = [
     "MailSettings",
     "MonitorSettings",
     "OnCallSettings",
+    "OutageSettings",
     "PagerSettings",
     "PeopleSettings",
     "RailwaySettings",

@@ -28,6 +28,7 @@ from bot.settings.groups import (
     SlackSettings,
     WebSettings,
 )
+from bot.settings.outage import OutageSettings
 from bot.settings.paging import EMAIL, ROUTING_KEY, WEBHOOK_URL, MailSettings, MonitorSettings, PagerSettings
 from bot.settings.runs import RunSettings
 from services.domain.errors import OperatorError
@@ -78,6 +79,7 @@ class Settings:
     hooks: HookSettings | Invalid
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
+    outage: OutageSettings = field(default_factory=OutageSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import kwargs_row
@@ -78,9 +78,11 @@ async def read_notifications_wait(conn: Connection, *, means: Means) -> float | 
     return None if row[0] is None else max(float(row[0]), 0.0)
 
 
-async def end_notification(conn: Connection, *, key: str, state: NotificationState, error: str | None = None) -> None:
-    """It was sent, or (`failed`, with the reason) never will be."""
-    await conn.execute(SQL["end_notification"], {"key": key, "state": state, "error": error})
+async def end_notification(
+    conn: Connection, *, key: str, state: NotificationState, error: str | None = None, at: datetime | None = None
+) -> None:
+    """It was sent, or (`failed`, with the reason) never will be. `at`: when, if not now."""
+    await conn.execute(SQL["end_notification"], {"key": key, "state": state, "error": error, "at": at})
 
 
 async def postpone_notification(conn: Connection, *, key: str, error: str, pause: timedelta) -> None:

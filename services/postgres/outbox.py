@@ -90,6 +90,34 @@ async def forget_message(conn: Connection, *, key: str) -> None:
     await conn.execute(SQL["forget_message"], {"key": key})
 
 
+async def adopt_message(
+    conn: Connection,
+    *,
+    key: str,
+    channel: str,
+    channel_id: str,
+    ts: str,
+    text: str,
+    blocks: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Put a message that was posted without the database into the outbox, which edits it to say this.
+
+    False when it is there already, and stays as it is.
+    """
+    parameters = {
+        "key": key,
+        "channel": channel,
+        "channel_id": channel_id,
+        "ts": ts,
+        "text": text,
+        "blocks": Jsonb([dict(block) for block in blocks]),
+    }
+    cur = await conn.execute(SQL["adopt_message"], parameters)
+    adopted = await cur.fetchone() is not None
+    await notify_outbox(conn)
+    return adopted
+
+
 async def read_outbox_depth(conn: Connection) -> OutboxDepth:
     async with conn.cursor(row_factory=class_row(OutboxDepth)) as cur:
         await cur.execute(SQL["read_outbox_depth"])

@@ -96,13 +96,17 @@ class SlackClient:
         if thread_ts:
             body["thread_ts"] = thread_ts
         if key:
-            body["metadata"] = {"event_type": METADATA_EVENT, "event_payload": {"key": key}}
+            body["metadata"] = _metadata(key)
         answer = await _call(self.web.chat_postMessage, **body)
         return str(answer["channel"]), str(answer["ts"])
 
-    async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks) -> None:
-        """Make a message say something else. SlackRefusedError with `message_not_found` when it is gone."""
-        await _call(self.web.chat_update, channel=channel_id, ts=ts, **_message(text, blocks))
+    async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
+        """Make a message say something else. SlackRefusedError with `message_not_found` when it is gone.
+
+        `key` is what `find` knows it by from now on; None: as before.
+        """
+        more = {"metadata": _metadata(key)} if key else {}
+        await _call(self.web.chat_update, channel=channel_id, ts=ts, **_message(text, blocks), **more)
 
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None
@@ -207,3 +211,7 @@ async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: An
 
 def _message(text: str, blocks: Blocks) -> dict[str, Any]:
     return {"text": text, "blocks": [dict(block) for block in blocks]}
+
+
+def _metadata(key: str) -> dict[str, Any]:
+    return {"event_type": METADATA_EVENT, "event_payload": {"key": key}}

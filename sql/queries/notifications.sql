@@ -45,7 +45,7 @@ WHERE state = 'waiting' AND means = %(means)s;
 -- name: end_notification
 -- It was sent, or never will be. By primary key.
 UPDATE chatops.notifications
-SET state = %(state)s, attempts = attempts + 1, last_error = %(error)s, ended_at = clock_timestamp()
+SET state = %(state)s, attempts = attempts + 1, last_error = %(error)s, ended_at = coalesce(%(at)s, clock_timestamp())
 WHERE key = %(key)s AND state = 'waiting';
 
 -- name: postpone_notification

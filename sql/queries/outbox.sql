@@ -88,6 +88,13 @@ UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 WHERE key = %(key)s;
 
+-- name: adopt_message
+-- A message that was posted without the database, with what it is to say now; no row when it is known already. By primary key.
+INSERT INTO chatops.outbox (key, channel, channel_id, ts, priority, text, blocks)
+VALUES (%(key)s, %(channel)s, %(channel_id)s, %(ts)s, 0, %(text)s, %(blocks)s)
+ON CONFLICT (key) DO NOTHING
+RETURNING true AS adopted;
+
 -- name: read_outbox_depth
 -- How many messages Slack does not show yet, and the age of the oldest in seconds. Served by outbox_unsent_idx.
 SELECT

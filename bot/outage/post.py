@@ -1,0 +1,172 @@
+"""Tells of an absent database without one: finds or posts one message in Slack, rings phones, and stores both later.
+
+Every replica runs this, because without a database nobody leads. The message carries a fixed key in its metadata, which
+is looked for before it is posted, so that replicas and restarts do not double it. Once the database is back, the outbox
+takes the message over under a key of its own, and edits it; with the edit it loses the fixed key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.facts import World
+from bot.leader import Leader
+from bot.outage.decide import CANNOT_LOOK, wakes_people
+from bot.outage.phones import Phones
+from bot.outage.store import store_outage
+from bot.settings.outage import OutageSettings
+from bot.views import outage as view
+from services.domain.errors import SourceError
+from services.postgres.pool import Database
+from services.slack.client import SlackClient
+from services.slack.errors import SlackRefusedError
+
+logger = logging.getLogger(__name__)
+
+KEY = "outage:database"  # of the message while it is the open one
+FIND_WITHIN = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Said:
+    """The message as Slack has it. `since`: when the database was first missed, as far as this process knows."""
+
+    channel_id: str
+    ts: str
+    since: datetime
+
+
+class Outage:
+    """`told` wakes the sender of messages."""
+
+    def __init__(
+        self,
+        leader: Leader,
+        world: World,
+        database: Database,
+        slack: SlackClient,
+        phones: Phones,
+        *,
+        channel: str,
+        settings: OutageSettings,
+        told: Callable[[], None],
+    ) -> None:
+        self._leader = leader
+        self._world = world
+        self._database = database
+        self._slack = slack
+        self._phones = phones
+        self._channel = channel
+        self._settings = settings
+        self._told = told
+        self._spread_s = random.uniform(0.0, settings.spread_s)  # noqa: S311 - no secret
+        self._since: datetime | None = None
+        self._missed_at = 0.0
+        self._said: Said | None = None
+        self._led_since: float | None = None
+        self._next_find = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except SourceError as error:
+                logger.warning("outage: %s: %s", error.source, error.why)
+            await asyncio.sleep(self._settings.look_every_s)
+
+    async def look(self) -> None:
+        """One round. Raises SourceError when Slack or the database do not answer; the next round goes on."""
+        problem = self._leader.database_problem
+        if problem is not None:
+            await self._while_away(problem)
+        elif self._said is not None:
+            await self._store(self._said)
+        else:
+            self._since = None
+            await self._look_back()
+
+    async def _while_away(self, problem: str) -> None:
+        self._led_since = None
+        if self._since is None:
+            self._since, self._missed_at = datetime.now(UTC), _now()
+        if self._said is None and _now() - self._missed_at >= self._patience_s:
+            await self._tell(problem, self._since)
+
+    @property
+    def _patience_s(self) -> float:
+        settings = self._settings
+        return settings.tell_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
+
+    async def _tell(self, problem: str, since: datetime) -> None:
+        """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
+        api = await self._world.api_health()
+        environment, wakes = self._world.settings.environment, wakes_people(api)
+        line = view.away_line(environment, problem, api)
+        if wakes and self._leader.led_last:
+            await self._phones.ring(line, since=since)
+        try:
+            self._said = await self._find()
+        except SourceError:
+            if wakes:
+                await self._phones.ring(line, since=since)
+            raise
+        if self._said is None:
+            if wakes:
+                await self._phones.ring(line, since=since)
+            channel_id = await self._slack.channel_id(self._channel)
+            text, blocks = view.away(line, wakes=wakes, since=since)
+            channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY)
+            self._said = Said(channel_id, ts, since)
+
+    async def _find(self) -> Said | None:
+        """Another replica's message, or ours from before a restart."""
+        channel_id = await self._slack.channel_id(self._channel)
+        try:
+            ts = await self._slack.find(channel_id, KEY, since=datetime.now(UTC) - FIND_WITHIN)
+        except SlackRefusedError as refused:
+            if refused.code not in CANNOT_LOOK:
+                raise
+            logger.warning("an outage may be told twice: %s", refused.why)
+            return None
+        return None if ts is None else Said(channel_id, ts, datetime.fromtimestamp(float(ts), UTC))
+
+    async def _store(self, said: Said) -> None:
+        """The database is back: everything that was said without it becomes known to it."""
+        content = view.back(self._world.settings.environment, since=said.since, at=datetime.now(UTC))
+        note = view.back_note(since=said.since, at=datetime.now(UTC))
+        async with self._database.transaction() as conn:
+            await store_outage(
+                conn,
+                channel=self._channel,
+                channel_id=said.channel_id,
+                ts=said.ts,
+                content=content,
+                note=note,
+                rung=self._phones.rung,
+            )
+        self._said = self._since = None
+        self._phones.forget()
+        self._told()
+
+    async def _look_back(self) -> None:
+        """A new leader ends the message of one that died, or of a replica that alone was cut off."""
+        if not self._leader.is_leading:
+            self._led_since = None
+            return
+        if self._led_since is None:
+            self._led_since = self._next_find = _now()
+        if self._next_find <= _now() <= self._led_since + self._settings.look_back_s:
+            self._next_find = _now() + self._settings.find_every_s
+            found = await self._find()
+            if found is not None:  # not kept: should the database go away again now, that is another outage
+                await self._store(found)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,188 @@
+"""The database is away: one message in Slack and one call to each phone, whatever dies meanwhile; both stored later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.app import Bot
+from bot.settings import OutageSettings
+from services.domain.notifications import Means, NotificationState
+from services.postgres import notifications
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import Message
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import Outside
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import Phone, open_phone, until
+from tests.wire import Line
+
+QUICK = OutageSettings(
+    tell_after_s=0.5, others_after_s=3.0, spread_s=1.0, look_every_s=0.05, look_back_s=60.0, find_every_s=0.2
+)
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
+@pytest.fixture
+async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
+    async with Line(database_urls.bot).serve() as line:
+        yield line
+
+
+@pytest.fixture
+async def start(start_bot: StartBot, line: Line, phone: Phone) -> Any:
+    async def start(**more: str) -> Bot:
+        return await start_bot(line.dsn, outage=QUICK, PAGER_WEBHOOK_URL=phone.url, **more)
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def api_without_a_database(outside: Outside) -> None:
+    outside.health = {"status": "degraded", "db_connected": False}
+    outside.api_status = 503
+
+
+def is_about_it(message: Message) -> bool:
+    return "the database" in message.text and message.thread_ts is None
+
+
+def told(slack: Slack) -> list[str]:
+    return [message.text for message in slack.seen() if is_about_it(message)]
+
+
+async def lead(bot: Bot) -> None:
+    parts = bot.parts
+    assert parts is not None
+    await until(lambda: parts.leader.is_leading)
+
+
+async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
+    await lead(await start())
+    line.cut()
+
+    message = await slack.wait_for(is_about_it)
+    [ring] = await phone.wait_for()
+
+    assert message.text.startswith("🔴 PAGE dev · the bot does not reach the database (")
+    assert "the API does not reach it either" in message.text
+    assert ring.body is not None
+    assert ring.body["subject"].startswith("PAGE dev · the bot does not reach the database")
+
+
+async def test_message_says_back_and_the_thread_who_was_told(
+    start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
+) -> None:
+    await lead(await start())
+    line.cut()
+    await slack.wait_for(is_about_it)
+    await phone.wait_for()
+    line.mend()
+
+    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
+    await slack.wait_for(lambda message: "is back after" in message.text and message.thread_ts is not None)
+    await slack.wait_for(lambda message: "Told outside Slack: 1 of 1" in message.text)
+
+    cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
+    [(key,)] = await cur.fetchall()
+    [stored] = await notifications.list_notifications(as_bot, thread_key=key)
+    assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
+
+
+async def test_short_absence_is_not_told(start: StartBot, slack: Slack, line: Line) -> None:
+    bot = await start()
+    await lead(bot)
+    line.cut()
+    parts = bot.parts
+    assert parts is not None
+    await until(lambda: parts.leader.database_problem is not None)
+    line.mend()
+    await until(lambda: parts.leader.database_problem is None)
+
+    assert told(slack) == []
+
+
+async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
+    first, second = await start(), await start()
+    await lead(first)
+    line.cut()
+    await slack.wait_for(is_about_it)
+    await first.stop()
+    third = await start()
+
+    for bot in (second, third):
+        outage = bot.parts._outage if bot.parts else None
+        assert outage is not None
+        await until(lambda outage=outage: outage._said is not None)  # type: ignore[misc]
+
+    assert len(told(slack)) == 1
+    assert len({ring.headers["Idempotency-Key"] for ring in phone.rings}) == 1
+
+
+async def test_successor_ends_the_message_of_one_that_died(start: StartBot, slack: Slack, line: Line) -> None:
+    first = await start()
+    await lead(first)
+    line.cut()
+    await slack.wait_for(is_about_it)
+    await first.stop()
+    line.mend()
+    await start()
+
+    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
+
+
+async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack, line: Line) -> None:
+    await lead(await start())
+    for count in (1, 2):
+        line.cut()
+        await until(lambda count=count: len(told(slack)) == count, timeout_s=60)  # type: ignore[misc]
+        line.mend()
+        await until(lambda: all(text.startswith("🟢 Back") for text in told(slack)), timeout_s=60)
+
+    assert len(told(slack)) == 2
+
+
+async def test_bot_that_alone_is_blind_rings_nobody(
+    start: StartBot, slack: Slack, line: Line, phone: Phone, outside: Outside
+) -> None:
+    outside.health, outside.api_status = {}, 200
+    await lead(await start())
+    line.cut()
+
+    message = await slack.wait_for(is_about_it)
+
+    assert message.text.startswith("🟠 Blind dev")
+    assert "the API reaches it" in message.text
+    assert phone.rings == []
+
+
+async def test_phone_does_not_wait_for_slack(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
+    await lead(await start())
+    slack.workspace.faults.is_down = True
+    line.cut()
+
+    await phone.wait_for()
+    slack.workspace.faults.is_down = False
+    await slack.wait_for(is_about_it)
+
+    assert len(phone.rings) == 1
+
+
+async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack: Slack, line: Line) -> None:
+    bot = await start()
+    await lead(bot)
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
+    line.cut()
+
+    outage = bot.parts._outage if bot.parts else None
+    assert outage is not None
+    await until(lambda: outage._said is not None)
+
+    assert len(told(slack)) == 1
