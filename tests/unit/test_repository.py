@@ -79,10 +79,3 @@ def test_the_readme_lists_what_only_a_terminal_has(name: str) -> None:
 @pytest.mark.parametrize("target", re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text()))
 def test_the_readme_names_targets_that_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
-
-
-def test_the_coverage_of_the_runbook_names_what_exists() -> None:
-    named = re.findall(r"`((?:tests|playbooks|services|bot)/[\w/.]+)`", (ROOT / "docs/runbook-coverage.md").read_text())
-
-    assert named
-    assert [name for name in named if not (ROOT / name).exists()] == []

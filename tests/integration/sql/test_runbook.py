@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
-
 import psycopg
-import pytest
 
 from services.postgres.pool import Connection
-
-RUNBOOK = Path(__file__).parents[4] / "shared" / "runbook.md"  # the specification stands beside the repository
-
-_BLOCK = re.compile(r"^( *)```sql\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"--[^\n]*")
-
-
-def statements() -> list[str]:
-    if not RUNBOOK.exists():
-        return []
-    blocks = [match[2] for match in _BLOCK.finditer(RUNBOOK.read_text(encoding="utf-8"))]
-    return [part.strip() for block in blocks for part in _COMMENT.sub("", block).split(";") if part.strip()]
-
+from tests.runbook import needs_runbook, statements
 
 STATEMENTS = statements()
 # Only the owner may run these: details, rows and results hold personal data.
 PERSONAL = ("source_system, details", "simplicity_raw_rows", "result, updated_at", "SELECT * FROM ops.job_queue")
 
-pytestmark = pytest.mark.skipif(
-    not RUNBOOK.exists() and "CI" not in os.environ, reason="the runbook is not beside the repository"
-)
+pytestmark = needs_runbook
 
 
 async def failures(conn: Connection, unchanged: list[str]) -> dict[str, str]:
