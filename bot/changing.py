@@ -12,6 +12,7 @@ from bot.approvals.expiry import Expiry
 from bot.approvals.groups import Groups
 from bot.approvals.policy import Policy
 from bot.approvals.policy_file import load_policy
+from bot.approvals.reminders import Reminders
 from bot.approvals.rights import approver_ids
 from bot.facts import World
 from bot.facts.plans import PLANS
@@ -20,9 +21,9 @@ from bot.runs.runner import Runner
 from bot.runs.telling import Teller
 from bot.settings import Invalid, Settings
 from bot.views.run import Content, run_message
-from services.domain.approvals import Decision
 from services.domain.errors import SourceError
-from services.domain.runs import Run, RunStep
+from services.domain.records import Record
+from services.domain.runs import Run
 from services.postgres.pool import Database
 from services.slack.client import SlackClient
 
@@ -30,7 +31,7 @@ from services.slack.client import SlackClient
 class Changing:
     """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
 
-    `expiry` is the leader's part of it.
+    `leading` is the leader's part of it.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Changing:
         self._groups = Groups(slack, named, workspace=workspace)
         teller = Teller(self._say, told)
         self.desk = Desk(database, self._policy, self._groups, teller, channel=channel)
-        self.expiry = Expiry(database, teller)
+        self.leading = (Expiry(database, teller), Reminders(database, teller, approvers=self._approvers))
         self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
         self._working: list[asyncio.Task[None]] = []
 
@@ -67,11 +68,12 @@ class Changing:
         await self.desk.aclose()
         await self._groups.aclose()
 
-    def _say(self, run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None) -> Content:
-        """The run's message; its approvers are those of our own policy."""
-        policy = self._policy
-        approvers = approver_ids(target_of(run), policy) if isinstance(policy, Policy) else ()
-        return run_message(run, steps, decisions, approvers=approvers, audit_head=head)
+    def _say(self, record: Record, head: str | None) -> Content:
+        return run_message(record, approvers=self._approvers(record.run), audit_head=head)
+
+    def _approvers(self, run: Run) -> Sequence[str]:
+        """Those of our own policy."""
+        return approver_ids(target_of(run), self._policy) if isinstance(self._policy, Policy) else ()
 
 
 @asynccontextmanager

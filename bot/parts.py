@@ -86,7 +86,7 @@ class Parts:
         self.changing = _changing(basis, sender)
         watch = _watch(basis, sender, pulse)
         self.hints.listen(watch.hint)
-        watched = (watch, sender, notifiers, self.changing.expiry)
+        watched = (watch, sender, notifiers, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.

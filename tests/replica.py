@@ -27,7 +27,7 @@ async def main(name: str) -> None:
     pace = RunSettings(**json.loads(os.environ["RUN_SETTINGS"]))
     world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=5.0, runs=pace))
     assert world.database is not None
-    teller = Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head))
+    teller = Teller(lambda record, head: run_message(record, audit_head=head))
     runner = Runner(Gear(world.database, world, PLANS, teller, pace), owner=name)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -1,4 +1,4 @@
-"""Who may ask, confirm, approve, deny and cancel, and how many have to agree; pure. Every refusal says who could."""
+"""Who may ask, confirm, approve and deny, and how many have to agree; pure. Every refusal says who could."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
         return over
     if run.state is not RunState.PLANNED:
         return Refused("this request is not confirmed but approved", who_could_approve(run, policy, people))
-    if not _is_requester(run, person):
+    if not is_requester(run, person):
         return Refused("only who asked confirms it", _requester_could(run))
     return judge(Right.REQUEST, person, target_of(run), policy, people)
 
@@ -104,41 +104,12 @@ def may_decide(
     deciders = frozenset(decision.person.user_id for decision in decisions)
     if person.user_id in deciders:
         return Refused("you have decided already", who_could_approve(run, policy, people, besides=deciders))
-    if not approve and _is_requester(run, person) and people.stranger(person) is None:
+    if not approve and is_requester(run, person) and people.stranger(person) is None:
         return Allowed()
     verdict = judge(Right.APPROVE, person, target_of(run), policy, people)
     if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
         return Refused("what was typed is not the phrase", f"Type `{confirmation_phrase(run)}` to approve it.")
     return verdict
-
-
-def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether the run may be stopped, at whatever moment."""
-    if run.state.is_final:
-        return Refused(f"this run has {run.state.value} already", f"`run {run.id}` tells how it ended.")
-    if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
-        by = mention(run.cancel_requested_by.user_id)
-        return Refused(f"{by} has cancelled it already", "It stops when the step under way has ended.")
-    return may_steer(run, person, policy, people)
-
-
-def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may say what became of an act whose outcome nobody could read back."""
-    if run.state is not RunState.UNKNOWN:
-        return Refused("nothing about this run is unknown", f"`run {run.id}` shows where it stands.")
-    return may_steer(run, person, policy, people)
-
-
-def may_steer(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether the run is also this person's business: who asked for it, and whoever may request or approve the same."""
-    stranger = people.stranger(person)
-    if stranger is not None:
-        return Refused(stranger, who_could(Right.REQUEST, target_of(run), policy, people))
-    if _is_requester(run, person):
-        return Allowed()
-    asking = judge(Right.REQUEST, person, target_of(run), policy, people)
-    approving = judge(Right.APPROVE, person, target_of(run), policy, people)
-    return approving if isinstance(approving, Allowed) else asking
 
 
 def approvals_missing(run: Run, decisions: Iterable[Decision], policy: Policy, people: People) -> int:
@@ -166,6 +137,11 @@ def confirmation_phrase(run: Run) -> str:
 def is_typed(run: Run, typed: str) -> bool:
     """Whether somebody typed the phrase; case and spaces do not matter."""
     return typed.casefold().split() == confirmation_phrase(run).casefold().split()
+
+
+def is_requester(run: Run, person: Person) -> bool:
+    """By the id alone: whoever shares it with the requester is not somebody else."""
+    return run.requested_by is not None and run.requested_by.user_id == person.user_id
 
 
 def target_of(run: Run) -> Target:
@@ -207,8 +183,3 @@ def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
 
 def _requester_could(run: Run) -> str:
     return f"{mention(run.requested_by.user_id)} could." if run.requested_by else f"`run {run.id}` tells of it."
-
-
-def _is_requester(run: Run, person: Person) -> bool:
-    """By the id alone: whoever shares it with the requester is not somebody else."""
-    return run.requested_by is not None and run.requested_by.user_id == person.user_id

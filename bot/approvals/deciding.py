@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.approvals.case import Case
-from bot.approvals.decide import may_cancel, may_confirm, may_decide, may_resolve
+from bot.approvals.decide import may_confirm, may_decide
 from bot.approvals.rights import Allowed, Refused
+from bot.approvals.steer import may_cancel, may_resolve, may_review
 from services.domain.runs import WAITING, Run, RunState, StepState
-from services.postgres import runs
+from services.postgres import reviews, runs
 from services.postgres.runs import Resolution
 
 
@@ -75,6 +76,16 @@ async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
     else:
         await case.move(RunState.RUNNING)
     return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
+
+
+async def close_review(case: Case, note: str) -> Decided | Refused:
+    """Who reviewed it and what they noted stays in the run's message and in the audit log."""
+    review = await reviews.read_review(case.conn, case.run.id)
+    verdict = may_review(case.run, review, case.person, case.policy, case.people)
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.review", verdict)
+    await reviews.close_review(case.conn, run_id=case.run.id, person=case.person, note=note)
+    return Decided(await case.record("run.reviewed", _basis(verdict, note)), notes=verdict.notes)
 
 
 async def _approve(case: Case, verdict: Allowed, reason: str) -> Decided:

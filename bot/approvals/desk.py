@@ -6,9 +6,7 @@ replicas, the second sees what the first did: the run is locked, and every chang
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -16,8 +14,10 @@ from bot.approvals import decide, deciding
 from bot.approvals.case import Case, open_case
 from bot.approvals.deciding import Decided
 from bot.approvals.groups import Groups
+from bot.approvals.late import EVERY_S, Late
 from bot.approvals.people import People
 from bot.approvals.policy import Policy, Target
+from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.requests import audit_details, name_of, new_run, person_of
 from bot.approvals.rights import Allowed, Refused
 from bot.commands._contract import Actor, Request
@@ -27,7 +27,7 @@ from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._steps import encode_step
 from services.domain.errors import OperatorError, SourceError
 from services.domain.runs import Person, Run, RunState
-from services.postgres import runs
+from services.postgres import reviews, runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Database
 from services.postgres.runs import Resolution
@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 BREAK_GLASS_TIMEOUT_S = 2.0  # what has to happen at once does not wait long for a database that is away
-LATE_S = 5.0  # between two tries to file what was done without the database
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
@@ -55,15 +54,14 @@ class Desk:
         teller: Teller,
         *,
         channel: str,
-        late_s: float = LATE_S,
+        late_s: float = EVERY_S,
     ) -> None:
         self.policy = policy
         self._database = database
         self._groups = groups
         self._teller = teller
         self._channel = channel
-        self._late_s = late_s
-        self._late: set[asyncio.Task[None]] = set()
+        self._late = Late(every_s=late_s)
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
         """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
@@ -78,6 +76,8 @@ class Desk:
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
         async with self._database.transaction(timeout_s=timeout_s) as conn:
             run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            if person is not None and plan.risk is Risk.BREAK_GLASS:
+                await reviews.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             await self._teller.tell(conn, run_id, head=head)
             run = await runs.read_run(conn, run_id)
@@ -86,16 +86,17 @@ class Desk:
         return run
 
     def file_later(self, plan: Plan, request: Request, *, reason: str = "") -> None:
-        """File what was done without the database, once that is back. Lost with this process; the channel has it."""
-        task = asyncio.create_task(self._file_when_possible(plan, request, reason))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        """File what was done without the database, once that is back."""
+        policy, person = self._usable_policy(), person_of(request.actor)
+        self._late.later(
+            lambda: self.file(plan, request, reason=reason),
+            lambda: self._record(plan, person, "run.done_without_journal", policy, {"reason": reason}),
+            within_s=policy.expires_after.total_seconds(),
+        )
 
     async def aclose(self) -> None:
         """Give up what could not be filed yet."""
-        for task in self._late:
-            task.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await self._late.aclose()
 
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
         """The requester's own word for something of low risk."""
@@ -118,6 +119,11 @@ class Desk:
         """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
         async with self._case(run_id, actor) as case:
             return await deciding.resolve_unknown(case, how)
+
+    async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
+        """Somebody else has looked at what was done without an approval, and says what they found."""
+        async with self._case(run_id, actor) as case:
+            return await deciding.close_review(case, _short(note))
 
     async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Run | NoPlan:
         """The same request anew, from what is so now. Raises OperatorError as `file` does."""
@@ -143,26 +149,6 @@ class Desk:
             await self._record_refusal(plan, person, policy, verdict)
             raise OperatorError(f"`{plan.playbook}` was not filed", why=verdict.why, what_next=verdict.what_next)
         return verdict
-
-    async def _file_when_possible(self, plan: Plan, request: Request, reason: str) -> None:
-        """As a run, which looks again and does what is left of it; or, after the time that a request has, as words.
-
-        By then people may have started again what was stopped, and a run would stop it once more.
-        """
-        policy, person = self._usable_policy(), person_of(request.actor)
-        give_up_at = time.monotonic() + policy.expires_after.total_seconds()
-        while True:
-            await asyncio.sleep(self._late_s)
-            try:
-                if time.monotonic() < give_up_at:
-                    await self.file(plan, request, reason=reason)
-                else:
-                    await self._record(plan, person, "run.done_without_journal", policy, {"reason": reason})
-            except SourceError:
-                continue
-            except OperatorError as error:
-                logger.warning("what was done without the database is not filed: %s", error.why)
-            return
 
     @asynccontextmanager
     async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:

@@ -1,4 +1,4 @@
-"""The runs that wait for somebody."""
+"""The runs that wait for somebody: to be decided on, or to be reviewed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from bot.approvals.decide import target_of
 from bot.approvals.policy import Policy, Right
 from bot.approvals.rights import Allowed, judge
-from bot.facts.journal import read_open_runs
+from bot.approvals.steer import may_review
+from bot.facts.journal import read_open_reviews, read_open_runs
 from services.domain.errors import Unavailable
+from services.domain.reviews import Review
 from services.domain.runs import UNDECIDED, Person, Run, RunState
 
 if TYPE_CHECKING:
@@ -29,6 +31,18 @@ async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> 
         return waiting
     people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
     return [run for run in waiting if _waits_for(run, person, desk.policy, people)]
+
+
+async def list_reviews(
+    actor: Actor | None, world: World, desk: Desk | None
+) -> Sequence[tuple[Review, Run]] | Unavailable:
+    """What this person could review; everything that waits to be when nobody knows who asks."""
+    found = await read_open_reviews(world)
+    if isinstance(found, Unavailable) or actor is None or desk is None or not isinstance(desk.policy, Policy):
+        return found
+    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    policy = desk.policy
+    return [one for one in found if isinstance(may_review(one[1], one[0], person, policy, people), Allowed)]
 
 
 def _waits_for(run: Run, person: Person, policy: Policy, people: People) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, DeskCommand, Request
-from bot.commands._waiting import list_waiting
+from bot.commands._waiting import list_reviews, list_waiting
 from bot.facts.gather import gather_health
 from bot.views.home import home_answer
 from playbooks.health import report
@@ -24,12 +24,20 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
     async with asyncio.TaskGroup() as reads:
         gathering = reads.create_task(gather_health(world))
         waiting = reads.create_task(list_waiting(request.actor, world, desk))
+        reviews = reads.create_task(list_reviews(request.actor, world, desk))
     facts = gathering.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
         serving = {service: state.serving for service, state in facts.services.items()}
         shas = {service: deployment.commit_sha if deployment else None for service, deployment in serving.items()}
-    return home_answer(report(facts), shas, waiting=waiting.result(), locks=facts.locks, now=datetime.now(UTC))
+    return home_answer(
+        report(facts),
+        shas,
+        waiting=waiting.result(),
+        reviews=reviews.result(),
+        locks=facts.locks,
+        now=datetime.now(UTC),
+    )
 
 
 COMMAND = DeskCommand(

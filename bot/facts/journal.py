@@ -7,8 +7,9 @@ from services.domain.audit import AuditReport, AuditRow
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.records import Record
+from services.domain.reviews import Review
 from services.domain.runs import Run
-from services.postgres import approvals, audit, runs, service_locks
+from services.postgres import approvals, audit, reviews, runs, service_locks
 from services.postgres.pool import Connection
 
 AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
@@ -39,9 +40,19 @@ async def verify_audit(world: World, *, remembered: str) -> AuditReport | Unavai
     return await world.read(lambda conn: audit.verify_audit(conn, remembered=remembered))
 
 
+async def read_open_reviews(world: World) -> list[tuple[Review, Run]] | Unavailable:
+    """What somebody did without being approved and nobody has looked at yet, oldest first, with the run."""
+    return await world.read(_read_open_reviews)
+
+
 async def read_locks(world: World) -> list[Lock] | Unavailable:
     """The services that carry a lock."""
     return await world.read(service_locks.list_locks)
+
+
+async def _read_open_reviews(conn: Connection) -> list[tuple[Review, Run]]:
+    found = [(review, await runs.read_run(conn, review.run_id)) for review in await reviews.list_open_reviews(conn)]
+    return [(review, run) for review, run in found if run is not None]
 
 
 async def _read_record(conn: Connection, run_id: int) -> Record | None:
@@ -53,4 +64,5 @@ async def _read_record(conn: Connection, run_id: int) -> Record | None:
         steps=tuple(await runs.read_steps(conn, run_id)),
         decisions=tuple(await approvals.list_decisions(conn, run_id)),
         audit=tuple(reversed(await audit.list_audit(conn, limit=AUDIT_OF_A_RUN, run_id=run_id))),
+        review=await reviews.read_review(conn, run_id),
     )

@@ -7,9 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.views.modals import ANSWER, APPROVE_TYPED, CHOOSE_TARGET, DENY, PRESET, REASON_LIMIT, STOP_WORKERS
+from bot.views.modals import (
+    ANSWER,
+    APPROVE_TYPED,
+    CHOOSE_TARGET,
+    DENY,
+    PRESET,
+    REASON_LIMIT,
+    REVIEW,
+    STOP_WORKERS,
+)
 
 Payload = Mapping[str, Any]
+
+# What each modal's metadata has to name.
+_NEEDS = {DENY: "run", REVIEW: "run", APPROVE_TYPED: "run", CHOOSE_TARGET: "service", STOP_WORKERS: "service"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Submission:
 def read_submission(view: Payload) -> Submission | None:
     """None for a modal that is none of ours, or is damaged."""
     kind, metadata = str(view.get("callback_id", "")), read_metadata(view)
-    needs = {DENY: "run", APPROVE_TYPED: "run", CHOOSE_TARGET: "service", STOP_WORKERS: "service"}.get(kind)
+    needs = _NEEDS.get(kind)
     if needs is None or needs not in metadata:
         return None
     values = view.get("state", {}).get("values", {})
@@ -54,6 +66,8 @@ def find_mistakes(submission: Submission) -> dict[str, str]:
     """`{block id: what is wrong}` as Slack shows it below the input; empty when all is well."""
     if submission.kind == DENY and not submission.answer.strip():
         return {ANSWER: "Say why: everybody reads it in the run's message."}
+    if submission.kind == REVIEW and not submission.answer.strip():
+        return {ANSWER: "Say what you found: everybody reads it in the run's message."}
     if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():
         return {ANSWER: f"Type exactly: {submission.metadata['phrase']}"}
     return {}

@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 
 from bot.commands._contract import Block
 from bot.views.blocks import section
+from bot.views.mentions import mention
 from bot.views.text import escape
-from services.domain.approvals import Decision
+from services.domain.records import Record
 from services.domain.runs import Run, RunStep
-from services.postgres import approvals, runs
+from services.postgres import approvals, reviews, runs
 from services.postgres.outbox import store_message
 from services.postgres.pool import Connection
 
-# (run, steps, decisions, newest audit hash or None) -> (fallback text, blocks)
-Say = Callable[[Run, Sequence[RunStep], Sequence[Decision], str | None], tuple[str, Sequence[Block]]]
+# (all about the run but its audit rows, newest audit hash or None) -> (fallback text, blocks)
+Say = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
 
 
 def taken_over(steps: Sequence[RunStep]) -> str:
@@ -42,12 +43,16 @@ class Teller:
     async def tell_as(self, conn: Connection, run: Run, steps: Sequence[RunStep], *, head: str | None = None) -> None:
         """The run's message with these steps, whose notes may be of this very moment."""
         decisions = await approvals.list_decisions(conn, run.id)
-        words, blocks = self._say(run, steps, decisions, head)
+        review = await reviews.read_review(conn, run.id)
+        words, blocks = self._say(Record(run, steps, decisions, review=review), head)
         await store_message(conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks)
 
-    async def note(self, conn: Connection, run: Run, name: str, words: str) -> None:
-        """One line in the run's thread; `name` makes it once. The run's message has to be there already."""
-        safe = escape(words)
+    async def note(self, conn: Connection, run: Run, name: str, words: str, *, to: Sequence[str] = ()) -> None:
+        """One line in the run's thread; `name` makes it once. The run's message has to be there already.
+
+        to: Slack ids of people and groups to mention.
+        """
+        safe = " ".join([*map(mention, to), escape(words)])
         await store_message(
             conn,
             key=f"{run.message_key}:note:{name}",

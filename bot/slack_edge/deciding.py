@@ -13,7 +13,7 @@ from bot.approvals.decide import confirmation_phrase
 from bot.approvals.desk import Decided, Desk
 from bot.approvals.rights import Refused
 from bot.commands._asking import file, need_desk
-from bot.commands._contract import Answer
+from bot.commands._contract import Actor, Answer
 from bot.commands._outcome import outcome_answer
 from bot.commands._registry import run
 from bot.commands._runs import need_record
@@ -53,6 +53,7 @@ class Deciding:
     def register(self, app: AsyncApp) -> None:
         """Before the listeners that match everything."""
         app.action(run_buttons.DENY)(self.on_deny)
+        app.action(run_buttons.REVIEW)(self.on_review)
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -65,6 +66,10 @@ class Deciding:
     async def on_deny(self, body: Body) -> None:
         metadata = _metadata(body) | {"run": _need_click(body).run_id}
         await self._slack.open_view(body["trigger_id"], modals.deny_modal(metadata))
+
+    async def on_review(self, body: Body) -> None:
+        metadata = _metadata(body) | {"run": _need_click(body).run_id}
+        await self._slack.open_view(body["trigger_id"], modals.review_modal(metadata))
 
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
@@ -142,11 +147,19 @@ class Deciding:
         if submission.kind == modals.STOP_WORKERS:
             parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
             return await file("stop-workers", parameters, asker.request, self._world, self._desk)
-        approve = submission.kind == modals.APPROVE_TYPED
-        words = {"typed": submission.answer} if approve else {"reason": submission.answer}
-        desk = need_desk(self._desk)
-        outcome = await desk.decide(submission.run_id, asker.actor, approve=approve, **words)
+        outcome = await self._settle(submission, asker.actor)
         return outcome_answer(outcome) if isinstance(outcome, Refused) or outcome.missing else None
+
+    async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
+        """What a modal about a run decides."""
+        desk, run_id = need_desk(self._desk), submission.run_id
+        match submission.kind:
+            case modals.APPROVE_TYPED:
+                return await desk.decide(run_id, actor, approve=True, typed=submission.answer)
+            case modals.REVIEW:
+                return await desk.review(run_id, actor, submission.answer)
+            case _:
+                return await desk.decide(run_id, actor, approve=False, reason=submission.answer)
 
 
 def _need_click(body: Body) -> RunClick:

@@ -9,11 +9,14 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import SIGN, WORD, as_of
 from bot.views.message import fit_message
+from bot.views.run import review_line
+from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
 from bot.views.text import escape
 from playbooks.health import Report
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
+from services.domain.reviews import Review
 from services.domain.runs import Run
 from services.domain.services import Service
 from services.domain.sha import short_sha
@@ -28,21 +31,32 @@ def home_answer(
     shas: Mapping[Service, str | None] | None,
     *,
     waiting: Sequence[Run] | Unavailable,
+    reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
     locks: Sequence[Lock] | Unavailable,
     now: datetime,
 ) -> Answer:
-    """`shas`: what serves, by service; None when Railway did not say. `waiting`: what the asker could decide."""
+    """`shas`: what serves, by service; None when Railway did not say. `waiting`: what the asker could decide.
+
+    reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
+    """
     first = f"{SIGN[report.status]} *{WORD[report.status]}* · {escape(report.headline, limit=500)}"
     blocks = [
         section(first),
         section(_shas(shas)),
         *_waiting(waiting),
+        *_reviews(() if isinstance(reviews, Unavailable) else reviews),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *actions([command_button(label, command) for label, command in BUTTONS]),
         context(as_of(now)),
     ]
     runs = [] if isinstance(waiting, Unavailable) else [run.id for run in waiting]
-    data = {"status": report.status.value, "headline": report.headline, "serving": shas, "waiting": runs}
+    data = {
+        "status": report.status.value,
+        "headline": report.headline,
+        "serving": shas,
+        "waiting": runs,
+        "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
+    }
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
 
 
@@ -54,6 +68,16 @@ def _waiting(waiting: Sequence[Run] | Unavailable) -> list[Block]:
     shown = [section(run_line(run), accessory=command_button("Details", f"run {run.id}")) for run in waiting[:SHOWN]]
     more = [context(f"… {len(waiting) - SHOWN} more in `runs`")] if len(waiting) > SHOWN else []
     return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]
+
+
+def _reviews(reviews: Sequence[tuple[Review, Run]]) -> list[Block]:
+    if not reviews:
+        return []
+    shown = [
+        section(f"{run_line(run)}\n{review_line(review)}", accessory=review_button(run))
+        for review, run in reviews[:SHOWN]
+    ]
+    return [section(f"*{counted(len(reviews), 'review')}* waiting for you:"), *shown]
 
 
 def _lock(lock: Lock) -> str:

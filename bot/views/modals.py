@@ -16,6 +16,7 @@ from bot.views.text import escape, plain
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
+REVIEW = "run.review"
 ANSWER = "answer"  # block and action id of a modal's one input
 PRESET = "preset"  # of the choice beside it
 TITLE_LIMIT, OPTION_LIMIT, MAX_OPTIONS = 24, 75, 100
@@ -51,6 +52,12 @@ def deny_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why. Everybody reads it in the run's message."""
     ask = _text_input("Why not?", "Everybody sees it in the run's message.")
     return _modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
+
+
+def review_modal(metadata: Mapping[str, object]) -> Block:
+    """Asks what came of it. Everybody reads it in the run's message."""
+    ask = _text_input("What did you find?", "Was it right, what came of it, what is left to do. Everybody sees it.")
+    return _modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:

@@ -17,6 +17,7 @@ from services.domain.words import counted
 APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
 APPROVE_TYPED = "run.approve_typed"  # opens a modal
 CANCEL, DETAILS, ASK_AGAIN = "run.cancel", "run.details", "run.ask_again"
+REVIEW = "run.review"  # opens a modal
 RESOLVE = "run.resolve"  # "run.resolve.<how>"
 HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
 _EFFECTS = {
@@ -47,6 +48,11 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
 def details(run: Run) -> Block:
     """Everything about the run, for who clicks."""
     return button("Details", DETAILS, run.id)
+
+
+def review(run: Run) -> Block:
+    """Say what came of what nobody had approved."""
+    return button("Review", REVIEW, run.id)
 
 
 def button(label: str, action_id: str, run_id: int, *, style: str | None = None, confirm: Block | None = None) -> Block:

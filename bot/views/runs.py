@@ -14,7 +14,7 @@ from bot.views.golden_path import mission_blocks
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
-from bot.views.run import SIGNS, decision_line, headline
+from bot.views.run import SIGNS, decision_line, headline, review_line
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
 from bot.views.text import date_token, escape
@@ -22,6 +22,7 @@ from playbooks._contract import Status
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
 from services.domain.records import Record
+from services.domain.reviews import Review
 from services.domain.runs import UNDECIDED, Run, RunState, RunStep
 from services.domain.words import counted
 
@@ -92,6 +93,7 @@ def record_data(record: Record) -> dict[str, object]:
         "plan": dict(record.run.plan),
         "steps": [_step_data(step) for step in record.steps],
         "decisions": [_decision_data(decision) for decision in record.decisions],
+        "review": _review_data(record.review) if record.review else None,
         "audit": [row_data(row) for row in record.audit],
     }
 
@@ -109,7 +111,8 @@ def _typed(run: Run) -> str:
 
 
 def _decided(record: Record) -> list[str]:
-    return [f"{decision_line(one)} (plan `{escape(one.plan_hash[:12])}`)" for one in record.decisions]
+    reviewed = [review_line(record.review)] if record.review else []
+    return [f"{decision_line(one)} (plan `{escape(one.plan_hash[:12])}`)" for one in record.decisions] + reviewed
 
 
 def _step_data(step: RunStep) -> Mapping[str, Any]:
@@ -120,6 +123,16 @@ def _step_data(step: RunStep) -> Mapping[str, Any]:
         "note": step.note,
         "started_at": step.started_at,
         "ended_at": step.ended_at,
+    }
+
+
+def _review_data(review: Review) -> Mapping[str, object]:
+    return {
+        "acted_by": review.acted_by.user_id,
+        "asked_at": review.asked_at,
+        "reviewed_by": review.reviewed_by.user_id if review.reviewed_by else None,
+        "note": review.note,
+        "reviewed_at": review.reviewed_at,
     }
 
 

@@ -9,7 +9,7 @@ from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT
-from bot.views.run import decision_line, headline
+from bot.views.run import decision_line, headline, review_line
 from bot.views.run_steps import step_line
 from bot.views.runs import record_data
 from bot.views.text import date_token, escape
@@ -28,6 +28,7 @@ def why_answer(record: Record) -> Answer:
     lines = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else _waiting_for(record)
     lines += [step_line(step) for step in record.steps if step.state in _TELLING]
     lines += [decision_line(decision) for decision in record.decisions]
+    lines += [review_line(record.review)] if record.review else []
     lines += [row_line(row) for row in record.audit if row.event.endswith(REFUSED)]
     first = headline(run, record.steps)
     blocks = [section(first), *sections(lines), *actions([command_button("Everything", f"run {run.id}")])]

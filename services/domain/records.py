@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.domain.approvals import Decision
 from services.domain.audit import AuditRow
+from services.domain.reviews import Review
 from services.domain.runs import Run, RunStep
 
 
 @dataclass(frozen=True)
 class Record:
-    """`steps` in their order, `decisions` and `audit` oldest first."""
+    """`steps` in their order, `decisions` and `audit` oldest first. `review`: None for a run that was approved."""
 
     run: Run
-    steps: tuple[RunStep, ...]
-    decisions: tuple[Decision, ...]
-    audit: tuple[AuditRow, ...]
+    steps: Sequence[RunStep] = ()
+    decisions: Sequence[Decision] = ()
+    audit: Sequence[AuditRow] = ()
+    review: Review | None = None

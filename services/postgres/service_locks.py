@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from psycopg.rows import kwargs_row
@@ -30,6 +31,17 @@ async def list_locks(conn: Connection) -> list[Lock]:
     async with conn.cursor(row_factory=kwargs_row(_to_lock)) as cur:
         await cur.execute(SQL["list_locks"])
         return await cur.fetchall()
+
+
+async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
+    """With how many reminders this makes; each is due again after `again_after`."""
+    async with conn.cursor(row_factory=kwargs_row(_to_due)) as cur:
+        await cur.execute(SQL["take_due_locks"], {"again_after": again_after})
+        return await cur.fetchall()
+
+
+def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
+    return _to_lock(**columns), reminders
 
 
 def _to_lock(*, service: str, **columns: Any) -> Lock:

@@ -6,7 +6,9 @@ ON CONFLICT (service) DO UPDATE SET
     owner = excluded.owner,
     reason = excluded.reason,
     run_id = excluded.run_id,
-    locked_at = clock_timestamp();
+    locked_at = clock_timestamp(),
+    remind_at = excluded.remind_at,
+    reminders = 0;
 
 -- name: unlock_service
 -- Lift the lock. By primary key.
@@ -19,3 +21,10 @@ RETURNING service;
 SELECT service, owner, reason, run_id, locked_at
 FROM chatops.service_locks
 ORDER BY service;
+
+-- name: take_due_locks
+-- Those to remind their owners of now; each is due again after as long. There are never more than services.
+UPDATE chatops.service_locks
+SET remind_at = clock_timestamp() + %(again_after)s, reminders = reminders + 1
+WHERE remind_at <= clock_timestamp()
+RETURNING service, owner, reason, run_id, locked_at, reminders;

@@ -12,7 +12,7 @@ import pytest
 
 from bot.views.modals import ANSWER
 from bot.views.rollback import CHOOSE
-from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS
+from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS, REVIEW
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
 from services.sandbox.drill import TABLE, VERSION
@@ -55,6 +55,10 @@ class Room:
     async def until(self, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
         """The same message, once it says so."""
         return await self._stage.wait_for(lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s)
+
+    async def until_shown(self, message: Message, words: str) -> Message:
+        """The same message, once its blocks say so."""
+        return await self._stage.wait_for(lambda one: one.ts == message.ts and words in shown(one))
 
     async def click_for_run(self, message: Message, action_id: str, user: str) -> Message:
         """The message of the run that a click files."""
@@ -284,6 +288,23 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason(stage: Stage, ro
     assert len(undo) == 2
     workers = [stage.sandbox.railway.find_service(service).active for service in WORKERS]
     assert all(worker and worker.is_stopped for worker in workers)
+
+
+async def test_what_nobody_approved_is_reviewed_by_somebody_else(stage: Stage, room: Room) -> None:
+    stopped = await stage.wait_for(lambda message: "Break-glass" in shown(message) and "DONE" in message.text)
+    assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=cast.ANN.id))
+    await room.click(stopped, REVIEW, cast.OLIVIA.id)
+    await room.modal(cast.OLIVIA.id, "Review")
+    assert await room.submit(cast.OLIVIA.id, {ANSWER: {ANSWER: "all well"}}) == {}
+    await room.told(cast.OLIVIA.id, "It did not count")
+
+    await room.click(stopped, REVIEW, cast.ANN.id)
+    await room.modal(cast.ANN.id, "Review")
+    assert await room.submit(cast.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
+    assert await room.submit(cast.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
+
+    await room.until_shown(stopped, f"Reviewed by <@{cast.ANN.id}>")
+    assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=cast.ANN.id))
 
 
 async def test_the_audit_log_is_whole(stage: Stage) -> None:

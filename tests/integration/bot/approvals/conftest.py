@@ -23,8 +23,8 @@ from bot.settings import PeopleSettings
 from bot.views.run import run_message
 from playbooks._contract import Plan, Risk
 from playbooks._steps import RestartDeployment, Step
-from services.domain.approvals import Decision
-from services.domain.runs import Run, RunStep
+from services.domain.records import Record
+from services.domain.runs import Run
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.postgres import runs
@@ -173,7 +173,5 @@ def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
     return Books(as_bot)
 
 
-def say(
-    run: Run, steps: Sequence[RunStep], decisions: Sequence[Decision], head: str | None
-) -> tuple[str, Sequence[dict[str, Any]]]:
-    return run_message(run, steps, decisions, audit_head=head)
+def say(record: Record, head: str | None) -> tuple[str, Sequence[dict[str, Any]]]:
+    return run_message(record, audit_head=head)

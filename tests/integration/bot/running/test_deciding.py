@@ -19,6 +19,7 @@ from bot.views.run import run_message
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
 from playbooks._contract import Plan, Risk
 from playbooks._steps import RestartDeployment, VerifySchemaHead
+from services.domain.records import Record
 from services.domain.runs import Run, RunState
 from services.domain.services import Service
 from services.postgres.runs import take_services
@@ -191,7 +192,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
         ):
             await as_bot.execute(f"UPDATE chatops.{table} SET state = %s WHERE {key} = %s", [state, run.id])  # noqa: S608
 
-    asks = run_message(replace(run, state=RunState.UNKNOWN), [])
+    asks = run_message(Record(replace(run, state=RunState.UNKNOWN)))
     await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", cast.BEN)
 
     failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)

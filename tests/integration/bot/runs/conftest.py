@@ -199,7 +199,7 @@ class Bench:
 
     def start_runner(self, settings: RunSettings | None = None) -> Runner:
         """One replica's runner, in this process."""
-        teller = Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head))
+        teller = Teller(lambda record, head: run_message(record, audit_head=head))
         gear = Gear(self.database, self.world, PLANS, teller, settings or self.settings)
         runner = Runner(gear, owner="here")
         self._running.append((runner, asyncio.create_task(runner.run())))

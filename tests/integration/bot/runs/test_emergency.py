@@ -36,7 +36,7 @@ async def test_workers_stop_without_the_database_and_the_journal_follows(
             bench.database,
             load_policy(people),
             Groups(slack, (), workspace=lambda: cast.TEAM.id),
-            Teller(lambda run, steps, decisions, head: run_message(run, steps, decisions, audit_head=head)),
+            Teller(lambda record, head: run_message(record, audit_head=head)),
             channel="dragonfly-incidents",
         )
         line.cut()

@@ -1,4 +1,4 @@
-"""Who may ask, confirm, approve, deny and cancel: tables, and what must hold for every combination."""
+"""Who may ask, confirm, approve and deny: tables, and what must hold for every combination."""
 
 from __future__ import annotations
 
@@ -242,34 +242,6 @@ def test_request_of_the_terminal_is_confirmed_by_nobody(
     run = make_run(risk="low", approvals_needed=1, requested_by=None)
 
     assert "not confirmed but approved" in refused(decide.may_confirm(run, olivia, NOW, policy, people))
-
-
-@pytest.mark.parametrize("state", [state for state in RunState if not state.is_final])
-def test_who_asked_or_could_decide_cancels(
-    state: RunState, make_run: MakeRun, olivia: Person, ben: Person, otto: Person, policy: Policy, people: People
-) -> None:
-    run = make_run(state=state)
-
-    assert isinstance(decide.may_cancel(run, olivia, policy, people), Allowed)
-    assert isinstance(decide.may_cancel(run, ben, policy, people), Allowed)
-    assert refused(decide.may_cancel(run, otto, policy, people))
-    assert refused(decide.may_cancel(run, replace(olivia, team_id="T0OTHER"), policy, people))
-
-
-@pytest.mark.parametrize("state", [state for state in RunState if state.is_final])
-def test_what_has_ended_is_not_cancelled(
-    state: RunState, make_run: MakeRun, olivia: Person, policy: Policy, people: People
-) -> None:
-    assert f"{state.value} already" in refused(decide.may_cancel(make_run(state=state), olivia, policy, people))
-
-
-@pytest.mark.parametrize("state", list(RunState))
-def test_only_what_is_unknown_is_settled(
-    state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
-) -> None:
-    verdict = decide.may_resolve(make_run(state=state), ann, policy, people)
-
-    assert isinstance(verdict, Allowed) is (state is RunState.UNKNOWN)
 
 
 def test_only_approvals_of_this_very_plan_count(

@@ -22,6 +22,7 @@ from playbooks._steps import (
     VerifySampleRows,
     encode_step,
 )
+from services.domain.records import Record
 from services.domain.runs import Run, RunState, RunStep, StepState
 from services.sandbox.slack.limits import violations
 from tests.unit.bot.views.test_run import a_run
@@ -115,7 +116,7 @@ def test_the_message_fits_in_every_state_and_names_each_step(state: RunState) ->
     hostile = "<!channel> ``` " + "y" * 5000
     steps = [ended(step, hostile, (10 * n, 10 * n + 5)) for n, step in enumerate(ALL)]
 
-    message = run_message(mission(state), steps)
+    message = run_message(Record(mission(state), steps))
 
     assert violations({"text": message.text, "blocks": message.blocks}, surface="message") == []
     names = [line.split("]")[2].partition(":")[0].strip() for line in log_lines(mission(state), steps)]

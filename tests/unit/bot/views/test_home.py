@@ -13,6 +13,7 @@ from playbooks._contract import Status
 from playbooks.health import Report
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
+from services.domain.reviews import Review
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
@@ -71,9 +72,24 @@ def test_what_cannot_be_read_is_not_called_nothing() -> None:
     assert "Nothing waits" not in text
 
 
+def test_what_waits_to_be_reviewed_is_there_with_its_button() -> None:
+    done = replace(RUN, state=RunState.SUCCEEDED, risk="break-glass", started_at=NOW, ended_at=NOW)
+    review = Review(12, Person("U0OLIVIA001", "T1"), NOW)
+
+    answer = home_answer(REPORT, None, waiting=(), reviews=[(review, done)], locks=(), now=NOW)
+
+    text = json.dumps(answer.blocks)
+    assert "*1 review* waiting for you" in text
+    assert "Nobody has reviewed yet what <@U0OLIVIA001> did" in text
+    [button] = [block["accessory"] for block in answer.blocks if "accessory" in block]
+    assert (button["action_id"], button["value"]) == ("run.review", "12")
+
+
 @pytest.mark.parametrize("count", [0, 5, 6, 200])
 def test_slack_takes_it(count: int) -> None:
-    answer = home_answer(REPORT, None, waiting=[replace(RUN, title="<!channel>" * 900)] * count, locks=(), now=NOW)
+    run = replace(RUN, title="<!channel>" * 900)
+    review = Review(12, Person("U0OLIVIA001", "T1"), NOW)
+    answer = home_answer(REPORT, None, waiting=[run] * count, reviews=[(review, run)] * count, locks=(), now=NOW)
 
     payload = {"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}
     assert list(violations(payload, surface="message")) == []

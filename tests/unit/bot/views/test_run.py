@@ -13,6 +13,8 @@ from bot.views.run import run_message
 from playbooks._contract import Plan, Risk, encode_plan
 from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
 from services.domain.approvals import Decision
+from services.domain.records import Record
+from services.domain.reviews import Review
 from services.domain.runs import Person, Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
@@ -36,6 +38,9 @@ PLAN = Plan(
     warnings=("the pooler's limit is not known",),
     undo="scale ingest 1",
 )
+
+
+BROKEN_GLASS = replace(PLAN, risk=Risk.BREAK_GLASS)
 
 
 def a_run(state: RunState = RunState.AWAITING_APPROVAL, plan: Plan = PLAN, **changes: Any) -> Run:
@@ -81,18 +86,18 @@ DONE = journal(*[StepState.DONE] * 3)
 def labels(run: Run) -> list[str]:
     return [
         button["text"]["text"]
-        for block in run_message(run, DONE).blocks
+        for block in run_message(Record(run, DONE)).blocks
         if block["type"] == "actions"
         for button in block["elements"]
     ]
 
 
 def shown(run: Run, steps: list[RunStep] = DONE) -> str:
-    return json.dumps(run_message(run, steps).blocks, ensure_ascii=False)
+    return json.dumps(run_message(Record(run, steps)).blocks, ensure_ascii=False)
 
 
 def test_a_request_shows_what_an_approver_has_to_know() -> None:
-    message = run_message(a_run(reason="backlog"), journal(*[StepState.PENDING] * 3), approvers=["S0APPROVERS"])
+    message = run_message(Record(a_run(reason="backlog"), journal(*[StepState.PENDING] * 3)), approvers=["S0APPROVERS"])
 
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert message.text == "🟡 *WAITS FOR APPROVAL* · prod · *Scale ingest: 1 → 2*"
@@ -129,7 +134,7 @@ def test_only_buttons_that_can_be_used_are_there(run: Run, expected: list[str]) 
 
 
 def test_a_click_on_approve_is_asked_about_with_target_and_effect() -> None:
-    approve = run_message(a_run(), DONE).blocks[-2]["elements"][0]
+    approve = run_message(Record(a_run(), DONE)).blocks[-2]["elements"][0]
 
     assert approve["value"] == "12"
     assert approve["action_id"] == "run.approve"
@@ -140,7 +145,7 @@ def test_a_click_on_approve_is_asked_about_with_target_and_effect() -> None:
 def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
     run = a_run(plan=replace(PLAN, risk=Risk.CRITICAL), approvals_needed=2)
 
-    assert "confirm" not in run_message(run, DONE).blocks[-2]["elements"][0]
+    assert "confirm" not in run_message(Record(run, DONE)).blocks[-2]["elements"][0]
     assert "(2 people)" in shown(run)
 
 
@@ -148,7 +153,9 @@ def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
 def test_jobs_that_were_left_behind_can_be_requeued(left: list[str], line: str) -> None:
     steps = [replace(DONE[0], evidence={"orphans": left}), *DONE[1:]]
 
-    [row] = [block for block in run_message(a_run(RunState.SUCCEEDED), steps).blocks if block["type"] == "actions"]
+    [row] = [
+        block for block in run_message(Record(a_run(RunState.SUCCEEDED), steps)).blocks if block["type"] == "actions"
+    ]
 
     assert row["elements"][0]["value"] == line
 
@@ -162,7 +169,7 @@ def test_each_part_of_an_undo_has_its_button() -> None:
 def test_progress_is_one_task_a_step() -> None:
     steps = journal(StepState.DONE, StepState.RUNNING, StepState.PENDING)
 
-    message = run_message(a_run(RunState.RUNNING), steps)
+    message = run_message(Record(a_run(RunState.RUNNING), steps))
 
     [plan] = [block for block in message.blocks if block["type"] == "plan"]
     assert [task["status"] for task in plan["tasks"]] == ["complete", "in_progress", "pending"]
@@ -193,14 +200,14 @@ def test_a_step_that_was_stopped_reads_otherwise_than_one_that_never_began() -> 
 def test_what_could_not_be_proved_is_said_first() -> None:
     steps = journal(StepState.DONE, StepState.NOT_PROVED, StepState.DONE)
 
-    message = run_message(a_run(RunState.SUCCEEDED), steps)
+    message = run_message(Record(a_run(RunState.SUCCEEDED), steps))
 
     assert message.text.startswith("⚠️ *DONE, NOT PROVED*")
     assert "not proved" in json.dumps(message.blocks)
 
 
 def test_the_closing_message_has_the_outcome_the_times_and_the_audit_head() -> None:
-    message = run_message(a_run(RunState.SUCCEEDED), DONE, audit_head="ab12" * 16)
+    message = run_message(Record(a_run(RunState.SUCCEEDED), DONE), audit_head="ab12" * 16)
 
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert message.text == "✅ *DONE* · prod · *Scale ingest: 1 → 2*: 2 of 2 workers beat"
@@ -209,22 +216,42 @@ def test_the_closing_message_has_the_outcome_the_times_and_the_audit_head() -> N
 
 
 def test_broken_glass_is_announced_with_its_reason_and_a_review_is_asked_for() -> None:
-    run = a_run(RunState.RUNNING, plan=replace(PLAN, risk=Risk.BREAK_GLASS), reason="wrong <!channel> amounts")
+    run = a_run(RunState.RUNNING, plan=BROKEN_GLASS, reason="wrong <!channel> amounts")
 
-    text = json.dumps(run_message(run, DONE, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
+    text = json.dumps(run_message(Record(run, DONE), approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
 
     assert "🚨 *Break-glass* by <@U0OLIVIA001>: wrong &lt;!channel&gt; amounts" in text
     assert "*To review it:* <!subteam^S0APPROVERS>" in text
 
 
+@pytest.mark.parametrize(("state", "can_be_closed"), [(RunState.RUNNING, False), (RunState.SUCCEEDED, True)])
+def test_a_review_is_closed_with_a_button_once_the_run_is_over(state: RunState, can_be_closed: bool) -> None:
+    record = Record(a_run(state, plan=BROKEN_GLASS), DONE, review=Review(12, OLIVIA, NOW))
+
+    assert ("run.review" in json.dumps(run_message(record).blocks)) is can_be_closed
+
+
+def test_a_closed_review_says_who_noted_what() -> None:
+    review = Review(12, OLIVIA, NOW, ANN, "right, <!here> mended", NOW)
+
+    text = json.dumps(run_message(Record(a_run(RunState.SUCCEEDED, plan=BROKEN_GLASS), DONE, review=review)).blocks)
+
+    assert "Reviewed by <@U0ANN000001>" in text
+    assert "right, &lt;!here&gt; mended" in text
+    assert "run.review" not in text
+    assert "To review it" not in text
+
+
 def test_the_approvers_are_not_mentioned_any_more_once_they_decided() -> None:
-    assert "subteam" not in json.dumps(run_message(a_run(RunState.RUNNING), DONE, approvers=["S0APPROVERS"]).blocks)
+    assert "subteam" not in json.dumps(
+        run_message(Record(a_run(RunState.RUNNING), DONE), approvers=["S0APPROVERS"]).blocks
+    )
 
 
 def test_who_decided_stays() -> None:
     denied = Decision(12, ANN, False, "not during the import", PLAN.hash, "p", NOW)
 
-    text = json.dumps(run_message(a_run(RunState.CANCELLED), DONE, [denied]).blocks)
+    text = json.dumps(run_message(Record(a_run(RunState.CANCELLED), DONE, [denied])).blocks)
 
     assert "Denied by <@U0ANN000001>" in text
     assert "not during the import" in text
@@ -245,7 +272,7 @@ def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> 
     decisions = [Decision(12, ANN, True, HOSTILE, PLAN.hash, "p", NOW)] * 12
     run = a_run(state, plan=plan, reason=HOSTILE, outcome=HOSTILE)
 
-    message = run_message(run, steps, decisions, audit_head="ab" * 32)
+    message = run_message(Record(run, steps, decisions), audit_head="ab" * 32)
 
     payload = {"channel": "C1", "text": message.text, "blocks": message.blocks}
     assert list(violations(payload, surface="message", method="chat.update")) == []

@@ -1,0 +1,72 @@
+"""Reminds people, once a day, of reviews that nobody closed and of locks that nobody lifted; on the leader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from bot.leader import Fence
+from bot.runs.telling import Teller
+from services.domain.errors import SourceError
+from services.domain.locks import Lock
+from services.domain.runs import Run
+from services.postgres import reviews, runs, service_locks
+from services.postgres.pool import Connection, Database
+
+logger = logging.getLogger(__name__)
+
+REMIND_AFTER = timedelta(days=1)
+EVERY_S = 60.0
+
+
+class Reminders:
+    """`approvers` gives the Slack ids of those who could review a run."""
+
+    def __init__(
+        self,
+        database: Database,
+        teller: Teller,
+        *,
+        approvers: Callable[[Run], Sequence[str]],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._database = database
+        self._teller = teller
+        self._approvers = approvers
+        self._every_s = every_s
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        while True:
+            try:
+                await self.look(fence)
+            except SourceError as error:
+                logger.warning("reminders: %s", error.why)
+            await asyncio.sleep(self._every_s)
+
+    async def look(self, fence: Fence) -> None:
+        """One round. Raises SourceError, LostLeadershipError."""
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            for run_id, count in await reviews.take_due_reviews(conn, again_after=REMIND_AFTER):
+                await self._remind_of_review(conn, run_id, count)
+            for lock, count in await service_locks.take_due_locks(conn, again_after=REMIND_AFTER):
+                await self._remind_of_lock(conn, lock, count)
+        self._teller.told()
+
+    async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
+        run = await runs.read_run(conn, run_id)
+        if run is not None:
+            words = "nobody has reviewed this yet. The button is in the message above."
+            await self._teller.note(conn, run, f"review:{count}", words, to=self._approvers(run))
+
+    async def _remind_of_lock(self, conn: Connection, lock: Lock, count: int) -> None:
+        """In the thread of the rollback that locked it; `health` shows every lock besides."""
+        run = await runs.read_run(conn, lock.run_id) if lock.run_id else None
+        if run is not None:
+            short = lock.service.short
+            words = f"{short} is still locked against deploys. To lift it: unlock {short} <reason>"
+            to = [run.requested_by.user_id] if run.requested_by else self._approvers(run)
+            await self._teller.note(conn, run, f"lock:{lock.service.short}:{count}", words, to=to)

@@ -1,0 +1,137 @@
+"""What nobody approved waits for somebody else to look at it, and people are reminded of it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from bot.approvals.desk import Decided, Desk
+from bot.approvals.reminders import Reminders
+from bot.approvals.rights import Refused
+from bot.leader import Fence, LostLeadershipError
+from bot.runs.telling import Teller
+from playbooks._contract import Risk
+from services.domain.runs import Person, Run
+from services.domain.services import Service
+from services.postgres.pool import Connection, Database
+from services.postgres.reviews import list_open_reviews
+from services.postgres.service_locks import lock_service, unlock_service
+from services.sandbox.slack import cast
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakePlan, request, say
+from tests.integration.bot.approvals.test_expiry import database as database
+from tests.integration.bot.approvals.test_expiry import fence as fence
+
+LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
+
+
+@pytest.fixture
+async def stopped(desk: Desk, make_plan: MakePlan) -> Run:
+    """Broken glass of Olivia's, over."""
+    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    await desk.cancel(run.id, ANN)
+    return run
+
+
+@pytest.fixture
+def reminders(database: Database) -> Reminders:
+    return Reminders(database, Teller(say), approvers=lambda _run: [cast.APPROVERS.id])
+
+
+async def notes(conn: Connection) -> list[str]:
+    """What the threads were told, in order."""
+    query = "SELECT text FROM chatops.outbox WHERE thread_key IS NOT NULL ORDER BY created_at"
+    return [text for (text,) in await (await conn.execute(query)).fetchall()]
+
+
+async def test_another_approver_closes_it_and_everybody_reads_what_they_found(
+    desk: Desk, stopped: Run, books: Books, as_bot: Connection
+) -> None:
+    (review,) = await list_open_reviews(as_bot)
+    assert (review.run_id, review.acted_by) == (stopped.id, Person(OLIVIA.user_id, OLIVIA.team_id))
+
+    outcome = await desk.review(stopped.id, ANN, " right; mended in e4f5a6b ")
+
+    assert isinstance(outcome, Decided)
+    assert await list_open_reviews(as_bot) == []
+    assert (await books.events(stopped.id))[-1] == "run.reviewed"
+
+
+async def test_of_two_reviews_one_counts(desk: Desk, stopped: Run, books: Books) -> None:
+    assert isinstance(await desk.review(stopped.id, ANN, "right"), Decided)
+
+    late = await desk.review(stopped.id, BEN, "wrong")
+
+    assert isinstance(late, Refused)
+    assert "has reviewed it already" in late.sentence
+    assert (await books.events(stopped.id))[-1] == "run.review.refused"
+
+
+async def test_what_was_approved_waits_for_no_review(desk: Desk, make_plan: MakePlan, as_bot: Connection) -> None:
+    await desk.file(make_plan(), request(OLIVIA))
+
+    assert await list_open_reviews(as_bot) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("reviewed_by_user", OLIVIA.user_id), ("note", ""), ("reviewed_by_user", None)]
+)
+async def test_the_database_closes_no_review_by_who_acted_or_without_a_note(
+    stopped: Run, as_bot: Connection, column: str, value: str | None
+) -> None:
+    full: dict[str, object] = {"reviewed_by_user": ANN.user_id, "reviewed_by_team": ANN.team_id, "note": "right"} | {
+        column: value
+    }
+    full |= {"run": stopped.id}
+    close = (
+        "UPDATE chatops.reviews SET reviewed_by_user = %(reviewed_by_user)s, reviewed_by_team = %(reviewed_by_team)s,"
+        " note = %(note)s, reviewed_at = now() WHERE run_id = %(run)s"
+    )
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await as_bot.execute(close, full)
+
+
+async def test_a_closed_review_stays_as_it_is(desk: Desk, stopped: Run, as_bot: Connection) -> None:
+    await desk.review(stopped.id, ANN, "right")
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="is closed"):
+        await as_bot.execute("UPDATE chatops.reviews SET note = 'wrong'")
+
+
+async def test_people_are_reminded_after_a_day_until_it_is_closed(
+    desk: Desk, stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
+) -> None:
+    await reminders.look(fence)
+    early = await notes(as_bot)
+    for _ in range(2):
+        await as_bot.execute(LATER.format("chatops.reviews"))
+        await reminders.look(fence)
+        await reminders.look(fence)
+    await desk.review(stopped.id, ANN, "right")
+
+    await reminders.look(fence)
+
+    words = f"<!subteam^{cast.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
+    assert (early, await notes(as_bot)) == ([], [words, words])
+
+
+async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
+    stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
+) -> None:
+    await lock_service(as_bot, service=Service.API, owner=OLIVIA.user_id, reason="bad", run_id=stopped.id)
+    await reminders.look(fence)
+    early = await notes(as_bot)
+    await as_bot.execute(LATER.format("chatops.service_locks"))
+    await reminders.look(fence)
+    await unlock_service(as_bot, service=Service.API)
+    await reminders.look(fence)
+
+    told = await notes(as_bot)
+
+    words = f"<@{OLIVIA.user_id}> api is still locked against deploys. To lift it: unlock api &lt;reason&gt;"
+    assert (early, told) == ([], [words])
+
+
+async def test_only_the_leader_reminds(reminders: Reminders) -> None:
+    with pytest.raises(LostLeadershipError):
+        await reminders.look(Fence("somebody else", 1))

@@ -1,0 +1,95 @@
+"""Who may stop a run, say what became of it, and review it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.approvals import steer
+from bot.approvals.people import People
+from bot.approvals.policy import Policy
+from bot.approvals.rights import Allowed, Refused, Verdict
+from services.domain.reviews import Review
+from services.domain.runs import Person, RunState
+from tests.unit.bot.approvals.conftest import NOW, MakeRun
+
+
+def refused(verdict: Verdict) -> str:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.sentence
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if not state.is_final])
+def test_who_asked_or_could_decide_cancels(
+    state: RunState, make_run: MakeRun, olivia: Person, ben: Person, otto: Person, policy: Policy, people: People
+) -> None:
+    run = make_run(state=state)
+
+    assert isinstance(steer.may_cancel(run, olivia, policy, people), Allowed)
+    assert isinstance(steer.may_cancel(run, ben, policy, people), Allowed)
+    assert refused(steer.may_cancel(run, otto, policy, people))
+    assert refused(steer.may_cancel(run, replace(olivia, team_id="T0OTHER"), policy, people))
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if state.is_final])
+def test_what_has_ended_is_not_cancelled(
+    state: RunState, make_run: MakeRun, olivia: Person, policy: Policy, people: People
+) -> None:
+    assert f"{state.value} already" in refused(steer.may_cancel(make_run(state=state), olivia, policy, people))
+
+
+@pytest.mark.parametrize("state", list(RunState))
+def test_only_what_is_unknown_is_settled(
+    state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
+) -> None:
+    verdict = steer.may_resolve(make_run(state=state), ann, policy, people)
+
+    assert isinstance(verdict, Allowed) is (state is RunState.UNKNOWN)
+
+
+def test_an_approver_reviews_what_somebody_else_did(
+    make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, olivia, NOW)
+
+    assert isinstance(steer.may_review(run, review, ann, policy, people), Allowed)
+
+
+def test_who_acted_does_not_review_it_even_as_an_approver(
+    make_run: MakeRun, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, ann, NOW)
+
+    sentence = refused(steer.may_review(run, review, ann, policy, people))
+
+    assert "who did it does not review it" in sentence.lower()
+    assert "<@U0BEN> could approve it." in sentence
+
+
+def test_an_outsider_and_an_operator_review_nothing(
+    make_run: MakeRun, olivia: Person, otto: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, ann, NOW)
+
+    for person in (olivia, otto):
+        assert "not among those who may approve" in refused(steer.may_review(run, review, person, policy, people))
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_a_review_waits_for_the_end_of_the_run(
+    state: RunState, make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    verdict = steer.may_review(make_run(state=state), Review(7, olivia, NOW), ann, policy, people)
+
+    assert isinstance(verdict, Allowed) is state.is_final
+
+
+def test_a_review_is_closed_once_and_only_where_one_was_asked_for(
+    make_run: MakeRun, olivia: Person, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, olivia, NOW)
+    closed = replace(review, reviewed_by=ben, note="fine", reviewed_at=NOW)
+
+    assert "<@U0BEN> has reviewed it already" in refused(steer.may_review(run, closed, ann, policy, people))
+    assert "was approved before" in refused(steer.may_review(run, None, ann, policy, people))
