@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from bot.approvals.desk import Decided, Desk
 from bot.approvals.rights import Refused
-from playbooks._contract import Risk
+from bot.facts import World
+from bot.runs.carrying import Gear
+from bot.runs.runner import Runner
+from bot.runs.telling import Teller
+from bot.settings import RunSettings, Settings
+from playbooks._contract import Plan, Risk
+from playbooks._steps import LockService
 from services.domain.runs import RunState
+from services.domain.secrets import Secret
+from services.domain.services import Service
 from services.postgres.approvals import list_decisions
+from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
 from tests.integration.conftest import Pooled
 
-ROUNDS, CHAOS_ROUNDS = 200, 1000
+ROUNDS, EXECUTIONS, CHAOS_ROUNDS = 200, 20, 1000
 LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
 
 
@@ -58,6 +69,62 @@ async def test_two_approvers_in_the_same_instant_approve_once_in_a_thousand_roun
     make_desk: MakeDesk, make_plan: MakePlan, books: Books
 ) -> None:
     await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, CHAOS_ROUNDS)
+
+
+async def race_to_run(
+    desks: tuple[Desk, Desk], databases: Sequence[Database], make_plan: MakePlan, books: Books, rounds: int
+) -> None:
+    """The same clicks while a runner of each replica waits for what they let go."""
+    plan = replace(make_plan(), steps=(LockService(Service.API, "raced"),))
+
+    async def make_again(_parameters: object, _world: World) -> Plan:
+        return plan
+
+    settings = replace(Settings.from_environment({}), runs=RunSettings(look_every_s=0.02))
+    gears = [
+        Gear(database, World(settings, database=database), {plan.playbook: make_again}, Teller(say), settings.runs)
+        for database in databases
+    ]
+    runners = [Runner(gear, owner=f"replica-{n}") for n, gear in enumerate(gears)]
+    running = [asyncio.create_task(runner.run()) for runner in runners]
+    for _ in range(rounds):
+        run = await desks[0].file(plan, request(OLIVIA))
+
+        clicks = [(desk, person) for desk in desks for person in (ANN, BEN)]
+        await asyncio.gather(*(desk.decide(run.id, person, approve=True) for desk, person in clicks))
+        async with asyncio.timeout(30):
+            while not (await books.run(run.id)).state.is_final:
+                await asyncio.sleep(0.01)
+
+        assert (await books.run(run.id)).state is RunState.SUCCEEDED
+        events = await books.events(run.id)
+        assert (events.count("run.approved"), events.count("run.started"), events.count("run.step")) == (1, 1, 1)
+    for task, runner in zip(running, runners, strict=True):
+        task.cancel()
+        await runner.hand_over()
+
+
+@pytest.fixture
+async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Database]]:
+    """Of two replicas."""
+    both = [Database.connect_lazily(Secret(database_urls.bot), application_name="runner") for _ in range(2)]
+    yield both
+    for database in both:
+        await database.close()
+
+
+async def test_double_approvals_are_one_execution(
+    make_desk: MakeDesk, databases: Sequence[Database], make_plan: MakePlan, books: Books
+) -> None:
+    await race_to_run((make_desk(**LISTED), make_desk(**LISTED)), databases, make_plan, books, EXECUTIONS)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+async def test_double_approvals_are_one_execution_in_a_thousand_rounds(
+    make_desk: MakeDesk, databases: Sequence[Database], make_plan: MakePlan, books: Books
+) -> None:
+    await race_to_run((make_desk(**LISTED), make_desk(**LISTED)), databases, make_plan, books, CHAOS_ROUNDS)
 
 
 async def test_both_halves_of_a_critical_approval_in_the_same_instant_make_it_whole(

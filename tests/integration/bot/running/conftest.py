@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
-from bot.settings import LeaseSettings, OutageSettings, Settings
+from bot.settings import LeaseSettings, OutageSettings, RunSettings, Settings
 from services.sandbox.slack import cast
 from services.sandbox.slack.app import build_router
 from services.sandbox.slack.model import Message
@@ -112,7 +112,13 @@ async def start_bot(
     """`await start_bot(dsn, VARIABLE="…")`: a bot in Socket Mode. All are stopped at the end."""
     bots: list[Bot] = []
 
-    async def start(dsn: str | None, *, outage: OutageSettings = OutageSettings(), **more: str) -> Bot:  # noqa: B008
+    async def start(
+        dsn: str | None,
+        *,
+        outage: OutageSettings = OutageSettings(),  # noqa: B008
+        runs: RunSettings = RunSettings(),  # noqa: B008
+        **more: str,
+    ) -> Bot:
         environ = {
             "SLACK_BOT_TOKEN": "xoxb-local",
             "SLACK_APP_TOKEN": "xapp-local",
@@ -129,7 +135,7 @@ async def start_bot(
             "SUPABASE_DB_URL": dsn or "",
             **more,
         }
-        bot = Bot(replace(Settings.from_environment(environ), leases=QUICK_LEASES, outage=outage))
+        bot = Bot(replace(Settings.from_environment(environ), leases=QUICK_LEASES, outage=outage, runs=runs))
         bots.append(bot)
         await bot.start()
         return bot

@@ -197,6 +197,32 @@ async def test_second_run_on_a_service_is_void_and_told_why(bench: Bench) -> Non
     assert f"run {winner.id} ({winner.title})" in (loser.outcome or "")
 
 
+async def crowd(bench: Bench, people: int) -> None:
+    """So many restarts of one service are approved at once, and two replicas take them up."""
+    plan = await bench.plan("restart", service="ingest")
+    ids = [await bench.file(plan, state=RunState.PLANNED) for _ in range(people)]
+    await asyncio.gather(*map(bench.approve, ids))
+    for _ in range(2):
+        bench.start_runner()
+
+    ended = [(await bench.ended(run_id, timeout_s=120))[0] for run_id in ids]
+
+    states = [run.state for run in ended]
+    assert (states.count(RunState.SUCCEEDED), states.count(RunState.VOIDED)) == (1, people - 1)
+    assert all(run.outcome for run in ended)
+    assert bench.wire.mutations == ["restart"]
+
+
+async def test_of_many_on_one_service_one_runs_and_the_others_are_told(bench: Bench) -> None:
+    await crowd(bench, 20)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_of_200_on_one_service_one_runs_and_the_others_are_told(bench: Bench) -> None:
+    await crowd(bench, 200)
+
+
 async def test_freeze_that_fails_is_said_and_never_blocks(bench: Bench) -> None:
     hold = bench.wire.hold("setAutoDeploy", "before", status=403)
     hold.release()

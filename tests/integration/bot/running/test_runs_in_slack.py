@@ -1,0 +1,149 @@
+"""Whole runs as people in Slack see them: a whole bot, and the local Railway behind a wire that holds single calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bot.app import Bot
+from bot.commands._contract import Actor, Request, Surface
+from bot.facts.plans import PLANS
+from bot.settings import RunSettings
+from bot.views.run_buttons import ASK_AGAIN, CONFIRM
+from playbooks._contract import Plan
+from services.domain.runs import Run
+from services.postgres import runs
+from services.postgres.pool import Connection
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message, User
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.runs.conftest import QUICK, TOKEN
+from tests.integration.bot.runs.conftest import railway as railway
+from tests.integration.bot.runs.conftest import wire as wire
+from tests.wire import Wire
+
+OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+AWAY_S, CHAOS_AWAY_S = 3.0, 60.0
+RUN_S = 60.0
+
+StartWhole = Callable[..., Awaitable[Bot]]
+
+
+@pytest.fixture
+async def start_whole(
+    start_bot: StartBot, railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls
+) -> StartWhole:
+    """`await start_whole(runs=…)`: a bot that changes the services of the local Railway."""
+
+    async def start(runs: RunSettings = QUICK, **more: str) -> Bot:
+        return await start_bot(
+            database_urls.bot,
+            runs=runs,
+            RAILWAY_API_URL=wire.url,
+            RAILWAY_TOKEN=TOKEN,
+            RAILWAY_PROJECT_ID=railway.place.project_id,
+            RAILWAY_ENVIRONMENT_ID=railway.place.environment_id,
+            DRAGONFLY_API_BASE=railway.edge_url,
+            DRAGONFLY_OPERATORS=cast.OPERATORS.id,
+            DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+            HEARTBEAT_STALE_AFTER_S="300",
+            SOAK_SECONDS=more.get("SOAK_SECONDS", "1"),
+        )
+
+    return start
+
+
+@pytest.fixture
+async def bot(start_whole: StartWhole) -> Bot:
+    return await start_whole()
+
+
+async def ask(bot: Bot, slack: Slack, playbook: str, **parameters: str) -> tuple[Run, Message]:
+    """File it as Olivia; the run and its message."""
+    assert bot.parts is not None
+    plan = await PLANS[playbook](parameters, bot.world)
+    assert isinstance(plan, Plan), plan
+    run = await bot.parts.changing.desk.file(plan, OLIVIA)
+    return run, await slack.wait_for(lambda message: plan.title in message.text)
+
+
+async def click(slack: Slack, message: Message, action_id: str, user: User) -> None:
+    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+
+
+async def until(slack: Slack, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
+    """The same message, once it says so."""
+    return await slack.wait_for(lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("how", ["done", "retry"])
+async def test_an_unknown_step_is_settled_by_a_click_and_the_run_goes_on(
+    bot: Bot, slack: Slack, wire: Wire, how: str
+) -> None:
+    hold = wire.hold("commitPatch", "after", lose=True)
+    _, asked = await ask(bot, slack, "scale", service="ingest", to="2")
+    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await hold.reached.wait()
+    wire.status = 500
+    hold.release()
+    unknown = await until(slack, asked, "UNKNOWN")
+    wire.status = None
+
+    await click(slack, unknown, f"run.resolve.{how}", cast.ANN)
+    done = await until(slack, asked, "DONE")
+
+    assert wire.mutations == ["commitPatch"], "a retry looks first, and finds that it was done"
+    assert "run.resolve" not in json.dumps(done.blocks)
+
+
+async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack, as_owner: Connection) -> None:
+    run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
+    await as_owner.execute("UPDATE chatops.runs SET expires_at = clock_timestamp() WHERE id = %s", (run.id,))
+    expired = await until(slack, asked, "EXPIRED")
+    assert CONFIRM not in json.dumps(expired.blocks)
+
+    await click(slack, expired, ASK_AGAIN, cast.OLIVIA)
+    again = await slack.wait_for(lambda one: one.ts != asked.ts and "WAITS FOR CONFIRMATION" in one.text)
+    await click(slack, again, CONFIRM, cast.OLIVIA)
+
+    await until(slack, again, "DONE")
+
+
+async def goes_on_without_slack(bot: Bot, slack: Slack, conn: Connection, away_s: float) -> None:
+    """Slack goes away while the run runs; the run ends meanwhile, and its one message says so once Slack is back."""
+    run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
+    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await until(slack, asked, "RUNNING")
+    slack.workspace.faults.is_down = True
+    await slack.workspace.sockets.cut()
+    back_at = asyncio.get_running_loop().time() + away_s
+    async with asyncio.timeout(RUN_S):
+        while not (ended := await runs.read_run(conn, run.id)) or not ended.state.is_final:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(max(back_at - asyncio.get_running_loop().time(), 0))
+    assert "RUNNING" in asked.text, "the run ended while nobody could be told"
+    slack.workspace.faults.is_down = False
+
+    done = await until(slack, asked, "DONE")
+
+    assert "every step is proved" in done.text
+    assert [message.ts for message in slack.seen() if "Scale ingest" in message.text] == [asked.ts]
+
+
+async def test_a_run_ends_right_while_slack_is_away(bot: Bot, slack: Slack, as_bot: Connection) -> None:
+    await goes_on_without_slack(bot, slack, as_bot, AWAY_S)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_a_run_ends_right_while_slack_is_away_for_a_minute(
+    start_whole: StartWhole, slack: Slack, as_bot: Connection
+) -> None:
+    bot = await start_whole(RunSettings(), SOAK_SECONDS="5")
+
+    await goes_on_without_slack(bot, slack, as_bot, CHAOS_AWAY_S)
