@@ -36,6 +36,8 @@ _NAMES_OBJECTS_ONLY = (
     errors.InvalidSchemaName,
     errors.IntegrityError,
 )
+_RAISE = "exec_stmt_raise"  # the server's name for RAISE in a function: such a text may be made from a row
+_OUR_FUNCTIONS = "PL/pgSQL function chatops."  # these say sentences of ours, and see no personal data
 
 
 def explain_connect(error: psycopg.Error) -> SourceError:
@@ -62,9 +64,14 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
             return SourceError(SOURCE, "this process was too slow, and the server ended its session", retryable=True)
         case psycopg.OperationalError() if error.sqlstate is None:
             return SourceError(SOURCE, "connection lost", retryable=True)
-    if isinstance(error, _NAMES_OBJECTS_ONLY) and error.diag.message_primary:
+    if isinstance(error, _NAMES_OBJECTS_ONLY) and error.diag.message_primary and _is_trusted(error):
         return SourceError(SOURCE, error.diag.message_primary)
     return SourceError(SOURCE, f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})")
+
+
+def _is_trusted(error: psycopg.Error) -> bool:
+    """Whether the server itself wrote the text, or a function of ours."""
+    return error.diag.source_function != _RAISE or (error.diag.context or "").startswith(_OUR_FUNCTIONS)
 
 
 def explain_state(sqlstate: str, message: str) -> str:

@@ -194,6 +194,14 @@ async def test_errors_name_objects_but_no_values(database_urls: DatabaseUrls, qu
         assert (await why(database, query)).why == reason
 
 
+async def test_what_a_function_raises_is_not_told(database_urls: DatabaseUrls) -> None:
+    """Whatever code it gives itself: its text may be made from the row."""
+    raising = "DO $$ BEGIN RAISE EXCEPTION 'Jane Roe' USING ERRCODE = 'check_violation'; END $$"
+
+    async with pool(database_urls.bot) as database:
+        assert (await why(database, raising)).why == "CheckViolation (SQLSTATE 23514)"
+
+
 async def test_a_transaction_is_saved_at_its_end(database_urls: DatabaseUrls, as_owner: Connection) -> None:
     async with pool(database_urls.app) as database, database.transaction() as conn:
         await conn.execute(ADD_JOB, ("a",))
