@@ -11,7 +11,7 @@ import sys
 from bot.app import run
 from bot.settings import Settings
 from services.domain.errors import OperatorError
-from services.process.log import log_plainly
+from services.process.log import log_to_streams
 
 EXIT_MISCONFIGURED = 2
 
@@ -26,7 +26,7 @@ async def _main() -> None:
 
 def main() -> None:
     """Run until told to stop."""
-    log_plainly()
+    log_to_streams()
     logging.getLogger("bot").setLevel(logging.INFO)
     try:
         asyncio.run(_main())

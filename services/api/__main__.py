@@ -9,7 +9,7 @@ import uvicorn
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
-from services.process.log import log_plainly
+from services.process.log import log_to_streams
 from services.process.settings import read_or_exit
 
 GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
@@ -17,7 +17,7 @@ GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
 
 def main() -> None:
     settings = read_or_exit(ApiSettings)
-    log_plainly()
+    log_to_streams(settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # when it listens, when it shuts down
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is the sender's fault, told there
     logging.getLogger("services.api").info(

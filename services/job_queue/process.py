@@ -18,7 +18,7 @@ from services.job_queue.waiting import run_unless
 from services.postgres.doorbell import Doorbell
 from services.postgres.pool import Database
 from services.process.database import await_database
-from services.process.log import log_plainly
+from services.process.log import log_to_streams
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def run_worker(
 
     `handlers` is `{job type: handler}`; `notices` are logged below the banner.
     """
-    log_plainly()
+    log_to_streams(settings.log_format)
     return asyncio.run(_Worker(worker_type, handlers, settings).run(notices))
 
 

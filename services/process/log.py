@@ -1,15 +1,19 @@
-"""Plain log lines, one sentence each, as the runbook searches for them.
+"""Log lines, one sentence each, as the runbook searches for them: plain, or each as one JSON object.
 
 Railway adds time, replica and severity: what is written to stderr counts as an error there, so only that goes there.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
+from typing import Literal
 
 from services.domain.errors import SourceError
+
+LogFormat = Literal["plain", "json"]
 
 FRAMES_SHOWN = 4  # from our handler into the library that gave up
 
@@ -21,11 +25,21 @@ class PlainFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = record.getMessage()
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            line = f"{line} ({describe_error(error)})"
+        error = _error_of(record)
+        line = record.getMessage() if error is None else f"{record.getMessage()} ({error})"
         return line.replace("\n", "\n  ")
+
+
+class JsonFormatter(logging.Formatter):
+    """The same as one object a line, which Railway reads: `message`, `level`, `logger`, and `error` where there is one.
+
+    The other fields can be searched for there as `@logger:…`; the runbook's words are found in the message as before.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {"level": record.levelname.lower(), "message": record.getMessage(), "logger": record.name}
+        error = _error_of(record)
+        return json.dumps(told if error is None else {**told, "error": error}, ensure_ascii=False)
 
 
 def describe_error(error: BaseException) -> str:
@@ -38,12 +52,17 @@ def describe_error(error: BaseException) -> str:
     return f"{name} at {way}" if way else name
 
 
-def log_plainly() -> None:
+def log_to_streams(log_format: LogFormat = "plain") -> None:
     """Send everything from INFO to stdout, from ERROR to stderr; libraries speak from WARNING only."""
     out, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
     out.addFilter(lambda record: record.levelno < logging.ERROR)
     errors.setLevel(logging.ERROR)
     for handler in (out, errors):
-        handler.setFormatter(PlainFormatter())
+        handler.setFormatter(JsonFormatter() if log_format == "json" else PlainFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[out, errors], force=True)
     logging.getLogger("services").setLevel(logging.INFO)
+
+
+def _error_of(record: logging.LogRecord) -> str | None:
+    error = record.exc_info[1] if record.exc_info else None
+    return None if error is None else describe_error(error)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.domain.secrets import Secret
 from services.domain.sha import short_sha
+from services.process.log import LogFormat
 
 EXIT_MISCONFIGURED = 2
 
@@ -28,6 +29,7 @@ class ProcessSettings(BaseSettings):
     supabase_db_url: SecretStr
     railway_git_commit_sha: str | None = None
     railway_replica_id: str | None = None
+    log_format: LogFormat = "plain"
 
     @field_validator("supabase_db_url")
     @classmethod

@@ -116,7 +116,11 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
         common = {"SUPABASE_DB_URL": database_urls.app}
         ingest = await spawn("services.ingest_worker", **common)
         enforcement = await spawn(
-            "services.enforcement_worker", OPENAI_API_KEY=OPENAI_KEY, OPENAI_BASE_URL=openai.base_url, **common
+            "services.enforcement_worker",
+            OPENAI_API_KEY=OPENAI_KEY,
+            OPENAI_BASE_URL=openai.base_url,
+            LOG_FORMAT="json",
+            **common,
         )
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             await _plant_in_requests(client)
@@ -140,6 +144,7 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
     for who, process in (*running, *(("misled", one) for one in misled)):
         for line in process.lines:
             told.add(who, line)
+    assert all(json.loads(line) for line in enforcement.lines)
     for error, result in await rows(as_owner, "SELECT error_message, result FROM ops.job_queue"):
         told.add("job error", error or "")
         told.add("job result", result)

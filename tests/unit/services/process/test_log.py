@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 
 from services.domain.errors import SourceError
-from services.process.log import PlainFormatter, describe_error
+from services.process.log import JsonFormatter, PlainFormatter, describe_error
 
 
 def raised(error: Exception) -> Exception:
@@ -35,6 +36,19 @@ def test_logs_an_exception_on_one_line_without_its_text() -> None:
 
     assert line.startswith("it failed (KeyError at test_log.py:")
     assert "canary" not in line
+
+
+def test_as_json_each_record_is_one_line_with_its_level_and_no_text_of_an_error() -> None:
+    error = raised(KeyError("canary"))
+    info = (type(error), error, error.__traceback__)
+
+    line = JsonFormatter().format(logging.LogRecord("services.x", logging.ERROR, "", 1, "it %s\nü", ("failed",), info))
+
+    assert "\n" not in line
+    assert "canary" not in line
+    told = json.loads(line)
+    assert told.pop("error").startswith("KeyError at test_log.py:")
+    assert told == {"level": "error", "message": "it failed\nü", "logger": "services.x"}
 
 
 def test_a_line_break_in_a_message_cannot_fake_a_line() -> None:
