@@ -7,17 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bot.commands._arguments import no_more, wrong_word
 from bot.manifest import manifest_json
 from bot.settings import Settings, require
-from services.postgres.migrations import migrate
+from services.postgres.installation import install
 
 Run = Callable[[Sequence[str], Mapping[str, str]], Awaitable[str]]
 
 
 async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """`migrate`: apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's."""
+    """`migrate`: apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's.
+
+    The first time it writes down that the database belongs to ENVIRONMENT, and refuses any other one afterwards.
+    """
     no_more(words, 0)
     settings = Settings.from_environment(environ)
-    database = require(settings.database)
-    outcome = await migrate(database.admin_url or database.url, directory=require(settings.changes).migrations)
+    database, directory = require(settings.database), require(settings.changes).migrations
+    environment = require(settings.identity).environment
+    outcome = await install(database.admin_url or database.url, environment=environment, directory=directory)
     return outcome.notice
 
 

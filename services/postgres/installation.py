@@ -1,9 +1,33 @@
-"""Which environment a database belongs to. The typed calls of `sql/queries/installation.sql`."""
+"""Which environment a database belongs to, and how it comes to. The typed calls of `sql/queries/installation.sql`."""
 
 from __future__ import annotations
 
-from services.postgres.pool import Connection
+from pathlib import Path
+
+import psycopg
+
+from services.domain.errors import OperatorError
+from services.domain.secrets import Secret
+from services.postgres.errors import explain
+from services.postgres.migrations import MIGRATIONS, MigrationOutcome, migrate
+from services.postgres.pool import Connection, connect
 from services.postgres.queries import SQL
+
+TIMEOUT_S = 10.0
+
+
+async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS) -> MigrationOutcome:
+    """Migrate the database, and name it the first time. Safe to call from many processes at once.
+
+    Raises OperatorError, before anything is changed, when it belongs to another environment; and as `migrate` does.
+    """
+    async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=TIMEOUT_S) as conn:
+        await _check(conn, environment)
+    outcome = await migrate(dsn, directory=directory)
+    async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=TIMEOUT_S) as conn:
+        await name_environment(conn, environment=environment)
+        await _check(conn, environment)  # another process may have been first
+    return outcome
 
 
 async def name_environment(conn: Connection, *, environment: str) -> None:
@@ -15,3 +39,22 @@ async def read_environment(conn: Connection) -> str | None:
     """The environment's name; None when nobody has said it yet."""
     row = await (await conn.execute(SQL["read_environment"])).fetchone()
     return row[0] if row else None
+
+
+async def is_installed(conn: Connection) -> bool:
+    """Whether there is a place for the name: none before the first migration."""
+    row = await (await conn.execute(SQL["is_installed"])).fetchone()
+    return bool(row and row[0])
+
+
+async def _check(conn: Connection, environment: str) -> None:
+    try:
+        owner = await read_environment(conn) if await is_installed(conn) else None
+    except psycopg.Error as error:
+        raise explain(error, timeout_s=TIMEOUT_S) from None
+    if owner not in (None, environment):
+        raise OperatorError(
+            "Nothing was migrated",
+            why=f"the database belongs to {owner}, and ENVIRONMENT says {environment}",
+            what_next="Mend ENVIRONMENT or the connection string: one of them is another environment's.",
+        )

@@ -9,9 +9,10 @@ import psycopg
 
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.postgres.migrations import migrate
+from services.postgres.installation import install
 from services.postgres.queries import SQL_DIRECTORY
 from services.sandbox.drill import plant
+from services.sandbox.environment import ENVIRONMENT
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.railway.process import find_free_port
 
@@ -23,7 +24,10 @@ class LocalDatabase:
     """
 
     def __init__(self, directory: Path, url: Secret | None, *, fast: bool = False) -> None:
-        """`url`: use that database, with this one login for everything; it is migrated, and never stopped."""
+        """`url`: use that database, with this one login for everything; it is migrated, and never stopped.
+
+        One that belongs to another environment than the sandbox's is refused.
+        """
         self._url = url
         self.sql_directory = SQL_DIRECTORY if url else directory / "sql"
         # One port for its whole life, so that a stopped server comes back where everybody looks for it.
@@ -34,7 +38,7 @@ class LocalDatabase:
         """Start the server where it is ours, and migrate."""
         if self._server is None:
             assert self._url is not None  # noqa: S101 - the two exclude each other
-            await migrate(self._url)
+            await install(self._url, environment=ENVIRONMENT)
             self.urls = SandboxDatabase(owner=self._url, app=self._url, bot=self._url)
             return
         await asyncio.to_thread(plant, self.sql_directory)

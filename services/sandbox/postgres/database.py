@@ -11,9 +11,8 @@ import psycopg
 from psycopg import sql
 
 from services.domain.secrets import Secret
-from services.postgres.installation import name_environment
-from services.postgres.migrations import MIGRATIONS, migrate
-from services.postgres.pool import connect
+from services.postgres.installation import install
+from services.postgres.migrations import MIGRATIONS
 from services.sandbox.postgres.server import PostgresServer
 
 OWNER, APP, BOT = "postgres", "dragonfly_app", "dragonfly_bot"
@@ -39,7 +38,7 @@ def prepare_cluster(
     make_owner(server)
     make_database(server, DATABASE)
     database = dsns(server, DATABASE)
-    asyncio.run(_fill(database.owner, environment, migrations))
+    asyncio.run(install(database.owner, environment=environment, directory=migrations))
     give_passwords(server, DATABASE)
     return database
 
@@ -75,13 +74,6 @@ def give_passwords(server: PostgresServer, database: str) -> None:
         for role in (APP, BOT):
             command = sql.SQL("ALTER ROLE {} PASSWORD {}")
             conn.execute(command.format(sql.Identifier(role), sql.Literal(server.password(role))))
-
-
-async def _fill(owner: Secret, environment: str, migrations: Path) -> None:
-    await migrate(owner, directory=migrations)
-    conn = await connect(owner, application_name="dragonfly-sandbox", timeout_s=10)
-    async with conn:
-        await name_environment(conn, environment=environment)
 
 
 def _exists(conn: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:

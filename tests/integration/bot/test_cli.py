@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from bot.cli import dispatch
+from services.postgres.queries import SQL_DIRECTORY
 from tests.conftest import DatabaseUrls
 
 
@@ -23,6 +26,40 @@ async def test_migrate_applies_everything_and_then_nothing(empty_database_urls: 
     assert (first.code, second.code) == (0, 0)
     assert first.text.startswith("Applied ")
     assert "up to date" in second.text
+
+
+async def test_migrate_names_the_database_and_leaves_another_environment_s_alone(
+    empty_database_urls: DatabaseUrls,
+) -> None:
+    prod = environment(empty_database_urls.bot, DRAGONFLY_ADMIN_DB_URL=empty_database_urls.owner)
+    await dispatch(["migrate"], prod)
+
+    other = await dispatch(["migrate"], prod | {"ENVIRONMENT": "staging", "SUPABASE_MODE": "staging"})
+    again = await dispatch(["migrate"], prod)
+
+    assert (other.code, again.code) == (1, 0)
+    assert "the database belongs to prod, and ENVIRONMENT says staging" in other.text
+
+
+async def test_a_foreign_database_gets_none_of_what_is_pending(
+    empty_database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    shutil.copytree(SQL_DIRECTORY / "migrations", tmp_path / "migrations")
+    prod = environment(empty_database_urls.bot, DRAGONFLY_ADMIN_DB_URL=empty_database_urls.owner)
+    await dispatch(["migrate"], prod)
+    (tmp_path / "migrations" / "20990101000000_new.sql").write_text("CREATE TABLE public.new (id integer);")
+
+    await dispatch(["migrate"], prod | {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_SQL": str(tmp_path)})
+
+    status = await dispatch(["migrations", "--json"], prod | {"DRAGONFLY_SQL": str(tmp_path)})
+    assert json.loads(status.text)["pending"] == ["20990101000000_new"]
+
+
+async def test_migrate_wants_to_know_the_environment(empty_database_urls: DatabaseUrls) -> None:
+    outcome = await dispatch(["migrate"], {"SUPABASE_DB_URL": empty_database_urls.owner})
+
+    assert outcome.code == 1
+    assert "ENVIRONMENT is not set" in outcome.text
 
 
 async def test_reads_as_json(database_urls: DatabaseUrls) -> None:
