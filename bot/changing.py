@@ -78,12 +78,17 @@ class Changing:
 
 @asynccontextmanager
 async def desk_of_terminal(settings: Settings, world: World) -> AsyncIterator[Desk | None]:
-    """A desk that files for others to decide in Slack; None when database or Slack are not configured."""
+    """A desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
+    silent: nobody could approve anything there."""
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
         return
     slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
     team_id = await _team_id(slack)
+    if team_id is None:
+        await slack.aclose()
+        yield None
+        return
     changing = Changing(
         settings,
         world,
@@ -101,7 +106,7 @@ async def desk_of_terminal(settings: Settings, world: World) -> AsyncIterator[De
 
 
 async def _team_id(slack: SlackClient) -> str | None:
-    """None while Slack does not answer: a request can be filed all the same."""
+    """None while Slack does not answer."""
     try:
         return (await slack.identify()).team_id
     except SourceError:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands._contract import Answer, Change, Request
+from bot.commands._contract import Answer, Change, Request, Surface
 from bot.facts.plans import PLANS
 from bot.runs.emergency import stop_without_journal
 from bot.views.emergency import emergency_answer
 from bot.views.filed import filed_answer
+from bot.views.manual import manual_answer
 from bot.views.plan import dry_run_answer, no_plan_answer
-from playbooks._contract import NoPlan, Risk
-from services.domain.errors import OperatorError, SourceError
+from playbooks._contract import NoPlan, Plan, Risk
+from services.domain.errors import OperatorError, SourceError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,16 +43,27 @@ async def file(
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
+    if desk is None and request.surface is Surface.TERMINAL:
+        return await _by_hand(plan, world, "changes are approved in Slack, which is not there or not configured")
     desk, reason = need_desk(desk), parameters.get("reason", "")
     try:
         return filed_answer(await desk.file(plan, request, reason=reason))
     except SourceError as error:
-        if plan.risk is not Risk.BREAK_GLASS or error.source != DATABASE:
+        if error.source != DATABASE:
             raise
+        if plan.risk is not Risk.BREAK_GLASS:
+            return await _by_hand(plan, world, f"runs are kept in the database: {error.why}")
     # Whoever may do this was looked up in the policy and in Slack; only the journal has nowhere to be.
     stopped = await stop_without_journal(plan, world)
     desk.file_later(plan, request, reason=reason)
     return emergency_answer(plan.environment, [(one.is_stopping, one.note) for one in stopped])
+
+
+async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
+    """The runbook's own way, for this very plan."""
+    states = await world.railway_services()
+    known = {} if isinstance(states, Unavailable) else states
+    return manual_answer(plan, why, {service: state.link for service, state in known.items() if state.link})
 
 
 def need_desk(desk: Desk | None) -> Desk:

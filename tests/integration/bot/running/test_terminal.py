@@ -78,14 +78,28 @@ async def test_exit_codes(environ: dict[str, str], words: list[str], code: int) 
     assert (await dispatch(words, environ)).code == code
 
 
-@pytest.mark.usefixtures("slack")
-async def test_a_change_without_slack_says_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
-    offline = {name: value for name, value in environ.items() if not name.startswith("SLACK_")}
+async def test_a_change_without_slack_says_how_to_do_it_by_hand(environ: dict[str, str], slack: Slack) -> None:
+    slack.workspace.faults.is_down = True
 
-    outcome = await dispatch(["restart", "api"], offline)
+    outcome = await dispatch(["restart", "api"], environ)
+    stop = await dispatch(["stop-workers", "ingest", "damage"], environ)
+
+    assert (outcome.code, stop.code) == (1, 1)
+    assert "Nothing was done: changes are approved in Slack" in outcome.text
+    assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
+    assert "https://railway.com/project/p/service/s-api" in outcome.text
+    assert "Railway → dragonfly-worker-ingest → Deployments → d-ingest → Remove" in stop.text
+    assert json.loads((await dispatch(["runs", "--json"], environ)).text) == []
+
+
+async def test_a_change_without_the_database_says_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
+    away = environ | {"SUPABASE_DB_URL": "postgresql://dragonfly_bot:x@127.0.0.1:1/d"}
+
+    outcome = await dispatch(["restart", "api"], away)
 
     assert outcome.code == 1
-    assert "--dry-run" in outcome.text
+    assert "Nothing was done: runs are kept in the database: server not reachable" in outcome.text
+    assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
 
 
 async def test_the_policy_is_explained(environ: dict[str, str]) -> None:
