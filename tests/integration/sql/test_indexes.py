@@ -315,3 +315,44 @@ async def test_incidents_are_found_by_their_indexes_however_many_have_ended(as_o
 
     assert missing == {name: set() for name in EXPECTED_OF_INCIDENTS}
     assert whole == {name: [] for name in EXPECTED_OF_INCIDENTS}
+
+
+# 40 batches of 500 judgments, each with an assessment and a memo of one of 200 profiles; a few payments.
+SEED_ENFORCEMENT = """
+INSERT INTO intake.simplicity_batches (id, file_name, sha256)
+SELECT lpad(n::text, 32, '0')::uuid, 'f', repeat('a', 64) FROM generate_series(1, 40) AS n;
+INSERT INTO public.judgments (id, case_number, county, plaintiff, defendant, judgment_amount, filing_date, batch_id)
+SELECT md5(n::text)::uuid, 'C-' || n, 'Kings', 'P', 'D', n, '2024-01-02', lpad((n % 40 + 1)::text, 32, '0')::uuid
+FROM generate_series(1, 20000) AS n;
+INSERT INTO enforcement.payments (judgment_id, reference, received_on, amount)
+SELECT id, 'r', '2024-02-03', 1 FROM public.judgments LIMIT 5000;
+INSERT INTO enforcement.memos (id, facts) SELECT lpad(n::text, 32, '0')::uuid, '{}' FROM generate_series(0, 199) AS n;
+INSERT INTO enforcement.assessments
+    (judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
+     presumed_paid_on, score, score_reasons, cautions, memo_id)
+SELECT id, '2025-01-02', 1, 1, 0, 2, 0, '2033-01-02', '2034-01-02', '2044-01-02', 50, '{}', '{}',
+       lpad((judgment_amount::integer % 200)::text, 32, '0')::uuid
+FROM public.judgments;
+ANALYZE public.judgments, enforcement.payments, enforcement.memos, enforcement.assessments;
+"""
+ONE_BATCH = {"batch_id": "0" * 31 + "7", "after": "8" + "0" * 31, "limit": 100, "max_requests": 3}
+
+
+async def test_a_page_of_judgments_is_read_without_the_rest_of_its_batch(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_ENFORCEMENT)
+    plan = await explain(as_owner, SQL["list_judgments"], ONE_BATCH)
+
+    assert {node.get("Index Name") for node in plan} >= {
+        "judgments_batch_page_idx",
+        "payments_judgment_id_reference_key",
+    }
+    assert scanned_whole(plan) == []
+    assert [node for node in plan if node["Node Type"] == "Sort" and "judgment.id" in node["Sort Key"]] == []
+
+
+async def test_wanted_memos_are_found_from_their_batch(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_ENFORCEMENT)
+    plan = await explain(as_owner, SQL["list_wanted_memos"], ONE_BATCH)
+
+    assert "judgments_batch_page_idx" in {node.get("Index Name") for node in plan}
+    assert "judgments" not in scanned_whole(plan)
