@@ -18,10 +18,11 @@ from bot.app import Bot
 from bot.settings import LeaseSettings, OutageSettings, RunSettings, Settings
 from services.sandbox.slack import cast
 from services.sandbox.slack.app import build_router
-from services.sandbox.slack.model import Message
+from services.sandbox.slack.model import Message, User
 from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.conftest import Outside
+from tests.integration.bot.conftest import Outside, System
+from tests.integration.bot.running.crew import Crew
 
 STALE_AFTER_S = 2.0
 QUICK_LEASES = LeaseSettings(duration=timedelta(seconds=2), renew_every=timedelta(seconds=0.4))
@@ -40,11 +41,13 @@ class Slack:
         messages = [message for message in self.workspace.messages if message.channel == cast.INCIDENTS_ID]
         return [message for message in messages if message.user == bot and message.is_visible_to(user)]
 
-    async def wait_for(self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = 10.0) -> Message:
-        """The first message of the bot that is wanted; without a wish, the first."""
+    async def wait_for(
+        self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = 10.0, user: User = cast.OLIVIA
+    ) -> Message:
+        """The first message of the bot that is wanted and this person sees; without a wish, the first."""
         async with asyncio.timeout(timeout_s):
             while True:
-                for message in self.seen():
+                for message in self.seen(user.id):
                     if wanted(message):
                         return message
                 await asyncio.sleep(0.01)
@@ -149,3 +152,12 @@ async def start_bot(
 async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
     """One bot with everything there."""
     return await start_bot(database_urls.bot)
+
+
+@pytest.fixture
+async def crew(system: System) -> AsyncIterator[Crew]:
+    """An enforcement worker that beats, and hands to hire more."""
+    crew = Crew(system)
+    crew.hire("enforcement-1", "enforcement_engine")
+    yield crew
+    await crew.end()

@@ -4,76 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import psycopg
-import pytest
 
 from services.domain.services import Service
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.conftest import Outside, System
+from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import STALE_AFTER_S, Slack, StartBot
-
-
-class Worker:
-    """Beats from its start until it is killed or stopped."""
-
-    def __init__(self, system: System, worker_id: str, worker_type: str = "ingest_processor") -> None:
-        self._system = system
-        self._id = worker_id
-        self.last_beat = 0.0
-        system.beat(worker_id, worker_type)
-        self._beating = asyncio.create_task(self._beat())
-
-    async def _beat(self) -> None:
-        while True:
-            self.set("status = 'running'")
-            await asyncio.sleep(0.3)
-
-    def set(self, columns: str) -> None:
-        self.last_beat = time.time()
-        self._system.run(
-            f"UPDATE ops.worker_heartbeats SET {columns}, last_heartbeat_at = clock_timestamp()"  # noqa: S608 - ours
-            f" WHERE worker_id = '{self._id}'"
-        )
-
-    def kill(self) -> None:
-        self._beating.cancel()
-
-    def stop(self) -> None:
-        """Say goodbye first."""
-        self._beating.cancel()
-        self.set("status = 'stopped'")
-
-    async def end(self) -> None:
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
-
-
-class Crew:
-    """All workers of a test."""
-
-    def __init__(self, system: System) -> None:
-        self._system = system
-        self._all: list[Worker] = []
-
-    def hire(self, worker_id: str, worker_type: str = "ingest_processor") -> Worker:
-        self._all.append(Worker(self._system, worker_id, worker_type))
-        return self._all[-1]
-
-    async def end(self) -> None:
-        for worker in self._all:
-            await worker.end()
-
-
-@pytest.fixture
-async def crew(system: System) -> AsyncIterator[Crew]:
-    """An enforcement worker that beats, and hands to hire more."""
-    crew = Crew(system)
-    crew.hire("enforcement-1", "enforcement_engine")
-    yield crew
-    await crew.end()
+from tests.integration.bot.running.crew import Crew
 
 
 def _is_page(message: Message) -> bool:

@@ -1,0 +1,94 @@
+"""The watch over a real database: what it stores, and what it would have Slack say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.rows import class_row
+
+from bot.alerts.rule_file import default_rules
+from bot.alerts.telling import AlertTeller
+from bot.alerts.watch import Watch
+from bot.facts import World
+from bot.leader import Fence
+from bot.web.metrics import Metrics
+from services.domain.alerts import Alert, AlertDecision, AlertEvent
+from services.postgres import alerts, leases
+from services.postgres.pool import Connection, Database
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import System
+
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message as it is to be. `thread_key` is None in the channel."""
+
+    key: str
+    thread_key: str | None
+    text: str
+    priority: int
+
+
+@dataclass
+class Engine:
+    """One leader's watch. `events`: what was told to those who act on alerts."""
+
+    world: World
+    database: Database
+    urls: DatabaseUrls
+    fence: Fence
+    events: list[AlertEvent] = field(default_factory=list)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """As after a start of the bot: nothing is remembered but what is stored."""
+        rules = default_rules()
+        teller = AlertTeller(rules, channel="c", environment="prod", metrics=Metrics(), on_alert=self._note)
+        self.watch = Watch(self.world, self.database, rules, teller, told=lambda: None)
+
+    async def look(self) -> timedelta:
+        return await self.watch.look(self.fence)
+
+    async def said(self) -> list[Said]:
+        """Every message, in the order in which they were first stored."""
+        async with await psycopg.AsyncConnection.connect(self.urls.superuser, row_factory=class_row(Said)) as conn:
+            rows = await conn.execute("SELECT key, thread_key, text, priority FROM chatops.outbox ORDER BY created_at")
+            return await rows.fetchall()
+
+    async def alerts(self) -> dict[str, Alert]:
+        async with self.database.read() as conn:
+            known = await alerts.list_alerts(conn, now=datetime.now(UTC), again_within=timedelta(hours=1))
+        return {alert.fingerprint: alert for alert in known}
+
+    async def decisions(self, fingerprint: str) -> Sequence[AlertDecision]:
+        """Oldest first."""
+        async with self.database.read() as conn:
+            return (await alerts.list_alert_decisions(conn, fingerprint, limit=100))[::-1]
+
+    async def _note(self, conn: Connection, event: AlertEvent) -> None:  # noqa: ARG002 - as others are called
+        self.events.append(event)
+
+
+@pytest.fixture
+async def engine(world: World, database_urls: DatabaseUrls) -> Engine:
+    assert world.database is not None
+    async with world.database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name="leader", owner="me", duration=LEASE)
+    assert epoch is not None
+    return Engine(world, world.database, database_urls, Fence("me", epoch))
+
+
+@pytest.fixture
+def working(system: System) -> System:
+    """One worker of each type beats."""
+    system.work()
+    return system

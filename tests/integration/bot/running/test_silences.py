@@ -1,0 +1,110 @@
+"""People ask not to be told, from the alert's own message, and hear of it when that is over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.app import Bot
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message, User
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.running.crew import Crew
+
+MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, somebody is on it"
+
+
+@pytest.fixture
+async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
+    people = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    return await start_bot(database_urls.bot, **people)
+
+
+@pytest.fixture
+async def page(bot: Bot, slack: Slack, crew: Crew) -> Message:  # noqa: ARG001 - it has to be there
+    """The page of a worker that fell silent."""
+    worker = crew.hire("ingest-1")
+    await asyncio.sleep(0.5)
+    worker.kill()
+    return await slack.wait_for(lambda message: "PAGE" in message.text)
+
+
+def element(message: Message, value: str) -> tuple[str, str]:
+    """The action id and the value of the button or menu item that runs this line."""
+    for block in message.blocks:
+        for one in block.get("elements", ()):
+            values = [one.get("value"), *(option["value"] for option in one.get("options", ()))]
+            if value in values:
+                return one["action_id"], value
+    raise AssertionError(f"nothing runs {value}")
+
+
+async def press(slack: Slack, message: Message, value: str, user: User = cast.OLIVIA) -> None:
+    action_id, value = element(message, value)
+    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id, value=value) is None
+
+
+async def silence(slack: Slack, page: Message) -> None:
+    await press(slack, page, MENU)
+    ask = await slack.wait_for(lambda message: "Why is" in message.text)
+    await press(slack, ask, REASON)
+    await slack.wait_for(lambda message: message.ts == page.ts and "Silenced" in message.text)
+
+
+async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, page: Message) -> None:
+    await silence(slack, page)
+
+    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+    assert f"<@{cast.OLIVIA.id}>" in told.text
+    assert "Known, somebody is on it" in told.text
+    root = next(message for message in slack.seen() if message.ts == page.ts)
+    assert "silenced by" in str(root.blocks)
+
+
+async def test_it_ends_when_the_worker_is_back_and_its_owner_hears_of_it(
+    slack: Slack, page: Message, crew: Crew
+) -> None:
+    await silence(slack, page)
+
+    crew.hire("ingest-2")
+
+    await slack.wait_for(lambda message: message.ts == page.ts and "Resolved" in message.text)
+    told = await slack.wait_for(lambda message: "has ended early" in message.text)
+    assert told.thread_ts == page.ts
+    assert f"<@{cast.OLIVIA.id}>" in told.text
+
+
+async def test_lifting_it_tells_the_alert_again(slack: Slack, page: Message) -> None:
+    await silence(slack, page)
+    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+
+    await press(slack, told, "silence end 1")
+
+    await slack.wait_for(lambda message: message.ts == page.ts and "PAGE" in message.text)
+    line = await slack.wait_for(lambda message: "The silence has ended, and it still fires" in message.text)
+    assert line.thread_ts == page.ts
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew) -> None:
+    worker = crew.hire("ingest-1")
+    await slack.type("/dragonfly silence ingest 1h we move the queue")
+    await slack.wait_for(lambda message: "silenced `ingest` until" in message.text)
+
+    worker.kill()
+
+    await asyncio.sleep(4)
+    assert not [message for message in slack.seen() if "PAGE" in message.text]
+    await slack.type("/dragonfly why heartbeats.ingest")
+    why = await slack.wait_for(lambda message: "Why `heartbeats.ingest`" in message.text)
+    assert "not told: silence 1 of" in str(why.blocks)
+
+
+async def test_an_outsider_silences_nothing(slack: Slack, page: Message) -> None:
+    await slack.workspace.acting_as(cast.OTTO.id).type(page.channel, f"/dragonfly {REASON}")
+
+    refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=cast.OTTO)
+
+    assert "you are not among those who may request `silence`" in str(refused.blocks)
