@@ -119,8 +119,14 @@ class Bot:
         )
 
     def _make_listeners(self) -> Listeners:
-        desk = self.parts.changing.desk if self.parts else None
-        return Listeners(world=self.world, slack=self.slack, desk=desk, once=self._once, metrics=self.metrics)
+        return Listeners(
+            world=self.world,
+            slack=self.slack,
+            desk=self.parts.changing.desk if self.parts else None,
+            room=self.parts.room if self.parts else None,
+            once=self._once,
+            metrics=self.metrics,
+        )
 
     def _make_web(self) -> WebServer:
         app = create_app(health=self.health, metrics=self.metrics)

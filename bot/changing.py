@@ -10,12 +10,13 @@ from bot.approvals.decide import target_of
 from bot.approvals.desk import Desk
 from bot.approvals.expiry import Expiry
 from bot.approvals.groups import Groups
-from bot.approvals.policy import Policy
+from bot.approvals.policy import Policy, is_group
 from bot.approvals.policy_file import load_policy
 from bot.approvals.reminders import Reminders
 from bot.approvals.rights import approver_ids
 from bot.facts import World
 from bot.facts.plans import PLANS
+from bot.incidents.wiring import responders
 from bot.runs.carrying import Gear
 from bot.runs.runner import Runner
 from bot.runs.telling import Teller
@@ -48,16 +49,16 @@ class Changing:
     ) -> None:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
-        self._groups = Groups(slack, named, workspace=workspace)
+        self.groups = Groups(slack, {*named, *filter(is_group, responders(world))}, workspace=workspace)
         teller = Teller(self._say, told)
-        self.desk = Desk(database, self._policy, self._groups, teller, channel=channel)
+        self.desk = Desk(database, self._policy, self.groups, teller, channel=channel)
         self.leading = (Expiry(database, teller), Reminders(database, teller, approvers=self._approvers))
         self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Carry runs out, and keep in mind who is in which group; every replica does."""
-        self._working = [asyncio.create_task(self.runner.run()), asyncio.create_task(self._groups.keep())]
+        self._working = [asyncio.create_task(self.runner.run()), asyncio.create_task(self.groups.keep())]
 
     async def stop(self) -> None:
         """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
@@ -66,7 +67,7 @@ class Changing:
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.runner.hand_over()
         await self.desk.aclose()
-        await self._groups.aclose()
+        await self.groups.aclose()
 
     def _say(self, record: Record, head: str | None) -> Content:
         return run_message(record, approvers=self._approvers(record.run), audit_head=head)
@@ -77,8 +78,8 @@ class Changing:
 
 
 @asynccontextmanager
-async def desk_of_terminal(settings: Settings, world: World) -> AsyncIterator[Desk | None]:
-    """A desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
+async def changing_of_terminal(settings: Settings, world: World) -> AsyncIterator[Changing | None]:
+    """With a desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
     silent: nobody could approve anything there."""
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
@@ -99,7 +100,7 @@ async def desk_of_terminal(settings: Settings, world: World) -> AsyncIterator[De
         workspace=lambda: team_id,
     )
     try:
-        yield changing.desk
+        yield changing
     finally:
         await changing.stop()
         await slack.aclose()

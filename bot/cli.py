@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from bot.changing import desk_of_terminal
+from bot.changing import changing_of_terminal
 from bot.commands._asking import DRY_RUN
 from bot.commands._contract import Answer, Command, Request, Surface
 from bot.commands._registry import find, run_words
 from bot.facts import World
+from bot.incidents.wiring import make_board, make_room
 from bot.settings import Settings
 from bot.terminal import TERMINAL_ONLY
 from bot.views.errors import error_answer
@@ -80,8 +81,11 @@ async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
     request = Request(surface=Surface.TERMINAL)
     if isinstance(verb, Command) or DRY_RUN in rest:
         return await run_words(words, request, world)
-    async with desk_of_terminal(settings, world) as desk:
-        return await run_words(words, request, world, desk)
+    async with changing_of_terminal(settings, world) as changing:
+        if changing is None or world.database is None:
+            return await run_words(words, request, world)
+        room = make_room(world, world.database, make_board(world), changing.groups)
+        return await run_words(words, request, world, changing.desk, room)
 
 
 def _print(text: str, stream: TextIO) -> None:

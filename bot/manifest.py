@@ -17,8 +17,11 @@ SCOPES = (
     "channels:read",  # the incidents channel, from its name
     "chat:write",  # answers, alerts
     "commands",  # /dragonfly
+    "files:write",  # a postmortem
     "groups:history",  # the same in private channels
     "groups:read",
+    "im:history",  # find a direct message whose answer was lost
+    "im:write",  # call somebody directly
     "usergroups:read",  # who is in the groups of operators and approvers
     "users:read",  # whether somebody is a bot
 )
@@ -44,7 +47,7 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
         "features": {
             "app_home": {
                 "home_tab_enabled": True,
-                "messages_tab_enabled": False,
+                "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": command.removeprefix("/"), "always_online": True},

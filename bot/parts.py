@@ -18,6 +18,10 @@ from bot.changing import Changing
 from bot.dead_mans_switch import DeadMansSwitch
 from bot.facts import World
 from bot.hints import Hints
+from bot.incidents.alerting import Alerting, thread_of
+from bot.incidents.escalation import Escalation
+from bot.incidents.switchboard import Switchboard
+from bot.incidents.wiring import make_board, make_room
 from bot.leader import Leader
 from bot.leading import Leading, Part
 from bot.notifications.notifiers import Notifiers
@@ -30,6 +34,7 @@ from bot.settings import Invalid, Settings, require
 from bot.web.metrics import Metrics
 from services.postgres.doorbell import Doorbell
 from services.postgres.hints import CHANNEL as HINTS_CHANNEL
+from services.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
 from services.postgres.notifications import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
@@ -84,9 +89,12 @@ class Parts:
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
         self.changing = _changing(basis, sender)
-        watch = _watch(basis, sender, pulse)
+        board = make_board(basis.world, sender.ring)
+        self.room = make_room(basis.world, basis.database, board, self.changing.groups)
+        escalation = Escalation(basis.database, board, poll_s=self._poll_s)
+        watch = _watch(basis, sender, pulse, board)
         self.hints.listen(watch.hint)
-        watched = (watch, sender, notifiers, *self.changing.leading)
+        watched = (watch, sender, notifiers, escalation, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.
@@ -95,6 +103,7 @@ class Parts:
             RUNS_CHANNEL: self.changing.runner.ring,
             NOTIFICATIONS_CHANNEL: notifiers.ring,
             HINTS_CHANNEL: self.hints.heard,
+            INCIDENTS_CHANNEL: escalation.ring,
         }
         dsn = require(basis.settings.database).url
         self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
@@ -173,9 +182,16 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
     )
 
 
-def _watch(basis: Basis, sender: Sender, pulse: Pulse) -> Watch:
+def _watch(basis: Basis, sender: Sender, pulse: Pulse, board: Switchboard) -> Watch:
     rules = usable_rules(basis.settings.alerts)
     environment = basis.settings.environment
-    teller = AlertTeller(rules, channel=basis.channel, environment=environment, metrics=basis.metrics)
+    teller = AlertTeller(
+        rules,
+        channel=basis.channel,
+        environment=environment,
+        metrics=basis.metrics,
+        on_alert=Alerting(board).on_alert,
+        thread=thread_of,
+    )
     on_time = pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S)
     return Watch(basis.world, basis.database, rules, teller, told=sender.ring, on_time=on_time)

@@ -24,6 +24,7 @@ PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 
 OnAlert = Callable[[Connection, AlertEvent], Awaitable[None]]
 Head = Callable[[Connection, str], Awaitable[Sequence[Block]]]
+Thread = Callable[[Connection, Sequence[Alert]], Awaitable[str | None]]
 
 
 async def nobody_acts(conn: Connection, event: AlertEvent) -> None:
@@ -33,6 +34,11 @@ async def nobody_acts(conn: Connection, event: AlertEvent) -> None:
 async def no_buttons(conn: Connection, message_key: str) -> Sequence[Block]:  # noqa: ARG001 - as others are called
     """What `head` gives when nothing else is given."""
     return ()
+
+
+async def no_thread(conn: Connection, alerts: Sequence[Alert]) -> str | None:  # noqa: ARG001 - as others are called
+    """What `thread` gives when nothing else is given: the channel itself."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class _Step:
 class AlertTeller:
     """`on_alert` is called inside the transaction that stores an alert's new state: what it writes is as true as that.
 
-    `head` gives the buttons that stand before the alert's own in the message of this key.
+    `head` gives the buttons that stand before the alert's own in the message of this key. `thread` gives the message in
+    whose thread a new message of these alerts belongs; None for the channel.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class AlertTeller:
         metrics: Metrics,
         on_alert: OnAlert = nobody_acts,
         head: Head = no_buttons,
+        thread: Thread = no_thread,
     ) -> None:
         self._rules = rules
         self._channel = channel
@@ -66,6 +74,7 @@ class AlertTeller:
         self._metrics = metrics
         self._on_alert = on_alert
         self._head = head
+        self._thread = thread
         sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
         self._guide = view.Guide(sections, rules.runbook, EVERY_S)
 
@@ -86,13 +95,14 @@ class AlertTeller:
         joined = set(keys.values()) & {alert.message_key for alert in known}
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
         said = [one for one in steps if one.move.change is not None and one.alert.message_key]
+        for one in said:  # first, because it may open an incident, in whose thread the alert's own message then is
+            await self._tell_others(conn, one, now)
         for key in dict.fromkeys(str(one.alert.message_key) for one in said):
             await self._say(conn, key, [one.alert for one in said if one.alert.message_key == key])
         for one in said:
             await alerts.store_alert(conn, one.alert)
         for one in steps:
             await self._add_to_thread(conn, one, joined=one.alert.message_key in joined and one.alert.id in keys)
-            await self._tell_others(conn, one, now)
 
     async def tell(self, conn: Connection, message_key: str) -> None:
         """Say again what the message of this key says, because something beside its alerts has changed."""
@@ -170,7 +180,15 @@ class AlertTeller:
         head = await self._head(conn, key)
         text, blocks = view.alert_message(shown, await silences.list_silences(conn), self._guide, head=head)
         priority = PAGE if is_page else NOTIFY
-        await outbox.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks, priority=priority)
+        await outbox.store_message(
+            conn,
+            key=key,
+            channel=self._channel,
+            thread_key=await self._thread(conn, shown),
+            text=text,
+            blocks=blocks,
+            priority=priority,
+        )
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
         """Lines that people must notice: an edit alone nobody sees."""

@@ -12,6 +12,8 @@ from playbooks._contract import Status
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
     from bot.facts import World
+    from bot.incidents.room import Room
+    from services.domain.incidents import Incident
 
 Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
 
@@ -35,13 +37,25 @@ class Actor:
 
 @dataclass(frozen=True)
 class Request:
-    """One command as typed. `words` are those after the verb; `actor` is None on the terminal."""
+    """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
+
+    `incident`: the one in whose thread it was typed, or on whose message a button was pressed.
+    """
 
     words: tuple[str, ...] = ()
     surface: Surface = Surface.TERMINAL
     actor: Actor | None = None
     channel_id: str | None = None
     thread_ts: str | None = None
+    incident: Incident | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A text file that goes with an answer; the terminal prints it."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class Answer:
 
     `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
     made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
-    `private`: only the asker sees it (an ephemeral message in Slack).
+    `private`: only the asker sees it (an ephemeral message in Slack); an answer with a `file` is for everybody there.
     """
 
     text: str
@@ -58,9 +72,11 @@ class Answer:
     data: object
     status: Status = Status.OK
     private: bool = False
+    file: Attachment | None = None
 
 
 Handle = Callable[[Request, "World"], Awaitable[Answer]]
+RoomHandle = Callable[[Request, "World", "Room | None"], Awaitable[Answer]]
 DeskHandle = Callable[[Request, "World", "Desk | None"], Awaitable[Answer]]
 Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
 Offer = Callable[[Mapping[str, str], "World"], Awaitable[Answer | None]]
@@ -109,3 +125,10 @@ class DeskCommand(Verb):
     """A word about requests and who may decide on them. The desk is None where no requests can be kept."""
 
     handle: DeskHandle
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomCommand(Verb):
+    """What people do about incidents and who is on call. The room is None where nothing can be kept."""
+
+    handle: RoomHandle

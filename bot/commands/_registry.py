@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import bot.commands as package
 from bot.commands._asking import ask
-from bot.commands._contract import Answer, Change, Command, DeskCommand, Request, Surface, Verb
+from bot.commands._contract import Answer, Change, Command, DeskCommand, Request, RoomCommand, Surface, Verb
+from bot.commands._thread import in_thread, with_service
 from bot.commands._words import split_words
 from bot.views.message import fit_message
 from bot.views.text import escape
@@ -20,6 +21,7 @@ from services.domain.errors import UsageError
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
     from bot.facts import World
+    from bot.incidents.room import Room
 
 BARE = "home"  # what a line without words runs
 
@@ -44,19 +46,22 @@ def _declared() -> Iterator[Verb]:
 REGISTRY: Mapping[str, Verb] = _discover()
 
 
-async def run(line: str, request: Request, world: World, desk: Desk | None = None) -> Answer:
+async def run(line: str, request: Request, world: World, desk: Desk | None = None, room: Room | None = None) -> Answer:
     """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
 
     Whatever the command gives back fits into a Slack message, and stays private when the command is. `desk` is where
-    changes are asked for; None where there is none.
+    changes are asked for, `room` where incidents are worked on; None where there is none.
     """
-    return await run_words(split_words(line, request.surface), request, world, desk)
+    return await run_words(split_words(line, request.surface), request, world, desk, room)
 
 
-async def run_words(words: list[str], request: Request, world: World, desk: Desk | None = None) -> Answer:
+async def run_words(
+    words: list[str], request: Request, world: World, desk: Desk | None = None, room: Room | None = None
+) -> Answer:
     """The same for a line that is in words already, as a shell gives it."""
-    verb, rest = find(words)
-    answer = await _run(verb, replace(request, words=rest), world, desk)
+    verb, rest = find(in_thread(words, request.incident))
+    request = replace(request, words=with_service(rest, verb.usage, request.incident))
+    answer = await _run(verb, request, world, desk, room)
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
@@ -64,12 +69,14 @@ async def run_words(words: list[str], request: Request, world: World, desk: Desk
     return replace(answer, text=text, blocks=blocks)
 
 
-async def _run(verb: Verb, request: Request, world: World, desk: Desk | None) -> Answer:
+async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, room: Room | None) -> Answer:
     match verb:
         case Command():
             return await verb.handle(request, world)
         case DeskCommand():
             return await verb.handle(request, world, desk)
+        case RoomCommand():
+            return await verb.handle(request, world, room)
         case Change():
             return await ask(verb, request, world, desk)
         case _:

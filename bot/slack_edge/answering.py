@@ -21,7 +21,9 @@ _CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
 
 async def deliver(slack: SlackClient, answer: Answer, asker: Asker, *, key: str | None) -> None:
     """Send the answer. Raises SourceError when no way is left."""
-    if asker.home:
+    if answer.file is not None and asker.channel_id and not asker.home:
+        await slack.upload(asker.channel_id, answer.file.name, answer.file.text, answer.text, thread_ts=asker.thread_ts)
+    elif asker.home:
         await slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
     elif answer.private:
         await _privately(slack, answer, asker)

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,10 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.desk import Desk
-from bot.commands._contract import Surface
+from bot.commands._contract import Request, Surface
 from bot.commands._registry import run
 from bot.facts import World
+from bot.incidents.room import Room
 from bot.interactions.commands import command_line
 from bot.interactions.prompting import prompt_for
 from bot.slack_edge.answering import deliver
@@ -41,9 +43,19 @@ _LINK = re.compile(re.escape(LINK_ACTION) + r"\.\d+")
 class Listeners:
     """The handlers, with what they need."""
 
-    def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, once: Once, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        world: World,
+        slack: SlackClient,
+        desk: Desk | None,
+        room: Room | None,
+        once: Once,
+        metrics: Metrics,
+    ) -> None:
         self._world = world
         self._desk = desk
+        self._room = room
         self._slack = slack
         self._once = once
         self._metrics = metrics
@@ -118,11 +130,21 @@ class Listeners:
         if asker.home:
             await self._show_home(line, asker)
             return
-        answer = await run(line, asker.request, self._world, self._desk)
+        request = await self._in_thread(asker)
+        answer = await run(line, request, self._world, self._desk, self._room)
         await deliver(self._slack, answer, asker, key=key)
 
+    async def _in_thread(self, asker: Asker) -> Request:
+        """The request, with the incident in whose thread it was made; that somebody did something there is noted."""
+        if self._room is None or asker.channel_id is None or asker.thread_ts is None:
+            return asker.request
+        incident = await self._room.incident_at(asker.channel_id, asker.thread_ts)
+        if incident is not None:
+            await self._room.note_activity(incident)
+        return replace(asker.request, incident=incident)
+
     async def _show_home(self, line: str, asker: Asker) -> None:
-        answer = await run(line, asker.request, self._world, self._desk)
+        answer = await run(line, asker.request, self._world, self._desk, self._room)
         await self._slack.publish_home(asker.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
 
 

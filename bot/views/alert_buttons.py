@@ -43,13 +43,18 @@ _STEPS: Mapping[str, Steps] = MappingProxyType(
 
 def alert_buttons(alert: Alert) -> list[Block]:
     """What one most probably does next, then the menu: logs, silence, stop, why."""
-    short = alert.service.short if alert.service else ""
-    steps = [
-        command_button(label.format(service=short), command.format(service=short))
-        for label, command in _STEPS.get(alert.rule, ())
+    steps = [command_button(label, command) for label, command in next_steps(alert.rule, alert.service)]
+    return [*(steps or [command_button("Health", "health")]), command_menu(_menu(alert))]
+
+
+def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
+    """(label, command) of what fits a rule, without what needs a service that it does not name."""
+    short = service.short if service else ""
+    return [
+        (label.format(service=short), command.format(service=short))
+        for label, command in _STEPS.get(rule, ())
         if short or "{service}" not in command
     ]
-    return [*(steps or [command_button("Health", "health")]), command_menu(_menu(alert))]
 
 
 def _menu(alert: Alert) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.views.text import escape
 from services.domain.runs import Person
 
 
@@ -13,3 +14,9 @@ def mention(slack_id: str) -> str:
 def person(who: Person | None, *, otherwise: str = "the terminal") -> str:
     """Somebody by the id of Slack's signed payload."""
     return f"<@{who.user_id}>" if who else otherwise
+
+
+def channel_name(channel: str) -> str:
+    """A channel as the settings name it, by id or by name."""
+    is_id = channel[:1] in "CG" and channel.isupper() and channel.isalnum()
+    return f"<#{channel}>" if is_id else f"#{escape(channel.removeprefix('#'), limit=100)}"

@@ -18,7 +18,12 @@ _BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")
 
 
 def answer_text(answer: Answer) -> str:
-    """The answer's blocks, one under the other; its fallback text when it has none. No terminal escapes in it."""
+    """The answer's blocks, one under the other; its fallback text when it has none, its file when it has one.
+
+    No terminal escapes in it.
+    """
+    if answer.file is not None:
+        return clean(answer.file.text)
     paragraphs = [block_text(block) for block in answer.blocks]
     return clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
 
@@ -57,6 +62,8 @@ def _section(block: Block) -> str:
 
 
 def _button(element: Block) -> str:
+    if element["type"] == "overflow":
+        return "\n".join(_button(option | {"type": "button"}) for option in element["options"])
     label = element.get("text", {}).get("text", "")
     target = element.get("url") or f"dragonfly {element.get('value', '')}".rstrip()
     return f"    → {label}: {target}" if element["type"] == "button" else ""

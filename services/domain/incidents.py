@@ -64,8 +64,9 @@ class Incident:
 
     title: plain text that nobody escaped yet. services: full names; none when it is about no service alone.
     opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
-    pages: how often people were called. due_at: when the leader has to do something. active_at: when a person last did.
-    cleared_at: when the last of its alerts ended. briefed: how many parts of the briefing were told.
+    pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
+    leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
+    briefed: how many parts of the briefing were told.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Incident:
     opened_at: datetime
     chain: Mapping[str, Any]
     pages: int
+    next_level: int
     due_at: datetime | None
     acknowledged_by: Person | None
     acknowledged_at: datetime | None
@@ -103,7 +105,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class JoinedAlert:
-    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet."""
+    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet. `message_key`: where."""
 
     alert_id: int
     incident_id: int
@@ -112,6 +114,7 @@ class JoinedAlert:
     since: datetime
     joined_at: datetime
     cleared_at: datetime | None
+    message_key: str = ""
 
 
 @dataclass(frozen=True)

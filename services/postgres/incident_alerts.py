@@ -12,9 +12,9 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 
-async def join_alert(conn: Connection, *, alert_id: int, incident_id: int, line: str) -> bool:
-    """Whether it belongs to this incident now; False when it belonged to one already."""
-    parameters = {"alert_id": alert_id, "incident_id": incident_id, "line": line}
+async def join_alert(conn: Connection, *, alert_id: int, incident_id: int, line: str, message_key: str = "") -> bool:
+    """It belongs to this incident now, and fires. False: there is no such alert."""
+    parameters = {"alert_id": alert_id, "incident_id": incident_id, "line": line, "message_key": message_key}
     return await (await conn.execute(SQL["join_alert"], parameters)).fetchone() is not None
 
 

@@ -45,6 +45,13 @@ async def read_incident(conn: Connection, incident_id: int) -> Incident | None:
         return await cur.fetchone()
 
 
+async def find_incident_of_message(conn: Connection, *, channel_id: str, ts: str) -> Incident | None:
+    """The incident whose root message this is, or a message by which somebody was called; None for any other."""
+    async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
+        await cur.execute(SQL["find_incident_of_message"], {"channel_id": channel_id, "ts": ts})
+        return await cur.fetchone()
+
+
 async def list_open_incidents(conn: Connection) -> list[Incident]:
     """Those that nobody resolved yet, acknowledged or not, oldest first; `find_covering` picks one for services."""
     async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
@@ -121,7 +128,7 @@ async def record_page(
     """
     if not await create_page(conn, incident_id=incident_id, number=number, level=level, reason=reason):
         return False
-    return await count_page(conn, incident_id=incident_id, number=number, due_in=due_in)
+    return await count_page(conn, incident_id=incident_id, number=number, level=level, due_in=due_in)
 
 
 async def create_page(conn: Connection, *, incident_id: int, number: int, level: int, reason: str) -> bool:
@@ -130,9 +137,9 @@ async def create_page(conn: Connection, *, incident_id: int, number: int, level:
     return await _happened(conn, SQL["create_page"], parameters)
 
 
-async def count_page(conn: Connection, *, incident_id: int, number: int, due_in: timedelta) -> bool:
+async def count_page(conn: Connection, *, incident_id: int, number: int, level: int, due_in: timedelta) -> bool:
     """Whether the page of this number is the one after those that were counted."""
-    parameters = {"incident_id": incident_id, "number": number, "due_in": due_in}
+    parameters = {"incident_id": incident_id, "number": number, "level": level, "due_in": due_in}
     return await _happened(conn, SQL["count_page"], parameters)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 CHANNEL = "chatops_outbox"  # of LISTEN and NOTIFY; `notify_outbox` names it too
+SETTLES_S = 6.0  # a call to Slack takes at most five seconds
 
 
 async def store_message(
@@ -116,6 +118,46 @@ async def adopt_message(
     adopted = await cur.fetchone() is not None
     await notify_outbox(conn)
     return adopted
+
+
+async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Let a message that is there say something else; whether it does. One that was withdrawn stays away."""
+    parameters = {"key": key, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
+    changed = await (await conn.execute(SQL["replace_message"], parameters)).fetchone() is not None
+    if changed:
+        await notify_outbox(conn)
+    return changed
+
+
+async def withdraw(conn: Connection, *, key_prefix: str, patience_s: float = SETTLES_S) -> None:
+    """Once this has committed, no message whose key begins so is posted any more; what Slack has stays.
+
+    What is being posted at this moment is waited for. The prefix ends with a colon, so that "incident:1:" never means
+    "incident:12:" too. Raises ValueError.
+    """
+    if not key_prefix.endswith(":"):
+        raise ValueError(f"{key_prefix!r} does not end with a colon")
+    await withdraw_messages(conn, key_prefix=key_prefix)
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while await count_posting(conn, key_prefix=key_prefix):
+        if asyncio.get_running_loop().time() >= deadline:  # whoever posted it is gone
+            await withdraw_messages(conn, key_prefix=key_prefix, even_posting=True)
+            return
+        await asyncio.sleep(0.05)
+        await withdraw_messages(conn, key_prefix=key_prefix)  # Slack may have refused it
+
+
+async def withdraw_messages(conn: Connection, *, key_prefix: str, even_posting: bool = False) -> int:
+    """How many will never be posted. `even_posting`: also those whose post may be under way."""
+    parameters = {"key_prefix": key_prefix, "even_posting": even_posting}
+    return (await conn.execute(SQL["withdraw_messages"], parameters)).rowcount
+
+
+async def count_posting(conn: Connection, *, key_prefix: str) -> int:
+    """How many may be under way to Slack."""
+    row = await (await conn.execute(SQL["count_posting"], {"key_prefix": key_prefix})).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return int(row[0])
 
 
 async def read_outbox_depth(conn: Connection) -> OutboxDepth:

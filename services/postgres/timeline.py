@@ -23,8 +23,8 @@ async def add_event(
     happened_at: datetime | None = None,
     channel_id: str | None = None,
     ts: str | None = None,
-) -> bool:
-    """Whether it is new: a message (`channel_id`, `ts`) is in the timeline once. `happened_at` None: now."""
+) -> int | None:
+    """The event's id; None for a message (`channel_id`, `ts`) that the timeline has. `happened_at` None: now."""
     parameters = {
         "incident_id": incident_id,
         "happened_at": happened_at,
@@ -35,7 +35,8 @@ async def add_event(
         "channel_id": channel_id,
         "ts": ts,
     }
-    return await (await conn.execute(SQL["add_event"], parameters)).fetchone() is not None
+    row = await (await conn.execute(SQL["add_event"], parameters)).fetchone()
+    return None if row is None else int(row[0])
 
 
 async def list_events(conn: Connection, incident_id: int, *, limit: int) -> list[IncidentEvent]:

@@ -154,12 +154,29 @@ class SlackClient:
         raise SourceError(SOURCE, "the message could not be found among so many")
 
     async def channel_id(self, channel: str) -> str:
-        """The id of a channel given by id or name. Raises SlackRefusedError with `channel_not_found`."""
-        if channel[:1] in "CGD" and channel.isupper() and channel.isalnum():
+        """The id of a channel given by id or name; of the direct messages to a person given by id.
+
+        Raises SlackRefusedError with `channel_not_found` or `user_not_found`.
+        """
+        is_id = channel.isupper() and channel.isalnum()
+        if is_id and channel[:1] in "CGD":
             return channel
         if channel not in self._channel_ids:
-            self._channel_ids[channel] = await self._look_up_channel(channel.removeprefix("#"))
+            look_up = self._open_direct if is_id and channel[:1] in "UW" else self._look_up_channel
+            self._channel_ids[channel] = await look_up(channel.removeprefix("#"))
         return self._channel_ids[channel]
+
+    async def upload(self, channel: str, name: str, text: str, comment: str, *, thread_ts: str | None = None) -> None:
+        """Share a text file in a channel or a thread, with our own mrkdwn above it. Needs membership of the channel."""
+        await _call(
+            self.web.files_upload_v2,
+            channel=await self.channel_id(channel),
+            content=text,
+            filename=name,
+            title=name,
+            initial_comment=comment,
+            thread_ts=thread_ts,
+        )
 
     async def list_group_members(self, group_id: str) -> list[str]:
         """The user ids in a user group. SlackRefusedError with `no_such_subteam` when there is none of this id."""
@@ -183,6 +200,10 @@ class SlackClient:
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)
+
+    async def _open_direct(self, user_id: str) -> str:
+        answer = await _call(self.web.conversations_open, users=user_id)
+        return str(answer["channel"]["id"])
 
     def _retry_handlers(self) -> list[AsyncRetryHandler]:
         return [AsyncRateLimitErrorRetryHandler(max_retry_count=self._patience)] if self._patience else []

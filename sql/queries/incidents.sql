@@ -11,17 +11,31 @@ RETURNING id;
 -- One incident. By primary key.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
-    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
-    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
 FROM chatops.incidents
 WHERE id = %(incident_id)s;
+
+-- name: find_incident_of_message
+-- The incident to which a message of ours that begins a thread belongs. Served by outbox_incident_ts_idx.
+SELECT
+    incident.id, incident.state::text AS state, incident.environment, incident.severity, incident.title,
+    incident.services, incident.opened_by_user, incident.opened_by_team, incident.since, incident.opened_at,
+    incident.chain, incident.pages, incident.next_level, incident.due_at, incident.acknowledged_by_user,
+    incident.acknowledged_by_team, incident.acknowledged_at, incident.first_acknowledged_at, incident.active_at,
+    incident.reminded_at, incident.cleared_at, incident.briefed, incident.resolved_by_user,
+    incident.resolved_by_team, incident.resolved_at, incident.cause
+FROM chatops.outbox AS message
+INNER JOIN chatops.incidents AS incident ON incident.id = split_part(message.key, ':', 2)::bigint
+WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
+    AND message.thread_key IS NULL AND starts_with(message.key, 'incident:');
 
 -- name: list_open_incidents
 -- What nobody resolved yet, oldest first. Served by incidents_unresolved_idx.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
-    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
-    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
 FROM chatops.incidents
 WHERE state <> 'resolved'
 ORDER BY id;
@@ -30,8 +44,8 @@ ORDER BY id;
 -- The latest incidents. By primary key, backwards.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
-    chain, pages, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at, first_acknowledged_at, active_at,
-    reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
 FROM chatops.incidents
 ORDER BY id DESC
 LIMIT %(limit)s;
@@ -107,10 +121,13 @@ WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_cleared
--- The last of its alerts ended, or one fires again. By primary key.
+-- The last of its alerts ended, or one fires again, and calls people from the first level on. By primary key.
 UPDATE chatops.incidents
-SET cleared_at = %(cleared_at)s
-WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FROM %(cleared_at)s
+SET
+    cleared_at = %(cleared_at)s::timestamptz,
+    next_level = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN 0 ELSE next_level END,
+    reminded_at = NULL
+WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FROM %(cleared_at)s::timestamptz
 RETURNING id;
 
 -- name: note_briefed
@@ -130,7 +147,7 @@ RETURNING number;
 -- name: count_page
 -- The page that was written is the incident's newest, and the next is due then. By primary key.
 UPDATE chatops.incidents
-SET pages = %(number)s, due_at = clock_timestamp() + %(due_in)s
+SET pages = %(number)s, next_level = %(level)s + 1, due_at = clock_timestamp() + %(due_in)s
 WHERE id = %(incident_id)s AND pages = %(number)s - 1
 RETURNING id;
 

@@ -1,7 +1,12 @@
 -- name: store_message
--- What a message is to say, from now on; unchanged content stays as it is. By primary key.
+-- What a message is to say, from now on; unchanged content stays as it is. A reply to a reply belongs to the thread of
+-- the first message, because Slack knows no other. By primary key.
 INSERT INTO chatops.outbox AS stored (key, channel, thread_key, priority, text, blocks)
-VALUES (%(key)s, %(channel)s, %(thread_key)s, %(priority)s, %(text)s, %(blocks)s)
+VALUES (
+    %(key)s, %(channel)s,
+    coalesce((SELECT parent.thread_key FROM chatops.outbox AS parent WHERE parent.key = %(thread_key)s), %(thread_key)s),
+    %(priority)s, %(text)s, %(blocks)s
+)
 ON CONFLICT (key) DO UPDATE SET
     text = excluded.text,
     blocks = excluded.blocks,
@@ -95,6 +100,25 @@ VALUES (%(key)s, %(channel)s, %(channel_id)s, %(ts)s, 0, %(text)s, %(blocks)s)
 ON CONFLICT (key) DO NOTHING
 RETURNING true AS adopted;
 
+-- name: replace_message
+-- What a message is to say, if it is still there; one that was withdrawn does not come back. By primary key.
+UPDATE chatops.outbox
+SET text = %(text)s, blocks = %(blocks)s, content_version = content_version + 1, updated_at = clock_timestamp()
+WHERE key = %(key)s AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s)
+RETURNING key;
+
+-- name: withdraw_messages
+-- What was never handed to Slack never will be. Served by outbox_unsent_idx.
+DELETE FROM chatops.outbox
+WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s)
+    AND (posting_since IS NULL OR %(even_posting)s);
+
+-- name: count_posting
+-- What is being handed to Slack at this moment, or may have been. Served by outbox_unsent_idx.
+SELECT count(*)
+FROM chatops.outbox
+WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s);
+
 -- name: read_outbox_depth
 -- How many messages Slack does not show yet, and the age of the oldest in seconds. Served by outbox_unsent_idx.
 SELECT
@@ -118,4 +142,8 @@ WHERE
     AND NOT EXISTS (SELECT FROM chatops.outbox AS reply WHERE reply.thread_key = message.key)
     AND NOT EXISTS (
         SELECT FROM chatops.alerts AS alert WHERE alert.message_key = message.key AND alert.state <> 'resolved'
+    )
+    AND NOT EXISTS (
+        SELECT FROM chatops.incidents AS incident
+        WHERE incident.state <> 'resolved' AND message.key = 'incident:' || incident.id
     );

@@ -264,6 +264,7 @@ INCIDENT_PARAMETERS = {
     "level": 0,
     "reason": "r",
     "line": "l",
+    "message_key": "m",
     "at": None,
     "happened_at": None,
     "kind": "k",

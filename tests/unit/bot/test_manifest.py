@@ -52,8 +52,11 @@ def test_asks_for_no_more_than_it_uses() -> None:
                 "channels:read",
                 "chat:write",
                 "commands",
+                "files:write",
                 "groups:history",
                 "groups:read",
+                "im:history",
+                "im:write",
                 "usergroups:read",
                 "users:read",
             ]

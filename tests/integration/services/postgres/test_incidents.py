@@ -144,6 +144,21 @@ async def test_each_page_is_written_once_and_counted(as_bot: Connection) -> None
     assert (await read(as_bot, number)).pages == 2
 
 
+async def test_the_level_after_the_one_that_was_called_is_the_next_until_an_alert_fires_again(
+    as_bot: Connection,
+) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.record_page(as_bot, incident_id=number, number=1, level=3, reason="opened", due_in=SOON)
+    called = await read(as_bot, number)
+
+    assert await incidents.set_cleared(as_bot, incident_id=number, cleared_at=BEFORE)
+    cleared = await read(as_bot, number)
+    assert await incidents.set_cleared(as_bot, incident_id=number, cleared_at=None)
+
+    assert (called.next_level, cleared.next_level) == (4, 4)
+    assert (await read(as_bot, number)).next_level == 0
+
+
 async def test_a_page_after_the_end_fails_whole(database: Database) -> None:
     async with database.transaction() as conn:
         number = await incidents.create_incident(conn, NEW)
@@ -213,17 +228,20 @@ async def test_two_replicas_write_a_page_once(database: Database) -> None:
     assert sorted(await asyncio.gather(*[page() for _ in range(10)])) == [False] * 9 + [True]
 
 
-async def test_an_alert_belongs_to_one_incident(as_bot: Connection) -> None:
+async def test_an_alert_belongs_to_the_incident_that_it_joined_last(as_bot: Connection) -> None:
     alert = await open_alert(as_bot, ALERT)
     first, second = await incidents.create_incident(as_bot, NEW), await incidents.create_incident(as_bot, NEW)
 
     assert await incident_alerts.join_alert(as_bot, alert_id=alert, incident_id=first, line="ingest 0 of 2")
-    assert not await incident_alerts.join_alert(as_bot, alert_id=alert, incident_id=second, line="ingest 0 of 2")
+    await incident_alerts.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="ingest 2 of 2")
+    assert await incident_alerts.join_alert(as_bot, alert_id=alert, incident_id=second, line="ingest 1 of 2")
+    assert not await incident_alerts.join_alert(as_bot, alert_id=alert + 1, incident_id=first, line="no such alert")
 
     joined = await incident_alerts.read_joined_alert(as_bot, alert)
     assert joined is not None
-    assert (joined.incident_id, joined.since, joined.fingerprint) == (first, BEFORE, "heartbeats.ingest")
-    assert await incident_alerts.list_joined_alerts(as_bot, second) == []
+    assert (joined.incident_id, joined.line, joined.cleared_at) == (second, "ingest 1 of 2", None)
+    assert (joined.since, joined.fingerprint) == (BEFORE, "heartbeats.ingest")
+    assert await incident_alerts.list_joined_alerts(as_bot, first) == []
     assert await incident_alerts.list_alerts_of_open_incidents(as_bot) == [joined]
 
 
@@ -245,9 +263,10 @@ async def test_a_message_is_in_the_timeline_once_until_the_mark_is_taken_off(as_
     number = await incidents.create_incident(as_bot, NEW)
 
     async def mark(person: Person) -> bool:
-        return await timeline.add_event(
+        event = await timeline.add_event(
             as_bot, incident_id=number, kind="marked", text="it was DNS", by=person, channel_id="C1", ts="1.2"
         )
+        return event is not None
 
     assert [await mark(ANN), await mark(BEN)] == [True, False]
     assert await timeline.remove_mark(as_bot, incident_id=number, channel_id="C1", ts="1.2")

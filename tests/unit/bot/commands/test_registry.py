@@ -15,6 +15,8 @@ OF_THIS_RELEASE = {
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "oncall",
     "silence", "silences",
+    "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
+    "incident timeline", "incident export",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
     "golden-path",
 }  # fmt: skip

@@ -23,6 +23,7 @@ INCIDENT = Incident(
     opened_at=NOW,
     chain={},
     pages=0,
+    next_level=0,
     due_at=None,
     acknowledged_by=None,
     acknowledged_at=None,

@@ -1,0 +1,171 @@
+"""`incident …`: raise the alarm, take it on, ask for more people, end it, and tell what happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bot.commands._arguments import no_more
+from bot.commands._contract import Answer, Command, Request, RoomCommand, Verb
+from bot.commands._incidents import need_incident, need_room, outcome_answer, parse_severity
+from bot.commands._targets import parse_reason
+from bot.facts.incidents import IncidentRecord, read_incident_record, read_incidents
+from bot.views.findings import unavailable_answer
+from bot.views.incidents import incidents_answer, timeline_answer
+from bot.views.postmortem import postmortem_answer
+from services.domain.errors import OperatorError, Unavailable, UsageError
+from services.domain.incidents import IncidentSeverity
+from services.domain.services import find_services
+
+if TYPE_CHECKING:
+    from bot.facts import World
+    from bot.incidents.room import Room
+
+SHOWN = 20
+GROUP = "Incidents"
+OPEN_EXAMPLE = "incident open ingest amounts look wrong"
+RESOLVE_EXAMPLE = "incident resolve 7 a bad deploy, rolled back"
+
+
+async def answer_incidents(request: Request, world: World) -> Answer:
+    no_more(request.words, 0)
+    found = await read_incidents(world, limit=SHOWN)
+    if isinstance(found, Unavailable):
+        return unavailable_answer("incidents", found)
+    return incidents_answer(found, now=datetime.now(UTC))
+
+
+async def answer_open(request: Request, world: World, room: Room | None) -> Answer:  # noqa: ARG001 - as the others
+    severity, services, title = parse_open(request.words)
+    return outcome_answer(await need_room(room).open(request, title=title, severity=severity, services=services))
+
+
+def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...], str]:
+    """Severity (SEV2 unless the first word says so), the services that the next word names, and what is wrong."""
+    severity, rest = IncidentSeverity.SEV2, words
+    if rest and rest[0].lower() in tuple(IncidentSeverity):
+        severity, rest = parse_severity(rest[0]), rest[1:]
+    if not rest:
+        raise UsageError("What is wrong?", why="nothing is said", what_next=f"Write `{OPEN_EXAMPLE}`.")
+    services = find_services(rest[0]) or ()
+    return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE)
+
+
+async def answer_ack(request: Request, world: World, room: Room | None) -> Answer:
+    number, rest = await need_incident(request, world, "incident ack 7")
+    no_more(rest, 0)
+    return outcome_answer(await need_room(room).acknowledge(number, request))
+
+
+async def answer_escalate(request: Request, world: World, room: Room | None) -> Answer:
+    number, rest = await need_incident(request, world, "incident escalate 7")
+    no_more(rest, 0)
+    return outcome_answer(await need_room(room).escalate(number, request))
+
+
+async def answer_resolve(request: Request, world: World, room: Room | None) -> Answer:
+    number, rest = await need_incident(request, world, RESOLVE_EXAMPLE)
+    cause = parse_reason(rest, RESOLVE_EXAMPLE)
+    return outcome_answer(await need_room(room).resolve(number, request, cause))
+
+
+async def answer_severity(request: Request, world: World, room: Room | None) -> Answer:
+    number, rest = await need_incident(request, world, "incident severity 7 sev1")
+    if not rest:
+        raise UsageError("Which severity?", why="none is named", what_next="Write `incident severity 7 sev1`.")
+    no_more(rest, 1)
+    return outcome_answer(await need_room(room).change_severity(number, request, parse_severity(rest[0])))
+
+
+async def answer_timeline(request: Request, world: World) -> Answer:
+    record = await _need_record(request, world, "incident timeline 7")
+    return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
+
+
+async def answer_export(request: Request, world: World) -> Answer:
+    record = await _need_record(request, world, "incident export 7")
+    return unavailable_answer("postmortem", record) if isinstance(record, Unavailable) else postmortem_answer(record)
+
+
+async def _need_record(request: Request, world: World, example: str) -> IncidentRecord | Unavailable:
+    number, rest = await need_incident(request, world, example)
+    no_more(rest, 0)
+    found = await read_incident_record(world, number)
+    if found is None:
+        why, what_next = "no incident has this number", "`incident` lists them."
+        raise OperatorError(f"There is no incident {number}", why=why, what_next=what_next)
+    return found
+
+
+COMMANDS: tuple[Verb, ...] = (
+    Command(
+        name="incident",
+        summary="the newest incidents: who has them, since when, and what they were",
+        group=GROUP,
+        handle=answer_incidents,
+        examples=("incident",),
+        private=True,
+    ),
+    RoomCommand(
+        name="incident open",
+        summary="raise the alarm: one message and its thread, and whoever is on call is called",
+        group=GROUP,
+        handle=answer_open,
+        usage="[sev1|sev2|sev3] [service] <what>",
+        examples=(OPEN_EXAMPLE, "incident open sev1 payments stand still"),
+        private=True,
+    ),
+    RoomCommand(
+        name="incident ack",
+        summary="take it on, or over: nobody else is called",
+        group=GROUP,
+        handle=answer_ack,
+        usage="[id]",
+        examples=("incident ack 7",),
+        private=True,
+    ),
+    RoomCommand(
+        name="incident escalate",
+        summary="call the next level now",
+        group=GROUP,
+        handle=answer_escalate,
+        usage="[id]",
+        examples=("incident escalate 7",),
+        private=True,
+    ),
+    RoomCommand(
+        name="incident severity",
+        summary="how bad it is: sev1 and sev2 call people, sev3 calls nobody",
+        group=GROUP,
+        handle=answer_severity,
+        usage="[id] <sev1|sev2|sev3>",
+        examples=("incident severity 7 sev1",),
+        private=True,
+    ),
+    RoomCommand(
+        name="incident resolve",
+        summary="end it, with its cause; nobody is sent anything about it any more",
+        group=GROUP,
+        handle=answer_resolve,
+        usage="[id] <cause>",
+        examples=(RESOLVE_EXAMPLE,),
+        private=True,
+    ),
+    Command(
+        name="incident timeline",
+        summary="what happened when: what the bot did, what people did, and messages marked with :pushpin:",
+        group=GROUP,
+        handle=answer_timeline,
+        usage="[id]",
+        examples=("incident timeline 7",),
+        private=True,
+    ),
+    Command(
+        name="incident export",
+        summary="a postmortem to fill in, as Markdown: times, timeline, cause",
+        group=GROUP,
+        handle=answer_export,
+        usage="[id]",
+        examples=("incident export 7",),
+    ),
+)

@@ -1,0 +1,131 @@
+"""What an alert does to incidents: it opens one, joins one, changes its words, and stops its calls when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.incidents import calling
+from bot.incidents.decide import find_joined
+from bot.incidents.switchboard import Switchboard
+from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.oncall import decode_chain
+from services.domain.services import Service
+from services.postgres import alerts, incident_alerts, incidents
+from services.postgres.pool import Connection
+
+
+class Alerting:
+    """`on_alert` is for the watch: it runs in the transaction that stores the alert's new state."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+
+    async def on_alert(self, conn: Connection, event: AlertEvent) -> None:
+        """Severity `page` opens an incident, or joins one; whatever belongs to one is told in it."""
+        if event.change is AlertChange.RESOLVED:
+            await self._over(conn, event)
+            return
+        joined = await incident_alerts.read_joined_alert(conn, event.alert_id)
+        if event.change is AlertChange.CHANGED and joined is not None:
+            await self._changed(conn, event)
+        elif event.severity is Severity.PAGE:
+            await self._fired(conn, event)
+
+    async def _fired(self, conn: Connection, event: AlertEvent) -> None:
+        incident = await self._find(conn, event)
+        if incident is None:
+            await self._open(conn, event)
+            return
+        await _join(conn, event, incident)
+        was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
+        await self._board.record(
+            conn, incident, "joined", f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
+        )
+        incident = await self._board.tell(conn, incident.id)
+        if was_over and event.again:  # it flaps: whoever was called is not called at once again
+            await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
+        elif was_over and incident.state is IncidentState.OPEN:
+            await calling.call_next(self._board, conn, incident, "it fires again")
+
+    async def _open(self, conn: Connection, event: AlertEvent) -> None:
+        alert = await alerts.read_alert(conn, event.alert_id)
+        incident = await self._board.open(
+            conn,
+            title=event.title,
+            severity=_severity(event.service),
+            services=[event.service.value] if event.service else [],
+            opened_by=None,
+            how=f"opened by an alert: {event.line}",
+            since=alert.since if alert else None,
+        )
+        await _join(conn, event, incident)
+        await calling.call_next(self._board, conn, incident, "an alert opened it")
+
+    async def _changed(self, conn: Connection, event: AlertEvent) -> None:
+        number = await incident_alerts.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
+        if number is not None and await _lock(conn, number) is not None:
+            await self._board.tell(conn, number)
+
+    async def _over(self, conn: Connection, event: AlertEvent) -> None:
+        """The calls stop with the last of its alerts; a person resolves it."""
+        number = await incident_alerts.clear_alert(conn, alert_id=event.alert_id, at=event.at, line=event.line)
+        incident = await _lock(conn, number) if number is not None else None
+        if incident is None:
+            return
+        await self._board.record(conn, incident, "cleared", f"it is over: {event.line}")
+        joined = await incident_alerts.list_joined_alerts(conn, incident.id)
+        if all(alert.cleared_at is not None for alert in joined):
+            await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
+            due_in = decode_chain(incident.chain).remind_after
+            await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
+            if incident.state is IncidentState.OPEN:
+                await calling.hush(conn, incident)
+        await self._board.tell(conn, incident.id)
+
+    async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
+        """The incident to join, locked."""
+        found = find_joined(
+            event,
+            await incidents.list_open_incidents(conn),
+            await incident_alerts.list_alerts_of_open_incidents(conn),
+        )
+        return await _lock(conn, found.id) if found else None
+
+
+async def thread_of(conn: Connection, shown: Sequence[Alert]) -> str | None:
+    """The outbox key of the message in whose thread these alerts are told together: that of their incident.
+
+    None when one of them belongs to none: then the channel has to know.
+    """
+    joined = [await incident_alerts.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
+    numbers = [one.incident_id for one in joined if one is not None]
+    return f"incident:{numbers[0]}" if numbers and len(numbers) == len(shown) else None
+
+
+async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None:
+    await incident_alerts.join_alert(
+        conn,
+        alert_id=event.alert_id,
+        incident_id=incident.id,
+        line=event.line,
+        message_key=event.message_key,
+    )
+
+
+async def _lock(conn: Connection, incident_id: int) -> Incident | None:
+    """The incident as it is from here on; None when somebody resolved it meanwhile."""
+    await incidents.lock_incident(conn, incident_id)
+    incident = await incidents.read_incident(conn, incident_id)
+    return incident if incident and incident.state is not IncidentState.RESOLVED else None
+
+
+def _first_wait(incident: Incident) -> timedelta | None:
+    level = decode_chain(incident.chain).level(0)
+    return level.wait if level and incident.state is IncidentState.OPEN else None
+
+
+def _severity(service: Service | None) -> IncidentSeverity:
+    """Without the API or the database nothing works; without a worker the work waits."""
+    return IncidentSeverity.SEV1 if service is None or service is Service.API else IncidentSeverity.SEV2

@@ -1,0 +1,130 @@
+"""Calls people, and stops calling them: written with the state of the incident, sent once that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.incidents.decide import Call, calls_people, next_call
+from bot.incidents.switchboard import Switchboard
+from bot.views import incident as view
+from services.domain.incidents import Incident, JoinedAlert, PageSent
+from services.domain.notifications import Means
+from services.domain.oncall import Reach, Target, decode_chain
+from services.domain.outbox import PAGE
+from services.domain.words import age
+from services.postgres import incident_alerts, incidents, outbox, timeline
+from services.postgres.clock import read_clock
+from services.postgres.notifications import cancel_notifications, store_notification
+from services.postgres.pool import Connection
+
+_MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
+
+
+async def call_next(board: Switchboard, conn: Connection, incident: Incident, reason: str) -> Incident:
+    """Call the next level, unless somebody answers for it already or nobody has to; the incident as it is then."""
+    move = next_call(incident, decode_chain(incident.chain))
+    if move is None or not calls_people(incident):
+        return await board.tell(conn, incident.id)
+    return await call(board, conn, incident, move, reason)
+
+
+async def call(board: Switchboard, conn: Connection, incident: Incident, move: Call, reason: str) -> Incident:
+    """Write down that people are called, and what each is told; it is sent once all of it is committed.
+
+    Raises SourceError, when the transaction ends, unless the incident is open.
+    """
+    written = await incidents.record_page(
+        conn,
+        incident_id=incident.id,
+        number=move.number,
+        level=move.index,
+        reason=reason,
+        due_in=move.level.wait,
+    )
+    if not written:
+        return incident
+    await timeline.add_event(conn, incident_id=incident.id, kind="called", text=_called(move, reason))
+    incident = await board.tell(conn, incident.id)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
+    page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
+    await board.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
+    for target in move.level.targets:
+        await _ring(board, conn, incident, alerts, page, target)
+    return incident
+
+
+async def hush(conn: Connection, incident: Incident) -> None:
+    """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place."""
+    prefix = f"{incident.message_key}:page:"
+    await outbox.withdraw(conn, key_prefix=prefix)
+    await cancel_notifications(conn, key_prefix=prefix)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
+    words, blocks = view.direct_message_after(incident, alerts)
+    chain = decode_chain(incident.chain)
+    for page in await incidents.list_pages(conn, incident.id):
+        for target in chain.levels[page.level].targets:
+            if target.reach is Reach.DIRECT:
+                await outbox.replace_message(conn, key=target_key(page, target), text=words, blocks=blocks)
+
+
+async def remind(board: Switchboard, conn: Connection, incident: Incident, *, silent_for: timedelta) -> None:
+    """Ask whoever has it whether they still do; when nobody has, ask for somebody to resolve it.
+
+    Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
+    """
+    words = f"nothing happened for {age(silent_for)}"
+    event = await timeline.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
+    key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
+    await board.say(conn, incident, key, content, priority=PAGE)
+    if incident.acknowledged_by is not None:
+        text, blocks = content
+        user = incident.acknowledged_by.user_id
+        await outbox.store_message(conn, key=f"{key}:direct", channel=user, text=text, blocks=blocks, priority=PAGE)
+
+
+async def _ring(
+    board: Switchboard,
+    conn: Connection,
+    incident: Incident,
+    alerts: Sequence[JoinedAlert],
+    page: PageSent,
+    target: Target,
+) -> None:
+    key = target_key(page, target)
+    if target.reach is Reach.DIRECT:
+        words, blocks = view.direct_message(incident, alerts, page, board.place.channel)
+        await outbox.store_message(conn, key=key, channel=target.address, text=words, blocks=blocks, priority=PAGE)
+    elif target.reach in _MEANS:
+        line = view.summary(incident, alerts)
+        await store_notification(
+            conn,
+            key=key,
+            means=_MEANS[target.reach],
+            target=target.address,
+            subject=f"PAGE {line}",
+            text=_outside(incident, line, page, board.place.channel),
+            thread_key=incident.message_key,
+        )
+
+
+def page_key(page: PageSent) -> str:
+    """The outbox key of the message in the thread by which people are called."""
+    return f"incident:{page.incident_id}:page:{page.number}"
+
+
+def target_key(page: PageSent, target: Target) -> str:
+    """The key of what one of them is told, in the outbox or among the notifications."""
+    return f"{page_key(page)}:{target.reach}:{target.address}"
+
+
+def _called(move: Call, reason: str) -> str:
+    ways = ", ".join(f"{target.who} by {target.reach}" for target in move.level.targets)
+    return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways}"
+
+
+def _outside(incident: Incident, line: str, page: PageSent, channel: str) -> str:
+    """What a pager or a mail shows below its subject; plain text without data of the operated system."""
+    what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
+    how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
+    return f"{line}\n\n{what}\n{how}"

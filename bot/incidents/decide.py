@@ -1,0 +1,83 @@
+"""What an incident that is due wants next: call people, remind whoever has it, or take it away from them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain.alerts import AlertEvent
+from services.domain.incidents import Incident, IncidentState, JoinedAlert
+from services.domain.oncall import Chain, ChainLevel
+
+
+@dataclass(frozen=True)
+class Call:
+    """People are called, for the `number`-th time (1, 2 …); `index`: of the level in the chain, from 0."""
+
+    number: int
+    index: int
+    level: ChainLevel
+
+
+@dataclass(frozen=True)
+class Remind:
+    """Nothing happened for a while: is somebody still on it? `due_in` is how long to wait for an answer, if at all."""
+
+    due_in: timedelta | None
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """Nobody answered the reminder: it is open again, and people are called."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """There is nothing to wait for until something changes."""
+
+
+Move = Call | Remind | TakeBack | Rest
+
+
+def calls_people(incident: Incident) -> bool:
+    """Whether somebody has to answer for it: it is bad enough, and not over by itself."""
+    return incident.severity.calls_people and incident.cleared_at is None
+
+
+def next_call(incident: Incident, chain: Chain) -> Call | None:
+    """Whom to call next; None when there is nobody at all."""
+    level = chain.level(incident.next_level)
+    if level is None:
+        return None
+    return Call(incident.pages + 1, incident.next_level % len(chain.levels), level)
+
+
+def decide(incident: Incident, chain: Chain, now: datetime) -> Move | None:
+    """None: nothing is due yet."""
+    if incident.state is IncidentState.RESOLVED or incident.due_at is None or now < incident.due_at:
+        return None
+    if incident.state is IncidentState.OPEN and calls_people(incident):
+        return next_call(incident, chain) or Rest()
+    if incident.reminded_at is None:
+        waits = incident.state is IncidentState.ACKNOWLEDGED and calls_people(incident)
+        return Remind(chain.unacknowledge_after if waits else None)
+    if incident.state is IncidentState.ACKNOWLEDGED and calls_people(incident):
+        return TakeBack()
+    return Rest()
+
+
+def find_joined(event: AlertEvent, incidents: Sequence[Incident], alerts: Sequence[JoinedAlert]) -> Incident | None:
+    """The unresolved incident to which an alert belongs: of the same cause, else about the same service; the oldest.
+
+    Alerts of the same fingerprint or the same message have the same cause. `alerts`: of these incidents. An incident
+    that names several services or none is joined by its cause only.
+    """
+    same_cause = {
+        alert.incident_id
+        for alert in alerts
+        if alert.fingerprint == event.fingerprint or alert.message_key == event.message_key
+    }
+    by_cause = [one for one in incidents if one.id in same_cause]
+    by_service = [one for one in incidents if event.service is not None and one.services == (event.service.value,)]
+    return next(iter([*by_cause, *by_service]), None)

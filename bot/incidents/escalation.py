@@ -1,0 +1,93 @@
+"""Calls people when they are due, and takes incidents away from whoever fell silent. Runs on the leader only.
+
+It sleeps until the next incident is due, or until one changes; each step is written before anything is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bot.bell import Bell
+from bot.incidents import calling
+from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide
+from bot.incidents.switchboard import Switchboard
+from bot.leader import Fence
+from services.domain.errors import SourceError
+from services.domain.incidents import Incident
+from services.domain.oncall import decode_chain
+from services.domain.words import age
+from services.postgres import incidents
+from services.postgres.clock import read_clock
+from services.postgres.pool import Connection, Database
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+TIMEOUT_S = 15.0  # a call that is being posted is waited for
+
+
+class Escalation:
+    """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds."""
+
+    def __init__(self, database: Database, board: Switchboard, *, poll_s: Callable[[], float]) -> None:
+        self._database = database
+        self._board = board
+        self._poll_s = poll_s
+        self._bell = Bell()
+
+    def ring(self) -> None:
+        """Something may be due earlier than it was."""
+        self._bell.ring()
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        await self._bell.drive(lambda: self._look_or_retry(fence))
+
+    async def look(self, fence: Fence) -> float:
+        """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
+        async with self._database.read() as conn:
+            unresolved, now = await incidents.list_open_incidents(conn), await read_clock(conn)
+        waits = {one.id: (one.due_at - now).total_seconds() for one in unresolved if one.due_at is not None}
+        due = [number for number, wait_s in waits.items() if wait_s <= 0]
+        for number in due:
+            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+                await fence.lock(conn)
+                await self._step(conn, number)
+            self._board.told()
+        return 0.0 if due else min([*waits.values(), self._poll_s()])
+
+    async def _look_or_retry(self, fence: Fence) -> float:
+        try:
+            return await self.look(fence)
+        except SourceError as error:
+            logger.warning("escalation: %s", error.why)
+            return RETRY_S
+
+    async def _step(self, conn: Connection, number: int) -> None:
+        """What it wants by now: somebody may have taken it on since it was looked at."""
+        now = await incidents.lock_incident(conn, number)
+        incident = await incidents.read_incident(conn, number)
+        if now is None or incident is None:
+            return
+        move = decide(incident, decode_chain(incident.chain), now)
+        logger.info("incident %d: %s", number, type(move).__name__)
+        match move:
+            case Call():
+                reason = "nobody has taken it on" if incident.pages else "it was opened"
+                await calling.call(self._board, conn, incident, move, reason)
+            case Remind(due_in):
+                await incidents.note_reminder(conn, incident_id=number, due_in=due_in)
+                await calling.remind(self._board, conn, incident, silent_for=now - incident.active_at)
+            case TakeBack():
+                await self._take_back(conn, incident, f"nothing happened for {age(now - incident.active_at)}")
+            case Rest():
+                await incidents.set_due(conn, incident_id=number, due_in=None)
+            case None:
+                return
+
+    async def _take_back(self, conn: Connection, incident: Incident, why: str) -> None:
+        await incidents.unacknowledge_incident(conn, incident_id=incident.id)
+        await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
+        incident = await self._board.tell(conn, incident.id)
+        await calling.call_next(self._board, conn, incident, "whoever had it fell silent")

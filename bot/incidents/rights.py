@@ -1,0 +1,39 @@
+"""Who may answer for an incident: whoever may ask for or approve changes, and whoever is on call; pure.
+
+Raising the alarm is for everybody in our workspace; silencing it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bot.approvals.people import People
+from bot.approvals.policy import is_group
+from bot.approvals.rights import Allowed, Refused, Verdict
+from bot.views.mentions import mention
+from services.domain.errors import Unavailable
+from services.domain.runs import Person
+
+
+def may_open(person: Person | None, people: People) -> Verdict:
+    """None is somebody at a terminal, who may."""
+    stranger = people.stranger(person) if person else None
+    return Refused(stranger, "Ask somebody of ours to open it.") if stranger else Allowed()
+
+
+def may_respond(person: Person, people: People, responders: Collection[str]) -> Verdict:
+    """`responders`: ids of users and groups; none at all means everybody in our workspace."""
+    stranger = people.stranger(person)
+    if stranger is not None:
+        return Refused(stranger, "Ask somebody of ours.")
+    if not responders or person.user_id in responders:
+        return Allowed()
+    doubt = ""
+    for group in sorted(filter(is_group, responders)):
+        known = people.members(group)
+        if isinstance(known, Unavailable):
+            doubt = f" (the members of {mention(group)} are not known: {known.why})"
+        elif person.user_id in known.users:
+            return Allowed()
+    named = " ".join(map(mention, sorted(responders)))
+    return Refused(f"you are neither on call nor an operator or an approver{doubt}", f"These are: {named}.")

@@ -1,0 +1,125 @@
+"""Where people work on incidents: each act is one transaction with its timeline, its message and its audit row.
+
+Slack is asked who somebody is before the transaction begins. Of two who act in the same instant, on whatever replicas,
+the second sees what the first did, because the incident is locked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from bot.approvals.groups import Groups
+from bot.approvals.requests import name_of, person_of
+from bot.approvals.rights import Refused
+from bot.commands._contract import Request
+from bot.incidents import acting, calling
+from bot.incidents.acting import Done, Outcome
+from bot.incidents.rights import may_open, may_respond
+from bot.incidents.switchboard import Switchboard
+from services.domain.errors import OperatorError, SourceError
+from services.domain.incidents import Incident, IncidentSeverity
+from services.domain.oncall import decode_chain
+from services.domain.runs import Person
+from services.postgres import incidents
+from services.postgres.audit import append_audit
+from services.postgres.pool import Connection, Database
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0  # a person waits behind this
+TIMEOUT_S = 15.0  # a call that is being posted is waited for
+
+Act = Callable[[Switchboard, Connection, Incident, Person], Awaitable[Outcome]]
+
+
+class Room:
+    """One for the process. `responders`: Slack ids of users and groups who may answer for an incident."""
+
+    def __init__(self, database: Database, board: Switchboard, groups: Groups, responders: Sequence[str]) -> None:
+        self._database = database
+        self._board = board
+        self._groups = groups
+        self._responders = frozenset(responders)
+
+    async def open(
+        self, request: Request, *, title: str, severity: IncidentSeverity, services: Sequence[str]
+    ) -> Outcome:
+        """Raise the alarm: the incident is in the channel, and its people are called."""
+        person = person_of(request.actor)
+        verdict = may_open(person, await self._groups.people(person.user_id if person else None))
+        if isinstance(verdict, Refused):
+            return verdict
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            incident = await self._board.open(
+                conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
+            )
+            incident = await calling.call_next(self._board, conn, incident, "somebody opened it")
+            await self._audit(conn, "opened", incident, person, {"severity": severity, "services": list(services)})
+        self._board.told()
+        return Done(incident, f"Incident {incident.id} is open.")
+
+    async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
+        """The incident whose root message, or a message that calls for it, this is; also None while nobody can tell."""
+        try:
+            async with self._database.read(timeout_s=LOOK_S) as conn:
+                return await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
+        except SourceError as error:
+            logger.warning("which incident a thread belongs to is unknown: %s", error.why)
+            return None
+
+    async def note_activity(self, incident: Incident) -> None:
+        """Somebody does something about it: whoever has it is not asked whether they still do."""
+        due_in = decode_chain(incident.chain).remind_after
+        try:
+            async with self._database.transaction(timeout_s=LOOK_S) as conn:
+                await incidents.note_activity(conn, incident_id=incident.id, due_in=due_in)
+        except SourceError as error:
+            logger.warning("activity was not noted: %s", error.why)
+
+    async def acknowledge(self, incident_id: int, request: Request) -> Outcome:
+        return await self._act("acknowledged", incident_id, request, acting.acknowledge)
+
+    async def escalate(self, incident_id: int, request: Request) -> Outcome:
+        return await self._act("escalated", incident_id, request, acting.escalate)
+
+    async def resolve(self, incident_id: int, request: Request, cause: str) -> Outcome:
+        """Once this returns, nobody is sent anything about it any more."""
+        return await self._act(
+            "resolved",
+            incident_id,
+            request,
+            lambda board, conn, incident, person: acting.resolve(board, conn, incident, person, cause),
+        )
+
+    async def change_severity(self, incident_id: int, request: Request, severity: IncidentSeverity) -> Outcome:
+        return await self._act(
+            "severity",
+            incident_id,
+            request,
+            lambda board, conn, incident, person: acting.change_severity(board, conn, incident, person, severity),
+        )
+
+    async def _act(self, event: str, incident_id: int, request: Request, act: Act) -> Outcome:
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError(
+                f"Incident {incident_id} did not change",
+                why="nobody knows who types on a terminal",
+                what_next="Press the button in Slack, or type it there.",
+            )
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            incident = await acting.find(conn, incident_id)
+            outcome = verdict if isinstance(verdict, Refused) else await act(self._board, conn, incident, person)
+            refused = isinstance(outcome, Refused)
+            details = {"why": outcome.why} if isinstance(outcome, Refused) else {}
+            await self._audit(conn, f"{event}.refused" if refused else event, incident, person, details)
+        self._board.told()
+        return outcome
+
+    async def _audit(
+        self, conn: Connection, event: str, incident: Incident, person: Person | None, details: Mapping[str, object]
+    ) -> None:
+        shown = {"incident": incident.id, "team": person.team_id if person else None, **details}
+        await append_audit(conn, actor=name_of(person), event=f"incident.{event}", run_id=None, details=shown)

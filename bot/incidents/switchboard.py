@@ -1,0 +1,127 @@
+"""Opens incidents and lets everybody read how they stand: each in the transaction of what it tells.
+
+Whoever takes a part in an incident (an alert, a person, the leader's clock) does it through this one place, so that the
+root message, the thread and the timeline never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.views import incident as view
+from bot.views.mentions import person
+from bot.views.text import escape, plain
+from services.domain.incidents import Incident, IncidentSeverity, NewIncident
+from services.domain.oncall import (
+    CALL_AGAIN_AFTER,
+    Chain,
+    ChainLevel,
+    Reach,
+    Schedule,
+    Target,
+    decode_chain,
+    encode_chain,
+)
+from services.domain.outbox import PAGE
+from services.domain.rotations import freeze
+from services.domain.runs import Person
+from services.postgres import incident_alerts, incidents, oncall, outbox, timeline
+from services.postgres.clock import read_clock
+from services.postgres.pool import Connection
+
+TITLE_LIMIT = 300  # characters
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where incidents are told and who answers for them. `approvers`: Slack ids, called when the file names nobody."""
+
+    environment: str
+    channel: str
+    schedule: Schedule | None
+    approvers: tuple[str, ...]
+
+
+class Switchboard:
+    """One for the process. `told` wakes the sender of this process, should it be the leader."""
+
+    def __init__(self, place: Place, told: Callable[[], None] = lambda: None) -> None:
+        self.place = place
+        self.told = told
+
+    async def open(
+        self,
+        conn: Connection,
+        *,
+        title: str,
+        severity: IncidentSeverity,
+        services: Sequence[str],
+        opened_by: Person | None,
+        how: str,
+        since: datetime | None = None,
+    ) -> Incident:
+        """A new incident, told in the channel. What belongs to it is written next, then `calling.call_next` follows.
+
+        `how`: what the timeline says of its beginning, plain text.
+        """
+        chain = await self._chain(conn)
+        new = NewIncident(
+            environment=self.place.environment,
+            severity=severity,
+            title=plain(title, limit=TITLE_LIMIT),
+            services=tuple(services),
+            opened_by=opened_by,
+            chain=encode_chain(chain),
+            since=since,
+        )
+        number = await incidents.create_incident(conn, new)
+        await incidents.set_due(conn, incident_id=number, due_in=chain.remind_after)
+        await timeline.add_event(conn, incident_id=number, kind="opened", text=how, by=opened_by)
+        return await self.tell(conn, number)
+
+    async def record(
+        self, conn: Connection, incident: Incident, kind: str, text: str, *, by: Person | None = None
+    ) -> None:
+        """One line in the timeline and in the thread. `text`: plain words that follow the name of whoever did it."""
+        event = await timeline.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
+        who = f"{person(by)} " if by else ""
+        await self.say(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
+
+    async def tell(self, conn: Connection, incident_id: int) -> Incident:
+        """The root message, as everything stands in this transaction; the incident as it stands."""
+        incident = await incidents.read_incident(conn, incident_id)
+        assert incident is not None  # noqa: S101 - whoever calls has written or locked it
+        alerts = await incident_alerts.list_joined_alerts(conn, incident_id)
+        pages = await incidents.list_pages(conn, incident_id)
+        words, blocks = view.incident_message(incident, alerts, pages, decode_chain(incident.chain))
+        await outbox.store_message(
+            conn, key=incident.message_key, channel=self.place.channel, text=words, blocks=blocks, priority=PAGE
+        )
+        return incident
+
+    async def say(
+        self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0
+    ) -> None:
+        """A message in the thread, once a key."""
+        words, blocks = content
+        await outbox.store_message(
+            conn,
+            key=key,
+            channel=self.place.channel,
+            thread_key=incident.message_key,
+            text=words,
+            blocks=blocks,
+            priority=priority,
+        )
+
+    async def _chain(self, conn: Connection) -> Chain:
+        """Who is on call now. When nobody is, or there is no file, the approvers are mentioned."""
+        schedule, now = self.place.schedule, await read_clock(conn)
+        chain = freeze(schedule, now, await oncall.list_overrides(conn)) if schedule else Chain()
+        if chain.levels or not self.place.approvers:
+            return chain
+        called = tuple(Target(Reach.MENTION, one, one) for one in self.place.approvers)
+        level = ChainLevel("approvers", called, CALL_AGAIN_AFTER)
+        return Chain((level,), chain.remind_after, chain.unacknowledge_after, chain.notes)

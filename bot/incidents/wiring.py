@@ -1,0 +1,42 @@
+"""Makes what incidents need: from settings to a switchboard and a room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.approvals.groups import Groups
+from bot.facts import World
+from bot.incidents.room import Room
+from bot.incidents.switchboard import Place, Switchboard
+from bot.settings import Invalid, require
+from services.domain.oncall import Schedule
+from services.postgres.pool import Database
+
+
+def make_board(world: World, told: Callable[[], None] = lambda: None) -> Switchboard:
+    """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called."""
+    settings = world.settings
+    people = settings.people
+    place = Place(
+        environment=settings.environment or "environment unknown",
+        channel=require(settings.slack).incidents_channel,
+        schedule=_schedule(world),
+        approvers=() if isinstance(people, Invalid) else people.approvers,
+    )
+    return Switchboard(place, told)
+
+
+def make_room(world: World, database: Database, board: Switchboard, groups: Groups) -> Room:
+    """`groups` has to know those of `responders`."""
+    return Room(database, board, groups, responders(world))
+
+
+def responders(world: World) -> tuple[str, ...]:
+    """Who may answer for an incident: operators, approvers, and whoever the on-call file names."""
+    people, schedule = world.settings.people, _schedule(world)
+    listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
+    return tuple(sorted({*listed, *(schedule.slack_ids if schedule else ())}))
+
+
+def _schedule(world: World) -> Schedule | None:
+    return world.schedule if isinstance(world.schedule, Schedule) else None

@@ -1,0 +1,110 @@
+"""Incidents as answers: a list, the timeline of one, and what became of what somebody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.incident import headline
+from bot.views.mentions import person
+from bot.views.message import fit_message
+from bot.views.text import date_token, escape
+from playbooks._contract import Status
+from services.domain.incidents import Incident, IncidentEvent, IncidentState
+from services.domain.words import age, counted
+
+if TYPE_CHECKING:
+    from bot.facts.incidents import IncidentRecord
+
+LINE_LIMIT = 300
+SHOWN_EVENTS = 60  # of a timeline in Slack; `incident export` has them all
+
+
+def done_answer(incident: Incident, words: str) -> Answer:
+    """For the one who did it; `words` are our own plain sentence."""
+    first = f"✅ {escape(words)} · incident {incident.id}"
+    return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
+
+
+def incidents_answer(incidents: Sequence[Incident], *, now: datetime) -> Answer:
+    """Newest first; those that nobody resolved yet come before the others and have their buttons."""
+    unresolved = [one for one in incidents if one.state is not IncidentState.RESOLVED]
+    resolved = [one for one in incidents if one.state is IncidentState.RESOLVED]
+    first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No incident is open*"
+    blocks: list[Block] = [section(first), *map(incident_block, unresolved)]
+    blocks += sections(_ended(incident, now) for incident in resolved)
+    text = "\n".join([first, *map(incident_line, unresolved)])
+    data = [incident_data(incident) for incident in incidents]
+    status = Status.FAIL if unresolved else Status.OK
+    return Answer(*fit_message(text, blocks), data, status, private=True)
+
+
+def incident_block(incident: Incident) -> Block:
+    """One that nobody resolved yet, with its timeline behind a button."""
+    button = command_button("Timeline", f"incident timeline {incident.id}")
+    return section(incident_line(incident), accessory=button)
+
+
+def incident_line(incident: Incident) -> str:
+    """ "🔴 *PAGE* prod · No ingest · incident 7, SEV1, since …", in mrkdwn."""
+    since = date_token(incident.since)
+    return f"{headline(incident, ())} · incident {incident.id}, {incident.severity.upper()}, since {since}"
+
+
+def timeline_answer(record: IncidentRecord) -> Answer:
+    """Line by line, oldest first; in Slack the newest ones of a long story."""
+    incident, events = record.incident, record.events
+    first = f"{headline(incident, record.alerts)} · incident {incident.id}"
+    left_out = len(events) - SHOWN_EVENTS
+    notes = [f"… {counted(left_out, 'earlier line')} in `incident export {incident.id}`"] if left_out > 0 else []
+    lines = [event_line(event) for event in events[-SHOWN_EVENTS:]]
+    buttons = [command_button("Postmortem", f"incident export {incident.id}")]
+    marking = "Mark a message in the thread with :pushpin: and it is in here."
+    blocks = [section(first), *sections([*notes, *lines]), *actions(buttons), context(marking)]
+    data = incident_data(incident) | {"events": [_event_data(event) for event in events]}
+    return Answer(*fit_message("\n".join([first, *lines]), blocks), data, private=True)
+
+
+def event_line(event: IncidentEvent) -> str:
+    """One line of the timeline, in mrkdwn."""
+    who = f"{person(event.by)} " if event.by else ""
+    marked = "📌 " if event.ts else ""
+    return f"{date_token(event.happened_at, '{time_secs}')} {marked}{who}{escape(event.text, limit=LINE_LIMIT)}"
+
+
+def incident_data(incident: Incident) -> dict[str, object]:
+    """What `--json` prints of one incident."""
+    owner = incident.acknowledged_by
+    return {
+        "id": incident.id,
+        "state": incident.state.value,
+        "severity": incident.severity.value,
+        "title": incident.title,
+        "services": list(incident.services),
+        "since": incident.since,
+        "opened_at": incident.opened_at,
+        "acknowledged_by": owner.user_id if owner else None,
+        "first_acknowledged_at": incident.first_acknowledged_at,
+        "cleared_at": incident.cleared_at,
+        "resolved_at": incident.resolved_at,
+        "cause": incident.cause,
+    }
+
+
+def _ended(incident: Incident, now: datetime) -> str:
+    ended = incident.resolved_at or now
+    cause = f": {escape(incident.cause, limit=LINE_LIMIT)}" if incident.cause else ""
+    title = escape(incident.title, limit=LINE_LIMIT)
+    return f"✅ incident {incident.id} · {title}{cause} · {date_token(ended)}, lasted {age(ended - incident.since)}"
+
+
+def _event_data(event: IncidentEvent) -> dict[str, object]:
+    return {
+        "at": event.happened_at,
+        "kind": event.kind,
+        "by": event.by.user_id if event.by else None,
+        "text": event.text,
+    }

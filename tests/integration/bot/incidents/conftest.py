@@ -1,0 +1,186 @@
+"""Incidents over a real database and the local Slack: what people do, what alerts do, and the leader's clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.approvals.groups import Groups
+from bot.commands._contract import Actor, Request, Surface
+from bot.incidents.alerting import Alerting
+from bot.incidents.escalation import Escalation
+from bot.incidents.room import Room
+from bot.incidents.switchboard import Place, Switchboard
+from bot.leader import NAME, Fence
+from bot.outbox.sender import Sender
+from bot.web.metrics import Metrics
+from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity
+from services.domain.incidents import Incident, IncidentEvent
+from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.postgres import alerts, incidents, leases, timeline
+from services.postgres.pool import Database
+from services.sandbox.slack import cast
+from services.sandbox.slack.workspace import Workspace
+from services.slack.client import SlackClient
+from services.slack.pace import Pace
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import no_proxy, workspace
+
+__all__ = ["no_proxy", "workspace"]  # the local Slack of the desks' tests
+
+TEAM = cast.TEAM.id
+OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
+LONG, SHORT = timedelta(hours=1), timedelta(milliseconds=40)
+RESPONDERS = (cast.OPERATORS.id, cast.APPROVERS.id)
+LINE = "PAGE dev · ingest 0 of 2 beating, last 6 min ago"
+
+
+def request(actor: Actor | None) -> Request:
+    """As typed in Slack; None: on the terminal."""
+    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+
+
+def schedule(wait: timedelta = LONG, *, silence: timedelta = LONG) -> Schedule:
+    """Ann first, by everything; then Ben. `wait`: of each level. `silence`: until a reminder, and as long again."""
+    people = {
+        "ann": OnCallPerson("ann", cast.ANN.id, webhook="ann", email="ann"),
+        "ben": OnCallPerson("ben", cast.BEN.id, webhook="ben"),
+    }
+    levels = tuple(Level((name,), frozenset(Reach), wait) for name in people)
+    return Schedule(people, {}, levels, remind_after=silence, unacknowledge_after=silence)
+
+
+@dataclass
+class Books:
+    """What the database holds, read as the bot."""
+
+    conn: psycopg.AsyncConnection[Any]
+
+    async def incident(self, number: int = 1) -> Incident:
+        found = await incidents.read_incident(self.conn, number)
+        assert found is not None
+        return found
+
+    async def messages(self) -> dict[str, str]:
+        """`{key: text}` of the outbox."""
+        rows = await (await self.conn.execute("SELECT key, text FROM chatops.outbox ORDER BY created_at")).fetchall()
+        return dict(rows)
+
+    async def blocks(self, key: str) -> str:
+        """What a message holds besides its text, as JSON."""
+        cur = await self.conn.execute("SELECT blocks::text FROM chatops.outbox WHERE key = %s", [key])
+        row = await cur.fetchone()
+        assert row is not None
+        return str(row[0])
+
+    async def unsent(self) -> set[str]:
+        cur = await self.conn.execute("SELECT key FROM chatops.outbox WHERE sent_version = 0")
+        return {key for (key,) in await cur.fetchall()}
+
+    async def notifications(self, state: str = "waiting") -> set[str]:
+        cur = await self.conn.execute("SELECT key FROM chatops.notifications WHERE state::text = %s", [state])
+        return {key for (key,) in await cur.fetchall()}
+
+    async def events(self, number: int = 1) -> list[IncidentEvent]:
+        return await timeline.list_events(self.conn, number, limit=1000)
+
+    async def kinds(self, number: int = 1) -> list[str]:
+        return [event.kind for event in await self.events(number)]
+
+    async def audit(self) -> list[str]:
+        rows = await (await self.conn.execute("SELECT event FROM chatops.audit ORDER BY seq")).fetchall()
+        return [event for (event,) in rows]
+
+    async def make_due(self, number: int = 1) -> None:
+        await self.conn.execute("UPDATE chatops.incidents SET due_at = clock_timestamp() WHERE id = %s", [number])
+
+
+@pytest.fixture
+def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
+    return Books(as_bot)
+
+
+@dataclass
+class Scene:
+    """One replica that leads."""
+
+    database: Database
+    board: Switchboard
+    room: Room
+    fence: Fence
+    escalation: Escalation
+    alerting: Alerting
+    sender: Sender
+
+    def reschedule(self, schedule: Schedule | None, approvers: tuple[str, ...] = ()) -> None:
+        """For incidents that are opened from now on."""
+        self.board.place = replace(self.board.place, schedule=schedule, approvers=approvers)
+
+    async def alert(self, change: AlertChange, alert_id: int | None = None, **changes: Any) -> int:
+        """An alert's state and what incidents make of it, in one transaction; its id."""
+        now = datetime.now(UTC)
+        event = AlertEvent(
+            0, "heartbeats.ingest", change, Severity.PAGE, Service.INGEST, "ingest 0 of 2 beating", LINE, now, "alert:1"
+        )
+        event = replace(event, **changes)
+        async with self.database.transaction() as conn:
+            if alert_id is None:
+                alert_id = await alerts.open_alert(conn, _row(event))
+            elif change is AlertChange.RESOLVED:
+                over = replace(_row(event), id=alert_id, state=AlertState.RESOLVED, resolved_at=now)
+                await alerts.store_alert(conn, over)
+            await self.alerting.on_alert(conn, replace(event, alert_id=alert_id))
+        return alert_id
+
+
+def _row(event: AlertEvent) -> Alert:
+    since = event.at - timedelta(minutes=6)
+    return Alert(
+        fingerprint=event.fingerprint,
+        rule=event.fingerprint.split(".")[0],
+        state=AlertState.PENDING,
+        severity=event.severity,
+        service=event.service,
+        title=event.title,
+        detail="",
+        since=since,
+        opened_at=since,
+    )
+
+
+@pytest.fixture
+async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
+    """As the leader's, but without a second between two posts."""
+    url = f"{workspace.base_url}/slack/api/"
+    client = SlackClient(Secret("xoxb-local"), api_url=url, patience=0, pace=Pace(every_s=0))
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def scene(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[Scene]:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=10)
+    async with database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=LONG)
+    assert epoch is not None
+    groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM)
+    sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
+    board = Switchboard(Place("dev", cast.INCIDENTS_ID, schedule(), ()), sender.ring)
+    yield Scene(
+        database=database,
+        board=board,
+        room=Room(database, board, groups, RESPONDERS),
+        fence=Fence("test", epoch),
+        escalation=Escalation(database, board, poll_s=lambda: 0.05),
+        alerting=Alerting(board),
+        sender=sender,
+    )
+    await groups.aclose()
+    await database.close()

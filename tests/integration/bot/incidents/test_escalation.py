@@ -1,0 +1,144 @@
+"""The leader's clock: the next level, the reminder, taking it away; each step once, across replicas and crashes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.incidents.escalation import Escalation
+from bot.leader import Fence, LostLeadershipError
+from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.services import Service
+from services.sandbox.slack import cast
+from tests.integration.bot.incidents.conftest import ANN, OLIVIA, SHORT, Books, Scene, request, schedule
+
+
+async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.SEV1) -> None:
+    await scene.room.open(request(OLIVIA), title="No ingest", severity=severity, services=[Service.INGEST])
+
+
+async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
+    async with asyncio.timeout(20):
+        while (await books.kinds()).count(kind) < times:
+            await asyncio.sleep(min(await scene.escalation.look(scene.fence), 0.02))
+
+
+async def test_each_level_is_called_until_somebody_answers(scene: Scene, books: Books) -> None:
+    scene.reschedule(schedule(SHORT))
+    await open_one(scene)
+
+    await until(scene, books, "called", 4)
+
+    texts = [event.text.split(" is called")[0] for event in await books.events() if event.kind == "called"]
+    assert texts[:4] == ["level 1 (ann)", "level 2 (ben)"] * 2
+
+
+async def test_nothing_is_called_before_it_is_due(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    wait_s = await scene.escalation.look(scene.fence)
+
+    assert 0 < wait_s <= 0.05  # it polls besides
+    assert (await books.incident()).pages == 1
+
+
+async def test_whoever_does_nothing_is_reminded_then_it_is_open_again_and_the_next_level_is_called(
+    scene: Scene, books: Books
+) -> None:
+    scene.reschedule(schedule(silence=SHORT))
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(ANN))
+
+    await until(scene, books, "unacknowledged")
+
+    assert (await books.kinds())[2:] == ["acknowledged", "reminded", "unacknowledged", "called"]
+    incident = await books.incident()
+    assert (incident.state, incident.acknowledged_by) == (IncidentState.OPEN, None)
+    assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
+
+
+async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(ANN))
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+    reminders = {key: text for key, text in (await books.messages()).items() if "reminder" in key}
+
+    await scene.room.acknowledge(1, request(ANN))
+
+    assert len(reminders) == 2
+    assert all(f"<@{cast.ANN.id}> is incident 1 still yours?" in text for text in reminders.values())
+    assert [key for key in await books.messages() if "reminder" in key] == []
+
+
+async def test_what_somebody_does_puts_the_reminder_off(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(ANN))
+    await books.make_due()
+
+    await scene.room.note_activity(await books.incident())
+    await scene.escalation.look(scene.fence)
+
+    assert "reminded" not in await books.kinds()
+
+
+async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books) -> None:
+    scene.reschedule(schedule(SHORT, silence=SHORT))
+    await open_one(scene, IncidentSeverity.SEV3)
+
+    await until(scene, books, "reminded")
+    for _ in range(5):
+        await asyncio.sleep(SHORT.total_seconds())
+        await scene.escalation.look(scene.fence)
+
+    assert await books.kinds() == ["opened", "reminded"]
+    assert (await books.incident()).due_at is None
+
+
+async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Books) -> None:
+    other = Escalation(scene.database, scene.board, poll_s=lambda: 0.05)
+    for number in range(1, 11):
+        await open_one(scene)
+        await books.make_due(number)
+
+        await asyncio.gather(scene.escalation.look(scene.fence), other.look(scene.fence))
+
+        assert (await books.incident(number)).pages == 2
+
+
+async def test_a_replica_that_lost_the_lease_calls_nobody(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await books.make_due()
+
+    with pytest.raises(LostLeadershipError):
+        await scene.escalation.look(Fence("test", scene.fence.epoch + 1))
+
+    assert (await books.incident()).pages == 1
+
+
+async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time(scene: Scene, books: Books) -> None:
+    """A crash in the middle: what people are told and the state are one transaction."""
+    await open_one(scene)
+    await books.make_due()
+    place, before = scene.board.place, await books.messages()
+    scene.board.place = None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        await scene.escalation.look(scene.fence)
+    assert ((await books.incident()).pages, await books.messages()) == (1, before)
+
+    scene.board.place = place
+    await scene.escalation.look(scene.fence)
+
+    assert (await books.incident()).pages == 2
+    assert "incident:1:page:2" in await books.messages()
+
+
+async def test_its_message_is_repaired_by_whoever_acts_next(scene: Scene, books: Books) -> None:
+    """Half-said: the root was stored, and the bot that was to post it died."""
+    await open_one(scene)
+    await books.conn.execute("UPDATE chatops.outbox SET posting_since = clock_timestamp() WHERE key = 'incident:1'")
+
+    await scene.sender.flush(scene.fence)
+
+    assert "incident:1" not in await books.unsent()

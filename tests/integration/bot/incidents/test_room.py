@@ -1,0 +1,287 @@
+"""What people do about an incident: each thing happens once, is told, and nothing follows the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from bot.approvals.rights import Refused
+from bot.commands._contract import Actor
+from bot.incidents.acting import Done, Outcome
+from services.domain.errors import OperatorError
+from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.runs import Person
+from services.domain.services import Service
+from services.sandbox.slack import cast
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import Message
+from services.sandbox.slack.workspace import Workspace
+from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request
+
+FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
+DIRECT = f"incident:1:page:1:direct:{cast.ANN.id}"
+
+
+async def open_one(scene: Scene, actor: Actor | None = OLIVIA, **changes: object) -> Outcome:
+    given: dict[str, object] = {"title": "No ingest", "severity": IncidentSeverity.SEV2, "services": [Service.INGEST]}
+    return await scene.room.open(request(actor), **(given | changes))  # type: ignore[arg-type]
+
+
+async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene, books: Books) -> None:
+    outcome = await open_one(scene)
+
+    assert isinstance(outcome, Done)
+    messages = await books.messages()
+    assert list(messages) == ["incident:1", "incident:1:page:1", DIRECT]
+    assert messages["incident:1"].startswith("🔴 *PAGE* dev · No ingest")
+    assert f"<@{cast.ANN.id}>" in messages["incident:1:page:1"]
+    assert await books.notifications() == FIRST
+    assert await books.kinds() == ["opened", "called"]
+    assert await books.audit() == ["incident.opened"]
+    incident = await books.incident()
+    assert (incident.pages, incident.next_level, incident.opened_by) == (1, 1, Person(OLIVIA.user_id, TEAM))
+
+
+async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await scene.room.acknowledge(1, request(BEN))
+
+    assert isinstance(outcome, Done)
+    incident = await books.incident()
+    assert (incident.state, incident.acknowledged_by) == (IncidentState.ACKNOWLEDGED, Person(BEN.user_id, TEAM))
+    assert await books.notifications("cancelled") == FIRST
+    messages = await books.messages()
+    assert list(messages) == ["incident:1", "incident:1:event:3"]
+    assert f"*ACKNOWLEDGED* by <@{cast.BEN.id}>" in messages["incident:1"]
+
+
+async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.sender.flush(scene.fence)
+
+    await scene.room.acknowledge(1, request(BEN))
+
+    assert (await books.messages())[DIRECT].startswith("🟡 *ACKNOWLEDGED*")
+    assert "Acknowledge" not in await books.blocks(DIRECT)
+
+
+async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_anew(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(BEN))
+    first = await books.incident()
+
+    await scene.room.acknowledge(1, request(BEN))
+    again = await books.incident()
+    await scene.room.acknowledge(1, request(ANN))
+
+    assert [event.text for event in await books.events()][2:] == [
+        "took it on, nobody else is called",
+        "is still on it",
+        "took it over",
+    ]
+    assert first.due_at is not None
+    assert again.due_at is not None
+    assert again.due_at > first.due_at
+    assert (await books.incident()).acknowledged_by == Person(ANN.user_id, TEAM)
+
+
+async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(ANN))
+
+    outcome = await scene.room.escalate(1, request(ANN))
+
+    assert isinstance(outcome, Done)
+    assert outcome.words == "Level 2 (ben) is called."
+    assert (await books.incident()).state is IncidentState.OPEN
+    assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
+
+
+async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await scene.room.resolve(1, request(ANN), "a bad deploy")
+
+    assert isinstance(outcome, Done)
+    incident = await books.incident()
+    assert (incident.state, incident.cause, incident.due_at) == (IncidentState.RESOLVED, "a bad deploy", None)
+    assert await books.notifications() == set()
+    assert [key for key in await books.messages() if ":page:" in key] == []
+    assert (await books.messages())["incident:1"].startswith("✅ *RESOLVED* dev · No ingest")
+    assert await books.audit() == ["incident.opened", "incident.resolved"]
+
+
+async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.resolve(1, request(ANN), "a bad deploy")
+    ended = await books.incident()
+
+    late = [
+        await scene.room.acknowledge(1, request(BEN)),
+        await scene.room.escalate(1, request(BEN)),
+        await scene.room.resolve(1, request(BEN), "something else"),
+        await scene.room.change_severity(1, request(BEN), IncidentSeverity.SEV1),
+    ]
+
+    assert all(isinstance(outcome, Refused) and "is resolved" in outcome.why for outcome in late)
+    assert await books.incident() == ended
+
+
+async def test_what_is_not_bad_calls_nobody_until_it_is_worse(scene: Scene, books: Books) -> None:
+    await open_one(scene, severity=IncidentSeverity.SEV3)
+    assert list(await books.messages()) == ["incident:1"]
+
+    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV1)
+    assert await books.notifications() == FIRST
+
+    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV3)
+    assert await books.notifications() == set()
+    assert (await books.messages())["incident:1"].startswith("🔵 *OPEN*")
+
+
+async def test_people_are_those_of_the_moment_when_it_was_opened(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    scene.reschedule(None, approvers=(cast.BEN.id,))
+
+    await scene.room.escalate(1, request(OLIVIA))
+
+    assert "incident:1:page:2:webhook:ben" in await books.notifications()
+
+
+async def test_without_an_on_call_file_the_approvers_are_mentioned(scene: Scene, books: Books) -> None:
+    scene.reschedule(None, approvers=(cast.APPROVERS.id,))
+
+    await open_one(scene)
+
+    assert f"<!subteam^{cast.APPROVERS.id}>" in (await books.messages())["incident:1:page:1"]
+    assert await books.notifications() == set()
+
+
+async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: Books) -> None:
+    scene.reschedule(None)
+
+    await open_one(scene)
+    outcome = await scene.room.escalate(1, request(OLIVIA))
+
+    assert "Nobody could be called" in await books.blocks("incident:1")
+    assert isinstance(outcome, Refused)
+
+
+# Who may
+
+
+async def test_everybody_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
+    assert isinstance(await open_one(scene, OTTO), Done)
+    assert isinstance(await open_one(scene, None), Done)
+
+
+async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Books) -> None:
+    stranger = Actor(cast.ANN.id, "T0OTHER")
+
+    assert isinstance(await open_one(scene, stranger), Refused)
+    await open_one(scene)
+    assert isinstance(await scene.room.acknowledge(1, request(stranger)), Refused)
+    assert (await books.incident()).state is IncidentState.OPEN
+
+
+async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    acts = [
+        await scene.room.acknowledge(1, request(OTTO)),
+        await scene.room.resolve(1, request(OTTO), "nothing to see"),
+        await scene.room.escalate(1, request(OTTO)),
+    ]
+
+    assert all(isinstance(outcome, Refused) for outcome in acts)
+    assert (await books.incident()).state is IncidentState.OPEN
+    assert "incident.acknowledged.refused" in await books.audit()
+
+
+async def test_nobody_acknowledges_on_a_terminal(scene: Scene) -> None:
+    await open_one(scene)
+
+    with pytest.raises(OperatorError, match="nobody knows who types"):
+        await scene.room.acknowledge(1, request(None))
+
+
+async def test_there_is_no_such_incident(scene: Scene) -> None:
+    with pytest.raises(OperatorError, match="There is no incident 1"):
+        await scene.room.acknowledge(1, request(ANN))
+
+
+async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> None:
+    evil = "<!channel> `x` *bold* <https://evil|good>\n```" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 5000
+
+    await open_one(scene, title=evil)
+    await scene.room.acknowledge(1, request(ANN))
+    await scene.room.resolve(1, request(ANN), evil)
+    await scene.sender.flush(scene.fence)
+
+    for text in (await books.messages()).values():
+        assert "<!channel>" not in text
+        assert "<https://evil" not in text
+        assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
+        assert len(text) < 4000
+    assert await books.unsent() == set()
+
+
+# Races
+
+
+async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_left_to_send(
+    scene: Scene, books: Books
+) -> None:
+    for number in range(1, 31):
+        await open_one(scene)
+        await books.make_due(number)
+
+        await asyncio.gather(scene.room.resolve(number, request(ANN), "noise"), scene.escalation.look(scene.fence))
+
+        assert await books.notifications() == set()
+        assert [key for key in await books.unsent() if ":page:" in key] == []
+
+
+async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_other_took_it_over(
+    scene: Scene, books: Books
+) -> None:
+    await open_one(scene)
+
+    await asyncio.gather(*[scene.room.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
+
+    texts = [event.text for event in await books.events() if event.kind == "acknowledged"]
+    assert texts == ["took it on, nobody else is called", "took it over"]
+
+
+async def test_after_a_resolve_slack_is_asked_to_post_no_call(
+    scene: Scene,
+    workspace: Workspace,
+) -> None:
+    """Whenever the resolve comes: before the sender, in the middle of a post that takes long, or after it."""
+    sending = asyncio.create_task(scene.sender.run(scene.fence))
+    ended: dict[int, float] = {}
+    try:
+        for number, pause_s in enumerate([0.0, 0.1, 0.4, 0.7, 1.2], start=1):
+            workspace.faults.plant("chat.postMessage", FaultKind.SLOW, times=3, seconds=0.3)
+            await open_one(scene, title=f"Number {number}.")
+            await asyncio.sleep(pause_s)
+            await scene.room.resolve(number, request(ANN), "noise")
+            ended[number] = time.time()
+        await asyncio.sleep(0.5)
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    calls = [message for message in workspace.messages if _calls_somebody(message)]
+    assert calls
+    for number, at in ended.items():
+        late = [message.metadata for message in calls if float(message.ts) > at]
+        assert [metadata for metadata in late if f"incident:{number}:" in str(metadata)] == []
+
+
+def _calls_somebody(message: Message) -> bool:
+    """The root message of the channel does not; the message in its thread and the direct ones do."""
+    return "📟" in message.text or message.channel.startswith("D")

@@ -1,0 +1,95 @@
+"""The words of incidents: what they mean, in a thread and outside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.commands._incidents import parse_number, parse_severity
+from bot.commands._registry import find
+from bot.commands._thread import in_thread, with_service
+from bot.commands.incident import parse_open
+from services.domain.errors import UsageError
+from services.domain.incidents import IncidentSeverity
+from services.domain.services import Service
+from tests.unit.bot.incidents.builders import incident
+
+HERE = incident()
+
+
+@pytest.mark.parametrize(
+    ("line", "severity", "services", "title"),
+    [
+        ("payments stand still", IncidentSeverity.SEV2, (), "payments stand still"),
+        ("sev1 payments stand still", IncidentSeverity.SEV1, (), "payments stand still"),
+        ("SEV3 api is a bit slow", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
+        ("workers stuck", IncidentSeverity.SEV2, (Service.INGEST, Service.ENFORCEMENT), "workers stuck"),
+    ],
+)
+def test_opening_takes_severity_and_service_from_the_words(
+    line: str, severity: IncidentSeverity, services: tuple[Service, ...], title: str
+) -> None:
+    assert parse_open(tuple(line.split())) == (severity, tuple(services), title)
+
+
+@pytest.mark.parametrize("words", [(), ("sev1",)])
+def test_opening_needs_words(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="What is wrong"):
+        parse_open(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "number"), [("7", 7), ("#7", 7), ("0", None), ("7x", None), ("²", None), ("9" * 30, None)]
+)
+def test_a_number_is_an_incident_s(word: str, number: int | None) -> None:
+    assert parse_number(word) == number
+
+
+@pytest.mark.parametrize("word", ["sev1", "SEV1", "1"])
+def test_a_severity_may_be_written_loosely(word: str) -> None:
+    assert parse_severity(word) is IncidentSeverity.SEV1
+
+
+@pytest.mark.parametrize("word", ["sev0", "4", "high", "<!here>"])
+def test_there_are_three_severities(word: str) -> None:
+    with pytest.raises(UsageError, match="is not a severity"):
+        parse_severity(word)
+
+
+@pytest.mark.parametrize("line", ["incident open", "Incident Open", "incident ack 7", "oncall"])
+def test_verbs_of_two_words_are_found_as_people_type_them(line: str) -> None:
+    words = line.split()
+
+    assert find(words)[0].name == " ".join(words[:2] if len(words) > 1 else words).lower()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["ack"], ["incident", "ack"]),
+        (["Acknowledge"], ["incident", "ack"]),
+        (["resolve", "a", "bad", "deploy"], ["incident", "resolve", "a", "bad", "deploy"]),
+        (["health"], ["health"]),
+        ([], []),
+    ],
+)
+def test_in_a_thread_the_verbs_of_its_incident_stand_alone(typed: list[str], meant: list[str]) -> None:
+    assert in_thread(typed, HERE) == meant
+    assert in_thread(typed, None) == typed
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "meant"),
+    [
+        ((), "<service>", ("ingest",)),
+        (("@level:error",), "<service> [filter]", ("ingest", "@level:error")),
+        (("to", "8d02b64e"), "<service|workers|all> [to <sha>]", ("ingest", "to", "8d02b64e")),
+        (("api",), "<service>", ("api",)),
+        (("workers",), "<service|workers|all>", ("workers",)),
+        (("ingset",), "<service>", ("ingset",)),  # for the verb to complain about
+        ((), "[service]", ()),
+    ],
+)
+def test_in_a_thread_the_service_is_implied(words: tuple[str, ...], usage: str, meant: tuple[str, ...]) -> None:
+    assert with_service(words, usage, HERE) == meant
+    assert with_service(words, usage, None) == words
+    assert with_service(words, usage, incident(services=())) == words

@@ -1,0 +1,69 @@
+"""Builders that show only what matters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
+from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
+from services.domain.runs import Person
+from services.domain.services import Service
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
+FIVE, TEN = timedelta(minutes=5), timedelta(minutes=10)
+CHAIN = Chain(
+    (
+        ChainLevel("primary", (Target(Reach.MENTION, "U0ANN", "ann"), Target(Reach.DIRECT, "U0ANN", "ann")), FIVE),
+        ChainLevel("secondary", (Target(Reach.MENTION, "U0BEN", "ben"), Target(Reach.WEBHOOK, "ben", "ben")), TEN),
+    )
+)
+OPEN = Incident(
+    id=7,
+    state=IncidentState.OPEN,
+    environment="prod",
+    severity=IncidentSeverity.SEV1,
+    title="No ingest",
+    services=(Service.INGEST.value,),
+    opened_by=None,
+    since=NOW - FIVE,
+    opened_at=NOW,
+    chain=encode_chain(CHAIN),
+    pages=1,
+    next_level=1,
+    due_at=NOW,
+    acknowledged_by=None,
+    acknowledged_at=None,
+    first_acknowledged_at=None,
+    active_at=NOW,
+    reminded_at=None,
+    cleared_at=None,
+    briefed=0,
+    resolved_by=None,
+    resolved_at=None,
+    cause=None,
+)
+LINE = "PAGE prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"
+
+
+def incident(**changes: Any) -> Incident:
+    """An open one whose next call is due now."""
+    return replace(OPEN, **changes)
+
+
+def acknowledged(**changes: Any) -> Incident:
+    """Ann has it, and a reminder is due now."""
+    taken = {"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": ANN, "acknowledged_at": NOW}
+    return replace(OPEN, **{**taken, "first_acknowledged_at": NOW + FIVE, **changes})
+
+
+def resolved(**changes: Any) -> Incident:
+    ended = {"state": IncidentState.RESOLVED, "resolved_by": BEN, "resolved_at": NOW + TEN, "cause": "a bad deploy"}
+    return replace(OPEN, **{**ended, "due_at": None, **changes})
+
+
+def alert(number: int = 1, **changes: Any) -> JoinedAlert:
+    """One that fires."""
+    return replace(JoinedAlert(number, 7, "heartbeats.ingest", LINE, NOW - FIVE, NOW, None), **changes)

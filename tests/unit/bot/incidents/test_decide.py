@@ -1,0 +1,190 @@
+"""What an incident that is due wants next, over all that it may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+
+import pytest
+
+from bot.incidents.decide import Call, Remind, Rest, TakeBack, calls_people, decide, find_joined, next_call
+from services.domain.alerts import AlertChange, AlertEvent, Severity
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.oncall import Chain
+from services.domain.services import Service
+from tests.unit.bot.incidents.builders import ANN, CHAIN, LINE, NOW, acknowledged, alert, incident, resolved
+
+SECOND = timedelta(seconds=1)
+WAIT = CHAIN.unacknowledge_after
+
+
+def test_nothing_is_done_before_it_is_due_and_it_is_done_at_the_very_moment() -> None:
+    assert decide(incident(), CHAIN, NOW - SECOND) is None
+    assert decide(incident(), CHAIN, NOW) == Call(2, 1, CHAIN.levels[1])
+    assert decide(incident(due_at=None), CHAIN, NOW) is None
+
+
+EVERYTHING = list(product(IncidentState, IncidentSeverity, [False, True], [False, True]))
+
+
+@pytest.mark.parametrize(("state", "severity", "is_over", "reminded"), EVERYTHING)
+def test_every_combination_has_its_move(
+    state: IncidentState, severity: IncidentSeverity, *, is_over: bool, reminded: bool
+) -> None:
+    """A call only while it is open, bad enough and not over; a resolved one moves never."""
+    begun = {IncidentState.OPEN: incident, IncidentState.ACKNOWLEDGED: acknowledged, IncidentState.RESOLVED: resolved}
+    one = begun[state](
+        severity=severity,
+        due_at=NOW,
+        cleared_at=NOW if is_over else None,
+        reminded_at=NOW if reminded else None,
+    )
+    urgent = severity is not IncidentSeverity.SEV3 and not is_over
+
+    expected: object
+    match state, urgent, reminded:
+        case IncidentState.RESOLVED, _, _:
+            expected = None
+        case IncidentState.OPEN, True, _:
+            expected = Call(2, 1, CHAIN.levels[1])
+        case IncidentState.ACKNOWLEDGED, True, True:
+            expected = TakeBack()
+        case IncidentState.ACKNOWLEDGED, True, False:
+            expected = Remind(WAIT)
+        case _, _, False:
+            expected = Remind(None)
+        case _:
+            expected = Rest()
+    assert decide(one, CHAIN, NOW) == expected
+
+
+def test_whom_to_call_goes_round() -> None:
+    calls = [next_call(incident(pages=n, next_level=n), CHAIN) for n in range(4)]
+
+    assert [(call.number, call.index) for call in calls if call] == [(1, 0), (2, 1), (3, 0), (4, 1)]
+
+
+def test_without_anybody_to_call_it_rests() -> None:
+    assert decide(incident(), Chain(), NOW) == Rest()
+
+
+# A day with a simulated clock: what the database's functions do to the row is what `apply` does here.
+
+
+def apply(one: Incident, move: object, now: datetime) -> Incident:
+    match move:
+        case Call(number, index, level):
+            return replace(one, pages=number, next_level=index + 1, due_at=now + level.wait)
+        case Remind(due_in):
+            return replace(one, reminded_at=now, due_at=now + due_in if due_in else None)
+        case TakeBack():
+            opened = replace(
+                one, state=IncidentState.OPEN, acknowledged_by=None, acknowledged_at=None, reminded_at=None
+            )
+            return replace(opened, due_at=now)
+        case _:
+            return replace(one, due_at=None)
+
+
+def live(one: Incident, until: datetime, *, acknowledge_at: datetime | None = None) -> list[tuple[int, str]]:
+    """(minutes after the opening, what was done), with a clock that jumps from deadline to deadline."""
+    done: list[tuple[int, str]] = []
+    while True:
+        if acknowledge_at and (one.due_at is None or one.due_at > acknowledge_at):
+            one = replace(
+                acknowledged(**{name: getattr(one, name) for name in ("pages", "next_level", "severity")}),
+                due_at=acknowledge_at + CHAIN.remind_after,
+            )
+            acknowledge_at = None
+        if one.due_at is None or one.due_at > until:
+            return done
+        now = one.due_at
+        move = decide(one, CHAIN, now)
+        name = f"call {move.index}" if isinstance(move, Call) else type(move).__name__
+        done.append((int((now - NOW).total_seconds() // 60), name))
+        one = apply(one, move, now)
+
+
+def test_until_somebody_answers_each_level_is_called_after_its_own_wait() -> None:
+    opened = incident(pages=0, next_level=0)
+
+    assert live(opened, NOW + timedelta(minutes=31)) == [
+        (0, "call 0"),
+        (5, "call 1"),
+        (15, "call 0"),
+        (20, "call 1"),
+        (30, "call 0"),
+    ]
+
+
+def test_whoever_falls_silent_is_reminded_then_the_next_level_is_called() -> None:
+    opened = incident(pages=0, next_level=0)
+
+    assert live(opened, NOW + timedelta(minutes=50), acknowledge_at=NOW + timedelta(minutes=2)) == [
+        (0, "call 0"),
+        (32, "Remind"),
+        (42, "TakeBack"),
+        (42, "call 1"),
+    ]
+
+
+def test_what_calls_nobody_is_reminded_of_once() -> None:
+    quiet = incident(pages=0, next_level=0, severity=IncidentSeverity.SEV3)
+
+    assert live(quiet, NOW + timedelta(days=3)) == [(0, "Remind")]
+
+
+def test_a_week_of_silence_never_stops_calling() -> None:
+    calls = live(incident(pages=0, next_level=0), NOW + timedelta(days=7))
+
+    assert len(calls) == 2 * (7 * 24 * 60 // 15) + 1
+
+
+# To which incident an alert belongs
+
+
+def joined(fingerprint: str, service: Service | None, *others: Incident, message_key: str = "alert:9") -> int | None:
+    event = AlertEvent(9, fingerprint, AlertChange.FIRED, Severity.PAGE, service, "x", LINE, NOW, message_key)
+    found = find_joined(event, others, [alert(message_key="alert:1")])
+    return found.id if found else None
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "service", "number"),
+    [
+        ("heartbeats.ingest", None, 7),  # the cause of alert 1, which is in incident 7
+        ("queue.backlog", Service.INGEST, 7),
+        ("queue.backlog", Service.API, None),
+        ("database.down", None, None),
+    ],
+)
+def test_an_alert_joins_what_has_its_cause_or_its_service(
+    fingerprint: str, service: Service | None, number: int | None
+) -> None:
+    assert joined(fingerprint, service, incident()) == number
+
+
+def test_alerts_of_one_message_have_one_cause() -> None:
+    assert joined("heartbeats.enforcement", Service.ENFORCEMENT, incident(), message_key="alert:1") == 7
+
+
+def test_an_incident_of_several_services_is_joined_by_its_cause_only() -> None:
+    both = incident(id=8, services=(Service.INGEST, Service.API))
+
+    assert joined("queue.backlog", Service.INGEST, both) is None
+    assert joined("queue.backlog", Service.INGEST, both, incident()) == 7
+
+
+def test_of_two_the_cause_comes_before_the_service_and_the_older_before_the_newer() -> None:
+    older, newer = incident(id=5, services=(Service.INGEST,)), incident()
+
+    assert joined("heartbeats.ingest", Service.INGEST, older, newer) == 7
+    assert joined("queue.backlog", Service.INGEST, older, newer) == 5
+
+
+def test_people_are_called_for_what_is_bad_and_not_over() -> None:
+    assert calls_people(incident())
+    assert calls_people(acknowledged(acknowledged_by=ANN))
+    assert not calls_people(incident(cleared_at=NOW))
+    assert not calls_people(incident(severity=IncidentSeverity.SEV3))

@@ -1,0 +1,252 @@
+"""An incident as people read it, on a phone first, and whatever is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.facts.incidents import IncidentRecord
+from bot.views.incident import (
+    called_message,
+    direct_message,
+    direct_message_after,
+    incident_message,
+    reminder,
+    summary,
+)
+from bot.views.incidents import incidents_answer, timeline_answer
+from bot.views.postmortem import postmortem, postmortem_answer
+from playbooks._contract import Status
+from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, JoinedAlert, PageSent
+from services.domain.oncall import Chain
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+from tests.unit.bot.incidents.builders import (
+    ANN,
+    BEN,
+    CHAIN,
+    FIVE,
+    NOW,
+    TEN,
+    acknowledged,
+    alert,
+    incident,
+    resolved,
+)
+
+PAGES = [PageSent(7, 1, 0, "an alert opened it", NOW)]
+EVIL = "<!channel> `x` *b* <https://evil|good> ``` \N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 9000
+Content = tuple[str, list[dict[str, Any]]]
+
+
+def message(one: Incident, alerts: list[JoinedAlert] | None = None, chain: Chain = CHAIN) -> Content:
+    return incident_message(one, [alert()] if alerts is None else alerts, PAGES, chain)
+
+
+def labels(blocks: list[dict[str, Any]]) -> list[str]:
+    """Of the buttons in a row; the overflow menu is `…`."""
+    found = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    return [element["text"]["text"] if element["type"] == "button" else "…" for element in found]
+
+
+def menu(blocks: list[dict[str, Any]]) -> list[str]:
+    found = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    return [option["value"] for element in found for option in element.get("options", [])]
+
+
+@pytest.mark.parametrize(
+    ("one", "first"),
+    [
+        (incident(), "🔴 *PAGE* prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"),
+        (acknowledged(), "🟡 *ACKNOWLEDGED* by <@U0ANN> · prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"),
+        (resolved(), "✅ *RESOLVED* prod · No ingest"),
+        (incident(severity=IncidentSeverity.SEV3), "🔵 *OPEN* prod · ingest 0 of 2 beating"),
+    ],
+)
+def test_the_first_line_is_the_answer(one: Incident, first: str) -> None:
+    assert message(one)[0].startswith(first)
+
+
+def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
+    over = [alert(line="Resolved prod · ingest 2 of 2 beating", cleared_at=NOW)]
+
+    assert message(incident(cleared_at=NOW), over)[0].startswith(
+        "🟢 *CLEARED*, to be resolved by somebody · prod · ingest 2"
+    )
+    assert message(acknowledged(cleared_at=NOW), over)[0].startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · prod")
+
+
+def test_what_still_fires_comes_before_what_is_over() -> None:
+    both = [alert(line="Resolved prod · a", cleared_at=NOW), alert(2, line="PAGE prod · b")]
+
+    assert summary(incident(), both) == "prod · b"
+
+
+def test_without_an_alert_the_title_is_what_is_wrong() -> None:
+    assert message(incident(), [])[0] == "🔴 *PAGE* prod · No ingest"
+
+
+def test_the_message_tells_who_is_called_and_who_is_next() -> None:
+    text = str(message(incident(due_at=NOW + FIVE))[1])
+
+    assert "📟 called ann <!date^" in text
+    assert "next ben <!date^" in text
+    assert "called" not in str(message(acknowledged())[1])
+
+
+def test_what_is_wrong_with_the_schedule_is_said_where_people_look() -> None:
+    assert "level 1 (primary) has nobody" in str(
+        message(incident(), chain=Chain(notes=("level 1 (primary) has nobody on call",)))[1]
+    )
+    assert "Nobody could be called" in str(message(incident(), chain=Chain())[1])
+
+
+@pytest.mark.parametrize(
+    ("one", "alerts", "expected"),
+    [
+        (incident(), [alert()], ["Acknowledge", "Restart ingest", "Roll back…", "…"]),
+        (incident(), [alert(fingerprint="deployments.ingest")], ["Acknowledge", "Deployments", "Roll back…", "…"]),
+        (acknowledged(), [alert()], ["Resolve…", "Restart ingest", "Roll back…", "…"]),
+        (incident(cleared_at=NOW), [alert(cleared_at=NOW)], ["Resolve…", "Restart ingest", "Roll back…", "…"]),
+        (incident(services=()), [], ["Acknowledge", "Health", "Queue", "…"]),
+        (resolved(), [alert()], ["Timeline", "Postmortem"]),
+    ],
+)
+def test_three_buttons_fit_what_is_wrong_and_the_rest_is_in_the_menu(
+    one: Incident, alerts: list[JoinedAlert], expected: list[str]
+) -> None:
+    assert labels(message(one, alerts)[1]) == expected
+
+
+def test_the_menu_has_what_the_buttons_lack() -> None:
+    assert menu(message(incident())[1]) == [
+        "incident resolve 7",
+        "incident escalate 7",
+        "logs ingest",
+        "silence heartbeats.ingest 1h incident 7",
+        "stop-workers ingest",
+    ]
+    assert menu(message(acknowledged())[1])[0] == "incident ack 7"
+    assert "stop-workers api" not in menu(message(incident(services=(Service.API,)))[1])
+
+
+def test_whoever_is_called_directly_has_the_two_buttons_they_need() -> None:
+    text, blocks = direct_message(incident(), [alert()], PAGES[0], "dragonfly-incidents")
+
+    assert text.startswith("🔴 *PAGE* prod")
+    assert labels(blocks) == ["Acknowledge", "Escalate"]
+    assert "#dragonfly-incidents" in str(blocks)
+    assert labels(direct_message_after(acknowledged(), [alert()])[1]) == []
+
+
+def test_a_call_mentions_whom_it_calls_and_says_why() -> None:
+    text, blocks = called_message(PageSent(7, 2, 1, "nobody has taken it on", NOW), CHAIN.levels[1])
+
+    assert text == "📟 <@U0BEN> *Level 2* (secondary) is called: nobody has taken it on"
+    assert blocks[1]["elements"][0]["text"] == "also ben by webhook"
+
+
+def test_a_reminder_asks_whoever_has_it_or_somebody() -> None:
+    assert reminder(acknowledged(), "nothing happened for 30 min")[0].startswith(
+        "⏰ <@U0ANN> is incident 7 still yours?"
+    )
+    assert "its alert is over" in reminder(incident(cleared_at=NOW), "x")[0]
+    assert "nobody has it" in reminder(incident(), "x")[0]
+
+
+EVENT = IncidentEvent(7, NOW, "opened", None, "opened by an alert: PAGE prod")
+MARKED = IncidentEvent(7, NOW + FIVE, "marked", BEN, "it was the pool", "C1", "1.2")
+
+
+def record(one: Incident, *events: IncidentEvent) -> IncidentRecord:
+    return IncidentRecord(one, (alert(),), tuple(PAGES), events)
+
+
+def test_the_timeline_tells_who_did_what_and_what_was_marked() -> None:
+    text = timeline_answer(record(incident(), EVENT, MARKED)).text
+
+    assert "opened by an alert: PAGE prod" in text
+    assert "📌 <@U0BEN> it was the pool" in text
+
+
+def test_a_long_timeline_shows_its_end_and_counts_the_rest() -> None:
+    answer = timeline_answer(record(incident(), *[EVENT] * 100))
+
+    assert "40 earlier lines in `incident export 7`" in str(answer.blocks)
+
+
+def test_the_list_has_what_is_open_first() -> None:
+    answer = incidents_answer([resolved(), incident()], now=NOW)
+
+    assert answer.text.splitlines()[0] == "🔴 *1 incident open*"
+    assert "incident 7, SEV1" in answer.text
+    assert answer.status is Status.FAIL
+    assert incidents_answer([resolved()], now=NOW).status is Status.OK
+
+
+# The postmortem
+
+
+def test_the_postmortem_has_the_four_times() -> None:
+    ended = resolved(first_acknowledged_at=NOW + FIVE, cleared_at=NOW + FIVE)
+
+    text = postmortem(record(ended, EVENT, MARKED))
+
+    for line in (
+        "| time to detect | 5 min |",
+        "| time to acknowledge | 5 min |",
+        "| time to mitigate | 10 min |",
+        "| time to resolve | 15 min |",
+        "| people called | 1 time, up to level 1 |",
+        "| services | ingest |",
+    ):
+        assert line in text.splitlines()
+    assert "a bad deploy" in text
+    assert "- 2026-11-23 12:05 (marked) U0BEN it was the pool" in text
+
+
+def test_what_is_not_known_is_not_made_up() -> None:
+    text = postmortem(record(incident(), EVENT))
+
+    assert "| time to acknowledge | nobody acknowledged it |" in text
+    assert "| time to mitigate | not known: no alert told when it was over |" in text
+    assert "| time to resolve | not resolved yet |" in text
+
+
+def test_no_markup_comes_out_of_the_postmortem() -> None:
+    text = postmortem(
+        record(resolved(title=EVIL, cause="# Big\n\n| a |"), IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", "1"))
+    )
+
+    assert "<!channel>" not in text
+    assert "](https" not in text
+    assert "\n# Big" not in text
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
+
+
+def test_the_postmortem_is_a_file() -> None:
+    answer = postmortem_answer(record(resolved(), EVENT))
+
+    assert answer.file is not None
+    assert answer.file.name == "incident-7.md"
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+def test_slack_takes_all_of_it_whatever_is_in_it(method: str) -> None:
+    alerts = [alert(n, line=EVIL) for n in range(40)]
+    states = [incident(title=EVIL), acknowledged(title=EVIL), resolved(title=EVIL, cause=EVIL)]
+    contents: list[Any] = [message(one, some) for one in states for some in ([], alerts)]
+    contents += [direct_message(states[0], alerts, PAGES[0], EVIL), direct_message_after(states[1], alerts)]
+    contents += [called_message(PageSent(7, 1, 0, EVIL, NOW), CHAIN.levels[0]), reminder(states[1], EVIL)]
+    events = [IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", str(n)) for n in range(200)]
+    for answer in (timeline_answer(record(states[2], *events)), incidents_answer(states * 7, now=NOW + TEN)):
+        contents.append((answer.text, list(answer.blocks)))
+
+    found = [
+        violation
+        for text, blocks in contents
+        for violation in violations({"text": text, "blocks": blocks}, surface="message", method=method)
+    ]
+
+    assert found == []
