@@ -10,8 +10,8 @@ from playbooks._contract import Finding, Status, worst, wrong_first
 def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
     """`<kind>.<name>`: what is most urgent speaks for all; the evidence has every check behind it."""
     first, *others = wrong_first(findings)
-    wrong = sum(finding.status is not Status.OK for finding in others)
-    more = f", and {wrong} more" if wrong else ""
+    alike = others if first.status is Status.OK else [one for one in others if one.status is not Status.OK]
+    more = f", and {len(alike)} more" if alike else ""
     evidence = {finding.check: {"status": finding.status.value, "title": finding.title} for finding in findings}
     slug = name.lower().replace(" ", "_")
     title = f"{name}: {first.title}{more}"

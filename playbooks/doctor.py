@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from playbooks import env, health
-from playbooks._contract import Finding, NextStep, Status, worst
+from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
 from playbooks._troubleshooting import Symptom, explain
 from playbooks.checks import claiming, drift, endpoints, failures, logs, roles, security
 from services.domain.drift import SchemaDrift
@@ -22,7 +22,7 @@ from services.domain.server import SessionRole
 from services.domain.services import Service
 from services.domain.words import counted
 
-TITLES_SHOWN = 3  # of what is fine in one area
+TITLES_LENGTH = 70  # characters of what is fine in one area: two lines on a phone
 
 # Area -> the first words of the names of its checks, in the order in which one area's trouble causes another's.
 AREAS: Mapping[str, tuple[str, ...]] = {
@@ -77,7 +77,7 @@ def _look(facts: Facts) -> Iterator[Finding]:
     yield from roles.check(facts.roles)
     yield from failures.check(facts.failed)
     for log in facts.logs:
-        yield from logs.check(log)
+        yield from _log(log)
     yield from drift.check(facts.drift)
     yield from endpoints.check(facts.endpoints)
     yield from _security(security.check(facts.exposures))
@@ -101,11 +101,16 @@ def _lines(area: str, findings: Sequence[Finding]) -> Iterator[Finding]:
             unknown[0].next_step,
         )
     if findings and not wrong and not unknown:
-        titles = [finding.title for finding in findings]
-        more = f"; {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
         evidence = {finding.check: finding.title for finding in findings}
-        detail = "; ".join(titles[:TITLES_SHOWN]) + more
+        detail = _shortly([finding.title for finding in findings])
         yield Finding(f"doctor.{area.lower()}", Status.OK, area, detail, evidence=evidence)
+
+
+def _shortly(titles: Sequence[str]) -> str:
+    """As many as fit, at least one; the others are counted."""
+    shown = [title for n, title in enumerate(titles) if n == 0 or len("; ".join(titles[: n + 1])) <= TITLES_LENGTH]
+    more = [f"{len(titles) - len(shown)} more"] if len(shown) < len(titles) else []
+    return "; ".join([*shown, *more])
 
 
 def _diagnose(finding: Finding) -> Finding:
@@ -135,6 +140,15 @@ def _is_server_error(finding: Finding) -> bool:
     return isinstance(status, int) and status >= 500
 
 
+def _log(facts: logs.Facts) -> Iterator[Finding]:
+    """What shows success is for `logs`; here it is enough that nothing shows a failure."""
+    findings = logs.check(facts)
+    wrong = [finding for finding in findings if finding.status is not Status.OK]
+    short = facts.service.short
+    fine = Finding(f"logs.{short}", Status.OK, f"{short} logs no failure", "", facts.service)
+    yield from wrong or [fine]
+
+
 def _security(findings: Sequence[Finding]) -> Iterator[Finding]:
     """Counted only: the answer may be read by many, and the audit's own is for the asker."""
     wrong = [finding for finding in findings if finding.status is not Status.OK]
@@ -147,12 +161,13 @@ def _security(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _variables(service: Service, findings: Sequence[Finding]) -> Finding:
-    """Counted for the same reason."""
+    """One line for all of them; their values are shown nowhere."""
     name, short = f"env.{service.short}", service.short
     wrong = [finding for finding in findings if finding.status is not Status.OK]
     if not wrong:
         return Finding(name, Status.OK, f"{short} has its variables", "", service)
-    detail = wrong[0].detail if worst(findings) is Status.UNKNOWN else ""
-    title = f"{short}: {len(wrong)} of {counted(len(findings), 'check')} of its variables not fine"
+    first = wrong_first(wrong)[0]
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    title = f"{short}: {first.title}{more}"
     step = NextStep(f"Variables of {short}", f"env {short}")
-    return Finding(name, worst(findings), title, detail, service, {"checks": [one.check for one in wrong]}, step)
+    return Finding(name, worst(findings), title, first.detail, service, {"checks": [one.check for one in wrong]}, step)

@@ -177,7 +177,7 @@ def _successes(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> 
     for topic in (topic for topic in Topic if topic in found):
         lines = found[topic]
         detail = f"{counted(len(lines), 'line')}, the last {age(facts.now - lines[-1].timestamp)} ago"
-        title = f"{short} {topic}: {template(lines[-1].message)}"
+        title = f"{short} {topic}: {template(lines[0].message)}"
         slug = topic.replace(" ", "_").lower()
         evidence = {"topic": topic.value, "count": len(lines)}
         yield Finding(f"logs.{short}.{slug}", Status.OK, title, detail, facts.service, evidence)

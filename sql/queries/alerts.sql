@@ -5,7 +5,7 @@ SELECT DISTINCT ON (fingerprint)
     id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
     fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
 FROM chatops.alerts
-WHERE state <> 'resolved' OR (state = 'resolved' AND resolved_at > %(now)s - %(again_within)s::interval)
+WHERE state <> 'resolved' OR (state = 'resolved' AND resolved_at > %(now)s::timestamptz - %(again_within)s::interval)
 ORDER BY fingerprint, id DESC;
 
 -- name: list_alerts_of_message

@@ -14,7 +14,7 @@ from playbooks._contract import Finding, Status, worst
 from playbooks._troubleshooting import TABLE, Symptom
 from playbooks.checks import claiming, logs
 from playbooks.checks.endpoints import NEEDED
-from playbooks.doctor import AREAS, Facts, check
+from playbooks.doctor import AREAS, TITLES_LENGTH, Facts, check
 from services.domain.deployments import LogLine
 from services.domain.drift import MissingRight, SchemaDrift
 from services.domain.errors import Unavailable
@@ -126,6 +126,10 @@ def test_a_trouble_comes_with_its_row_of_the_table(trouble: str) -> None:
     assert finding.next_step is not None
 
 
+def test_what_is_fine_fits_on_a_phone() -> None:
+    assert max(len(finding.detail) for finding in check(WELL)) <= TITLES_LENGTH + len("; 99 more")
+
+
 def test_every_row_of_the_table_is_reached() -> None:
     assert {symptom for _, symptom in TROUBLES.values()} == set(Symptom)
 
@@ -146,13 +150,13 @@ def test_an_exposure_is_counted_and_shown_to_the_asker_only() -> None:
     assert finding.next_step.command == "security-audit"
 
 
-def test_variables_are_counted_too() -> None:
+def test_variables_are_one_line_a_service() -> None:
     assert not isinstance(WELL.env.variables[Service.API], Unavailable)
     broken = replace(WELL.env, variables={**WELL.env.variables, Service.API: {}})
 
     [finding] = wrong(replace(WELL, env=broken))
 
-    assert finding.title.startswith("api: 7 of ")
+    assert finding.title == "api: SUPABASE_MODE is missing, and 6 more"
     assert finding.next_step is not None
     assert finding.next_step.command == "env api"
 

@@ -147,4 +147,4 @@ async def test_slack_has_no_checkout_whatever_the_bot_runs_in(ready: World) -> N
 
     assert answer.status is Status.UNKNOWN
     assert answer.private
-    assert "there is no checkout here" in answer_text(answer)
+    assert "run dragonfly preflight on a terminal" in answer_text(answer)
