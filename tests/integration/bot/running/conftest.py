@@ -107,6 +107,26 @@ async def slack(outside: Outside) -> AsyncIterator[Slack]:
 StartBot = Callable[..., Awaitable[Bot]]
 
 
+def environment(slack: Slack, dsn: str | None, **more: str) -> dict[str, str]:
+    """A bot's, in Socket Mode."""
+    return {
+        "SLACK_BOT_TOKEN": "xoxb-local",
+        "SLACK_APP_TOKEN": "xapp-local",
+        "SLACK_API_URL": f"{slack.url}/slack/api/",
+        "ENVIRONMENT": "dev",
+        "SUPABASE_MODE": "dev",
+        "RAILWAY_API_URL": f"{slack.url}/railway",
+        "RAILWAY_TOKEN": "t",
+        "RAILWAY_PROJECT_ID": "p",
+        "RAILWAY_ENVIRONMENT_ID": "e",
+        "DRAGONFLY_API_BASE": slack.url,
+        "HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S),
+        "PORT": "0",
+        "SUPABASE_DB_URL": dsn or "",
+        **more,
+    }
+
+
 @pytest.fixture
 async def start_bot(
     slack: Slack,
@@ -122,22 +142,7 @@ async def start_bot(
         runs: RunSettings = RunSettings(),  # noqa: B008
         **more: str,
     ) -> Bot:
-        environ = {
-            "SLACK_BOT_TOKEN": "xoxb-local",
-            "SLACK_APP_TOKEN": "xapp-local",
-            "SLACK_API_URL": f"{slack.url}/slack/api/",
-            "ENVIRONMENT": "dev",
-            "SUPABASE_MODE": "dev",
-            "RAILWAY_API_URL": f"{slack.url}/railway",
-            "RAILWAY_TOKEN": "t",
-            "RAILWAY_PROJECT_ID": "p",
-            "RAILWAY_ENVIRONMENT_ID": "e",
-            "DRAGONFLY_API_BASE": slack.url,
-            "HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S),
-            "PORT": "0",
-            "SUPABASE_DB_URL": dsn or "",
-            **more,
-        }
+        environ = environment(slack, dsn, **more)
         bot = Bot(replace(Settings.from_environment(environ), leases=QUICK_LEASES, outage=outage, runs=runs))
         bots.append(bot)
         await bot.start()

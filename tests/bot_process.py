@@ -1,0 +1,30 @@
+"""One whole bot as a process of its own, to be killed or frozen: `python -m tests.bot_process`.
+
+Its environment is the bot's; LEASE_S and RENEW_S shorten the leader's lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.app import run
+from bot.settings import LeaseSettings, Settings
+
+
+async def main() -> None:
+    """Until SIGTERM."""
+    leases = LeaseSettings(
+        timedelta(seconds=float(os.environ.get("LEASE_S", "10"))),
+        timedelta(seconds=float(os.environ.get("RENEW_S", "3.5"))),
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run(replace(Settings.from_environment(os.environ), leases=leases), stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
