@@ -37,7 +37,8 @@ _NAMES_OBJECTS_ONLY = (
     errors.IntegrityError,
 )
 _RAISE = "exec_stmt_raise"  # the server's name for RAISE in a function: such a text may be made from a row
-_OUR_FUNCTIONS = "PL/pgSQL function chatops."  # these say sentences of ours, and see no personal data
+# These say sentences of ours that hold nothing of a row.
+_OUR_FUNCTIONS = ("PL/pgSQL function chatops.", "PL/pgSQL function intake.remove_golden_path_batch(")
 
 
 def explain_connect(error: psycopg.Error) -> SourceError:
