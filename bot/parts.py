@@ -19,6 +19,7 @@ from bot.dead_mans_switch import DeadMansSwitch
 from bot.facts import World
 from bot.hints import Hints
 from bot.incidents.alerting import Alerting, thread_of
+from bot.incidents.briefing import Briefing
 from bot.incidents.escalation import Escalation
 from bot.incidents.switchboard import Switchboard
 from bot.incidents.wiring import make_board, make_room
@@ -92,9 +93,10 @@ class Parts:
         board = make_board(basis.world, sender.ring)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups)
         escalation = Escalation(basis.database, board, poll_s=self._poll_s)
+        briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
         watch = _watch(basis, sender, pulse, board)
         self.hints.listen(watch.hint)
-        watched = (watch, sender, notifiers, escalation, *self.changing.leading)
+        watched = (watch, sender, notifiers, escalation, briefing, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.
@@ -103,7 +105,7 @@ class Parts:
             RUNS_CHANNEL: self.changing.runner.ring,
             NOTIFICATIONS_CHANNEL: notifiers.ring,
             HINTS_CHANNEL: self.hints.heard,
-            INCIDENTS_CHANNEL: escalation.ring,
+            INCIDENTS_CHANNEL: _all_of(escalation.ring, briefing.ring),
         }
         dsn = require(basis.settings.database).url
         self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
@@ -127,6 +129,16 @@ class Parts:
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""
         return POLL_S if self._doorbell.works else POLL_WITHOUT_NOTICES_S
+
+
+def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
+    """One bell for several."""
+
+    def ring() -> None:
+        for one in rings:
+            one()
+
+    return ring
 
 
 def _changing(basis: Basis, sender: Sender) -> Changing:

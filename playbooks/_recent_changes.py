@@ -1,0 +1,79 @@
+"""What changed lately: the first question of every incident, because what was changed last most often broke it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.migrations import MigrationStatus
+from services.domain.runs import Run
+from services.domain.services import Service
+from services.domain.sha import short_sha
+
+LOOK_BACK = timedelta(hours=2)  # DESIGN §6
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`deployments` and `runs` newest first. What scaled a service is a run; what people do in Railway is not told."""
+
+    deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
+    migrations: MigrationStatus | Unavailable
+    runs: Sequence[Run] | Unavailable
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One change, in plain words that nobody escaped yet."""
+
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`happenings` newest first; `unknown`: what could not be read, and why."""
+
+    happenings: tuple[Happening, ...]
+    unknown: tuple[str, ...]
+
+
+def recent_changes(facts: Facts) -> Changes:
+    """Deployments, migrations and runs of the last two hours before the trouble, and since."""
+    since = facts.until - LOOK_BACK
+    found = [*_deployments(facts), *_migrations(facts), *_runs(facts)]
+    recent = sorted((one for one in found if one.at >= since), key=lambda one: one.at, reverse=True)
+    return Changes(tuple(recent), tuple(_unknown(facts)))
+
+
+def _deployments(facts: Facts) -> Iterator[Happening]:
+    for service, listed in facts.deployments.items():
+        for one in () if isinstance(listed, Unavailable) else listed:
+            subject = (one.commit_message or "").strip().partition("\n")[0]
+            by = f" by {one.author}" if one.author else ""
+            words = f"{service.short}: deployment of {short_sha(one.commit_sha)} {one.status.value.lower()}{by}"
+            yield Happening(one.created_at, f"{words}: {subject}" if subject else words)
+
+
+def _migrations(facts: Facts) -> Iterator[Happening]:
+    applied = () if isinstance(facts.migrations, Unavailable) else facts.migrations.applied
+    for one in applied:
+        yield Happening(one.executed_at, f"migration {one.version} {one.name} applied")
+
+
+def _runs(facts: Facts) -> Iterator[Happening]:
+    for run in () if isinstance(facts.runs, Unavailable) else facts.runs:
+        yield Happening(
+            run.started_at or run.created_at, f"run {run.id} {run.state.value.replace('_', ' ')}: {run.title}"
+        )
+
+
+def _unknown(facts: Facts) -> Iterator[str]:
+    sources = {f"deployments of {service.short}": listed for service, listed in facts.deployments.items()}
+    for name, read in {**sources, "migrations": facts.migrations, "runs": facts.runs}.items():
+        if isinstance(read, Unavailable):
+            yield f"{name}: {read.why}"
