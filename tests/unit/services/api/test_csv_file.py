@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.api.csv_file import CsvFile
@@ -51,9 +51,19 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
 @given(st.lists(st.text('aé€ ,;\t\n\r"'), min_size=6, max_size=6).filter(any))
 def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: list[str]) -> None:
+    assume(encoding != "cp1252" or not _is_utf8("".join(cells).encode(encoding)))  # nobody can tell these two apart
     csv_file = CsvFile(file_of(HEADINGS, cells, encoding=encoding, delimiter=delimiter))
 
     assert [list(row.values()) for row in csv_file.rows()] == [cells]
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether bytes beyond ASCII happen to be UTF-8 too."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return not content.isascii()
 
 
 def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:
