@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from bot.approvals.calling import Calling
 from bot.approvals.decide import target_of
 from bot.approvals.desk import Desk
 from bot.approvals.expiry import Expiry
 from bot.approvals.groups import Groups
+from bot.approvals.lone_starts import LoneStarts
 from bot.approvals.policy import Policy, is_group
 from bot.approvals.policy_file import load_policy
 from bot.approvals.reminders import Reminders
@@ -17,12 +19,14 @@ from bot.approvals.rights import approver_ids
 from bot.facts import World
 from bot.facts.plans import PLANS
 from bot.incidents.wiring import responders
+from bot.leading import Part
 from bot.runs.carrying import Gear
 from bot.runs.runner import Runner
 from bot.runs.telling import Teller
 from bot.settings import Invalid, Settings
 from bot.views.run import Content, run_message
 from services.domain.errors import SourceError
+from services.domain.oncall import Schedule
 from services.domain.records import Record
 from services.domain.runs import Run
 from services.postgres.pool import Database
@@ -51,8 +55,15 @@ class Changing:
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
         self.groups = Groups(slack, {*named, *filter(is_group, responders(world))}, workspace=workspace)
         teller = Teller(self._say, told)
-        self.desk = Desk(database, self._policy, self.groups, teller, channel=channel)
-        self.leading = (Expiry(database, teller), Reminders(database, teller, approvers=self._approvers))
+        schedule = world.schedule if isinstance(world.schedule, Schedule) else None
+        calling = Calling.of(settings.changing, schedule)
+        self.desk = Desk(database, self._policy, self.groups, teller, channel=channel, calling=calling)
+        self.leading: list[Part] = [
+            Expiry(database, teller),
+            Reminders(database, teller, approvers=self._approvers),
+        ]
+        if isinstance(self._policy, Policy):
+            self.leading.append(LoneStarts(database, self._policy, self.groups, teller))
         self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
         self._working: list[asyncio.Task[None]] = []
 

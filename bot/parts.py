@@ -96,7 +96,7 @@ class Parts:
         briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
         watch = _watch(basis, sender, pulse, board)
         self.hints.listen(watch.hint)
-        watched = (watch, sender, notifiers, escalation, briefing, *self.changing.leading)
+        watched: tuple[Part, ...] = (watch, sender, notifiers, escalation, briefing, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.

@@ -10,7 +10,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from bot.approvals import decide, deciding
+from bot.approvals import decide, deciding, starting
+from bot.approvals.calling import Calling
 from bot.approvals.case import Case, open_case
 from bot.approvals.deciding import Decided
 from bot.approvals.groups import Groups
@@ -22,7 +23,7 @@ from bot.approvals.requests import audit_details, name_of, new_run, person_of
 from bot.approvals.rights import Allowed, Refused
 from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
-from bot.settings import Invalid
+from bot.settings import ChangeSettings, Invalid
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._steps import encode_step
 from services.domain.errors import OperatorError, SourceError
@@ -44,7 +45,7 @@ MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from 
 
 
 class Desk:
-    """One for the process. `channel` is where requests are shown."""
+    """One for the process. `channel` is where requests are shown, `calling` how approvers are called in an incident."""
 
     def __init__(
         self,
@@ -54,13 +55,15 @@ class Desk:
         teller: Teller,
         *,
         channel: str,
+        calling: Calling | None = None,
         late_s: float = EVERY_S,
     ) -> None:
         self.policy = policy
         self._database = database
-        self._groups = groups
+        self.groups = groups
         self._teller = teller
         self._channel = channel
+        self._calling = calling or Calling.of(ChangeSettings())
         self._late = Late(every_s=late_s)
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
@@ -70,7 +73,8 @@ class Desk:
         is away, which is soon for what has to happen at once.
         """
         policy, person = self._usable_policy(), person_of(request.actor)
-        allowed = await self._permit(plan, person, policy)
+        people = await self.groups.people(person.user_id if person else None)
+        allowed = await self._permit(plan, person, policy, people)
         new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason))
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
@@ -80,6 +84,8 @@ class Desk:
                 await reviews.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             await self._teller.tell(conn, run_id, head=head)
+            if await self._calling.call(conn, run_id, person, policy, people):  # pages hang on the run's message
+                await self._teller.tell(conn, run_id, head=head)
             run = await runs.read_run(conn, run_id)
         self._teller.told()
         assert run is not None  # noqa: S101 - written in the same transaction
@@ -120,6 +126,11 @@ class Desk:
         async with self._case(run_id, actor) as case:
             return await deciding.resolve_unknown(case, how)
 
+    async def start_alone(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
+        """Nobody answers: begin the countdown, in which approvers may veto it."""
+        async with self._case(run_id, actor) as case:
+            return await starting.begin_countdown(case, _short(reason), self._calling.countdown)
+
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
         """Somebody else has looked at what was done without an approval, and says what they found."""
         async with self._case(run_id, actor) as case:
@@ -140,10 +151,9 @@ class Desk:
 
     async def people(self, user_id: str | None = None) -> People:
         """Who is who, as far as Slack tells at the moment."""
-        return await self._groups.people(user_id)
+        return await self.groups.people(user_id)
 
-    async def _permit(self, plan: Plan, person: Person | None, policy: Policy) -> Allowed:
-        people = await self._groups.people(person.user_id if person else None)
+    async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
         verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
         if isinstance(verdict, Refused):
             await self._record_refusal(plan, person, policy, verdict)
@@ -154,7 +164,7 @@ class Desk:
     async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:
         """The run, locked, in a transaction that commits at the end; what is said is sent then."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
-        people = await self._groups.people(person.user_id)
+        people = await self.groups.people(person.user_id)
         async with self._database.transaction() as conn:
             yield await open_case(conn, run_id, person, policy, people, self._teller)
         self._teller.told()

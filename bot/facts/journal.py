@@ -9,7 +9,7 @@ from services.domain.locks import Lock
 from services.domain.records import Record
 from services.domain.reviews import Review
 from services.domain.runs import Run
-from services.postgres import approvals, audit, reviews, runs, service_locks
+from services.postgres import approvals, audit, lone_starts, reviews, runs, service_locks
 from services.postgres.pool import Connection
 
 AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
@@ -65,4 +65,5 @@ async def _read_record(conn: Connection, run_id: int) -> Record | None:
         decisions=tuple(await approvals.list_decisions(conn, run_id)),
         audit=tuple(reversed(await audit.list_audit(conn, limit=AUDIT_OF_A_RUN, run_id=run_id))),
         review=await reviews.read_review(conn, run_id),
+        lone=await lone_starts.read_lone_start(conn, run_id),
     )

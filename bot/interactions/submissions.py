@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.views.modals import (
+    ALONE,
     ANSWER,
     APPROVE_TYPED,
     CHOOSE_TARGET,
@@ -21,7 +22,14 @@ from bot.views.modals import (
 Payload = Mapping[str, Any]
 
 # What each modal's metadata has to name.
-_NEEDS = {DENY: "run", REVIEW: "run", APPROVE_TYPED: "run", CHOOSE_TARGET: "service", STOP_WORKERS: "service"}
+_NEEDS = {
+    DENY: "run",
+    REVIEW: "run",
+    ALONE: "run",
+    APPROVE_TYPED: "run",
+    CHOOSE_TARGET: "service",
+    STOP_WORKERS: "service",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ def find_mistakes(submission: Submission) -> dict[str, str]:
     """`{block id: what is wrong}` as Slack shows it below the input; empty when all is well."""
     if submission.kind == DENY and not submission.answer.strip():
         return {ANSWER: "Say why: everybody reads it in the run's message."}
+    if submission.kind == ALONE and not submission.answer.strip():
+        return {ANSWER: "Say why: everybody reads it, and it is reviewed afterwards."}
     if submission.kind == REVIEW and not submission.answer.strip():
         return {ANSWER: "Say what you found: everybody reads it in the run's message."}
     if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():

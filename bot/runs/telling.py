@@ -10,7 +10,7 @@ from bot.views.mentions import mention
 from bot.views.text import escape
 from services.domain.records import Record
 from services.domain.runs import Run, RunStep
-from services.postgres import approvals, reviews, runs
+from services.postgres import approvals, lone_starts, reviews, runs
 from services.postgres.outbox import store_message
 from services.postgres.pool import Connection
 
@@ -44,7 +44,8 @@ class Teller:
         """The run's message with these steps, whose notes may be of this very moment."""
         decisions = await approvals.list_decisions(conn, run.id)
         review = await reviews.read_review(conn, run.id)
-        words, blocks = self._say(Record(run, steps, decisions, review=review), head)
+        lone = await lone_starts.read_lone_start(conn, run.id)
+        words, blocks = self._say(Record(run, steps, decisions, review=review, lone=lone), head)
         await store_message(conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks)
 
     async def note(self, conn: Connection, run: Run, name: str, words: str, *, to: Sequence[str] = ()) -> None:

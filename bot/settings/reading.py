@@ -199,6 +199,8 @@ _WHAT_NEXT = {
     "DRAGONFLY_API_BASE": "set the API's public address, such as https://….up.railway.app",
     "HEARTBEAT_STALE_AFTER_S": "set seconds, such as 300, or remove it",
     "SOAK_SECONDS": "set seconds from 1 to 3600, such as 120, or remove it",
+    "ALONE_AFTER_SECONDS": "set seconds from 1 to 3600, such as 180, or remove it",
+    "ALONE_COUNTDOWN_SECONDS": "set seconds from 1 to 3600, such as 60, or remove it",
     "DATABASE_CONNECTION_LIMIT": "set how many clients the pooler takes, as Supabase's settings say, or remove it",
     "DRAGONFLY_SQL": "name a folder that has migrations/ and rollbacks/, or remove it",
     "DRAGONFLY_OPERATORS": "list user ids (U…) or user-group ids (S…), separated by commas",

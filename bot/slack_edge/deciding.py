@@ -54,6 +54,7 @@ class Deciding:
         """Before the listeners that match everything."""
         app.action(run_buttons.DENY)(self.on_deny)
         app.action(run_buttons.REVIEW)(self.on_review)
+        app.action(run_buttons.ALONE)(self.on_alone)
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -70,6 +71,10 @@ class Deciding:
     async def on_review(self, body: Body) -> None:
         metadata = _metadata(body) | {"run": _need_click(body).run_id}
         await self._slack.open_view(body["trigger_id"], modals.review_modal(metadata))
+
+    async def on_alone(self, body: Body) -> None:
+        metadata = _metadata(body) | {"run": _need_click(body).run_id}
+        await self._slack.open_view(body["trigger_id"], modals.alone_modal(metadata))
 
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
@@ -120,6 +125,8 @@ class Deciding:
         match click.verb:
             case run_buttons.APPROVE:
                 return await desk.decide(click.run_id, actor, approve=True)
+            case run_buttons.VETO:
+                return await desk.decide(click.run_id, actor, approve=False, reason="veto")
             case run_buttons.CONFIRM:
                 return await desk.confirm(click.run_id, actor)
             case run_buttons.CANCEL:
@@ -156,6 +163,8 @@ class Deciding:
         match submission.kind:
             case modals.APPROVE_TYPED:
                 return await desk.decide(run_id, actor, approve=True, typed=submission.answer)
+            case modals.ALONE:
+                return await desk.start_alone(run_id, actor, submission.answer)
             case modals.REVIEW:
                 return await desk.review(run_id, actor, submission.answer)
             case _:

@@ -9,10 +9,10 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import SIGN, WORD, as_of
 from bot.views.message import fit_message
-from bot.views.run import review_line
 from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
 from bot.views.text import escape
+from bot.views.unapproved import review_line
 from playbooks.health import Report
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock

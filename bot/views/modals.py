@@ -16,7 +16,7 @@ from bot.views.text import escape, plain
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
-REVIEW = "run.review"
+REVIEW, ALONE = "run.review", "run.alone"
 ANSWER = "answer"  # block and action id of a modal's one input
 PRESET = "preset"  # of the choice beside it
 TITLE_LIMIT, OPTION_LIMIT, MAX_OPTIONS = 24, 75, 100
@@ -58,6 +58,12 @@ def review_modal(metadata: Mapping[str, object]) -> Block:
     """Asks what came of it. Everybody reads it in the run's message."""
     ask = _text_input("What did you find?", "Was it right, what came of it, what is left to do. Everybody sees it.")
     return _modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
+
+
+def alone_modal(metadata: Mapping[str, object]) -> Block:
+    """Asks why nobody is waited for any longer. Everybody reads it, and may veto it while the countdown runs."""
+    ask = _text_input("Why can it not wait?", "Everybody sees it, and approvers can veto it until the countdown ends.")
+    return _modal("Start it alone", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:

@@ -17,15 +17,13 @@ from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons
-from bot.views.run_buttons import review as review_button
 from bot.views.run_steps import progress, steps_done
 from bot.views.steps import stored_step_words
 from bot.views.text import date_token, escape
-from playbooks._contract import Risk
+from bot.views.unapproved import lone_start_blocks, unapproved_blocks
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
 from services.domain.records import Record
-from services.domain.reviews import Review
 from services.domain.runs import UNDECIDED, Run, RunState, RunStep, StepState
 from services.domain.words import age, counted
 
@@ -62,7 +60,7 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
     """
     run, steps = record.run, record.steps
     first = headline(run, steps)
-    middle = _request(run, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
+    middle = _request(record, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
     end = [*_decided(record.decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
     return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
 
@@ -90,40 +88,22 @@ def _sign(run: Run, steps: Sequence[RunStep]) -> str:
             return SIGNS[run.state]
 
 
-def _request(run: Run, approvers: Sequence[str]) -> list[Block]:
+def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
+    run = record.run
     plan = run.plan
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *sections(_numbered([stored_step_words(step) for step in plan.get("steps", ())])),
         section("\n".join(_who(run, approvers))),
+        *lone_start_blocks(run, record.lone),
     ]
-
-
-def review_line(review: Review) -> str:
-    """ "Reviewed by @ann 14:05: the amounts were wrong, mended in e4f5a6b"."""
-    if review.reviewed_at is None:
-        return f"Nobody has reviewed yet what {person(review.acted_by)} did without an approval"
-    note = escape(review.note or "", limit=LINE_LIMIT)
-    return f"Reviewed by {person(review.reviewed_by)} {_at(review.reviewed_at)}: {note}"
 
 
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run = record.run
     outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
     shown = mission_blocks(run, record.steps) if run.playbook == GOLDEN_PATH else progress(run, record.steps)
-    return [*_broken_glass(run, record.review, approvers), *outcome, *shown]
-
-
-def _broken_glass(run: Run, review: Review | None, approvers: Sequence[str]) -> list[Block]:
-    """Nobody was asked, so everybody is told, and a review is asked for."""
-    if run.risk != Risk.BREAK_GLASS:
-        return []
-    done = f"🚨 *Break-glass* by {person(run.requested_by)}{_reason(run)}"
-    if review is not None and not review.is_open:
-        return [section(f"{done}\n{review_line(review)}")]
-    who = " ".join(map(mention, approvers)) or "an approver"
-    can_be_closed = review is not None and run.state.is_final
-    return [section(f"{done}\n*To review it:* {who}", accessory=review_button(run) if can_be_closed else None)]
+    return [*unapproved_blocks(record, approvers), *outcome, *shown]
 
 
 def _reason(run: Run) -> str:

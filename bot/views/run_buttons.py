@@ -18,6 +18,7 @@ APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
 APPROVE_TYPED = "run.approve_typed"  # opens a modal
 CANCEL, DETAILS, ASK_AGAIN = "run.cancel", "run.details", "run.ask_again"
 REVIEW = "run.review"  # opens a modal
+ALONE, VETO = "run.alone", "run.veto"  # the first opens a modal, the second counts at once
 RESOLVE = "run.resolve"  # "run.resolve.<how>"
 HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
 _EFFECTS = {
@@ -48,6 +49,16 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
 def details(run: Run) -> Block:
     """Everything about the run, for who clicks."""
     return button("Details", DETAILS, run.id)
+
+
+def start_alone(run: Run) -> Block:
+    """For who asked, once nobody answered; a modal asks why."""
+    return button("Start it alone", ALONE, run.id)
+
+
+def veto(run: Run) -> Block:
+    """While the countdown runs: one click ends the request."""
+    return button("Veto", VETO, run.id, style="danger")
 
 
 def review(run: Run) -> Block:

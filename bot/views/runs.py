@@ -14,10 +14,11 @@ from bot.views.golden_path import mission_blocks
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
-from bot.views.run import SIGNS, decision_line, headline, review_line
+from bot.views.run import SIGNS, decision_line, headline
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
 from bot.views.text import date_token, escape
+from bot.views.unapproved import review_line
 from playbooks._contract import Status
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision

@@ -9,10 +9,11 @@ from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT
-from bot.views.run import decision_line, headline, review_line
+from bot.views.run import decision_line, headline
 from bot.views.run_steps import step_line
 from bot.views.runs import record_data
 from bot.views.text import date_token, escape
+from bot.views.unapproved import review_line
 from services.domain.audit import AuditRow
 from services.domain.records import Record
 from services.domain.runs import RunState, StepState

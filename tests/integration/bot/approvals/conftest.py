@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from bot.approvals.calling import Calling
 from bot.approvals.desk import Desk
 from bot.approvals.groups import Groups
 from bot.approvals.policy import Policy
@@ -123,6 +124,7 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         expires_after_s: float = 900,
         rules: str = RULES,
         dsn: str | None = None,
+        calling: Calling | None = None,
     ) -> Desk:
         database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk")
         people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
@@ -131,7 +133,7 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0)
         databases.append(database)
         asking.append(groups)
-        return Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID)
+        return Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID, calling=calling)
 
     yield make
     for groups in asking:

@@ -12,10 +12,13 @@ from bot.app import Bot
 from bot.commands._contract import Actor, Request, Surface
 from bot.facts.plans import PLANS
 from bot.settings import RunSettings
-from bot.views.run_buttons import ASK_AGAIN, CONFIRM
+from bot.views.modals import ANSWER
+from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
 from playbooks._contract import Plan
+from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.runs import Run
 from services.postgres import runs
+from services.postgres.incidents import create_incident
 from services.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import cast
@@ -27,6 +30,7 @@ from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
 from tests.wire import Wire
 
+ANN = Request((), Surface.SLASH, Actor(cast.ANN.id, cast.TEAM.id), cast.INCIDENTS_ID)
 OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
 AWAY_S, CHAOS_AWAY_S = 3.0, 60.0
 RUN_S = 60.0
@@ -52,7 +56,7 @@ async def start_whole(
             DRAGONFLY_OPERATORS=cast.OPERATORS.id,
             DRAGONFLY_APPROVERS=cast.APPROVERS.id,
             HEARTBEAT_STALE_AFTER_S="300",
-            SOAK_SECONDS=more.get("SOAK_SECONDS", "1"),
+            **{"SOAK_SECONDS": "1", "ALONE_AFTER_SECONDS": "1", **more},
         )
 
     return start
@@ -63,12 +67,14 @@ async def bot(start_whole: StartWhole) -> Bot:
     return await start_whole()
 
 
-async def ask(bot: Bot, slack: Slack, playbook: str, **parameters: str) -> tuple[Run, Message]:
-    """File it as Olivia; the run and its message."""
+async def ask(
+    bot: Bot, slack: Slack, playbook: str, *, request: Request = OLIVIA, **parameters: str
+) -> tuple[Run, Message]:
+    """File it, as Olivia if nobody else; the run and its message."""
     assert bot.parts is not None
     plan = await PLANS[playbook](parameters, bot.world)
     assert isinstance(plan, Plan), plan
-    run = await bot.parts.changing.desk.file(plan, OLIVIA)
+    run = await bot.parts.changing.desk.file(plan, request)
     return run, await slack.wait_for(lambda message: plan.title in message.text)
 
 
@@ -114,13 +120,69 @@ async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack,
     await until(slack, again, "DONE")
 
 
-async def goes_on_without_slack(bot: Bot, slack: Slack, conn: Connection, away_s: float) -> None:
+async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
+    """A rollback that Ann asks for inside an incident, once nobody answered."""
+    services = ("dragonfly-worker-ingest",)
+    await create_incident(conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, None, {}))
+    target = railway.commits[1].sha[:8]
+    _, asked = await ask(bot, slack, "rollback", request=ANN, service="ingest", to=target)
+    async with asyncio.timeout(RUN_S):
+        while ALONE not in json.dumps(asked.blocks):
+            await asyncio.sleep(0.05)
+    return asked
+
+
+async def begin_alone(slack: Slack, asked: Message) -> None:
+    await click(slack, asked, ALONE, cast.ANN)
+    async with asyncio.timeout(10):
+        while (modal := slack.workspace.modal_for(cast.ANN.id)) is None:
+            await asyncio.sleep(0.01)
+    assert await slack.workspace.acting_as(cast.ANN.id).submit(modal.id, {ANSWER: {ANSWER: "customers wait"}}) == {}
+
+
+async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
+    start_whole: StartWhole, slack: Slack, railway: LocalRailway, as_owner: Connection
+) -> None:
+    bot = await start_whole(ALONE_COUNTDOWN_SECONDS="1")
+    asked = await offered_alone(bot, slack, railway, as_owner)
+    direct = [one for one in slack.workspace.messages if one.channel == "D" + cast.BEN.id[1:]]
+    assert "An approver is needed" in direct[0].text
+
+    await begin_alone(slack, asked)
+    done = await until(slack, asked, "DONE")
+
+    text = json.dumps(done.blocks)
+    assert f"*Started alone* by <@{cast.ANN.id}>: customers wait" in text
+    assert REVIEW in text
+    assert VETO not in text
+
+
+async def test_a_click_on_veto_ends_the_countdown_and_the_request(
+    start_whole: StartWhole, slack: Slack, railway: LocalRailway, wire: Wire, as_owner: Connection
+) -> None:
+    bot = await start_whole(ALONE_COUNTDOWN_SECONDS="600")
+    asked = await offered_alone(bot, slack, railway, as_owner)
+    await begin_alone(slack, asked)
+    async with asyncio.timeout(RUN_S):
+        while VETO not in json.dumps(asked.blocks):
+            await asyncio.sleep(0.05)
+
+    await click(slack, asked, VETO, cast.BEN)
+    ended = await until(slack, asked, "CANCELLED")
+
+    assert "Denied by" in json.dumps(ended.blocks)
+    assert wire.mutations == []
+
+
+async def goes_on_without_slack(bot: Bot, slack: Slack, wire: Wire, conn: Connection, away_s: float) -> None:
     """Slack goes away while the run runs; the run ends meanwhile, and its one message says so once Slack is back."""
+    hold = wire.hold("commitPatch", "before")
     run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
     await click(slack, asked, CONFIRM, cast.OLIVIA)
     await until(slack, asked, "RUNNING")
     slack.workspace.faults.is_down = True
     await slack.workspace.sockets.cut()
+    hold.release()
     back_at = asyncio.get_running_loop().time() + away_s
     async with asyncio.timeout(RUN_S):
         while not (ended := await runs.read_run(conn, run.id)) or not ended.state.is_final:
@@ -135,15 +197,15 @@ async def goes_on_without_slack(bot: Bot, slack: Slack, conn: Connection, away_s
     assert [message.ts for message in slack.seen() if "Scale ingest" in message.text] == [asked.ts]
 
 
-async def test_a_run_ends_right_while_slack_is_away(bot: Bot, slack: Slack, as_bot: Connection) -> None:
-    await goes_on_without_slack(bot, slack, as_bot, AWAY_S)
+async def test_a_run_ends_right_while_slack_is_away(bot: Bot, slack: Slack, wire: Wire, as_bot: Connection) -> None:
+    await goes_on_without_slack(bot, slack, wire, as_bot, AWAY_S)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
 async def test_a_run_ends_right_while_slack_is_away_for_a_minute(
-    start_whole: StartWhole, slack: Slack, as_bot: Connection
+    start_whole: StartWhole, slack: Slack, wire: Wire, as_bot: Connection
 ) -> None:
     bot = await start_whole(RunSettings(), SOAK_SECONDS="5")
 
-    await goes_on_without_slack(bot, slack, as_bot, CHAOS_AWAY_S)
+    await goes_on_without_slack(bot, slack, wire, as_bot, CHAOS_AWAY_S)

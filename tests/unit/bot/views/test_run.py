@@ -13,6 +13,7 @@ from bot.views.run import run_message
 from playbooks._contract import Plan, Risk, encode_plan
 from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
 from services.domain.approvals import Decision
+from services.domain.lone_starts import LoneStart
 from services.domain.records import Record
 from services.domain.reviews import Review
 from services.domain.runs import Person, Run, RunState, RunStep, StepState
@@ -229,6 +230,36 @@ def test_a_review_is_closed_with_a_button_once_the_run_is_over(state: RunState, 
     record = Record(a_run(state, plan=BROKEN_GLASS), DONE, review=Review(12, OLIVIA, NOW))
 
     assert ("run.review" in json.dumps(run_message(record).blocks)) is can_be_closed
+
+
+LONE = LoneStart(12, 4, NOW, NOW + timedelta(minutes=3))
+
+
+@pytest.mark.parametrize(
+    ("lone", "words", "action"),
+    [
+        (LONE, "the approvers are called", None),
+        (replace(LONE, offered_at=NOW), "may start it alone", "run.alone"),
+        (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
+    ],
+)
+def test_a_lone_start_has_the_button_that_can_be_used(lone: LoneStart, words: str, action: str | None) -> None:
+    message = run_message(Record(a_run(requested_by=ANN), DONE, lone=lone))
+
+    text = json.dumps(message.blocks)
+    assert words in text
+    assert [one for one in ("run.alone", "run.veto") if one in text] == ([action] if action else [])
+    assert "run.approve" in text
+
+
+def test_what_was_started_alone_says_so_and_waits_for_a_review() -> None:
+    lone = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
+    record = Record(a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=Review(12, ANN, NOW), lone=lone)
+
+    text = json.dumps(run_message(record, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
+
+    assert "🚨 *Started alone* by <@U0ANN000001>: customers wait" in text
+    assert "*To review it:* <!subteam^S0APPROVERS>" in text
 
 
 def test_a_closed_review_says_who_noted_what() -> None:

@@ -1,0 +1,23 @@
+"""Starting a change alone when every approver stays silent (DESIGN §5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class LoneStart:
+    """Of one request, filed inside an incident by somebody who may approve such changes. Times are the database's.
+
+    called_at: when the approvers were called. open_at: from then on who asked may begin the countdown. offered_at:
+    since when the button is there. starts_at: the end of the countdown; None while none runs, and `reason` with it.
+    """
+
+    run_id: int
+    incident_id: int
+    called_at: datetime
+    open_at: datetime
+    offered_at: datetime | None = None
+    reason: str | None = None
+    starts_at: datetime | None = None

@@ -1,0 +1,39 @@
+-- name: call_approvers
+-- The approvers are called now; from then on who asked waits for them. By primary key.
+INSERT INTO chatops.lone_starts (run_id, incident_id, open_at)
+VALUES (%(run_id)s, %(incident_id)s, clock_timestamp() + %(silence)s);
+
+-- name: read_lone_start
+-- By primary key.
+SELECT run_id, incident_id, called_at, open_at, offered_at, reason, starts_at
+FROM chatops.lone_starts
+WHERE run_id = %(run_id)s;
+
+-- name: begin_countdown
+-- Who asked wants to start it alone: once, and not before the approvers had their time. By primary key.
+UPDATE chatops.lone_starts
+SET reason = %(reason)s, starts_at = clock_timestamp() + %(countdown)s
+WHERE run_id = %(run_id)s AND starts_at IS NULL AND open_at <= clock_timestamp()
+RETURNING starts_at;
+
+-- name: end_countdown
+-- Who began it may not start it any more. By primary key.
+UPDATE chatops.lone_starts
+SET reason = NULL, starts_at = NULL
+WHERE run_id = %(run_id)s;
+
+-- name: note_offer
+-- The run's message has the button now. By primary key.
+UPDATE chatops.lone_starts
+SET offered_at = clock_timestamp()
+WHERE run_id = %(run_id)s;
+
+-- name: list_due_lone_starts
+-- Requests that still wait, whose button is to be shown or whose countdown is over. Served by runs_open_idx and the
+-- primary key.
+SELECT lone.run_id, lone.incident_id, lone.called_at, lone.open_at, lone.offered_at, lone.reason, lone.starts_at
+FROM chatops.runs AS run
+JOIN chatops.lone_starts AS lone ON lone.run_id = run.id
+WHERE run.state = 'awaiting_approval' AND run.expires_at > clock_timestamp()
+    AND (lone.starts_at <= clock_timestamp() OR (lone.offered_at IS NULL AND lone.open_at <= clock_timestamp()))
+ORDER BY run.id;

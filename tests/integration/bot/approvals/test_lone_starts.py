@@ -1,0 +1,241 @@
+"""Nobody answers, so who asked starts it alone: the calls, the countdown, the veto, and the review afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from bot.approvals.calling import Calling
+from bot.approvals.desk import Decided, Desk
+from bot.approvals.lone_starts import LoneStarts
+from bot.approvals.policy import Policy
+from bot.approvals.rights import Refused
+from bot.leader import Fence, LostLeadershipError
+from bot.runs.telling import Teller
+from services.domain.incidents import IncidentSeverity, NewIncident
+from services.domain.oncall import OnCallPerson, Schedule
+from services.domain.runs import Person, Run, RunState
+from services.domain.services import Service
+from services.postgres import incidents
+from services.postgres.lone_starts import read_lone_start
+from services.postgres.pool import Connection, Database
+from services.postgres.reviews import list_open_reviews
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.integration.bot.approvals.test_expiry import database as database
+from tests.integration.bot.approvals.test_expiry import fence as fence
+
+LISTED = {"operators": (OLIVIA.user_id, ANN.user_id), "approvers": (ANN.user_id, BEN.user_id)}
+PAGED = Schedule({"ben": OnCallPerson("ben", BEN.user_id, webhook="ben")}, {}, ())
+LONG, SHORT = timedelta(minutes=3), timedelta(milliseconds=1)
+
+MakeAlone = Callable[..., tuple[Desk, LoneStarts]]
+
+
+@pytest.fixture
+async def incident(as_bot: Connection) -> int:
+    new = NewIncident("dev", IncidentSeverity.SEV1, "api is down", (Service.API.value,), None, {})
+    return await incidents.create_incident(as_bot, new)
+
+
+@pytest.fixture
+def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
+    """`make_alone(silence=…, countdown=…)`: a desk, and the leader's part."""
+
+    def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[Desk, LoneStarts]:
+        desk = make_desk(**LISTED, calling=Calling(silence, countdown, PAGED))
+        assert isinstance(desk.policy, Policy)
+        return desk, LoneStarts(database, desk.policy, desk.groups, Teller(say))
+
+    return make
+
+
+@pytest.fixture
+def keys(as_bot: Connection) -> Callable[[str], Awaitable[list[tuple[str, ...]]]]:
+    """What a query gives."""
+
+    async def read(query: str) -> list[tuple[str, ...]]:
+        return await (await as_bot.execute(query)).fetchall()
+
+    return read
+
+
+async def file(desk: Desk, make_plan: MakePlan) -> Run:
+    """By Ann, once the approvers' time is over where it is short."""
+    run = await desk.file(make_plan(), request(ANN))
+    await asyncio.sleep(0.01)
+    return run
+
+
+async def test_the_other_approvers_are_messaged_and_paged(
+    make_alone: MakeAlone,
+    make_plan: MakePlan,
+    incident: int,
+    as_bot: Connection,
+    keys: Callable[[str], Awaitable[list[tuple[str, ...]]]],
+) -> None:
+    desk, _ = make_alone(silence=LONG)
+
+    run = await file(desk, make_plan)
+
+    lone = await read_lone_start(as_bot, run.id)
+    assert lone is not None
+    assert (lone.incident_id, lone.starts_at) == (incident, None)
+    called = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%'"
+    assert await keys(called) == [(BEN.user_id,)]
+    assert await keys("SELECT means, target FROM chatops.notifications") == [("webhook", "ben")]
+
+
+@pytest.mark.parametrize("who", [OLIVIA, None])
+async def test_nobody_is_called_for_who_may_not_approve(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, who: object
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+
+    run = await desk.file(make_plan(), request(who))  # type: ignore[arg-type]
+
+    assert await read_lone_start(as_bot, run.id) is None
+
+
+async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
+    desk, _ = make_alone()
+    run = await file(desk, make_plan)
+
+    assert isinstance(await desk.start_alone(run.id, ANN, "down"), Refused)
+
+
+async def test_it_starts_after_the_countdown_and_waits_for_a_review(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await leading.look(fence)
+    assert isinstance(await desk.start_alone(run.id, ANN, "customers wait"), Decided)
+    await asyncio.sleep(0.01)
+
+    await leading.look(fence)
+    await leading.look(fence)
+
+    assert (await books.run(run.id)).state is RunState.APPROVED
+    (review,) = await list_open_reviews(as_bot)
+    assert (review.run_id, review.acted_by) == (run.id, Person(ANN.user_id, ANN.team_id))
+    assert await books.events(run.id) == ["run.filed", "run.alone", "run.started_alone"]
+
+
+async def test_nothing_starts_before_the_countdown_is_over_or_before_it_began(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await leading.look(fence)
+    before = (await books.run(run.id)).state
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    await leading.look(fence)
+
+    assert (before, (await books.run(run.id)).state) == (RunState.AWAITING_APPROVAL, RunState.AWAITING_APPROVAL)
+
+
+async def test_the_approvers_have_time_first_and_the_countdown_begins_once(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int
+) -> None:
+    assert incident
+    patient, _ = make_alone(silence=LONG)
+    early = await patient.start_alone((await file(patient, make_plan)).id, ANN, "customers wait")
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+
+    first, second = [await desk.start_alone(run.id, ANN, "customers wait") for _ in range(2)]
+
+    assert isinstance(early, Refused)
+    assert "still have time" in early.sentence
+    assert (type(first), type(second)) == (Decided, Refused)
+
+
+async def test_a_veto_ends_it(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    assert isinstance(await desk.decide(run.id, BEN, approve=False, reason="veto"), Decided)
+    await leading.look(fence)
+
+    assert (await books.run(run.id)).state is RunState.CANCELLED
+    assert await list_open_reviews(as_bot) == []
+
+
+async def test_a_veto_at_the_last_moment_counts_or_it_starts(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    for _ in range(15):
+        run = await file(desk, make_plan)
+        await desk.start_alone(run.id, ANN, "customers wait")
+        await asyncio.sleep(0.005)
+
+        veto, _ = await asyncio.gather(
+            desk.decide(run.id, BEN, approve=False, reason="veto"), leading.look(fence), return_exceptions=True
+        )
+
+        state = (await books.run(run.id)).state
+        assert state is (RunState.CANCELLED if isinstance(veto, Decided) else RunState.APPROVED)
+        events = await books.events(run.id)
+        assert ("run.started_alone" in events) is (state is RunState.APPROVED)
+
+
+async def test_the_end_of_the_incident_ends_the_countdown(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_owner: Connection
+) -> None:
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+    await as_owner.execute(
+        "UPDATE chatops.incidents SET state = 'resolved', due_at = NULL, resolved_by_user = 'U1',"
+        " resolved_by_team = 'T', resolved_at = now(), cause = 'x' WHERE id = %s",
+        (incident,),
+    )
+    await asyncio.sleep(0.01)
+
+    await leading.look(fence)
+
+    lone = await read_lone_start(as_owner, run.id)
+    assert lone is not None
+    assert (lone.starts_at, (await books.run(run.id)).state) == (None, RunState.AWAITING_APPROVAL)
+    assert (await books.events(run.id))[-1] == "run.alone.refused"
+
+
+async def test_the_database_approves_nothing_before_the_countdown_is_over(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="not approved by as many"):
+        await as_bot.execute("UPDATE chatops.runs SET state = 'approved' WHERE id = %s", (run.id,))
+
+
+async def test_only_the_leader_starts_it(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(LostLeadershipError):
+        await leading.look(Fence("somebody else", 1))
+
+    assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL

@@ -1,0 +1,156 @@
+"""Starting a change alone: only inside an incident, only by an approver, only after the others had their time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.approvals import alone
+from bot.approvals.people import People
+from bot.approvals.policy import Policy, Target
+from bot.approvals.rights import Allowed, Refused, Verdict
+from playbooks._contract import Risk
+from services.domain.approvals import Decision
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.lone_starts import LoneStart
+from services.domain.runs import Person, Run, RunState
+from services.domain.services import Service
+from tests.unit.bot.approvals.conftest import NOW, MakeRun
+
+COUNTDOWN = timedelta(seconds=60)
+LONE = LoneStart(7, 4, NOW - timedelta(minutes=3), NOW)
+INCIDENT = Incident(
+    id=4,
+    state=IncidentState.OPEN,
+    environment="prod",
+    severity=IncidentSeverity.SEV1,
+    title="api is down",
+    services=(Service.API.value,),
+    opened_by=None,
+    since=NOW,
+    opened_at=NOW,
+    chain={},
+    pages=0,
+    next_level=0,
+    due_at=None,
+    acknowledged_by=None,
+    acknowledged_at=None,
+    first_acknowledged_at=None,
+    active_at=NOW,
+    reminded_at=None,
+    cleared_at=None,
+    briefed=0,
+    resolved_by=None,
+    resolved_at=None,
+    cause=None,
+)
+
+
+@pytest.fixture
+def run(make_run: MakeRun, ann: Person) -> Run:
+    """Asked for by Ann, who may approve such changes for others."""
+    return make_run(requested_by=ann)
+
+
+def judge(run: Run, person: Person, policy: Policy, people: People, **changed: object) -> Verdict:
+    given: dict[str, object] = {"lone": LONE, "incident": INCIDENT, "decisions": (), "now": NOW, "countdown": COUNTDOWN}
+    return alone.may_start_alone(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
+
+
+def refused(verdict: Verdict) -> str:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.sentence
+
+
+def test_an_approver_whom_nobody_answers_may(run: Run, ann: Person, policy: Policy, people: People) -> None:
+    assert isinstance(judge(run, ann, policy, people), Allowed)
+
+
+@pytest.mark.parametrize(("early", "may"), [(timedelta(), True), (timedelta(microseconds=1), False)])
+def test_the_approvers_have_their_time_to_the_end(
+    early: timedelta, may: bool, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    assert isinstance(judge(run, ann, policy, people, now=NOW - early), Allowed) is may
+
+
+@pytest.mark.parametrize(("left", "may"), [(COUNTDOWN, False), (COUNTDOWN + timedelta(microseconds=1), True)])
+def test_the_countdown_ends_before_the_request_expires(
+    left: timedelta, may: bool, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    assert isinstance(judge(replace(run, expires_at=NOW + left), ann, policy, people), Allowed) is may
+
+
+def test_nobody_else_may_and_nobody_without_a_call(
+    run: Run, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    assert "nobody may start this alone" in refused(judge(run, ben, policy, people)).lower()
+    assert "nobody may start this alone" in refused(judge(run, ann, policy, people, lone=None)).lower()
+
+
+def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
+    over = replace(INCIDENT, state=IncidentState.RESOLVED)
+
+    assert "the incident is over" in refused(judge(run, ann, policy, people, incident=over)).lower()
+    assert "the incident is over" in refused(judge(run, ann, policy, people, incident=None)).lower()
+
+
+def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Policy, people: People) -> None:
+    answer = Decision(run.id, ben, True, "", run.plan_hash, "p", NOW)
+
+    assert refused(judge(run, ann, policy, people, decisions=[answer]))
+
+
+@pytest.mark.parametrize("state", sorted(set(RunState) - {RunState.AWAITING_APPROVAL}))
+def test_only_what_waits(state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
+    assert f"is {state.value} already" in refused(judge(make_run(requested_by=ann, state=state), ann, policy, people))
+
+
+def test_an_approver_who_was_removed_may_not(run: Run, policy: Policy, people: People, olivia: Person) -> None:
+    assert "not among those who may approve" in refused(
+        judge(replace(run, requested_by=olivia), olivia, policy, people)
+    )
+
+
+API = frozenset({Service.API})
+
+
+@pytest.mark.parametrize(
+    ("verb", "risk", "called"),
+    [
+        ("rollback", Risk.HIGH, True),
+        ("restart", Risk.HIGH, True),
+        ("scale", Risk.HIGH, True),
+        ("deploy", Risk.HIGH, False),
+        ("rollback-db", Risk.CRITICAL, False),
+        ("rollback", Risk.CRITICAL, False),
+        ("restart", Risk.LOW, False),
+    ],
+)
+def test_the_other_approvers_are_called_for_these_changes_only(
+    verb: str, risk: Risk, called: bool, ann: Person, policy: Policy, people: People
+) -> None:
+    users = alone.who_to_call(ann, Target(verb, API, "prod"), risk, INCIDENT, policy, people)
+
+    assert (users is not None) is called
+    assert ann.user_id not in (users or ())
+
+
+def test_nobody_is_called_for_who_could_not_approve_it_or_without_an_incident(
+    ann: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    target = Target("rollback", API, "prod")
+
+    assert alone.who_to_call(olivia, target, Risk.HIGH, INCIDENT, policy, people) is None
+    assert alone.who_to_call(None, target, Risk.HIGH, INCIDENT, policy, people) is None
+    assert alone.who_to_call(ann, target, Risk.HIGH, None, policy, people) is None
+
+
+def test_an_incident_covers_its_own_services_and_environment_only() -> None:
+    about_all = replace(INCIDENT, id=5, services=())
+
+    assert alone.covering_incident(Target("rollback", API, "prod"), [INCIDENT, about_all]) == INCIDENT
+    assert alone.covering_incident(Target("rollback", API, "dev"), [INCIDENT, about_all]) is None
+    both = Target("rollback", frozenset({Service.API, Service.INGEST}), "prod")
+    assert alone.covering_incident(both, [INCIDENT, about_all]) == about_all
