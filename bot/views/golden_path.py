@@ -28,7 +28,7 @@ _RESULTS = {
     StepState.SKIPPED: ("⚪", "SKIPPED"),
 }
 _OVERALL = {RunState.FAILED: "FAIL", RunState.CANCELLED: "CANCELLED", RunState.UNKNOWN: "UNKNOWN"}
-WIDTH = 44  # the runbook's 71 would be broken in two on a phone
+WIDTH = 36  # the runbook's 71 would be broken in two on a phone
 NOTE_LIMIT = 300
 
 
@@ -61,9 +61,9 @@ def report_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
     yield "═" * WIDTH
     for step in steps:
         sign, word = _RESULTS.get(step.state, ("▫️", step.state.value.upper()))
-        yield f"  {sign} {_name(step):<18}{word:<9}{_took(step):>9}"
+        yield f"{sign} {_name(step):<17}{word:<8}{_took(step):>8}"
     yield "─" * WIDTH
-    yield f"  OVERALL: {_overall(run, steps):<13}Total: {_total(run, steps)}"
+    yield f"OVERALL: {_overall(run, steps):<9}{f'Total: {_total(run, steps)}':>18}"
     yield "═" * WIDTH
 
 

@@ -69,16 +69,16 @@ def test_the_lines_are_the_runbook_s() -> None:
 
 def test_the_report_is_laid_out_as_the_runbook_s() -> None:
     assert "\n".join(report_lines(mission(RunState.SUCCEEDED), RUNBOOK)) == (
-        "════════════════════════════════════════════\n"
-        "               MISSION REPORT\n"
-        "════════════════════════════════════════════\n"
-        "  ✅ Health Check      PASS         150ms\n"
-        "  ✅ CSV Upload        PASS         640ms\n"
-        "  ✅ Ingest Poll       PASS       14190ms\n"
-        "  ✅ Snapshot          PASS         490ms\n"
-        "────────────────────────────────────────────\n"
-        "  OVERALL: PASS         Total: 15500ms\n"
-        "════════════════════════════════════════════"
+        "════════════════════════════════════\n"
+        "           MISSION REPORT\n"
+        "════════════════════════════════════\n"
+        "✅ Health Check     PASS       150ms\n"
+        "✅ CSV Upload       PASS       640ms\n"
+        "✅ Ingest Poll      PASS     14190ms\n"
+        "✅ Snapshot         PASS       490ms\n"
+        "────────────────────────────────────\n"
+        "OVERALL: PASS         Total: 15500ms\n"
+        "════════════════════════════════════"
     )
 
 
