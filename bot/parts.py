@@ -31,6 +31,7 @@ from bot.outage.phones import Phones
 from bot.outage.post import Outage
 from bot.outbox.sender import Sender
 from bot.pulse import Pulse
+from bot.rollouts.watch import RolloutWatch
 from bot.settings import Invalid, Settings, require
 from bot.web.metrics import Metrics
 from services.postgres.doorbell import Doorbell
@@ -94,9 +95,11 @@ class Parts:
         self.room = make_room(basis.world, basis.database, board, self.changing.groups)
         escalation = Escalation(basis.database, board, poll_s=self._poll_s)
         briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
-        watch = _watch(basis, sender, pulse, board)
+        rollouts = RolloutWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring)
+        watch = _watch(basis, sender, pulse, board, rollouts)
         self.hints.listen(watch.hint)
-        watched: tuple[Part, ...] = (watch, sender, notifiers, escalation, briefing, *self.changing.leading)
+        incidents: tuple[Part, ...] = (escalation, briefing)
+        watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.
@@ -194,7 +197,7 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
     )
 
 
-def _watch(basis: Basis, sender: Sender, pulse: Pulse, board: Switchboard) -> Watch:
+def _watch(basis: Basis, sender: Sender, pulse: Pulse, board: Switchboard, rollouts: RolloutWatch) -> Watch:
     rules = usable_rules(basis.settings.alerts)
     environment = basis.settings.environment
     teller = AlertTeller(
@@ -206,4 +209,6 @@ def _watch(basis: Basis, sender: Sender, pulse: Pulse, board: Switchboard) -> Wa
         thread=thread_of,
     )
     on_time = pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S)
-    return Watch(basis.world, basis.database, rules, teller, told=sender.ring, on_time=on_time)
+    return Watch(
+        basis.world, basis.database, rules, teller, told=sender.ring, on_time=on_time, on_services=rollouts.see
+    )

@@ -66,10 +66,12 @@ class Poll(Generic[T]):
         return self.answer
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        """Stop asking, and forget: who asks again much later must not take an old answer for the newest."""
+        asking, self._asking = self._asking, None
+        self.answer, self._asked_at = None, float("-inf")
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     def _take(self) -> None:
         if self._asking is not None and self._asking.done():

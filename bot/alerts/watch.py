@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.alerts import rules
@@ -22,8 +22,10 @@ from bot.facts import HeartbeatReading, World
 from bot.leader import Fence
 from bot.views.alerts import Surroundings
 from services.domain.alerts import Alert
-from services.domain.errors import SourceError
+from services.domain.deployments import ServiceState
+from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import run_message_key
+from services.domain.services import Service
 from services.postgres import alerts, silences
 from services.postgres.pool import Connection, Database
 
@@ -39,7 +41,8 @@ PATIENCE_S = 1.0
 
 
 class Watch:
-    """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything."""
+    """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything,
+    `on_services` with what Railway answered, whenever it did."""
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Watch:
         *,
         told: Callable[[], None],
         on_time: Callable[[], None] = lambda: None,
+        on_services: Callable[[Mapping[Service, ServiceState]], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._database = database
@@ -57,6 +61,7 @@ class Watch:
         self._teller = teller
         self._told = told
         self._on_time = on_time
+        self._on_services = on_services
         self._readings = Readings(world)
         self._bell = asyncio.Event()
         self._due_at = 0.0  # when the next look has to be made, by the loop's clock
@@ -89,6 +94,8 @@ class Watch:
         if not isinstance(reading, HeartbeatReading):
             raise SourceError("database", reading.why)
         seen = self._readings.see(reading)
+        if seen.services is not None and not isinstance(seen.services, Unavailable):
+            self._on_services(seen.services)
         signals = rules.look(seen, self._settings.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)

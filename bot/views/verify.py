@@ -17,14 +17,15 @@ from playbooks.verify import Step
 def verify_answer(status: Status, sentence: str, steps: Sequence[Step], *, moment: datetime) -> Answer:
     """`sentence` is the verdict in one line."""
     first = f"{SIGN[status]} *{escape(sentence, limit=300)}*"
-    blocks: list[Block] = [section(first), *(_step(step) for step in steps), context(as_of(moment))]
+    blocks: list[Block] = [section(first), *map(step_section, steps), context(as_of(moment))]
     lines = [finding_line(finding) for step in steps for finding in step.findings]
     findings = [finding for step in steps for finding in step.findings]
     data = {**finding_data(sentence, findings), "as_of": moment.isoformat()}
     return Answer(*fit_message("\n".join([first, *lines]), blocks), data, status)
 
 
-def _step(step: Step) -> Block:
+def step_section(step: Step) -> Block:
+    """One of the runbook's steps: its findings, what is wrong first, and the first thing to do as a button."""
     found = wrong_first(step.findings)
     lines = [f"*{escape(step.title)}*", *map(finding_line, found)]
     button = next((finding.next_step for finding in found if finding.next_step), None)

@@ -52,6 +52,7 @@ AFFECTED: Mapping[str, str] = {
     "leases": "alerts, messages and runs",
     "memos": "the enforcement worker's memos",
     "outbox": "messages of runs and alerts",
+    "rollouts": "what is said of deployments",
     "runs": "runs, run, cancel, and every change",
     "silences": "the alerts, silence",
     "service_locks": "unlock, deploy and rollback",

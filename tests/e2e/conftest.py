@@ -52,6 +52,12 @@ class Stage:
         """The commit that every service runs."""
         return newest_good(self.sandbox.railway.commits).sha
 
+    @staticmethod
+    def is_news(message: Message) -> bool:
+        """Whether the bot said it by itself: an alert, or a deployment that somebody made."""
+        payload = (message.metadata or {}).get("event_payload") or {}
+        return str(payload.get("key", "")).startswith(("alert:", "rollout:"))
+
     def messages(self, user: str = cast.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
         """What this person sees in the incidents channel or in a thread of it, oldest first."""
         workspace = self.sandbox.workspace
@@ -76,7 +82,7 @@ class Stage:
         before = {message.ts for message in self.messages(user)}
         error = await self.sandbox.workspace.acting_as(user).type(cast.INCIDENTS_ID, line)
         assert error is None
-        return await self.wait_for(lambda message: message.ts not in before, user=user)
+        return await self.wait_for(lambda message: message.ts not in before and not self.is_news(message), user=user)
 
     async def wait_for(
         self,

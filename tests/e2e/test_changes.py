@@ -94,7 +94,7 @@ class Room:
         known = {message.ts for message in self._stage.messages(user)}
         await act()
         return await self._stage.wait_for(
-            lambda message: message.ts not in known and message.visible_to is None, user=user
+            lambda one: one.ts not in known and one.visible_to is None and not self._stage.is_news(one), user=user
         )
 
 
@@ -225,6 +225,8 @@ async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(st
     void = await room.until(asked, "VOID")
 
     assert f"→ {record.id}" in shown(void)
+    told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
+    assert "not by a run of the bot" in shown(told)
     again = await room.click_for_run(void, ASK_AGAIN, cast.OLIVIA.id)
     assert "WAITS FOR APPROVAL" in again.text
     await room.click(again, APPROVE, cast.BEN.id)

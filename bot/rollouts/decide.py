@@ -1,0 +1,118 @@
+"""Which deployments are news, and how far a rollout is; pure.
+
+News is what was never seen before and was made by none of our own runs. While a run has the service nobody can tell
+yet: the run's journal names its deployment in a moment, or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.rollouts import Rollout
+from services.domain.services import Service
+
+SETTLE = timedelta(seconds=180)  # a worker beats every 30 s, and what it replaced has to fall silent (`HEARTBEAT_S`)
+ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits for a person
+
+
+class Progress(StrEnum):
+    """How far one deployment is. GONE: another took its place before it served, or Railway left it out."""
+
+    COMING = "coming"
+    SERVES = "serves"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is stored: all deployments of now that were seen before, those of our runs, the services that a run has."""
+
+    is_first: bool
+    seen: Collection[str]
+    ours: Collection[str]
+    taken: Collection[Service]
+    open: Sequence[Rollout]
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Nobody's news: it was there before anybody watched, or a run of ours made it."""
+
+    service: Service
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class Join:
+    """Part of a rollout that is open; None: of the new one of this commit."""
+
+    rollout_id: int | None
+    service: Service
+    deployment: Deployment
+
+
+Move = Remember | Join
+
+
+def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deployment]]:
+    """What serves and what came last, of each service, oldest first."""
+    found = {
+        deployment.id: (service, deployment)
+        for service, state in services.items()
+        for deployment in filter(None, (state.serving, state.latest))
+    }
+    return sorted(found.values(), key=lambda one: (one[1].created_at, one[1].id))
+
+
+def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[Move]:
+    """What is to be stored of deployments that were never seen."""
+    new = [(service, one) for service, one in shown(services) if one.id not in memory.seen]
+    return [move for service, one in new if (move := _decide_one(service, one, memory)) is not None]
+
+
+def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Move | None:
+    if memory.is_first or deployment.id in memory.ours:
+        return Remember(service, deployment)
+    if service in memory.taken:
+        return None
+    fitting = (one for one in memory.open if one.commit_sha == deployment.commit_sha)
+    return Join(next((one.id for one in fitting), None), service, deployment)
+
+
+def progress(rollout: Rollout, services: Mapping[Service, ServiceState]) -> dict[Service, Progress]:
+    """How far each of its deployments is."""
+    return {service: _progress(services.get(service), name) for service, name in rollout.deployments.items()}
+
+
+def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
+    known = [] if state is None else [*filter(None, (state.serving, state.latest)), *state.active]
+    deployment = next((one for one in known if one.id == deployment_id), None)
+    if state is None or deployment is None:
+        return Progress.GONE
+    if state.serving is not None and state.serving.id == deployment_id:
+        return Progress.SERVES
+    if deployment.status.is_failed:
+        return Progress.FAILED
+    return Progress.COMING if deployment.status.is_in_progress else Progress.GONE
+
+
+def is_settled(found: Mapping[Service, Progress]) -> bool:
+    """Whether nothing of it is on its way any more."""
+    return Progress.COMING not in found.values()
+
+
+def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
+    """The services that it serves now."""
+    return tuple(service for service in Service if found.get(service) is Progress.SERVES)
+
+
+def is_overdue(rollout: Rollout, now: datetime) -> bool:
+    """Whether it is told as it stands: it has had its time to arrive, or after that to prove itself."""
+    if rollout.settled_at is not None:
+        return now >= rollout.settled_at + SETTLE
+    return now >= rollout.opened_at + ARRIVE

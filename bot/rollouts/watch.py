@@ -1,0 +1,163 @@
+"""Notices what somebody deployed, verifies it when it has settled, and keeps its one message true. On the leader only.
+
+It asks Railway nothing to notice: whoever reads it anyway hands its answer on (`see`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from bot.facts import World
+from bot.facts.gather import gather_verify
+from bot.leader import Fence
+from bot.rollouts.decide import Join, Memory, Move, arrived, decide, is_settled, progress, shown
+from bot.rollouts.judge import Evidence, Verdict, judge, scope_of, services_of
+from bot.views import rollout as view
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import SourceError
+from services.domain.rollouts import Rollout
+from services.domain.services import Service
+from services.postgres import rollouts
+from services.postgres.clock import read_clock
+from services.postgres.outbox import store_message
+from services.postgres.pool import Connection, Database
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 15.0  # while one is being verified: each look is one more call of Railway's
+
+Services = Mapping[Service, ServiceState]
+
+
+class RolloutWatch:
+    """`told` is called when something new is in the outbox."""
+
+    def __init__(
+        self, world: World, database: Database, *, channel: str, told: Callable[[], None], again_s: float = LOOK_AGAIN_S
+    ) -> None:
+        self._world = world
+        self._database = database
+        self._channel = channel
+        self._told = told
+        self._again_s = again_s
+        self._services: Services | None = None
+        self._bell = asyncio.Event()
+
+    def see(self, services: Services) -> None:
+        """Railway's newest answer; the same one again is no news."""
+        if services is not self._services:
+            self._services = services
+            self._bell.set()
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        self._services = None  # of an earlier term
+        is_open = True  # a former leader may have left some
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._again_s if is_open else None):
+                    await self._bell.wait()
+            self._bell.clear()
+            try:
+                is_open = await self.look(fence)
+            except SourceError as error:
+                logger.warning("deployments: %s", error.why)
+                is_open = True
+
+    async def look(self, fence: Fence) -> bool:
+        """One round; whether some rollout is open after it. Raises SourceError, LostLeadershipError."""
+        services = self._services
+        if services is None:
+            return False
+        await self._notice(fence, services)
+        async with self._database.read() as conn:
+            open_ = await rollouts.list_open_rollouts(conn)
+            now = await read_clock(conn)
+        ended = [await self._follow(fence, rollout, services, now) for rollout in open_]
+        return not all(ended)
+
+    async def _notice(self, fence: Fence, services: Services) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            memory = await _read_memory(conn, services)
+            moves = decide(services, memory)
+            await self._store(conn, moves)
+        if any(isinstance(move, Join) for move in moves):
+            logger.info("deployments: %d that no run of ours made", sum(isinstance(move, Join) for move in moves))
+
+    async def _store(self, conn: Connection, moves: Sequence[Move]) -> None:
+        """What has the same commit and comes at the same time is one rollout."""
+        new: dict[str | None, int] = {}
+        for move in moves:
+            rollout_id = None
+            if isinstance(move, Join):
+                sha = move.deployment.commit_sha
+                rollout_id = move.rollout_id or new.get(sha)
+                if rollout_id is None:
+                    rollout_id = new[sha] = await rollouts.open_rollout(conn, commit_sha=sha)
+            await rollouts.remember_deployment(
+                conn, deployment_id=move.deployment.id, service=move.service, rollout_id=rollout_id
+            )
+
+    async def _follow(self, fence: Fence, rollout: Rollout, services: Services, now: datetime) -> bool:
+        """Whether it is told to its end."""
+        found = progress(rollout, services)
+        verdict = judge(rollout, found, await self._gather(rollout, services), now)
+        about = self._about(rollout, services)
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await rollouts.settle_rollout(conn, id=rollout.id, is_settled=is_settled(found))
+            if verdict.is_final:
+                await rollouts.close_rollout(conn, id=rollout.id, outcome=verdict.sentence)
+            await self._say(conn, rollout, about, verdict, is_settled=is_settled(found))
+        self._told()
+        return verdict.is_final
+
+    async def _gather(self, rollout: Rollout, services: Services) -> Evidence:
+        """Verifies only what has settled: until then nobody wants to know."""
+        found = progress(rollout, services)
+        targets = arrived(found)
+        if not is_settled(found) or not targets:
+            return Evidence(services, None, await self._world.migrations())
+        facts = await gather_verify(self._world, targets, rollout.commit_sha)
+        return Evidence(services, facts, await self._world.migrations())
+
+    async def _say(
+        self, conn: Connection, rollout: Rollout, about: view.Shown, verdict: Verdict, *, is_settled: bool
+    ) -> None:
+        if verdict.is_final:
+            words, blocks = view.ended(about, verdict.status, verdict.sentence, verdict.steps)
+        else:
+            words, blocks = view.on_its_way(about, is_settled=is_settled)
+        await store_message(conn, key=rollout.message_key, channel=self._channel, text=words, blocks=blocks)
+
+    def _about(self, rollout: Rollout, services: Services) -> view.Shown:
+        own = services_of(progress(rollout, services))
+        return view.Shown(
+            environment=self._world.settings.environment,
+            services=own,
+            scope=scope_of(own),
+            commit_sha=rollout.commit_sha,
+            made_by=_made_by(rollout, services),
+            since=rollout.opened_at,
+        )
+
+
+async def _read_memory(conn: Connection, services: Services) -> Memory:
+    ids = [deployment.id for _, deployment in shown(services)]
+    return Memory(
+        is_first=await rollouts.is_first_watch(conn),
+        seen=await rollouts.list_seen_deployments(conn, deployment_ids=ids),
+        ours=await rollouts.list_own_deployments(conn, deployment_ids=ids),
+        taken=await rollouts.list_taken_services(conn),
+        open=await rollouts.list_open_rollouts(conn),
+    )
+
+
+def _made_by(rollout: Rollout, services: Services) -> Deployment | None:
+    own = set(rollout.deployments.values())
+    return next((deployment for _, deployment in shown(services) if deployment.id in own), None)

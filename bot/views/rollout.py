@@ -1,0 +1,78 @@
+"""A deployment that somebody made, in one message: on its way, being verified, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.commands._contract import Block
+from bot.views.blocks import actions, command_button, context, section
+from bot.views.findings import SIGN, finding_line
+from bot.views.message import fit_message
+from bot.views.text import date_token, escape
+from bot.views.verify import step_section
+from playbooks._contract import Status
+from playbooks.verify import Step
+from services.domain.deployments import Deployment
+from services.domain.services import Service
+from services.domain.sha import short_sha
+
+SUBJECT_LIMIT, AUTHOR_LIMIT = 120, 80
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What every state of the message says. `scope`: the word for its services in a command. `made_by`: one of its
+    deployments, which tells commit and author; None when Railway does not show it any more."""
+
+    environment: str | None
+    services: Sequence[Service]
+    scope: str
+    commit_sha: str | None
+    made_by: Deployment | None
+    since: datetime
+
+
+def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
+    """While it is not known how it ends."""
+    word = "VERIFYING" if is_settled else "DEPLOYING"
+    first = f"🔵 *{word}* · {_place(about)}{_commit(about)} to {_names(about)}"
+    return fit_message(first, [section(first), context(_who(about))])
+
+
+def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) -> tuple[str, list[Block]]:
+    """The verdict in the first line, then each step with what it found."""
+    first = f"{SIGN[status]} *{escape(sentence, limit=300)}* · {_place(about)}{_commit(about)}"
+    lines = [finding_line(finding) for step in steps for finding in step.findings if finding.status is not Status.OK]
+    blocks = [section(first), *map(step_section, steps), *actions(_buttons(about, status)), context(_who(about))]
+    return fit_message("\n".join([first, *lines]), blocks)
+
+
+def _buttons(about: Shown, status: Status) -> list[Block]:
+    """The next step first: nothing is done before it is approved."""
+    sha = f" {about.commit_sha}" if about.commit_sha else ""
+    again = command_button("Verify again", f"verify {about.scope}{sha}")
+    if status is Status.FAIL:
+        return [command_button("Roll back", f"rollback {about.scope}", style="primary"), again]
+    return [] if status is Status.OK else [again]
+
+
+def _place(about: Shown) -> str:
+    return f"{escape(about.environment)} · " if about.environment else ""
+
+
+def _commit(about: Shown) -> str:
+    subject = ((about.made_by and about.made_by.commit_message) or "").strip().partition("\n")[0]
+    words = f" ({escape(subject, limit=SUBJECT_LIMIT)})" if subject else ""
+    return f"*{escape(short_sha(about.commit_sha))}*{words}"
+
+
+def _names(about: Shown) -> str:
+    return ", ".join(service.short for service in about.services)
+
+
+def _who(about: Shown) -> str:
+    author = about.made_by and about.made_by.author
+    by = f"committed by {escape(author, limit=AUTHOR_LIMIT)} · " if author else ""
+    return f"{by}deployed {date_token(about.since)}, not by a run of the bot"

@@ -1,0 +1,58 @@
+-- name: is_first_watch
+-- Whether nobody ever looked at deployments here.
+SELECT NOT EXISTS (SELECT FROM chatops.rollout_deployments) AS is_first;
+
+-- name: list_seen_deployments
+-- Which of these were seen before. By primary key.
+SELECT deployment_id
+FROM chatops.rollout_deployments
+WHERE deployment_id = ANY (%(deployment_ids)s::text[]);
+
+-- name: list_own_deployments
+-- Which of these were made by one of our own runs. Served by run_steps_deployment_idx.
+SELECT DISTINCT evidence ->> 'deployment_id'
+FROM chatops.run_steps
+WHERE evidence ->> 'deployment_id' = ANY (%(deployment_ids)s::text[]);
+
+-- name: list_taken_services
+-- The services that a run has taken: what appears there may be its doing. One row a service at most.
+SELECT service FROM chatops.run_services;
+
+-- name: list_open_rollouts
+-- Those that were not told to their end, with the newest deployment of each service. Served by rollouts_open_idx and
+-- rollout_deployments_rollout_idx.
+SELECT rollout.id, rollout.commit_sha, rollout.opened_at, rollout.settled_at,
+       jsonb_object_agg(newest.service, newest.deployment_id) AS deployments
+FROM chatops.rollouts AS rollout
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (service) service, deployment_id
+    FROM chatops.rollout_deployments
+    WHERE rollout_id = rollout.id
+    ORDER BY service, seen_at DESC
+) AS newest
+WHERE rollout.closed_at IS NULL
+GROUP BY rollout.id
+ORDER BY rollout.id;
+
+-- name: open_rollout
+-- A commit that somebody deploys.
+INSERT INTO chatops.rollouts (commit_sha) VALUES (%(commit_sha)s) RETURNING id;
+
+-- name: remember_deployment
+-- Seen from now on. By primary key.
+INSERT INTO chatops.rollout_deployments (deployment_id, service, rollout_id)
+VALUES (%(deployment_id)s, %(service)s, %(rollout_id)s)
+ON CONFLICT (deployment_id) DO NOTHING;
+
+-- name: settle_rollout
+-- Nothing of it is on its way any more, or something is again. By primary key.
+UPDATE chatops.rollouts
+SET settled_at = CASE WHEN %(is_settled)s THEN coalesce(settled_at, clock_timestamp()) END
+WHERE id = %(id)s AND closed_at IS NULL;
+
+-- name: close_rollout
+-- It was told how it ended. By primary key.
+UPDATE chatops.rollouts
+SET closed_at = clock_timestamp(), outcome = %(outcome)s
+WHERE id = %(id)s AND closed_at IS NULL
+RETURNING true AS closed;

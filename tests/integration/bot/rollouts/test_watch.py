@@ -1,0 +1,271 @@
+"""What somebody deployed is verified once it has settled, and told once in one message, whoever leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.facts import World
+from bot.leader import NAME, Fence, LostLeadershipError
+from bot.rollouts.watch import RolloutWatch
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.services import Service
+from services.postgres.leases import take_lease
+from services.postgres.migrations import read_files
+from services.postgres.pool import Database
+from services.sandbox.slack.limits import violations
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import SHA, Outside, System
+
+OTHER = "0ddba110" * 5
+HEAD = read_files()[-1].version
+
+
+def deployed(name: str, sha: str = SHA, status: DeploymentStatus = DeploymentStatus.SUCCESS) -> Deployment:
+    return Deployment(
+        id=name,
+        status=status,
+        created_at=datetime.now(UTC),
+        commit_sha=sha,
+        commit_message="Fix the amounts <!channel>\n\nmore",
+        author="Ann",
+        instances=(Instance("i0", "RUNNING"),),
+    )
+
+
+def railway(**latest: Deployment) -> dict[Service, ServiceState]:
+    """`latest` by short name; what is not SUCCESS leaves the old one serving. The others serve what they served."""
+    found = {}
+    for service in Service:
+        old = deployed(f"old-{service.short}", OTHER)
+        newest = latest.get(service.short, old)
+        serving = newest if newest.status is DeploymentStatus.SUCCESS else old
+        found[service] = ServiceState(service, f"s-{service.short}", (serving,), newest, replicas_configured=1)
+    return found
+
+
+@dataclass
+class Bench:
+    """One leader's watch, and what the channel was told."""
+
+    watch: RolloutWatch
+    fence: Fence
+    database: Database
+    dsn: str
+
+    async def see(self, **latest: Deployment) -> bool:
+        """Whether some rollout is open after a look at this answer of Railway's."""
+        self.watch.see(railway(**latest))
+        return await self.watch.look(self.fence)
+
+    async def messages(self) -> list[tuple[str, str]]:
+        """First line and blocks of each, in order."""
+        rows = await self.sql("SELECT text, blocks, blocks::text FROM chatops.outbox ORDER BY created_at")
+        for text, blocks, _ in rows:
+            assert violations({"text": text, "blocks": blocks}, surface="message") == []
+        return [(text.partition("\n")[0], shown) for text, _, shown in rows]
+
+    async def only(self) -> tuple[str, str]:
+        [message] = await self.messages()
+        return message
+
+    async def sql(self, query: str) -> list[Any]:
+        async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as conn:
+            cur = await conn.execute(query.encode())
+            return await cur.fetchall() if cur.description else []
+
+    async def its_time_is_over(self) -> None:
+        await self.sql("UPDATE chatops.rollouts SET settled_at = now() - interval '181 seconds'")
+
+
+async def lead(database: Database) -> Fence:
+    async with database.transaction() as conn:
+        epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
+    assert epoch is not None
+    return Fence("me", epoch)
+
+
+def watching(world: World) -> RolloutWatch:
+    assert world.database is not None
+    return RolloutWatch(world, world.database, channel="dragonfly-incidents", told=lambda: None)
+
+
+@pytest.fixture
+async def bench(world: World, system: System, database_urls: DatabaseUrls) -> Bench:
+    """Everything runs `SHA`, and what serves now was there before."""
+    assert world.database is not None
+    system.work()
+    made = Bench(watching(world), await lead(world.database), world.database, database_urls.owner)
+    assert not await made.see()
+    return made
+
+
+async def test_what_was_there_before_is_not_told(bench: Bench) -> None:
+    assert await bench.messages() == []
+
+
+async def test_a_deployment_is_one_message_from_its_start_to_its_verdict(bench: Bench) -> None:
+    assert await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
+    coming, _ = await bench.only()
+
+    assert not await bench.see(api=deployed("new"))
+
+    told, shown = await bench.only()
+    assert coming == "🔵 *DEPLOYING* · prod · *a1b2c3d4* (Fix the amounts &lt;!channel&gt;) to api"
+    assert told.startswith("✅ *Verified: api at a1b2c3d4* · prod")
+    assert "none is pending" in shown
+    assert "Ann" in shown
+
+
+async def test_a_push_to_all_services_is_one_message(bench: Bench) -> None:
+    assert await bench.see(api=deployed("n1"), ingest=deployed("n2", status=DeploymentStatus.DEPLOYING))
+
+    assert not await bench.see(api=deployed("n1"), ingest=deployed("n2"), enforcement=deployed("n3"))
+
+    told, _ = await bench.only()
+    assert told.startswith("✅ *Verified: everything at a1b2c3d4*")
+
+
+async def test_it_is_told_once_whoever_leads_and_however_often_it_is_seen(bench: Bench, world: World) -> None:
+    await bench.see(api=deployed("new"))
+    before = await bench.sql("SELECT content_version FROM chatops.outbox")
+
+    successor = replace(bench, watch=watching(world), fence=await lead(bench.database))
+    await successor.see(api=deployed("new"))
+    with pytest.raises(LostLeadershipError):
+        await replace(bench, fence=Fence("somebody else", 1)).see(ingest=deployed("n2"))
+
+    assert await bench.sql("SELECT content_version FROM chatops.outbox") == before == [(1,)]
+
+
+async def test_a_successor_goes_on_with_what_is_open(bench: Bench, world: World) -> None:
+    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
+
+    successor = replace(bench, watch=watching(world), fence=await lead(bench.database))
+    assert not await successor.see(api=deployed("new"))
+
+    assert (await bench.only())[0].startswith("✅")
+
+
+async def test_a_worker_gets_its_time_to_beat_before_it_is_called_wrong(bench: Bench, system: System) -> None:
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
+
+    assert await bench.see(ingest=deployed("new"))
+    waiting, _ = await bench.only()
+    await bench.its_time_is_over()
+    assert not await bench.see(ingest=deployed("new"))
+
+    told, shown = await bench.only()
+    assert waiting.startswith("🔵 *VERIFYING*")
+    assert told.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
+    assert "rollback ingest" in shown
+
+
+async def test_it_is_verified_as_soon_as_the_worker_beats(bench: Bench, system: System) -> None:
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
+    assert await bench.see(ingest=deployed("new"))
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = 'a1b2c3d4'")
+
+    assert not await bench.see(ingest=deployed("new"))
+
+    assert (await bench.only())[0].startswith("✅ *Verified: ingest")
+
+
+async def test_pending_migrations_are_warned_about(bench: Bench, system: System) -> None:
+    system.run(f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{HEAD}'")  # noqa: S608 - ours
+
+    await bench.see(api=deployed("new"))
+    await bench.its_time_is_over()
+    assert not await bench.see(api=deployed("new"))
+
+    told, shown = await bench.only()
+    assert told.startswith("⚠️ *Verified with a warning: api at a1b2c3d4; 1 migration not applied*")
+    assert "apply them before new code is deployed" in shown
+
+
+async def test_a_deployment_that_failed_is_told_at_once(bench: Bench) -> None:
+    assert not await bench.see(api=deployed("new", status=DeploymentStatus.FAILED))
+
+    told, shown = await bench.only()
+    assert told.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
+    assert "still serves" in shown
+
+
+async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:
+    failed = deployed("n2", status=DeploymentStatus.FAILED)
+    await bench.see(api=deployed("n1"), ingest=failed)
+    await bench.its_time_is_over()
+
+    assert not await bench.see(api=deployed("n1"), ingest=failed)
+
+    assert (await bench.only())[0].startswith("🔴 *NOT verified: api at a1b2c3d4; ingest deployment a1b2c3d4 FAILED*")
+
+
+async def test_one_that_another_replaces_says_so(bench: Bench) -> None:
+    await bench.see(api=deployed("n1", OTHER, DeploymentStatus.BUILDING))
+
+    await bench.see(api=deployed("n2"))
+
+    first, second = await bench.messages()
+    assert first[0].startswith("⚠️ *0ddba110 was replaced on api before it was verified*")
+    assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
+
+
+async def test_one_that_never_arrives_is_told_in_the_end(bench: Bench) -> None:
+    coming = deployed("new", status=DeploymentStatus.NEEDS_APPROVAL)
+    assert await bench.see(api=coming)
+    await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
+
+    assert not await bench.see(api=coming)
+
+    assert (await bench.only())[0].startswith("❔ *a1b2c3d4 is still on its way to api*")
+
+
+RUN = """
+    WITH filed AS (
+        INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+            reason, channel, approvals_needed, kinds, format, expires_at)
+        VALUES ('approved', 'prod', 'redeploy', '{}', '{}', repeat('a', 64), 'high', 't', '{dragonfly-api}', '', 'c', 0,
+            '{RedeployDeployment}', 1, now() + interval '1 hour') RETURNING id
+    ), step AS (INSERT INTO chatops.run_steps (run_id, position, step) SELECT id, 0, '{}' FROM filed)
+    INSERT INTO chatops.run_services (service, run_id) SELECT 'dragonfly-api', id FROM filed
+"""
+
+
+async def test_what_a_run_of_ours_deploys_is_its_own_business(bench: Bench) -> None:
+    await bench.sql(RUN)
+    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))  # the journal does not name it yet
+    evidence = '{"deployment_id": "new"}'
+    await bench.sql("UPDATE chatops.run_steps SET state = 'running'")
+    await bench.sql(f"UPDATE chatops.run_steps SET state = 'done', evidence = '{evidence}'")  # noqa: S608 - ours
+    await bench.see(api=deployed("new"))
+    await bench.sql("DELETE FROM chatops.run_services")
+
+    assert not await bench.see(api=deployed("new"))
+
+    assert await bench.messages() == []
+
+
+async def test_what_appears_beside_a_run_of_ours_is_told_after_it(bench: Bench) -> None:
+    await bench.sql(RUN)
+    await bench.see(api=deployed("a push", status=DeploymentStatus.BUILDING))
+    assert await bench.messages() == []
+    await bench.sql("DELETE FROM chatops.run_services")
+
+    await bench.see(api=deployed("a push"))
+
+    assert (await bench.only())[0].startswith("✅ *Verified: api")
+
+
+async def test_while_the_api_is_silent_nothing_is_called_verified(bench: Bench, outside: Outside) -> None:
+    outside.api_status = 500
+    assert await bench.see(api=deployed("new"))
+    await bench.its_time_is_over()
+
+    assert not await bench.see(api=deployed("new"))
+
+    assert "*Verified" not in (await bench.only())[0]
