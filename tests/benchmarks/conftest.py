@@ -66,11 +66,12 @@ class Stage:
     def settings(self) -> Settings:
         return Settings.from_environment(self.variables())
 
-    async def start_bot(self, *, stale_after_s: float = 300.0) -> BotProcess:
-        """`python -m bot`; returns when its sockets are open."""
+    async def start_bot(self, *, stale_after_s: float = 300.0, **more: str) -> BotProcess:
+        """`python -m bot` with these variables besides; returns when its sockets are open."""
         wanted = self.workspace.sockets.count + SOCKETS_A_BOT
         log_file = self.directory / f"bot-{len(self.bots)}.log"
-        bot = BotProcess(self.variables(stale_after_s=stale_after_s), working_directory=ROOT, log_file=log_file)
+        variables = self.variables(stale_after_s=stale_after_s) | more
+        bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
         self.bots.append(bot)
         await bot.start()
         async with asyncio.timeout(START_WITHIN_S):

@@ -6,8 +6,10 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 
+from services.domain.services import Service
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
 from tests.benchmarks.conftest import Stage
@@ -17,6 +19,12 @@ DEATHS = 20
 STALE_AFTER_S = 1.5
 AIM_S = 1.0  # p99
 POLLS_S = (15.0, 60.0)
+EACH_ANEW = "[telling]\nagain_within_s = 0\n"  # what dies again is no flap here
+# They beat for longer than this takes: what is measured is how many rows are read, not how fast they are written.
+CROWD = """
+INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_heartbeat_at)
+SELECT 'crowd-' || n, 'ingest_processor', 'running', now() + interval '1 hour' FROM generate_series(2, %s) AS n
+"""
 
 
 @pytest.fixture
@@ -33,10 +41,16 @@ async def enforcement_beats(stage: Stage) -> AsyncIterator[None]:
 
 @pytest.mark.benchmark
 @pytest.mark.usefixtures("enforcement_beats")
-@pytest.mark.timeout(300)
-async def test_people_are_told_as_soon_as_a_heartbeat_is_stale(stage: Stage) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("workers", [1, 10_000])
+async def test_people_are_told_as_soon_as_a_heartbeat_is_stale(stage: Stage, workers: int) -> None:
+    stage.outside.replicas[Service.INGEST] = workers
+    async with await psycopg.AsyncConnection.connect(stage.database.superuser, autocommit=True) as conn:
+        await conn.execute(CROWD, (workers,))
+    rules = stage.directory / "alerts.toml"
+    rules.write_text(EACH_ANEW)
     await _live(stage, 0.5)
-    await stage.start_bot(stale_after_s=STALE_AFTER_S)
+    await stage.start_bot(stale_after_s=STALE_AFTER_S, DRAGONFLY_ALERTS=str(rules))
     await _live(stage, 3.0)
     late = [await _die_and_come_back(stage) for _ in range(DEATHS)]
 
@@ -46,7 +60,9 @@ async def test_people_are_told_as_soon_as_a_heartbeat_is_stale(stage: Stage) -> 
         # A poll finds it after a delay spread evenly over its interval, and then still has to send.
         ratios = f"{p50 / (0.5 * every_s):.4f} x / {p99 / (0.99 * every_s):.4f} x"
         rows.append((f"against a poll every {every_s:.0f} s", ratios))
-    show(f"From stale to told, {DEATHS} heartbeats (aim: p99 at most {AIM_S:.0f} s)", *rows)
+    show(
+        f"From stale to told, {DEATHS} heartbeats of one of {workers:,} workers (aim: p99 at most {AIM_S:.0f} s)", *rows
+    )
     assert p99 / AIM_S <= 2
 
 
