@@ -1,0 +1,34 @@
+"""Alerts are told once each, whoever dies meanwhile. The whole of it: tests/chaos/test_alerts.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.benchmarks.conftest import Stage
+from tests.benchmarks.conftest import no_proxy as no_proxy
+from tests.benchmarks.conftest import stage as stage
+from tests.integration.bot.alerts.crowd import Crowd
+
+COUNT = 40
+
+
+@pytest.mark.timeout(180)
+async def test_forty_alerts_are_told_once_each_while_bots_are_killed_and_slack_is_down(stage: Stage) -> None:
+    crowd = Crowd(stage, count=COUNT, channels=20)
+    await crowd.start_bots(2)
+    writing = asyncio.create_task(crowd.write())
+    await asyncio.sleep(1)
+
+    for bot in crowd.bots:  # one of them leads
+        await bot.kill()
+    async with crowd.without_slack():
+        for bot in crowd.bots:
+            await bot.start()
+        await asyncio.sleep(3)
+    await writing
+    await crowd.wait_until_all_are_told(timeout_s=120)
+
+    assert set(crowd.told().values()) == {1}
+    assert len(crowd.told()) == COUNT
