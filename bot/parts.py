@@ -16,6 +16,7 @@ from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
 from bot.changing import Changing
 from bot.dead_mans_switch import DeadMansSwitch
+from bot.drill.keeper import DrillKeeper
 from bot.facts import World
 from bot.hints import Hints
 from bot.incidents.alerting import Alerting, thread_of
@@ -45,7 +46,7 @@ from services.slack.client import SlackClient
 from services.webhooks.client import Webhooks
 
 # Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
-EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = 90.0
+EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
 POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
@@ -93,12 +94,19 @@ class Parts:
         self.changing = _changing(basis, sender)
         board = make_board(basis.world, sender.ring)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups)
-        escalation = Escalation(basis.database, board, poll_s=self._poll_s)
+        escalation = Escalation(
+            basis.database,
+            board,
+            poll_s=self._poll_s,
+            on_time=pulse.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
+        )
         briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
+        keeper = DrillKeeper(basis.database, board, poll_s=self._poll_s)
         rollouts = RolloutWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring)
         watch = _watch(basis, sender, pulse, board, rollouts)
         self.hints.listen(watch.hint)
-        incidents: tuple[Part, ...] = (escalation, briefing)
+        self.hints.listen(keeper.ring)
+        incidents: tuple[Part, ...] = (escalation, briefing, keeper)
         watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self._outage = _outage(basis, self.leader, reach, sender)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from services.domain.errors import SourceError
-from services.postgres import alerts, deliveries, leases, notifications, outbox, silences
+from services.postgres import alerts, deliveries, drills, leases, notifications, outbox, silences
 from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 EVERY = timedelta(hours=1)
 DELIVERIES = timedelta(hours=24)  # DESIGN §4
 OUTBOX = timedelta(days=30)
-NOTIFICATIONS = timedelta(days=90)
+NOTIFICATIONS = DRILLS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
 DECISIONS = timedelta(days=30)  # why people were told, or not
 ALERTS = timedelta(days=90)  # and silences
@@ -28,6 +28,7 @@ async def prune(database: Database, fence: Fence) -> None:
             await fence.lock(conn)
             deleted = await deliveries.prune_deliveries(conn, older_than=DELIVERIES)
             await leases.prune_run_leases(conn, older_than=LEASES)
+            await drills.prune_drills(conn, older_than=DRILLS)
             await notifications.prune_notifications(conn, older_than=NOTIFICATIONS)
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)

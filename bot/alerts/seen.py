@@ -10,6 +10,7 @@ from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.bot_state import BotState
 from services.domain.deployments import ServiceState
+from services.domain.drills import Drill
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.heartbeats import Heartbeat
@@ -46,7 +47,8 @@ class Seen:
     """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
 
     expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
-    look. auto_deploy: whether a push to main deploys, a service. bot: what this process knows of itself.
+    look. auto_deploy: whether a push to main deploys, a service. bot: what this process knows of itself. drills:
+    made-up workers, of the drill under way and of those just over.
     """
 
     now: datetime
@@ -64,3 +66,4 @@ class Seen:
     upkeep: Upkeep | None = None
     auto_deploy: Mapping[Service, bool | Unavailable] | None = None
     bot: BotState | None = None
+    drills: Sequence[Drill] = ()

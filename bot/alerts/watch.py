@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.alerts import rules
 from bot.alerts.decide import decide, next_moment
 from bot.alerts.holding import Circumstances, WorkingRun
 from bot.alerts.readings import EVERY_S, Readings, earliest, last_deploy, queue_of
+from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
 from bot.alerts.seen import Seen
 from bot.alerts.settings import AlertRules
@@ -23,10 +25,12 @@ from bot.leader import Fence
 from bot.views.alerts import Surroundings
 from services.domain.alerts import Alert
 from services.domain.deployments import ServiceState
+from services.domain.drills import Drill
 from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import run_message_key
 from services.domain.services import Service
 from services.postgres import alerts, silences
+from services.postgres.drills import list_watched_drills
 from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
@@ -93,7 +97,7 @@ class Watch:
         reading = await self._world.heartbeats()
         if not isinstance(reading, HeartbeatReading):
             raise SourceError("database", reading.why)
-        seen = self._readings.see(reading)
+        seen = replace(self._readings.see(reading), drills=await self._read_drills())
         if seen.services is not None and not isinstance(seen.services, Unavailable):
             self._on_services(seen.services)
         signals = rules.look(seen, self._settings.rules)
@@ -115,6 +119,10 @@ class Watch:
         except SourceError as error:
             logger.warning("alerts: %s", error.why)
             return RETRY
+
+    async def _read_drills(self) -> Sequence[Drill]:
+        async with self._database.read() as conn:
+            return await list_watched_drills(conn)
 
     async def _read_circumstances(self, conn: Connection, now: datetime) -> tuple[Circumstances, list[Alert]]:
         telling = self._settings.telling
@@ -157,7 +165,7 @@ class Watch:
         """Until the next deadline, measured by the database's clock from the moment it answered."""
         is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)
         pause = BUSY_LOOK if is_busy else IDLE_LOOK
-        moment = earliest(next_deadline(seen), next_moment(signals, known, around))
+        moment = earliest(next_deadline(seen), drill.next_deadline(seen), next_moment(signals, known, around))
         if moment is not None:
             pause = min(pause, moment + MARGIN - seen.now)
         self._due_at = read_at + pause.total_seconds()

@@ -27,7 +27,8 @@ RISKS: Mapping[str, Risk] = {
 }
 
 SILENCE = "silence"  # no change of the system, and yet not everybody's: people then do not hear of trouble
-VERBS = frozenset({*RISKS, SILENCE})  # what a policy file may name
+DRILL = "drill"  # nor this: people are really called
+VERBS = frozenset({*RISKS, SILENCE, DRILL})  # what a policy file may name
 
 
 class Right(StrEnum):

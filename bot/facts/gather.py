@@ -13,7 +13,7 @@ from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
 from bot.facts.journal import read_locks
 from bot.facts.policy import read_gaps
-from bot.settings import Invalid, MailSettings, PagerSettings, Settings
+from bot.settings import Invalid, MailSettings, PagerSettings
 from playbooks import check_config, env, health, heartbeats, sha, verify
 from playbooks.checks.oncall import Targets
 from playbooks.checks.settings import DISABLED_BY, Group
@@ -146,15 +146,11 @@ async def gather_config(world: World) -> check_config.Facts:
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
         drift=drift.result(),
         gaps={} if isinstance(gaps, Invalid) else gaps,
-        phones=_count_phones(world.settings),
+        phones=world.settings.phones,
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
         schedule=None if isinstance(schedule, Invalid) else schedule,
         targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
     )
-
-
-def _count_phones(settings: Settings) -> int:
-    return len(_names(settings.pager)) + len(_names(settings.mail))
 
 
 def _names(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:

@@ -9,6 +9,8 @@ from bot.incidents import calling
 from bot.incidents.decide import find_joined
 from bot.incidents.switchboard import Switchboard
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity
+from services.domain.drills import RULE as DRILL
+from services.domain.drills import is_drill
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import decode_chain
 from services.domain.services import Service
@@ -54,8 +56,8 @@ class Alerting:
         incident = await self._board.open(
             conn,
             title=event.title,
-            severity=_severity(event.service),
-            services=[event.service.value] if event.service else [],
+            severity=_severity(event),
+            services=_services(event),
             opened_by=None,
             how=f"opened by an alert: {event.line}",
             since=alert.since if alert else None,
@@ -126,6 +128,16 @@ def _first_wait(incident: Incident) -> timedelta | None:
     return level.wait if level and incident.state is IncidentState.OPEN else None
 
 
-def _severity(service: Service | None) -> IncidentSeverity:
+def _services(event: AlertEvent) -> list[str]:
+    """A drill is about no real service; an incident that names none would be about all of them."""
+    if is_drill(event.fingerprint):
+        return [DRILL]
+    return [event.service.value] if event.service else []
+
+
+def _severity(event: AlertEvent) -> IncidentSeverity:
     """Without the API or the database nothing works; without a worker the work waits."""
-    return IncidentSeverity.SEV1 if service is None or service is Service.API else IncidentSeverity.SEV2
+    if is_drill(event.fingerprint):
+        return IncidentSeverity.SEV2
+    is_vital = event.service is None or event.service is Service.API
+    return IncidentSeverity.SEV1 if is_vital else IncidentSeverity.SEV2

@@ -28,12 +28,23 @@ TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
 class Escalation:
-    """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds."""
+    """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds.
 
-    def __init__(self, database: Database, board: Switchboard, *, poll_s: Callable[[], float]) -> None:
+    `on_time` is called after each round.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        board: Switchboard,
+        *,
+        poll_s: Callable[[], float],
+        on_time: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._board = board
         self._poll_s = poll_s
+        self._on_time = on_time
         self._bell = Bell()
 
     def ring(self) -> None:
@@ -55,6 +66,7 @@ class Escalation:
                 await fence.lock(conn)
                 await self._step(conn, number)
             self._board.told()
+        self._on_time()
         return 0.0 if due else min([*waits.values(), self._poll_s()])
 
     async def _look_or_retry(self, fence: Fence) -> float:

@@ -126,6 +126,11 @@ class Settings:
         return None if isinstance(self.identity, Invalid) else self.identity.git_sha
 
     @property
+    def phones(self) -> int:
+        """How many targets outside Slack there are."""
+        return sum(len(group.targets) for group in (self.pager, self.mail) if not isinstance(group, Invalid))
+
+    @property
     def stale_after(self) -> timedelta:
         """The age at which a heartbeat counts as stale; the default when the variable is malformed."""
         return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after

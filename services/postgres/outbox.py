@@ -176,6 +176,12 @@ async def read_oldest_page_s(conn: Connection) -> float:
     return float(row[0])
 
 
+async def read_message_state(conn: Connection, *, key: str) -> tuple[str | None, str | None]:
+    """Slack's id of the message (None: it has not taken it, or there is none of this key), and the last error."""
+    row = await (await conn.execute(SQL["read_message_state"], {"key": key})).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
+
+
 async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_outbox"], {"older_than": older_than})

@@ -133,6 +133,12 @@ SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::flo
 FROM chatops.outbox
 WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL;
 
+-- name: read_message_state
+-- When Slack took a message, and why it did not. By primary key.
+SELECT ts, last_error
+FROM chatops.outbox
+WHERE key = %(key)s;
+
 -- name: prune_outbox
 -- Served by outbox_updated_at_idx, which clock_timestamp() would not let it use, and outbox_thread_key_idx. A thread goes with
 -- the last of its replies.

@@ -1,0 +1,38 @@
+"""Rehearsals: a made-up worker goes through the same check as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.alerts.rules._signals import fine
+from bot.alerts.seen import Seen
+from bot.alerts.settings import Rules
+from bot.alerts.signal import Signal
+from playbooks._contract import Finding
+from playbooks.checks import heartbeats
+from services.domain.alerts import Severity
+from services.domain.drills import MARK, RULE, Drill
+from services.domain.services import WorkerType
+
+
+def look(seen: Seen, rules: Rules) -> Iterator[Signal]:  # noqa: ARG001 - as others are called
+    """`drill.<id>`: always a page, at once, and never held back by a real service's trouble: it belongs to none."""
+    for drill in seen.drills:
+        finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(seen, drill)
+        yield Signal(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())
+
+
+def next_deadline(seen: Seen) -> datetime | None:
+    """When the beat of a made-up worker goes stale."""
+    moments = [drill.stale_at for drill in seen.drills if drill.ended_at is None and drill.stale_at >= seen.now]
+    return min(moments, default=None)
+
+
+def _check(seen: Seen, drill: Drill) -> Finding:
+    stale_after = drill.stale_at - drill.beat_at
+    [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
+    facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after)
+    [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]
+    return replace(finding, title=f"{MARK} {drill.id}: a made-up worker, {finding.title}", next_step=None)

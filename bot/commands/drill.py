@@ -1,0 +1,88 @@
+"""`drill`: rehearse the way from a worker that falls silent to a person who answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.approvals.policy import DRILL, Right, Target
+from bot.approvals.rights import Refused, judge
+from bot.commands._arguments import no_more, wrong_word
+from bot.commands._asking import need_desk
+from bot.commands._contract import Answer, DeskCommand, Request
+from bot.commands.cancel import need_actor
+from bot.settings import Invalid, Settings, require
+from bot.views.drill import offer_answer, started_answer, under_way_answer
+from services.domain.errors import OperatorError, SourceError
+from services.domain.runs import Person
+from services.postgres import drills
+from services.postgres.audit import append_audit
+from services.postgres.hints import notify_hint
+
+if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
+    from bot.facts import World
+    from services.postgres.pool import Database
+
+START = "start"
+LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while it still beats, as at a real one
+
+
+async def answer_drill(request: Request, world: World, desk: Desk | None) -> Answer:
+    no_more(request.words, 1)
+    if not request.words:
+        return await _offer(_need_database(world), world.settings)
+    if request.words[0].lower() != START:
+        raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
+    person = await _need_right(request, world, desk)
+    return await _start(_need_database(world), person, world.settings.stale_after)
+
+
+async def _offer(database: Database, settings: Settings) -> Answer:
+    async with database.read() as conn:
+        open_drill, last = await drills.read_open_drill(conn), await drills.read_last_drill(conn)
+    return under_way_answer(open_drill) if open_drill else offer_answer(settings.phones, last)
+
+
+async def _start(database: Database, person: Person, stale_after: timedelta) -> Answer:
+    async with database.transaction() as conn:
+        drill = await drills.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
+        if drill is not None:
+            await notify_hint(conn)
+            await append_audit(
+                conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}
+            )
+        under_way = await drills.read_open_drill(conn)
+    if drill is None and under_way is not None:
+        return under_way_answer(under_way)
+    assert drill is not None  # noqa: S101 - there was no other
+    return started_answer(drill)
+
+
+async def _need_right(request: Request, world: World, desk: Desk | None) -> Person:
+    """Who asks, if the policy lets them. Raises OperatorError if not, UsageError on the terminal."""
+    actor = need_actor(request)
+    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
+    if isinstance(desk.policy, Invalid):
+        raise OperatorError("No drill began", why=desk.policy.why, what_next="`check-config` says what to mend.")
+    target = Target(DRILL, frozenset(), require(world.settings.identity).environment)
+    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
+    if isinstance(verdict, Refused):
+        raise OperatorError("No drill began", why=verdict.why, what_next=verdict.what_next)
+    return person
+
+
+def _need_database(world: World) -> Database:
+    if world.database is None:
+        raise SourceError("database", "not configured")
+    return world.database
+
+
+COMMAND = DeskCommand(
+    name="drill",
+    summary="rehearse a page: a made-up worker falls silent, people are called, times are told",
+    group="Alerts",
+    handle=answer_drill,
+    usage="[start]",
+    examples=("drill", "drill start"),
+)

@@ -1,0 +1,1 @@
+"""Rehearsals: from a made-up worker that falls silent to a person who answers."""

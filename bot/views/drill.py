@@ -1,0 +1,98 @@
+"""Drills: what one would do, that it is under way, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.mentions import person
+from bot.views.message import fit_message
+from bot.views.text import date_token, escape
+from playbooks._contract import Status
+from services.domain.drills import MARK, Drill
+
+EXPLAINED = (
+    "A made-up worker falls silent, beside the real ones. The alert finds it, the message is posted, and whoever is on "
+    f"call now is *really called*, all of it marked {MARK}. Acknowledge it: the drill then ends by itself, at the "
+    "latest after five minutes, and says how long each step took and who was not reached."
+)
+
+
+def offer_answer(phones: int, last: Drill | None) -> Answer:
+    """Nothing was started yet: people are called by it, so it wants one tap more."""
+    first = f"*{MARK}*: a rehearsal from a silent worker to somebody's answer"
+    reach = f"{phones} targets outside Slack are set" if phones else "no target outside Slack is set: no phone rings"
+    start = command_button("Start the drill", "drill start", style="danger")
+    buttons = actions([start, command_button("On call", "oncall")])
+    blocks = [section(first), section(EXPLAINED), *buttons, context(reach)]
+    if last is not None and last.report is not None:
+        blocks += [section(f"The last one, {date_token(last.asked_at)}:"), *_report(last, last.report)]
+    return Answer(*fit_message(first, blocks), {"started": False, "last": _data(last)}, private=True)
+
+
+def started_answer(drill: Drill) -> Answer:
+    """For everybody: what comes now is a drill."""
+    at = date_token(drill.stale_at, "{time_secs}")
+    first = f"🧪 *{MARK} {drill.id}* begins: {person(drill.asked_by)} lets a made-up worker fall silent {at}"
+    blocks = [section(first), context("Acknowledge it as if it were real.")]
+    return Answer(*fit_message(first.replace("*", ""), blocks), _data(drill))
+
+
+def under_way_answer(drill: Drill) -> Answer:
+    """There is one already."""
+    first = f"🧪 *{MARK} {drill.id}* is under way, since {date_token(drill.asked_at, '{time_secs}')}"
+    return Answer(*fit_message(first.replace("*", ""), [section(first)]), _data(drill), private=True)
+
+
+def report_message(drill: Drill, report: Mapping[str, Any]) -> tuple[str, list[Block]]:
+    """What came of it, for its thread."""
+    first = f"🧪 {MARK} {drill.id} is over: {escape(str(report['outcome']))}"
+    return fit_message(first, [section(f"*{first}*"), *_report(drill, report)])
+
+
+def status_of(report: Mapping[str, Any]) -> Status:
+    """Fine only when somebody answered and everybody who was called was reached."""
+    return Status.OK if report["outcome"] == "answered" and not report["not_reached"] else Status.FAIL
+
+
+def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:
+    answered = f" by <@{escape(report['answered_by'])}>" if report["answered_by"] else ""
+    lines = [
+        f"Beat stale: {date_token(drill.stale_at, '{time_secs}')}; all times from then",
+        _step("Detected", report["detected_after_s"]),
+        _step("Message in Slack", report["told_after_s"]),
+        *_calls(report),
+        _step(f"Answered{answered}", report["answered_after_s"]),
+    ]
+    return sections(lines)
+
+
+def _calls(report: Mapping[str, Any]) -> list[str]:
+    return [_call(call, report["not_reached"]) for call in report["calls"]] or ["🔴 Nobody was called"]
+
+
+def _call(call: Mapping[str, Any], missed: Sequence[str]) -> str:
+    whom = f"{escape(call['whom'])} by {escape(call['by'])}"
+    if call["after_s"] is not None:
+        return f"🟢 {whom}: {call['after_s']:.1f} s"
+    why = escape(call["why_not"])
+    is_missed = f"{call['whom']} by {call['by']}" in missed
+    return f"🔴 {whom}: *not reached*, {why}" if is_missed else f"⚪ {whom}: not called any more, {why}"
+
+
+def _step(name: str, after_s: float | None) -> str:
+    return f"🔴 {name}: no" if after_s is None else f"🟢 {name}: {after_s:.1f} s"
+
+
+def _data(drill: Drill | None) -> dict[str, Any] | None:
+    if drill is None:
+        return None
+    return {
+        "id": drill.id,
+        "asked_at": drill.asked_at.isoformat(),
+        "stale_at": drill.stale_at.isoformat(),
+        "ended_at": drill.ended_at.isoformat() if drill.ended_at else None,
+        "report": dict(drill.report) if drill.report is not None else None,
+    }

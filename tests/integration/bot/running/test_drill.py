@@ -1,0 +1,177 @@
+"""A rehearsal in a whole bot: from a made-up worker over real calls to an answer, and nothing is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.app import Bot
+from services.domain.services import Service
+from services.postgres import drills
+from services.postgres.pool import Connection
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message, User
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import Outside
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import Phone, open_phone, until
+
+ONCALL = f"""version = 1
+[people.ann]
+slack = "{cast.ANN.id}"
+webhook = "ann"
+[[levels]]
+call = ["ann"]
+by = ["mention", "direct", "webhook"]
+wait = "5m"
+"""
+
+StartReady = Callable[..., Awaitable[Bot]]
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
+@pytest.fixture
+async def start_ready(
+    start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone, outside: Outside, tmp_path: Path
+) -> StartReady:
+    """`await start_ready()`: a bot that leads, with Ann on call and nothing else to tell."""
+    outside.replicas = dict.fromkeys(Service, 0)
+    outside.health = {"environment": "dev"}
+    path = tmp_path / "oncall.toml"
+    path.write_text(ONCALL)
+
+    async def start(**more: str) -> Bot:
+        bot = await start_bot(
+            database_urls.bot,
+            DRAGONFLY_ONCALL=str(path),
+            DRAGONFLY_OPERATORS=cast.OPERATORS.id,
+            DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+            PAGER_WEBHOOK_URL_ANN=phone.url,
+            HEARTBEAT_STALE_AFTER_S="300",
+            **more,
+        )
+        parts = bot.parts
+        assert parts is not None
+        await until(lambda: parts.leader.is_leading)
+        return bot
+
+    return start
+
+
+def is_root(message: Message) -> bool:
+    return "DRILL" in message.text and "made-up worker" in message.text and "begins" not in message.text
+
+
+async def click(slack: Slack, message: Message, label: str, user: User) -> None:
+    """The button with this label."""
+    elements = [one for block in message.blocks if block["type"] == "actions" for one in block["elements"]]
+    [action_id] = [one["action_id"] for one in elements if one.get("text", {}).get("text") == label]
+    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+
+
+async def until_called(conn: Connection, count: int) -> None:
+    """Slack has taken so many of the messages that call people."""
+    query = "SELECT count(*) FROM chatops.outbox WHERE key LIKE 'incident:%:page:%' AND ts IS NOT NULL"
+    async with asyncio.timeout(60):
+        while await (await conn.execute(query)).fetchone() != (count,):
+            await asyncio.sleep(0.1)
+
+
+async def report_of(conn: Connection) -> dict[str, object]:
+    """Once it is over."""
+    async with asyncio.timeout(60):
+        while True:
+            last = await drills.read_last_drill(conn)
+            if last is not None and last.report is not None:
+                return dict(last.report)
+            await asyncio.sleep(0.1)
+
+
+async def test_a_drill_goes_all_the_way_and_is_answered(
+    start_ready: StartReady, slack: Slack, phone: Phone, as_bot: Connection
+) -> None:
+    await start_ready()
+    await slack.type("/dragonfly drill start")
+
+    root = await slack.wait_for(is_root, timeout_s=60)
+    [ring] = await phone.wait_for()
+    await until_called(as_bot, 2)
+    await click(slack, root, "Acknowledge", cast.ANN)
+    report = await report_of(as_bot)
+
+    assert ring.body is not None
+    assert "DRILL" in ring.body["subject"]
+    assert report["outcome"] == "answered"
+    assert report["answered_by"] == cast.ANN.id
+    assert report["not_reached"] == []
+    assert {call["by"] for call in report["calls"]} == {"mention", "direct", "webhook"}  # type: ignore[attr-defined]
+    await slack.wait_for(lambda message: "DRILL 1 is over: answered" in message.text, timeout_s=60)
+
+
+async def test_nothing_is_left_of_a_drill(
+    start_ready: StartReady, slack: Slack, as_bot: Connection, as_owner: Connection
+) -> None:
+    await start_ready()
+    await slack.type("/dragonfly drill start")
+    root = await slack.wait_for(is_root, timeout_s=60)
+    await click(slack, root, "Acknowledge", cast.ANN)
+    await report_of(as_bot)
+
+    async def count(query: str) -> int:
+        row = await (await as_owner.execute(query)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async with asyncio.timeout(60):
+        while await count("SELECT count(*) FROM chatops.alerts WHERE state <> 'resolved'"):
+            await asyncio.sleep(0.1)
+    assert await count("SELECT count(*) FROM chatops.incidents WHERE state <> 'resolved'") == 0
+    assert await count("SELECT count(*) FROM chatops.notifications WHERE state = 'waiting'") == 0
+    assert await count("SELECT count(*) FROM ops.worker_heartbeats") == 0
+
+
+async def test_who_was_not_reached_is_said(
+    start_ready: StartReady, slack: Slack, phone: Phone, as_bot: Connection
+) -> None:
+    phone.answers.append(404)
+    await start_ready()
+    await slack.type("/dragonfly drill start")
+    root = await slack.wait_for(is_root, timeout_s=60)
+    await slack.wait_for(lambda message: "was not reached" in message.text, timeout_s=60)
+    await click(slack, root, "Acknowledge", cast.ANN)
+
+    report = await report_of(as_bot)
+
+    assert report["not_reached"] == ["ann by webhook"]
+
+
+async def test_one_drill_at_a_time_and_only_by_who_may(
+    start_ready: StartReady, slack: Slack, as_bot: Connection
+) -> None:
+    await start_ready()
+    await slack.type("/dragonfly drill start")
+    await slack.type("/dragonfly drill start")
+    await slack.wait_for(lambda message: "is under way" in message.text, timeout_s=60)
+
+    assert await slack.workspace.acting_as(cast.OTTO.id).type(cast.INCIDENTS_ID, "/dragonfly drill start") is None
+
+    await until(lambda: any("No drill began" in message.text for message in slack.seen(cast.OTTO.id)))
+    cur = await as_bot.execute("SELECT count(*) FROM chatops.drills")
+    assert await cur.fetchone() == (1,)
+
+
+async def test_drill_alone_starts_nothing(start_ready: StartReady, slack: Slack, as_bot: Connection) -> None:
+    await start_ready()
+    await slack.type("/dragonfly drill")
+
+    await slack.wait_for(lambda message: "a rehearsal" in message.text, timeout_s=60)
+
+    assert await drills.read_last_drill(as_bot) is None

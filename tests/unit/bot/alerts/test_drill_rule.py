@@ -1,0 +1,51 @@
+"""A made-up worker goes through the same check as the real ones, and never counts among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.alerts.rules import drill as rule
+from bot.alerts.seen import Seen
+from services.domain.alerts import Severity
+from services.domain.drills import Drill
+from services.domain.runs import Person
+from services.domain.services import WorkerType
+from tests.unit.bot.alerts.builders import RULES
+
+STALE = datetime(2025, 12, 2, 3, 0, 0, tzinfo=UTC)
+WAIT = timedelta(minutes=5)
+DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - WAIT, STALE, None, None)
+
+
+def seen(after: timedelta, drill: Drill = DRILL) -> Seen:
+    expected = dict.fromkeys(WorkerType, 0)
+    return Seen(STALE + after, WAIT, "prod", (), expected, drills=(drill,))
+
+
+@pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])
+def test_it_is_missed_from_the_moment_its_beat_is_stale(after_ms: int, is_trouble: bool) -> None:
+    [signal] = rule.look(seen(timedelta(milliseconds=after_ms)), RULES)
+
+    assert signal.is_trouble is is_trouble
+    assert signal.fingerprint == "drill.7"
+
+
+def test_it_is_a_page_of_no_service_at_once_and_says_drill() -> None:
+    [signal] = rule.look(seen(timedelta(seconds=1)), RULES)
+
+    assert (signal.severity, signal.wait, signal.finding.service) == (Severity.PAGE, timedelta(), None)
+    assert signal.finding.title == "DRILL 7: a made-up worker, ingest 0 of 1 beating"
+
+
+def test_it_is_fine_once_it_is_over() -> None:
+    [signal] = rule.look(seen(WAIT, replace(DRILL, ended_at=STALE, report={})), RULES)
+
+    assert not signal.is_trouble
+
+
+def test_the_watch_looks_when_its_beat_goes_stale() -> None:
+    assert rule.next_deadline(seen(timedelta(seconds=-3))) == STALE
+    assert rule.next_deadline(seen(timedelta(seconds=3))) is None
