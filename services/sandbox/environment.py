@@ -27,6 +27,8 @@ class Timing:
     heartbeat_every_s: float = 10.0
     heartbeat_stale_after_s: float = 45.0
     soak_s: int = 20  # how long each added replica is watched; the runbook says two minutes
+    alone_after_s: int = 30  # how long approvers may stay silent in an incident; three minutes in production
+    alone_countdown_s: int = 20  # and for a veto afterwards; a minute
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def bot_variables(
         "DRAGONFLY_ONCALL": "oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
+        "ALONE_AFTER_SECONDS": str(timing.alone_after_s),
+        "ALONE_COUNTDOWN_SECONDS": str(timing.alone_countdown_s),
         "DRAGONFLY_SQL": str(sql_directory.resolve()),
         "PORT": str(port),
     }
