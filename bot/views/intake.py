@@ -36,7 +36,7 @@ def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
     cells = [
         (
             batch.id,
-            batch.status,
+            f"{batch.status}, {batch.judged_percent} %" if batch.status == "processing" else batch.status,
             batch.source_system,
             f"{since(batch.created_at, now)} ago",
             str(batch.row_count),

@@ -48,6 +48,7 @@ AFFECTED: Mapping[str, str] = {
     "audit": "audit, and every change",
     "deliveries": "commands that Slack delivers twice",
     "enforcement": "the enforcement worker's jobs",
+    "ingest": "the ingest worker's jobs",
     "installation": "every change",
     "leases": "alerts, messages and runs",
     "memos": "the enforcement worker's memos",

@@ -36,7 +36,7 @@ class Accepted(BaseModel):
 
 
 class BatchState(BaseModel):
-    """One batch. `validated` and `failed` are counted when the worker has judged every row."""
+    """One batch. `validated` and `failed` grow while a worker judges the rows, up to `row_count`."""
 
     id: UUID
     status: str

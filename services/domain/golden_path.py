@@ -42,7 +42,8 @@ def read_sample(content: bytes) -> SampleFile:
         raise ValueError("it lacks a column, or names one twice")  # noqa: TRY004 - the file is wrong, not its type
     if len(lines) < 2:
         raise ValueError("it has no rows")
-    cases = [line[header.keys.index(Column.CASE_NUMBER)] for line in lines[1:]]
+    case_number = header.positions[list(Column).index(Column.CASE_NUMBER)]
+    cases = [line[case_number] for line in lines[1:]]
     if not all(case.startswith(MARK) for case in cases):
         raise ValueError(f"a case number does not begin with {MARK}")
     return SampleFile(content, len(cases))

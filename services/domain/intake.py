@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Batch:
-    """One uploaded file. Counts are of its rows."""
+    """One uploaded file. Counts are of its rows; `validated` and `failed` grow while a worker judges them."""
 
     id: str
     status: str
@@ -17,6 +17,11 @@ class Batch:
     row_count: int
     validated: int
     failed: int
+
+    @property
+    def judged_percent(self) -> int:
+        """How far a worker is, 0 to 100, rounded down."""
+        return (self.validated + self.failed) * 100 // self.row_count if self.row_count else 0
 
 
 @dataclass(frozen=True)

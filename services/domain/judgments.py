@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
 
 
-@dataclass(frozen=True)
-class Judgment:
-    """One judgment. `amount` is in US dollars with at most two decimals; a case number is unique within its county."""
+class Judgment(NamedTuple):
+    """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county."""
 
     case_number: str
     plaintiff: str

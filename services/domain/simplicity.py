@@ -12,7 +12,7 @@ JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests on
 
 
 class Column(StrEnum):
-    """A column that every file must have; the value is the key of the stored raw row."""
+    """A column that every file must have."""
 
     CASE_NUMBER = "case_number"
     PLAINTIFF = "plaintiff"
@@ -52,14 +52,14 @@ ALIASES: dict[Column, tuple[str, ...]] = {
     ),
     Column.COUNTY: ("county name", "court county", "venue"),
 }
-SURPLUS = "_surplus"  # key of the cells beyond the header; no column can be called so, see `_plain`
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header that has every column. `keys[i]` is the key under which the cell at position i is stored."""
+    """A header that has every column: where, in the order of `Column`, and how many cells there are in all."""
 
-    keys: tuple[str, ...]
+    positions: tuple[int, ...]
+    width: int
 
 
 @dataclass(frozen=True)
@@ -73,34 +73,18 @@ class HeaderFault:
 def read_header(cells: Sequence[str]) -> Header | HeaderFault:
     """Find the columns in the file's first line, in any order, whatever the case, punctuation and spacing.
 
-    A cell with an unknown name is kept under that name in plain form; an empty one under `column_<n>`, from 1.
+    Cells with other names, or none, are columns that nobody reads.
     """
     found = [_COLUMN_OF.get(_plain(cell)) for cell in cells]
     missing = tuple(column for column in Column if column not in found)
     doubled = tuple(column for column in Column if found.count(column) > 1)
     if missing or doubled:
         return HeaderFault(missing, doubled)
-    # Plain strings: hashing an enum member is a call of Python, six times for each of a million lines.
-    return Header(
-        tuple(column.value if column else _other_key(n, cells[n - 1]) for n, column in enumerate(found, start=1))
-    )
-
-
-def keyed_cells(header: Header, cells: Sequence[str]) -> dict[str, str | list[str]]:
-    """One line as it is stored, `{key: cell}`: missing cells are absent, those beyond the header are `SURPLUS`."""
-    row: dict[str, str | list[str]] = dict(zip(header.keys, cells, strict=False))
-    if len(cells) > len(header.keys):
-        row[SURPLUS] = list(cells[len(header.keys) :])
-    return row
+    return Header(tuple(found.index(column) for column in Column), len(cells))
 
 
 def _plain(name: str) -> str:
     return " ".join(re.findall(r"[^\W_]+|#", name.lower()))
-
-
-def _other_key(n: int, cell: str) -> str:
-    plain = _plain(cell).replace(" ", "_")
-    return f"other_{plain}" if plain else f"column_{n}"
 
 
 _COLUMN_OF = {_plain(name): column for column, aliases in ALIASES.items() for name in (column.value, *aliases)}

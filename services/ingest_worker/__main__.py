@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from services.domain.services import WorkerType
@@ -11,5 +12,14 @@ from services.job_queue.process import run_worker
 from services.job_queue.settings import WorkerSettings
 from services.process.settings import read_or_exit
 
+
+def main() -> int:
+    settings = read_or_exit(WorkerSettings)
+    # A page of rows is a hundred thousand objects and no cycle; looking for cycles took as long as judging.
+    gc.freeze()
+    gc.set_threshold(200_000)
+    return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings)
+
+
 if __name__ == "__main__":
-    sys.exit(run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, read_or_exit(WorkerSettings)))
+    sys.exit(main())

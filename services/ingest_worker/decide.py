@@ -1,128 +1,108 @@
-"""Is a row of a Simplicity file a judgment, and if not, why? Pure.
+"""Are the rows of a Simplicity file judgments, and if not, why? Pure.
 
-Reasons name the column and the rule, never the cell: they are shown in places where personal data must not be.
+Many rows are judged at once, a column at a time: calls of Python are what costs here. Reasons name the column and the
+rule, never the cell: they are shown in places where personal data must not be.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from services.domain.judgments import Judgment
-from services.domain.simplicity import SURPLUS, Column
+from services.domain.simplicity import Column, Header
+from services.ingest_worker.values import county_name, parse_amount, parse_filing_date
 
 MAX_LENGTH = 500  # characters; longer is a paragraph that slipped into the wrong column
-MAX_AMOUNT = Decimal("999999999999.99")  # what numeric(14, 2) holds
-EARLIEST_FILING = date(1900, 1, 1)
+SURPLUS = "the line has more cells than the header"
 
-_DOLLARS = re.compile(r"\$?\s*((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.[0-9]{1,2})?)")
-_US_DATE = re.compile(r"([0-9]{1,2})([/-])([0-9]{1,2})\2([0-9]{4})")
-_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_CENT = Decimal("0.01")
-_REMEMBERED = 4096  # dates, counties and round amounts come again and again within a file
+_REMEMBERED = 4096  # dates and counties come again and again
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Why a row is no judgment: one clause a fault, in the order of the columns."""
+class Verdicts:
+    """What became of some rows, by their position: each is a judgment or has a reason why not."""
 
-    reasons: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """All reasons as one line."""
-        return "; ".join(self.reasons)
+    judgments: Mapping[int, Judgment]
+    reasons: Mapping[int, str]
 
 
-def judge_row(cells: Mapping[str, object], *, today: date) -> Judgment | Rejected:
-    """The judgment in `{key: cell}`, or everything that is wrong with it at once.
+@dataclass(frozen=True)
+class Fault:
+    """Why a cell does not hold what its column should."""
 
-    `today` bounds the filing date: no court has filed tomorrow.
+    rule: str
+
+
+def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) -> Verdicts:
+    """Judge each row, and name everything that is wrong with it at once, in the order of the columns.
+
+    `today` bounds the filing date. Missing cells are empty; cells beyond the header may only be empty.
     """
-    values: list[Any] = []
-    reasons: list[str] = []
-    for key, heading, parse in _READERS:
+    readers = _readers(today)
+    values = [list(map(read, column)) for read, column in zip(readers, _columns(rows, header), strict=True)]
+    faults = [*_faults_of_cells(values), *_faults_of_width(rows, header)]
+    reasons: dict[int, str] = {}
+    for position, reason in faults:
+        reasons[position] = f"{reasons[position]}; {reason}" if position in reasons else reason
+    judgments = {
+        position: Judgment._make(cells)
+        for position, cells in enumerate(zip(*values, strict=True))
+        if position not in reasons
+    }
+    return Verdicts(judgments, reasons)
+
+
+def _columns(rows: Sequence[Sequence[str]], header: Header) -> list[tuple[str, ...]]:
+    """The cells of the columns that we read, in the order of `Column`."""
+    if set(map(len, rows)) != {header.width}:
+        rows = [(*row, *[""] * header.width)[: header.width] for row in rows]
+    columns = list(zip(*rows, strict=True))
+    return [columns[position] for position in header.positions]
+
+
+def _faults_of_cells(values: Sequence[Sequence[object]]) -> Iterable[tuple[int, str]]:
+    for column, cells in zip(Column, values, strict=True):
+        if Fault in set(map(type, cells)):
+            for position, cell in enumerate(cells):
+                if isinstance(cell, Fault):
+                    yield position, f"{column.heading}: {cell.rule}"
+
+
+def _faults_of_width(rows: Sequence[Sequence[str]], header: Header) -> Iterable[tuple[int, str]]:
+    for position, width in enumerate(map(len, rows)):
+        if width > header.width and any(rows[position][header.width :]):
+            yield position, SURPLUS
+
+
+@lru_cache(maxsize=2)  # a worker that runs over midnight
+def _readers(today: date) -> tuple[Callable[[str], Any], ...]:
+    parsers: dict[Column, Callable[[str], Any]] = {
+        Column.CASE_NUMBER: _reader(str.upper),  # clerks write 2024-cv-17 and 2024-CV-17 for the same case
+        Column.PLAINTIFF: _reader(str),
+        Column.DEFENDANT: _reader(str),
+        Column.AMOUNT: _reader(parse_amount),
+        Column.FILING_DATE: lru_cache(_REMEMBERED)(_reader(partial(parse_filing_date, today=today))),
+        Column.COUNTY: lru_cache(_REMEMBERED)(_reader(county_name)),
+    }
+    return tuple(parsers[column] for column in Column)
+
+
+def _reader(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Makes a value or a `Fault` of a cell."""
+
+    def read(cell: str) -> Any:
+        text = " ".join(cell.split())
+        if not text:
+            return Fault("empty")
+        if len(text) > MAX_LENGTH:
+            return Fault(f"longer than {MAX_LENGTH} characters")
         try:
-            values.append(parse(_text_of(cells.get(key)), today))
+            return parse(text)
         except ValueError as error:
-            reasons.append(f"{heading}: {error}")
-    if cells.get(SURPLUS):
-        reasons.append("the line has more cells than the header")
-    return Rejected(tuple(reasons)) if reasons else Judgment(*values)
+            return Fault(str(error))
 
-
-@lru_cache(maxsize=_REMEMBERED)
-def parse_amount(text: str) -> Decimal:
-    """Dollars as people write them: `1200`, `$1,200.00`. Raises ValueError with the rule that is broken."""
-    if text.startswith(("-", "(", "$-", "$(")):
-        raise ValueError("negative")
-    match = _DOLLARS.fullmatch(text)
-    if match is None:
-        raise ValueError("not an amount like $1,200.00")
-    amount = Decimal(match[1].replace(",", ""))
-    if not 0 < amount <= MAX_AMOUNT:
-        raise ValueError("must be above zero" if amount == 0 else "too large")
-    return amount.quantize(_CENT)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def parse_filing_date(text: str, *, today: date) -> date:
-    """A US date (`3/31/2024`, `03-31-2024`) or an ISO one. Raises ValueError with the rule that is broken."""
-    parsed = _us_date(text) or _iso_date(text)
-    if parsed is None:
-        raise ValueError("not a date like 03/31/2024")
-    if parsed > today:
-        raise ValueError("in the future")
-    if parsed < EARLIEST_FILING:
-        raise ValueError(f"before {EARLIEST_FILING.year}")
-    return parsed
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def county_name(text: str) -> str:
-    """`KINGS COUNTY`, `kings` and `Kings` are one county; mixed case is left as it was written."""
-    bare = re.sub(r"\s+county$", "", text, flags=re.IGNORECASE)
-    return bare.title() if bare.isupper() or bare.islower() else bare
-
-
-def _text_of(cell: object) -> str:
-    text = " ".join(cell.split()) if isinstance(cell, str) else ""
-    if not text:
-        raise ValueError("empty")
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"longer than {MAX_LENGTH} characters")
-    return text
-
-
-def _us_date(text: str) -> date | None:
-    match = _US_DATE.fullmatch(text)
-    return _date_or_none(int(match[4]), int(match[1]), int(match[3])) if match else None
-
-
-def _iso_date(text: str) -> date | None:
-    match = _ISO_DATE.fullmatch(text)
-    return _date_or_none(int(match[1]), int(match[2]), int(match[3])) if match else None
-
-
-def _date_or_none(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-_PARSERS: dict[Column, Callable[[str, date], Any]] = {
-    Column.CASE_NUMBER: lambda text, _: text.upper(),  # clerks write 2024-cv-17 and 2024-CV-17 for the same case
-    Column.PLAINTIFF: lambda text, _: text,
-    Column.DEFENDANT: lambda text, _: text,
-    Column.AMOUNT: lambda text, _: parse_amount(text),
-    Column.FILING_DATE: lambda text, today: parse_filing_date(text, today=today),
-    Column.COUNTY: lambda text, _: county_name(text),
-}
-# Made once, with plain strings: an enum member as a key costs a call of Python for each look-up. In Judgment's order.
-_READERS = tuple((column.value, column.heading, _PARSERS[column]) for column in Column)
+    return read

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from services.domain.simplicity import JOB_TYPE
+from services.postgres.ingest import start_batch
 from services.postgres.pool import Connection
 from services.postgres.requeue import requeue_jobs
-from services.postgres.uploads import find_file, insert_batch, start_batch
+from services.postgres.uploads import find_file, insert_batch
 from services.postgres.worker import claim_job, finish_job, queue_job, reap_jobs
 
 FILE = "a" * 64
@@ -17,7 +18,7 @@ FILE = "a" * 64
 
 async def store(conn: Connection, *, max_attempts: int = 1) -> tuple[str, str]:
     """A batch that a worker has begun; ids of batch and job."""
-    batch_id = await insert_batch(conn, file_name="a.csv", sha256=FILE, row_count=3)
+    batch_id = await insert_batch(conn, file_name="a.csv", sha256=FILE, header="h", row_count=3)
     job_id = await queue_job(conn, job_type=JOB_TYPE, payload={"batch_id": batch_id}, max_attempts=max_attempts)
     assert job_id
     await claim_job(conn, worker_id="gone", job_types=[JOB_TYPE])

@@ -35,7 +35,7 @@ async def batch(conn: Connection, case: str, *, is_golden_path: bool) -> str:
         is_golden_path,
     )
     await conn.execute(
-        "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw) VALUES (%s, 1, '{}')", [batch_id]
+        "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw) VALUES (%s, 1, '')", [batch_id]
     )
     await conn.execute(
         "WITH made AS (INSERT INTO public.judgments (case_number, county, plaintiff, defendant, judgment_amount,"

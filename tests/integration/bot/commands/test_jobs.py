@@ -155,6 +155,18 @@ async def test_the_intake_shows_batches_and_events_without_their_details(world: 
     assert refused(answer) == []
 
 
+async def test_the_intake_shows_how_far_a_batch_is(world: World, system: System) -> None:
+    system.run(
+        "INSERT INTO intake.simplicity_batches (status, file_name, sha256, row_count, validated_count, failed_count)"
+        " VALUES ('processing', 'x', repeat('a', 64), 300, 130, 5)"
+    )
+
+    answer = await run("intake", SLACK, world)
+
+    assert "processing, 45 %" in answer_text(answer)
+    assert refused(answer) == []
+
+
 @pytest.mark.parametrize("line", ["failed-jobs", "queue", "throughput", "intake", "home"])
 async def test_without_a_database_the_answer_is_unknown_and_never_fine(make_world: MakeWorld, line: str) -> None:
     answer = await run(line, SLACK, make_world(None))

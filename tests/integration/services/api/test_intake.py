@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -50,32 +51,33 @@ async def test_stores_the_file_and_queues_one_job(open_api: OpenApi, database_ur
     assert events == [("batch_received",)]
 
 
-async def test_keeps_each_cell_as_it_came(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+async def test_keeps_the_file_as_it_came(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     strange = ["a\tb", "back\\slash \\N", 'quo"te', "two\nlines", "Zoë 日本 \\u0000", " x "]
     line = ",".join('"' + cell.replace('"', '""') + '"' for cell in strange).encode()
+    content = b"\xef\xbb\xbf" + HEADER + b"\n,,,,,\n" + line
 
     async with open_api(database_urls.app) as api:
-        response = await api.post(UPLOAD, **upload(HEADER + b"\n,,,,,\n" + line))
+        response = await api.post(UPLOAD, **upload(content))
 
-    assert response.status_code == 202
-    [(number, raw)] = await rows_of(database_urls.owner, "SELECT row_number, raw FROM intake.simplicity_raw_rows")
-    assert (number, list(raw)) == (1, list(raw))
-    names = ["case_number", "plaintiff", "defendant", "judgment_amount", "filing_date", "county"]
-    assert raw == dict(zip(names, strange, strict=True))
+    assert response.json()["rows"] == 1
+    assert await rows_of(database_urls.owner, "SELECT content FROM intake.simplicity_files") == [(content,)]
+    batches = "SELECT sha256, header, file_name FROM intake.simplicity_batches"
+    expected = (sha256(content).hexdigest(), HEADER.decode().strip(), "batch.csv")
+    assert await rows_of(database_urls.owner, batches) == [expected]
 
 
-async def test_stores_more_rows_than_fit_into_one_block(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
-    lines = b"".join(b"C-%d,Plaintiff,Defendant,100,1/2/2024,Kings\n" % n for n in range(5000))
+async def test_stores_a_file_that_does_not_fit_into_one_block(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    content = HEADER + b"".join(b"C-%d,Plaintiff,Defendant,100,1/2/2024,Kings\n" % n for n in range(20_000))
 
     async with open_api(database_urls.app) as api:
-        response = await api.post(UPLOAD, **upload(HEADER + lines))
+        response = await api.post(UPLOAD, **upload(content))
 
-    assert response.json()["rows"] == 5000
-    found = await rows_of(
-        database_urls.owner,
-        "SELECT count(*), max(row_number), max(raw ->> 'case_number') FROM intake.simplicity_raw_rows",
+    assert response.json()["rows"] == 20_000
+    blocks = await rows_of(
+        database_urls.owner, "SELECT block_number, content FROM intake.simplicity_files ORDER BY block_number"
     )
-    assert found == [(5000, 5000, "C-999")]
+    assert [number for number, _ in blocks] == [1, 2, 3, 4]
+    assert b"".join(block for _, block in blocks) == content
 
 
 @pytest.mark.parametrize(
@@ -257,8 +259,10 @@ async def test_gives_failed_rows_as_csv(open_api: OpenApi, database_urls: Databa
         batch_id = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
         async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
             await conn.execute(
-                "UPDATE intake.simplicity_raw_rows SET status = 'failed', error = 'County: empty; the line has more"
-                " cells than the header' WHERE row_number IN (3, 7)"
+                "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, status, raw, error)"
+                " SELECT %s::uuid, n, 'failed', '', 'County: empty; the line has more cells than the header'"
+                " FROM unnest(ARRAY[3, 7]) AS n",
+                (batch_id,),
             )
         path = f"/api/v1/intake/batches/{batch_id}/failed-rows"
         answer = await api.get(path, headers=KEY)

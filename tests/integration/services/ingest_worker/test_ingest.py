@@ -14,8 +14,10 @@ import psycopg
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.dragonfly_api.client import DragonflyApi
+from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import DatabaseGate, Eventually, Spawn
+from tests.integration.services.ingest_worker.conftest import good_lines, store_batch
 
 DEMO = Path("services/sandbox/data/demo_batch.csv").read_bytes()
 JUDGED = """
@@ -28,31 +30,6 @@ async def run_sql(dsn: str, query: str, *values: object) -> Sequence[tuple[Any, 
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
         cursor = await conn.execute(query.encode(), values)
         return await cursor.fetchall() if cursor.description else []
-
-
-async def store_batch(dsn: str, rows: int) -> str:
-    """A batch of good rows with its job, as the API stores it."""
-    [(batch_id,)] = await run_sql(
-        dsn,
-        "INSERT INTO intake.simplicity_batches (file_name, sha256, row_count) VALUES ('x', repeat('0', 64), %s)"
-        " RETURNING id::text",
-        rows,
-    )
-    await run_sql(
-        dsn,
-        """
-        INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw)
-        SELECT %s::uuid, n, jsonb_build_object(
-            'case_number', 'C-' || n, 'plaintiff', 'P', 'defendant', 'D', 'judgment_amount', '100',
-            'filing_date', '1/2/2024', 'county', 'Kings')
-        FROM generate_series(1, %s) AS n
-        """,
-        batch_id,
-        rows,
-    )
-    payload = f'{{"batch_id": "{batch_id}"}}'
-    await run_sql(dsn, "INSERT INTO ops.job_queue (job_type, payload) VALUES ('simplicity_ingest', %s::jsonb)", payload)
-    return str(batch_id)
 
 
 async def test_a_file_becomes_judgments_and_next_steps(
@@ -97,9 +74,11 @@ async def test_a_file_becomes_judgments_and_next_steps(
     assert await run_sql(database_urls.owner, events) == [("batch_received",), ("batch_completed",)]
 
 
-async def test_the_same_file_twice_doubles_nothing(spawn: Spawn, database_urls: DatabaseUrls) -> None:
-    await store_batch(database_urls.owner, 50)
-    second = await store_batch(database_urls.owner, 60)
+async def test_the_same_file_twice_doubles_nothing(
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database
+) -> None:
+    await store_batch(database, good_lines(50))
+    second = await store_batch(database, good_lines(60))
 
     worker = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await worker.line_with(f"Processing batch: {second}")
@@ -110,29 +89,29 @@ async def test_the_same_file_twice_doubles_nothing(spawn: Spawn, database_urls: 
 
 
 async def test_another_worker_completes_what_a_killed_one_began(
-    spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database, eventually: Eventually
 ) -> None:
-    batch_id = await store_batch(database_urls.owner, 40_000)
+    batch_id = await store_batch(database, good_lines(100_000))
     killed = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await eventually(lambda: run_sql(database_urls.owner, "SELECT 1 FROM public.judgments LIMIT 1"))
     killed.signal(signal.SIGKILL)
     await killed.exit_code()
-    [(rows, validated, _)] = await run_sql(database_urls.owner, JUDGED)
-    assert 0 < validated < rows
+    [(_, validated, _)] = await run_sql(database_urls.owner, JUDGED)
+    assert 0 < validated < 100_000
 
     requeue = "UPDATE ops.job_queue SET status = 'pending', locked_at = NULL, locked_by = NULL"
     await run_sql(database_urls.superuser, requeue)
     other = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await other.line_with("-> completed")
 
-    assert await run_sql(database_urls.owner, JUDGED) == [(40_000, 40_000, 0)]
-    assert await run_sql(database_urls.owner, "SELECT count(*) FROM public.judgments") == [(40_000,)]
+    assert await run_sql(database_urls.owner, JUDGED) == [(100_000, 100_000, 0)]
+    assert await run_sql(database_urls.owner, "SELECT count(*) FROM public.judgments") == [(100_000,)]
     follow_ups = "SELECT payload ->> 'batch_id' FROM ops.job_queue WHERE job_type = 'enforcement_next_step'"
     assert await run_sql(database_urls.owner, follow_ups) == [(batch_id,)]
 
 
-async def test_a_repeated_job_changes_nothing(spawn: Spawn, database_urls: DatabaseUrls) -> None:
-    await store_batch(database_urls.owner, 10)
+async def test_a_repeated_job_changes_nothing(spawn: Spawn, database_urls: DatabaseUrls, database: Database) -> None:
+    await store_batch(database, good_lines(10))
     worker = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)
     await worker.line_with("-> completed")
     before = await run_sql(database_urls.owner, "SELECT xmin::text, id FROM public.judgments ORDER BY id")
@@ -149,9 +128,9 @@ async def test_a_repeated_job_changes_nothing(spawn: Spawn, database_urls: Datab
 
 
 async def test_lives_through_an_outage_in_the_middle_of_a_batch(
-    spawn: Spawn, database_urls: DatabaseUrls, database_gate: DatabaseGate, eventually: Eventually
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database, database_gate: DatabaseGate, eventually: Eventually
 ) -> None:
-    await store_batch(database_urls.owner, 40_000)
+    await store_batch(database, good_lines(100_000))
     worker = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_gate.dsn)
     await eventually(lambda: run_sql(database_urls.owner, "SELECT 1 FROM public.judgments LIMIT 1"))
     await database_gate.close()
@@ -163,11 +142,13 @@ async def test_lives_through_an_outage_in_the_middle_of_a_batch(
     await run_sql(database_urls.superuser, "UPDATE ops.job_queue SET run_at = now()")
     await worker.line_with("-> completed")
 
-    assert await run_sql(database_urls.owner, JUDGED) == [(40_000, 40_000, 0)]
+    assert await run_sql(database_urls.owner, JUDGED) == [(100_000, 100_000, 0)]
 
 
-async def test_a_batch_whose_last_attempt_fails_is_failed(spawn: Spawn, database_urls: DatabaseUrls) -> None:
-    await store_batch(database_urls.owner, 3)
+async def test_a_batch_whose_last_attempt_fails_is_failed(
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database
+) -> None:
+    await store_batch(database, good_lines(3))
     await run_sql(database_urls.owner, "UPDATE ops.job_queue SET attempts = max_attempts - 1")
     await run_sql(database_urls.owner, "REVOKE INSERT ON public.judgments FROM dragonfly_app")
 
@@ -178,8 +159,10 @@ async def test_a_batch_whose_last_attempt_fails_is_failed(spawn: Spawn, database
     assert await run_sql(database_urls.owner, "SELECT event_type FROM ops.intake_logs") == [("batch_failed",)]
 
 
-async def test_a_job_without_its_batch_is_not_tried_again(spawn: Spawn, database_urls: DatabaseUrls) -> None:
-    await store_batch(database_urls.owner, 1)
+async def test_a_job_without_its_batch_is_not_tried_again(
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database
+) -> None:
+    await store_batch(database, good_lines(1))
     await run_sql(database_urls.owner, "TRUNCATE intake.simplicity_batches CASCADE")
 
     worker = await spawn("services.ingest_worker", SUPABASE_DB_URL=database_urls.app)

@@ -49,8 +49,8 @@ async def test_nothing_has_drifted_on_the_migrated_database(database_urls: Datab
         ("DROP FUNCTION ops.requeue_jobs", "requeue_jobs", "function ops.requeue_jobs"),
         ("REVOKE EXECUTE ON FUNCTION chatops.append_audit FROM dragonfly_bot", "append_audit", "permission denied"),
         ("REVOKE INSERT ON chatops.runs FROM dragonfly_bot", "create_run", "permission denied for table runs"),
-        ("ALTER TABLE intake.simplicity_raw_rows RENAME COLUMN raw TO line", "list_rows",
-         'column "raw" does not exist'),
+        ("ALTER TABLE intake.simplicity_files RENAME COLUMN content TO bytes", "list_blocks",
+         'column "content" does not exist'),
         ("DROP FUNCTION ops.claim_pending_job", "claim_job", "function ops.claim_pending_job"),
     ],
 )  # fmt: skip

@@ -135,7 +135,7 @@ async def test_a_wait_for_a_row_of_another_role_is_seen_with_table_and_culprit(
 
 async def test_batches_and_events_are_read_newest_first_without_details(as_app: Connection, as_bot: Connection) -> None:
     for name in ("first.csv", "second.csv"):
-        await insert_batch(as_app, file_name=name, sha256="a" * 64, row_count=3)
+        await insert_batch(as_app, file_name=name, sha256="a" * 64, header="", row_count=3)
         await log_intake_event(as_app, event_type=f"uploaded {name}", details={"name": "Jane Roe"})
 
     batches = await intake.list_batches(as_bot, limit=1)

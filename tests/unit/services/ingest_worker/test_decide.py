@@ -8,143 +8,87 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.judgments import Judgment
-from services.domain.simplicity import SURPLUS, Column
-from services.ingest_worker.decide import Rejected, county_name, judge_row, parse_amount, parse_filing_date
+from services.domain.simplicity import Column, Header
+from services.ingest_worker.decide import MAX_LENGTH, judge_rows
 
 TODAY = date(2025, 12, 20)
-GOOD = {
-    Column.CASE_NUMBER: "2024-cv-17",
-    Column.PLAINTIFF: "Ann  Example ",
-    Column.DEFENDANT: "Acme Test LLC",
-    Column.AMOUNT: "$1,200.00",
-    Column.FILING_DATE: "3/31/2024",
-    Column.COUNTY: "KINGS COUNTY",
-}
+HEADER = Header(positions=(0, 1, 2, 3, 4, 5), width=6)
+GOOD = ("2024-cv-17", "Ann  Example ", "Acme Test LLC", "$1,200.00", "3/31/2024", "KINGS COUNTY")
+JUDGMENT = Judgment(
+    case_number="2024-CV-17",
+    plaintiff="Ann Example",
+    defendant="Acme Test LLC",
+    amount=Decimal("1200.00"),
+    filing_date=date(2024, 3, 31),
+    county="Kings",
+)
 
 
-def row(**cells: object) -> dict[str, object]:
-    return {str(key): value for key, value in (GOOD | cells).items()}
+def reason(*row: str) -> str | None:
+    """Why a row is no judgment."""
+    return judge_rows([row], HEADER, today=TODAY).reasons.get(0)
+
+
+def row(**cells: str) -> list[str]:
+    """A good row with other cells in some columns."""
+    return [cells.get(column.value, usual) for column, usual in zip(Column, GOOD, strict=True)]
 
 
 def test_turns_a_good_row_into_a_judgment() -> None:
-    assert judge_row(row(), today=TODAY) == Judgment(
-        case_number="2024-CV-17",
-        plaintiff="Ann Example",
-        defendant="Acme Test LLC",
-        amount=Decimal("1200.00"),
-        filing_date=date(2024, 3, 31),
-        county="Kings",
+    verdicts = judge_rows([GOOD], HEADER, today=TODAY)
+
+    assert (verdicts.judgments, verdicts.reasons) == ({0: JUDGMENT}, {})
+
+
+def test_finds_the_columns_wherever_they_stand() -> None:
+    header = Header(positions=(7, 5, 4, 2, 1, 0), width=8)
+    cells = ["KINGS COUNTY", "3/31/2024", "$1,200.00", "notes", "Acme Test LLC", "Ann Example", "", "2024-cv-17"]
+
+    assert judge_rows([cells], header, today=TODAY).judgments == {0: JUDGMENT}
+
+
+def test_tells_for_each_row_what_is_wrong_with_it() -> None:
+    rows = [GOOD, row(county=""), GOOD, row(judgment_amount="lots")]
+
+    verdicts = judge_rows(rows, HEADER, today=TODAY)
+
+    assert verdicts.judgments == {0: JUDGMENT, 2: JUDGMENT}
+    assert verdicts.reasons == {1: "County: empty", 3: "Judgment Amount: not an amount like $1,200.00"}
+
+
+def test_names_everything_that_is_wrong_with_a_row_at_once() -> None:
+    assert reason(*row(judgment_amount="lots", filing_date="31/03/2024", county=" "), "surplus") == (
+        "Judgment Amount: not an amount like $1,200.00; Filing Date: not a date like 03/31/2024; County: empty;"
+        " the line has more cells than the header"
     )
 
 
-def test_names_everything_that_is_wrong_at_once() -> None:
-    rejected = judge_row(row(judgment_amount="lots", filing_date="31/03/2024", county=" "), today=TODAY)
-
-    assert rejected == Rejected(
-        (
-            "Judgment Amount: not an amount like $1,200.00",
-            "Filing Date: not a date like 03/31/2024",
-            "County: empty",
-        )
-    )
+@pytest.mark.parametrize(("length", "rule"), [(MAX_LENGTH, None), (MAX_LENGTH + 1, "longer than 500 characters")])
+def test_a_cell_may_be_as_long_as_a_name(length: int, rule: str | None) -> None:
+    assert reason(*row(plaintiff="x" * length)) == (rule and f"Plaintiff: {rule}")
 
 
 def test_a_line_that_is_too_short_has_empty_columns() -> None:
-    rejected = judge_row({"case_number": "1"}, today=TODAY)
-
-    assert isinstance(rejected, Rejected)
-    assert rejected.reasons[0] == "Plaintiff: empty"
+    assert reason("1") == "; ".join(f"{column.heading}: empty" for column in list(Column)[1:])
 
 
-def test_refuses_a_line_with_more_cells_than_the_header() -> None:
-    assert judge_row(row(**{SURPLUS: ["x"]}), today=TODAY) == Rejected(("the line has more cells than the header",))
+def test_surplus_cells_may_be_empty() -> None:
+    assert reason(*GOOD, "", "") is None
+    assert reason(*GOOD, "", "x") == "the line has more cells than the header"
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"),
-    [
-        ("1200", "1200.00"),
-        ("$1,200.5", "1200.50"),
-        ("$ 0.01", "0.01"),
-        ("1,234,567.89", "1234567.89"),
-        ("999999999999.99", "999999999999.99"),
-    ],
-)
-def test_reads_dollars(text: str, amount: str) -> None:
-    assert str(parse_amount(text)) == amount
+def test_a_long_line_does_not_widen_the_others() -> None:
+    verdicts = judge_rows([GOOD, (*GOOD, "x"), GOOD[:5]], HEADER, today=TODAY)
+
+    assert list(verdicts.judgments) == [0]
+    assert list(verdicts.reasons) == [2, 1]
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("0", "above zero"),
-        ("$0.00", "above zero"),
-        ("-5", "negative"),
-        ("(1,200.00)", "negative"),
-        ("$(5)", "negative"),
-        ("1000000000000", "too large"),
-        ("1,20", "not an amount"),
-        ("1.234", "not an amount"),
-        ("1.200,00", "not an amount"),
-        ("1e5", "not an amount"),
-        ("NaN", "not an amount"),
-        ("١٢", "not an amount"),
-    ],
-)
-def test_refuses_what_is_no_amount(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        parse_amount(text)
+@given(st.lists(st.lists(st.text(), max_size=8), min_size=1), st.permutations(range(6)))
+def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[str]], positions: list[int]) -> None:
+    marked = [[f"canary{cell}" for cell in cells] for cells in rows]
 
+    verdicts = judge_rows(marked, Header(tuple(positions), 6), today=TODAY)
 
-@given(st.decimals(min_value="0.01", max_value="999999999999.99", places=2))
-def test_every_amount_survives_being_written_for_people(amount: Decimal) -> None:
-    assert parse_amount(f"${amount:,.2f}") == amount
-
-
-@given(st.text())
-def test_amounts_are_parsed_or_refused(text: str) -> None:
-    try:
-        amount = parse_amount(text)
-    except ValueError:
-        return
-
-    assert amount > 0
-    assert amount.as_tuple().exponent == -2
-
-
-@given(st.dates(min_value=date(1900, 1, 1), max_value=TODAY))
-def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
-    notations = (day.isoformat(), f"{day:%m/%d/%Y}", f"{day.month}-{day.day}-{day.year}")
-
-    assert {parse_filing_date(text, today=TODAY) for text in notations} == {day}
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("12/21/2025", "in the future"),
-        ("12/31/1899", "before 1900"),
-        ("2/30/2024", "not a date"),
-        ("3/31/24", "not a date"),
-        ("3/31-2024", "not a date"),
-        ("yesterday", "not a date"),
-    ],
-)
-def test_refuses_what_is_no_filing_date(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        parse_filing_date(text, today=TODAY)
-
-
-@pytest.mark.parametrize("text", ["KINGS", "kings", "Kings", "Kings County", "KINGS COUNTY", "kings  county"])
-def test_writes_a_county_in_one_way(text: str) -> None:
-    assert county_name(text) == "Kings"
-
-
-@given(st.dictionaries(st.sampled_from([*Column, SURPLUS]), st.one_of(st.text(), st.none(), st.lists(st.text()))))
-def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(cells: dict[str, object]) -> None:
-    marked = {key: f"canary{cell}" if isinstance(cell, str) else cell for key, cell in cells.items()}
-
-    outcome = judge_row(marked, today=TODAY)
-
-    assert isinstance(outcome, Rejected)
-    assert "canary" not in outcome.text
+    assert set(verdicts.reasons) == set(range(len(rows)))
+    assert "canary" not in "".join(verdicts.reasons.values())

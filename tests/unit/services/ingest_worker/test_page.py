@@ -1,38 +1,72 @@
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from datetime import date
 
-from services.ingest_worker.page import judge_page
+from services.domain.csv_file import CsvFile
+from services.domain.simplicity import Column
+from services.ingest_worker import page
+from services.ingest_worker.page import Page, judged_pages
 
 TODAY = date(2025, 12, 20)
-GOOD = {
-    "case_number": "2024-cv-17",
-    "plaintiff": "Ann Example",
-    "defendant": "Acme Test LLC",
-    "judgment_amount": "$1,200.00",
-    "filing_date": "3/31/2024",
-    "county": "Kings",
-}
+BATCH = "0a1b2c3d-0000-4000-8000-123456789abc"
+HEADER = ",".join(column.heading for column in Column)
+GOOD = "2024-cv-17,Ann Example,Acme Test LLC,$400.00,3/31/2024,Kings"
 
 
-def test_writes_a_judgment_as_a_line_of_copy() -> None:
-    judged = judge_page([(1, GOOD)], today=TODAY)
-
-    assert judged.lines == b"2024-CV-17\tKings\tAnn Example\tAcme Test LLC\t1200.00\t2024-03-31\n"
-    assert judged.failed == {}
+def pages(*lines: str, judged: int = 0) -> list[Page]:
+    content = io.BytesIO("\n".join([HEADER, *lines]).encode())
+    return list(judged_pages(CsvFile(content), BATCH, judged=judged, today=TODAY))
 
 
-def test_keeps_the_last_of_one_case_and_the_reason_of_each_bad_row() -> None:
-    later = GOOD | {"case_number": "2024-CV-17", "defendant": "Later"}
+def text(blocks: Sequence[bytes]) -> str:
+    return b"".join(blocks).decode()
 
-    judged = judge_page([(1, GOOD), (2, GOOD | {"county": ""}), (3, later)], today=TODAY)
 
-    assert judged.lines.count(b"\n") == 1
-    assert b"Later" in judged.lines
-    assert judged.failed == {2: "County: empty"}
+def test_writes_a_good_row_and_its_judgment_as_lines_of_copy() -> None:
+    [judged] = pages(GOOD)
+
+    assert (judged.judged, judged.validated, judged.failed) == (0, 1, 0)
+    assert text(judged.raw_rows) == f"{BATCH}\t1\tvalidated\t{GOOD}\t\\N\n"
+    assert text(judged.judgments) == (
+        "0a1b2c3d-0000-4000-8000-000000000001\t2024-CV-17\tKings\tAnn Example\tAcme Test LLC\t400.00\t2024-03-31\n"
+    )
+
+
+def test_keeps_a_bad_row_with_its_number_and_reason() -> None:
+    [judged] = pages(GOOD, GOOD.replace("Kings", ""))
+
+    assert (judged.validated, judged.failed) == (1, 1)
+    bad = GOOD.replace("Kings", "")
+    assert text(judged.raw_rows).splitlines()[1] == f"{BATCH}\t2\tfailed\t{bad}\tCounty: empty"
+    assert text(judged.judgments).count("\n") == 1
+
+
+def test_keeps_the_last_row_of_one_case_under_its_own_number() -> None:
+    [judged] = pages(GOOD, GOOD.replace("cv", "CV").replace("Acme", "Later"))
+
+    assert judged.validated == 2
+    assert text(judged.judgments).count("\n") == 1
+    assert "-000000000002\t2024-CV-17\tKings\tAnn Example\tLater" in text(judged.judgments)
 
 
 def test_escapes_what_copy_would_read_as_its_own() -> None:
-    judged = judge_page([(1, GOOD | {"plaintiff": "a\tb\\N\nc"})], today=TODAY)
+    [judged] = pages(GOOD.replace("Ann Example", '"a\tb\\N\r\nc"'))
 
-    assert rb"a b\\N c" in judged.lines
+    assert r"a\tb\\N\r\nc" in text(judged.raw_rows)
+    assert r"a b\\N c" in text(judged.judgments)
+    assert (text(judged.raw_rows).count("\n"), text(judged.raw_rows).count("\t")) == (1, 4)
+
+
+def test_goes_on_behind_the_rows_that_are_judged() -> None:
+    lines = [GOOD.replace("17", str(n)) for n in range(2 * page.ROWS + 1)]
+
+    whole, rest = pages(*lines), pages(*lines, judged=page.ROWS)
+
+    assert [judged.judged for judged in whole] == [0, page.ROWS, 2 * page.ROWS]
+    assert rest == whole[1:]
+
+
+def test_has_nothing_left_to_do_behind_the_last_row() -> None:
+    assert pages(GOOD, judged=1) == []

@@ -1,0 +1,44 @@
+"""Batches as the API stores them, without the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
+
+import pytest
+
+from services.domain.secrets import Secret
+from services.domain.simplicity import JOB_TYPE
+from services.postgres.pool import Database
+from services.postgres.uploads import insert_batch, insert_block
+from services.postgres.worker import queue_job
+from tests.conftest import DatabaseUrls
+
+HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County"
+BLOCK = 100_000
+
+
+def good_lines(count: int) -> list[str]:
+    return [f"C-{n},P,D,100,1/2/2024,Kings" for n in range(1, count + 1)]
+
+
+async def store_batch(database: Database, lines: Sequence[str]) -> str:
+    """A batch of these lines below a header, with its job."""
+    content = "\n".join([HEADER, *lines]).encode()
+    async with database.transaction(timeout_s=30) as conn:
+        batch_id = await insert_batch(
+            conn, file_name="x", sha256=sha256(content).hexdigest(), header=HEADER, row_count=len(lines)
+        )
+        for number, start in enumerate(range(0, len(content), BLOCK), start=1):
+            block = content[start : start + BLOCK]
+            await insert_block(conn, batch_id=batch_id, block_number=number, content=block)
+        await queue_job(conn, job_type=JOB_TYPE, payload={"batch_id": batch_id})
+    return batch_id
+
+
+@pytest.fixture
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """As the API and the workers use it."""
+    database = Database.connect_lazily(Secret(database_urls.app), application_name="dragonfly-test")
+    yield database
+    await database.close()

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.csv_file import MAX_LINE_LENGTH, MAX_LINES, CsvFile, UnusableFileError
+from services.domain.simplicity import Column
+
+HEADINGS = [column.heading for column in Column]
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+def file_of(*lines: list[str], encoding: str = "utf-8", delimiter: str = ",") -> io.BytesIO:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows(lines)
+    return io.BytesIO(text.getvalue().encode(encoding))
+
+
+def bytes_of(content: bytes) -> io.BytesIO:
+    """A file of a good header and what follows it."""
+    return io.BytesIO(",".join(HEADINGS).encode() + b"\n" + content)
+
+
+def cells_of(content: io.BytesIO) -> list[list[str]]:
+    return [cells for _, cells in CsvFile(content).rows()]
+
+
+@given(st.lists(st.lists(CELLS, min_size=6, max_size=6).filter(any), min_size=1))
+def test_every_cell_arrives_as_it_was_written(rows: list[list[str]]) -> None:
+    assert cells_of(file_of(HEADINGS, *rows)) == rows
+
+
+@given(st.lists(st.lists(CELLS, min_size=6, max_size=6).filter(any), min_size=1))
+def test_the_raw_rows_are_the_file(rows: list[list[str]]) -> None:
+    content = file_of(HEADINGS, *rows)
+
+    file = CsvFile(content)
+    raw = [text for text, _ in file.rows()]
+
+    again = io.StringIO("\r\n".join([file.raw_header, *raw]), newline="")
+    assert list(csv.reader(again)) == [HEADINGS, *rows]
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    refused = False
+    rows = []
+    try:
+        rows = cells_of(bytes_of(content))
+    except UnusableFileError:
+        refused = True
+
+    assert refused != bool(rows)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
+    assert cells_of(file_of(HEADINGS, list("123456"), encoding="utf-8-sig")) == [list("123456")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@given(st.lists(st.text('aéñ ,;\t\n\r"'), min_size=6, max_size=6).filter(any))
+def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: list[str]) -> None:
+    assert cells_of(file_of(HEADINGS, cells, encoding=encoding, delimiter=delimiter)) == [cells]
+
+
+def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:
+    rows = [[str(n), *"23456"] for n in range(20_000)]
+
+    *_, last = cells_of(file_of(HEADINGS, *rows, ["René", *"23456"], encoding="cp1252"))
+
+    assert last[0] == "René"
+
+
+def test_passes_over_lines_with_nothing_in_them() -> None:
+    content = io.BytesIO(b"\n,,\n" + ",".join(HEADINGS).encode() + b"\n\n,,,,,\n1,2,3,4,5,6\n\n")
+
+    assert cells_of(content) == [list("123456")]
+
+
+def test_keeps_short_and_long_lines_for_the_worker_to_judge() -> None:
+    assert cells_of(file_of(HEADINGS, ["1", "2"], list("1234567"))) == [["1", "2"], list("1234567")]
+
+
+def test_knows_the_file_by_its_bytes() -> None:
+    content = file_of(HEADINGS, list("123456"))
+
+    assert CsvFile(content).sha256 == hashlib.sha256(content.getvalue()).hexdigest()
+
+
+def test_leaves_the_file_open_for_its_owner() -> None:
+    content = file_of(HEADINGS, list("123456"))
+
+    with CsvFile(content):
+        pass
+
+    assert not content.closed
+
+
+def test_leaves_a_file_open_that_it_refuses() -> None:
+    content = io.BytesIO(b"Case Number\n")
+
+    with pytest.raises(UnusableFileError):
+        CsvFile(content)
+
+    assert not content.closed
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"1,2,3,4,5,6\nRen\x81,2,3,4,5,6\n", "neither UTF-8 nor Windows-1252"),
+        (b'1,"2,3,4,5,6\n', "no CSV at line"),
+        (b'"canary"x,2,3,4,5,6\n', "no CSV at line 2"),
+        (b"1,2,3,4,5,6\n1,2\x003,3,4,5,6\n", "NUL characters at line 3"),
+        (b"1,2,3,4,5,6\n" * 50_000 + b"1,2\x003,3,4,5,6\n", "NUL characters at line 50002"),
+        (b"", "a header and no rows"),
+        (b"\n,,,,,\n", "a header and no rows"),
+    ],
+)
+def test_names_what_is_wrong_with_the_file_but_not_its_text(content: bytes, why: str) -> None:
+    with pytest.raises(UnusableFileError, match=why) as caught:
+        cells_of(bytes_of(content))
+
+    assert "canary" not in f"{caught.value}{caught.value.what_next}"
+
+
+def test_a_line_may_be_long_but_not_endless() -> None:
+    rest = b",2,3,4,5,6"
+    cell = b"x" * (MAX_LINE_LENGTH - len(rest))
+
+    assert len(cells_of(bytes_of(cell + rest))) == 1
+    with pytest.raises(UnusableFileError, match="a row without an end"):
+        cells_of(bytes_of(cell + b"x" + rest))
+
+
+def test_a_row_may_have_many_lines_but_not_all() -> None:
+    def row(lines: int) -> bytes:
+        return b'"' + b"\n" * (lines - 1) + b'x",2,3,4,5,6\n'
+
+    assert len(cells_of(bytes_of(row(MAX_LINES)))) == 1
+    with pytest.raises(UnusableFileError, match="a row without an end"):
+        cells_of(bytes_of(row(MAX_LINES + 1)))
+
+
+def test_a_row_without_an_end_is_not_held_in_memory() -> None:
+    endless = bytes_of(b'1,"\n",' * 200_000)
+
+    with pytest.raises(UnusableFileError, match="a row without an end"):
+        next(islice(CsvFile(endless).rows(), 1))
