@@ -27,12 +27,12 @@ TITLES_LENGTH = 70  # characters of what is fine in one area: two lines on a pho
 # Area -> the first words of the names of its checks, in the order in which one area's trouble causes another's.
 AREAS: Mapping[str, tuple[str, ...]] = {
     "Database": ("database",),
+    "Drift": ("drift",),
     "API": ("api", "intake"),
     "Deployments": ("deployment", "lock", "sha"),
     "Workers": ("heartbeats", "workers", "claiming", "roles"),
     "Queue": ("queue",),
     "Logs": ("logs",),
-    "Drift": ("drift",),
     "Security": ("security",),
     "Variables": ("env",),
     "Bot": ("bot",),

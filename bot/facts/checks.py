@@ -71,7 +71,7 @@ async def gather_preflight(world: World, directory: Path | None) -> preflight.Fa
 
 async def _read_checkout(world: World, directory: Path | None) -> checkout.Facts:
     if directory is None:
-        none = Unavailable("git", "there is none here; run dragonfly preflight on a terminal, in yours")
+        none = Unavailable("git", "no checkout here; run dragonfly preflight on a terminal, in yours")
         return checkout.Facts(none, none)
     found = await world.checkout(directory)
     if isinstance(found, Unavailable) or found.release is None:

@@ -32,12 +32,19 @@ def finding_line(finding: Finding) -> str:
 
 
 def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[str] = ()) -> list[Block]:
-    """Headline, one block for each finding that asks for something, the fine ones together, then notes (mrkdwn)."""
+    """Headline, one block for each finding that asks for something, the fine ones together, then notes (mrkdwn).
+
+    A step that two findings share is offered once.
+    """
     ordered = wrong_first(findings)
     loud = [finding for finding in ordered if finding.status is not Status.OK][:MAX_OWN_BLOCKS]
     quiet = ordered[len(loud) :]
     blocks = [section(headline(title, findings))]
-    blocks += [section(finding_line(finding), accessory=step_button(finding.next_step)) for finding in loud]
+    offered = [finding.next_step for finding in loud]
+    blocks += [
+        section(finding_line(finding), accessory=step_button(step if step not in offered[:n] else None))
+        for n, (finding, step) in enumerate(zip(loud, offered, strict=True))
+    ]
     blocks += sections(finding_line(finding) for finding in quiet)
     return [*blocks, context(*notes)] if notes else blocks
 

@@ -45,3 +45,11 @@ def test_a_silent_source_is_unknown_and_says_why() -> None:
 
     assert answer.status is Status.UNKNOWN
     assert "no answer within 5 s" in answer_text(answer)
+
+
+def test_a_step_that_two_findings_share_is_offered_once() -> None:
+    again = Finding("jobs", Status.WARN, "3 failed", next_step=BROKEN.next_step)
+
+    blocks = findings_answer("health", [BROKEN, again]).blocks
+
+    assert ["accessory" in block for block in blocks] == [False, True, False]
