@@ -58,7 +58,7 @@ async def cancel(case: Case) -> Decided | Refused:
     if case.run.state in WAITING:
         await case.move(RunState.CANCELLED, "cancelled before it started")
     elif case.run.state is RunState.UNKNOWN:
-        await case.move(RunState.CANCELLED, "cancelled while it was unknown what became of a step")
+        await case.move(RunState.CANCELLED, f"Cancelled. {_how_it_stood(case)}")
     return Decided(await case.record("run.cancelled"), notes=verdict.notes)
 
 
@@ -72,10 +72,16 @@ async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
     for position in unknown:
         await runs.resolve_unknown_step(case.conn, run_id=case.run.id, position=position, person=case.person, how=how)
     if how == "abort":
-        await case.move(RunState.FAILED, "given up: it stayed unknown what became of a step")
+        await case.move(RunState.FAILED, f"Given up. {_how_it_stood(case)}")
     else:
-        await case.move(RunState.RUNNING)
+        said = "it is done" if how == "done" else "try it again"
+        await case.move(RunState.RUNNING, f"A person said of the unknown step: {said}. The run goes on.")
     return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
+
+
+def _how_it_stood(case: Case) -> str:
+    """What was said when it became unknown: at which step, and how the services were left."""
+    return case.run.outcome or "It stayed unknown what became of a step."
 
 
 async def close_review(case: Case, note: str) -> Decided | Refused:

@@ -271,23 +271,29 @@ async def test_what_runs_is_asked_to_stop(desk: Desk, make_plan: MakePlan, books
 
 
 @pytest.mark.parametrize(
-    ("how", "step", "state"),
-    [("done", "done", "running"), ("retry", "pending", "running"), ("abort", "failed", "failed")],
+    ("how", "step", "state", "told"),
+    [
+        ("done", "done", "running", "it is done. The run goes on."),
+        ("retry", "pending", "running", "try it again. The run goes on."),
+        ("abort", "failed", "failed", "Given up. Nobody can tell. api is stopped."),
+    ],
 )
 async def test_person_settles_what_is_unknown(
-    desk: Desk, make_plan: MakePlan, books: Books, how: str, step: str, state: str
+    desk: Desk, make_plan: MakePlan, books: Books, how: str, step: str, state: str, told: str
 ) -> None:
     run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
     assert "nothing about this run is unknown" in refused(await desk.resolve_unknown(run.id, ANN, "done")).lower()
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
-    await books.conn.execute("UPDATE chatops.runs SET state = 'unknown' WHERE id = %s", [run.id])
+    unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'Nobody can tell. api is stopped.' WHERE id = %s"
+    await books.conn.execute(unknown, [run.id])
 
     assert "not among those" in refused(await desk.resolve_unknown(run.id, OTTO, "done"))
     outcome = decided(await desk.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
 
     assert outcome.run.state == state
+    assert (outcome.run.outcome or "").endswith(told)
     row = await (await books.conn.execute("SELECT state FROM chatops.run_steps")).fetchone()
     assert row == (step,)
 
