@@ -9,6 +9,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.views.incident_modals import ESCALATE_THIS
 from services.domain.errors import UsageError
 
 SCOPES = (
@@ -22,10 +23,12 @@ SCOPES = (
     "groups:read",
     "im:history",  # find a direct message whose answer was lost
     "im:write",  # call somebody directly
+    "reactions:read",  # messages marked for the timeline
     "usergroups:read",  # who is in the groups of operators and approvers
     "users:read",  # whether somebody is a bot
 )
-EVENTS = ("app_home_opened", "app_mention")
+EVENTS = ("app_home_opened", "app_mention", "reaction_added", "reaction_removed")
+SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}
 
 
 def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dict[str, Any]:
@@ -51,6 +54,10 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": command.removeprefix("/"), "always_online": True},
+            "shortcuts": [
+                {"name": name, "type": "message", "callback_id": callback_id, "description": description}
+                for callback_id, (name, description) in SHORTCUTS.items()
+            ],
             "slash_commands": [slash if url is None else slash | {"url": url}],
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from bot.alerts.seen import Seen, Upkeep, Work
 from bot.facts import HeartbeatReading, World
+from bot.facts.oncall import gather_oncall, usable_schedule
+from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.deployments import Deployment
@@ -91,6 +93,7 @@ class Readings:
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
+        self._oncall = Poll(self._read_oncall, UPKEEP_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
 
     async def refresh(self, patience_s: float) -> None:
@@ -129,6 +132,7 @@ class Readings:
             upkeep=self._upkeep.take(),
             auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
             bot=world.bot_state() if world.bot_state else None,
+            oncall=self._oncall.take() if self._oncall else None,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
         self._earlier = Earlier(reading.as_of, beats)
@@ -141,7 +145,7 @@ class Readings:
 
     @property
     def _polls(self) -> list[Poll[Any]]:
-        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._upkeep)
+        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._upkeep, self._oncall)
         return [poll for poll in polls if poll is not None]
 
     async def _read_work(self) -> Work:
@@ -156,6 +160,10 @@ class Readings:
         read = self._world.read
         server, migrations = await read(read_server), await read(read_migrations)
         return Upkeep(server, migrations, await read(list_exposures), await read(_read_outcomes))
+
+    async def _read_oncall(self) -> oncall.Facts:
+        facts, _ = await gather_oncall(self._world)
+        return facts
 
     async def _read_auto_deploy(self) -> dict[Service, bool | Unavailable]:
         return {service: await self._world.auto_deploy(service) for service in Service}

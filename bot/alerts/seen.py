@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.bot_state import BotState
@@ -49,6 +50,7 @@ class Seen:
     expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
     look. auto_deploy: whether a push to main deploys, a service. bot: what this process knows of itself. drills:
     made-up workers, of the drill under way and of those just over.
+    oncall: who is on call, None without an on-call file.
     """
 
     now: datetime
@@ -67,3 +69,4 @@ class Seen:
     auto_deploy: Mapping[Service, bool | Unavailable] | None = None
     bot: BotState | None = None
     drills: Sequence[Drill] = ()
+    oncall: oncall.Facts | None = None

@@ -90,6 +90,7 @@ class Rules(_Table):
     locks: Locks
     freezes: Rule
     blindness: Rule
+    oncall: Rule
 
     def section(self, name: str) -> str:
         """The runbook's section about a rule; empty for a name that this version does not know."""

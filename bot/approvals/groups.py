@@ -52,6 +52,11 @@ class Groups:
         self._is_bot: dict[str, bool] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def workspace(self) -> str | None:
+        """Our team id, once Slack has told it."""
+        return self._workspace()
+
     async def people(self, user_id: str | None = None) -> People:
         """Who is in each group, and whether `user_id` is a bot. Takes no longer than the time limit; never raises."""
         asked = [self._ask(group, self._read_members(group)) for group in self._problems if not self._is_fresh(group)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ from services.domain.errors import UsageError
 from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
 from services.domain.words import age, read_span
+
+USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
 
 
 def parse_service(word: str) -> Service:

@@ -10,6 +10,7 @@ from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, DeskCommand, Request
 from bot.commands._waiting import list_reviews, list_waiting
 from bot.facts.gather import gather_health
+from bot.facts.incidents import read_open_incidents
 from bot.views.home import home_answer
 from playbooks.health import report
 from services.domain.errors import Unavailable
@@ -24,6 +25,7 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
     async with asyncio.TaskGroup() as reads:
         gathering = reads.create_task(gather_health(world))
         waiting = reads.create_task(list_waiting(request.actor, world, desk))
+        unresolved = reads.create_task(read_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, desk))
     facts = gathering.result()
     shas = None
@@ -36,13 +38,14 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
         waiting=waiting.result(),
         reviews=reviews.result(),
         locks=facts.locks,
+        incidents=unresolved.result(),
         now=datetime.now(UTC),
     )
 
 
 COMMAND = DeskCommand(
     name="home",
-    summary="the state in short, what waits for you, and locks; what a line without words shows",
+    summary="the state in short, open incidents, what waits for you, and locks; what a line without words shows",
     group="Start here",
     handle=answer_home,
     examples=("home",),

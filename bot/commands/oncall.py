@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
-from bot.facts.oncall import gather_oncall
-from bot.views.oncall import oncall_answer
+from bot.approvals.rights import Refused
+from bot.commands._arguments import USER, no_more, parse_window, wrong_word
+from bot.commands._contract import Answer, Command, Request, RoomCommand, Verb
+from bot.commands._incidents import need_room
+from bot.facts.oncall import gather_oncall, usable_schedule
+from bot.views.decided import refused_answer
+from bot.views.oncall import notice_answer, oncall_answer
 from playbooks.checks import oncall
+from services.domain.errors import OperatorError, UsageError
+from services.domain.oncall import Schedule
 
 if TYPE_CHECKING:
     from bot.facts import World
+    from bot.incidents.room import Room
+
+USAGE = "Write `oncall override @ben 2h primary`, or `oncall override end primary`."
+LONGEST = timedelta(days=31)  # longer, and the file is what has to change
 
 
 async def answer_oncall(request: Request, world: World) -> Answer:
@@ -20,11 +30,62 @@ async def answer_oncall(request: Request, world: World) -> Answer:
     return oncall_answer(facts, oncall.check(facts), known)
 
 
-COMMAND = Command(
-    name="oncall",
-    summary="who is called when something is wrong, level by level; gaps in the schedule",
-    group="Incidents",
-    handle=answer_oncall,
-    examples=("oncall",),
-    private=True,
+async def answer_override(request: Request, world: World, room: Room | None) -> Answer:
+    schedule = usable_schedule(world)
+    if not isinstance(schedule, Schedule):
+        why = schedule.why if schedule else "there is no on-call file"
+        raise OperatorError("Nobody stands in", why=why, what_next="Mend it; `check-config` names the line.")
+    rotation, user_id, span = parse_override(request.words, tuple(schedule.rotations))
+    outcome = await need_room(room).override(request, rotation=rotation, user_id=user_id, span=span)
+    return refused_answer(outcome.sentence) if isinstance(outcome, Refused) else notice_answer(outcome)
+
+
+def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[str, str | None, timedelta]:
+    """The rotation, who stands in (None: nobody any more), and for how long from now on.
+
+    The rotation may be left out where the file has one.
+    """
+    if not words:
+        raise UsageError("Who stands in?", why="nobody is named", what_next=USAGE)
+    if words[0].lower() == "end":
+        return _rotation(words[1:], rotations), None, timedelta()
+    user = USER.match(words[0])
+    if user is None:
+        raise wrong_word(words[0], "is not a person", f"Pick them from Slack's list, or write their id. {USAGE}")
+    if len(words) < 2:
+        raise UsageError("For how long?", why="no time span is named", what_next=USAGE)
+    span = parse_window(words[1:2], default=LONGEST, largest=LONGEST)
+    return _rotation(words[2:], rotations), user[1], span
+
+
+def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:
+    no_more(words, 1)
+    if not words and len(rotations) == 1:
+        return rotations[0]
+    if not words or words[0].lower() not in rotations:
+        known = ", ".join(f"`{name}`" for name in rotations) or "none"
+        raise UsageError(
+            "Which rotation?", why="the file has several, or none of this name", what_next=f"Known: {known}."
+        )
+    return words[0].lower()
+
+
+COMMANDS: tuple[Verb, ...] = (
+    RoomCommand(
+        name="oncall override",
+        summary="somebody stands in for a rotation from now on; `end` takes it back",
+        group="Incidents",
+        handle=answer_override,
+        usage="<user> <how long> [rotation] | end [rotation]",
+        examples=("oncall override @ben 2h primary", "oncall override end primary"),
+        private=True,
+    ),
+    Command(
+        name="oncall",
+        summary="who is called when something is wrong, level by level; gaps in the schedule",
+        group="Incidents",
+        handle=answer_oncall,
+        examples=("oncall",),
+        private=True,
+    ),
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from bot.approvals.policy import RISKS, Right, Target
 from bot.approvals.rights import Allowed, Verdict, judge
-from bot.commands._arguments import wrong_word
+from bot.commands._arguments import USER, wrong_word
 from bot.commands._asking import need_desk
 from bot.commands._contract import Answer, Change, DeskCommand, Request
 from bot.settings import Invalid, require
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from bot.facts import World
 
 EXPLAIN = "explain"
-_USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")
 
 
 async def answer_policy(request: Request, world: World, desk: Desk | None) -> Answer:
@@ -50,7 +48,7 @@ def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
     usage = "Write `policy explain @ann rollback api`."
     if len(words) < 3 or words[0].lower() != EXPLAIN:
         raise UsageError("Explain what?", why="a person and a command are needed", what_next=usage)
-    user = _USER.match(words[1])
+    user = USER.match(words[1])
     if user is None:
         raise wrong_word(words[1], "is not a person", f"Pick them from Slack's list, or write their id. {usage}")
     verb, rest = find(list(words[2:]))

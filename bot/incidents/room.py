@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 
 from bot.approvals.groups import Groups
 from bot.approvals.requests import name_of, person_of
@@ -17,12 +18,16 @@ from bot.incidents import acting, calling
 from bot.incidents.acting import Done, Outcome
 from bot.incidents.rights import may_open, may_respond
 from bot.incidents.switchboard import Switchboard
+from bot.views.mentions import mention
+from bot.views.text import date_token
 from services.domain.errors import OperatorError, SourceError
-from services.domain.incidents import Incident, IncidentSeverity
+from services.domain.incidents import Incident, IncidentSeverity, MarkedMessage
+from services.domain.masking_messages import mask_message
 from services.domain.oncall import decode_chain
 from services.domain.runs import Person
-from services.postgres import incidents
+from services.postgres import incidents, oncall, timeline
 from services.postgres.audit import append_audit
+from services.postgres.clock import read_clock
 from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
@@ -43,9 +48,15 @@ class Room:
         self._responders = frozenset(responders)
 
     async def open(
-        self, request: Request, *, title: str, severity: IncidentSeverity, services: Sequence[str]
+        self,
+        request: Request,
+        *,
+        title: str,
+        severity: IncidentSeverity,
+        services: Sequence[str],
+        source: MarkedMessage | None = None,
     ) -> Outcome:
-        """Raise the alarm: the incident is in the channel, and its people are called."""
+        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was said."""
         person = person_of(request.actor)
         verdict = may_open(person, await self._groups.people(person.user_id if person else None))
         if isinstance(verdict, Refused):
@@ -54,6 +65,8 @@ class Room:
             incident = await self._board.open(
                 conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
             )
+            if source is not None:
+                await _put_into_timeline(conn, incident, source, person.team_id if person else "")
             incident = await calling.call_next(self._board, conn, incident, "somebody opened it")
             await self._audit(conn, "opened", incident, person, {"severity": severity, "services": list(services)})
         self._board.told()
@@ -100,6 +113,42 @@ class Room:
             lambda board, conn, incident, person: acting.change_severity(board, conn, incident, person, severity),
         )
 
+    async def override(self, request: Request, *, rotation: str, user_id: str | None, span: timedelta) -> str | Refused:
+        """Somebody stands in for a rotation from now on, or (None) nobody any more; what became of it, in mrkdwn.
+
+        Incidents that are open keep the chain with which they began.
+        """
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError("Nobody stands in", why="nobody knows who types on a terminal", what_next="Use Slack.")
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
+        if isinstance(verdict, Refused):
+            return verdict
+        async with self._database.transaction() as conn:
+            ended = await oncall.end_overrides(conn, rotation=rotation)
+            now = await read_clock(conn)
+            if user_id is not None:
+                await oncall.add_override(
+                    conn, rotation=rotation, user_id=user_id, begins_at=now, ends_at=now + span, by=person
+                )
+            details = {"rotation": rotation, "user": user_id, "seconds": span.total_seconds(), "team": person.team_id}
+            await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
+        if user_id is None:
+            return f"{rotation}: {'as the file says again' if ended else 'nobody stood in'}."
+        return f"{mention(user_id)} stands in for {rotation} until {date_token(now + span)}."
+
+    async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
+        """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""
+        async with self._database.transaction() as conn:
+            incident = await incidents.find_incident_of_message(conn, channel_id=message.channel_id, ts=thread_ts)
+            if incident is None:
+                return
+            if is_marked:
+                await _put_into_timeline(conn, incident, message, self._groups.workspace or "")
+            else:
+                await timeline.remove_mark(conn, incident_id=incident.id, channel_id=message.channel_id, ts=message.ts)
+        await self.note_activity(incident)
+
     async def _act(self, event: str, incident_id: int, request: Request, act: Act) -> Outcome:
         person = person_of(request.actor)
         if person is None:
@@ -123,3 +172,17 @@ class Room:
     ) -> None:
         shown = {"incident": incident.id, "team": person.team_id if person else None, **details}
         await append_audit(conn, actor=name_of(person), event=f"incident.{event}", run_id=None, details=shown)
+
+
+async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:
+    """Once a message, by whoever wrote it, at the moment when they did; masked, because it leaves the channel."""
+    await timeline.add_event(
+        conn,
+        incident_id=incident.id,
+        kind="marked",
+        text=mask_message(message.text),
+        by=Person(message.user_id, team_id) if message.user_id else None,
+        happened_at=message.written_at,
+        channel_id=message.channel_id,
+        ts=message.ts,
+    )

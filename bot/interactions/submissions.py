@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.views import incident_modals
 from bot.views.modals import (
     ALONE,
     ANSWER,
@@ -29,6 +30,8 @@ _NEEDS = {
     APPROVE_TYPED: "run",
     CHOOSE_TARGET: "service",
     STOP_WORKERS: "service",
+    incident_modals.OPEN: "channel",
+    incident_modals.RESOLVE: "incident",
 }
 
 
@@ -80,6 +83,8 @@ def find_mistakes(submission: Submission) -> dict[str, str]:
         return {ANSWER: "Say what you found: everybody reads it in the run's message."}
     if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():
         return {ANSWER: f"Type exactly: {submission.metadata['phrase']}"}
+    if submission.kind in (incident_modals.OPEN, incident_modals.RESOLVE) and not submission.answer.strip():
+        return {ANSWER: "Say it in a few words: everybody reads it."}
     return {}
 
 

@@ -23,6 +23,7 @@ from bot.interactions.prompting import prompt_for
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.deciding import Deciding
+from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
 from bot.views.app_home import home_view
@@ -65,6 +66,7 @@ class Listeners:
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
+        IncidentEdge(slack=self._slack, room=self._room, do_once=self._do_once).register(app)
         app.event(_ANY)(self.on_other_event)
         Deciding(world=self._world, slack=self._slack, desk=self._desk, do_once=self._do_once).register(app)
         app.action(_COMMAND)(self.on_button)
@@ -91,6 +93,10 @@ class Listeners:
         line = command_line(body["actions"][0])
         if line is None:
             raise _unknown_button()
+        prompt = prompt_for(line, Surface.BUTTON, channel=str((body.get("channel") or {}).get("id", "")))
+        if prompt is not None and self._desk is not None:
+            await self._slack.open_view(body["trigger_id"], prompt)
+            return
         await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
 
     async def on_home_opened(self, body: Body) -> None:

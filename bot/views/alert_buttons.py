@@ -36,6 +36,7 @@ _STEPS: Mapping[str, Steps] = MappingProxyType(
         "grants": (("Security audit", "security-audit"),),
         "locks": (("How to unlock", "help unlock"),),
         "freezes": (("How to unlock", "help unlock"),),
+        "oncall": (("On call", "oncall"),),
         "blindness": (("Check the settings", "check-config"),),
     }
 )

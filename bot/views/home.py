@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import SIGN, WORD, as_of
+from bot.views.incidents import incident_block
 from bot.views.message import fit_message
 from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
@@ -15,6 +16,7 @@ from bot.views.text import escape
 from bot.views.unapproved import review_line
 from playbooks.health import Report
 from services.domain.errors import Unavailable
+from services.domain.incidents import Incident
 from services.domain.locks import Lock
 from services.domain.reviews import Review
 from services.domain.runs import Run
@@ -33,6 +35,7 @@ def home_answer(
     waiting: Sequence[Run] | Unavailable,
     reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
     locks: Sequence[Lock] | Unavailable,
+    incidents: Sequence[Incident] | Unavailable = (),
     now: datetime,
 ) -> Answer:
     """`shas`: what serves, by service; None when Railway did not say. `waiting`: what the asker could decide.
@@ -42,6 +45,7 @@ def home_answer(
     first = f"{SIGN[report.status]} *{WORD[report.status]}* · {escape(report.headline, limit=500)}"
     blocks = [
         section(first),
+        *_incidents(incidents),
         section(_shas(shas)),
         *_waiting(waiting),
         *_reviews(() if isinstance(reviews, Unavailable) else reviews),
@@ -55,9 +59,16 @@ def home_answer(
         "headline": report.headline,
         "serving": shas,
         "waiting": runs,
+        "incidents": [] if isinstance(incidents, Unavailable) else [one.id for one in incidents],
         "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
     }
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
+
+
+def _incidents(incidents: Sequence[Incident] | Unavailable) -> list[Block]:
+    if isinstance(incidents, Unavailable):
+        return [section(f"Whether an incident is open is unknown: {escape(incidents.why, limit=200)}.")]
+    return [incident_block(incident) for incident in incidents[:SHOWN]]
 
 
 def _waiting(waiting: Sequence[Run] | Unavailable) -> list[Block]:

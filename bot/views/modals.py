@@ -40,30 +40,30 @@ class Choice:
 
 def loading_modal(title: str) -> Block:
     """What opens at once, within the three seconds of a click; the content follows by `views.update`."""
-    return _modal(title, [section("Reading …")])
+    return modal(title, [section("Reading …")])
 
 
 def failed_modal(title: str, why: str) -> Block:
     """In the place of a content that could not be had. `why` is mrkdwn."""
-    return _modal(title, [section(why)])
+    return modal(title, [section(why)])
 
 
 def deny_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why. Everybody reads it in the run's message."""
-    ask = _text_input("Why not?", "Everybody sees it in the run's message.")
-    return _modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
+    ask = text_input("Why not?", "Everybody sees it in the run's message.")
+    return modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
 
 
 def review_modal(metadata: Mapping[str, object]) -> Block:
     """Asks what came of it. Everybody reads it in the run's message."""
-    ask = _text_input("What did you find?", "Was it right, what came of it, what is left to do. Everybody sees it.")
-    return _modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
+    ask = text_input("What did you find?", "Was it right, what came of it, what is left to do. Everybody sees it.")
+    return modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
 def alone_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why nobody is waited for any longer. Everybody reads it, and may veto it while the countdown runs."""
-    ask = _text_input("Why can it not wait?", "Everybody sees it, and approvers can veto it until the countdown ends.")
-    return _modal("Start it alone", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
+    ask = text_input("Why can it not wait?", "Everybody sees it, and approvers can veto it until the countdown ends.")
+    return modal("Start it alone", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
@@ -73,24 +73,24 @@ def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
         section(f"*{escape(run.title, limit=500)}*"),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         section(f"To approve it, type `{escape(phrase, limit=200)}`."),
-        _text_input("Type it here", "", limit=200),
+        text_input("Type it here", "", limit=200),
     ]
-    return _modal("Approve, critical", blocks, callback_id=APPROVE_TYPED, submit="Approve", metadata=metadata)
+    return modal("Approve, critical", blocks, callback_id=APPROVE_TYPED, submit="Approve", metadata=metadata)
 
 
 def target_modal(service: str, choices: Sequence[Choice], metadata: Mapping[str, object]) -> Block:
     """Where to roll back to, the best candidate first and chosen already."""
-    options = [_option(choice) for choice in choices[:MAX_OPTIONS]]
+    options = [option(choice) for choice in choices[:MAX_OPTIONS]]
     select: Block = {"type": "static_select", "action_id": ANSWER, "options": options, "initial_option": options[0]}
     label = _plain(f"Roll {service} back to", 200)
     ask: Block = {"type": "input", "block_id": ANSWER, "label": label, "element": select}
     note = context("Ranked by what is known of each commit in production. Nothing happens before the approval.")
-    return _modal("Another target", [ask, note], callback_id=CHOOSE_TARGET, submit="Ask for it", metadata=metadata)
+    return modal("Another target", [ask, note], callback_id=CHOOSE_TARGET, submit="Ask for it", metadata=metadata)
 
 
 def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
     """Why the workers are stopped: a preset, and own words if one wants. Submitting it stops them."""
-    options = [_option(Choice(words, words)) for words in PRESETS]
+    options = [option(Choice(words, words)) for words in PRESETS]
     radio: Block = {"type": "radio_buttons", "action_id": PRESET, "options": options, "initial_option": options[0]}
     why: Block = {
         "type": "input",
@@ -103,12 +103,12 @@ def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
             f"Stops *{escape(service)}* at once, without asking anybody. Everybody is told; it is reviewed afterwards."
         ),
         why,
-        _text_input("Anything to add?", "", optional=True),
+        text_input("Anything to add?", "", optional=True),
     ]
-    return _modal("Stop workers", blocks, callback_id=STOP_WORKERS, submit="Stop now", metadata=metadata)
+    return modal("Stop workers", blocks, callback_id=STOP_WORKERS, submit="Stop now", metadata=metadata)
 
 
-def _modal(
+def modal(
     title: str,
     blocks: Sequence[Block],
     *,
@@ -116,6 +116,7 @@ def _modal(
     submit: str | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> Block:
+    """One view. What needs an answer has a `callback_id` and `submit`, the label of its button."""
     view: Block = {"type": "modal", "title": _plain(title, TITLE_LIMIT), "close": _plain("Not now", TITLE_LIMIT)}
     view |= {"callback_id": callback_id} if callback_id else {}
     view |= {"submit": _plain(submit, TITLE_LIMIT)} if submit else {}
@@ -123,16 +124,18 @@ def _modal(
     return view | {"blocks": list(blocks)}
 
 
-def _text_input(label: str, hint: str, *, optional: bool = False, limit: int = REASON_LIMIT) -> Block:
+def text_input(label: str, hint: str, *, optional: bool = False, limit: int = REASON_LIMIT) -> Block:
+    """The modal's one input of text."""
     element: Block = {"type": "plain_text_input", "action_id": ANSWER, "max_length": limit}
     block: Block = {"type": "input", "block_id": ANSWER, "label": _plain(label, 200), "element": element}
     block |= {"optional": True} if optional else {}
     return block | ({"hint": _plain(hint, 200)} if hint else {})
 
 
-def _option(choice: Choice) -> Block:
-    option: Block = {"text": _plain(choice.label, OPTION_LIMIT), "value": choice.value}
-    return option | ({"description": _plain(choice.description, OPTION_LIMIT)} if choice.description else {})
+def option(choice: Choice) -> Block:
+    """One of several to choose from."""
+    made: Block = {"text": _plain(choice.label, OPTION_LIMIT), "value": choice.value}
+    return made | ({"description": _plain(choice.description, OPTION_LIMIT)} if choice.description else {})
 
 
 def _plain(text: str, limit: int) -> Block:

@@ -43,6 +43,11 @@ def oncall_answer(facts: Facts, findings: Sequence[Finding], known: KnownOverrid
     return Answer(*fit_message("\n".join(lines), blocks), data, worst(findings), private=True)
 
 
+def notice_answer(words: str) -> Answer:
+    """Who stands in from now on; `words` are our own mrkdwn."""
+    return Answer(*fit_message(words, [section(words)]), {"told": words}, private=True)
+
+
 def _levels(schedule: Schedule, now: datetime, overrides: Sequence[Override]) -> list[str]:
     return [
         f"{number}. {_who(schedule, level, now, overrides)}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -142,6 +142,20 @@ class IncidentEvent:
     text: str
     channel_id: str | None = None
     ts: str | None = None
+
+
+@dataclass(frozen=True)
+class MarkedMessage:
+    """A message that somebody wants in the timeline. `user_id` wrote it; empty for what is none of a person's."""
+
+    channel_id: str
+    ts: str
+    user_id: str
+    text: str
+
+    @property
+    def written_at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.ts), UTC)
 
 
 def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> Incident | None:

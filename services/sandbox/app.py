@@ -17,13 +17,17 @@ from services.sandbox.slack.workspace import Workspace
 
 
 def build_app(
-    workspace: Workspace, railway: LocalRailway, faults: Faults, commands: Sequence[tuple[str, str, str]]
+    workspace: Workspace,
+    railway: LocalRailway,
+    faults: Faults,
+    commands: Sequence[tuple[str, str, str]],
+    shortcuts: Sequence[tuple[str, str]] = (),
 ) -> FastAPI:
     """Everything that the bot, the tests and a browser reach over HTTP. `commands` are `(name, usage, summary)`."""
     app = FastAPI(title="Dragonfly sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
-    app.include_router(build_page(workspace, railway, faults, commands))
+    app.include_router(build_page(workspace, railway, faults, commands, shortcuts))
     app.add_exception_handler(OperatorError, _show_error)
     return app
 

@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
-SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened"})  # what the bot's manifest asks for
+# What the bot's manifest asks for; a test compares the two.
+SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "reaction_added", "reaction_removed"})
+SHORTCUTS = (("incident.escalate_this", "Escalate this"),)
 REPORT = "Run `make test`: something in the checkout is broken."
 
 Progress = Callable[[str], None]  # one line for the person who waits
@@ -103,7 +105,7 @@ class Sandbox:
         )
         self._cleanup.push_async_callback(self.railway.stop)
         await self.railway.start()
-        await server.serve(build_app(self.workspace, self.railway, self.database, await commands))
+        await server.serve(build_app(self.workspace, self.railway, self.database, await commands, SHORTCUTS))
 
     async def _start_bots(self) -> None:
         addresses = Addresses(page=self.page_url, api=self.railway.edge_url)

@@ -32,6 +32,16 @@ Blocks = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class SlackMessage:
+    """One message as Slack has it. `reactions`: the names of those that it carries now."""
+
+    user: str
+    text: str
+    thread_ts: str | None
+    reactions: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Identity:
     """Who the token is: `auth.test`."""
 
@@ -152,6 +162,18 @@ class SlackClient:
             if not body["cursor"]:
                 return None
         raise SourceError(SOURCE, "the message could not be found among so many")
+
+    async def read_message(self, channel_id: str, ts: str) -> SlackMessage | None:
+        """The message of this ts, also one in a thread; None when it is gone."""
+        answer = await _call(
+            self.web.conversations_replies, channel=channel_id, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=1
+        )
+        message = next((one for one in answer.get("messages", ()) if one.get("ts") == ts), None)
+        if message is None:
+            return None
+        reactions = frozenset(str(one["name"]) for one in message.get("reactions", ()))
+        thread_ts = message.get("thread_ts")
+        return SlackMessage(str(message.get("user", "")), str(message.get("text", "")), thread_ts, reactions)
 
     async def channel_id(self, channel: str) -> str:
         """The id of a channel given by id or name; of the direct messages to a person given by id.

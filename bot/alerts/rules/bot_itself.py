@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.alerts.rules._signals import fine, signal
 from bot.alerts.seen import Seen
 from bot.alerts.settings import Rules
 from bot.alerts.signal import Signal
-from playbooks._contract import Finding, Status
-from playbooks.checks import bot
+from playbooks._contract import Finding, Status, wrong_first
+from playbooks.checks import bot, oncall
 from playbooks.checks.database import CONFIG
 from services.domain.errors import Unavailable
 
 
 def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
-    """`blindness.railway` and `blindness.slack`."""
+    """`blindness.railway` and `blindness.slack`, and `oncall`: nobody would answer what it tells."""
     if seen.services is not None:
         yield signal("blindness", rules.blindness, _railway(seen), subject="railway")
     for finding in bot.check(bot.Facts(seen.bot, seen.now)):
         yield signal("blindness", rules.blindness, finding, subject="slack")
+    if seen.oncall is not None:
+        found = oncall.check(replace(seen.oncall, now=seen.now))
+        yield from (signal("oncall", rules.oncall, finding) for finding in wrong_first(found)[:1])
 
 
 def _railway(seen: Seen) -> Finding:

@@ -68,6 +68,12 @@ class Shortcut(_Act):
     ts: str
 
 
+class React(_Act):
+    name: str
+    channel: str
+    ts: str
+
+
 class OpenHome(_Act):
     pass
 
@@ -116,6 +122,10 @@ class People:
     async def shortcut(self, act: Shortcut) -> Outcome:
         return Outcome(problem=await self._actor(act).shortcut(act.callback_id, act.channel, act.ts))
 
+    async def react(self, act: React) -> Outcome:
+        self._actor(act).react(act.channel, act.ts, act.name)
+        return Outcome()
+
     async def open_home(self, act: OpenHome) -> Outcome:
         self._actor(act).open_home()
         return Outcome()
@@ -128,7 +138,16 @@ def build_people_router(workspace: Workspace) -> APIRouter:
     """One route for each thing that a person can do."""
     router = APIRouter(prefix="/page", route_class=_Route)
     people = People(workspace)
-    acts = (people.say, people.click, people.submit, people.close, people.dismiss, people.shortcut, people.open_home)
+    acts = (
+        people.say,
+        people.click,
+        people.submit,
+        people.close,
+        people.dismiss,
+        people.shortcut,
+        people.react,
+        people.open_home,
+    )
     for act in acts:
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router

@@ -91,6 +91,16 @@ class Actor:
         message = self._message(channel, ts)
         return await self._interact(payloads.message_shortcut(self.workspace, self.user, message, callback_id))
 
+    def react(self, channel: str, ts: str, name: str) -> None:
+        """Put a reaction on a message, or take one's own off again."""
+        message = self._message(channel, ts)
+        users = message.reactions.get(name, [])
+        added = self.user.id not in users
+        left = [*users, self.user.id] if added else [user for user in users if user != self.user.id]
+        others = {key: value for key, value in message.reactions.items() if key != name}
+        self.workspace.messages.change(message, reactions=others | ({name: left} if left else {}))
+        self.workspace.events.reaction_changed(message, self.user.id, name, added=added)
+
     async def _command(self, channel: str, line: str, thread_ts: str | None) -> str | None:
         name, _, text = line.partition(" ")
         if thread_ts is not None:

@@ -60,6 +60,13 @@ class Shortcut(BaseModel):
     ts: str
 
 
+class Reaction(BaseModel):
+    user: str
+    channel: str
+    ts: str
+    name: str
+
+
 class PlantedFault(BaseModel):
     method: str = "*"
     kind: FaultKind
@@ -121,6 +128,11 @@ def _add_people(router: APIRouter, workspace: Workspace) -> None:
     async def shortcut(body: Shortcut, request: Request) -> Json:
         learn_base_url(workspace, request)
         return {"error": await workspace.acting_as(body.user).shortcut(body.callback_id, body.channel, body.ts)}
+
+    @router.post("/react")
+    async def react(body: Reaction) -> Json:
+        workspace.acting_as(body.user).react(body.channel, body.ts, body.name)
+        return {}
 
 
 def _add_views(router: APIRouter, workspace: Workspace) -> None:

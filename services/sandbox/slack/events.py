@@ -34,6 +34,13 @@ class Events:
         if f"<@{self._workspace.bot.id}>" in message.text and message.bot_id is None:
             self._tell("app_mention", shape | {"type": "app_mention"}, channel)
 
+    def reaction_changed(self, message: Message, user: str, name: str, *, added: bool) -> None:
+        kind = "reaction_added" if added else "reaction_removed"
+        item: Json = {"type": "message", "channel": message.channel, "ts": message.ts}
+        event: Json = {"type": kind, "user": user, "reaction": name, "item": item, "item_user": message.user}
+        event["event_ts"] = self._workspace.new_ts()
+        self._tell(kind, event, self._workspace.channels[message.channel])
+
     def home_opened(self, user: str) -> None:
         home = self._workspace.home_for(user)
         channel = self._workspace.direct_channel(user).id

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 MAX_CALLS = 10_000
 MAX_REFUSALS = 200
-SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "message.channels", "message.im"})
+SUBSCRIBED_EVENTS = frozenset(
+    {"app_mention", "app_home_opened", "message.channels", "message.im", "reaction_added", "reaction_removed"}
+)
 
 
 class Workspace:

@@ -8,8 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.manifest import manifest, manifest_json
+from bot.manifest import EVENTS, SHORTCUTS, manifest, manifest_json
 from services.domain.errors import UsageError
+from services.sandbox.sandbox import SHORTCUTS as SANDBOX_SHORTCUTS
+from services.sandbox.sandbox import SUBSCRIBED_EVENTS
 
 SCHEMA = json.loads((Path(__file__).parent / "slack-manifest.schema.json").read_text())
 
@@ -57,8 +59,14 @@ def test_asks_for_no_more_than_it_uses() -> None:
                 "groups:read",
                 "im:history",
                 "im:write",
+                "reactions:read",
                 "usergroups:read",
                 "users:read",
             ]
         }
     }
+
+
+def test_the_sandbox_has_the_events_and_shortcuts_of_the_manifest() -> None:
+    assert set(EVENTS) == SUBSCRIBED_EVENTS
+    assert {callback_id: name for callback_id, (name, _) in SHORTCUTS.items()} == dict(SANDBOX_SHORTCUTS)

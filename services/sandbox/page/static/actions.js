@@ -94,6 +94,11 @@ function toast(text) {
       const { ts } = shortcut.closest("[data-surface]").dataset;
       post("/page/shortcut", { callback_id: shortcut.dataset.shortcut, channel: document.body.dataset.channel, ts });
     }
+    const reaction = target.closest("[data-react]");
+    if (reaction) {
+      const { ts } = reaction.closest("[data-surface]").dataset;
+      post("/page/react", { name: reaction.dataset.react, channel: document.body.dataset.channel, ts });
+    }
     const dismissed = target.closest("[data-dismiss]");
     if (dismissed) {
       const { ts } = dismissed.closest("[data-surface]").dataset;

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import date, timedelta
+from datetime import time as clock
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,14 +15,15 @@ from bot.approvals.rights import Refused
 from bot.commands._contract import Actor
 from bot.incidents.acting import Done, Outcome
 from services.domain.errors import OperatorError
-from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
+from services.domain.oncall import Level, Reach, Rotation
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
-from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request
+from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request, schedule
 
 FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
 DIRECT = f"incident:1:page:1:direct:{cast.ANN.id}"
@@ -227,6 +232,62 @@ async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> No
         assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
         assert len(text) < 4000
     assert await books.unsent() == set()
+
+
+# What is marked, and who stands in
+
+
+def said(ts: str, text: str = "it was the pool") -> MarkedMessage:
+    return MarkedMessage(cast.INCIDENTS_ID, ts, cast.BEN.id, text)
+
+
+async def test_a_marked_message_of_the_thread_is_in_the_timeline_until_the_mark_is_gone(
+    scene: Scene, books: Books
+) -> None:
+    await open_one(scene)
+    await scene.sender.flush(scene.fence)
+    (root,) = await (await books.conn.execute("SELECT ts FROM chatops.outbox WHERE key = 'incident:1'")).fetchall()
+
+    await scene.room.mark(root[0], said("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
+    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=True)
+    await scene.room.mark("1.1", said("1764000000.000200"), is_marked=True)  # somewhere else
+
+    (marked,) = [event for event in await books.events() if event.kind == "marked"]
+    assert marked.text == "it was …"
+    assert marked.by == Person(cast.BEN.id, TEAM)
+    assert marked.happened_at.timestamp() == pytest.approx(1764000000.0001)
+    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=False)
+    assert "marked" not in await books.kinds()
+
+
+async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(scene: Scene, books: Books) -> None:
+    await open_one(scene, source=said("1764000000.000100"))
+
+    assert (await books.events())[0].text == "it was the pool"
+
+
+async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
+    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    rotation = Rotation("primary", ("ann",), 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
+    scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
+    await open_one(scene)
+
+    told = await scene.room.override(request(ANN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
+    await open_one(scene)
+    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await open_one(scene)
+
+    assert isinstance(told, str)
+    assert told.startswith(f"<@{cast.BEN.id}> stands in for primary until ")
+    called = [f"<@{cast.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
+    assert called == [False, True, False]
+    assert (await books.audit()).count("oncall.override") == 2
+
+
+async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
+    outcome = await scene.room.override(request(OTTO), rotation="primary", user_id=cast.OTTO.id, span=timedelta(1))
+
+    assert isinstance(outcome, Refused)
 
 
 # Races

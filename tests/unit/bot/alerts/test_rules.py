@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +15,7 @@ from bot.alerts.rules.workers import next_deadline
 from bot.alerts.seen import Seen, Upkeep, Work
 from bot.alerts.signal import Signal
 from playbooks._contract import Status
+from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.alerts import Severity
@@ -25,6 +27,7 @@ from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import JobOutcomes, LockWait, QueueSnapshot
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
+from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
 from services.domain.security import Exposure
 from services.domain.server import ServerFacts
 from services.domain.services import Service, WorkerType
@@ -85,6 +88,13 @@ def health(**more: Any) -> ApiHealth:
     return ApiHealth(environment="prod", timestamp=NOW, **{"git_sha": SHA, **known, **more})
 
 
+NOBODY = Schedule(
+    {"ann": OnCallPerson("ann", "U1")},
+    {"primary": Rotation("primary", ("ann",), 7, date(2100, 1, 1), time(9), ZoneInfo("UTC"))},
+    (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),),
+)
+
+
 def seen(*beats: Heartbeat, **more: Any) -> Seen:
     known: dict[str, Any] = {
         "now": NOW,
@@ -99,6 +109,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Seen:
         "upkeep": upkeep(),
         "auto_deploy": dict.fromkeys(Service, True),
         "bot": BotState(SHA, ago(60), connected=True, leader=True),
+        "oncall": oncall.Facts(Schedule({}, {}, ()), (), NOW),
     }
     return Seen(**{**known, **more})
 
@@ -119,7 +130,7 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
 
 
 def test_what_was_not_asked_is_not_spoken_of() -> None:
-    nothing = dict.fromkeys(("api", "intake", "services", "work", "upkeep", "auto_deploy", "bot"))
+    nothing = dict.fromkeys(("api", "intake", "services", "work", "upkeep", "auto_deploy", "bot", "oncall"))
 
     names = {name.split(".")[0] for name in signals(**nothing)}
 
@@ -271,6 +282,7 @@ def many_starts(count: int) -> tuple[Heartbeat, ...]:
         ({"services": failed_deploy()}, "deployments.api", Severity.NOTIFY),
         ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
         ({"bot": BotState(SHA, ago(60), connected=False, leader=True)}, "blindness.slack", Severity.NOTIFY),
+        ({"oncall": oncall.Facts(NOBODY, (), NOW)}, "oncall", Severity.NOTIFY),
     ],
 )
 def test_a_planted_fault_is_told(more: dict[str, Any], name: str, severity: Severity) -> None:

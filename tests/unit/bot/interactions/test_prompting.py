@@ -4,6 +4,7 @@ import pytest
 
 from bot.commands._contract import Surface
 from bot.interactions.prompting import prompt_for
+from services.sandbox.slack.limits import violations
 
 
 @pytest.mark.parametrize(
@@ -21,4 +22,27 @@ def test_a_stop_without_a_reason_is_asked_for_one(line: str, service: str) -> No
     ["", "health", "stop-workers ingest wrong amounts", "stop-workers --dry-run", "stop-workers api", "stopworkers"],
 )
 def test_nothing_else_opens_a_modal(line: str) -> None:
+    assert prompt_for(line, Surface.SLASH, channel="C1") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "callback_id"),
+    [
+        ("incident open", "incident.open"),
+        ("incident resolve 7", "incident.resolve"),
+        ("Incident Resolve #7", "incident.resolve"),
+    ],
+)
+def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) -> None:
+    modal = prompt_for(line, Surface.BUTTON, channel="C1")
+
+    assert modal is not None
+    assert modal["callback_id"] == callback_id
+    assert violations(modal, surface="modal") == []
+
+
+@pytest.mark.parametrize(
+    "line", ["incident open no ingest", "incident resolve 7 a bad deploy", "incident resolve", "incident ack 7"]
+)
+def test_what_is_said_is_not_asked_for(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None

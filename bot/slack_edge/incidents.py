@@ -1,0 +1,96 @@
+"""What Slack tells of incidents besides commands: the shortcut "Escalate this", their modals, and marked messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.commands._incidents import need_room, outcome_answer, parse_severity
+from bot.incidents.room import Room
+from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.slack_edge.answering import deliver
+from bot.slack_edge.asker import Asker
+from bot.views import incident_modals as modals
+from services.domain.incidents import MarkedMessage
+from services.slack.client import SlackClient
+
+Body = dict[str, Any]
+DoOnce = Callable[[Body, Callable[[Asker, str | None], Awaitable[None]]], Awaitable[None]]
+
+MARK = "pushpin"  # the reaction that puts a message into the timeline
+SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carries 3,000 in all
+
+
+class IncidentEdge:
+    """`do_once` does the work of a payload once, across replicas and redeliveries."""
+
+    def __init__(self, *, slack: SlackClient, room: Room | None, do_once: DoOnce) -> None:
+        self._slack = slack
+        self._room = room
+        self._do_once = do_once
+
+    def register(self, app: AsyncApp) -> None:
+        """Before the listeners that match everything."""
+        app.shortcut(modals.ESCALATE_THIS)(self.on_escalate_this)
+        for kind in (modals.OPEN, modals.RESOLVE):
+            app.view(kind)(self.on_submission)
+        app.event("reaction_added")(self.on_reaction)
+        app.event("reaction_removed")(self.on_reaction)
+
+    async def on_escalate_this(self, body: Body) -> None:
+        message, channel = body["message"], str(body["channel"]["id"])
+        text = str(message.get("text", ""))[:SOURCE_LIMIT]
+        source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
+        view = modals.open_modal({"channel": channel, "source": source}, title=text.partition("\n")[0])
+        await self._slack.open_view(body["trigger_id"], view)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = read_submission(body["view"])
+        mistakes = find_mistakes(submission) if submission else {}
+        if mistakes:
+            await ack(response_action="errors", errors=mistakes)
+            return
+        await ack()
+        if submission is not None:
+            await self._do_once(body, lambda asker, key: self._answer(submission, asker, key))
+
+    async def on_reaction(self, body: Body) -> None:
+        event = body["event"]
+        if event.get("reaction") == MARK and event.get("item", {}).get("type") == "message":
+            await self._do_once(body, lambda _asker, _key: self._mark(event))
+
+    async def _answer(self, submission: Submission, asker: Asker, key: str | None) -> None:
+        room = need_room(self._room)
+        if submission.kind == modals.RESOLVE:
+            number = int(submission.metadata["incident"])
+            outcome = await room.resolve(number, asker.request, submission.answer)
+        else:
+            severity = parse_severity(submission.preset or "sev2")
+            source = _source(submission)
+            outcome = await room.open(
+                asker.request, title=submission.answer, severity=severity, services=(), source=source
+            )
+        await deliver(self._slack, outcome_answer(outcome), asker, key=key)
+
+    async def _mark(self, event: Body) -> None:
+        """Read the message: what is marked in an incident's thread goes into its timeline, or out of it again."""
+        if self._room is None:
+            return
+        channel, ts = str(event["item"]["channel"]), str(event["item"]["ts"])
+        found = await self._slack.read_message(channel, ts)
+        if found is None:
+            return
+        message = MarkedMessage(channel, ts, found.user, found.text)
+        await self._room.mark(found.thread_ts or ts, message, is_marked=MARK in found.reactions)
+
+
+def _source(submission: Submission) -> MarkedMessage | None:
+    source = submission.metadata.get("source")
+    if not isinstance(source, dict):
+        return None
+    return MarkedMessage(
+        str(submission.metadata["channel"]), str(source["ts"]), str(source["user"]), str(source["text"])
+    )

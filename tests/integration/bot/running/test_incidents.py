@@ -1,0 +1,105 @@
+"""A whole bot and Slack: from a message to an incident, its thread, its marks, its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+
+PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+
+
+def key_of(message: Message) -> str:
+    return str((message.metadata or {}).get("event_payload", {}).get("key"))
+
+
+async def root_of(slack: Slack, number: int = 1) -> Message:
+    return await slack.wait_for(lambda message: key_of(message) == f"incident:{number}")
+
+
+async def until_it_says(slack: Slack, words: str) -> Message:
+    return await slack.wait_for(lambda message: key_of(message) == "incident:1" and words in message.text)
+
+
+async def modal_of(slack: Slack, user: str) -> str:
+    async with asyncio.timeout(10):
+        while (view := slack.workspace.modal_for(user)) is None:
+            await asyncio.sleep(0.01)
+    return view.id
+
+
+async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+    olivia, ann = (slack.workspace.acting_as(user.id) for user in (cast.OLIVIA, cast.ANN))
+    said = olivia.say(cast.INCIDENTS_ID, "ingest amounts look wrong <!channel>")
+
+    assert await olivia.shortcut("incident.escalate_this", cast.INCIDENTS_ID, said.ts) is None
+    modal = await modal_of(slack, cast.OLIVIA.id)
+    await olivia.submit(modal, {"answer": {"answer": "Amounts look wrong"}, "preset": {"preset": "sev1"}})
+    root = await root_of(slack)
+    assert root.text.startswith("🔴 *PAGE* dev · Amounts look wrong")
+    call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
+    assert call.thread_ts == root.ts
+
+    bot = slack.workspace.bot.id
+    await ann.type(cast.INCIDENTS_ID, f"<@{bot}> ack", thread_ts=root.ts)
+    await until_it_says(slack, f"*ACKNOWLEDGED* by <@{cast.ANN.id}>")
+    note = ann.say(cast.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
+    ann.react(cast.INCIDENTS_ID, note.ts, "pushpin")
+
+    async with asyncio.timeout(10):
+        while True:
+            await ann.type(cast.INCIDENTS_ID, f"<@{bot}> timeline", thread_ts=root.ts)
+            await asyncio.sleep(0.5)
+            if any("it was the last import" in str(message.blocks) for message in slack.seen(cast.ANN.id)):
+                break
+
+    await ann.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Resolve…"))
+    await ann.submit(await modal_of(slack, cast.ANN.id), {"answer": {"answer": "a bad import, taken back"}})
+    await until_it_says(slack, "✅ *RESOLVED*")
+    await ann.type(cast.INCIDENTS_ID, f"<@{bot}> export", thread_ts=root.ts)
+    await slack.wait_for(lambda message: bool(message.files) and message.thread_ts == root.ts)
+
+
+async def test_whoever_may_not_is_told_so_and_nothing_happens(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+    await slack.type("/dragonfly incident open no ingest")
+    root = await root_of(slack)
+
+    otto = slack.workspace.acting_as(cast.OTTO.id)
+    await otto.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
+
+    async with asyncio.timeout(10):
+        while not any("It did not count" in message.text for message in slack.seen(cast.OTTO.id)):
+            await asyncio.sleep(0.05)
+    assert (await root_of(slack)).text.startswith("🔴 *PAGE*")
+
+
+async def test_what_was_half_said_is_said_by_the_next_bot(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    first = await start_bot(database_urls.bot, **PEOPLE)
+    await slack.type("/dragonfly incident open no ingest")
+    root = await root_of(slack)
+    await first.stop()
+
+    await start_bot(database_urls.bot, **PEOPLE)
+
+    last = await slack.wait_for(lambda message: key_of(message) == "incident:1:briefing:6", timeout_s=40)
+    keys = [key_of(message) for message in slack.seen() if message.thread_ts == root.ts]
+    assert len(keys) == len(set(keys))
+    assert [key for key in keys if "briefing" in key] == [f"incident:1:briefing:{n}" for n in range(1, 7)]
+    assert last.thread_ts == root.ts
+
+
+def first_action(message: Message, label: str) -> str:
+    """The action id of a button of a message as it is now."""
+    found = [element for block in message.blocks for element in block.get("elements", []) if "action_id" in element]
+    return next(str(one["action_id"]) for one in found if one.get("text", {}).get("text") == label)
