@@ -213,6 +213,7 @@ class AlertTeller:
             at=now,
             message_key=alert.message_key,
             again=move.again,
+            silenced=bool(alert.held),
         )
         await self._on_alert(conn, event)
 

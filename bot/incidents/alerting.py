@@ -32,6 +32,8 @@ class Alerting:
         joined = await incident_alerts.read_joined_alert(conn, event.alert_id)
         if event.change is AlertChange.CHANGED and joined is not None:
             await self._changed(conn, event)
+            if event.silenced:
+                await self._quieted(conn, event, joined.incident_id)
         elif event.severity is Severity.PAGE:
             await self._fired(conn, event)
 
@@ -46,7 +48,7 @@ class Alerting:
             conn, incident, "joined", f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
         )
         incident = await self._board.tell(conn, incident.id)
-        if was_over and event.again:  # it flaps: whoever was called is not called at once again
+        if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
             await calling.call_next(self._board, conn, incident, "it fires again")
@@ -69,6 +71,17 @@ class Alerting:
         number = await incident_alerts.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
         if number is not None and await _lock(conn, number) is not None:
             await self._board.tell(conn, number)
+
+    async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
+        """Who silences the last of its alerts knows of it: nobody is called until the silence has ended."""
+        incident = await _lock(conn, incident_id)
+        if incident is None or incident.state is not IncidentState.OPEN or incident.due_at is None:
+            return
+        joined = await incident_alerts.list_joined_alerts(conn, incident_id)
+        if all(one.cleared_at is not None or one.alert_id == event.alert_id for one in joined):
+            await self._board.record(conn, incident, "silenced", f"nobody is called: {event.fingerprint} is silenced")
+            await incidents.set_due(conn, incident_id=incident_id, due_in=None)
+            await calling.hush(conn, incident)
 
     async def _over(self, conn: Connection, event: AlertEvent) -> None:
         """The calls stop with the last of its alerts; a person resolves it."""

@@ -75,7 +75,8 @@ class AlertEvent:
     `line` is the page line of DESIGN §6 as plain text that nobody escaped yet. `at` is the database's clock.
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
     may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
-    its incident is still open that is no new page.
+    its incident is still open that is no new page. `silenced`: somebody has asked not to be told of it for a while; the
+    end of that is told as `again`.
     """
 
     alert_id: int
@@ -88,6 +89,7 @@ class AlertEvent:
     at: datetime
     message_key: str
     again: bool = False
+    silenced: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,30 @@ async def test_an_alert_that_flaps_calls_nobody_at_once_and_is_called_for_in_tim
     assert (await books.incident()).pages == 2
 
 
+async def test_a_silenced_alert_calls_nobody_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+
+    await scene.alert(CHANGED, alert, silenced=True)
+
+    incident = await books.incident()
+    assert (incident.state, incident.pages, incident.due_at) == (IncidentState.OPEN, 1, None)
+    assert await books.notifications() == set()
+    await scene.alert(FIRED, alert, again=True)
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+    assert (await books.incident()).pages == 2
+
+
+async def test_a_silence_of_one_of_its_alerts_leaves_the_others_loud(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="backlog")
+
+    await scene.alert(CHANGED, alert, silenced=True)
+
+    assert (await books.incident()).due_at is not None
+    assert await books.notifications() != set()
+
+
 async def test_alerts_that_share_a_message_share_an_incident(scene: Scene, books: Books) -> None:
     await scene.alert(FIRED)
     await scene.alert(FIRED, fingerprint="heartbeats.enforcement", service=Service.ENFORCEMENT)
