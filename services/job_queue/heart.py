@@ -29,20 +29,29 @@ class WorkerState:
     """What the next beat tells. Setting anything through its methods makes that beat come soon."""
 
     status: WorkerStatus = "starting"
-    job_id: str | None = None
-    job_started_at: datetime | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _jobs: dict[str, datetime] = field(default_factory=dict)  # when each began, the oldest first
+
+    @property
+    def job(self) -> tuple[str, datetime] | tuple[None, None]:
+        """The job that has been under way for longest, and since when."""
+        return next(iter(self._jobs.items()), (None, None))
+
+    @property
+    def job_ids(self) -> frozenset[str]:
+        """All that are under way, also those whose outcome is not stored yet."""
+        return frozenset(self._jobs)
 
     def become(self, status: WorkerStatus) -> None:
         self.status = status
         self.changed.set()
 
     def begin_job(self, job_id: str) -> None:
-        self.job_id, self.job_started_at = job_id, datetime.now(UTC)
+        self._jobs[job_id] = datetime.now(UTC)
         self.changed.set()
 
-    def end_job(self) -> None:
-        self.job_id = self.job_started_at = None
+    def end_job(self, job_id: str) -> None:
+        self._jobs.pop(job_id, None)
         self.changed.set()
 
 
@@ -79,6 +88,7 @@ class Heart:
     async def beat(self) -> None:
         """Write one beat now. A database that does not answer is logged, once a reason, and nothing is raised."""
         probe = await self._probe()
+        job_id, job_started_at = self._state.job
         try:
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
                 await beat(
@@ -87,8 +97,8 @@ class Heart:
                     worker_type=self._worker_type,
                     status=self._state.status,
                     git_sha=self._git_sha,
-                    current_job_id=self._state.job_id,
-                    current_job_started_at=self._state.job_started_at,
+                    current_job_id=job_id,
+                    current_job_started_at=job_started_at,
                     database_ok=probe,
                 )
         except SourceError as error:

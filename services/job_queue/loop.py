@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,10 +15,10 @@ from services.domain.services import WorkerType
 from services.job_queue.heart import WorkerState
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
 from services.job_queue.settings import WorkerSettings
-from services.job_queue.settle import settle
+from services.job_queue.settle import settle, tell_status, write_outcome
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob, claim_job, finish_job, list_own_jobs, reap_jobs
+from services.postgres.worker import ClaimedJob, claim_jobs, finish_job, list_own_jobs, reap_jobs
 from services.process.database import await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,16 @@ IDLE_NOTE_EVERY_S = 60.0
 CLAIM_TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
 
 
+Done = tuple[ClaimedJob, Outcome]
+
+
 class CrashLoopError(Exception):
     """So many failures in a row that something other than the jobs must be wrong; a restart may help."""
 
 
 @dataclass(kw_only=True)
 class WorkerLoop:
-    """One job at a time. `stop` ends it after the job under way; `bell` cuts its waiting for work short."""
+    """Some jobs at a time. `stop` ends it after the jobs under way; `bell` cuts its waiting for work short."""
 
     worker_id: str
     worker_type: WorkerType
@@ -47,28 +50,65 @@ class WorkerLoop:
     _failures: int = field(default=0, init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
+    _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
         log.info("Entering main loop...")
         self._reap_at = time.monotonic() + self.settings.reap_every_s  # those that start together beat first
-        while not self.stop.is_set():
+        async with asyncio.TaskGroup() as group:
+            grace = group.create_task(self._end_grace())
+            lanes = [group.create_task(self._work()) for _ in range(self.settings.concurrency)]
+            await asyncio.wait(lanes)
+            grace.cancel()
+        if self._is_crash_loop:
+            raise CrashLoopError
+
+    @property
+    def _is_crash_loop(self) -> bool:
+        return self._failures >= CRASH_LOOP_AFTER
+
+    @property
+    def _is_ending(self) -> bool:
+        return self.stop.is_set() or self._is_crash_loop
+
+    async def _work(self) -> None:
+        """One lane: what it has done and what it does next share a transaction, and so a commit."""
+        done: list[Done] = []
+        while done or not self._is_ending:
             self.bell.clear()
             try:
                 await self._reap_if_due()
-                job = await self._claim()
+                jobs = await self._settle_and_claim(done)
             except SourceError as error:
+                await self._settle_alone(done)
                 await self._recover(error)
                 continue
-            if job is not None:
-                await self._work_on(job)
-                continue
-            self._note_idle()
-            await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
+            finally:
+                done = []
+            if jobs:
+                done = [(job, await self._work_on(job)) for job in jobs]
+            elif not self._is_ending:
+                self._note_idle()
+                await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
 
-    async def _claim(self) -> ClaimedJob | None:
+    async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
+        wanted = 0 if self._is_ending else self.settings.claim_batch
         async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-            return await claim_job(conn, worker_id=self.worker_id, job_types=list(self.handlers))
+            ended = [(job, await write_outcome(conn, job, outcome, worker_id=self.worker_id)) for job, outcome in done]
+            jobs = await claim_jobs(conn, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted)
+        for job, status in ended:
+            tell_status(job, status)
+            self.state.end_job(job.id)
+        for job in jobs:
+            log.info("claim_pending_job: claimed job %s", job.id)
+            self.state.begin_job(job.id)
+        return jobs
+
+    async def _settle_alone(self, done: Sequence[Done]) -> None:
+        for job, outcome in done:
+            await settle(self.database, job, outcome, worker_id=self.worker_id, stop=self.stop)
+            self.state.end_job(job.id)
 
     async def _reap_if_due(self) -> None:
         if time.monotonic() < self._reap_at:
@@ -84,54 +124,51 @@ class WorkerLoop:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
         log.error("claim_pending_job: %s", error.why)
         if not error.retryable:
-            self._count_failure()
+            self._failures += 1
         await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
         await run_unless(self.stop, self._reconnect())
 
     async def _reconnect(self) -> None:
-        """Wait for the database, then hand back the job of a claim whose answer was lost: nobody else would miss it."""
-        await await_database(self.database, pool_size=self.settings.pool_size)
+        """Wait for the database, then hand back what a claim took whose answer was lost: nobody else would miss it."""
+        await await_database(self.database, pool_size=self.settings.sessions)
         with suppress(SourceError):  # gone again: the next claim notices
             async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
                 for job_id in await list_own_jobs(conn, worker_id=self.worker_id):
-                    status = await finish_job(conn, job_id=job_id, status="pending", worker_id=self.worker_id)
-                    log.info("update_job_status: job %s -> %s", job_id, status)
+                    if job_id not in self.state.job_ids:
+                        status = await finish_job(conn, job_id=job_id, status="pending", worker_id=self.worker_id)
+                        log.info("update_job_status: job %s -> %s", job_id, status)
 
-    async def _work_on(self, job: ClaimedJob) -> None:
-        log.info("claim_pending_job: claimed job %s", job.id)
-        log.info("[%s] Claimed job: %s", self.worker_type, job.id)
-        self.state.begin_job(job.id)
-        outcome = await self._handle(job)
+    async def _work_on(self, job: ClaimedJob) -> Outcome:
+        if self._is_ending:  # the rest of a batch
+            outcome: Outcome = HandedBack()
+        else:
+            log.info("[%s] Claimed job: %s", self.worker_type, job.id)
+            outcome = await self._handle(job)
         self._tell(job, outcome)
-        await settle(self.database, job, outcome, worker_id=self.worker_id, stop=self.stop)
-        self.state.end_job()
         if isinstance(outcome, Completed):
             self._failures = 0
         elif isinstance(outcome, Failed) and outcome.ours:
-            self._count_failure()
+            self._failures += 1
+            if self._is_crash_loop:
+                self.bell.set()  # the other lanes end too
+        return outcome
 
     async def _handle(self, job: ClaimedJob) -> Outcome:
-        work = asyncio.ensure_future(self.handlers[job.job_type](job, self.database))
-        grace = asyncio.create_task(self._grace_over())
         try:
-            await asyncio.wait({work, grace}, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(None) as grace:
+                self._handling.add(grace)
+                return Completed(await self.handlers[job.job_type](job, self.database))
+        except Exception as error:  # whatever a handler raises is the job's failure, never the worker's
+            return HandedBack() if grace.expired() else failure_of(error)
         finally:
-            work.cancel()
-            grace.cancel()
-        await asyncio.wait({work})  # awaiting `work` itself would hide whether it or we were cancelled
-        if work.cancelled():
-            return HandedBack()
-        match work.exception():
-            case None:
-                return Completed(work.result())
-            case Exception() as error:  # whatever a handler raises is the job's failure, never the worker's
-                return failure_of(error)
-            case fatal:
-                raise fatal
+            self._handling.discard(grace)
 
-    async def _grace_over(self) -> None:
+    async def _end_grace(self) -> None:
+        """What is under way when the worker has to stop gets so much longer, then it is handed back."""
         await self.stop.wait()
         await asyncio.sleep(self.settings.stop_grace_s)
+        for grace in self._handling:
+            grace.reschedule(0)
 
     def _tell(self, job: ClaimedJob, outcome: Outcome) -> None:
         match outcome:
@@ -141,11 +178,6 @@ class WorkerLoop:
                 log.error("[%s] Job failed: %s", self.worker_type, why)
             case HandedBack():
                 log.warning("[%s] Job handed back: %s", self.worker_type, job.id)
-
-    def _count_failure(self) -> None:
-        self._failures += 1
-        if self._failures >= CRASH_LOOP_AFTER:
-            raise CrashLoopError
 
     def _note_idle(self) -> None:
         now = time.monotonic()

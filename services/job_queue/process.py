@@ -47,7 +47,7 @@ class _Worker:
         self._stop, self._bell, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
         # LIKE 'dragonfly%' is how the runbook finds these sessions.
         self._name = f"{worker_type.service}:{self._id}"
-        self._database = self._connect(settings.pool_size)
+        self._database = self._connect(settings.sessions)
         self._heart_database = self._connect(1)
         self._heart = Heart(
             self._state,
@@ -88,7 +88,7 @@ class _Worker:
         return code
 
     async def _work(self) -> int:
-        await run_unless(self._stop, await_database(self._database, pool_size=self._settings.pool_size))
+        await run_unless(self._stop, await_database(self._database, pool_size=self._settings.sessions))
         if self._stop.is_set():
             return EXIT_OK
         self._state.become("running")

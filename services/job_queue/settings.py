@@ -13,6 +13,13 @@ class WorkerSettings(ProcessSettings):
     heartbeat_every_s: PositiveFloat = 30.0  # DESIGN §7
     poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
     stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
+    concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own
+    claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats as many
     pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe
     lock_timeout_s: PositiveFloat = 600.0  # a job whose worker has been silent for so long goes to another one
     reap_every_s: PositiveFloat = 60.0
+
+    @property
+    def sessions(self) -> int:
+        """How many the pool may hold: one for each job at least, and one for the heartbeat's probe."""
+        return max(self.pool_size, self.concurrency + 1)

@@ -27,7 +27,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
     while True:
         try:
             async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-                status = await _write(conn, job, outcome, worker_id)
+                status = await write_outcome(conn, job, outcome, worker_id=worker_id)
         except SourceError as error:
             failures += 1
             log.warning("update_job_status: job %s not written: %s", job.id, error.why)
@@ -35,11 +35,17 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
                 return
             await wait_for_any(stop, timeout_s=retry_delay_s(failures))
         else:
-            log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
+            tell_status(job, status)
             return
 
 
-async def _write(conn: Connection, job: ClaimedJob, outcome: Outcome, worker_id: str) -> str | None:
+def tell_status(job: ClaimedJob, status: str | None) -> None:
+    """The runbook's line, once it is stored."""
+    log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
+
+
+async def write_outcome(conn: Connection, job: ClaimedJob, outcome: Outcome, *, worker_id: str) -> str | None:
+    """The job's status now; None when it is not ours any more."""
     match outcome:
         case Completed(result):
             return await finish_job(conn, job_id=job.id, status="completed", result=result, worker_id=worker_id)

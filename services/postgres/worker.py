@@ -26,10 +26,17 @@ class ClaimedJob:
 
 
 async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str]) -> ClaimedJob | None:
-    """The next due job, now `processing` and ours; None when nothing is due."""
+    """The next due job; None when nothing is due."""
+    jobs = await claim_jobs(conn, worker_id=worker_id, job_types=job_types)
+    return jobs[0] if jobs else None
+
+
+async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[str], limit: int = 1) -> list[ClaimedJob]:
+    """The next due jobs, now `processing` and ours, the most urgent first; empty when nothing is due."""
+    values = {"worker_id": worker_id, "job_types": list(job_types), "limit": limit}
     async with conn.cursor(row_factory=class_row(ClaimedJob)) as cur:
-        await cur.execute(SQL["claim_job"], {"worker_id": worker_id, "job_types": list(job_types)})
-        return await cur.fetchone()
+        await cur.execute(SQL["claim_jobs"], values)
+        return await cur.fetchall()
 
 
 async def reap_jobs(conn: Connection, *, job_types: Sequence[str], lock_timeout: timedelta) -> dict[str, str]:
@@ -79,14 +86,19 @@ async def queue_job(
     priority: int = 0,
     max_attempts: int = 5,
     idempotency_key: str | None = None,
+    delay: timedelta = timedelta(),
 ) -> str | None:
-    """The new job's id; None when a job with the same key exists. Workers are notified at the commit."""
+    """The new job's id; None when a job with the same key exists. Workers are notified at the commit.
+
+    It is due after `delay`, by the database's clock.
+    """
     values = {
         "job_type": job_type,
         "payload": Jsonb(dict(payload)),
         "priority": priority,
         "max_attempts": max_attempts,
         "idempotency_key": idempotency_key,
+        "delay": delay,
     }
     row = await (await conn.execute(SQL["queue_job"], values)).fetchone()
     return row[0] if row else None

@@ -1,7 +1,11 @@
--- name: claim_job
--- The next due job of these types, locked by this worker. Served by job_queue_claim_idx, one probe a type.
-SELECT id::text AS id, job_type, payload, attempts, max_attempts
-FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s);
+-- name: claim_jobs
+-- The next due jobs of these types, locked by this worker. Served by job_queue_claim_idx, one probe a type and job.
+SELECT (claimed).id::text AS id, (claimed).job_type, (claimed).payload, (claimed).attempts, (claimed).max_attempts
+FROM (
+    SELECT ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s) AS claimed
+    FROM generate_series(1, %(limit)s)
+    OFFSET 0  -- one call a row, not one for each column above
+) AS claims;
 
 -- name: reap_jobs
 -- Jobs of workers that are gone, back in the queue. Served by job_queue_processing_idx.
@@ -22,8 +26,9 @@ SELECT ops.update_job_status(
 
 -- name: queue_job
 -- One job, unless its idempotency key is known already. Served by the key's unique index.
-INSERT INTO ops.job_queue (job_type, payload, priority, max_attempts, idempotency_key)
-VALUES (%(job_type)s, %(payload)s::jsonb, %(priority)s, %(max_attempts)s, %(idempotency_key)s)
+INSERT INTO ops.job_queue (job_type, payload, priority, max_attempts, idempotency_key, run_at)
+VALUES (%(job_type)s, %(payload)s::jsonb, %(priority)s, %(max_attempts)s, %(idempotency_key)s,
+        now() + %(delay)s::interval)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id::text;
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services.postgres.pool import Connection
-from services.postgres.worker import ClaimedJob, beat, claim_job, finish_job, queue_job, reap_jobs
+from services.postgres.worker import ClaimedJob, beat, claim_job, claim_jobs, finish_job, queue_job, reap_jobs
 from tests.conftest import DatabaseUrls
 
 
@@ -90,6 +90,70 @@ async def test_a_claim_that_is_open_elsewhere_is_skipped_not_awaited(as_app: Con
     async with as_app.transaction():
         assert await claimed_id(as_app) == first
         assert await claimed_id(as_owner) == second
+
+
+async def test_a_claim_keeps_nothing_but_its_job_from_others(as_app: Connection, as_owner: Connection) -> None:
+    urgent, other = await add(as_app, priority=1), await add(as_app, "b")
+
+    async with as_app.transaction():
+        assert await claimed_id(as_app, "a", "b") == urgent
+        assert await claimed_id(as_owner, "a", "b") == other
+
+
+async def test_several_jobs_are_claimed_at_once_the_most_urgent_first(as_app: Connection) -> None:
+    first, second, urgent = await add(as_app), await add(as_app), await add(as_app, "b", priority=1)
+
+    jobs = await claim_jobs(as_app, worker_id="w1", job_types=["a", "b"], limit=2)
+    rest = await claim_jobs(as_app, worker_id="w1", job_types=["a", "b"], limit=2)
+
+    assert [job.id for job in jobs] == [urgent, first]
+    assert rest == [ClaimedJob(second, "a", {}, 1, 5)]
+
+
+async def test_no_more_jobs_of_a_type_run_at_once_than_it_allows(as_app: Connection, as_owner: Connection) -> None:
+    await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 1)")
+    first, second, free = await add(as_app), await add(as_app), await add(as_app, "b")
+
+    assert await claimed_id(as_app, "a", "b") == first
+    assert await claimed_id(as_app, "a", "b") == free
+    assert await claimed_id(as_app, "a", "b") is None
+
+    await finish_job(as_app, job_id=first, status="completed")
+    assert await claimed_id(as_app, "a", "b") == second
+
+
+async def test_of_many_claims_at_once_only_as_many_succeed_as_the_type_allows(
+    database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection
+) -> None:
+    await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 3)")
+    for _ in range(20):
+        await add(as_app)
+
+    async def claim_once(name: str) -> ClaimedJob | None:
+        async with await psycopg.AsyncConnection.connect(database_urls.app, autocommit=True) as conn:
+            return await claim(conn, worker=name)
+
+    claimed = await asyncio.gather(*(claim_once(f"w{n}") for n in range(10)))
+
+    assert len([job for job in claimed if job]) == 3
+
+
+async def test_a_job_may_be_queued_for_later(as_app: Connection, as_owner: Connection) -> None:
+    job_id = await queue_job(as_app, job_type="a", payload={}, delay=timedelta(minutes=1))
+
+    assert await claim(as_app) is None
+    await as_owner.execute("UPDATE ops.job_queue SET run_at = run_at - interval '1 minute'")
+    assert await claimed_id(as_app) == job_id
+
+
+async def test_a_retry_is_due_when_its_backoff_has_passed(as_app: Connection, as_owner: Connection) -> None:
+    job_id = await add(as_app)
+    await claim(as_app)
+    await finish_job(as_app, job_id=job_id, status="failed", error="boom")
+
+    assert await claim(as_app) is None
+    await as_owner.execute("UPDATE ops.job_queue SET run_at = run_at - interval '12 seconds'")
+    assert await claimed_id(as_app) == job_id
 
 
 async def test_a_completed_job_keeps_its_result_and_loses_its_lock(as_app: Connection) -> None:

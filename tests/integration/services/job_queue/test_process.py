@@ -157,6 +157,52 @@ async def test_hands_its_job_back_when_the_grace_is_over(spawn: Spawn, database_
     assert await run_sql(database_urls.owner, beats) == [("stopped", None)]
 
 
+async def test_works_on_several_jobs_at_once(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+        await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
+        jobs = [await queue_job(database_urls.app) for _ in range(3)]
+        worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, CONCURRENCY="3")
+        for job_id in jobs:
+            await worker.line_with(f"[enforcement_engine] Claimed job: {job_id}")
+        await conn.rollback()
+
+    for job_id in jobs:
+        await worker.line_with(f"update_job_status: job {job_id} -> completed")
+    assert "Pool size: 4, max overflow: 0" in worker.lines
+
+
+async def test_hands_all_its_jobs_back_when_the_grace_is_over(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+        await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
+        jobs = [await queue_job(database_urls.app) for _ in range(5)]
+        settings = {"CONCURRENCY": "2", "CLAIM_BATCH": "2", "STOP_GRACE_S": "0.2"}
+        worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, **settings)
+        for job_id in jobs[:4]:
+            await worker.line_with(f"claim_pending_job: claimed job {job_id}")
+        worker.signal(signal.SIGTERM)
+
+        assert await worker.exit_code() == 0
+    handed_back = [line for line in worker.lines if "Job handed back" in line]
+    assert sorted(line.rpartition(" ")[2] for line in handed_back) == sorted(jobs[:4])
+    state = "SELECT DISTINCT status, attempts, locked_by FROM ops.job_queue"
+    assert await run_sql(database_urls.owner, state) == [("pending", 0, None)]
+
+
+async def test_settles_a_batch_of_jobs_with_the_next_claim(
+    spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
+) -> None:
+    for _ in range(20):
+        await queue_job(database_urls.app)
+
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, CLAIM_BATCH="8")
+
+    done = "SELECT 1 FROM ops.job_queue GROUP BY () HAVING bool_and(status = 'completed' AND attempts = 1)"
+    assert await eventually(lambda: run_sql(database_urls.owner, done))
+    commits = "SELECT count(DISTINCT updated_at) FROM ops.job_queue"
+    assert await run_sql(database_urls.owner, commits) == [(3,)]
+    assert len([line for line in worker.lines if line.endswith("-> completed")]) == 20
+
+
 async def test_ends_after_ten_failures_in_a_row(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     for _ in range(11):
         await queue_job(database_urls.app, payload='{"batch_id": "canary"}')

@@ -51,7 +51,7 @@ async def test_nothing_has_drifted_on_the_migrated_database(database_urls: Datab
         ("REVOKE INSERT ON chatops.runs FROM dragonfly_bot", "create_run", "permission denied for table runs"),
         ("ALTER TABLE intake.simplicity_files RENAME COLUMN content TO bytes", "list_blocks",
          'column "content" does not exist'),
-        ("DROP FUNCTION ops.claim_pending_job", "claim_job", "function ops.claim_pending_job"),
+        ("DROP FUNCTION ops.claim_pending_job", "claim_jobs", "function ops.claim_pending_job"),
     ],
 )  # fmt: skip
 async def test_a_query_that_no_longer_fits_is_named(
