@@ -13,6 +13,7 @@ from services.api.errors import show_errors
 from services.api.health import health_routes
 from services.api.intake import intake_routes
 from services.api.metrics import Metrics
+from services.api.rate_limits import RateLimits
 from services.api.requests_seen import RequestsSeen
 from services.api.settings import ApiSettings
 from services.postgres.pool import Database
@@ -43,7 +44,12 @@ def build_app(settings: ApiSettings) -> FastAPI:
             await probes.close()
 
     app = FastAPI(title="Dragonfly Civil API", version=settings.git_sha, lifespan=lifespan)
-    app.add_middleware(RequestsSeen, metrics=metrics)
+    app.add_middleware(
+        RateLimits,
+        per_address=settings.requests_per_minute_per_address,
+        per_key=settings.requests_per_minute_per_key,
+    )
+    app.add_middleware(RequestsSeen, metrics=metrics)  # outermost: it sees what the limits refuse
     app.include_router(health_routes(settings, probes, metrics))
     app.include_router(intake_routes(settings, database, metrics))
     show_errors(app)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -24,12 +26,31 @@ class RefusedError(OperatorError):
         self.status = status
 
 
+class ErrorDetail(BaseModel):
+    """What failed, why, and what to do next: three sentences of ours."""
+
+    what: str
+    why: str
+    what_next: str
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer from 400 on."""
+
+    error: ErrorDetail
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These errors, for `responses=` of a route: the OpenAPI document is to tell all that may come."""
+    return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
 def show_errors(app: FastAPI) -> None:
     """Register one handler for each kind of error; what no handler knows becomes a 500 without details."""
 
     @app.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> JSONResponse:
-        return _answer(error.status, error.what, error.why, error.what_next)
+        return refusal(error)
 
     @app.exception_handler(SourceError)
     async def source_failed(_: Request, error: SourceError) -> JSONResponse:
@@ -57,6 +78,11 @@ def show_errors(app: FastAPI) -> None:
     async def unexpected(_: Request, __: Exception) -> JSONResponse:
         # Starlette raises it again afterwards, and uvicorn logs it.
         return _answer(500, "The request failed", "an error in the API", "Look at its log (`logs api`).")
+
+
+def refusal(error: RefusedError) -> JSONResponse:
+    """The answer where no handler comes: in a middleware."""
+    return _answer(error.status, error.what, error.why, error.what_next)
 
 
 def _answer(status: int, what: str, why: str, what_next: str) -> JSONResponse:

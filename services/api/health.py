@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, PlainSerializer
 
+from services.api.errors import documented
 from services.api.metrics import Metrics
 from services.api.settings import ApiSettings
 from services.domain.errors import SourceError
@@ -52,13 +53,13 @@ class IntakeHealth(BaseModel):
 
 def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
     """`database` is only for probing, so that uploads which hold every other session do not look like an outage."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], responses=documented(429))
 
     @router.get("/api/live")
     async def live() -> Live:
         return Live()
 
-    @router.get("/api/health")
+    @router.get("/api/health", responses={503: {"model": Health}})
     async def health(response: Response) -> Health:
         connected = await _is_connected(database, settings.health_timeout_s)
         response.status_code = 200 if connected else 503
@@ -70,7 +71,7 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
             timestamp=datetime.now(UTC),
         )
 
-    @router.get("/api/v1/intake/health")
+    @router.get("/api/v1/intake/health", responses={503: {"model": IntakeHealth}})
     async def intake_health(response: Response) -> IntakeHealth:
         connected = await _is_connected(database, settings.health_timeout_s)
         state = await _intake_state(database, settings.health_timeout_s) if connected else None

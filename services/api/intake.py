@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Security
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from services.api.errors import RefusedError
+from services.api.errors import RefusedError, documented
 from services.api.failed_rows import failed_rows_csv, first_failed_rows
 from services.api.health import Timestamp
-from services.api.keys import KEY_HEADER, require_key
+from services.api.keys import key_check
 from services.api.metrics import Metrics
 from services.api.multipart import file_of, received_form
 from services.api.settings import ApiSettings
@@ -49,11 +49,15 @@ class BatchState(BaseModel):
 
 def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
     """All routes want the header `X-DRAGONFLY-API-KEY`, and look at it before they read anything else."""
-    router = APIRouter(prefix="/api/v1/intake", tags=["intake"])
+    router = APIRouter(
+        prefix="/api/v1/intake",
+        tags=["intake"],
+        dependencies=[Security(key_check(settings.api_keys))],
+        responses=documented(401, 422, 429, 503),
+    )
 
-    @router.post("/upload", status_code=202, openapi_extra=_UPLOAD_FORM)
+    @router.post("/upload", status_code=202, openapi_extra=_UPLOAD_FORM, responses=documented(400, 409, 413))
     async def upload(request: Request) -> Accepted:
-        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         async with received_form(request, max_bytes=settings.max_upload_bytes) as form:
             _require_known_source(form.get("source_system", SOURCE_SYSTEM))
             stored = await store_file(
@@ -66,29 +70,24 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         return Accepted(batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows)
 
     @router.get("/batches")
-    async def show_batches(
-        request: Request, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 20
-    ) -> list[BatchState]:
+    async def show_batches(limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 20) -> list[BatchState]:
         """The latest uploads, newest first."""
-        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         async with database.read() as conn:
             batches = await list_batches(conn, limit=limit)
         return [BatchState.model_validate(batch, from_attributes=True) for batch in batches]
 
-    @router.get("/batches/{batch_id}")
-    async def show_batch(batch_id: UUID, request: Request) -> BatchState:
+    @router.get("/batches/{batch_id}", responses=documented(404))
+    async def show_batch(batch_id: UUID) -> BatchState:
         """One upload and what became of its rows."""
-        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         return BatchState.model_validate(await _known_batch(database, batch_id), from_attributes=True)
 
     @router.get(
         "/batches/{batch_id}/failed-rows",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **documented(404)},
     )
-    async def show_failed_rows(batch_id: UUID, request: Request) -> StreamingResponse:
+    async def show_failed_rows(batch_id: UUID) -> StreamingResponse:
         """A CSV of `row_number,column,reason`, one line a fault; row 1 is the first one below the header."""
-        require_key(request.headers.get(KEY_HEADER), settings.api_keys)
         batch = await _known_batch(database, batch_id)
         page = await first_failed_rows(database, batch.id)
         name = f'attachment; filename="failed-rows-{batch.id}.csv"'

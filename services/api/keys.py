@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader
 
 from services.api.errors import RefusedError
 from services.domain.secrets import Secret
 
 KEY_HEADER = "X-DRAGONFLY-API-KEY"
+
+
+def key_check(keys: Sequence[Secret]) -> Callable[[str | None], Coroutine[Any, Any, None]]:
+    """A dependency for a whole router: no route of it can forget to ask. It comes before anything else is read."""
+    header = APIKeyHeader(name=KEY_HEADER, auto_error=False)
+
+    # Not Annotated: FastAPI reads annotations where `header` is not known.
+    async def check(presented: str | None = Security(header)) -> None:
+        require_key(presented, keys)
+
+    return check
 
 
 def require_key(presented: str | None, keys: Sequence[Secret]) -> None:

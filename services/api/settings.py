@@ -18,6 +18,8 @@ class ApiSettings(ProcessSettings):
     dragonfly_api_key: SecretStr | None = None  # two, separated by a comma, while the key is rotated
     metrics_enabled: bool = True
     max_upload_bytes: PositiveInt = 200 * MEBIBYTE  # about two million rows
+    requests_per_minute_per_address: PositiveInt = 600  # also at once; whoever asks, with a key or without
+    requests_per_minute_per_key: PositiveInt = 1200  # a key may be used from several addresses
     health_timeout_s: PositiveFloat = 2.0
     pool_size: PositiveInt = 5
 

@@ -59,7 +59,7 @@ async def test_starts_serves_and_stops(spawn: Spawn, eventually: Eventually, dat
     assert api.process.lines[0].startswith("Dragonfly API starting: environment dev, git SHA a1b2c3d4, port ")
     assert "Pool size: 5, max overflow: 0" in api.process.lines
     assert any(
-        line.startswith("GET /api/v1/intake/batches/{batch_id} 422 ") and line.endswith(" ms")
+        line.startswith("GET /api/v1/intake/batches/{batch_id} 503 ") and line.endswith(" ms")
         for line in api.process.lines
     )
     assert "canary" not in "\n".join(api.process.lines)

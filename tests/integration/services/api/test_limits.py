@@ -1,0 +1,118 @@
+"""Who may ask, how often, and how much: for every endpoint that the OpenAPI document has."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import DatabaseUrls
+from tests.integration.services.api.conftest import OpenApi
+
+KEY = {"X-DRAGONFLY-API-KEY": "df_new"}
+OPEN = {"/api/live", "/api/health", "/api/v1/intake/health"}  # the runbook asks these without a key
+BATCHES = "/api/v1/intake/batches"
+
+
+def error_of(text: str) -> dict[str, str]:
+    error: dict[str, str] = json.loads(text)["error"]
+    assert set(error) == {"what", "why", "what_next"}
+    return error
+
+
+async def test_everything_but_health_wants_a_key(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        document = (await api.get("/openapi.json")).json()
+        answers = {
+            (method, path): await api.request(method, path.replace("{batch_id}", "7"))
+            for path, operations in document["paths"].items()
+            for method in operations
+        }
+        metrics = await api.get("/api/v1/metrics")
+
+    statuses = {path: answer.status_code for (_, path), answer in answers.items()}
+    assert {path for path, status in statuses.items() if status == 200} == OPEN
+    assert {status for path, status in statuses.items() if path not in OPEN} == {401}
+    assert metrics.status_code == 200
+
+
+async def test_the_document_says_that_it_wants_a_key_and_how_it_refuses(
+    open_api: OpenApi, database_urls: DatabaseUrls
+) -> None:
+    async with open_api(database_urls.app) as api:
+        document = (await api.get("/openapi.json")).json()
+
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert bool(operation.get("security")) is (path not in OPEN)
+            assert {"429"} <= set(operation["responses"])
+            assert path in OPEN or {"401", "422", "503"} <= set(operation["responses"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_too_many_from_one_address_are_told_when_to_come_back(
+    open_api: OpenApi, database_urls: DatabaseUrls
+) -> None:
+    async with open_api(database_urls.app, requests_per_minute_per_address=3) as api:
+        answers = [await api.get("/api/health") for _ in range(4)]
+        elsewhere = await api.get("/api/health", headers={"X-Real-IP": "203.0.113.9"})
+        live = await api.get("/api/live")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
+    assert "too many" in error_of(answers[-1].text)["why"]
+    assert (elsewhere.status_code, live.status_code) == (200, 200)
+
+
+async def test_too_many_with_one_key_are_refused_from_whatever_address(
+    open_api: OpenApi, database_urls: DatabaseUrls
+) -> None:
+    async with open_api(database_urls.app, requests_per_minute_per_key=2) as api:
+        answers = [await api.get(BATCHES, headers=KEY | {"X-Real-IP": f"203.0.113.{n}"}) for n in range(3)]
+        other = await api.get(BATCHES, headers={"X-DRAGONFLY-API-KEY": "df_old"})
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert other.status_code == 200
+
+
+async def test_guesses_at_the_key_are_limited_too(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app, requests_per_minute_per_address=5) as api:
+        guesses = [await api.get(BATCHES, headers={"X-DRAGONFLY-API-KEY": f"guess-{n}"}) for n in range(6)]
+
+    assert [answer.status_code for answer in guesses] == [401] * 5 + [429]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_body_that_nobody_wants_is_not_read(
+    open_api: OpenApi, database_urls: DatabaseUrls, method: str
+) -> None:
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        while sent < 100:
+            sent += 1
+            yield b"x" * 65_536
+
+    async with open_api(database_urls.app) as api:
+        answer = await api.request(method, BATCHES, content=endless(), headers=KEY)
+
+    assert answer.status_code == 405
+    assert sent <= 1
+
+
+async def test_a_fault_of_ours_shows_nothing_of_the_inside(
+    open_api: OpenApi, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("canary-secret at /srv/app.py")
+
+    monkeypatch.setattr("services.api.intake.list_batches", broken)
+
+    async with open_api(database_urls.app) as api:
+        answer = await api.get(BATCHES, headers=KEY)
+
+    assert answer.status_code == 500
+    assert error_of(answer.text)["why"] == "an error in the API"
+    assert "canary" not in answer.text
