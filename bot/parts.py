@@ -30,6 +30,7 @@ from bot.notifications.notifiers import Notifiers
 from bot.notifications.reach import Reach
 from bot.outage.phones import Phones
 from bot.outage.post import Outage
+from bot.outage.whom import on_call_targets
 from bot.outbox.sender import Sender
 from bot.pulse import Pulse
 from bot.rollouts.watch import RolloutWatch
@@ -185,7 +186,7 @@ def _outage(basis: Basis, leader: Leader, reach: Reach, sender: Sender) -> Outag
         basis.world,
         basis.database,
         basis.slack,
-        Phones(reach, environment=basis.settings.environment, whom=reach.everybody),
+        Phones(reach, environment=basis.settings.environment, whom=lambda: on_call_targets(basis.world, reach)),
         channel=basis.channel,
         settings=basis.settings.outage,
         told=sender.ring,

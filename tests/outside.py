@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from services.domain.errors import SourceError
 
-PATIENCE_S = 20.0  # for a loaded machine; nothing waits so long when all is well
+PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
 
 
 @dataclass

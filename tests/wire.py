@@ -204,6 +204,8 @@ class Line:
             return
         far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         self._ends |= {writer, far_writer}
+        if self._is_cut:  # meanwhile
+            self.cut()
         try:
             said: list[Word] = []
             await asyncio.gather(self._ask(reader, far_writer, said), self._answer(far_reader, writer, said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -9,7 +10,10 @@ from bot.settings import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings, S
 from services.domain.errors import SourceError
 from services.domain.notifications import Means, Page
 from services.mail.client import MailServer
+from services.process.log import describe_error
 from services.webhooks.client import Webhooks
+
+logger = logging.getLogger(__name__)
 
 GroupT = TypeVar("GroupT", PagerSettings, MailSettings)
 WhereT = TypeVar("WhereT")
@@ -33,7 +37,19 @@ class Reach:
         return [each for each in found if each[1] == DEFAULT_TARGET] or found
 
     async def tell(self, means: Means, target: str, page: Page) -> None:
-        """Hand it over once. Raises SourceError; `retryable` when another try may help."""
+        """Hand it over once. Raises SourceError; `retryable` when another try may help.
+
+        A mistake of ours is one too: raised as it is, it would end the leader's work, and again at each of its starts.
+        """
+        try:
+            await self._tell(means, target, page)
+        except SourceError:
+            raise
+        except Exception as error:
+            logger.error("%s by %s: %s", page.key, means, describe_error(error))  # noqa: TRY400 - may hold an address
+            raise SourceError("bot", f"the bot itself failed ({type(error).__name__})") from None
+
+    async def _tell(self, means: Means, target: str, page: Page) -> None:
         match means:
             case Means.WEBHOOK:
                 pagers = _usable(self._settings.pager).targets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -31,7 +31,9 @@ class Rung:
 class Phones:
     """`whom` names the targets when it comes to it."""
 
-    def __init__(self, reach: Reach, *, environment: str | None, whom: Callable[[], Sequence[Target]]) -> None:
+    def __init__(
+        self, reach: Reach, *, environment: str | None, whom: Callable[[], Awaitable[Sequence[Target]]]
+    ) -> None:
         self._reach = reach
         self._environment = environment or "unknown"
         self._whom = whom
@@ -47,7 +49,7 @@ class Phones:
 
     async def ring(self, line: str, *, since: datetime) -> None:
         """Tell everybody who was not told yet; whom a repetition may still reach is tried again by the next call."""
-        left = [target for target in self._whom() if target not in self._rung]
+        left = [target for target in await self._whom() if target not in self._rung]
         await asyncio.gather(*(self._ring(target, line, since) for target in left))
 
     async def _ring(self, target: Target, line: str, since: datetime) -> None:

@@ -23,6 +23,7 @@ from bot.settings.outage import OutageSettings
 from bot.views import outage as view
 from services.domain.errors import SourceError
 from services.postgres.pool import Database
+from services.process.log import describe_error
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
 
@@ -78,6 +79,8 @@ class Outage:
                 await self.look()
             except SourceError as error:
                 logger.warning("outage: %s: %s", error.source, error.why)
+            except Exception as error:  # nobody would notice that this ended
+                logger.error("outage: %s", describe_error(error))  # noqa: TRY400 - may hold an address
             await asyncio.sleep(self._settings.look_every_s)
 
     async def look(self) -> None:

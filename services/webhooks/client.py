@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -45,7 +46,7 @@ class Webhooks:
             body = pagerduty_event(page, routing_key=pager.routing_key.reveal())
         else:
             body = plain_event(page)
-        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": page.key})
+        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": quote(page.key, safe=":")})
 
     async def ping(self, url: Secret) -> None:
         """Tell a monitor that all is well: an empty GET, which all of them take. Raises SourceError("monitor", …)."""

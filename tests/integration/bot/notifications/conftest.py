@@ -78,13 +78,14 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             "ENVIRONMENT": "prod",
             "SUPABASE_MODE": "prod",
             "PAGER_WEBHOOK_URL_ANN": phone.url,
+            "PAGER_WEBHOOK_URL_BROKEN": "http://xn--a/hook",
             "PAGER_EMAIL_ANN": "ann@example.com",
             "SMTP_URL": mailbox.url,
             "SMTP_FROM": "bot@example.com",
         }
     )
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
-    webhooks = Webhooks(timeout_s=1.0)
+    webhooks = Webhooks(timeout_s=5.0)
     told: list[None] = []
     pager, mail = (
         NotificationSender(

@@ -106,6 +106,16 @@ async def test_target_that_the_environment_does_not_name_fails_at_once(stage: St
     assert "names no target `bob`" in failed.last_error
 
 
+async def test_what_no_client_expects_is_given_up_and_stops_nothing_else(stage: Stage, phone: Phone) -> None:
+    """A target whose host name nobody can read must not end the leader's work again and again."""
+    await stage.store("incident:1:1", target="broken")
+    await stage.store("incident:1:2")
+    await stage.pager.send_due()
+
+    assert len(phone.rings) == 1
+    assert (await stage.read()).state is NotificationState.FAILED
+
+
 async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: Phone) -> None:
     await stage.store("incident:1:1")
     await stage.store("incident:1:2")

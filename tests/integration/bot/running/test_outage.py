@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from bot.app import Bot
 from bot.settings import OutageSettings
 from services.domain.notifications import Means, NotificationState
 from services.postgres import notifications
+from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.outside import Phone, open_phone, until
+from tests.outside import PATIENCE_S, Phone, open_phone, until
 from tests.wire import Line
 
 QUICK = OutageSettings(
@@ -68,7 +70,7 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     await lead(await start())
     line.cut()
 
-    message = await slack.wait_for(is_about_it)
+    message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     [ring] = await phone.wait_for()
 
     assert message.text.startswith("🔴 PAGE dev · the bot does not reach the database (")
@@ -82,18 +84,34 @@ async def test_message_says_back_and_the_thread_who_was_told(
 ) -> None:
     await lead(await start())
     line.cut()
-    await slack.wait_for(is_about_it)
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     await phone.wait_for()
     line.mend()
 
     await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
-    await slack.wait_for(lambda message: "is back after" in message.text and message.thread_ts is not None)
-    await slack.wait_for(lambda message: "Told outside Slack: 1 of 1" in message.text)
+    for words in ("is back after", "Told outside Slack: 1 of 1"):
+        reply = await slack.wait_for(lambda message, words=words: words in message.text, timeout_s=PATIENCE_S)  # type: ignore[misc]
+        assert reply.thread_ts is not None
 
     cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
     [(key,)] = await cur.fetchall()
     [stored] = await notifications.list_notifications(as_bot, thread_key=key)
     assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
+
+
+async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, phone: Phone, tmp_path: Path) -> None:
+    path = tmp_path / "oncall.toml"
+    path.write_text(
+        f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\nwebhook = "ann"\n'
+        '[[levels]]\ncall = ["ann"]\nby = ["webhook"]\nwait = "5m"\n'
+    )
+    async with open_phone() as of_ann:
+        await lead(await start(DRAGONFLY_ONCALL=str(path), PAGER_WEBHOOK_URL_ANN=of_ann.url))
+        line.cut()
+
+        await of_ann.wait_for()
+
+    assert phone.rings == []
 
 
 async def test_short_absence_is_not_told(start: StartBot, slack: Slack, line: Line) -> None:
@@ -113,7 +131,7 @@ async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack,
     first, second = await start(), await start()
     await lead(first)
     line.cut()
-    await slack.wait_for(is_about_it)
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     await first.stop()
     third = await start()
 
@@ -130,7 +148,7 @@ async def test_successor_ends_the_message_of_one_that_died(start: StartBot, slac
     first = await start()
     await lead(first)
     line.cut()
-    await slack.wait_for(is_about_it)
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     await first.stop()
     line.mend()
     await start()
@@ -142,9 +160,9 @@ async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack
     await lead(await start())
     for count in (1, 2):
         line.cut()
-        await until(lambda count=count: len(told(slack)) == count, timeout_s=60)  # type: ignore[misc]
+        await until(lambda count=count: len(told(slack)) == count)  # type: ignore[misc]
         line.mend()
-        await until(lambda: all(text.startswith("🟢 Back") for text in told(slack)), timeout_s=60)
+        await until(lambda: all(text.startswith("🟢 Back") for text in told(slack)))
 
     assert len(told(slack)) == 2
 
@@ -156,7 +174,7 @@ async def test_bot_that_alone_is_blind_rings_nobody(
     await lead(await start())
     line.cut()
 
-    message = await slack.wait_for(is_about_it)
+    message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
 
     assert message.text.startswith("🟠 Blind dev")
     assert "the API reaches it" in message.text
@@ -170,7 +188,7 @@ async def test_phone_does_not_wait_for_slack(start: StartBot, slack: Slack, line
 
     await phone.wait_for()
     slack.workspace.faults.is_down = False
-    await slack.wait_for(is_about_it)
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
 
     assert len(phone.rings) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -44,6 +45,13 @@ async def test_plain_pager_gets_a_flat_object_and_a_key_to_tell_repetitions(phon
         "at": "2025-12-02T03:04:05+00:00",
         "client": "Dragonfly ChatOps",
     }
+
+
+async def test_key_in_any_script_can_be_sent(phone: Phone, webhooks: Webhooks) -> None:
+    await webhooks.page(Pager(Secret(phone.url)), replace(PAGE, key="dragonfly:prod:incident:1:page:1:webhook:jürgen"))
+
+    [ring] = phone.rings
+    assert ring.headers["Idempotency-Key"] == "dragonfly:prod:incident:1:page:1:webhook:j%C3%BCrgen"
 
 
 async def test_pager_with_a_routing_key_gets_pagerdutys_form(phone: Phone, webhooks: Webhooks) -> None:
