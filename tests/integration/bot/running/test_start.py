@@ -63,6 +63,21 @@ async def test_policy_that_cannot_be_used_is_told_in_the_channel(
     assert any("line 4" in str(fault) for fault in (await bot.health()).disabled)
 
 
+async def test_limits_that_cannot_be_used_are_told_and_check_config_names_the_line(
+    slack: Slack, start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    path = tmp_path / "alerts.toml"
+    path.write_text("version = 1\n[rules.backlog]\npage_afer_s = 60\n")
+
+    await start_bot(database_urls.bot, DRAGONFLY_ALERTS=str(path))
+
+    told = await slack.wait_for(lambda message: "alerts.toml line 3" in f"{message.text}{message.blocks}")
+    assert "is not a setting of the alerts" in str(told.blocks)
+    await slack.type("/dragonfly check-config")
+    answer = await slack.wait_for(lambda message: "rules settings cannot be used" in str(message.blocks))
+    assert "alerts.toml line 3" in str(answer.blocks)
+
+
 async def test_missing_settings_are_told_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
     for _ in range(2):
         await start_bot(None)
