@@ -1,0 +1,74 @@
+"""What is silenced, for how long and why, from what somebody typed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.commands.silence import LONGEST, parse
+from bot.views.silences import REASONS, reasons_answer, silenced_answer, silences_answer
+from services.domain.alerts import Silence
+from services.domain.errors import UsageError
+
+NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+
+
+def silence(number: int = 5, **more: object) -> Silence:
+    known = {"what": "ingest", "owner": "U1", "reason": "we know", "created_at": NOW, "in_advance": False}
+    return Silence(id=number, ends_at=NOW + timedelta(hours=1), **{**known, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "lasts", "words"),
+    [
+        ("ingest 2h we move the queue", "ingest", timedelta(hours=2), ["we", "move", "the", "queue"]),
+        ("heartbeats.ingest 30m", "heartbeats.ingest", timedelta(minutes=30), []),
+        ("failed-jobs 7d known", "failed_jobs", LONGEST, ["known"]),
+    ],
+)
+def test_a_line_says_what_how_long_and_why(line: str, what: str, lasts: timedelta, words: list[str]) -> None:
+    assert parse(line.split()) == (what, lasts, words)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", "what and how long are needed"),
+        ("ingest", "for how long is missing"),
+        ("ingets 1h", "is neither an alert nor a service"),
+        ("ingest soon", "is not a time span"),
+        ("ingest 8d", "is out of range"),
+    ],
+)
+def test_what_does_not_fit_is_named(line: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        parse(line.split())
+
+
+def test_without_a_reason_one_tap_gives_it() -> None:
+    answer = reasons_answer("heartbeats.ingest", "1h")
+
+    values = [one["value"] for block in answer.blocks for one in block.get("elements", ()) if "value" in one]
+    assert values == [f"silence heartbeats.ingest 1h {reason}" for reason in REASONS]
+    assert answer.private
+
+
+def test_everybody_reads_who_silenced_what_until_when_and_why() -> None:
+    answer = silenced_answer(silence(reason="<!channel>"))
+
+    assert answer.text.startswith("🔕 <@U1> silenced `ingest` until <!date^")
+    assert "<!channel>" not in f"{answer.text} {answer.blocks}"
+    assert not answer.private
+
+
+def test_the_list_fits_into_a_message_and_each_can_be_ended() -> None:
+    answer = silences_answer([silence(number, reason="x" * 500) for number in range(1, 60)])
+
+    ends = [block["accessory"]["value"] for block in answer.blocks if "accessory" in block]
+    assert ends == [f"silence end {number}" for number in range(1, 6)]
+    assert len(answer.blocks) < 50
+
+
+def test_nothing_silenced_is_said() -> None:
+    assert "Nothing is silenced" in silences_answer([]).text
