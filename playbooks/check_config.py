@@ -16,6 +16,7 @@ from playbooks.checks.settings import Group, check_group
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Schedule
+from services.domain.words import counted
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _check_phones(count: int) -> Finding:
     if count == 0:
         detail = "no PAGER_WEBHOOK_URL, PAGER_ROUTING_KEY or PAGER_EMAIL is set, and Slack may be muted at night"
         return Finding("paging.targets", Status.WARN, "a page rings no phone", detail, evidence=evidence)
-    return Finding("paging.targets", Status.OK, f"{count} targets outside Slack", evidence=evidence)
+    return Finding("paging.targets", Status.OK, f"{counted(count, 'target')} outside Slack", evidence=evidence)
 
 
 def _check_monitor(is_monitored: bool) -> Finding:

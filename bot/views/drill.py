@@ -12,6 +12,7 @@ from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from playbooks._contract import Status
 from services.domain.drills import MARK, Drill
+from services.domain.words import counted
 
 EXPLAINED = (
     "A made-up worker falls silent, beside the real ones. The alert finds it, the message is posted, and whoever is on "
@@ -23,7 +24,7 @@ EXPLAINED = (
 def offer_answer(phones: int, last: Drill | None) -> Answer:
     """Nothing was started yet: people are called by it, so it wants one tap more."""
     first = f"*{MARK}*: a rehearsal from a silent worker to somebody's answer"
-    reach = f"{phones} targets outside Slack are set" if phones else "no target outside Slack is set: no phone rings"
+    reach = f"{counted(phones, 'target')} outside Slack" if phones else "no target outside Slack is set: no phone rings"
     start = command_button("Start the drill", "drill start", style="danger")
     buttons = actions([start, command_button("On call", "oncall")])
     blocks = [section(first), section(EXPLAINED), *buttons, context(reach)]
