@@ -134,7 +134,7 @@ def _is_covered(silence: Silence, alert: Alert) -> bool:
 
 def _notes(alert: Alert, guide: Guide) -> list[str]:
     notes = [_times(alert), _runbook(guide.sections.get(alert.rule, ""), guide.runbook)]
-    if alert.rule in RAILWAY_RULES:
+    if alert.rule in RAILWAY_RULES or "Railway" in alert.detail:
         notes.append(f"Railway is asked every {guide.railway_every_s:.0f} s")
     return [" · ".join(filter(None, notes))]
 
