@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from services.domain.errors import SourceError
+from services.domain.masking import mask_line
 from services.domain.secrets import Secret
 from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry_after
 
@@ -30,11 +31,15 @@ class TokenKind(StrEnum):
 
 
 class GraphQLError(SourceError):
-    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say."""
+    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say.
 
-    def __init__(self, why: str, *, field: str | None) -> None:
+    may_be_done: it speaks of trouble of its own, which may have come after the deed.
+    """
+
+    def __init__(self, why: str, *, field: str | None, may_be_done: bool = False) -> None:
         super().__init__(SOURCE, why)
         self.field = field
+        self.may_be_done = may_be_done
 
 
 class NothingDoneError(SourceError):
@@ -164,14 +169,15 @@ class Transport:
         first = errors[0] if isinstance(errors, list) and errors else None
         said = _message(first).replace(self._token.reveal(), "…")
         refused = any(refusal in said.lower() for refusal in _REFUSALS)
-        why = f"it refuses our token: {said}" if refused else f"it answered with an error: {said}"
-        return GraphQLError(why, field=_field(first))
+        why = f"it refuses our token: {mask_line(said)}" if refused else f"it answered with an error: {mask_line(said)}"
+        may_be_done = any(words in said.lower() for words in _ITS_OWN_TROUBLE)
+        return GraphQLError(why, field=_field(first), may_be_done=may_be_done)
 
 
 def _is_refusal(error: SourceError) -> bool:
     """Whether it is certain that Railway did nothing."""
     if isinstance(error, GraphQLError):
-        return not any(words in error.why.lower() for words in _ITS_OWN_TROUBLE)
+        return not error.may_be_done
     answered_no = error.http_status is not None and error.http_status < 500
     return answered_no or isinstance(error, NothingDoneError)
 
@@ -199,7 +205,7 @@ def _http_error(status: int) -> SourceError:
 
 
 def _message(error: object) -> str:
-    """Railway's own words, on one line and cut."""
+    """Railway's own words, on one line and cut. They may quote what they are about: mask them before they are shown."""
     message = error.get("message") if isinstance(error, dict) else None
     words = " ".join(str(message or "no reason given").split())
     return words if len(words) <= _LONGEST_REASON else words[: _LONGEST_REASON - 1] + "…"

@@ -73,7 +73,8 @@ async def test_each_kind_of_token_has_its_own_header(kind: TokenKind, header: st
         (httpx.Response(400, json={"errors": [{"message": "Cannot query\nfield"}]}), "Cannot query field", False),
         (httpx.Response(200, json={"errors": [{"message": "Not Authorized"}]}), "refuses our token", False),
         (httpx.Response(200, json={"errors": [{"message": f"what is {TOKEN}?"}]}), "what is …?", False),
-        (httpx.Response(200, json={"errors": [{"message": "x" * 5000}]}), "x…", False),
+        (httpx.Response(200, json={"errors": [{"message": "x" * 5000}]}), "error: …", False),
+        (httpx.Response(200, json={"errors": [{"message": 'no variable "Jane Roe"'}]}), "no variable", False),
     ],
 )
 async def test_says_what_is_wrong(response: httpx.Response, why: str, retryable: bool) -> None:
