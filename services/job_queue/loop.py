@@ -15,7 +15,7 @@ from services.domain.services import WorkerType
 from services.job_queue.heart import WorkerState
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
 from services.job_queue.settings import WorkerSettings
-from services.job_queue.settle import settle, tell_status, write_outcome
+from services.job_queue.settle import Done, settle, tell_status, write_outcomes
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
 from services.postgres.worker import ClaimedJob, claim_jobs, finish_job, list_own_jobs, reap_jobs
@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 CRASH_LOOP_AFTER = 10  # failures in a row (runbook, "Job Claiming")
 IDLE_NOTE_EVERY_S = 60.0
 CLAIM_TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
-
-
-Done = tuple[ClaimedJob, Outcome]
 
 
 class CrashLoopError(Exception):
@@ -95,10 +92,10 @@ class WorkerLoop:
     async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
         wanted = 0 if self._is_ending else self.settings.claim_batch
         async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-            ended = [(job, await write_outcome(conn, job, outcome, worker_id=self.worker_id)) for job, outcome in done]
+            statuses = await write_outcomes(conn, done, worker_id=self.worker_id)
             jobs = await claim_jobs(conn, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted)
-        for job, status in ended:
-            tell_status(job, status)
+        for job, _ in done:
+            tell_status(job, statuses[job.id])
             self.state.end_job(job.id)
         for job in jobs:
             log.info("claim_pending_job: claimed job %s", job.id)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from services.domain.errors import SourceError
 from services.job_queue.jobs import Completed, Failed, HandedBack, Outcome
 from services.job_queue.waiting import wait_for_any
 from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob, finish_job
+from services.postgres.worker import ClaimedJob, Ending, finish_jobs
 from services.process.database import retry_delay_s
 
 log = logging.getLogger(__name__)
+
+Done = tuple[ClaimedJob, Outcome]
 
 TIMEOUT_S = 5.0  # one row by its primary key; a stop waits for it
 
@@ -27,7 +30,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
     while True:
         try:
             async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-                status = await write_outcome(conn, job, outcome, worker_id=worker_id)
+                status = (await write_outcomes(conn, [(job, outcome)], worker_id=worker_id))[job.id]
         except SourceError as error:
             failures += 1
             log.warning("update_job_status: job %s not written: %s", job.id, error.why)
@@ -44,14 +47,18 @@ def tell_status(job: ClaimedJob, status: str | None) -> None:
     log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
 
 
-async def write_outcome(conn: Connection, job: ClaimedJob, outcome: Outcome, *, worker_id: str) -> str | None:
-    """The job's status now; None when it is not ours any more."""
+async def write_outcomes(conn: Connection, done: Sequence[Done], *, worker_id: str) -> dict[str, str | None]:
+    """Store how attempts ended: `{job id: its status now}`, None where a job is not ours any more."""
+    if not done:
+        return {}
+    return await finish_jobs(conn, endings=[_ending(job, outcome) for job, outcome in done], worker_id=worker_id)
+
+
+def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
     match outcome:
         case Completed(result):
-            return await finish_job(conn, job_id=job.id, status="completed", result=result, worker_id=worker_id)
+            return Ending(job.id, "completed", result=result)
         case Failed(why, may_retry):
-            return await finish_job(
-                conn, job_id=job.id, status="failed", error=why, may_retry=may_retry, worker_id=worker_id
-            )
+            return Ending(job.id, "failed", error=why, may_retry=may_retry)
         case HandedBack():
-            return await finish_job(conn, job_id=job.id, status="pending", worker_id=worker_id)
+            return Ending(job.id, "pending")

@@ -78,6 +78,31 @@ async def finish_job(
     return row[0] if row else None
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ends; see `finish_job`."""
+
+    job_id: str
+    status: Literal["completed", "failed", "pending"]
+    result: Mapping[str, Any] | None = None
+    error: str | None = None
+    may_retry: bool = True
+
+
+async def finish_jobs(conn: Connection, *, endings: Sequence[Ending], worker_id: str) -> dict[str, str | None]:
+    """End several attempts at once: `{job id: its status now}`, None where it is not ours any more."""
+    values = {
+        "job_ids": [ending.job_id for ending in endings],
+        "statuses": [ending.status for ending in endings],
+        "results": [None if ending.result is None else Jsonb(dict(ending.result)) for ending in endings],
+        "errors": [ending.error for ending in endings],
+        "may_retry": [ending.may_retry for ending in endings],
+        "worker_id": worker_id,
+    }
+    cursor = await conn.execute(SQL["finish_jobs"], values)
+    return dict(await cursor.fetchall())
+
+
 async def queue_job(
     conn: Connection,
     *,

@@ -24,6 +24,14 @@ SELECT ops.update_job_status(
     %(job_id)s::uuid, %(status)s, %(result)s::jsonb, %(error)s, %(worker_id)s, %(may_retry)s
 );
 
+-- name: finish_jobs
+-- Ends an attempt at each of several jobs. By primary key.
+SELECT given.job_id::text,
+       ops.update_job_status(given.job_id, given.status, given.result, given.error, %(worker_id)s, given.may_retry)
+FROM unnest(
+    %(job_ids)s::uuid[], %(statuses)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(may_retry)s::boolean[]
+) AS given (job_id, status, result, error, may_retry);
+
 -- name: queue_job
 -- One job, unless its idempotency key is known already. Served by the key's unique index.
 INSERT INTO ops.job_queue (job_type, payload, priority, max_attempts, idempotency_key, run_at)

@@ -1,0 +1,38 @@
+"""Bare loops over the job queue, to compare the worker's with. Each drains all jobs of one type, nothing else."""
+
+from __future__ import annotations
+
+from services.postgres.pool import Connection
+
+_CLAIM = "SELECT id FROM ops.claim_pending_job(%s, 'bare')"
+_COMPLETE = "SELECT ops.update_job_status(%s, 'completed', '{}', NULL, 'bare')"
+_PLAIN_CLAIM = """
+UPDATE ops.job_queue SET status = 'processing', locked_at = now(), locked_by = 'bare', attempts = attempts + 1
+WHERE id = (SELECT id FROM ops.job_queue WHERE status = 'pending' AND job_type = %s AND run_at <= now()
+            ORDER BY priority DESC, run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+_PLAIN_COMPLETE = """
+UPDATE ops.job_queue SET status = 'completed', result = '{}', locked_at = NULL, locked_by = NULL, updated_at = now()
+WHERE id = %s
+"""
+_BATCH_CLAIM = _PLAIN_CLAIM.replace("id = (SELECT", "id IN (SELECT").replace("LIMIT 1", "LIMIT 50")
+_BATCH_COMPLETE = _PLAIN_COMPLETE.replace("id = %s", "id = ANY (%s)")
+
+
+async def drain_by_functions(conn: Connection, job_type: str) -> None:
+    """The runbook's two functions, each in a transaction of its own. `conn` is in autocommit mode, as for all here."""
+    while job := await (await conn.execute(_CLAIM, ([job_type],))).fetchone():
+        await conn.execute(_COMPLETE, job)
+
+
+async def drain_by_plain_sql(conn: Connection, job_type: str) -> None:
+    """One UPDATE to claim with SKIP LOCKED, one to complete."""
+    while job := await (await conn.execute(_PLAIN_CLAIM, (job_type,))).fetchone():
+        await conn.execute(_PLAIN_COMPLETE, job)
+
+
+async def drain_in_batches(conn: Connection, job_type: str) -> None:
+    """Fifty claimed by one statement, fifty completed by one."""
+    while jobs := await (await conn.execute(_BATCH_CLAIM, (job_type,))).fetchall():
+        await conn.execute(_BATCH_COMPLETE, ([job_id for (job_id,) in jobs],))
