@@ -1,4 +1,4 @@
-"""The sandbox's one web application: the page, the local Slack and the local Railway, on one port."""
+"""The sandbox's one web application: the page, the local Slack, Railway and OpenAI, on one port."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from services.domain.errors import OperatorError
+from services.sandbox.openai import build_router as build_openai
 from services.sandbox.page.app import build_router as build_page
 from services.sandbox.page.faults import Faults
 from services.sandbox.railway.app import build_router as build_railway
@@ -27,6 +28,7 @@ def build_app(
     app = FastAPI(title="Dragonfly sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
+    app.include_router(build_openai())
     app.include_router(build_page(workspace, railway, faults, commands, shortcuts))
     app.add_exception_handler(OperatorError, _show_error)
     return app

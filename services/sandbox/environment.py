@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.domain.services import Service
+from services.sandbox import openai
 from services.sandbox.postgres import SandboxDatabase
 from services.sandbox.railway.model import ServiceSpec
 from services.sandbox.slack import cast
@@ -47,8 +48,8 @@ class Addresses:
         return f"{self.page}/railway/graphql/v2"
 
 
-def service_specs(database: SandboxDatabase, timing: Timing) -> tuple[ServiceSpec, ...]:
-    """The three services of the runbook, with the Procfile's commands."""
+def service_specs(database: SandboxDatabase, timing: Timing, *, page: str) -> tuple[ServiceSpec, ...]:
+    """The three services of the runbook, with the Procfile's commands. `page`: where the stand-ins listen."""
     common = {
         "SUPABASE_MODE": ENVIRONMENT,
         "ENVIRONMENT": ENVIRONMENT,
@@ -66,7 +67,11 @@ def service_specs(database: SandboxDatabase, timing: Timing) -> tuple[ServiceSpe
             is_public=True,
         ),
         ServiceSpec(Service.INGEST, ("python", "-m", "services.ingest_worker"), common),
-        ServiceSpec(Service.ENFORCEMENT, ("python", "-m", "services.enforcement_worker"), common),
+        ServiceSpec(
+            Service.ENFORCEMENT,
+            ("python", "-m", "services.enforcement_worker"),
+            {**common, "OPENAI_API_KEY": openai.KEY, "OPENAI_BASE_URL": f"{page}{openai.PATH}"},
+        ),
     )
 
 

@@ -97,7 +97,7 @@ class Sandbox:
         await self.workspace.start()
         self._cleanup.push_async_callback(self.workspace.close)
         self.railway = LocalRailway(
-            environment.service_specs(self.database.urls, self._settings.timing),
+            environment.service_specs(self.database.urls, self._settings.timing, page=self.page_url),
             directory=self._settings.directory,
             working_directory=ROOT,
             token=environment.RAILWAY_TOKEN,

@@ -73,6 +73,12 @@ async def test_health_is_true_about_what_runs(stage: Stage) -> None:
     assert stage.sha[:8] in shown
 
 
+async def test_the_doctor_finds_nothing_wrong(stage: Stage) -> None:
+    await stage.uploaded()
+
+    assert "🔴" not in (await stage.ask("/dragonfly doctor")).text
+
+
 async def test_a_mention_is_answered_in_its_thread(stage: Stage) -> None:
     asked = stage.sandbox.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
 
