@@ -23,8 +23,9 @@ HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County"
 ANSWERS = {202, 400, 409, 413, 422}
 INTERNALS = ("Traceback", 'File "', ".py", "psycopg", "postgresql://", "SELECT ", "INSERT ", "COPY ")
 STORED = """
-    SELECT count(*), count(*) FILTER (WHERE batch.row_count <> (
-        SELECT count(*) FROM intake.simplicity_raw_rows AS row WHERE row.batch_id = batch.id))
+    SELECT count(*), count(*) FILTER (WHERE batch.sha256 <> (
+        SELECT encode(sha256(coalesce(string_agg(file.content, '' ORDER BY file.block_number), '')), 'hex')
+        FROM intake.simplicity_files AS file WHERE file.batch_id = batch.id))
     FROM intake.simplicity_batches AS batch
 """
 
@@ -64,7 +65,7 @@ class Client:
         return self.runner.run(self.api.post(UPLOAD, headers=KEY, **request))
 
     def stored(self) -> tuple[int, int]:
-        """How many batches there are, and how many that have not exactly their rows."""
+        """How many batches there are, and how many that have not exactly the bytes of their file."""
         with psycopg.connect(self.dsn) as conn:
             row = conn.execute(STORED).fetchone()
             assert row
