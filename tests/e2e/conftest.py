@@ -54,9 +54,9 @@ class Stage:
 
     @staticmethod
     def is_news(message: Message) -> bool:
-        """Whether the bot said it by itself: an alert, or a deployment that somebody made."""
+        """Whether the bot said it by itself: an alert, an incident, or a deployment that somebody made."""
         payload = (message.metadata or {}).get("event_payload") or {}
-        return str(payload.get("key", "")).startswith(("alert:", "rollout:"))
+        return str(payload.get("key", "")).startswith(("alert:", "incident:", "rollout:"))
 
     def messages(self, user: str = cast.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
         """What this person sees in the incidents channel or in a thread of it, oldest first."""

@@ -21,26 +21,23 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOLD_WITHIN_S = 2.0
 
 
-async def test_a_killed_worker_raises_one_message_and_the_same_one_resolves(stage: Stage) -> None:
+async def test_a_killed_worker_raises_one_message_that_stays_true(stage: Stage) -> None:
     await asyncio.sleep(2 * stage.heartbeat_every_s)  # both replicas of the bot have seen it beat
     replica = _replica(stage, Service.INGEST)
     known = {message.ts for message in stage.messages()}
 
     stage.sandbox.railway.kill(replica.id)
     killed_at = time.monotonic()
-    alert = await stage.wait_for(
-        lambda message: _is_alert(message) and message.ts not in known, timeout_s=stage.stale_after_s + 10
-    )
+    root = await _news(stage, known, timeout_s=stage.stale_after_s + 10)
     told_after_s = time.monotonic() - killed_at
 
     assert told_after_s <= stage.stale_after_s + TOLD_WITHIN_S  # its last beat was before the kill
-    assert "ingest" in alert.text
-    assert "0 of 1" in alert.text
+    assert "ingest 0 of 1" in root.text
     stage.sandbox.railway.start_replica(replica.id)
-    await stage.wait_for(lambda message: message.ts == alert.ts and _is_resolved(message))
+    await _until(stage, root, "CLEARED")
     await asyncio.sleep(stage.stale_after_s)
-    alerts = filter(_is_alert, stage.messages())
-    assert [message.ts for message in alerts if message.ts not in known] == [alert.ts]
+    assert [message.ts for message in filter(_is_root, stage.messages()) if message.ts not in known] == [root.ts]
+    await _resolve(stage, root)
 
 
 async def test_a_frozen_worker_is_told_too(stage: Stage) -> None:
@@ -49,10 +46,11 @@ async def test_a_frozen_worker_is_told_too(stage: Stage) -> None:
 
     stage.sandbox.railway.freeze(replica.id)
 
-    alert = await stage.wait_for(lambda message: _is_alert(message) and message.ts not in known)
-    assert "enforcement" in alert.text
+    root = await _news(stage, known)
+    assert "enforcement" in root.text
     stage.sandbox.railway.thaw(replica.id)
-    await stage.wait_for(lambda message: message.ts == alert.ts and _is_resolved(message))
+    await _until(stage, root, "CLEARED")
+    await _resolve(stage, root)
 
 
 async def test_the_other_replica_of_the_bot_takes_over_when_the_leader_dies(stage: Stage) -> None:
@@ -63,11 +61,11 @@ async def test_the_other_replica_of_the_bot_takes_over_when_the_leader_dies(stag
 
     stage.sandbox.railway.kill(replica.id)
 
-    alert = await stage.wait_for(lambda message: _is_alert(message) and message.ts not in known, timeout_s=30)
-    assert "ingest" in alert.text
+    root = await _news(stage, known, timeout_s=30)
+    assert "ingest" in root.text
     assert second.is_running
     stage.sandbox.railway.start_replica(replica.id)
-    await stage.wait_for(lambda message: message.ts == alert.ts and _is_resolved(message), timeout_s=30)
+    await _resolve(stage, root)
     await first.start()
 
 
@@ -94,11 +92,25 @@ def _replica(stage: Stage, service: Service) -> ReplicaView:
     return next(replica for replica in found.replicas if replica.pid)
 
 
-def _is_alert(message: Message) -> bool:
-    """The message of an alert, which is in the thread of the incident that it opened."""
-    payload = (message.metadata or {}).get("event_payload", {})
-    return str(payload.get("key")).startswith("alert:")
+async def _news(stage: Stage, known: set[str], *, timeout_s: float = 20.0) -> Message:
+    """The root message of a new incident: what the channel is told."""
+    return await stage.wait_for(lambda one: _is_root(one) and one.ts not in known, timeout_s=timeout_s)
 
 
-def _is_resolved(message: Message) -> bool:
-    return "resolved" in message.text.lower()
+async def _until(stage: Stage, root: Message, words: str) -> None:
+    await stage.wait_for(lambda message: message.ts == root.ts and words in message.text, timeout_s=30)
+
+
+async def _resolve(stage: Stage, root: Message) -> None:
+    number = _key(root).removeprefix("incident:")
+    line = f"/dragonfly incident resolve {number} it beats again"
+    await stage.sandbox.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, line)
+    await _until(stage, root, "RESOLVED")
+
+
+def _key(message: Message) -> str:
+    return str((message.metadata or {}).get("event_payload", {}).get("key"))
+
+
+def _is_root(message: Message) -> bool:
+    return _key(message).startswith("incident:")

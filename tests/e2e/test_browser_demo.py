@@ -47,7 +47,7 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         alert = page.locator("#timeline article").filter(has_text="0 of 1 beating").last
         await expect(alert).to_be_visible(timeout=20_000)
         await card.last.get_by_role("button", name="Start").click()
-        await expect(page.locator("#timeline article").filter(has_text="Resolved").last).to_be_visible(timeout=20_000)
+        await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible(timeout=20_000)
 
 
 async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage, open_page: OpenPage) -> None:

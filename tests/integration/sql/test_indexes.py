@@ -224,6 +224,9 @@ SELECT 'heartbeats.ingest', 'resolved', now(), now(), now(), 'No ingest' FROM ge
 INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since)
 SELECT id, id, 'heartbeats.ingest', 'No ingest', now() FROM chatops.incidents;
 INSERT INTO chatops.incident_pages (incident_id, number, level, reason) SELECT id, 1, 0, 'o' FROM chatops.incidents;
+INSERT INTO chatops.outbox (key, channel, text, blocks, sent_version, ts, channel_id)
+SELECT 'incident:' || id, 'C1', 'x', '[]', 1, id::text, 'C1' FROM chatops.incidents;
+ANALYZE chatops.outbox;
 INSERT INTO chatops.incident_events (incident_id, kind, text, channel_id, ts)
 SELECT id, 'marked', 'x', 'C1', id::text FROM chatops.incidents;
 INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)
@@ -260,6 +263,7 @@ INCIDENT_PARAMETERS = {
 }
 EXPECTED_OF_INCIDENTS = {
     "read_incident": {"incidents_pkey"},
+    "find_incident_of_message": {"outbox_incident_ts_idx", "incidents_pkey"},
     "list_open_incidents": {"incidents_unresolved_idx"},
     "list_incidents": {"incidents_pkey"},
     "lock_incident": {"incidents_pkey"},

@@ -1,0 +1,53 @@
+"""Three in the morning, in a browser: a worker dies, somebody takes it on, restarts it, and says what it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import Page, expect
+
+from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import OpenPage, Stage
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+PATIENCE = 60_000  # ms
+
+
+async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
+        root = page.locator("#timeline article").filter(has_text="incident 1 · SEV2")
+        await _kill(page, Service.INGEST)
+        await expect(root).to_contain_text("PAGE dev · ingest 0 of 1 beating", timeout=PATIENCE)
+
+        await root.get_by_role("button", name="Acknowledge").click()
+        await expect(root).to_contain_text("ACKNOWLEDGED by", timeout=PATIENCE)
+        await root.get_by_role("link", name="replies").click()
+        thread = page.locator("#thread")
+        await expect(thread).to_contain_text("1. What changed in the last two hours", timeout=PATIENCE)
+        await expect(thread).to_contain_text("6. Who is called", timeout=PATIENCE)
+
+        await root.get_by_role("button", name="Restart ingest").click()
+        run = page.locator("#timeline article").filter(has_text="Restart ingest").last
+        await run.get_by_role("button", name="Confirm").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+        await expect(root).to_contain_text("CLEARED, to be resolved by", timeout=PATIENCE)
+
+        await root.get_by_role("button", name="Resolve…").first.click()
+        await page.get_by_role("textbox", name="What was it, and what ended it?").fill("killed by hand, restarted")
+        await page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
+        await expect(root).to_contain_text("RESOLVED dev", timeout=PATIENCE)
+        await expect(root).to_contain_text("killed by hand, restarted")
+        await expect(root.get_by_role("button", name="Postmortem")).to_be_visible()
+
+
+async def _kill(page: Page, service: Service) -> None:
+    card = (
+        page.locator("section, article, li, div")
+        .filter(has_text=service)
+        .filter(has=page.get_by_role("button", name="Kill"))
+    )
+    await card.last.get_by_role("button", name="Kill").click()
