@@ -196,4 +196,4 @@ async def test_a_person_says_what_became_of_an_unknown_step(
     await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", cast.BEN)
 
     failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)
-    assert "given up" in failed.text
+    assert "Given up" in failed.text
