@@ -36,6 +36,7 @@ from services.slack.client import SlackClient
 class Changing:
     """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
 
+    `hears`: whether the runner is rung when anything happens to a run.
     `leading` is the leader's part of it.
     """
 
@@ -50,6 +51,7 @@ class Changing:
         owner: str,
         workspace: Callable[[], str | None],
         told: Callable[[], None] = lambda: None,
+        hears: Callable[[], bool] = lambda: False,
     ) -> None:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
@@ -64,7 +66,8 @@ class Changing:
         ]
         if isinstance(self._policy, Policy):
             self.leading.append(LoneStarts(database, self._policy, self.groups, teller))
-        self.runner = Runner(Gear(database, world, PLANS, teller, settings.runs), owner=owner)
+        gear = Gear(database, world, PLANS, teller, settings.runs)
+        self.runner = Runner(gear, owner=owner, hears=hears)
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

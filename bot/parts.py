@@ -92,7 +92,7 @@ class Parts:
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
-        self.changing = _changing(basis, sender)
+        self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works)
         board = make_board(basis.world, sender.ring)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups)
         escalation = Escalation(
@@ -153,7 +153,7 @@ def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
     return ring
 
 
-def _changing(basis: Basis, sender: Sender) -> Changing:
+def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool]) -> Changing:
     return Changing(
         basis.settings,
         basis.world,
@@ -163,6 +163,7 @@ def _changing(basis: Basis, sender: Sender) -> Changing:
         owner=basis.owner,
         workspace=basis.workspace,
         told=sender.ring,
+        hears=hears,
     )
 
 

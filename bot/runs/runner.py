@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Callable
 
 from bot.runs.carrying import Carrier, Gear
 from bot.runs.journal import LostRunError, claim
@@ -19,11 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """`owner` names this process in the leases. `ring` makes it look at once, without waiting for its next look."""
+    """`owner` names this process in the leases. `ring` makes it look at once, without waiting for its next look.
 
-    def __init__(self, gear: Gear, *, owner: str) -> None:
+    `hears`: whether it is rung when anything happens to a run. It then looks seldom while no run is open.
+    """
+
+    def __init__(self, gear: Gear, *, owner: str, hears: Callable[[], bool] = lambda: False) -> None:
         self._gear = gear
         self._owner = owner
+        self._hears = hears
         self._bell = asyncio.Event()
         self._carried: dict[int, tuple[Wishes, asyncio.Task[None]]] = {}
         self._problem: str | None = None
@@ -36,9 +41,10 @@ class Runner:
         """Until cancelled; then `hand_over`."""
         while True:
             self._bell.clear()
-            await self._look()
+            is_quiet = await self._look() and self._hears()
+            settings = self._gear.settings
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._gear.settings.look_every_s):
+                async with asyncio.timeout(settings.look_when_quiet_s if is_quiet else settings.look_every_s):
                     await self._bell.wait()
 
     async def hand_over(self) -> None:
@@ -52,16 +58,19 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Whether no run is open, as far as the database tells."""
         try:
             async with self._gear.database.read() as conn:
-                waiting = await runs.list_claimable_runs(conn, kinds=STEPS.keys(), format=FORMAT)
-            for run_id in waiting:
-                await self._take(run_id)
+                open_runs = await runs.list_runs_to_carry(conn, kinds=STEPS.keys(), format=FORMAT)
+            for run_id, is_claimable in open_runs.items():
+                if is_claimable:
+                    await self._take(run_id)
         except SourceError as error:
             self._note(error.why)
-        else:
-            self._note(None)
+            return False
+        self._note(None)
+        return not open_runs
 
     async def _take(self, run_id: int) -> None:
         if run_id in self._carried:

@@ -94,10 +94,13 @@ async def move_run(
     return await _happened(conn, SQL["move_run"], parameters)
 
 
-async def list_claimable_runs(conn: Connection, *, kinds: Collection[str], format: int) -> list[int]:  # noqa: A002
-    """Approved runs, and running ones without a living lease, oldest first; only with these step kinds and format."""
-    cur = await conn.execute(SQL["list_claimable_runs"], {"kinds": list(kinds), "format": format})
-    return [run_id for (run_id,) in await cur.fetchall()]
+async def list_runs_to_carry(conn: Connection, *, kinds: Collection[str], format: int) -> dict[int, bool]:  # noqa: A002
+    """`{run id: whether it may be claimed}` of approved and running runs, oldest first.
+
+    May be claimed: with these step kinds and format only, not expired, and without a living lease.
+    """
+    cur = await conn.execute(SQL["list_runs_to_carry"], {"kinds": list(kinds), "format": format})
+    return dict(await cur.fetchall())
 
 
 async def take_services(conn: Connection, *, run_id: int) -> list[tuple[str, int]]:

@@ -64,18 +64,20 @@ WHERE id = %(run_id)s
         OR %(to)s::chatops.run_state IN ('cancelled', 'expired', 'voided'))
 RETURNING id;
 
--- name: list_claimable_runs
--- Approved, or left by a replica that went away; only what the caller can carry out. Served by runs_open_idx.
-SELECT run.id
-FROM chatops.runs AS run
-WHERE run.state IN ('approved', 'running')
-    AND (run.state = 'running' OR run.expires_at > clock_timestamp())
+-- name: list_runs_to_carry
+-- Approved and running ones, and whether the caller may claim each: it can carry it out, and nobody does. Served by
+-- runs_open_idx.
+SELECT
+    run.id,
+    (run.state = 'running' OR run.expires_at > clock_timestamp())
     AND run.format = %(format)s
     AND run.kinds <@ %(kinds)s
     AND NOT EXISTS (
         SELECT FROM chatops.leases AS lease
         WHERE lease.name = 'run:' || run.id AND lease.until > clock_timestamp()
-    )
+    ) AS is_claimable
+FROM chatops.runs AS run
+WHERE run.state IN ('approved', 'running')
 ORDER BY run.id;
 
 -- name: take_services

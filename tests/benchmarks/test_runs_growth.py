@@ -88,8 +88,8 @@ class Bot:
         self._number += 1
         self.run_id = await runs.create_run(self._conn, new_run(self._number), STEPS)
 
-    async def list_claimable(self) -> None:
-        await runs.list_claimable_runs(self._conn, kinds=KINDS, format=1)
+    async def list_to_carry(self) -> None:
+        await runs.list_runs_to_carry(self._conn, kinds=KINDS, format=1)
 
     async def list_open(self) -> None:
         await runs.list_open_runs(self._conn)
@@ -124,7 +124,7 @@ class Bot:
 
 
 MEASURED: dict[str, Callable[[Bot], Call]] = {
-    "what may be claimed": lambda bot: bot.list_claimable,
+    "what may be claimed": lambda bot: bot.list_to_carry,
     "open runs": lambda bot: bot.list_open,
     "the latest 20 runs": lambda bot: bot.list_latest,
     "expire": lambda bot: bot.expire,

@@ -163,7 +163,7 @@ EXPECTED_OF_RUNS = {
     "list_runs": {"runs_pkey"},
     "list_open_runs": {"runs_open_idx"},
     "move_run": {"runs_pkey"},
-    "list_claimable_runs": {"runs_open_idx", "leases_pkey"},
+    "list_runs_to_carry": {"runs_open_idx", "leases_pkey"},
     "take_services": {"runs_pkey"},
     "list_services_not_taken": {"runs_pkey"},
     "void_waiting_runs": {"runs_open_idx"},

@@ -197,11 +197,11 @@ class Bench:
     async def file_command(self, playbook: str, **parameters: str) -> int:
         return await self.file(await self.plan(playbook, **parameters))
 
-    def start_runner(self, settings: RunSettings | None = None) -> Runner:
-        """One replica's runner, in this process."""
+    def start_runner(self, settings: RunSettings | None = None, *, hears: bool = False) -> Runner:
+        """One replica's runner, in this process. `hears`: it relies on being rung while no run is open."""
         teller = Teller(lambda record, head: run_message(record, audit_head=head))
         gear = Gear(self.database, self.world, PLANS, teller, settings or self.settings)
-        runner = Runner(gear, owner="here")
+        runner = Runner(gear, owner="here", hears=lambda: hears)
         self._running.append((runner, asyncio.create_task(runner.run())))
         return runner
 

@@ -109,7 +109,8 @@ async def test_claimable_are_approved_runs_and_those_that_nobody_carries_on(
     await leases.take_lease(as_bot, name=run_lease(being_planned_again), owner="b", duration=timedelta(minutes=1))
     await asyncio.sleep(0.1)
 
-    claimable = await runs.list_claimable_runs(as_bot, kinds=KINDS, format=1)
+    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1)
+    claimable = [run_id for run_id, is_claimable in found.items() if is_claimable]
 
     assert claimable == [approved, left]
     assert carried_on not in claimable
@@ -122,7 +123,8 @@ async def test_not_claimable_is_what_this_version_cannot_carry_out_or_what_expir
     await file_run(as_bot, **unknown)
     await asyncio.sleep(0.01)
 
-    assert await runs.list_claimable_runs(as_bot, kinds=KINDS, format=1) == []
+    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1)
+    assert not any(found.values())
 
 
 async def claim_service(database: Database, run_id: int) -> bool:

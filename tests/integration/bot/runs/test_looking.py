@@ -1,0 +1,41 @@
+"""How often a replica looks for runs: seldom while none is open and notices arrive, often otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.domain.runs import RunState, run_lease
+from services.postgres import leases
+from tests.integration.bot.runs.conftest import QUICK, Bench
+
+NEVER = replace(QUICK, look_when_quiet_s=3600)
+
+
+async def test_a_run_that_it_hears_of_is_carried_out_at_once(bench: Bench) -> None:
+    runner = bench.start_runner(NEVER, hears=True)
+    run_id = await bench.file_command("scale", service="ingest", to="0")
+
+    runner.ring()
+
+    run, _ = await bench.ended(run_id)
+    assert run.state is RunState.SUCCEEDED
+
+
+async def test_nothing_is_missed_where_no_notices_arrive(bench: Bench) -> None:
+    bench.start_runner(NEVER, hears=False)
+
+    run, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
+
+    assert run.state is RunState.SUCCEEDED
+
+
+async def test_a_run_of_another_replica_is_kept_in_sight_though_its_death_rings_nobody(bench: Bench) -> None:
+    run_id = await bench.file_command("scale", service="ingest", to="0")
+    async with bench.database.transaction() as conn:
+        await leases.take_lease(conn, name=run_lease(run_id), owner="dying", duration=timedelta(seconds=1))
+    bench.start_runner(NEVER, hears=True)
+
+    run, _ = await bench.ended(run_id)
+
+    assert run.state is RunState.SUCCEEDED
