@@ -18,7 +18,7 @@ from services.postgres.pool import Database
 logger = logging.getLogger(__name__)
 
 ACTOR = "bot"  # in the audit log
-EVERY_S = 5.0  # the buttons of an expired request go within this
+EVERY_S = 15.0  # the buttons of an expired request go within this
 
 
 class Expiry:
