@@ -13,39 +13,16 @@ from bot.approvals.policy import Policy, Target
 from bot.approvals.rights import Allowed, Refused, Verdict
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.incidents import IncidentState
 from services.domain.lone_starts import LoneStart
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
+from tests.incidents import new_incident
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 
 COUNTDOWN = timedelta(seconds=60)
 LONE = LoneStart(7, 4, NOW - timedelta(minutes=3), NOW)
-INCIDENT = Incident(
-    id=4,
-    state=IncidentState.OPEN,
-    environment="prod",
-    severity=IncidentSeverity.SEV1,
-    title="api is down",
-    services=(Service.API.value,),
-    opened_by=None,
-    since=NOW,
-    opened_at=NOW,
-    chain={},
-    pages=0,
-    next_level=0,
-    due_at=None,
-    acknowledged_by=None,
-    acknowledged_at=None,
-    first_acknowledged_at=None,
-    active_at=NOW,
-    reminded_at=None,
-    cleared_at=None,
-    briefed=0,
-    resolved_by=None,
-    resolved_at=None,
-    cause=None,
-)
+INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
 
 
 @pytest.fixture

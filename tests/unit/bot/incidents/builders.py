@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
+from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
 from services.domain.runs import Person
-from services.domain.services import Service
+from tests.incidents import new_incident
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
@@ -20,31 +20,7 @@ CHAIN = Chain(
         ChainLevel("secondary", (Target(Reach.MENTION, "U0BEN", "ben"), Target(Reach.WEBHOOK, "ben", "ben")), TEN),
     )
 )
-OPEN = Incident(
-    id=7,
-    state=IncidentState.OPEN,
-    environment="prod",
-    severity=IncidentSeverity.SEV1,
-    title="No ingest",
-    services=(Service.INGEST.value,),
-    opened_by=None,
-    since=NOW - FIVE,
-    opened_at=NOW,
-    chain=encode_chain(CHAIN),
-    pages=1,
-    next_level=1,
-    due_at=NOW,
-    acknowledged_by=None,
-    acknowledged_at=None,
-    first_acknowledged_at=None,
-    active_at=NOW,
-    reminded_at=None,
-    cleared_at=None,
-    briefed=0,
-    resolved_by=None,
-    resolved_at=None,
-    cause=None,
-)
+OPEN = replace(new_incident(7, at=NOW), since=NOW - FIVE, chain=encode_chain(CHAIN), pages=1, next_level=1, due_at=NOW)
 LINE = "PAGE prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"
 
 

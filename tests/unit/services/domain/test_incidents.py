@@ -7,35 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, find_covering
+from services.domain.incidents import IncidentState, find_covering
 from services.domain.services import Service
+from tests.incidents import new_incident
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-INCIDENT = Incident(
-    id=1,
-    state=IncidentState.OPEN,
-    environment="staging",
-    severity=IncidentSeverity.SEV1,
-    title="No ingest",
-    services=(Service.INGEST.value,),
-    opened_by=None,
-    since=NOW,
-    opened_at=NOW,
-    chain={},
-    pages=0,
-    next_level=0,
-    due_at=None,
-    acknowledged_by=None,
-    acknowledged_at=None,
-    first_acknowledged_at=None,
-    active_at=NOW,
-    reminded_at=None,
-    cleared_at=None,
-    briefed=0,
-    resolved_by=None,
-    resolved_at=None,
-    cause=None,
-)
+INCIDENT = replace(new_incident(1, at=NOW), environment="staging")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""An incident that nothing was done about yet; a test says what is otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.services import Service
+
+
+def new_incident(id: int, *, at: datetime) -> Incident:  # noqa: A002
+    """Opened at that moment, about the ingest worker, with nobody called."""
+    return Incident(
+        id=id,
+        state=IncidentState.OPEN,
+        environment="prod",
+        severity=IncidentSeverity.SEV1,
+        title="No ingest",
+        services=(Service.INGEST.value,),
+        opened_by=None,
+        since=at,
+        opened_at=at,
+        chain={},
+        pages=0,
+        next_level=0,
+        due_at=None,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        first_acknowledged_at=None,
+        active_at=at,
+        reminded_at=None,
+        cleared_at=None,
+        briefed=0,
+        resolved_by=None,
+        resolved_at=None,
+        cause=None,
+    )
