@@ -18,6 +18,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 
 KEY = "made-up-secret"
+ANSWERED = 'dragonfly_bot_answer_seconds_count{outcome="answered",surface="slash"}'
 
 
 @pytest.fixture
@@ -146,7 +147,8 @@ async def test_metrics_count_answers(bot: Bot, slack: Slack, http: httpx.AsyncCl
     await slack.type("/dragonfly queue")
     await slack.wait_for()
 
-    text = (await http.get(f"http://127.0.0.1:{bot.web.port}/metrics")).text
-
+    # Slack has the answer a moment before the bot hears so and counts it.
+    async with asyncio.timeout(10):
+        while ANSWERED not in (text := (await http.get(f"http://127.0.0.1:{bot.web.port}/metrics")).text):
+            await asyncio.sleep(0.02)
     assert "dragonfly_bot_slack_connections 2.0" in text
-    assert 'dragonfly_bot_answer_seconds_count{outcome="answered",surface="slash"}' in text
