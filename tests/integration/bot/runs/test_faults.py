@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -12,12 +13,18 @@ from services.postgres import runs
 from services.postgres.runs import Resolution
 from services.sandbox.railway.faults import Faults
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.runs.conftest import OLIVIA, Bench, MakeBench
+from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, MakeBench
 from tests.wire import Line
 
 INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
 PROVED = (RunState.SUCCEEDED, "Done, and every step is proved.")
+
+
+@pytest.fixture
+async def impatient(make_bench: MakeBench) -> Bench:
+    """Gives up soon."""
+    return await make_bench(settings=replace(QUICK, patience_s=4.0, confirm_s=4.0))
 
 
 def replicas(bench: Bench) -> int:
@@ -64,7 +71,8 @@ async def test_railway_that_is_slow(bench: Bench) -> None:
     assert bench.wire.mutations == ["commitPatch"]
 
 
-async def test_yes_that_is_followed_by_nothing_is_no_success(bench: Bench) -> None:
+async def test_yes_that_is_followed_by_nothing_is_no_success(impatient: Bench) -> None:
+    bench = impatient
     run_id = await bench.file_command("scale", service="ingest", to="2")
     bench.railway.set_faults(Faults(ignore_changes=True))
     bench.start_runner()
@@ -94,7 +102,8 @@ async def _unknown(bench: Bench) -> int:
 @pytest.mark.parametrize(
     ("how", "state"), [("done", RunState.SUCCEEDED), ("retry", RunState.SUCCEEDED), ("abort", RunState.FAILED)]
 )
-async def test_what_nobody_can_tell_waits_for_a_person(bench: Bench, how: Resolution, state: RunState) -> None:
+async def test_what_nobody_can_tell_waits_for_a_person(impatient: Bench, how: Resolution, state: RunState) -> None:
+    bench = impatient
     run_id = await _unknown(bench)
     held = await bench.sql("SELECT count(*) FROM chatops.run_services WHERE run_id = %s", run_id)
     assert held == [(1,)]
