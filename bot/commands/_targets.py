@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bot.commands._arguments import need_service, parse_service, wrong_word
 from services.domain.errors import UsageError
+from services.domain.masking_messages import mask_message
 from services.domain.services import find_services
 from services.domain.sha import is_sha
 
@@ -50,8 +51,9 @@ def parse_version(word: str) -> str:
 
 
 def parse_reason(words: Sequence[str], example: str) -> str:
-    """The rest of the line as one sentence. Raises UsageError when it is empty or too long."""
-    reason = " ".join(words).strip()
+    """The rest of the line as one sentence, without the data in it: everybody reads it. Raises UsageError when it is
+    empty or too long."""
+    reason = mask_message(" ".join(words))
     if not reason:
         raise UsageError("Nothing was done", why="the reason is missing", what_next=f"Say why: `{example}`.")
     if len(reason) > REASON_LIMIT:

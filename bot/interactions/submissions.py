@@ -19,6 +19,7 @@ from bot.views.modals import (
     REVIEW,
     STOP_WORKERS,
 )
+from services.domain.masking_messages import mask_message
 
 Payload = Mapping[str, Any]
 
@@ -37,7 +38,10 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Submission:
-    """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it."""
+    """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it.
+
+    `words` is the text as everybody may read it, without the data in it.
+    """
 
     kind: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -49,9 +53,13 @@ class Submission:
         return int(self.metadata["run"])
 
     @property
+    def words(self) -> str:
+        return mask_message(self.answer)
+
+    @property
     def reason(self) -> str:
         """The preset, then the own words."""
-        return ": ".join(filter(None, [self.preset, self.answer]))[:REASON_LIMIT]
+        return ": ".join(filter(None, [self.preset, self.words]))[:REASON_LIMIT]
 
 
 def read_submission(view: Payload) -> Submission | None:

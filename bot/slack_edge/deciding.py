@@ -164,11 +164,11 @@ class Deciding:
             case modals.APPROVE_TYPED:
                 return await desk.decide(run_id, actor, approve=True, typed=submission.answer)
             case modals.ALONE:
-                return await desk.start_alone(run_id, actor, submission.answer)
+                return await desk.start_alone(run_id, actor, submission.words)
             case modals.REVIEW:
-                return await desk.review(run_id, actor, submission.answer)
+                return await desk.review(run_id, actor, submission.words)
             case _:
-                return await desk.decide(run_id, actor, approve=False, reason=submission.answer)
+                return await desk.decide(run_id, actor, approve=False, reason=submission.words)
 
 
 def _need_click(body: Body) -> RunClick:

@@ -15,6 +15,7 @@ from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker
 from bot.views import incident_modals as modals
 from services.domain.incidents import MarkedMessage
+from services.domain.masking_messages import mask_message
 from services.slack.client import SlackClient
 
 Body = dict[str, Any]
@@ -42,7 +43,7 @@ class IncidentEdge:
 
     async def on_escalate_this(self, body: Body) -> None:
         message, channel = body["message"], str(body["channel"]["id"])
-        text = str(message.get("text", ""))[:SOURCE_LIMIT]
+        text = mask_message(str(message.get("text", ""))[:SOURCE_LIMIT])
         source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
         view = modals.open_modal({"channel": channel, "source": source}, title=text.partition("\n")[0])
         await self._slack.open_view(body["trigger_id"], view)
@@ -66,12 +67,12 @@ class IncidentEdge:
         room = need_room(self._room)
         if submission.kind == modals.RESOLVE:
             number = int(submission.metadata["incident"])
-            outcome = await room.resolve(number, asker.request, submission.answer)
+            outcome = await room.resolve(number, asker.request, submission.words)
         else:
             severity = parse_severity(submission.preset or "sev2")
             source = _source(submission)
             outcome = await room.open(
-                asker.request, title=submission.answer, severity=severity, services=(), source=source
+                asker.request, title=submission.words, severity=severity, services=(), source=source
             )
         await deliver(self._slack, outcome_answer(outcome), asker, key=key)
 

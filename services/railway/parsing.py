@@ -14,6 +14,7 @@ from services.domain.deployments import (
     ServiceState,
     VariableChange,
 )
+from services.domain.masking_messages import mask_message
 from services.domain.services import Service
 from services.railway.links import deployment_link
 
@@ -50,8 +51,8 @@ def parse_deployment(node: Json, *, page: str) -> Deployment:
         can_redeploy=bool(node.get("canRedeploy")),
         stopped=bool(node.get("deploymentStopped")),
         commit_sha=_text(meta.get("commitHash")),
-        commit_message=_text(meta.get("commitMessage")),
-        author=_text(meta.get("commitAuthor")) or _text(_mapping(node.get("creator")).get("name")),
+        commit_message=_own_words(meta.get("commitMessage")),
+        author=_own_words(meta.get("commitAuthor")) or _own_words(_mapping(node.get("creator")).get("name")),
         instances=tuple(Instance(id=one["id"], status=one["status"]) for one in node.get("instances") or ()),
         link=deployment_link(page, node["id"]),
     )
@@ -131,6 +132,12 @@ def _mapping(value: object) -> Json:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _own_words(value: object) -> str | None:
+    """What a developer wrote: it is told to everybody, so without the data in it."""
+    text = _text(value)
+    return mask_message(text) if text else None
 
 
 def _whole_number(value: object) -> int | None:

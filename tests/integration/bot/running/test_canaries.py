@@ -1,0 +1,153 @@
+"""A whole bot among sources full of names, amounts and keys: an incident from the alert to its export tells none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from services.postgres.pool import Connection
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message
+from tests.canaries import LINES, PLANT, PLANTED_ROWS, TYPED, HostileOutside, leaks, person
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, environment
+from tests.integration.services.conftest import RunningProcess, Spawn
+from tests.integration.services.conftest import spawn as spawn
+from tests.outside import PATIENCE_S, Mailbox, Phone, open_mailbox, open_phone, until
+
+ONCALL = f"""version = 1
+[people.ann]
+slack = "{cast.ANN.id}"
+webhook = "ann"
+email = "ann"
+[[levels]]
+call = ["ann"]
+by = ["mention", "direct", "webhook", "email"]
+wait = "1h"
+"""
+MAIL_PASSWORD = "CANARYMAILPASSWORD"
+TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'chatops'"
+
+
+@pytest.fixture
+def outside() -> HostileOutside:
+    return HostileOutside()
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with open_mailbox(password=MAIL_PASSWORD) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+async def bot(
+    spawn: Spawn, slack: Slack, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, tmp_path: Path
+) -> RunningProcess:
+    """`python -m bot`, with somebody on call by every means, over a database that holds a canary in each column."""
+    text = person("COLUMN")
+    values = {"errors": list(LINES), "json": json.dumps({"name": text}), "text": text}
+    with psycopg.connect(database_urls.owner, autocommit=True) as conn:
+        psycopg.ClientCursor(conn).execute(PLANT, values)
+        assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 1, 1)
+    oncall = tmp_path / "oncall.toml"
+    oncall.write_text(ONCALL)
+    own = environment(
+        slack,
+        database_urls.bot,
+        DRAGONFLY_ONCALL=str(oncall),
+        DRAGONFLY_OPERATORS=cast.OPERATORS.id,
+        DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+        DRAGONFLY_API_KEY="CANARYKEY",
+        OPENAI_API_KEY="CANARYKEY",
+        SUPABASE_SERVICE_ROLE_KEY="CANARYKEY",
+        RAILWAY_TOKEN="CANARYTOKEN",
+        PAGER_WEBHOOK_URL_ANN=phone.url.replace("secret-part", "CANARYHOOK"),
+        PAGER_EMAIL_ANN="ann@example.com",
+        SMTP_URL=mailbox.url.replace("//", f"//CANARYMAIL:{MAIL_PASSWORD}@"),
+        SMTP_FROM="bot@example.com",
+    )
+    return await spawn("bot", **own)
+
+
+def key_of(message: Message) -> str:
+    return str((message.metadata or {}).get("event_payload", {}).get("key"))
+
+
+async def wait_for(slack: Slack, wanted: Callable[[Message], bool]) -> Message:
+    return await slack.wait_for(wanted, timeout_s=PATIENCE_S, user=cast.ANN)
+
+
+async def everything_stored(conn: Connection) -> list[str]:
+    """Each row of the bot's own tables, as text."""
+    tables = [name for (name,) in await (await conn.execute(TABLES)).fetchall()]
+    rows = [await (await conn.execute(f"SELECT t::text FROM {table} t".encode())).fetchall() for table in tables]  # noqa: S608 - our names
+    return [text for found in rows for (text,) in found]
+
+
+def found_in(where: str, texts: Iterable[str]) -> list[tuple[str, list[str], str]]:
+    """`(where, the canaries, the text)` of each text that holds some."""
+    return [(where, words, text[:600]) for text in texts if (words := leaks(text))]
+
+
+@pytest.mark.timeout(240)
+async def test_an_incident_tells_nothing_personal_or_secret(
+    bot: RunningProcess, slack: Slack, phone: Phone, mailbox: Mailbox, as_owner: Connection
+) -> None:
+    ann, name = slack.workspace.acting_as(cast.ANN.id), slack.workspace.bot.id
+    root = await wait_for(slack, lambda message: key_of(message) == "incident:1")
+    await wait_for(slack, lambda message: key_of(message) == "incident:1:briefing:6")
+    await phone.wait_for()
+    await until(lambda: bool(mailbox.mails))
+
+    note = ann.say(cast.INCIDENTS_ID, f"look {TYPED}", thread_ts=root.ts)
+    ann.react(cast.INCIDENTS_ID, note.ts, "pushpin")
+    await until_stored(as_owner, "chatops.incident_events WHERE kind = 'marked' AND text LIKE 'look%'")
+    await ann.type(cast.INCIDENTS_ID, f"/dragonfly silence heartbeats.ingest 1h {TYPED}")
+    await until_stored(as_owner, "chatops.silences")
+    await ann.type(cast.INCIDENTS_ID, f"/dragonfly incident open sev1 api nothing works {TYPED}")
+    await until_stored(as_owner, "chatops.incidents WHERE title LIKE '%nothing works%'")
+    said = ann.say(cast.INCIDENTS_ID, f"amounts look wrong {TYPED}")
+    assert await ann.shortcut("incident.escalate_this", cast.INCIDENTS_ID, said.ts) is None
+    await until(lambda: slack.workspace.modal_for(cast.ANN.id) is not None)
+    modal = slack.workspace.modal_for(cast.ANN.id)
+    assert modal is not None
+    assert await ann.submit(modal.id, {"answer": {"answer": f"escalated {TYPED}"}, "preset": {"preset": "sev2"}}) == {}
+    await until_stored(as_owner, "chatops.incidents WHERE title LIKE 'escalated%'")
+    await ann.type(cast.INCIDENTS_ID, f"<@{name}> ack", thread_ts=root.ts)
+    await until_stored(as_owner, "chatops.incidents WHERE id = 1 AND state = 'acknowledged'")
+    await ann.type(cast.INCIDENTS_ID, f"<@{name}> timeline", thread_ts=root.ts)
+    await ann.type(cast.INCIDENTS_ID, f"<@{name}> resolve found it {TYPED}", thread_ts=root.ts)
+    await until_stored(as_owner, "chatops.incidents WHERE id = 1 AND state = 'resolved'")
+    await ann.type(cast.INCIDENTS_ID, f"<@{name}> export", thread_ts=root.ts)
+    exported = await wait_for(slack, lambda message: bool(message.files) and message.thread_ts == root.ts)
+    files = [file for one in exported.files if (file := slack.workspace.files.find(one))]
+
+    calls = [json.dumps(call.payload, ensure_ascii=False) for call in slack.workspace.calls]
+    stored = await everything_stored(as_owner)
+    assert found_in("Slack", calls) == []
+    assert found_in("export", [file.content.decode() for file in files]) == []
+    assert found_in("pager", [json.dumps([ring.headers, ring.body]) for ring in phone.rings]) == []
+    assert found_in("mail", [str(mail) for mail in mailbox.mails]) == []
+    assert found_in("database", stored) == []
+    assert found_in("log", bot.lines) == []
+    assert files
+    assert any("look for …" in text for text in stored), "their own words stay"
+
+
+async def until_stored(conn: Connection, rows: str) -> None:
+    """Until there are such rows. What Slack is told waits in the outbox, a second each: it is looked at there."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await (await conn.execute(f"SELECT 1 FROM {rows} LIMIT 1".encode())).fetchone() is None:  # noqa: S608
+            await asyncio.sleep(0.05)
