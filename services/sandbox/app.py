@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from services.domain.errors import OperatorError
 from services.sandbox.openai import build_router as build_openai
 from services.sandbox.page.app import build_router as build_page
-from services.sandbox.page.faults import Faults
+from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.railway.app import build_router as build_railway
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.app import build_router as build_slack
@@ -20,7 +20,8 @@ from services.sandbox.slack.workspace import Workspace
 def build_app(
     workspace: Workspace,
     railway: LocalRailway,
-    faults: Faults,
+    database: DatabaseFaults,
+    bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
     shortcuts: Sequence[tuple[str, str]] = (),
 ) -> FastAPI:
@@ -29,7 +30,7 @@ def build_app(
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
     app.include_router(build_openai())
-    app.include_router(build_page(workspace, railway, faults, commands, shortcuts))
+    app.include_router(build_page(workspace, railway, database, bot, commands, shortcuts))
     app.add_exception_handler(OperatorError, _show_error)
     return app
 

@@ -1,4 +1,4 @@
-"""The bot as a process of its own, unmodified; its output goes to a file beside the sandbox's data."""
+"""The bot as processes of its own, unmodified; the output of each goes to a file beside the sandbox's data."""
 
 from __future__ import annotations
 
@@ -68,6 +68,24 @@ class BotProcess:
         with self._log_file.open("ab", buffering=0) as log:
             streams = [stream for stream in (process.stdout, process.stderr) if stream]
             await asyncio.gather(*(_copy(stream, log.write) for stream in streams))
+
+
+class BotReplicas:
+    """All replicas of one sandbox: what the page kills and starts (`page.faults.BotFaults`)."""
+
+    def __init__(self) -> None:
+        self.all: list[BotProcess] = []
+
+    def bot_running(self) -> bool:
+        return any(bot.is_running for bot in self.all)
+
+    async def kill_bot(self) -> None:
+        await asyncio.gather(*(bot.kill() for bot in self.all if bot.is_running))
+
+    async def start_bot(self) -> None:
+        for bot in self.all:
+            if not bot.is_running:
+                await bot.start()
 
 
 async def _copy(stream: asyncio.StreamReader, write: Callable[[bytes], object]) -> None:

@@ -15,7 +15,7 @@ from services.domain.secrets import Secret
 from services.dragonfly_api.client import DragonflyApi
 from services.sandbox import environment
 from services.sandbox.app import build_app
-from services.sandbox.bot_process import BotProcess
+from services.sandbox.bot_process import BotProcess, BotReplicas
 from services.sandbox.database import LocalDatabase
 from services.sandbox.environment import Addresses, Timing
 from services.sandbox.railway.commits import newest_good
@@ -58,9 +58,13 @@ class Sandbox:
         self._cleanup = AsyncExitStack()
         self.database = LocalDatabase(settings.directory, settings.database_url, fast=settings.fast_database)
         self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
-        self.bots: list[BotProcess] = []
+        self._replicas = BotReplicas()
         self.railway: LocalRailway
         self.page_url = ""
+
+    @property
+    def bots(self) -> list[BotProcess]:
+        return self._replicas.all
 
     async def start(self) -> None:
         """Return when a person can type `/dragonfly health`. On a failure everything started is stopped again."""
@@ -105,7 +109,8 @@ class Sandbox:
         )
         self._cleanup.push_async_callback(self.railway.stop)
         await self.railway.start()
-        await server.serve(build_app(self.workspace, self.railway, self.database, await commands, SHORTCUTS))
+        app = build_app(self.workspace, self.railway, self.database, self._replicas, await commands, SHORTCUTS)
+        await server.serve(app)
 
     async def _start_bots(self) -> None:
         addresses = Addresses(page=self.page_url, api=self.railway.edge_url)

@@ -50,6 +50,22 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible(timeout=20_000)
 
 
+async def test_what_is_typed_while_the_bot_is_dead_is_told_and_it_answers_again(
+    stage: Stage, open_page: OpenPage
+) -> None:
+    async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
+        await page.get_by_role("button", name="Kill the bot").click()
+        await expect(page.get_by_text("The bot is not connected")).to_be_visible(timeout=20_000)
+        await _type(page, "/dragonfly health")
+        await expect(page.get_by_text("dispatch_failed").last).to_be_visible()
+
+        await page.get_by_role("button", name="Start the bot").click()
+        await expect(page.get_by_text("The bot is connected")).to_be_visible(timeout=60_000)
+        await _type(page, "/dragonfly health")
+
+        await expect(_last(page)).to_contain_text("dev is healthy", timeout=20_000)
+
+
 async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage, open_page: OpenPage) -> None:
     async with open_page(stage.sandbox.page_url, width=390, height=844, has_touch=True) as page:
         await _type(page, "/dragonfly heartbeats")

@@ -50,6 +50,17 @@ class Database:
         """Not used here."""
 
 
+class Bot:
+    def bot_running(self) -> bool:
+        return True
+
+    async def kill_bot(self) -> None:
+        """Not used here."""
+
+    async def start_bot(self) -> None:
+        """Not used here."""
+
+
 def plain(text: str) -> dict[str, str]:
     return {"type": "plain_text", "text": text}
 
@@ -128,7 +139,7 @@ async def base_url(tmp_path: Path) -> AsyncIterator[str]:
         railway = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token="t")
         app = FastAPI()
         app.include_router(build_slack_router(workspace))
-        app.include_router(build_page_router(workspace, railway, Database(), COMMANDS))
+        app.include_router(build_page_router(workspace, railway, Database(), Bot(), COMMANDS))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="websockets-sansio")
         )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 
 from services.sandbox.page.commands import CommandHint
-from services.sandbox.page.faults import Faults
+from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.page.lines import DrawnBodies
 from services.sandbox.page.live import live_events
 from services.sandbox.page.pages import FOLDER, HEADERS, Pages, refuse_other_sites
@@ -26,7 +26,8 @@ FRAGMENTS = frozenset({"sidebar", "timeline", "thread", "home", "modal", "panel"
 def build_router(
     workspace: Workspace,
     railway: LocalRailway,
-    faults: Faults,
+    database: DatabaseFaults,
+    bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
     shortcuts: Sequence[tuple[str, str]] = (),
 ) -> APIRouter:
@@ -37,7 +38,7 @@ def build_router(
     """
     router = APIRouter()
     marks, bodies = ReadMarks(), DrawnBodies()
-    panel = Panel(railway, faults, workspace)
+    panel = Panel(railway, database, bot, workspace)
     pages = Pages(
         {
             "workspace": workspace,

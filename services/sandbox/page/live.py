@@ -20,7 +20,7 @@ PARTS: dict[ChangeKind, tuple[str, ...]] = {
     ChangeKind.HOME: ("home",),
     ChangeKind.CHANNEL: ("sidebar",),
     ChangeKind.REFUSED: ("timeline",),
-    ChangeKind.CONNECTION: ("sidebar",),
+    ChangeKind.CONNECTION: ("sidebar", "panel"),
     ChangeKind.MISSED: ("timeline", "sidebar", "home", "modal"),
 }
 

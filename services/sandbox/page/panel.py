@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from services.sandbox.page.faults import Faults
+from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.railway.local import LocalRailway, NotFoundError
 from services.sandbox.railway.snapshot import Snapshot
 from services.sandbox.slack.faults import FaultKind
@@ -26,16 +26,20 @@ class Panel:
     deployments_shown = DEPLOYMENTS_SHOWN
     latencies_s = LATENCIES_S
 
-    def __init__(self, railway: LocalRailway, faults: Faults, workspace: Workspace) -> None:
+    def __init__(self, railway: LocalRailway, database: DatabaseFaults, bot: BotFaults, workspace: Workspace) -> None:
         self.railway = railway
-        self.faults = faults
+        self.database = database
+        self.bot = bot
         self.workspace = workspace
 
     def snapshot(self) -> Snapshot:
         return self.railway.snapshot()
 
     def postgres_running(self) -> bool:
-        return self.faults.postgres_running()
+        return self.database.postgres_running()
+
+    def bot_running(self) -> bool:
+        return self.bot.bot_running()
 
     def connected(self) -> bool:
         """Whether the bot holds a Socket Mode connection."""
@@ -71,7 +75,8 @@ class Breaking:
 
     def __init__(self, panel: Panel) -> None:
         self._railway = panel.railway
-        self._faults = panel.faults
+        self._database = panel.database
+        self._bot = panel.bot
         self._slack = panel.workspace.faults
 
     async def kill(self, act: Replica) -> None:
@@ -96,10 +101,16 @@ class Breaking:
         self._railway.set_latency(act.seconds)
 
     async def stop_postgres(self) -> None:
-        await self._faults.stop_postgres()
+        await self._database.stop_postgres()
 
     async def start_postgres(self) -> None:
-        await self._faults.start_postgres()
+        await self._database.start_postgres()
+
+    async def kill_bot(self) -> None:
+        await self._bot.kill_bot()
+
+    async def start_bot(self) -> None:
+        await self._bot.start_bot()
 
     async def rate_limit_slack(self) -> dict[str, str]:
         """What is told to the person: nothing on the page changes by it."""
@@ -113,7 +124,8 @@ def build_panel_router(panel: Panel) -> APIRouter:
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
     around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres, breaking.rate_limit_slack)
-    for act in (*on_replicas, breaking.restart, breaking.deploy, *around):
+    on_bot = (breaking.kill_bot, breaking.start_bot)
+    for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router
 

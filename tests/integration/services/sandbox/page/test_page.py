@@ -35,6 +35,21 @@ class Database:
         self.is_running = True
 
 
+class Bot:
+    """The bot's processes as the page may treat them."""
+
+    is_running = True
+
+    def bot_running(self) -> bool:
+        return self.is_running
+
+    async def kill_bot(self) -> None:
+        self.is_running = False
+
+    async def start_bot(self) -> None:
+        self.is_running = True
+
+
 @pytest.fixture
 def workspace() -> Workspace:
     return Workspace()
@@ -54,7 +69,7 @@ def railway(tmp_path: Path) -> LocalRailway:
 @pytest.fixture
 async def page(workspace: Workspace, railway: LocalRailway, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(build_router(workspace, railway, database, COMMANDS, [("ack", "Make it an incident")]))
+    app.include_router(build_router(workspace, railway, database, Bot(), COMMANDS, [("ack", "Make it an incident")]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as client:
         yield client
 
@@ -230,6 +245,18 @@ async def test_the_panel_stops_and_starts_postgres(page: httpx.AsyncClient, data
 
     assert not database.is_running
     assert "Start Postgres" in (await page.get("/page/panel")).text
+
+
+async def test_the_panel_kills_and_starts_the_bot(page: httpx.AsyncClient) -> None:
+    assert "Kill the bot" in (await page.get("/page/panel")).text
+
+    await page.post("/page/break/kill-bot", json={})
+    killed = (await page.get("/page/panel")).text
+    await page.post("/page/break/start-bot", json={})
+
+    assert "Start the bot" in killed
+    assert "not running" in killed
+    assert "Kill the bot" in (await page.get("/page/panel")).text
 
 
 async def test_the_panel_offers_commits_with_what_they_do(page: httpx.AsyncClient, railway: LocalRailway) -> None:
