@@ -102,8 +102,13 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run = record.run
     outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
-    shown = mission_blocks(run, record.steps) if run.playbook == GOLDEN_PATH else progress(run, record.steps)
-    return [*unapproved_blocks(record, approvers), *outcome, *shown]
+    return [*unapproved_blocks(record, approvers), *outcome, *_steps(run, record.steps)]
+
+
+def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    if run.state.is_final and not any(step.started_at for step in steps):
+        return [context("Nothing of it was begun.")]
+    return mission_blocks(run, steps) if run.playbook == GOLDEN_PATH else progress(run, steps)
 
 
 def _reason(run: Run) -> str:

@@ -273,6 +273,15 @@ def test_a_closed_review_says_who_noted_what() -> None:
     assert "To review it" not in text
 
 
+def test_what_was_never_begun_shows_no_steps() -> None:
+    never = [replace(step, started_at=None, ended_at=None) for step in journal(*[StepState.SKIPPED] * 3)]
+
+    text = shown(a_run(RunState.VOIDED, started_at=None), never)
+
+    assert "Nothing of it was begun" in text
+    assert "skipped" not in text
+
+
 def test_the_approvers_are_not_mentioned_any_more_once_they_decided() -> None:
     assert "subteam" not in json.dumps(
         run_message(Record(a_run(RunState.RUNNING), DONE), approvers=["S0APPROVERS"]).blocks
