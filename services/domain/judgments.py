@@ -10,7 +10,10 @@ ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do ne
 
 
 class Judgment(NamedTuple):
-    """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county."""
+    """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county.
+
+    `is_consumer_debt` is None where the file does not say.
+    """
 
     case_number: str
     plaintiff: str
@@ -18,3 +21,4 @@ class Judgment(NamedTuple):
     amount: Decimal
     filing_date: date
     county: str
+    is_consumer_debt: bool | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,12 +54,41 @@ ALIASES: dict[Column, tuple[str, ...]] = {
 }
 
 
+class OptionalColumn(StrEnum):
+    """A column that a file may have; a file without it is one in which its cells are empty."""
+
+    CONSUMER_DEBT = "consumer_debt"
+
+    @property
+    def heading(self) -> str:
+        return self.value.replace("_", " ").title()
+
+
+# Not "consumer credit transaction": what is none may still be consumer debt (CPLR 105(f), 5004(b)).
+OPTIONAL_ALIASES: dict[OptionalColumn, tuple[str, ...]] = {
+    OptionalColumn.CONSUMER_DEBT: (
+        "is consumer debt",
+        "consumer",
+        "consumer y n",
+        "consumer debt y n",
+        "consumer debt yes no",
+        "consumer flag",
+        "consumer debt flag",
+        "consumer case",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Header:
-    """A header that has every column: where, in the order of `Column`, and how many cells there are in all."""
+    """A header that has every column: where, in the order of `Column`, and how many cells there are in all.
+
+    `consumer_debt` is None where the file does not have that column.
+    """
 
     positions: tuple[int, ...]
     width: int
+    consumer_debt: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,7 @@ class HeaderFault:
     """Why a header cannot be used: columns that no cell names, and columns that two cells name."""
 
     missing: tuple[Column, ...]
-    doubled: tuple[Column, ...]
+    doubled: tuple[Column | OptionalColumn, ...]
 
 
 def read_header(cells: Sequence[str]) -> Header | HeaderFault:
@@ -77,14 +106,17 @@ def read_header(cells: Sequence[str]) -> Header | HeaderFault:
     """
     found = [_COLUMN_OF.get(_plain(cell)) for cell in cells]
     missing = tuple(column for column in Column if column not in found)
-    doubled = tuple(column for column in Column if found.count(column) > 1)
+    doubled = tuple(column for column in (*Column, *OptionalColumn) if found.count(column) > 1)
     if missing or doubled:
         return HeaderFault(missing, doubled)
-    return Header(tuple(found.index(column) for column in Column), len(cells))
+    optional = OptionalColumn.CONSUMER_DEBT
+    consumer_debt = found.index(optional) if optional in found else None
+    return Header(tuple(found.index(column) for column in Column), len(cells), consumer_debt)
 
 
 def _plain(name: str) -> str:
     return " ".join(re.findall(r"[^\W_]+|#", name.lower()))
 
 
-_COLUMN_OF = {_plain(name): column for column, aliases in ALIASES.items() for name in (column.value, *aliases)}
+_KNOWN: Iterable[tuple[Column | OptionalColumn, tuple[str, ...]]] = (*ALIASES.items(), *OPTIONAL_ALIASES.items())
+_COLUMN_OF = {_plain(name): column for column, aliases in _KNOWN for name in (column.value, *aliases)}

@@ -13,8 +13,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from services.domain.judgments import Judgment
-from services.domain.simplicity import Column, Header
-from services.ingest_worker.values import county_name, parse_amount, parse_filing_date
+from services.domain.simplicity import Column, Header, OptionalColumn
+from services.ingest_worker.values import county_name, parse_amount, parse_consumer_debt, parse_filing_date
 
 MAX_LENGTH = 500  # characters; longer is a paragraph that slipped into the wrong column
 SURPLUS = "the line has more cells than the header"
@@ -57,15 +57,16 @@ def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) ->
 
 
 def _columns(rows: Sequence[Sequence[str]], header: Header) -> list[tuple[str, ...]]:
-    """The cells of the columns that we read, in the order of `Column`."""
+    """The cells of the columns that we read, in the order of `Column`, and behind them those of `OptionalColumn`."""
     if set(map(len, rows)) != {header.width}:
         rows = [(*row, *[""] * header.width)[: header.width] for row in rows]
     columns = list(zip(*rows, strict=True))
-    return [columns[position] for position in header.positions]
+    consumer_debt = ("",) * len(rows) if header.consumer_debt is None else columns[header.consumer_debt]
+    return [*(columns[position] for position in header.positions), consumer_debt]
 
 
 def _faults_of_cells(values: Sequence[Sequence[object]]) -> Iterable[tuple[int, str]]:
-    for column, cells in zip(Column, values, strict=True):
+    for column, cells in zip((*Column, *OptionalColumn), values, strict=True):
         if Fault in set(map(type, cells)):
             for position, cell in enumerate(cells):
                 if isinstance(cell, Fault):
@@ -88,16 +89,16 @@ def _readers(today: date) -> tuple[Callable[[str], Any], ...]:
         Column.FILING_DATE: lru_cache(_REMEMBERED)(_reader(partial(parse_filing_date, today=today))),
         Column.COUNTY: lru_cache(_REMEMBERED)(_reader(county_name)),
     }
-    return tuple(parsers[column] for column in Column)
+    return (*(parsers[column] for column in Column), _consumer_debt)
 
 
-def _reader(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Makes a value or a `Fault` of a cell."""
+def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Callable[[str], Any]:
+    """Makes a value or a `Fault` of a cell; `empty` is what an empty one means."""
 
     def read(cell: str) -> Any:
         text = " ".join(cell.split())
         if not text:
-            return Fault("empty")
+            return empty
         if len(text) > MAX_LENGTH:
             return Fault(f"longer than {MAX_LENGTH} characters")
         try:
@@ -106,3 +107,6 @@ def _reader(parse: Callable[[str], Any]) -> Callable[[str], Any]:
             return Fault(str(error))
 
     return read
+
+
+_consumer_debt = lru_cache(_REMEMBERED)(_reader(parse_consumer_debt, empty=None))

@@ -17,6 +17,8 @@ Case = tuple[str, str]  # number and county
 ROWS = 8000  # some ten milliseconds of work: little to lose, and locks are held briefly
 ROWS_AT_ONCE = 1000  # as objects of Python they take ten times the memory
 
+_IS_CONSUMER_DEBT = {None: "", True: "t", False: "f"}
+
 
 @dataclass(frozen=True)
 class Page:
@@ -44,12 +46,14 @@ def _judge_page(rows: Iterator[Row], header: Header, batch_id: str, judged: int,
     validated = failed = 0
     raw_rows: list[bytes] = []
     judgments: dict[Case, str] = {}
+    debts: dict[Case, bool] = {}
     while validated + failed < ROWS and (some := list(islice(rows, ROWS_AT_ONCE))):
         raw, cells = zip(*some, strict=True)
         verdicts = judge_rows(cells, header, today=today)
         first = judged + validated + failed + 1
         raw_rows.append(_raw_rows(batch_id, first, raw, verdicts.reasons))
-        judgments.update(_judgments(batch_id, first, verdicts.judgments))
+        found = verdicts.judgments if header.consumer_debt is None else _with_known_debts(verdicts.judgments, debts)
+        judgments.update(_judgments(batch_id, first, found))
         validated += len(verdicts.judgments)
         failed += len(verdicts.reasons)
     return Page(judged, validated, failed, raw_rows, list(_blocks(judgments.values())))
@@ -70,8 +74,19 @@ def _escaped(texts: Sequence[str]) -> list[str]:
     return joined.split("\0")
 
 
+def _with_known_debts(judgments: Mapping[int, Judgment], debts: dict[Case, bool]) -> dict[int, Judgment]:
+    """A later row of a case that does not say whether it is consumer debt takes nothing back; `debts` is added to."""
+    kept = {}
+    for position, judgment in judgments.items():
+        case = (judgment.case_number, judgment.county)
+        if judgment.is_consumer_debt is not None:
+            debts[case] = judgment.is_consumer_debt
+        kept[position] = judgment._replace(is_consumer_debt=debts.get(case))
+    return kept
+
+
 def _judgments(batch_id: str, first: int, judgments: Mapping[int, Judgment]) -> dict[Case, str]:
-    """A line of `id, case number, county, plaintiff, defendant, amount, filing date` a case: its last row counts.
+    """A line a case, as `services.postgres.ingest.copy_judgments` wants it: its last row counts.
 
     The id of a new judgment is its batch's with the row's number at the end: ids that follow each other cost the index
     a fraction of what random ones do.
@@ -90,5 +105,6 @@ def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def _line(judgment_id: str, judgment: Judgment) -> str:
-    case_number, plaintiff, defendant, amount, filing_date, county = judgment
-    return f"{judgment_id}\t{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}\n"
+    case_number, plaintiff, defendant, amount, filing_date, county, is_consumer_debt = judgment
+    begin = f"{judgment_id}\t{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}\t"
+    return f"{begin}{_IS_CONSUMER_DEBT[is_consumer_debt]}\n"

@@ -16,6 +16,11 @@ _CENT = Decimal("0.01")
 _DOLLARS = re.compile(r"([-(])?\$? ?([-(])?((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.[0-9]{1,2})?)\)?")
 _TIME = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AP]M)?$", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CONSUMER_DEBT: dict[str, bool | None] = {
+    **dict.fromkeys(("yes", "y", "true", "t", "1", "x", "consumer", "consumer debt"), True),
+    **dict.fromkeys(("no", "n", "false", "f", "0", "non-consumer", "nonconsumer", "commercial", "business"), False),
+    **dict.fromkeys(("unknown", "unk", "n/a", "na", "?", "-"), None),
+}
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -55,6 +60,14 @@ def parse_filing_date(text: str, *, today: date) -> date:
     if parsed < EARLIEST_FILING:
         raise ValueError(f"before {EARLIEST_FILING.year}")
     return parsed
+
+
+def parse_consumer_debt(text: str) -> bool | None:
+    """Whether it is consumer debt; None where the file says that nobody knows."""
+    try:
+        return _CONSUMER_DEBT[text.lower()]
+    except KeyError:
+        raise ValueError("neither yes nor no") from None
 
 
 def county_name(text: str) -> str:

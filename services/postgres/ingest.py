@@ -63,7 +63,11 @@ async def create_staging(conn: Connection) -> None:
 
 
 async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> None:
-    """Stage judgments, in COPY's text format: id, case number, county, plaintiff, defendant, amount, filing date."""
+    """Stage judgments, in COPY's text format.
+
+    They are: id, case number, county, plaintiff, defendant, amount, filing date, whether it is consumer debt (`t`, `f`,
+    or nothing where the file does not say).
+    """
     async with conn.cursor() as cur, cur.copy(SQL["copy_judgments"]) as copy:
         for block in blocks:
             await copy.write(block)

@@ -22,12 +22,12 @@ def good_lines(count: int) -> list[str]:
     return [f"C-{n},P,D,100,1/2/2024,Kings" for n in range(1, count + 1)]
 
 
-async def store_batch(database: Database, lines: Sequence[str]) -> str:
+async def store_batch(database: Database, lines: Sequence[str], *, header: str = HEADER) -> str:
     """A batch of these lines below a header, with its job."""
-    content = "\n".join([HEADER, *lines]).encode()
+    content = "\n".join([header, *lines]).encode()
     async with database.transaction(timeout_s=30) as conn:
         batch_id = await insert_batch(
-            conn, file_name="x", sha256=sha256(content).hexdigest(), header=HEADER, row_count=len(lines)
+            conn, file_name="x", sha256=sha256(content).hexdigest(), header=header, row_count=len(lines)
         )
         for number, start in enumerate(range(0, len(content), BLOCK), start=1):
             block = content[start : start + BLOCK]

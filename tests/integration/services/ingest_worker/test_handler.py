@@ -13,7 +13,7 @@ from services.job_queue.jobs import UnusableJobError
 from services.postgres.pool import Connection, Database
 from services.postgres.uploads import read_batch
 from services.postgres.worker import ClaimedJob
-from tests.integration.services.ingest_worker.conftest import good_lines, store_batch
+from tests.integration.services.ingest_worker.conftest import HEADER, good_lines, store_batch
 
 COUNTS = """
 SELECT (SELECT count(*) FROM intake.simplicity_raw_rows), (SELECT count(*) FROM public.judgments),
@@ -104,6 +104,20 @@ async def test_a_later_file_changes_a_case_and_keeps_its_id(database: Database, 
     await ingest(database, await store_batch(database, ["C-1,P,D,250.50,1/2/2024,Kings County"]))
 
     assert await (await as_owner.execute(query)).fetchall() == [(case_id, "250.50")]
+
+
+async def test_a_later_file_that_does_not_say_what_debt_it_is_takes_nothing_back(
+    database: Database, as_owner: Connection
+) -> None:
+    header = f"{HEADER},Consumer Debt"
+    rows = [f"c-{n},P,D,100,1/2/2024,Kings,{cell}" for n, cell in enumerate(("yes", "no", "", "yes"), start=1)]
+    await ingest(database, await store_batch(database, rows, header=header))
+
+    await ingest(database, await store_batch(database, [*good_lines(3), "C-4,P,D,100,1/2/2024,Kings"]))
+    await ingest(database, await store_batch(database, ["c-4,P,D,100,1/2/2024,Kings,no"], header=header))
+
+    query = "SELECT is_consumer_debt FROM public.judgments ORDER BY case_number"
+    assert await (await as_owner.execute(query)).fetchall() == [(True,), (False,), (None,), (False,)]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.simplicity import ALIASES, Column, Header, HeaderFault, read_header
+from services.domain.simplicity import (
+    ALIASES,
+    OPTIONAL_ALIASES,
+    Column,
+    Header,
+    HeaderFault,
+    OptionalColumn,
+    read_header,
+)
 
 USUAL = ["Case Number", "Plaintiff", "Defendant", "Judgment Amount", "Filing Date", "County"]
 
@@ -32,8 +41,20 @@ def test_passes_over_unknown_and_nameless_columns() -> None:
     assert read_header(["Court Notes", *USUAL, ""]) == Header(positions=(1, 2, 3, 4, 5, 6), width=8)
 
 
+@pytest.mark.parametrize("name", ["Consumer Debt", "IS_CONSUMER_DEBT", "consumer", "Consumer? (Y/N)"])
+def test_finds_the_column_for_consumer_debt_where_there_is_one(name: str) -> None:
+    assert read_header([*USUAL, name]) == Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+
+
+def test_refuses_two_columns_for_consumer_debt() -> None:
+    assert read_header([*USUAL, "Consumer", "Consumer Debt"]) == HeaderFault(
+        missing=(), doubled=(OptionalColumn.CONSUMER_DEBT,)
+    )
+
+
 def test_no_alias_means_two_columns() -> None:
-    names = [name for aliases in ALIASES.values() for name in aliases]
+    every = (*ALIASES.values(), *OPTIONAL_ALIASES.values())
+    names = [name for aliases in every for name in aliases]
 
     assert len(names) == len(set(names))
 

@@ -92,3 +92,41 @@ def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[
 
     assert set(verdicts.reasons) == set(range(len(rows)))
     assert "canary" not in "".join(verdicts.reasons.values())
+
+
+def consumer_debt(cell: str) -> bool | str | None:
+    """What a row says about consumer debt, or why it is no judgment."""
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+    verdicts = judge_rows([(*GOOD, cell)], header, today=TODAY)
+    return verdicts.reasons[0] if verdicts.reasons else verdicts.judgments[0].is_consumer_debt
+
+
+@pytest.mark.parametrize(
+    ("cell", "meaning"),
+    [
+        ("Yes", True),
+        (" y ", True),
+        ("TRUE", True),
+        ("Consumer", True),
+        ("no", False),
+        ("0", False),
+        ("Commercial", False),
+    ],
+)
+def test_reads_whether_it_is_consumer_debt(cell: str, meaning: bool) -> None:
+    assert consumer_debt(cell) is meaning
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "unknown", "N/A"])
+def test_consumer_debt_of_which_nobody_knows_is_not_a_no(cell: str) -> None:
+    assert consumer_debt(cell) is None
+
+
+def test_a_row_that_says_something_else_about_consumer_debt_is_refused() -> None:
+    assert consumer_debt("medical") == "Consumer Debt: neither yes nor no"
+
+
+def test_a_line_that_is_too_short_says_nothing_about_consumer_debt() -> None:
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+
+    assert judge_rows([GOOD], header, today=TODAY).judgments[0].is_consumer_debt is None

@@ -30,7 +30,7 @@ def test_writes_a_good_row_and_its_judgment_as_lines_of_copy() -> None:
     assert (judged.judged, judged.validated, judged.failed) == (0, 1, 0)
     assert text(judged.raw_rows) == f"{BATCH}\t1\tvalidated\t{GOOD}\t\\N\n"
     assert text(judged.judgments) == (
-        "0a1b2c3d-0000-4000-8000-000000000001\t2024-CV-17\tKings\tAnn Example\tAcme Test LLC\t400.00\t2024-03-31\n"
+        "0a1b2c3d-0000-4000-8000-000000000001\t2024-CV-17\tKings\tAnn Example\tAcme Test LLC\t400.00\t2024-03-31\t\n"
     )
 
 
@@ -70,3 +70,19 @@ def test_goes_on_behind_the_rows_that_are_judged() -> None:
 
 def test_has_nothing_left_to_do_behind_the_last_row() -> None:
     assert pages(GOOD, judged=1) == []
+
+
+def test_writes_what_the_file_says_about_consumer_debt() -> None:
+    assert debts(("1", "yes"), ("2", "no"), ("3", "")) == ["t", "f", ""]
+
+
+def test_a_later_row_that_does_not_say_what_debt_it_is_takes_nothing_back() -> None:
+    assert debts(("1", "yes"), ("1", ""), ("2", "yes"), ("2", "no"), ("2", "unknown")) == ["t", "f"]
+
+
+def debts(*cases: tuple[str, str]) -> list[str]:
+    """What is stored of rows of `(case, consumer debt)`."""
+    lines = [f"{HEADER},Consumer Debt", *(f"{GOOD.replace('17', case)},{cell}" for case, cell in cases)]
+    content = io.BytesIO("\n".join(lines).encode())
+    [judged] = judged_pages(CsvFile(content), BATCH, judged=0, today=TODAY)
+    return [line.rpartition("\t")[2] for line in text(judged.judgments).splitlines()]
