@@ -92,9 +92,9 @@ def check(facts: Facts) -> list[Finding]:
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)),
         *queue.check(queue.Facts(facts.queue, all_visible)),
         *deployments.check(facts.services),
-        *locks.check(facts.locks, facts.as_of),
         *database.check(facts.server),
-        *migrations.check(facts.migrations),
+        *_beyond(facts.server, locks.check(facts.locks, facts.as_of)),
+        *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
     return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]
 
@@ -109,6 +109,11 @@ def report(facts: Facts) -> Report:
 def _order(line: Line) -> tuple[int, bool]:
     """The most urgent first; of what is unknown, first the sources that make others unknown too."""
     return -line.status.urgency, line.status is Status.UNKNOWN and line.subject not in ("database", "Railway")
+
+
+def _beyond(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
+    """What else the database says; that it says nothing is told once."""
+    return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]
 
 
 def _telling(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:

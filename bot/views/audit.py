@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.commands._contract import Answer
@@ -13,6 +14,7 @@ from services.domain.audit import AuditReport, AuditRow
 from services.domain.words import counted
 
 DETAIL_LIMIT = 200
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def audit_answer(rows: Sequence[AuditRow]) -> Answer:
@@ -44,11 +46,20 @@ def verification_answer(report: AuditReport) -> Answer:
 def row_line(row: AuditRow) -> str:
     """ "#12 today 12:05 · run.approved · U0ANN · run 3", in mrkdwn."""
     run = f" · run {row.run_id}" if row.run_id is not None else ""
-    told = ", ".join(f"{name} {value}" for name, value in row.details.items() if isinstance(value, str | int))
+    told = ", ".join(f"{name} {_short(value)}" for name, value in row.details.items() if _is_told(value))
     details = f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
     who = f"<@{row.actor}>" if row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper() else row.actor
     shown = who if who.startswith("<@") else escape(who, limit=80)
     return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {shown}{run}{details}"
+
+
+def _is_told(value: object) -> bool:
+    return isinstance(value, str | int) and value != ""
+
+
+def _short(value: object) -> str:
+    """A hash by its first characters, as elsewhere in messages; `--json` has all of them."""
+    return _HASH.sub(lambda found: found.group()[:12], str(value))
 
 
 def row_data(row: AuditRow) -> dict[str, object]:

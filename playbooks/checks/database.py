@@ -19,7 +19,7 @@ _POOLER_MEANING = {
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
     """`database.reachable`; when it is, `database.schemas`; when rows may be hidden from us, `database.visibility`."""
     if isinstance(server, Unavailable):
-        return [Finding("database.reachable", Status.UNKNOWN, "database unknown", server.why, next_step=CONFIG)]
+        return [Finding("database.reachable", Status.UNKNOWN, "database does not answer", server.why, next_step=CONFIG)]
     return [_reachable(server), _schemas(server), *([_hidden(server)] if server.hidden_tables else [])]
 
 

@@ -18,7 +18,8 @@ from services.domain.words import age, counted
 class Facts:
     """`as_of` is the database's clock. services: what Railway said last, None when it is not configured.
 
-    A deploy, a restart and a scaling start each replica once: `starts_per_replica` within `window` is more than those.
+    Deploys, restarts and scalings stop workers in an orderly way, so who said goodbye does not count;
+    `starts_per_replica` of the others within `window` is more than a killed process or a lost machine explains.
     """
 
     as_of: datetime
@@ -44,7 +45,7 @@ def _check_starts(facts: Facts, service: Service) -> Finding:
         return Finding(name, Status.UNKNOWN, f"starts of {service.short} unknown", facts.heartbeats.why, service)
     since = facts.as_of - facts.window
     own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]
-    starts = sum(beat.started_at is not None and beat.started_at > since for beat in own)
+    starts = sum(beat.started_at is not None and beat.started_at > since and not beat.is_stopped for beat in own)
     replicas = _replicas(facts, service)
     evidence = {"starts": starts, "replicas": replicas, "window_s": round(facts.window.total_seconds())}
     title = f"{service.short} workers started {counted(starts, 'time')} in {age(facts.window)}"

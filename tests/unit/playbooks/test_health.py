@@ -95,10 +95,13 @@ def test_rows_that_may_be_hidden_are_never_green() -> None:
 
 
 def test_without_a_database_the_rest_is_still_told() -> None:
-    seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY))
+    seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY, locks=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
-    assert seen.headline == "prod may not be healthy: database unknown, and 3 more"
+    assert seen.headline == "prod may not be healthy: database does not answer, and 3 more"
+    assert [f.title for f in seen.findings if f.check.startswith(("database", "migrations"))] == [
+        "database does not answer"
+    ]
 
 
 def test_a_disagreeing_commit_is_told_with_its_service() -> None:

@@ -245,8 +245,8 @@ def failed_deploy() -> dict[Service, ServiceState]:
     return services(api=state(Service.API, latest=Deployment("d2", DeploymentStatus.FAILED, ago(60))))
 
 
-def many_starts(count: int) -> tuple[Heartbeat, ...]:
-    return tuple(beat(n, id=f"i{n}", started_at=ago(60 * n)) for n in range(count))
+def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
+    return tuple(beat(n, id=f"i{n}", started_at=ago(60 * n), **more) for n in range(count))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +340,12 @@ def test_workers_that_start_again_and_again_are_told(starts: int, is_told: bool)
     beats = (*many_starts(starts), beat(id="e1", kind=ENFORCEMENT))
 
     assert ("restarts.ingest" in trouble(*beats)) is is_told
+
+
+def test_workers_that_stopped_in_order_explain_their_starts() -> None:
+    beats = (*many_starts(30, status="stopped"), beat(), beat(id="e1", kind=ENFORCEMENT))
+
+    assert "restarts.ingest" not in trouble(*beats)
 
 
 def test_services_on_different_commits_are_told_after_a_while() -> None:
