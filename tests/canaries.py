@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from services.domain.services import Service
+from services.postgres.pool import Connection
+from services.process.log import JsonFormatter, PlainFormatter
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
@@ -71,6 +76,43 @@ VARIABLES = ("SUPABASE_DB_URL", "SUPABASE_SERVICE_ROLE_KEY", "DRAGONFLY_API_KEY"
 def leaks(text: str) -> list[str]:
     """The planted words in it."""
     return [word for word in WORDS if word in text.lower()]
+
+
+TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'chatops'"
+
+
+async def everything_stored(conn: Connection) -> list[str]:
+    """Each row of the bot's own tables, as text."""
+    tables = [name for (name,) in await (await conn.execute(TABLES)).fetchall()]
+    rows = [await (await conn.execute(f"SELECT t::text FROM {table} t".encode())).fetchall() for table in tables]  # noqa: S608 - our names
+    return [text for found in rows for (text,) in found]
+
+
+def found_in(where: str, texts: Iterable[str]) -> list[tuple[str, list[str], str]]:
+    """`(where, the canaries, the text)` of each text that holds some."""
+    return [(where, words, text[:600]) for text in texts if (words := leaks(text))]
+
+
+class Lines(logging.Handler):
+    """What the bot would print, plain and as JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen += [PlainFormatter().format(record), JsonFormatter().format(record)]
+
+
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    """Everything that a process of ours lets through, and debug lines of our own besides."""
+    lines, root, ours = Lines(), logging.getLogger(), logging.getLogger("bot")
+    root.addHandler(lines)
+    ours.setLevel(logging.DEBUG)
+    yield lines
+    root.removeHandler(lines)
+    ours.setLevel(logging.NOTSET)
 
 
 class HostileOutside:

@@ -35,13 +35,14 @@ class Call:
 class Hold:
     """Stops the next call of this name on its way to Railway ("before"), or the answer on its way back ("after").
 
-    `lose`: the line is cut instead once it is let go. `status`: answered instead of passing it on.
+    `lose`: the line is cut instead once it is let go. `status`, `text`: answered instead of passing it on.
     """
 
     name: str
     where: Where
     lose: bool = False
     status: int | None = None
+    text: str = ""
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,9 +62,9 @@ class Wire:
         self._holds: list[Hold] = []
         self._http: aiohttp.ClientSession | None = None
 
-    def hold(self, name: str, where: Where, *, lose: bool = False, status: int | None = None) -> Hold:
+    def hold(self, name: str, where: Where, *, lose: bool = False, status: int | None = None, text: str = "") -> Hold:
         """For the next call of this name only."""
-        hold = Hold(name, where, lose, status)
+        hold = Hold(name, where, lose, status, text)
         self._holds.append(hold)
         return hold
 
@@ -129,7 +130,7 @@ class Wire:
         if hold.lose and request.transport is not None:
             request.transport.abort()
         if hold.lose or hold.status is not None:
-            return web.Response(status=hold.status or 502, headers=_RETRY)
+            return web.Response(status=hold.status or 502, text=hold.text, headers=_RETRY)
         return None
 
 

@@ -6,6 +6,7 @@ import psycopg
 from psycopg import errors
 
 from services.domain.errors import SourceError
+from services.domain.masking import template
 
 SOURCE = "database"
 
@@ -73,6 +74,16 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
 def _is_trusted(error: psycopg.Error) -> bool:
     """Whether the server itself wrote the text, or a function of ours."""
     return error.diag.source_function != _RAISE or (error.diag.context or "").startswith(_OUR_FUNCTIONS)
+
+
+def explain_file(error: psycopg.Error) -> str:
+    """What the server says of a statement in a file of ours: as it says it where that names objects or quotes the file
+    itself (SQLSTATE classes 23 and 42), else its template, because it may quote a row."""
+    words = error.diag.message_primary
+    if not words:
+        return type(error).__name__
+    of_the_file = (error.sqlstate or "").startswith(("23", "42")) and not error.diag.internal_query
+    return words if of_the_file and _is_trusted(error) else template(words)
 
 
 def explain_state(sqlstate: str, message: str) -> str:

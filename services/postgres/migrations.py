@@ -18,7 +18,7 @@ import psycopg
 from services.domain.errors import OperatorError
 from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.secrets import Secret
-from services.postgres.errors import explain
+from services.postgres.errors import explain, explain_file
 from services.postgres.pool import Connection, connect
 from services.postgres.queries import SQL, SQL_DIRECTORY
 
@@ -149,7 +149,7 @@ async def run_sql(conn: Connection, sql: str, *, what: str, what_next: str) -> N
         line = sql.count("\n", 0, int(error.diag.statement_position or 1) - 1) + 1
         raise OperatorError(
             f"{what} failed and was rolled back",
-            why=f"{error.diag.message_primary or type(error).__name__} (line {line}, SQLSTATE {error.sqlstate})",
+            why=f"{explain_file(error)} (line {line}, SQLSTATE {error.sqlstate})",
             what_next=what_next,
         ) from None
 

@@ -6,8 +6,7 @@ One word a source, so that a leak names where it came from.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -30,34 +29,12 @@ from services.domain.secrets import Secret
 from services.dragonfly_api.client import DragonflyApi
 from services.postgres.leases import take_lease
 from services.postgres.pool import Database
-from services.process.log import JsonFormatter, PlainFormatter
 from services.railway.client import RailwayClient, TokenKind
-from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, leaks, person
+from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, Lines, leaks, person
+from tests.canaries import log as log
 from tests.conftest import DatabaseUrls
 
 ASKED = Request(surface=Surface.SLASH, actor=Actor("U0OLIVIA001", "T0DRAGONFLY"), channel_id="C0INCIDENTS")
-
-
-class Lines(logging.Handler):
-    """What the bot would print, plain and as JSON."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.seen += [PlainFormatter().format(record), JsonFormatter().format(record)]
-
-
-@pytest.fixture
-def log() -> Iterator[Lines]:
-    """Everything that a process of ours lets through, and debug lines of our own besides."""
-    lines, root, ours = Lines(), logging.getLogger(), logging.getLogger("bot")
-    root.addHandler(lines)
-    ours.setLevel(logging.DEBUG)
-    yield lines
-    root.removeHandler(lines)
-    ours.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psycopg
@@ -13,7 +13,7 @@ import pytest
 from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
-from tests.canaries import LINES, PLANT, PLANTED_ROWS, TYPED, HostileOutside, leaks, person
+from tests.canaries import LINES, PLANT, PLANTED_ROWS, TYPED, HostileOutside, everything_stored, found_in, person
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.integration.services.conftest import RunningProcess, Spawn
@@ -31,7 +31,6 @@ by = ["mention", "direct", "webhook", "email"]
 wait = "1h"
 """
 MAIL_PASSWORD = "CANARYMAILPASSWORD"
-TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'chatops'"
 
 
 @pytest.fixture
@@ -87,18 +86,6 @@ def key_of(message: Message) -> str:
 
 async def wait_for(slack: Slack, wanted: Callable[[Message], bool]) -> Message:
     return await slack.wait_for(wanted, timeout_s=PATIENCE_S, user=cast.ANN)
-
-
-async def everything_stored(conn: Connection) -> list[str]:
-    """Each row of the bot's own tables, as text."""
-    tables = [name for (name,) in await (await conn.execute(TABLES)).fetchall()]
-    rows = [await (await conn.execute(f"SELECT t::text FROM {table} t".encode())).fetchall() for table in tables]  # noqa: S608 - our names
-    return [text for found in rows for (text,) in found]
-
-
-def found_in(where: str, texts: Iterable[str]) -> list[tuple[str, list[str], str]]:
-    """`(where, the canaries, the text)` of each text that holds some."""
-    return [(where, words, text[:600]) for text in texts if (words := leaks(text))]
 
 
 @pytest.mark.timeout(240)
