@@ -44,9 +44,9 @@ class Alerting:
             return
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
-        await self._board.record(
-            conn, incident, "joined", f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
-        )
+        words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
+        has_message = event.change is AlertChange.FIRED and not event.again and not was_over
+        await self._board.record(conn, incident, "joined", words, in_thread=not has_message)  # its own is in the thread
         incident = await self._board.tell(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))

@@ -82,10 +82,22 @@ class Switchboard:
         return await self.tell(conn, number)
 
     async def record(
-        self, conn: Connection, incident: Incident, kind: str, text: str, *, by: Person | None = None
+        self,
+        conn: Connection,
+        incident: Incident,
+        kind: str,
+        text: str,
+        *,
+        by: Person | None = None,
+        in_thread: bool = True,
     ) -> None:
-        """One line in the timeline and in the thread. `text`: plain words that follow the name of whoever did it."""
+        """One line in the timeline and, unless the thread hears of it otherwise, in the thread.
+
+        text: plain words that follow the name of whoever did it.
+        """
         event = await timeline.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
+        if not in_thread:
+            return
         who = f"{person(by)} " if by else ""
         await self.say(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
 

@@ -57,6 +57,15 @@ async def test_another_alert_of_the_same_service_joins_and_calls_nobody_anew(sce
     assert (await books.incident()).pages == 1
     assert await books.kinds() == ["opened", "called", "joined"]
     assert "oldest job waits 20 min" in await books.blocks("incident:1")
+    assert not [key for key, text in (await books.messages()).items() if "it fires too" in text]
+
+
+async def test_an_alert_that_joins_with_an_older_message_is_told_in_the_thread(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED)
+    backlog = await scene.alert(FIRED, severity=Severity.NOTIFY, fingerprint="queue.backlog", message_key="alert:2")
+    await scene.alert(CHANGED, backlog, fingerprint="queue.backlog", message_key="alert:2")
+
+    assert [text for text in (await books.messages()).values() if text.startswith("it fires too")]
 
 
 async def test_an_alert_that_becomes_a_page_opens_one_then(scene: Scene, books: Books) -> None:
