@@ -23,6 +23,7 @@ _NO_MEMOS = (
 
 _LINES = (
     rf"\[{_WORKER_TYPE}\] (?:Claimed job|Job completed|Job handed back|Processing batch): {_UUID}",
+    rf"\[enforcement_engine\] Reviewed: {_NUMBER} judgments",
     rf"\[enforcement_engine\] Memos: {_NUMBER} written, {_NUMBER} refused, {_NUMBER} left, {_DOLLARS} USD",
     rf"(?:\[enforcement_engine\] Memos missing: )?{_NO_MEMOS}",
     rf"\[{_WORKER_TYPE}\] No pending jobs found \(idle\)",

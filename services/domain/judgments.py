@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
+REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, whatever their batch
 
 
 class Judgment(NamedTuple):

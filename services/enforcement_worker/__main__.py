@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 
-from services.domain.judgments import ENFORCEMENT_JOB_TYPE
+from services.domain.judgments import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.secrets import Secret
 from services.domain.services import WorkerType
 from services.enforcement_worker.handler import WriteMemos, assess_batch
 from services.enforcement_worker.memos import NO_KEY, NO_PRICES, write_memos, write_no_memos
+from services.enforcement_worker.review import queue_review_if_due, review_due
 from services.enforcement_worker.settings import EnforcementSettings
+from services.job_queue.chores import Chore
+from services.job_queue.jobs import Handler
 from services.job_queue.process import run_worker
 from services.openai.client import OpenAIClient
 from services.process.settings import read_or_exit
@@ -19,8 +23,13 @@ from services.process.settings import read_or_exit
 def main() -> int:
     settings = read_or_exit(EnforcementSettings)
     why_not, write = _memo_writer(settings)
-    handlers = {ENFORCEMENT_JOB_TYPE: partial(assess_batch, write_memos=write)}
-    return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=[why_not] if why_not else [])
+    handlers: Mapping[str, Handler] = {
+        ENFORCEMENT_JOB_TYPE: partial(assess_batch, write_memos=write),
+        REVIEW_JOB_TYPE: review_due,
+    }
+    reviews = Chore("queue_review_if_due", settings.review_every_s, queue_review_if_due)
+    notices = [why_not] if why_not else []
+    return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=notices, chores=[reviews])
 
 
 def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, WriteMemos]:

@@ -11,6 +11,7 @@ from services.domain.enforceability import lien_ends_on, presumed_paid_on, renew
 from services.domain.interest import CONSUMER_RATE_FROM, Balance, Debt, Reading, balance_on
 from services.enforcement_worker.case import Assessment, Case
 from services.enforcement_worker.decide import decide_next_step
+from services.enforcement_worker.due import next_review_on
 
 
 def assess(given: Case, *, as_of: date) -> Assessment:
@@ -20,6 +21,7 @@ def assess(given: Case, *, as_of: date) -> Assessment:
     paid_on = [payment.received_on for payment in counted]
     balance = _balance(case, as_of, case.debt or Debt.ORDINARY, Reading.SPLIT)
     least = _least(case, balance)
+    step = decide_next_step(case, balance)
     return Assessment(
         as_of,
         balance,
@@ -28,8 +30,9 @@ def assess(given: Case, *, as_of: date) -> Assessment:
         lien_ends_on(case.entered_on),
         presumed_paid_on(case.entered_on, paid_on),
         score(owed=balance.total, entered_on=case.entered_on, as_of=as_of, paid_on=paid_on),
-        decide_next_step(case, balance),
+        step,
         tuple(_cautions(given, balance, least)),
+        next_review_on(given, balance, step),
     )
 
 

@@ -48,7 +48,7 @@ class Assessment:
 
     `balance` follows the rates as they came, the unknown kind of debt counted as ordinary. `least` is what is owed at
     least, should a court read the law the other way or the debt be consumer debt; equal to `balance` where nothing is
-    in doubt. `cautions` say what is, each in a sentence without names or amounts.
+    in doubt. `cautions` say what is, each in a sentence without names or amounts. `next_review_on`: see `due.py`.
     """
 
     as_of: date
@@ -60,3 +60,4 @@ class Assessment:
     score: Score
     step: NextStep
     cautions: tuple[str, ...]
+    next_review_on: date | None

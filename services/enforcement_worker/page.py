@@ -46,7 +46,7 @@ def _line(judgment_id: str, found: Assessment, memo_id: UUID | None) -> str:
         judgment_id,
         *(found.as_of, balance.principal, balance.interest, balance.per_diem, least.total, least.per_diem),
         *(found.renewal_opens_on, found.lien_ends_on, found.presumed_paid_on, found.score.points),
-        *(_array(found.score.reasons), _array(found.cautions), memo_id or _NULL),
+        *(_array(found.score.reasons), _array(found.cautions), memo_id or _NULL, found.next_review_on or _NULL),
         *(step.kind, step.due_on, _text(step.reason)),
     )
     return "\t".join(map(str, fields)) + "\n"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from services.domain.services import WorkerType
 from services.job_queue.banner import starting_banner
+from services.job_queue.chores import Chore
 from services.job_queue.heart import Heart, WorkerState
 from services.job_queue.jobs import Handler
 from services.job_queue.loop import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
@@ -27,19 +28,31 @@ EXIT_OK, EXIT_FAILED = 0, 1
 
 
 def run_worker(
-    worker_type: WorkerType, handlers: Mapping[str, Handler], settings: WorkerSettings, *, notices: Sequence[str] = ()
+    worker_type: WorkerType,
+    handlers: Mapping[str, Handler],
+    settings: WorkerSettings,
+    *,
+    notices: Sequence[str] = (),
+    chores: Sequence[Chore] = (),
 ) -> int:
     """Run one worker until SIGTERM or SIGINT; the process's exit code.
 
-    `handlers` is `{job type: handler}`; `notices` are logged below the banner.
+    `handlers` is `{job type: handler}`; `notices` are logged below the banner; `chores` are done beside the jobs.
     """
     log_to_streams(settings.log_format)
-    return asyncio.run(_Worker(worker_type, handlers, settings).run(notices))
+    return asyncio.run(_Worker(worker_type, handlers, settings, chores).run(notices))
 
 
 class _Worker:
-    def __init__(self, worker_type: WorkerType, handlers: Mapping[str, Handler], settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        worker_type: WorkerType,
+        handlers: Mapping[str, Handler],
+        settings: WorkerSettings,
+        chores: Sequence[Chore],
+    ) -> None:
         self._settings = settings
+        self._chores = chores
         self._type = worker_type
         # New with each start, never Railway's replica id: a job of a crashed process must not look owned by its
         # successor.
@@ -97,6 +110,7 @@ class _Worker:
             beside = [
                 group.create_task(self._heart.run(every_s=self._settings.heartbeat_every_s)),
                 group.create_task(doorbell.run()),
+                *(group.create_task(chore.run(self._database)) for chore in self._chores),
             ]
             try:
                 await self._loop.run()

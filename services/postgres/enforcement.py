@@ -24,6 +24,15 @@ class EnforcedBatch:
 
 
 @dataclass(frozen=True)
+class ReviewState:
+    """`today` by New York's calendar, `hour` (UTC, `2025-12-20T14`) as text, both by the database's clock."""
+
+    today: date
+    hour: str
+    is_due: bool
+
+
+@dataclass(frozen=True)
 class FiledJudgment:
     """What the reckoning needs of a judgment: no names. `amount` in US dollars; `taken_in_on` by New York's calendar.
 
@@ -56,6 +65,28 @@ async def list_judgments(
     """The next page of a batch's judgments, after the given id."""
     async with conn.cursor(row_factory=class_row(FiledJudgment)) as cur:
         await cur.execute(SQL["list_judgments"], {"batch_id": batch_id, "after": after, "limit": limit})
+        return await cur.fetchall()
+
+
+async def hold_payments(conn: Connection) -> None:
+    """Let no payment be stored until the transaction ends; what is stored is seen from here on."""
+    await conn.execute(SQL["hold_payments"])
+
+
+async def read_review_state(conn: Connection) -> ReviewState:
+    """Whether anything is due, and when it is."""
+    async with conn.cursor(row_factory=class_row(ReviewState)) as cur:
+        await cur.execute(SQL["read_review_state"])
+        state = await cur.fetchone()
+    if state is None:
+        raise RuntimeError("a SELECT without a table gave no row")
+    return state
+
+
+async def list_due_judgments(conn: Connection, *, today: date, limit: int = 2000) -> list[FiledJudgment]:
+    """Judgments whose assessments are to be made anew, the longest due first; storing these takes them off the list."""
+    async with conn.cursor(row_factory=class_row(FiledJudgment)) as cur:
+        await cur.execute(SQL["list_due_judgments"], {"today": today, "limit": limit})
         return await cur.fetchall()
 
 

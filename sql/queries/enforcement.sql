@@ -21,13 +21,46 @@ WHERE judgment.batch_id = %(batch_id)s::uuid AND judgment.id > %(after)s::uuid
 ORDER BY judgment.id
 LIMIT %(limit)s;
 
+-- name: hold_payments
+-- No payment is committed while a page is reckoned, so that none is overlooked (enforcement.review_paid). Shared.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('enforcement.payments', 0));
+
+-- name: read_review_state
+-- Whether an assessment is due, the day by New York's calendar, and the hour that a round belongs to. Served by
+-- assessments_due_idx.
+SELECT today, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24') AS hour,
+       EXISTS (SELECT FROM enforcement.assessments WHERE next_review_on <= today) AS is_due
+FROM (SELECT (now() AT TIME ZONE 'America/New_York')::date AS today) AS clock;
+
+-- name: list_due_judgments
+-- A page of the judgments whose assessments are due, with their payments. Served by assessments_due_idx, and by primary
+-- key and the payments' unique index for each of them: it costs what is due, whatever else there is.
+SELECT judgment.id::text AS id, judgment.judgment_amount AS amount, judgment.county, judgment.filing_date,
+       (judgment.created_at AT TIME ZONE 'America/New_York')::date AS taken_in_on, judgment.is_consumer_debt,
+       coalesce(paid.days, '{}') AS paid_on, coalesce(paid.amounts, '{}') AS paid_amounts
+FROM (
+    SELECT judgment_id
+    FROM enforcement.assessments
+    WHERE next_review_on <= %(today)s
+    ORDER BY next_review_on, judgment_id
+    LIMIT %(limit)s
+) AS due
+JOIN public.judgments AS judgment ON judgment.id = due.judgment_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(payment.received_on ORDER BY payment.received_on, payment.id) AS days,
+           array_agg(payment.amount ORDER BY payment.received_on, payment.id) AS amounts
+    FROM enforcement.payments AS payment
+    WHERE payment.judgment_id = judgment.id
+) AS paid ON true
+ORDER BY judgment.id;
+
 -- name: create_assessment_staging
 -- Assessments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
 CREATE TEMPORARY TABLE staged_assessments (
     judgment_id uuid, as_of date, principal numeric(14, 2), interest numeric(16, 2), per_diem numeric(14, 2),
     least_owed numeric(16, 2), least_per_diem numeric(14, 2), renewal_opens_on date, lien_ends_on date,
     presumed_paid_on date, score smallint, score_reasons text[], cautions text[], memo_id uuid,
-    step_kind text, step_due_on date, step_reason text
+    next_review_on date, step_kind text, step_due_on date, step_reason text
 ) ON COMMIT DROP;
 
 -- name: copy_assessments
@@ -38,22 +71,24 @@ COPY pg_temp.staged_assessments FROM STDIN;
 -- All that was staged; one that says the same already is left untouched. By primary key.
 INSERT INTO enforcement.assessments AS known
     (judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
-     presumed_paid_on, score, score_reasons, cautions, memo_id)
+     presumed_paid_on, score, score_reasons, cautions, memo_id, next_review_on)
 SELECT judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
-       presumed_paid_on, score, score_reasons, cautions, memo_id
+       presumed_paid_on, score, score_reasons, cautions, memo_id, next_review_on
 FROM pg_temp.staged_assessments
 ON CONFLICT (judgment_id) DO UPDATE
 SET as_of = excluded.as_of, principal = excluded.principal, interest = excluded.interest,
     per_diem = excluded.per_diem, least_owed = excluded.least_owed, least_per_diem = excluded.least_per_diem,
     renewal_opens_on = excluded.renewal_opens_on, lien_ends_on = excluded.lien_ends_on,
     presumed_paid_on = excluded.presumed_paid_on, score = excluded.score, score_reasons = excluded.score_reasons,
-    cautions = excluded.cautions, memo_id = excluded.memo_id, computed_at = now()
+    cautions = excluded.cautions, memo_id = excluded.memo_id,
+    next_review_on = excluded.next_review_on, computed_at = now()
 WHERE (known.as_of, known.principal, known.interest, known.per_diem, known.least_owed, known.least_per_diem,
-       known.presumed_paid_on, known.lien_ends_on, known.score_reasons, known.cautions, known.memo_id)
+       known.presumed_paid_on, known.lien_ends_on, known.score_reasons, known.cautions, known.memo_id,
+       known.next_review_on)
     IS DISTINCT FROM
       (excluded.as_of, excluded.principal, excluded.interest, excluded.per_diem, excluded.least_owed,
        excluded.least_per_diem, excluded.presumed_paid_on, excluded.lien_ends_on, excluded.score_reasons,
-       excluded.cautions, excluded.memo_id);
+       excluded.cautions, excluded.memo_id, excluded.next_review_on);
 
 -- name: upsert_next_steps
 -- The steps of all that was staged, each judgment's own replaced only where it differs. By primary key.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.interest import Balance, Debt, Payment, Reading, balance_on, counted_days, percent_days
+from services.domain.interest import Balance, Debt, Payment, Reading, balance_on, counted_days, grown, percent_days
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "enforcement.md"
 ENTERED = date(2021, 6, 1)
@@ -206,3 +206,24 @@ def test_names_the_day_on_which_it_was_paid_off(paid: str, paid_off_on: date | N
 def test_refuses_what_cannot_be(amount: str, payment: Payment) -> None:
     with pytest.raises(ValueError, match=r"negative|parts of a cent"):
         owed_on(ENTERED, amount, Debt.ORDINARY, paid=[payment])
+
+
+@given(amounts, st.lists(payments, max_size=3), debts, readings, days, st.integers(0, 1000))
+def test_a_balance_grows_to_what_is_owed_later(
+    amount: Decimal, paid: list[Payment], debt: Debt, reading: Reading, day: date, more: int
+) -> None:
+    last = max([day, date(2022, 4, 30), *(payment.received_on for payment in paid)])
+    later = last + timedelta(days=more)
+
+    found = grown(owed_on(last, amount, debt, paid=paid, reading=reading), until=later, debt=debt)
+
+    expected = owed_on(later, amount, debt, paid=paid, reading=reading)
+    assert (found.as_of, found.principal, found.paid_off_on) == (later, expected.principal, expected.paid_off_on)
+    assert abs(found.interest - expected.interest) <= Decimal("0.02")
+    assert abs(found.per_diem - expected.per_diem) <= Decimal("0.01")
+
+
+def test_a_balance_does_not_shrink_to_an_earlier_day() -> None:
+    balance = owed_on(date(2023, 1, 1), "1000", Debt.ORDINARY)
+
+    assert grown(balance, until=date(2022, 12, 31), debt=Debt.ORDINARY) == balance

@@ -111,6 +111,7 @@ def test_keeps_the_words_of_programs(text: str, expected: str | None) -> None:
         "PostgreSQL connection established",
         "Pool size: 5, max overflow: 10",
         "Entering main loop...",
+        "[enforcement_engine] Reviewed: 2000 judgments",
         "[enforcement_engine] Memos: 12 written, 0 refused, 3 left, 0.001440 USD",
         "[enforcement_engine] Memos missing: OPENAI_API_KEY is not set, so results are deterministic only",
         "[enforcement_engine] Memos missing: OpenAI: no answer within 30 s",

@@ -22,7 +22,7 @@ def test_writes_one_line_a_judgment_in_the_order_of_the_staging_table() -> None:
         *("2033-01-01", "2034-01-01", "2044-01-01", "80"),
     ]
     assert fields[11].startswith('{"+40: it is less than 3 years old')
-    assert fields[12:16] == ["{}", str(memo_id), "docket_transcript", "2026-01-03"]
+    assert fields[12:17] == ["{}", str(memo_id), "2025-01-31", "docket_transcript", "2026-01-03"]
 
 
 def test_wants_each_profile_once() -> None:
