@@ -27,7 +27,7 @@ from playbooks._steps import (
 from playbooks._timeouts import HEALTH_S
 from services.domain.errors import Unavailable
 from services.domain.server import ConnectionUse
-from services.domain.services import SESSIONS_PER_REPLICA, Service
+from services.domain.services import Service
 from services.domain.words import counted
 
 MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions (railway-api.md §2)
@@ -35,12 +35,16 @@ MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions (railw
 
 @dataclass(frozen=True)
 class Facts:
-    """`soak_s`: how long each added replica is watched. `connections`: the database's sessions against its limit."""
+    """`connections`: the database's sessions against its limit. `sessions`: how many of them one replica may hold.
+
+    `soak_s`: how long each added replica is watched.
+    """
 
     environment: str
     states: States
     load: Load
     connections: ConnectionUse | Unavailable
+    sessions: int | Unavailable
     soak_s: int = 120  # the runbook's two minutes
 
 
@@ -76,16 +80,16 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
         )
     if to == 0 and service is Service.API:
         return NoPlan("the API is not scaled to zero: nobody could upload or look", "restart it, or roll it back")
-    return _refuse_sessions(facts.connections, service, to - from_)
+    return _refuse_sessions(facts.connections, facts.sessions, to - from_)
 
 
-def _refuse_sessions(use: ConnectionUse | Unavailable, service: Service, more: int) -> NoPlan | None:
-    if isinstance(use, Unavailable) or more <= 0:
+def _refuse_sessions(use: ConnectionUse | Unavailable, each: int | Unavailable, more: int) -> NoPlan | None:
+    if isinstance(use, Unavailable) or isinstance(each, Unavailable) or more <= 0:
         return None
-    wanted = more * SESSIONS_PER_REPLICA[service]
+    wanted = more * each
     if use.used + wanted <= use.limit:
         return None
-    fits = max(use.limit - use.used, 0) // SESSIONS_PER_REPLICA[service]
+    fits = max(use.limit - use.used, 0) // each
     return NoPlan(
         f"the database has no room: {use.used} of {use.limit} connections are in use, and {more} more "
         f"{'replica needs' if more == 1 else 'replicas need'} {wanted}",
@@ -140,15 +144,15 @@ def _grow(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[Step]:
 
 
 def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str]:
-    sessions = SESSIONS_PER_REPLICA[service] * abs(to - from_)
+    sessions = "" if isinstance(facts.sessions, Unavailable) else f"up to {facts.sessions * abs(to - from_)} "
     if to == 0:
         yield from stopping(facts.load, [service])
         return
     if to < from_:
-        yield f"ends {counted(from_ - to, 'replica')} gracefully and frees about {sessions} database connections"
+        yield f"ends {counted(from_ - to, 'replica')} gracefully and frees {sessions}database connections"
     else:
         yield f"adds {counted(to - from_, 'replica')}, one at a time, each watched for {facts.soak_s} s"
-        yield f"takes up to {sessions} more database connections{_of_limit(facts.connections)}"
+        yield f"takes {sessions}more database connections{_of_limit(facts.connections)}"
     yield from backlog(facts.load)
 
 
@@ -170,6 +174,8 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
         yield f"the database's connections cannot be counted: {facts.connections.why}"
     elif facts.connections.pooler_may_allow_fewer:
         yield "the pooler's own limit is not known: set DATABASE_CONNECTION_LIMIT to have it counted too"
+    if isinstance(facts.sessions, Unavailable):
+        yield f"how many connections one more {found.service.short} takes is unknown: {facts.sessions.why}"
     beating = len(facts.load.workers([found.service]))
     if found.service.worker_type and facts.load.as_of and beating < from_:
         yield f"{beating} of {from_} workers beat: the run stops at its first check unless they come back"

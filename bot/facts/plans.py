@@ -45,7 +45,7 @@ async def plan_scale(parameters: Parameters, world: World) -> Plan | NoPlan:
     read.only(parameters, "service", "to")
     service = read.read_service(parameters)
     to = read.read_replicas(parameters, "to", largest=scale.MOST_REPLICAS)
-    return scale.plan(await gather_scale(world, _environment(world)), service, to)
+    return scale.plan(await gather_scale(world, _environment(world), service), service, to)
 
 
 async def plan_rollback(parameters: Parameters, world: World) -> Plan | NoPlan:

@@ -52,7 +52,3 @@ def find_services(name: str) -> tuple[Service, ...] | None:
         return WORKERS if name.strip().lower() == "workers" else (*WORKERS, Service.API)
     service = find_service(name)
     return None if service is None else (service,)
-
-
-# Database sessions that one replica may hold: its pool, and what listens, beats or probes beside it.
-SESSIONS_PER_REPLICA = {Service.API: 6, Service.INGEST: 4, Service.ENFORCEMENT: 4}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from playbooks._states import STOP_GRACE_S
 from services.api.settings import ApiSettings
-from services.domain.services import SESSIONS_PER_REPLICA, Service
+from services.domain.services import WORKERS, Service
+from services.domain.sessions import DEFAULTS, sessions_per_replica
 from services.job_queue.settings import WorkerSettings
 
 HEART_AND_DOORBELL = 2
@@ -19,8 +22,22 @@ def test_a_worker_takes_as_long_to_end_as_the_warning_says() -> None:
     assert default(WorkerSettings, "stop_grace_s") == STOP_GRACE_S
 
 
-def test_a_replica_holds_as_many_sessions_as_a_plan_counts() -> None:
-    worker = default(WorkerSettings, "pool_size") + HEART_AND_DOORBELL
+def test_a_replica_holds_as_many_sessions_as_a_plan_counts_for_it() -> None:
+    assert DEFAULTS[Service.API].sessions == default(ApiSettings, "pool_size") + HEALTH_PROBE
+    for service in WORKERS:
+        counted = DEFAULTS[service]
+        assert (counted.pool_size, counted.concurrency) == (
+            default(WorkerSettings, "pool_size"),
+            default(WorkerSettings, "concurrency"),
+        )
 
-    assert worker == SESSIONS_PER_REPLICA[Service.INGEST] == SESSIONS_PER_REPLICA[Service.ENFORCEMENT]
-    assert default(ApiSettings, "pool_size") + HEALTH_PROBE == SESSIONS_PER_REPLICA[Service.API]
+
+@pytest.mark.parametrize("service", WORKERS)
+@pytest.mark.parametrize(("pool_size", "concurrency"), [(2, 1), (2, 2), (2, 8), (8, 2), (3, 2)])
+def test_a_worker_s_sessions_are_counted_as_it_makes_its_pool(
+    service: Service, pool_size: int, concurrency: int
+) -> None:
+    variables = {"POOL_SIZE": str(pool_size), "CONCURRENCY": str(concurrency)}
+    settings = WorkerSettings.model_construct(pool_size=pool_size, concurrency=concurrency)
+
+    assert sessions_per_replica(service, variables) == settings.sessions + HEART_AND_DOORBELL

@@ -79,7 +79,8 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:  # noqa: C901 - one line a kind
     match draw(st.sampled_from(kinds)):
         case "scale":
             use = draw(st.just(AWAY) | st.just(ConnectionUse(10, 100)))
-            return scale.plan(scale.Facts("prod", states, now, use, 60), service, draw(st.integers(0, 6)))
+            each = draw(st.just(AWAY) | st.integers(1, 60))
+            return scale.plan(scale.Facts("prod", states, now, use, each, 60), service, draw(st.integers(0, 6)))
         case "restart":
             return restart.plan(restart.Facts("prod", states, now), service, through_zero=draw(st.booleans()))
         case "rollback":
@@ -165,7 +166,7 @@ def test_what_the_services_do_at_the_moment_is_never_hashed(data: st.DataObject,
     hashes = {
         made.hash if isinstance(made, Plan) else None
         for load in (one, other)
-        for made in [scale.plan(scale.Facts("prod", states, load, AWAY), service, to)]
+        for made in [scale.plan(scale.Facts("prod", states, load, AWAY, AWAY), service, to)]
     }
 
     assert len(hashes) == 1

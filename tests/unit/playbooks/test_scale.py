@@ -25,16 +25,19 @@ from playbooks.scale import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.server import ConnectionUse
-from services.domain.services import SESSIONS_PER_REPLICA, Service
+from services.domain.services import Service
 from tests.unit.playbooks.builders import beat, deployment, load, running_job, sha, state, states, stopped
 
 INGEST = Service.INGEST
 AWAY = Unavailable("database", "no answer within 5 s")
 
 
+EACH = 4  # sessions of a replica
+
+
 def facts(*changed: ServiceState, used: int = 10, limit: int = 100, soak_s: int = 120) -> Facts:
     busy = load(beats=[beat("ingest-1")], pending=318)
-    return Facts("prod", states(*changed), busy, ConnectionUse(used, limit), soak_s)
+    return Facts("prod", states(*changed), busy, ConnectionUse(used, limit), EACH, soak_s)
 
 
 def made(result: Plan | NoPlan) -> Plan:
@@ -164,10 +167,25 @@ def test_without_railway_there_is_no_plan() -> None:
 
 
 def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
-    room = SESSIONS_PER_REPLICA[INGEST] * 2
+    room = EACH * 2
 
     assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
     assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3))
+
+
+def test_replicas_that_hold_more_sessions_need_more_room() -> None:
+    crowded = facts(used=80)
+
+    assert isinstance(plan(crowded, INGEST, 3), Plan)
+    why = refused(plan(replace(crowded, sessions=11), INGEST, 3))
+    assert why == "the database has no room: 80 of 100 connections are in use, and 2 more replicas need 22"
+
+
+def test_sessions_that_cannot_be_counted_are_a_warning() -> None:
+    planned = made(plan(replace(facts(), sessions=Unavailable("Railway", "no answer within 5 s")), INGEST, 3))
+
+    assert "how many connections one more ingest takes is unknown: no answer within 5 s" in planned.warnings
+    assert "takes more database connections: 10 of 100 are in use" in planned.impact
 
 
 def test_fewer_replicas_need_no_room() -> None:

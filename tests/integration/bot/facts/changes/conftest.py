@@ -27,7 +27,7 @@ TOKEN = "made-up-token"
 PACE = Pace(0.0, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
 SPECS = (
     ServiceSpec("dragonfly-api", ("python", "-c", LIVE), {}, 1, "/api/live", True),
-    ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {}, 2),
+    ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {"CONCURRENCY": "3"}, 2),
     ServiceSpec("dragonfly-worker-enforcement", ("python", "-c", TALK)),
 )
 

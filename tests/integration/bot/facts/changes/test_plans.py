@@ -101,6 +101,12 @@ async def test_the_pooler_s_limit_is_taken_from_the_settings(
     assert "of 1 connections are in use" in (await refused(tight, "scale", service="ingest", to="3")).why
 
 
+async def test_the_connections_of_a_replica_are_counted_by_its_variables(world: World) -> None:
+    impact = (await planned(world, "scale", service="ingest", to="4")).impact
+
+    assert any("takes up to 12 more database connections" in line for line in impact), impact
+
+
 async def test_the_soak_is_as_long_as_the_settings_say(make_world: LocalWorld, database_urls: DatabaseUrls) -> None:
     hasty = await planned(make_world(database_urls.bot, SOAK_SECONDS="7"), "scale", service="ingest", to="3")
 
