@@ -103,13 +103,13 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
 @pytest.fixture
 def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
     """A fresh database with all migrations applied, dropped afterwards."""
-    yield from _database(postgres_server, TEMPLATE)
+    yield from make_test_database(postgres_server, TEMPLATE)
 
 
 @pytest.fixture
 def empty_database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
     """A fresh database without any migration. The roles exist, because they belong to the whole server."""
-    yield from _database(postgres_server, "template0")
+    yield from make_test_database(postgres_server, "template0")
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def _make_template(server: PostgresServer) -> None:
     give_passwords(server, TEMPLATE)
 
 
-def _database(server: PostgresServer, template: str) -> Iterator[DatabaseUrls]:
+def make_test_database(server: PostgresServer, template: str) -> Iterator[DatabaseUrls]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     make_database(server, name, template=template)
     roles = dsns(server, name)

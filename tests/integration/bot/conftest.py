@@ -30,10 +30,18 @@ MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEM
 
 @dataclass
 class Outside:
-    """What Railway and the API answer, and after how long. A test changes it before it asks."""
+    """What Railway and the API answer, and after how long. A test changes it before it asks.
+
+    `latest` is what Railway's newest deployment of a service says differently from the one that serves. `manual`: the
+    services that a push to main does not deploy.
+    """
 
     replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(Service, 1))
     health: dict[str, Any] = field(default_factory=dict)
+    intake: dict[str, Any] = field(default_factory=dict)
+    latest: dict[Service, dict[str, Any]] = field(default_factory=dict)
+    instances: dict[Service, str] = field(default_factory=dict)
+    manual: set[Service] = field(default_factory=set)
     api_status: int = 200
     railway_status: int = 200
     api_delay_s: float = 0.0
@@ -50,7 +58,7 @@ class Outside:
         now = datetime.now(UTC).isoformat()
         body = {"status": "ok", "environment": "prod", "git_sha": SHA[:8], "db_connected": True, "timestamp": now}
         if request.url.path.endswith("/intake/health"):
-            body |= {"pending_jobs": 0, "last_batch_at": None}
+            body |= {"pending_jobs": 0, "last_batch_at": None} | self.intake
         return httpx.Response(self.api_status, json=body | self.health)
 
     async def answer_railway(self, request: httpx.Request) -> httpx.Response:
@@ -63,6 +71,10 @@ class Outside:
         if "readLogs" in document:
             deployment_id = json.loads(request.content)["variables"]["deploymentId"]
             return httpx.Response(200, json={"data": {"deploymentLogs": self._lines(deployment_id)}})
+        if "readAutoDeploy" in document:
+            service_id = json.loads(request.content)["variables"]["serviceId"]
+            enabled = service_id not in {f"s-{service.short}" for service in self.manual}
+            return httpx.Response(200, json={"data": {"serviceInstanceAutoDeployStatus": {"enabled": enabled}}})
         services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in Service]}}
         return httpx.Response(200, json={"data": {"environment": {"name": "production", "config": None, **services}}})
 
@@ -79,7 +91,8 @@ class Outside:
 
     def _node(self, service: Service) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat()
-        replicas = [{"id": f"i{n}", "status": "RUNNING"} for n in range(self.replicas[service])]
+        status = self.instances.get(service, "RUNNING")
+        replicas = [{"id": f"i{n}", "status": status} for n in range(self.replicas[service])]
         deployment = {
             "id": f"d-{service.short}",
             "status": "SUCCESS",
@@ -93,7 +106,7 @@ class Outside:
             "startCommand": f"python -m services.{MODULES[service]}",
             "numReplicas": len(replicas),
             "activeDeployments": [deployment],
-            "latestDeployment": deployment,
+            "latestDeployment": deployment | self.latest.get(service, {}),
         }
 
 

@@ -11,6 +11,7 @@ import pytest
 from psycopg.rows import class_row
 
 from bot.alerts.rule_file import default_rules
+from bot.alerts.settings import AlertRules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
 from bot.facts import World
@@ -37,13 +38,14 @@ class Said:
 
 @dataclass
 class Engine:
-    """One leader's watch. `events`: what was told to those who act on alerts."""
+    """One leader's watch. `events`: what was told to those who act on alerts. `rules`: from the next start on."""
 
     world: World
     database: Database
     urls: DatabaseUrls
     fence: Fence
     events: list[AlertEvent] = field(default_factory=list)
+    rules: AlertRules = field(default_factory=default_rules)
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,9 +53,8 @@ class Engine:
 
     def restart(self) -> None:
         """As after a start of the bot: nothing is remembered but what is stored."""
-        rules = default_rules()
-        teller = AlertTeller(rules, channel="c", environment="prod", metrics=Metrics(), on_alert=self._note)
-        self.watch = Watch(self.world, self.database, rules, teller, told=lambda: None)
+        teller = AlertTeller(self.rules, channel="c", environment="prod", metrics=Metrics(), on_alert=self._note)
+        self.watch = Watch(self.world, self.database, self.rules, teller, told=lambda: None)
 
     async def look(self) -> timedelta:
         return await self.watch.look(self.fence)

@@ -1,0 +1,169 @@
+"""The faults that the tests plant, at least one for each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from bot.alerts.rule_file import default_rules
+from services.domain.alerts import Severity
+from services.domain.services import Service
+from tests.integration.bot.alerts.planting import (
+    Act,
+    Scene,
+    busy,
+    connected,
+    contended,
+    crashed,
+    degraded,
+    ended,
+    failed,
+    frozen,
+    frozen_and_locked,
+    gave_up,
+    intake_degraded,
+    latest,
+    locked,
+    nothing,
+    on_call_for,
+    processing,
+    railway_away,
+    restarting,
+    runs_sha,
+    silent,
+    slow,
+    sql,
+    starting,
+    starts,
+    waiting,
+)
+from tests.integration.bot.conftest import SHA, Outside
+
+RESTART = ("restart ingest", "rollback ingest")
+PAGE = Severity.PAGE
+FAILED = ("failed-jobs 1h", "queue")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`title` is how the alert's title begins, `buttons` the commands of its next steps.
+
+    below: as near to the fault as may be without being one. heal: what putting the rows and the stand-ins back does not
+    undo.
+    """
+
+    fingerprint: str
+    title: str
+    buttons: Sequence[str]
+    plant: Act
+    below: Act = nothing
+    heal: Act = nothing
+    severity: Severity = Severity.NOTIFY
+
+    @property
+    def rule(self) -> str:
+        return self.fingerprint.split(".")[0]
+
+
+FAULTS = (
+    Fault("heartbeats.ingest", "ingest 0 of 1 beating", RESTART, silent(301), silent(270), severity=PAGE),
+    Fault("workers.ingest", "ingest worker on one job for 10 min", RESTART, busy(601), busy(570)),
+    Fault("workers.ingest", "ingest worker does not get past its start", RESTART, starting(121), starting(90)),
+    Fault("restarts.ingest", "ingest workers started 4 times in 15 min", RESTART, starts(4), starts(3)),
+    Fault("crash_loop.ingest", "ingest gave up after failing", RESTART, gave_up(5), gave_up(301), severity=PAGE),
+    Fault(
+        "crash_loop.api",
+        "api crashes: 1 instance",
+        ("restart api", "rollback api"),
+        crashed,
+        restarting,
+        severity=PAGE,
+    ),
+    Fault("api", "api answers 200 with status degraded", ("restart api", "rollback api"), degraded, severity=PAGE),
+    Fault("slow_api", "api answers in ", ("restart api", "rollback api"), slow(250), slow(60_000)),
+    Fault("intake", "intake answers 200 with status degraded", ("intake", "rollback api"), intake_degraded),
+    Fault(
+        "database",
+        "database not reached by ingest",
+        ("health", "check-config"),
+        lambda scene: scene.beat("database_ok = false"),
+        lambda scene: scene.beat("database_ok = NULL"),
+        severity=PAGE,
+    ),
+    Fault(
+        "visibility.schemas",
+        "database hides schema intake from dragonfly_bot",
+        ("check-config",),
+        sql("REVOKE USAGE ON SCHEMA intake FROM dragonfly_bot"),
+        heal=sql("GRANT USAGE ON SCHEMA intake TO dragonfly_bot"),
+    ),
+    Fault("backlog", "1 waiting, oldest 5 min", ("queue", "heartbeats"), waiting(301), waiting(270)),
+    Fault("backlog", "1 waiting, oldest 15 min", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
+    Fault("failed_jobs", "10 failed in the last hour", FAILED, failed(10), failed(9)),
+    Fault("failure_rate", "20% of 20 jobs failed lately", FAILED, ended(16, 4), ended(15, 4)),
+    Fault(
+        "exhausted",
+        "1 job out of attempts in the last hour",
+        ("failed-jobs 1h",),
+        failed(1, attempts=5),
+        failed(1, attempts=4),
+    ),
+    Fault("orphaned", "1 orphaned job", ("requeue orphans", "queue"), processing("nobody"), processing("ingest-1")),
+    Fault("contention", "1 session waiting for a lock", ("queue",), contended(0.1), contended(3600)),
+    Fault(
+        "deployments.api",
+        "api deployment a1b2c3d4 FAILED",
+        ("deployments api", "rollback api"),
+        latest("FAILED"),
+        latest("DEPLOYING"),
+    ),
+    Fault("sha.ingest", "ingest runs ffffffff, not a1b2c3d4", ("sha",), runs_sha("ffffffff"), runs_sha(SHA)),
+    Fault(
+        "migrations",
+        "database has 1 migration that these files lack",
+        ("migrations",),
+        sql("INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES ('99991231000000', 'later')"),
+        heal=sql("DELETE FROM supabase_migrations.schema_migrations WHERE version = '99991231000000'"),
+    ),
+    Fault(
+        "grants.grants",
+        "1 exposure: grants",
+        ("security-audit",),
+        sql("GRANT SELECT ON ops.intake_logs TO anon"),
+        heal=sql("REVOKE SELECT ON ops.intake_logs FROM anon"),
+    ),
+    Fault("locks.api", "api is locked against deploys for 24 h", ("help unlock",), locked(86_401), locked(86_000)),
+    Fault("freezes.api", "auto-deploy of api is off", ("help unlock",), frozen(Service.API), frozen_and_locked),
+    Fault("freezes.ingest", "auto-deploy of ingest is off", ("help unlock",), frozen(Service.INGEST), frozen(*Service)),
+    Fault("blindness.railway", "Railway does not answer", ("check-config",), railway_away),
+    Fault(
+        "blindness.slack",
+        "bot is not connected to Slack",
+        ("check-config",),
+        connected(is_connected=False),
+        connected(is_connected=True),
+    ),
+    Fault(
+        "oncall",
+        "nobody is on call at level 1",
+        ("oncall",),
+        on_call_for(days=7),
+        on_call_for(days=16),
+    ),
+)
+
+
+def make_well(scene: Scene) -> None:
+    """Put back what every fault may have changed; what only one changes, its own `heal` puts back."""
+    scene.sessions.close()
+    for fault in FAULTS:
+        fault.heal(scene)
+    for table in ("ops.job_queue", "ops.worker_heartbeats", "chatops.service_locks"):
+        scene.run(f"DELETE FROM {table}")  # noqa: S608 - our names
+    scene.system.work()
+    fresh = Outside()
+    for one in fields(Outside):
+        setattr(scene.outside, one.name, getattr(fresh, one.name))
+    scene.engine.rules = default_rules()
+    connected(is_connected=True)(scene)
+    on_call_for(days=365)(scene)

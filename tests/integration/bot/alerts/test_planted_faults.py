@@ -1,0 +1,124 @@
+"""Every rule with its fault planted for real: told with its next steps, not below its limit, over once mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.alerts.rule_file import default_rules
+from bot.alerts.settings import Rules
+from services.domain.alerts import AlertState, Severity
+from services.sandbox.postgres import PostgresServer
+from tests.conftest import TEMPLATE, DatabaseUrls, make_test_database
+from tests.integration.bot.alerts.conftest import Engine
+from tests.integration.bot.alerts.faults import FAULTS, Fault, make_well
+from tests.integration.bot.alerts.planting import Scene
+from tests.integration.bot.conftest import Outside, System
+
+RULES = default_rules().rules
+
+
+@pytest.fixture(scope="module")
+def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+    """One database for all faults: each leaves it as it was."""
+    yield from make_test_database(postgres_server, TEMPLATE)
+
+
+@pytest.fixture(autouse=True)
+def forget(database_urls: DatabaseUrls) -> None:
+    """What the fault before was told, and who told it."""
+    with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
+        for table in ("alert_decisions", "alerts", "outbox", "watch", "leases"):
+            conn.execute(f"DELETE FROM chatops.{table}")  # noqa: S608 - our names
+
+
+@pytest.fixture
+def scene(engine: Engine, system: System, outside: Outside) -> Iterator[Scene]:
+    scene = Scene(engine, system, outside)
+    make_well(scene)
+    yield scene
+    scene.sessions.close()
+
+
+async def look(scene: Scene, fault: Fault) -> None:
+    """Once as after a start, so that every source is asked, then half its wait later, then once it is due."""
+    scene.engine.restart()
+    await scene.engine.look()
+    wait = wait_of(fault)
+    if wait:
+        pass_time(scene, fault, wait / 2)
+        await scene.engine.look()
+        assert not is_told(scene, fault)
+        pass_time(scene, fault, wait)
+        await scene.engine.look()
+
+
+def wait_of(fault: Fault) -> timedelta:
+    return timedelta(seconds=getattr(RULES, fault.rule).wait_s)
+
+
+def pass_time(scene: Scene, fault: Fault, lasted: timedelta) -> None:
+    """The fault has lasted so long."""
+    since = f"now() - interval '{lasted.total_seconds()} seconds'"
+    with psycopg.connect(scene.engine.urls.bot, autocommit=True) as conn:
+        conn.execute(
+            f"UPDATE chatops.alerts SET since = {since} WHERE fingerprint = %s AND state = 'pending'",  # noqa: S608
+            [fault.fingerprint],
+        )
+
+
+def is_told(scene: Scene, fault: Fault) -> bool:
+    return (fault.fingerprint, fault.severity) in {(one.fingerprint, one.severity) for one in scene.engine.events}
+
+
+def commands(scene: Scene, message_key: str | None) -> list[str]:
+    """The commands of a message's buttons, without its menu's."""
+    with psycopg.connect(scene.engine.urls.bot) as conn:
+        row = conn.execute("SELECT blocks FROM chatops.outbox WHERE key = %s", [message_key]).fetchone()
+    assert row is not None
+    elements: list[dict[str, Any]] = [one for block in row[0] for one in block.get("elements", ())]
+    return [str(one["value"]) for one in elements if one["type"] == "button"]
+
+
+def name(fault: Fault) -> str:
+    return f"{fault.fingerprint}: {fault.title}"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name)
+async def test_a_planted_fault_is_told_with_its_next_steps_and_is_over_once_it_is_mended(
+    scene: Scene, fault: Fault
+) -> None:
+    fault.plant(scene)
+    await look(scene, fault)
+
+    alert = (await scene.engine.alerts())[fault.fingerprint]
+    assert (alert.state, alert.rule, alert.severity) == (AlertState.FIRING, fault.rule, fault.severity)
+    assert alert.title.startswith(fault.title)
+    assert commands(scene, alert.message_key) == list(fault.buttons)
+
+    make_well(scene)
+    scene.engine.restart()
+    await scene.engine.look()
+
+    assert (await scene.engine.alerts())[fault.fingerprint].state is AlertState.RESOLVED
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name)
+async def test_what_is_just_within_the_limit_is_not_told(scene: Scene, fault: Fault) -> None:
+    fault.below(scene)
+
+    await look(scene, fault)
+
+    assert not is_told(scene, fault)
+
+
+def test_every_rule_has_a_planted_fault() -> None:
+    assert {fault.rule for fault in FAULTS} == set(Rules.model_fields)
+
+
+def test_both_severities_are_planted() -> None:
+    assert {fault.severity for fault in FAULTS} == set(Severity)
