@@ -23,7 +23,6 @@ from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 from services.postgres import jobs, service_locks
 from services.postgres.evidence import list_job_outcomes
-from services.postgres.migrations import read_migrations
 from services.postgres.pool import Connection
 from services.postgres.security import list_exposures
 from services.postgres.server import read_server
@@ -158,7 +157,7 @@ class Readings:
 
     async def _read_upkeep(self) -> Upkeep:
         read = self._world.read
-        server, migrations = await read(read_server), await read(read_migrations)
+        server, migrations = await read(read_server), await self._world.migrations()
         return Upkeep(server, migrations, await read(list_exposures), await read(_read_outcomes))
 
     async def _read_oncall(self) -> oncall.Facts:

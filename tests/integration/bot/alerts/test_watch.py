@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 
 from bot.alerts.watch import BUSY_LOOK
 from bot.leader import LostLeadershipError
+from bot.settings import Settings
 from services.domain.alerts import AlertChange, AlertState, Severity
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine
@@ -83,6 +85,16 @@ async def test_what_the_bot_may_not_read_is_told_as_blindness(engine: Engine, wo
 
     answers = (await engine.alerts())["visibility.answers"]
     assert (answers.state, "queue" in answers.title) == (AlertState.PENDING, True)
+
+
+@pytest.mark.usefixtures("working")
+async def test_migrations_are_compared_with_the_files_that_the_settings_name(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    engine.world.settings = Settings.from_environment({"ENVIRONMENT": "prod", "DRAGONFLY_SQL": str(tmp_path)})
+
+    await engine.look()
+
+    assert (await engine.alerts())["migrations"].title.endswith("that these files lack")
 
 
 async def test_five_hundred_workers_that_fall_silent_are_one_message(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.alerts.rule_file import default_rules
 from bot.alerts.settings import Rules
 from bot.commands._contract import Surface
 from bot.commands._registry import find
@@ -18,6 +20,7 @@ from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
+from tests.runbook import RUNBOOK, needs_runbook
 from tests.unit.bot.alerts.builders import alert, silence
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
@@ -165,6 +168,28 @@ def test_the_runbook_is_a_link_where_its_address_is_known() -> None:
     assert "<https://x.test/runbook.md#step-3-worker-heartbeat-check|Runbook: Step 3: Worker" in str(blocks)
     assert "Runbook: Step 3: Worker Heartbeat Check" in shown(STALE)[1]
     assert "https://" not in shown(STALE)[1]
+
+
+@needs_runbook
+@pytest.mark.parametrize("rule", Rules.model_fields)
+def test_every_alert_links_to_a_heading_of_the_runbook(rule: str) -> None:
+    rules = default_rules().rules
+    guide = Guide({rule: rules.section(rule)}, "https://x.test/runbook.md", 20)
+
+    _, blocks = alert_message([alert(rule=rule, fingerprint=rule)], (), guide)
+
+    [anchor] = re.findall(r"<https://x\.test/runbook\.md#([^|]+)\|Runbook: ", str(blocks))
+    assert anchor in _anchors(RUNBOOK.read_text(encoding="utf-8"))
+
+
+def _anchors(markdown: str) -> set[str]:
+    """As GitHub makes them: lower case, without punctuation, a hyphen for each space. None is there twice."""
+    prose = re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#{1,6} (.+)$", prose, re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert len(set(anchors)) == len(anchors)
+    assert set(re.findall(r"\]\(#([^)]+)\)", markdown)) <= set(anchors)
+    return set(anchors)
 
 
 def test_what_comes_from_railway_says_how_often_it_is_asked() -> None:
