@@ -8,14 +8,14 @@ from datetime import timedelta
 from bot.incidents.decide import Call, calls_people, next_call
 from bot.incidents.switchboard import Switchboard
 from bot.views import incident as view
-from services.domain.incidents import Incident, JoinedAlert, PageSent
-from services.domain.notifications import Means
+from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
+from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import Reach, Target, decode_chain
 from services.domain.outbox import PAGE
 from services.domain.words import age
 from services.postgres import incident_alerts, incidents, outbox, timeline
 from services.postgres.clock import read_clock
-from services.postgres.notifications import cancel_notifications, store_notification
+from services.postgres.notifications import end_pages, store_notification
 from services.postgres.pool import Connection
 
 _MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
@@ -55,11 +55,17 @@ async def call(board: Switchboard, conn: Connection, incident: Incident, move: C
 
 
 async def hush(conn: Connection, incident: Incident) -> None:
-    """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place."""
+    """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place.
+
+    A pager that rings is told so, too: somebody has it, or nobody has to.
+    """
     prefix = f"{incident.message_key}:page:"
     await outbox.withdraw(conn, key_prefix=prefix)
-    await cancel_notifications(conn, key_prefix=prefix)
     alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
+    is_taken = incident.state is IncidentState.ACKNOWLEDGED
+    event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
+    subject, text = view.page_over(incident, alerts)
+    await end_pages(conn, key_prefix=prefix, thread_key=incident.message_key, event=event, subject=subject, text=text)
     words, blocks = view.direct_message_after(incident, alerts)
     chain = decode_chain(incident.chain)
     for page in await incidents.list_pages(conn, incident.id):

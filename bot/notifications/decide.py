@@ -43,9 +43,10 @@ def page_of(notification: Notification, environment: str | None) -> Page:
     """What is handed over. Its key is the same at each try, and unique across environments and emptied databases."""
     place = environment or "unknown"
     return Page(
-        key=f"dragonfly:{place}:{notification.key}:{notification.created_at.timestamp():.0f}",
+        key=f"dragonfly:{place}:{notification.page_key}:{notification.paged_at.timestamp():.0f}",
         environment=place,
         subject=notification.subject,
         text=notification.text,
         at=notification.created_at,
+        event=notification.event,
     )

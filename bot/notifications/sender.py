@@ -18,7 +18,7 @@ from bot.notifications.reach import Reach
 from bot.views.notifications import not_reached, told_elsewhere
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
-from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.domain.outbox import PAGE
 from services.postgres import notifications, outbox
 from services.postgres.pool import Connection, Database
@@ -108,7 +108,7 @@ class NotificationSender:
         key = notification.key
         match outcome:
             case None:
-                logger.info("%s told %s by %s", key, notification.target, self._means)
+                logger.info("%s told %s by %s: %s", key, notification.target, self._means, notification.event)
                 await notifications.end_notification(conn, key=key, state=NotificationState.SENT)
             case TryAgain(why, pause):
                 logger.warning("%s did not reach %s by %s: %s", key, notification.target, self._means, why)
@@ -119,12 +119,13 @@ class NotificationSender:
         self._metrics.notifications.labels(self._means, _word(outcome)).inc()
 
     async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
-        """In each thread one message that stays true, and one more for each who will not be reached."""
+        """In each thread one message that stays true, and one more for each who will not be rung."""
         for thread_key in sorted({each.thread_key for each in due if each.thread_key is not None}):
             told = await notifications.list_notifications(conn, thread_key=thread_key)
             await self._say(conn, f"{thread_key}:told", thread_key, told_elsewhere(told), priority=0)
         for notification, outcome in zip(due, outcomes, strict=True):
-            if isinstance(outcome, GiveUp) and notification.thread_key is not None:
+            is_page = notification.event is PageEvent.TRIGGERED
+            if is_page and isinstance(outcome, GiveUp) and notification.thread_key is not None:
                 key = f"{notification.key}:failed"
                 content = not_reached(notification, outcome.why)
                 await self._say(conn, key, notification.thread_key, content, priority=PAGE)

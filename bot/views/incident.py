@@ -112,6 +112,18 @@ def _sign(incident: Incident) -> str:
             return "🔴 *PAGE*" if incident.severity.calls_people else "🔵 *OPEN*"
 
 
+def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, str]:
+    """Subject and text for a pager that rings and need not any more; plain, and without who it was."""
+    line = summary(incident, alerts)
+    match incident.state:
+        case IncidentState.ACKNOWLEDGED:
+            return f"ACKNOWLEDGED {line}", f"Somebody took on incident {incident.id} in Slack."
+        case IncidentState.RESOLVED:
+            return f"RESOLVED {line}", f"Incident {incident.id} is resolved."
+        case IncidentState.OPEN:
+            return f"OVER {line}", f"Nobody is called for incident {incident.id} any more; it stays open in Slack."
+
+
 def _end(incident: Incident) -> list[str]:
     if incident.cause is None:
         return []

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.commands._contract import Block
 from bot.views.blocks import context, section, sections
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
-from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 
 MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
 
 
 def told_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
-    """One line each, kept true: who was told outside Slack, when, and who was not."""
-    lines = [_line(notification) for notification in notifications]
+    """One line each, kept true: who was told outside Slack, when, what became of it there, and who was not told."""
+    pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
+    lines = [" · ".join([_line(page), *_later(page, notifications)]) for page in pages]
     blocks = [context("Told outside Slack"), *sections(lines)]
-    reached = sum(notification.state is NotificationState.SENT for notification in notifications)
-    return fit_message(f"Told outside Slack: {reached} of {len(notifications)}", blocks)
+    reached = sum(page.state is NotificationState.SENT for page in pages)
+    return fit_message(f"Told outside Slack: {reached} of {len(pages)}", blocks)
 
 
 def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
@@ -41,6 +42,22 @@ def _line(notification: Notification) -> str:
             return f"🟡 {whom} not reached yet, trying again: {escape(notification.last_error)}"
         case NotificationState.WAITING:
             return f"🟡 {whom} about to be told"
+
+
+def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
+    """What the pager was told after it rang."""
+    for one in notifications:
+        if one.page_key != page.key or one.event is PageEvent.TRIGGERED:
+            continue
+        match one.state:
+            case NotificationState.SENT:
+                yield f"{one.event} there {date_token(one.ended_at or one.created_at, '{time_secs}')}"
+            case NotificationState.FAILED:
+                yield f"🔴 never {one.event} there, it may ring on: {escape(one.last_error or '')}"
+            case NotificationState.WAITING if one.last_error:
+                yield f"🟡 not {one.event} there yet, trying again: {escape(one.last_error)}"
+            case NotificationState.WAITING | NotificationState.CANCELLED:
+                pass  # in a moment, or the next event says it
 
 
 def _whom(notification: Notification) -> str:

@@ -14,6 +14,14 @@ class Means(StrEnum):
     EMAIL = "email"
 
 
+class PageEvent(StrEnum):
+    """What a receiver is told of a page, in this order; at most once each."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
 class NotificationState(StrEnum):
     """`waiting`: to be sent, or tried again; `failed`: given up; `cancelled`: it was over before it was sent."""
 
@@ -28,7 +36,8 @@ class Notification:
     """One thing to be told once. `target` is a name of the bot's environment, never an address or a secret.
 
     `thread_key`: the outbox message in whose thread people see what became of it. Times are the
-    database's clock; `age_s`: seconds since it was stored, when it was read.
+    database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that
+    it is about, which it is itself when `event` is TRIGGERED.
     """
 
     key: str
@@ -43,13 +52,17 @@ class Notification:
     created_at: datetime
     ended_at: datetime | None
     age_s: float
+    event: PageEvent
+    page_key: str
+    paged_at: datetime
 
 
 @dataclass(frozen=True)
 class Page:
     """What a receiver outside gets. `key` is the same for each repetition, and no other page of any environment has it.
 
-    `subject` is one line. Neither holds anything personal or secret: it leaves the house.
+    With another `event` it tells what became of the page of this key. `subject` is one line. Neither holds anything
+    personal or secret: it leaves the house.
     """
 
     key: str
@@ -57,3 +70,4 @@ class Page:
     subject: str
     text: str
     at: datetime
+    event: PageEvent = PageEvent.TRIGGERED

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.rows import kwargs_row
 
-from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -35,7 +35,7 @@ async def store_notification(
         "key": key,
         "means": means,
         "target": target,
-        "subject": " ".join(subject.split())[:MAX_SUBJECT],
+        "subject": _one_line(subject),
         "text": text[:MAX_TEXT],
         "thread_key": thread_key,
     }
@@ -48,15 +48,43 @@ async def notify_notifications(conn: Connection) -> None:
     await conn.execute(SQL["notify_notifications"])
 
 
-async def cancel_notifications(conn: Connection, *, key_prefix: str) -> int:
+async def end_pages(
+    conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
+) -> None:
+    """Nobody is rung about it any more, and the pagers that ring, or may, are told of `event`: once each.
+
+    The prefix as in `cancel_notifications`, which comes first: no earlier event follows a later one.
+    """
+    await cancel_notifications(conn, key_prefix=key_prefix, event=event)
+    await follow_notifications(
+        conn, key_prefix=key_prefix, thread_key=thread_key, event=event, subject=subject, text=text
+    )
+
+
+async def follow_notifications(
+    conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
+) -> None:
+    """Tell each pager that rings, or may ring because an answer was lost, what became of its page."""
+    parameters = {
+        "key_prefix": key_prefix,
+        "thread_key": thread_key,
+        "event": event,
+        "subject": _one_line(subject),
+        "text": text[:MAX_TEXT],
+    }
+    await conn.execute(SQL["follow_notifications"], parameters)
+    await notify_notifications(conn)
+
+
+async def cancel_notifications(conn: Connection, *, key_prefix: str, event: PageEvent = PageEvent.ACKNOWLEDGED) -> int:
     """How many are not sent any more. Once this has committed, nothing whose key begins so is sent.
 
-    What is being sent at this moment is waited for: seconds. The prefix ends with a colon, so that "incident:1:" never
-    means "incident:12:" too. Raises ValueError.
+    What tells of `event` or a later one stays. What is being sent at this moment is waited for: seconds. The prefix
+    ends with a colon, so that "incident:1:" never means "incident:12:" too. Raises ValueError.
     """
     if not key_prefix.endswith(":"):
         raise ValueError(f"{key_prefix!r} does not end with a colon")
-    cur = await conn.execute(SQL["cancel_notifications"], {"key_prefix": key_prefix})
+    cur = await conn.execute(SQL["cancel_notifications"], {"key_prefix": key_prefix, "event": event})
     return cur.rowcount
 
 
@@ -102,5 +130,9 @@ async def _fetch(conn: Connection, query: str, parameters: Mapping[str, Any]) ->
         return await cur.fetchall()
 
 
-def _to_notification(*, means: str, state: str, **columns: Any) -> Notification:
-    return Notification(means=Means(means), state=NotificationState(state), **columns)
+def _one_line(subject: str) -> str:
+    return " ".join(subject.split())[:MAX_SUBJECT]
+
+
+def _to_notification(*, means: str, state: str, event: str, **columns: Any) -> Notification:
+    return Notification(means=Means(means), state=NotificationState(state), event=PageEvent(event), **columns)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from services.domain.errors import SourceError
-from services.domain.notifications import Page
+from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 from services.webhooks.forms import pagerduty_event, plain_event
 
@@ -41,12 +41,16 @@ class Webhooks:
         await self._http.aclose()
 
     async def page(self, pager: Pager, page: Page) -> None:
-        """Ring. The receiver tells a repetition by `page.key`. Raises SourceError("pager", …)."""
+        """Ring, or say what became of it. Raises SourceError("pager", …).
+
+        The receiver tells a repetition by the header, and what belongs to one page by its key.
+        """
         if pager.routing_key is not None:
             body = pagerduty_event(page, routing_key=pager.routing_key.reveal())
         else:
             body = plain_event(page)
-        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": quote(page.key, safe=":")})
+        again = page.key if page.event is PageEvent.TRIGGERED else f"{page.key}:{page.event}"
+        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": quote(again, safe=":")})
 
     async def ping(self, url: Secret) -> None:
         """Tell a monitor that all is well: an empty GET, which all of them take. Raises SourceError("monitor", …)."""

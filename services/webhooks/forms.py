@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.domain.notifications import Page
+from services.domain.notifications import Page, PageEvent
 
 CLIENT = "Dragonfly ChatOps"
 
@@ -12,12 +12,40 @@ CLIENT = "Dragonfly ChatOps"
 MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
 
 
+_ACTIONS = {
+    PageEvent.TRIGGERED: "trigger",
+    PageEvent.ACKNOWLEDGED: "acknowledge",
+    PageEvent.RESOLVED: "resolve",
+}
+
+
 def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
-    """A trigger of the Events API v2. A repetition with the same `dedup_key` joins the open alert: no second call."""
-    return {
+    """Of the Events API v2. All events of a page have one `dedup_key`: a second trigger joins the open alert, an
+    acknowledge silences it, a resolve closes it, and neither of the two opens one.
+    """
+    event = {
         "routing_key": routing_key,
-        "event_action": "trigger",
+        "event_action": _ACTIONS[page.event],
         "dedup_key": page.key[:MAX_DEDUP_KEY],
+    }
+    return event if page.event is not PageEvent.TRIGGERED else event | _trigger(page)
+
+
+def plain_event(page: Page) -> dict[str, str]:
+    """The same as a flat object of strings."""
+    return {
+        "event": page.event,
+        "key": page.key,
+        "environment": page.environment,
+        "subject": page.subject,
+        "text": page.text,
+        "at": page.at.isoformat(),
+        "client": CLIENT,
+    }
+
+
+def _trigger(page: Page) -> dict[str, Any]:
+    return {
         "client": CLIENT,
         "payload": {
             "summary": page.subject[:MAX_SUMMARY],
@@ -26,16 +54,4 @@ def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
             "timestamp": page.at.isoformat(),
             "custom_details": {"text": page.text},
         },
-    }
-
-
-def plain_event(page: Page) -> dict[str, str]:
-    """The same as a flat object of strings."""
-    return {
-        "key": page.key,
-        "environment": page.environment,
-        "subject": page.subject,
-        "text": page.text,
-        "at": page.at.isoformat(),
-        "client": CLIENT,
     }

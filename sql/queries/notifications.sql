@@ -9,32 +9,48 @@ ON CONFLICT (key) DO NOTHING;
 SELECT pg_notify('chatops_notifications', '');
 
 -- name: cancel_notifications
--- What was not sent yet never will be. Waits for what is being sent at this moment. Served by notifications_waiting_idx,
--- or by the primary key where its collation lets it.
+-- What was not sent yet never will be, unless it tells of this event or a later one. Waits for what is being sent at this
+-- moment. Served by notifications_waiting_idx, or by the primary key where its collation lets it.
 UPDATE chatops.notifications
 SET state = 'cancelled', ended_at = clock_timestamp()
-WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s);
+WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s) AND event < %(event)s::chatops.page_event;
+
+-- name: follow_notifications
+-- Each pager that rings, or may ring because an answer was lost, is to be told what became of it; once. Served by
+-- notifications_thread_key_idx.
+INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, event, follows)
+SELECT
+    page.key || ':' || %(event)s::chatops.page_event, page.means, page.target, %(subject)s, %(text)s, page.thread_key,
+    %(event)s::chatops.page_event, page.key
+FROM chatops.notifications AS page
+WHERE page.thread_key = %(thread_key)s AND starts_with(page.key, %(key_prefix)s)
+    AND page.event = 'triggered' AND page.means = 'webhook' AND page.attempts > 0 AND page.state <> 'failed'
+ON CONFLICT (key) DO NOTHING;
 
 -- name: list_notifications
 -- Everything that was to be told about one message's matter, oldest first. Served by notifications_thread_key_idx.
 SELECT
-    key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at,
-    extract(EPOCH FROM clock_timestamp() - created_at)::float8 AS age_s
-FROM chatops.notifications
-WHERE thread_key = %(thread_key)s
-ORDER BY created_at, key;
+    told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
+    told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
+    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at
+FROM chatops.notifications AS told
+LEFT JOIN chatops.notifications AS page ON page.key = told.follows
+WHERE told.thread_key = %(thread_key)s
+ORDER BY told.created_at, told.key;
 
 -- name: lock_due_notifications
 -- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
 -- and who wants to cancel it waits. Served by notifications_waiting_idx.
 SELECT
-    key, means, target, subject, text, thread_key, state, attempts, last_error, created_at, ended_at,
-    extract(EPOCH FROM clock_timestamp() - created_at)::float8 AS age_s
-FROM chatops.notifications
-WHERE state = 'waiting' AND means = %(means)s AND next_try_at <= clock_timestamp()
-ORDER BY next_try_at, key
+    told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
+    told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
+    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at
+FROM chatops.notifications AS told
+LEFT JOIN chatops.notifications AS page ON page.key = told.follows
+WHERE told.state = 'waiting' AND told.means = %(means)s AND told.next_try_at <= clock_timestamp()
+ORDER BY told.next_try_at, told.key
 LIMIT %(limit)s
-FOR UPDATE SKIP LOCKED;
+FOR UPDATE OF told SKIP LOCKED;
 
 -- name: read_notifications_wait
 -- Seconds until the next is due by these means; null when nothing waits. Served by notifications_waiting_idx.

@@ -16,9 +16,11 @@ from bot.commands._contract import Actor
 from bot.incidents.acting import Done, Outcome
 from services.domain.errors import OperatorError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
+from services.domain.notifications import NotificationState
 from services.domain.oncall import Level, Reach, Rotation
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.postgres.notifications import end_notification
 from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
@@ -71,6 +73,20 @@ async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: S
 
     assert (await books.messages())[DIRECT].startswith("🟡 *ACKNOWLEDGED*")
     assert "Acknowledge" not in await books.blocks(DIRECT)
+
+
+async def test_a_pager_that_rings_is_told_who_answers_and_when_it_is_over(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    pager, mailbox = "incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"
+    for key in (pager, mailbox):
+        await end_notification(books.conn, key=key, state=NotificationState.SENT)
+
+    await scene.room.acknowledge(1, request(BEN))
+    assert await books.notifications() == {f"{pager}:acknowledged"}
+
+    await scene.room.resolve(1, request(BEN), "a bad deploy")
+    assert await books.notifications() == {f"{pager}:resolved"}
+    assert await books.notifications("cancelled") == {f"{pager}:acknowledged"}
 
 
 async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_anew(scene: Scene, books: Books) -> None:

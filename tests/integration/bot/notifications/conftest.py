@@ -12,7 +12,7 @@ from bot.notifications.reach import Reach
 from bot.notifications.sender import NotificationSender
 from bot.settings import Settings
 from bot.web.metrics import Metrics
-from services.domain.notifications import Means, Notification
+from services.domain.notifications import Means, Notification, PageEvent
 from services.domain.secrets import Secret
 from services.postgres import notifications, outbox
 from services.postgres.pool import Database
@@ -37,6 +37,13 @@ class Stage:
         async with self.database.transaction() as conn:
             await outbox.store_message(conn, key=THREAD, channel="c", text="incident", blocks=[])
             await notifications.store_notification(conn, key=key, means=means, **given)
+
+    async def end(self, event: PageEvent) -> None:
+        """Somebody took on incident 1, or ended it."""
+        async with self.database.transaction() as conn:
+            await notifications.end_pages(
+                conn, key_prefix="incident:1:", thread_key=THREAD, event=event, subject=f"{event} prod", text="in Slack"
+            )
 
     async def read(self, key: str = "incident:1:1") -> Notification:
         async with self.database.read() as conn:

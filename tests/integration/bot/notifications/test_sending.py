@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.domain.notifications import Means, NotificationState
+from services.domain.notifications import Means, NotificationState, PageEvent
 from services.postgres import notifications
 from tests.integration.bot.notifications.conftest import Stage
 from tests.outside import Mailbox, Phone, until
@@ -192,3 +192,108 @@ async def test_bell_wakes_the_sender(stage: Stage, phone: Phone) -> None:
 
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    for event in (PageEvent.ACKNOWLEDGED, PageEvent.RESOLVED):
+        await stage.end(event)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
+    assert len({ring.body["key"] for ring in phone.rings if ring.body}) == 1
+    [line] = [said for key, said in (await stage.said()).items() if key == "incident:1:told"]
+    assert "acknowledged there" in line
+    assert "resolved there" in line
+
+
+async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    for _ in range(2):
+        await stage.end(PageEvent.ACKNOWLEDGED)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
+
+
+async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage, phone: Phone) -> None:
+    """It was not told yet when somebody pressed again."""
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
+
+
+async def test_pager_that_never_rang_is_told_nothing(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.end(PageEvent.RESOLVED)
+    await stage.pager.send_due()
+
+    assert phone.rings == []
+
+
+async def test_nothing_follows_a_resolve(stage: Stage, phone: Phone) -> None:
+    """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to be back."""
+    phone.answers.extend([503, 503])
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    for _ in range(2):
+        await stage.age(minutes=1)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
+
+
+async def test_resolve_in_the_middle_of_a_page_follows_it(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.5)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+    await stage.end(PageEvent.RESOLVED)
+    await sending
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"]
+
+
+async def test_resolve_is_tried_again_until_the_pager_takes_it(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    phone.answers.append(503)
+    await stage.pager.send_due()
+    assert "not resolved there yet" in (await stage.said())["incident:1:told"]
+
+    await stage.age(minutes=1)
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved", "resolved"]
+
+
+async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    phone.answers.append(404)
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "never resolved there, it may ring on: refused (404)" in said["incident:1:told"]
+    assert list(said) == ["incident:1:told"], "nobody is sent a message about it after the end"
+
+
+async def test_mailbox_is_told_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
+    await stage.store(means=Means.EMAIL)
+    await stage.mail.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    await stage.mail.send_due()
+
+    assert len(mailbox.mails) == 1

@@ -182,6 +182,9 @@ PARAMETERS = {
     "means": "webhook",
     "limit": 20,
     "older_than": timedelta(days=90),
+    "event": "resolved",
+    "subject": "s",
+    "text": "t",
 }
 
 

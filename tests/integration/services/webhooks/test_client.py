@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.domain.notifications import Page
+from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 from services.webhooks.client import Pager, Webhooks
 from tests.outside import Phone, failure_of, open_phone
@@ -38,6 +38,7 @@ async def test_plain_pager_gets_a_flat_object_and_a_key_to_tell_repetitions(phon
     assert ring.method == "POST"
     assert ring.headers["Idempotency-Key"] == PAGE.key
     assert ring.body == {
+        "event": "triggered",
         "key": PAGE.key,
         "environment": "prod",
         "subject": "PAGE prod · ingest 0 of 2 beating",
@@ -62,6 +63,15 @@ async def test_pager_with_a_routing_key_gets_pagerdutys_form(phone: Phone, webho
     assert ring.body["routing_key"] == "r" * 32
     assert (ring.body["event_action"], ring.body["dedup_key"]) == ("trigger", PAGE.key)
     assert ring.body["payload"]["severity"] == "critical"
+
+
+async def test_what_became_of_a_page_is_no_repetition_of_it(phone: Phone, webhooks: Webhooks) -> None:
+    for event in PageEvent:
+        await webhooks.page(Pager(Secret(phone.url)), replace(PAGE, event=event))
+
+    keys = [ring.headers["Idempotency-Key"] for ring in phone.rings]
+    assert keys == [PAGE.key, f"{PAGE.key}:acknowledged", f"{PAGE.key}:resolved"]
+    assert {ring.body["key"] for ring in phone.rings if ring.body} == {PAGE.key}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from bot.notifications.decide import GIVE_UP_AFTER, GiveUp, TryAgain, after_failure, page_of
 from services.domain.errors import SourceError
-from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 
 AT = datetime(2025, 12, 2, tzinfo=UTC)
 LOST = SourceError("pager", "no answer", retryable=True)
@@ -29,8 +29,11 @@ def notification(**changes: Any) -> Notification:
         "created_at": AT,
         "ended_at": None,
         "age_s": 0.0,
+        "event": PageEvent.TRIGGERED,
     }
-    return Notification(**given | changes)
+    given |= changes
+    itself = {"page_key": given["key"], "paged_at": given["created_at"]}
+    return Notification(**itself | given)
 
 
 @pytest.mark.parametrize(("attempts", "pause_s"), [(0, 1), (1, 2), (5, 32), (6, 60), (50, 60)])
@@ -55,3 +58,17 @@ def test_key_differs_between_environments_and_between_lives_of_a_database() -> N
     assert page_of(notification(), "prod") == first
     assert page_of(notification(), "staging").key != first.key
     assert page_of(notification(created_at=AT + timedelta(days=1)), "prod").key != first.key
+
+
+def test_what_became_of_a_page_carries_the_key_of_the_page() -> None:
+    page = notification()
+    over = notification(
+        key="incident:1:1:resolved",
+        event=PageEvent.RESOLVED,
+        page_key=page.key,
+        paged_at=AT,
+        created_at=AT + timedelta(hours=1),
+    )
+
+    assert page_of(over, "prod").key == page_of(page, "prod").key
+    assert page_of(over, "prod").event is PageEvent.RESOLVED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from services.domain.notifications import Page
-from services.webhooks.forms import MAX_DEDUP_KEY, MAX_SUMMARY, pagerduty_event
+import pytest
+
+from services.domain.notifications import Page, PageEvent
+from services.webhooks.forms import MAX_DEDUP_KEY, MAX_SUMMARY, pagerduty_event, plain_event
 
 AT = datetime(2025, 12, 2, tzinfo=UTC)
 
@@ -22,3 +24,18 @@ def test_pagerduty_gets_what_it_demands() -> None:
 
     assert {"routing_key", "event_action", "dedup_key"} <= set(event)
     assert {"summary", "source", "severity", "timestamp"} <= set(event["payload"])
+
+
+@pytest.mark.parametrize(
+    ("event", "action"), [(PageEvent.ACKNOWLEDGED, "acknowledge"), (PageEvent.RESOLVED, "resolve")]
+)
+def test_pagerduty_knows_what_became_of_a_page_by_its_key(event: PageEvent, action: str) -> None:
+    """https://developer.pagerduty.com/docs/events-api-v2/: of an alert update only these three are looked at."""
+    told = pagerduty_event(Page("k" * 300, "prod", "OVER", "text", AT, event), routing_key="r")
+
+    assert told == {"routing_key": "r", "event_action": action, "dedup_key": "k" * MAX_DEDUP_KEY}
+
+
+@pytest.mark.parametrize("event", PageEvent)
+def test_plain_form_says_which_event_it_is(event: PageEvent) -> None:
+    assert plain_event(Page("k", "prod", "s", "t", AT, event))["event"] == event.value
