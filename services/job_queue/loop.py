@@ -15,10 +15,10 @@ from services.domain.services import WorkerType
 from services.job_queue.heart import WorkerState
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
 from services.job_queue.settings import WorkerSettings
-from services.job_queue.settle import Done, settle, tell_status, write_outcomes
+from services.job_queue.settle import Done, settle, settle_and_claim, tell_status
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob, claim_jobs, finish_job, list_own_jobs, reap_jobs
+from services.postgres.worker import ClaimedJob, finish_job, list_own_jobs, reap_jobs
 from services.process.database import await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class WorkerLoop:
         return self.stop.is_set() or self._is_crash_loop
 
     async def _work(self) -> None:
-        """One lane: what it has done and what it does next share a transaction, and so a commit."""
+        """One lane: what it has done and what it does next share a round trip and a commit."""
         done: list[Done] = []
         while done or not self._is_ending:
             self.bell.clear()
@@ -91,9 +91,9 @@ class WorkerLoop:
 
     async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
         wanted = 0 if self._is_ending else self.settings.claim_batch
-        async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-            statuses = await write_outcomes(conn, done, worker_id=self.worker_id)
-            jobs = await claim_jobs(conn, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted)
+        statuses, jobs = await settle_and_claim(
+            self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
+        )
         for job, _ in done:
             tell_status(job, statuses[job.id])
             self.state.end_job(job.id)

@@ -9,15 +9,28 @@ from collections.abc import Sequence
 from services.domain.errors import SourceError
 from services.job_queue.jobs import Completed, Failed, HandedBack, Outcome
 from services.job_queue.waiting import wait_for_any
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob, Ending, finish_jobs
+from services.postgres.pool import Database
+from services.postgres.worker import ClaimedJob, Ending, finish_and_claim_jobs
 from services.process.database import retry_delay_s
 
 log = logging.getLogger(__name__)
 
 Done = tuple[ClaimedJob, Outcome]
 
-TIMEOUT_S = 5.0  # one row by its primary key; a stop waits for it
+TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
+
+
+async def settle_and_claim(
+    database: Database, done: Sequence[Done], *, worker_id: str, job_types: Sequence[str], limit: int
+) -> tuple[dict[str, str | None], list[ClaimedJob]]:
+    """Store how attempts ended and take the next jobs, or neither. Raises SourceError.
+
+    `{job id: its status now}`, None where a job is not ours any more, and what is ours now.
+    """
+    endings = [_ending(job, outcome) for job, outcome in done]
+    return await finish_and_claim_jobs(
+        database, endings=endings, worker_id=worker_id, job_types=job_types, limit=limit, timeout_s=TIMEOUT_S
+    )
 
 
 async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
@@ -29,8 +42,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
     failures = 0
     while True:
         try:
-            async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-                status = (await write_outcomes(conn, [(job, outcome)], worker_id=worker_id))[job.id]
+            statuses, _ = await settle_and_claim(database, [(job, outcome)], worker_id=worker_id, job_types=(), limit=0)
         except SourceError as error:
             failures += 1
             log.warning("update_job_status: job %s not written: %s", job.id, error.why)
@@ -38,20 +50,13 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
                 return
             await wait_for_any(stop, timeout_s=retry_delay_s(failures))
         else:
-            tell_status(job, status)
+            tell_status(job, statuses[job.id])
             return
 
 
 def tell_status(job: ClaimedJob, status: str | None) -> None:
     """The runbook's line, once it is stored."""
     log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
-
-
-async def write_outcomes(conn: Connection, done: Sequence[Done], *, worker_id: str) -> dict[str, str | None]:
-    """Store how attempts ended: `{job id: its status now}`, None where a job is not ours any more."""
-    if not done:
-        return {}
-    return await finish_jobs(conn, endings=[_ending(job, outcome) for job, outcome in done], worker_id=worker_id)
 
 
 def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:

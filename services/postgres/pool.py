@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,16 @@ class _Limit:
     timeout_s: float
     deadline: float
 
+    @classmethod
+    def of(cls, timeout_s: float) -> _Limit:
+        return cls(timeout_s, asyncio.get_running_loop().time() + timeout_s)
+
+    def begin(self, statement: str) -> str:
+        """`statement`, and what the server has to keep during the transaction."""
+        # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
+        limits = ("statement_timeout", "idle_in_transaction_session_timeout")
+        return "; ".join([statement, _UTC, *(f"SET LOCAL {name} = {round(self.timeout_s * 1000)}" for name in limits)])
+
 
 class Database:
     """At most `max_size` sessions to one database; opened when needed, kept while they work."""
@@ -109,15 +120,30 @@ class Database:
         async with self._transaction("BEGIN", timeout_s) as conn:
             yield conn
 
+    async def run(self, query: str, values: Mapping[str, Any], *, timeout_s: float = 10.0) -> list[tuple[Any, ...]]:
+        """One statement as a transaction of its own, in one round trip: its rows. Raises SourceError.
+
+        `outcome_unknown` is set when the answer was lost. The values are quoted on this side, because a message that
+        carries them apart may hold one statement only.
+        """
+        limit = _Limit.of(timeout_s)
+        try:
+            async with self._turn(limit), self._session(limit) as conn:
+                cursor = psycopg.AsyncClientCursor(conn)
+                await cursor.execute("\n;\n".join([limit.begin("BEGIN"), cursor.mogrify(query, values), "COMMIT"]))
+                while cursor.rownumber is None:  # of the limits
+                    if not cursor.nextset():
+                        return []
+                return await cursor.fetchall()
+        except psycopg.Error as error:
+            raise _explain(error, limit, committing=True) from None
+
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
-        limit = _Limit(timeout_s, asyncio.get_running_loop().time() + timeout_s)
-        # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
-        limits = ("statement_timeout", "idle_in_transaction_session_timeout")
-        begin = "; ".join([begin, _UTC, *(f"SET LOCAL {name} = {round(timeout_s * 1000)}" for name in limits)])
+        limit = _Limit.of(timeout_s)
         committing = False
         try:
-            async with self._turn(limit), self._session(begin, limit) as conn:
+            async with self._turn(limit), self._session(limit, limit.begin(begin)) as conn:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
@@ -141,31 +167,31 @@ class Database:
             self._free.release()
 
     @contextlib.asynccontextmanager
-    async def _session(self, begin: str, limit: _Limit) -> AsyncIterator[Connection]:
-        conn = await self._begin_idle(begin, limit) or await self._begin_new(begin, limit)
+    async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Connection]:
+        conn = await self._idle_session(limit, begin) or await self._new_session(limit, begin)
         with _cut_at(conn, limit.deadline):
             try:
                 yield conn
             finally:
                 await self._give_back(conn)
 
-    async def _begin_idle(self, begin: str, limit: _Limit) -> Connection | None:
+    async def _idle_session(self, limit: _Limit, begin: str | None) -> Connection | None:
         """An idle session that still answers, with its transaction begun; the others are closed."""
         while self._idle:
             conn = self._idle.pop()
             try:
-                with _cut_at(conn, limit.deadline):
-                    await conn.execute(begin)
+                if not _has_hung_up(conn):
+                    await _begin(conn, limit, begin)
+                    return conn
             except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
-                await conn.close()
+                pass
             except BaseException:
                 await conn.close()
                 raise
-            else:
-                return conn
+            await conn.close()
         return None
 
-    async def _begin_new(self, begin: str, limit: _Limit) -> Connection:
+    async def _new_session(self, limit: _Limit, begin: str | None) -> Connection:
         if self._closed:
             raise SourceError(SOURCE, "the pool is closed")
         try:
@@ -174,8 +200,7 @@ class Database:
         except TimeoutError:
             raise no_answer(limit.timeout_s) from None
         try:
-            with _cut_at(conn, limit.deadline):
-                await conn.execute(begin)
+            await _begin(conn, limit, begin)
         except BaseException:
             await conn.close()
             raise
@@ -194,6 +219,19 @@ class Database:
             self._idle.append(conn)
         else:
             await conn.close()
+
+
+async def _begin(conn: Connection, limit: _Limit, begin: str | None) -> None:
+    if begin is not None:
+        with _cut_at(conn, limit.deadline):
+            await conn.execute(begin)
+
+
+def _has_hung_up(conn: Connection) -> bool:
+    """Whether the server said something to a session that asked nothing: that is its farewell."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextlib.contextmanager

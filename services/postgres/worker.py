@@ -10,7 +10,7 @@ from typing import Any, Literal
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.postgres.pool import Connection
+from services.postgres.pool import Connection, Database
 from services.postgres.queries import SQL
 
 
@@ -80,27 +80,43 @@ async def finish_job(
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ends; see `finish_job`."""
+    """How an attempt at the job `id` ends; see `finish_job`."""
 
-    job_id: str
+    id: str
     status: Literal["completed", "failed", "pending"]
     result: Mapping[str, Any] | None = None
     error: str | None = None
     may_retry: bool = True
 
 
-async def finish_jobs(conn: Connection, *, endings: Sequence[Ending], worker_id: str) -> dict[str, str | None]:
-    """End several attempts at once: `{job id: its status now}`, None where it is not ours any more."""
+async def finish_and_claim_jobs(
+    database: Database,
+    *,
+    endings: Sequence[Ending],
+    worker_id: str,
+    job_types: Sequence[str],
+    limit: int,
+    timeout_s: float,
+) -> tuple[dict[str, str | None], list[ClaimedJob]]:
+    """End attempts and claim the next due jobs, in one round trip and one commit.
+
+    `{job id: its status now}`, None where it is not ours any more, and what is ours now. Either may be empty.
+    """
     values = {
-        "job_ids": [ending.job_id for ending in endings],
-        "statuses": [ending.status for ending in endings],
-        "results": [None if ending.result is None else Jsonb(dict(ending.result)) for ending in endings],
-        "errors": [ending.error for ending in endings],
-        "may_retry": [ending.may_retry for ending in endings],
+        "endings": Jsonb([vars(ending) for ending in endings]),
         "worker_id": worker_id,
+        "job_types": list(job_types),
+        "limit": limit,
     }
-    cursor = await conn.execute(SQL["finish_jobs"], values)
-    return dict(await cursor.fetchall())
+    finished: dict[str, str | None] = dict.fromkeys(ending.id for ending in endings)
+    claimed = []
+    rows = await database.run(SQL["finish_and_claim_jobs"], values, timeout_s=timeout_s)
+    for job_id, status, job_type, *about in rows:
+        if job_type is None:
+            finished[job_id] = status
+        else:
+            claimed.append(ClaimedJob(job_id, job_type, *about))
+    return finished, claimed
 
 
 async def queue_job(

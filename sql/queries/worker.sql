@@ -1,11 +1,13 @@
 -- name: claim_jobs
--- The next due jobs of these types, locked by this worker. Served by job_queue_claim_idx, one probe a type and job.
-SELECT (claimed).id::text AS id, (claimed).job_type, (claimed).payload, (claimed).attempts, (claimed).max_attempts
-FROM (
-    SELECT ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s) AS claimed
-    FROM generate_series(1, %(limit)s)
-    OFFSET 0  -- one call a row, not one for each column above
-) AS claims;
+-- The next due jobs of these types, locked by this worker. Served by job_queue_claim_idx, a few probes a type and priority.
+SELECT id::text AS id, job_type, payload, attempts, max_attempts
+FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s, %(limit)s);
+
+-- name: finish_and_claim_jobs
+-- What a worker has done, then what it does next: each job with its status now, a claimed one with what it is about.
+-- By primary key and job_queue_claim_idx.
+SELECT id::text AS id, status, job_type, payload, attempts, max_attempts
+FROM ops.finish_and_claim_jobs(%(endings)s, %(worker_id)s, %(job_types)s::text[], %(limit)s);
 
 -- name: reap_jobs
 -- Jobs of workers that are gone, back in the queue. Served by job_queue_processing_idx.
@@ -23,14 +25,6 @@ WHERE status = 'processing' AND locked_by = %(worker_id)s;
 SELECT ops.update_job_status(
     %(job_id)s::uuid, %(status)s, %(result)s::jsonb, %(error)s, %(worker_id)s, %(may_retry)s
 );
-
--- name: finish_jobs
--- Ends an attempt at each of several jobs. By primary key.
-SELECT given.job_id::text,
-       ops.update_job_status(given.job_id, given.status, given.result, given.error, %(worker_id)s, given.may_retry)
-FROM unnest(
-    %(job_ids)s::uuid[], %(statuses)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(may_retry)s::boolean[]
-) AS given (job_id, status, result, error, may_retry);
 
 -- name: queue_job
 -- One job, unless its idempotency key is known already. Served by the key's unique index.

@@ -1,11 +1,11 @@
 -- name: read_queue_snapshot
--- The state of the queue in one moment. Each part is served by a partial index: job_queue_pending_idx,
+-- The state of the queue in one moment. Each part is served by a partial index: job_queue_claim_idx,
 -- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited.
 -- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
 SELECT
     now() AS as_of,
     (SELECT count(*) FROM ops.job_queue WHERE status = 'pending') AS pending,
-    (SELECT min(run_at) FROM ops.job_queue WHERE status = 'pending' AND run_at <= now()) AS oldest_pending_at,
+    (SELECT min(run_at) FROM ops.pending_levels WHERE run_at <= now()) AS oldest_pending_at,
     (SELECT count(*) FROM ops.job_queue WHERE status = 'processing') AS processing,
     (SELECT count(*) FROM ops.job_queue
      WHERE status = 'failed' AND updated_at > now() - interval '1 hour') AS failed_last_hour,
@@ -49,24 +49,29 @@ GROUP BY 1
 ORDER BY 1 DESC;
 
 -- name: list_oldest_pending
--- Due jobs that have waited longest. Served by job_queue_pending_idx.
-SELECT id::text AS id, job_type, attempts, run_at AS waiting_since, created_at
-FROM ops.job_queue
-WHERE status = 'pending' AND run_at <= now()
-ORDER BY run_at
+-- Due jobs that have waited longest. Served by job_queue_claim_idx, so many of each type and priority at most.
+SELECT job.id::text AS id, job.job_type, job.attempts, job.run_at AS waiting_since, job.created_at
+FROM ops.pending_levels AS level
+CROSS JOIN LATERAL (
+    SELECT queue.id, queue.job_type, queue.attempts, queue.run_at, queue.created_at
+    FROM ops.job_queue AS queue
+    WHERE queue.status = 'pending' AND queue.job_type = level.job_type AND queue.priority = level.priority
+        AND queue.run_at <= now()
+    ORDER BY queue.run_at
+    LIMIT %(limit)s
+) AS job
+ORDER BY job.run_at
 LIMIT %(limit)s;
 
 -- name: list_next_due
 -- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none.
 -- Served by job_queue_claim_idx, as a claim is.
-SELECT wanted.job_type, next.run_at AS due_at
-FROM unnest(%(job_types)s::text[]) AS wanted (job_type)
-CROSS JOIN LATERAL (
-    SELECT queue.run_at
-    FROM ops.job_queue AS queue
-    WHERE queue.status = 'pending' AND queue.job_type = wanted.job_type AND queue.run_at <= now()
-    ORDER BY queue.priority DESC, queue.run_at
-    LIMIT 1
+SELECT next.job_type, next.run_at AS due_at
+FROM (
+    SELECT DISTINCT ON (level.job_type) level.job_type, level.run_at
+    FROM ops.pending_levels AS level
+    WHERE level.job_type = ANY (%(job_types)s::text[]) AND level.run_at <= now()
+    ORDER BY level.job_type, level.priority DESC
 ) AS next
 ORDER BY due_at;
 

@@ -40,12 +40,12 @@ PARAMETERS: dict[str, object] = {
 }
 EXPECTED = {
     "list_heartbeats": {"worker_heartbeats_last_idx"},
-    "read_queue_snapshot": {"job_queue_pending_idx", "job_queue_processing_idx", "job_queue_failed_idx"},
+    "read_queue_snapshot": {"job_queue_claim_idx", "job_queue_processing_idx", "job_queue_failed_idx"},
     "list_failed_jobs": {"job_queue_failed_idx"},
     "count_failed_jobs": {"job_queue_failed_idx"},
     "count_exhausted_jobs": {"job_queue_failed_idx"},
     "list_throughput": {"job_queue_updated_idx"},
-    "list_oldest_pending": {"job_queue_pending_idx"},
+    "list_oldest_pending": {"job_queue_claim_idx"},
     "list_next_due": {"job_queue_claim_idx"},
     "list_running_jobs": {"job_queue_processing_idx"},
     "list_batches": {"simplicity_batches_created_idx"},
@@ -88,21 +88,34 @@ async def test_operated_reads_use_their_indexes(seeded: Connection) -> None:
     assert whole == {name: [] for name in EXPECTED}
 
 
-@pytest.mark.parametrize("types", [["rare"], ["rare", "common"], ["common", "nobody's"]])
+CLAIMS = [["rare"], ["rare", "common"], ["common", "nobody's"]]
+
+
+@pytest.mark.parametrize("types", CLAIMS)
 async def test_a_claim_walks_no_backlog(seeded: Connection, types: list[str]) -> None:
     await seeded.execute("UPDATE ops.job_queue SET status = 'completed' WHERE status = 'pending' AND job_type = 'rare'")
     await seeded.execute(
         "INSERT INTO ops.job_queue (job_type) SELECT 'common' FROM generate_series(1, 20000); ANALYZE ops.job_queue"
     )
 
-    row = await (
-        await seeded.execute(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT FROM ops.claim_pending_job(%s, 'w')", (types,)
-        )
-    ).fetchone()
+    assert await blocks_of_a_claim(seeded, types) < 200
 
-    assert row
-    assert row[0][0]["Plan"]["Shared Hit Blocks"] < 500
+
+@pytest.mark.parametrize("types", CLAIMS)
+async def test_a_claim_walks_past_nothing_that_is_scheduled_for_later(seeded: Connection, types: list[str]) -> None:
+    await seeded.execute(
+        "INSERT INTO ops.job_queue (job_type, priority, run_at) SELECT kind, 1 + n % 3, now() + n * interval '1 minute'"
+        " FROM generate_series(1, 20000) AS n, unnest(ARRAY['rare', 'common']) AS kind; ANALYZE ops.job_queue"
+    )
+
+    assert await blocks_of_a_claim(seeded, types) < 200
+
+
+async def blocks_of_a_claim(conn: Connection, types: list[str]) -> int:
+    """How many pages of 8 kB a claim looks at, the catalogue's aside: those are read again now and then."""
+    explained = "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT FROM ops.claim_pending_job(%s, 'w')"
+    rows = [await (await conn.execute(explained, (types,))).fetchone() for _ in range(5)]
+    return min(int(row[0][0]["Plan"]["Shared Hit Blocks"]) for row in rows if row)
 
 
 # 50 000 runs that ended, with what belongs to them, and one open run in each state.

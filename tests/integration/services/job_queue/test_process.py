@@ -203,6 +203,18 @@ async def test_settles_a_batch_of_jobs_with_the_next_claim(
     assert len([line for line in worker.lines if line.endswith("-> completed")]) == 20
 
 
+async def test_a_job_that_fails_leaves_the_others_of_its_batch_alone(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+    first, bad = await queue_job(database_urls.app), await queue_job(database_urls.app, payload="{}")
+    last = await queue_job(database_urls.app)
+
+    worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, CLAIM_BATCH="3")
+
+    for job_id, status in ((first, "completed"), (bad, "failed"), (last, "completed")):
+        await worker.line_with(f"update_job_status: job {job_id} -> {status}")
+    commits = "SELECT count(DISTINCT updated_at) FROM ops.job_queue"
+    assert await run_sql(database_urls.owner, commits) == [(1,)]
+
+
 async def test_ends_after_ten_failures_in_a_row(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     for _ in range(11):
         await queue_job(database_urls.app, payload='{"batch_id": "canary"}')

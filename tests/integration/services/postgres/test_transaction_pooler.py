@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.domain.secrets import Secret
-from services.postgres import drift, heartbeats, jobs, leases
+from services.postgres import drift, heartbeats, jobs, leases, worker
 from services.postgres.doorbell import Doorbell
 from services.postgres.migrations import migrate
 from services.postgres.pool import Database
@@ -58,6 +58,29 @@ async def test_a_lease_has_one_owner(database: Database) -> None:
     epochs = await asyncio.gather(*(take(f"bot-{number}") for number in range(8)))
 
     assert [epoch for epoch in epochs if epoch is not None] == [1]
+
+
+async def test_jobs_are_ended_and_claimed_side_by_side(pooled: Pooled, database_urls: DatabaseUrls) -> None:
+    database = Database.connect_lazily(Secret(pooled(database_urls.app)), application_name="dragonfly-test", max_size=4)
+    async with database.transaction() as conn:
+        queued = [await worker.queue_job(conn, job_type="a", payload={}) for _ in range(40)]
+
+    async def work(name: str) -> list[str]:
+        done: list[str] = []
+        jobs: list[worker.ClaimedJob] = []
+        while jobs or not done:
+            endings = [worker.Ending(job.id, "completed") for job in jobs]
+            statuses, jobs = await worker.finish_and_claim_jobs(
+                database, endings=endings, worker_id=name, job_types=["a"], limit=3, timeout_s=10
+            )
+            assert set(statuses.values()) <= {"completed"}
+            done += [ending.id for ending in endings] or ["began"]
+        return done[1:]
+
+    done = await asyncio.gather(*(work(f"w{number}") for number in range(4)))
+    await database.close()
+
+    assert sorted(job for jobs in done for job in jobs) == sorted(job for job in queued if job)
 
 
 async def test_a_bell_that_cannot_ring_says_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
