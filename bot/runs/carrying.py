@@ -162,7 +162,7 @@ class Carrier:
                 done = await deed.do(conn)
                 await self._ending.finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
         except SourceError as error:
-            if error.retryable or error.outcome_unknown:
+            if error.is_outage:
                 raise
             async with self._journal.writing() as conn:
                 refused = Outcome(StepState.FAILED, f"the database refused it: {error.why}")

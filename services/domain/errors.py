@@ -47,6 +47,11 @@ class SourceError(Exception):
         self.outcome_unknown = outcome_unknown
         self.http_status = http_status
 
+    @property
+    def is_outage(self) -> bool:
+        """The source was away, and nothing is wrong with what was asked."""
+        return self.retryable or self.outcome_unknown
+
 
 @dataclass(frozen=True)
 class Unavailable:

@@ -50,7 +50,7 @@ def failure_of(error: Exception) -> Failed:
     if isinstance(error, UnusableJobError):
         return Failed(str(error), may_retry=False)
     if isinstance(error, SourceError):
-        return Failed(str(error), ours=not error.retryable)
+        return Failed(str(error), ours=not error.is_outage)
     return Failed(describe_error(error))
 
 

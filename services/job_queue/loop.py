@@ -120,7 +120,7 @@ class WorkerLoop:
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
         log.error("claim_pending_job: %s", error.why)
-        if not error.retryable:
+        if not error.is_outage:
             self._failures += 1
         await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
         await run_unless(self.stop, self._reconnect())

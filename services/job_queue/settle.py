@@ -46,7 +46,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
         except SourceError as error:
             failures += 1
             log.warning("update_job_status: job %s not written: %s", job.id, error.why)
-            if stop.is_set() or not (error.retryable or error.outcome_unknown):
+            if stop.is_set() or not error.is_outage:
                 return
             await wait_for_any(stop, timeout_s=retry_delay_s(failures))
         else:

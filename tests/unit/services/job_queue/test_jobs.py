@@ -33,6 +33,7 @@ def test_an_outage_is_not_the_workers_failure() -> None:
     assert failure_of(SourceError("database", "connection lost", retryable=True)) == Failed(
         "database: connection lost", ours=False
     )
+    assert not failure_of(SourceError("database", "connection lost, while saving", outcome_unknown=True)).ours
     assert failure_of(SourceError("database", "permission denied for table x")).ours
 
 
