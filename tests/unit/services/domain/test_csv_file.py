@@ -6,20 +6,31 @@ import io
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.domain.csv_file import MAX_LINE_LENGTH, MAX_LINES, CsvFile, UnusableFileError
 from services.domain.simplicity import Column
 
 HEADINGS = [column.heading for column in Column]
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+CELL_LENGTH = MAX_LINES // (2 * len(Column))  # six cells of nothing but line ends are no row without an end
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=CELL_LENGTH)
+UNAMBIGUOUS = 'aéñ ,;\t\n\r"'  # no two of them in Windows-1252 are one letter in UTF-8, as “é€€” is: E9 80 80
+WINDOWS = st.characters(codec="cp1252", exclude_characters="\0")
 
 
 def file_of(*lines: list[str], encoding: str = "utf-8", delimiter: str = ",") -> io.BytesIO:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows(lines)
     return io.BytesIO(text.getvalue().encode(encoding))
+
+
+def is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def bytes_of(content: bytes) -> io.BytesIO:
@@ -65,9 +76,20 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
-@given(st.lists(st.text('aéñ ,;\t\n\r"'), min_size=6, max_size=6).filter(any))
+@given(st.lists(st.text(UNAMBIGUOUS, max_size=CELL_LENGTH), min_size=6, max_size=6).filter(any))
 def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: list[str]) -> None:
     assert cells_of(file_of(HEADINGS, cells, encoding=encoding, delimiter=delimiter)) == [cells]
+
+
+@given(st.lists(st.text(WINDOWS, max_size=CELL_LENGTH), min_size=6, max_size=6).filter(any))
+@example(["é€€", *"23456"])
+def test_a_file_that_is_valid_utf_8_is_read_as_utf_8_and_any_other_as_windows_1252(cells: list[str]) -> None:
+    content = file_of(HEADINGS, cells, encoding="cp1252").getvalue()
+
+    read = cells_of(io.BytesIO(content))
+
+    encoding = "utf-8" if is_utf8(content) else "cp1252"
+    assert file_of(HEADINGS, *read, encoding=encoding).getvalue() == content
 
 
 def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:
