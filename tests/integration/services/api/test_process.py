@@ -40,9 +40,9 @@ class Api:
         return response.status_code if response is not None else None
 
 
-async def start_api(spawn: Spawn, eventually: Eventually, dsn: str) -> Api:
+async def start_api(spawn: Spawn, eventually: Eventually, dsn: str, **more: str) -> Api:
     port = free_port()
-    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1")
+    process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1", **more)
     api = Api(process, port)
     await eventually(api.status)
     return api
