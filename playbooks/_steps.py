@@ -339,7 +339,6 @@ _READS = (
     VerifySampleRows,
     VerifySampleData,
 )
-_CLEAN_UPS = (RemoveSample,)
 
 
 def kind_of(step: Step) -> StepKind:
@@ -347,11 +346,6 @@ def kind_of(step: Step) -> StepKind:
     if isinstance(step, _ACTS):
         return StepKind.ACT
     return StepKind.READ if isinstance(step, _READS) else StepKind.WAIT
-
-
-def is_clean_up(step: Step) -> bool:
-    """Whether the step is carried out however the run ends before it: it takes away what the run brought."""
-    return isinstance(step, _CLEAN_UPS)
 
 
 def encode_step(step: Step) -> dict[str, Any]:

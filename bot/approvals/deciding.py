@@ -8,6 +8,7 @@ from bot.approvals.case import Case
 from bot.approvals.decide import may_confirm, may_decide
 from bot.approvals.rights import Allowed, Refused
 from bot.approvals.steer import may_cancel, may_resolve, may_review
+from playbooks._clean_up import is_left_to_clean_up
 from services.domain.runs import WAITING, Run, RunState, StepState
 from services.postgres import reviews, runs
 from services.postgres.runs import Resolution
@@ -63,7 +64,10 @@ async def cancel(case: Case) -> Decided | Refused:
 
 
 async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
-    """Every unknown step becomes what the person says; the run goes on, or fails when it is given up."""
+    """Every unknown step becomes what the person says; the run goes on, or fails when it is given up.
+
+    What is given up may have brought something: the run goes on until that is taken away.
+    """
     verdict = may_resolve(case.run, case.person, case.policy, case.people)
     if isinstance(verdict, Refused):
         return await case.refuse("run.resolve", verdict)
@@ -71,7 +75,9 @@ async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
     unknown = [step.position for step in steps if step.state is StepState.UNKNOWN]
     for position in unknown:
         await runs.resolve_unknown_step(case.conn, run_id=case.run.id, position=position, person=case.person, how=how)
-    if how == "abort":
+    if how == "abort" and is_left_to_clean_up(steps):
+        await case.move(RunState.RUNNING, "Given up. What it brought is taken away first.")
+    elif how == "abort":
         await case.move(RunState.FAILED, f"Given up. {_how_it_stood(case)}")
     else:
         said = "it is done" if how == "done" else "try it again"

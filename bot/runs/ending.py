@@ -11,7 +11,7 @@ from bot.runs.decide import FallBack
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.telling import Teller
 from bot.runs.turn import Outcome
-from bot.views.outcome import outcome_words, schema_words, standing_words
+from bot.views.outcome import outcome_words, sample_words, schema_words, standing_words
 from playbooks._steps import ApplySqlFile, encode_step
 from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.services import Service
@@ -72,9 +72,9 @@ class Ending:
 
     async def _standing(self, run: Run, steps: Sequence[RunStep]) -> str:
         services = standing_words([Service(name) for name in run.services], await self._world.railway_services())
-        if all(step.step["kind"] != ApplySqlFile.__name__ for step in steps):
-            return services
-        return f"{services} {schema_words(await self._world.migrations())}"
+        schema = any(step.step["kind"] == ApplySqlFile.__name__ for step in steps)
+        words = [services, schema_words(await self._world.migrations()) if schema else "", sample_words(steps)]
+        return " ".join(filter(None, words))
 
     async def _end(self, run: Run, state: RunState, outcome: str) -> None:
         async with self._journal.writing() as conn:

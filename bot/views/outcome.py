@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from playbooks._steps import RemoveSample, Step, UploadSample
+from playbooks.golden_path import CLEAN
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.migrations import MigrationStatus
@@ -34,6 +36,22 @@ def standing_words(services: Sequence[Service], states: Mapping[Service, Service
         return f"How the services stand cannot be read ({states.source}: {states.why})."
     known = [_standing(states[service]) for service in services if service in states]
     return f"{'; '.join(known)}." if known else ""
+
+
+def sample_words(steps: Sequence[RunStep]) -> str:
+    """What became of the test batch of a golden path, and who takes away what may be left of it; "" for other runs."""
+    upload, removal = (_last_of(steps, kind) for kind in (UploadSample, RemoveSample))
+    if removal is None or removal.state is not StepState.DONE:
+        has_begun = upload is not None and upload.state not in (StepState.PENDING, StepState.SKIPPED)
+        return f"Its test batch may be there still: `{CLEAN}` takes it away." if has_begun else ""
+    note, is_found = removal.note or "", (removal.evidence or {}).get("removed")
+    is_doubtful = upload is not None and upload.state in (StepState.FAILED, StepState.UNKNOWN) and not is_found
+    late = f" Should the upload arrive late: `{CLEAN}`." if is_doubtful else ""
+    return f"{note[:1].upper()}{note[1:]}.{late}"
+
+
+def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
+    return next((step for step in reversed(steps) if step.step.get("kind") == kind.__name__), None)
 
 
 def schema_words(status: MigrationStatus | Unavailable) -> str:

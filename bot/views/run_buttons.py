@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bot.commands._contract import Block
 from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button
 from bot.views.text import plain
+from playbooks._clean_up import is_left_to_clean_up
 from playbooks._contract import Risk
 from services.domain.runs import Run, RunState, RunStep
 from services.domain.words import counted
@@ -26,6 +27,7 @@ _EFFECTS = {
     "retry": "The step is done again. If it had happened after all, it happens twice.",
     "abort": "The run ends here; what it did so far stays.",
 }
+_TAKEN_AWAY = "The run ends here; what it brought is taken away first, should it be there."
 CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
 
 
@@ -39,7 +41,7 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
         case RunState.APPROVED | RunState.RUNNING:
             return [*([] if run.cancel_requested_by else [_cancel(run)]), details(run)]
         case RunState.UNKNOWN:
-            return [_resolve(run, how) for how in HOWS]
+            return [_resolve(run, how, _effect(how, steps)) for how in HOWS]
         case RunState.EXPIRED | RunState.VOIDED:
             return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
         case _:
@@ -102,9 +104,13 @@ def _cancel(run: Run) -> Block:
     return button("Cancel", CANCEL, run.id, style="danger", confirm=dialog)
 
 
-def _resolve(run: Run, how: str) -> Block:
+def _effect(how: str, steps: Sequence[RunStep]) -> str:
+    return _TAKEN_AWAY if how == "abort" and is_left_to_clean_up(steps) else _EFFECTS[how]
+
+
+def _resolve(run: Run, how: str, effect: str) -> Block:
     label = HOWS[how]
-    dialog = confirm_dialog(f"{label}: {run.title}?", _EFFECTS[how], label, danger=how == "retry")
+    dialog = confirm_dialog(f"{label}: {run.title}?", effect, label, danger=how == "retry")
     return button(label, f"{RESOLVE}.{how}", run.id, confirm=dialog)
 
 

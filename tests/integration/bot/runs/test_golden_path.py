@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bot.facts import World
+from bot.facts.golden_path import file_of
 from bot.facts.plans import PLANS
 from bot.settings import Settings
 from playbooks._contract import NoPlan
@@ -21,6 +22,11 @@ from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.runs import RunState, RunStep, StepState
 from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import ANN, MakeDesk
+from tests.integration.bot.approvals.conftest import make_desk as make_desk
+from tests.integration.bot.approvals.conftest import no_proxy as no_proxy
+from tests.integration.bot.approvals.conftest import slack as slack
+from tests.integration.bot.approvals.conftest import workspace as workspace
 from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, StartReplica, serve
 
 UPLOAD = "/api/v1/intake/upload"
@@ -46,6 +52,7 @@ class Uploads:
     count: int = 0
     hold: str | None = None  # "before" or "after"
     lose: bool = False
+    is_away: bool = False  # answers 500, and nothing arrives
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,6 +61,8 @@ class Uploads:
             await self.app(scope, receive, send)
             return
         self.count += 1
+        if self.is_away:
+            raise ConnectionError("it is away")  # uvicorn answers 500, as a proxy would
         held, self.hold = self.hold, None
         if held == "before":
             await self._wait()
@@ -266,6 +275,47 @@ async def test_a_killed_replica_s_upload_is_there_once(
     assert len(await bench.sql(BATCHES)) == 1
     assert uploads.count <= 2  # the API refuses the second, should the first come late
     assert len(await bench.notes(run_id)) == 1
+
+
+@pytest.mark.usefixtures("idle_worker")
+async def test_abort_takes_away_what_came_after_all(bench: Bench, uploads: Uploads, make_desk: MakeDesk) -> None:
+    """Three uploads without an answer, nothing to see: a person gives up, and one of them has arrived meanwhile."""
+    await bench.sql(REAL)
+    uploads.is_away = True
+    bench.start_runner()
+    run_id = await bench.file_command("golden-path")
+    unknown, _ = await bench.ended(run_id)
+    assert unknown.state is RunState.UNKNOWN, unknown.outcome
+    assert "Its test batch may be there still: `golden-path --clean`" in (unknown.outcome or "")
+    uploads.is_away = False
+    content = file_of(unknown)
+    assert isinstance(content, bytes)
+    assert bench.world.api is not None
+    await bench.world.api.upload_csv("late.csv", content, is_golden_path=True)
+    assert len(await bench.sql(BATCHES)) == 2
+
+    await make_desk().resolve_unknown(run_id, ANN, "abort")
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.FAILED, steps
+    assert states(steps)["RemoveSample"] is StepState.DONE
+    assert (run.outcome or "").endswith("The test batch is gone with its rows, judgments and jobs.")
+    assert await bench.sql(LEFT) == [(1, 1, 1, 0)], "no other batch is touched"
+
+
+@pytest.mark.usefixtures("idle_worker")
+async def test_abort_says_what_stands_when_nothing_came(bench: Bench, uploads: Uploads, make_desk: MakeDesk) -> None:
+    uploads.is_away = True
+    bench.start_runner()
+    run_id = await bench.file_command("golden-path")
+    await bench.ended(run_id)
+
+    await make_desk().resolve_unknown(run_id, ANN, "abort")
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.FAILED, steps
+    assert "There is no test batch to remove." in (run.outcome or "")
+    assert "Should the upload arrive late: `golden-path --clean`." in (run.outcome or "")
 
 
 async def test_without_a_worker_nothing_is_uploaded(bench: Bench, uploads: Uploads) -> None:

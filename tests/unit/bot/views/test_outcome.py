@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.views.outcome import outcome_words, schema_words, standing_words
+import pytest
+
+from bot.views.outcome import outcome_words, sample_words, schema_words, standing_words
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.migrations import AppliedMigration, MigrationStatus
@@ -87,3 +89,33 @@ def test_the_schema_is_told_too() -> None:
 
     assert schema_words(MigrationStatus((applied,), (), (), ())) == "The schema stands at 20251201000000."
     assert "cannot be read" in schema_words(Unavailable("database", "away"))
+
+
+def golden_path(upload: StepState, removal: StepState, **evidence: str) -> list[RunStep]:
+    note = "there is no test batch to remove" if not evidence else "the test batch is gone"
+    return [
+        RunStep(1, 0, {"kind": "UploadSample"}, upload, None, None, None, None, None),
+        RunStep(1, 1, {"kind": "RemoveSample"}, removal, None, evidence or None, note, None, None),
+    ]
+
+
+MAY_BE_THERE = "Its test batch may be there still: `golden-path --clean` takes it away."
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (journal(DONE), ""),
+        (golden_path(PENDING, PENDING), ""),
+        (golden_path(PENDING, DONE), "There is no test batch to remove."),
+        (golden_path(StepState.UNKNOWN, PENDING), MAY_BE_THERE),
+        (golden_path(DONE, StepState.FAILED), MAY_BE_THERE),
+        (golden_path(StepState.FAILED, DONE, removed="b1"), "The test batch is gone."),
+        (
+            golden_path(StepState.FAILED, DONE),
+            "There is no test batch to remove. Should the upload arrive late: `golden-path --clean`.",
+        ),
+    ],
+)
+def test_what_stands_of_a_golden_path_is_said(steps: list[RunStep], words: str) -> None:
+    assert sample_words(steps) == words
