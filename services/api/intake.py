@@ -1,4 +1,4 @@
-"""The intake: a CSV file becomes a batch of raw rows and one job for the ingest worker, all or nothing."""
+"""The intake: a CSV file of judgments or payments becomes a batch and one job for the ingest worker, all or nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from services.api.multipart import file_of, received_form
 from services.api.settings import ApiSettings
 from services.api.store import store_file
 from services.domain.intake import Batch
+from services.domain.layouts import LAYOUTS
 from services.domain.simplicity import SOURCE_SYSTEM
 from services.postgres.intake import list_batches
 from services.postgres.pool import Database
@@ -59,12 +60,16 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
     @router.post("/upload", status_code=202, openapi_extra=_UPLOAD_FORM, responses=documented(400, 409, 413))
     async def upload(request: Request) -> Accepted:
         async with received_form(request, max_bytes=settings.max_upload_bytes) as form:
-            _require_known_source(form.get("source_system", SOURCE_SYSTEM))
+            source_system = _known_source(form.get("source_system", SOURCE_SYSTEM))
+            is_golden_path = _is_yes("golden_path", form.get("golden_path", "false"))
+            if is_golden_path:
+                _require_judgments(source_system)
             stored = await store_file(
                 database,
                 file_of(form),
+                source_system=source_system,
                 force=_is_yes("force", form.get("force", "false")),
-                is_golden_path=_is_yes("golden_path", form.get("golden_path", "false")),
+                is_golden_path=is_golden_path,
             )
         metrics.count_rows(stored.rows)
         return Accepted(batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows)
@@ -122,13 +127,24 @@ def _is_yes(name: str, field: object) -> bool:
     return field == "true"
 
 
-def _require_known_source(source_system: object) -> None:
-    if source_system != SOURCE_SYSTEM:
+def _known_source(source_system: object) -> str:
+    if not isinstance(source_system, str) or source_system not in LAYOUTS:
         raise RefusedError(
             422,
             "Nothing was stored",
             why="this source_system has no reader",
-            what_next=f"Send `{SOURCE_SYSTEM}`, or leave it out.",
+            what_next=f"Send one of {', '.join(LAYOUTS)}, or leave it out: then it is `{SOURCE_SYSTEM}`.",
+        )
+    return source_system
+
+
+def _require_judgments(source_system: str) -> None:
+    if source_system != SOURCE_SYSTEM:
+        raise RefusedError(
+            422,
+            "Nothing was stored",
+            why="`golden_path` marks a file of judgments, and this is none",
+            what_next="Leave out one of the two.",
         )
 
 
@@ -143,7 +159,7 @@ _UPLOAD_FORM = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        "source_system": {"type": "string", "default": SOURCE_SYSTEM},
+                        "source_system": {"type": "string", "enum": list(LAYOUTS), "default": SOURCE_SYSTEM},
                         "force": {"type": "string", "enum": ["true", "false"], "default": "false"},
                         # Test data of ours: stored and judged like any other, and never enforced.
                         "golden_path": {"type": "string", "enum": ["true", "false"], "default": "false"},

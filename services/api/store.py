@@ -12,7 +12,9 @@ from starlette.datastructures import UploadFile
 from services.api.errors import RefusedError
 from services.domain.csv_file import BLOCK_BYTES, CsvFile, UnusableFileError
 from services.domain.errors import SourceError
-from services.domain.simplicity import JOB_TYPE
+from services.domain.headers import Layout
+from services.domain.layouts import LAYOUTS
+from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
 from services.postgres.pool import Connection, Database
 from services.postgres.uploads import find_file, insert_batch, insert_block, lock_file, log_intake_event
 from services.postgres.worker import queue_job
@@ -38,31 +40,37 @@ class _Survey:
 
 
 async def store_file(
-    database: Database, upload: UploadFile, *, force: bool = False, is_golden_path: bool = False
+    database: Database,
+    upload: UploadFile,
+    *,
+    source_system: str = SOURCE_SYSTEM,
+    force: bool = False,
+    is_golden_path: bool = False,
 ) -> Stored:
-    """Store the file as it came. `is_golden_path` marks it as test data of ours, which is not enforced.
+    """Store the file as it came, one of `LAYOUTS`. `is_golden_path` marks it as test data of ours: it is not enforced.
 
     Raises RefusedError for a file that is no usable CSV (422), and for one that was stored before (409), unless forced.
     A refusal is an event of the intake's log too.
     """
     try:
-        survey = await asyncio.to_thread(_survey, upload.file)
+        survey = await asyncio.to_thread(_survey, upload.file, LAYOUTS[source_system])
         async with database.transaction(timeout_s=TIMEOUT_S) as conn:
             await lock_file(conn, sha256=survey.sha256)
             if not force:
                 await _refuse_known(conn, survey.sha256)
-            return await _store(conn, upload, survey, is_golden_path)
+            return await _store(conn, upload, survey, source_system, is_golden_path)
     except RefusedError as refusal:
         with suppress(SourceError):
             async with database.transaction() as conn:
-                await log_intake_event(conn, event_type="upload_refused", details={"why": refusal.why})
+                details = {"why": refusal.why}
+                await log_intake_event(conn, event_type="upload_refused", details=details, source_system=source_system)
         raise
 
 
-def _survey(content: BinaryIO) -> _Survey:
+def _survey(content: BinaryIO, layout: Layout) -> _Survey:
     """Read the whole file once: whatever is wrong with it as a whole is told at once."""
     try:
-        with CsvFile(content) as file:
+        with CsvFile(content, layout=layout) as file:
             return _Survey(file.sha256, file.raw_header, sum(1 for _ in file.rows()))
     except UnusableFileError as error:
         raise RefusedError(
@@ -81,13 +89,16 @@ async def _refuse_known(conn: Connection, sha256: str) -> None:
         )
 
 
-async def _store(conn: Connection, upload: UploadFile, survey: _Survey, is_golden_path: bool) -> Stored:
+async def _store(
+    conn: Connection, upload: UploadFile, survey: _Survey, source_system: str, is_golden_path: bool
+) -> Stored:
     batch_id = await insert_batch(
         conn,
         file_name=(upload.filename or "upload.csv").replace("\0", "")[:MAX_NAME_LENGTH],
         sha256=survey.sha256,
         header=survey.header,
         row_count=survey.rows,
+        source_system=source_system,
         is_golden_path=is_golden_path,
     )
     await upload.seek(0)
@@ -100,5 +111,5 @@ async def _store(conn: Connection, upload: UploadFile, survey: _Survey, is_golde
     )
     assert job_id is not None  # noqa: S101 - the batch is new, and so is its job's idempotency key
     details = {"batch_id": batch_id, "rows": survey.rows}
-    await log_intake_event(conn, event_type="batch_received", details=details)
+    await log_intake_event(conn, event_type="batch_received", details=details, source_system=source_system)
     return Stored(batch_id, job_id, survey.rows)

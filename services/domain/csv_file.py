@@ -1,4 +1,4 @@
-"""Reads a CSV file of Simplicity as offices save it. Pure but for the stream that it is given.
+"""Reads a CSV file as offices save it. Pure but for the stream that it is given.
 
 What is wrong with the file as a whole is an `UnusableFileError`; what is wrong with a row is for the ingest worker to
 judge. No message repeats a cell.
@@ -14,7 +14,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Self
 
-from services.domain.simplicity import Column, Header, HeaderFault, read_header
+from services.domain.headers import Header, HeaderFault, Layout
+from services.domain.simplicity import LAYOUT as JUDGMENTS
 
 BLOCK_BYTES = 256 * 1024
 DELIMITERS = (",", ";", "\t")
@@ -45,11 +46,11 @@ class CsvFile:
     semicolons or tabs. Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
     """
 
-    def __init__(self, content: BinaryIO) -> None:
+    def __init__(self, content: BinaryIO, *, layout: Layout = JUDGMENTS) -> None:
         content.seek(0)
         self.sha256, encoding = _survey(content)
         content.seek(0)
-        delimiter = _delimiter_of(content.read(BLOCK_BYTES).decode(encoding, errors="replace"))
+        delimiter = _delimiter_of(content.read(BLOCK_BYTES).decode(encoding, errors="replace"), layout)
         content.seek(0)
         self._text = io.TextIOWrapper(content, encoding=encoding, newline="")
         self._reader = csv.reader(self._bounded_lines(), strict=True, delimiter=delimiter)
@@ -57,7 +58,7 @@ class CsvFile:
         self._rows = self._read()
         try:
             self.raw_header, cells = next(self._rows, ("", []))
-            self.header = _require_columns(cells)
+            self.header = _require_columns(cells, layout)
         except UnusableFileError:
             self._text.detach()
             raise
@@ -103,10 +104,10 @@ class CsvFile:
             yield line
 
 
-def _require_columns(cells: Sequence[str]) -> Header:
-    header = read_header(cells)
+def _require_columns(cells: Sequence[str], layout: Layout) -> Header:
+    header = layout.read(cells)
     if isinstance(header, HeaderFault):
-        names = ", ".join(column.heading for column in Column)
+        names = ", ".join(column.heading for column in layout.required)
         raise UnusableFileError(_describe(header), what_next=f"Name the columns {names}.")
     return header
 
@@ -149,14 +150,14 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = 
     return True
 
 
-def _delimiter_of(beginning: str) -> str:
+def _delimiter_of(beginning: str, layout: Layout) -> str:
     """The one by which the header names the most columns; the comma when none is better."""
-    return max(DELIMITERS, key=lambda delimiter: _count_columns(beginning, delimiter))
+    return max(DELIMITERS, key=lambda delimiter: _count_columns(beginning, delimiter, layout))
 
 
-def _count_columns(beginning: str, delimiter: str) -> int:
+def _count_columns(beginning: str, delimiter: str, layout: Layout) -> int:
     try:
-        header = read_header(next(filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter)), []))
+        header = layout.read(next(filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter)), []))
     except csv.Error:
         return 0
-    return len(Column) - len(header.missing) if isinstance(header, HeaderFault) else len(Column)
+    return len(layout.required) - (len(header.missing) if isinstance(header, HeaderFault) else 0)

@@ -9,8 +9,9 @@ import io
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.domain.headers import HeaderFault
 from services.domain.judgments import ENFORCEMENT_JOB_TYPE
-from services.domain.simplicity import JOB_TYPE, Column, HeaderFault, read_header
+from services.domain.simplicity import JOB_TYPE, Column, read_header
 
 SAMPLE = "data_in/simplicity_test_single.csv"  # the runbook's name for it
 MARK = "GOLDEN-PATH"  # how each of its case numbers begins, so that no run can meet somebody's case

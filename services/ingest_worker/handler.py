@@ -11,21 +11,18 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from services.domain.csv_file import CsvFile
-from services.domain.judgments import ENFORCEMENT_JOB_TYPE
+from services.domain.layouts import LAYOUTS
 from services.domain.services import WorkerType
-from services.ingest_worker.page import Page, judged_pages
+from services.ingest_worker.kinds import KINDS, Kind
+from services.ingest_worker.page import Page
 from services.job_queue.jobs import Result, UnusableJobError, batch_of
 from services.postgres.ingest import (
     StartedBatch,
     advance_batch,
-    copy_judgments,
     copy_raw_rows,
-    create_staging,
     delete_file,
     finish_batch,
     list_blocks,
-    lock_judgments,
-    merge_judgments,
     start_batch,
 )
 from services.postgres.pool import Database
@@ -46,8 +43,8 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
     """Handle one `simplicity_ingest` job, whose payload is `{"batch_id": …}`.
 
     Repeating it is harmless: the batch counts the rows that are judged, in the transaction that stores them, so each is
-    stored once. Judgments are merged by county and case number, and the job for the enforcement worker has a key of its
-    own. When the job fails for good, the database closes the batch.
+    stored once. Judgments are merged by county and case number, payments by case and reference, and the job for the
+    enforcement worker has a key of its own. When the job fails for good, the database closes the batch.
     """
     batch_id = batch_of(job)
     log.info("[%s] Processing batch: %s", WorkerType.INGEST, batch_id)
@@ -57,14 +54,17 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
         raise UnusableJobError("there is no such batch")
     if batch.status == "completed":
         return _result(batch)
+    kind = KINDS.get(batch.source_system)
+    if kind is None:
+        raise UnusableJobError("this version cannot read files of this kind; deploy the ingest worker")
     with tempfile.TemporaryFile() as content:
         await _fetch(database, batch_id, content)
         with await asyncio.to_thread(_open, content, batch) as file:
-            pages = judged_pages(file, batch_id, judged=batch.judged, today=datetime.now(UTC).date())
+            pages = kind.pages(file, batch_id, judged=batch.judged, today=datetime.now(UTC).date())
             async with aclosing(_ahead(pages)) as judged:
                 async for page in judged:
-                    await _store(database, batch_id, page)
-    return await _finish(database, batch_id)
+                    await _store(database, batch_id, page, kind)
+    return await _finish(database, batch_id, kind)
 
 
 async def _fetch(database: Database, batch_id: str, content: BinaryIO) -> None:
@@ -82,7 +82,7 @@ async def _fetch(database: Database, batch_id: str, content: BinaryIO) -> None:
 def _open(content: BinaryIO, batch: StartedBatch) -> CsvFile:
     if not content.tell():
         raise UnusableJobError("the batch's file is not stored any more; upload it again")
-    file = CsvFile(content)
+    file = CsvFile(content, layout=LAYOUTS[batch.source_system])
     if file.sha256 != batch.sha256:
         raise UnusableJobError("the stored file is not the one that was uploaded; upload it again")
     return file
@@ -99,33 +99,30 @@ async def _ahead(pages: Iterator[Page]) -> AsyncGenerator[Page]:
         await asyncio.wait({judging})  # a thread cannot be cancelled, and still reads the file
 
 
-async def _store(database: Database, batch_id: str, page: Page) -> None:
+async def _store(database: Database, batch_id: str, page: Page, kind: Kind) -> None:
     async with database.transaction(timeout_s=TIMEOUT_S) as conn:
         if not await advance_batch(
             conn, batch_id=batch_id, judged=page.judged, validated=page.validated, failed=page.failed
         ):
             raise OvertakenError
         await copy_raw_rows(conn, blocks=page.raw_rows)
-        if page.judgments:
-            await create_staging(conn)
-            await copy_judgments(conn, blocks=page.judgments)
-            await lock_judgments(conn)
-            await merge_judgments(conn, batch_id=batch_id)
+        if page.records:
+            await kind.store(conn, batch_id, page.records)
 
 
-async def _finish(database: Database, batch_id: str) -> Result:
+async def _finish(database: Database, batch_id: str, kind: Kind) -> Result:
     async with database.transaction(timeout_s=TIMEOUT_S) as conn:
         batch = await finish_batch(conn, batch_id=batch_id)
         if batch is None:
             raise OvertakenError
         result = _result(batch)
         await delete_file(conn, batch_id=batch_id)
-        await log_intake_event(conn, event_type="batch_completed", details=result)
+        await log_intake_event(conn, event_type="batch_completed", details=result, source_system=batch.source_system)
         await queue_job(
             conn,
-            job_type=ENFORCEMENT_JOB_TYPE,
+            job_type=kind.next_job_type,
             payload={"batch_id": batch_id},
-            idempotency_key=f"{ENFORCEMENT_JOB_TYPE}:{batch_id}",
+            idempotency_key=f"{kind.next_job_type}:{batch_id}",
         )
     return result
 

@@ -8,9 +8,9 @@ from datetime import date
 from itertools import islice
 
 from services.domain.csv_file import CsvFile, Row
+from services.domain.headers import Header
 from services.domain.judgments import Judgment
-from services.domain.simplicity import Header
-from services.ingest_worker.decide import judge_rows
+from services.ingest_worker.decide import PaymentRow, judge_payments, judge_rows
 
 Case = tuple[str, str]  # number and county
 
@@ -24,14 +24,15 @@ _IS_CONSUMER_DEBT = {None: "", True: "t", False: "f"}
 class Page:
     """Rows behind the first `judged`.
 
-    `raw_rows` and `judgments` are lines for COPY, in blocks of some 100 kB; see `services.postgres.ingest`.
+    `raw_rows` and `records` are lines for COPY, in blocks of some 100 kB. The records are judgments or payments, as
+    `services.postgres.ingest` and `services.postgres.payments` want them.
     """
 
     judged: int
     validated: int
     failed: int
     raw_rows: Sequence[bytes]
-    judgments: Sequence[bytes]
+    records: Sequence[bytes]
 
 
 def judged_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
@@ -52,11 +53,28 @@ def _judge_page(rows: Iterator[Row], header: Header, batch_id: str, judged: int,
         verdicts = judge_rows(cells, header, today=today)
         first = judged + validated + failed + 1
         raw_rows.append(_raw_rows(batch_id, first, raw, verdicts.reasons))
-        found = verdicts.judgments if header.consumer_debt is None else _with_known_debts(verdicts.judgments, debts)
+        found = verdicts.judgments if header.optional == (None,) else _with_known_debts(verdicts.judgments, debts)
         judgments.update(_judgments(batch_id, first, found))
         validated += len(verdicts.judgments)
         failed += len(verdicts.reasons)
     return Page(judged, validated, failed, raw_rows, list(_blocks(judgments.values())))
+
+
+def payment_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
+    """The same for a file of payments. Whether their cases are known is for the database to say."""
+    rows = islice(file.rows(), judged, None)
+    while some := list(islice(rows, ROWS)):
+        raw, cells = zip(*some, strict=True)
+        payments, reasons = judge_payments(cells, file.header, today=today)
+        lines = [_payment_line(judged + 1 + position, payment) for position, payment in payments.items()]
+        raw_rows = _raw_rows(batch_id, judged + 1, raw, reasons)
+        yield Page(judged, len(payments), len(reasons), [raw_rows], list(_blocks(lines)))
+        judged += len(some)
+
+
+def _payment_line(row_number: int, payment: PaymentRow) -> str:
+    case_number, county, amount, received_on, reference = payment
+    return f"{row_number}\t{case_number}\t{county}\t{amount!s}\t{received_on!s}\t{reference}\n"
 
 
 def _raw_rows(batch_id: str, first: int, raw: Sequence[str], reasons: Mapping[int, str]) -> bytes:

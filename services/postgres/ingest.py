@@ -16,6 +16,7 @@ class StartedBatch:
     """`validated` and `failed` count the rows that are judged; `sha256` is of the file, in hex."""
 
     id: str
+    source_system: str
     status: str
     sha256: str
     row_count: int

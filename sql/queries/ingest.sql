@@ -3,7 +3,7 @@
 UPDATE intake.simplicity_batches
 SET status = CASE WHEN status = 'completed' THEN status ELSE 'processing' END, updated_at = now()
 WHERE id = %(batch_id)s::uuid
-RETURNING id::text AS id, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
+RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
 
 -- name: list_blocks
 -- The next blocks of the file, in its order. By primary key.
@@ -56,7 +56,7 @@ SET plaintiff = excluded.plaintiff, defendant = excluded.defendant, judgment_amo
 UPDATE intake.simplicity_batches
 SET status = 'completed', error = NULL, updated_at = now(), completed_at = now()
 WHERE id = %(batch_id)s::uuid AND status = 'processing' AND validated_count + failed_count = row_count
-RETURNING id::text AS id, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
+RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
 
 -- name: delete_file
 -- The file is in its rows now. By primary key.

@@ -311,3 +311,37 @@ async def test_repeats_nothing_personal(
 
     assert [answer.status_code for answer in answers] == [422] * 3
     assert "canary" not in json.dumps([answer.text for answer in answers]) + caplog.text
+
+
+PAYMENTS = b"Case Number,County,Payment Amount,Payment Date,Reference\nC-1,Kings,5,1/2/2025,R-1\n"
+
+
+async def test_stores_a_file_of_payments_as_one(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(PAYMENTS, data={"source_system": "payments"}))
+
+    assert (response.status_code, response.json()["rows"]) == (202, 1)
+    batches = "SELECT source_system, row_count FROM intake.simplicity_batches"
+    assert await rows_of(database_urls.owner, batches) == [("payments", 1)]
+    events = "SELECT event_type, source_system FROM ops.intake_logs"
+    assert await rows_of(database_urls.owner, events) == [("batch_received", "payments")]
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "why"),
+    [
+        (PAYMENTS, {}, "missing columns: Plaintiff, Defendant"),
+        (HEADER + b"1,2,3,4,5,6\n", {"source_system": "payments"}, "Payment Date, Reference"),
+        (PAYMENTS, {"source_system": "payments", "golden_path": "true"}, "marks a file of judgments"),
+        (PAYMENTS, {"source_system": "letters"}, "no reader"),
+    ],
+)
+async def test_refuses_a_file_of_another_kind_than_it_is_said_to_be(
+    open_api: OpenApi, database_urls: DatabaseUrls, content: bytes, fields: dict[str, str], why: str
+) -> None:
+    async with open_api(database_urls.app) as api:
+        response = await api.post(UPLOAD, **upload(content, data=fields))
+
+    assert response.status_code == 422
+    assert why in error_of(response)["why"]
+    assert await rows_of(database_urls.owner, "SELECT count(*) FROM intake.simplicity_batches") == [(0,)]

@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from services.domain.secrets import Secret
-from services.domain.simplicity import JOB_TYPE
+from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
 from services.postgres.pool import Database
 from services.postgres.uploads import insert_batch, insert_block
 from services.postgres.worker import queue_job
@@ -22,12 +22,19 @@ def good_lines(count: int) -> list[str]:
     return [f"C-{n},P,D,100,1/2/2024,Kings" for n in range(1, count + 1)]
 
 
-async def store_batch(database: Database, lines: Sequence[str], *, header: str = HEADER) -> str:
+async def store_batch(
+    database: Database, lines: Sequence[str], *, header: str = HEADER, source_system: str = SOURCE_SYSTEM
+) -> str:
     """A batch of these lines below a header, with its job."""
     content = "\n".join([header, *lines]).encode()
     async with database.transaction(timeout_s=30) as conn:
         batch_id = await insert_batch(
-            conn, file_name="x", sha256=sha256(content).hexdigest(), header=header, row_count=len(lines)
+            conn,
+            file_name="x",
+            sha256=sha256(content).hexdigest(),
+            header=header,
+            row_count=len(lines),
+            source_system=source_system,
         )
         for number, start in enumerate(range(0, len(content), BLOCK), start=1):
             block = content[start : start + BLOCK]

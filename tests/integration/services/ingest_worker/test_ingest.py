@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from services.domain.errors import SourceError
@@ -169,3 +170,45 @@ async def test_a_job_without_its_batch_is_not_tried_again(
 
     await worker.line_with("[ingest_processor] Job failed: there is no such batch")
     await worker.line_with("-> failed")
+
+
+async def test_a_file_of_payments_changes_what_is_owed(
+    spawn: Spawn, database_urls: DatabaseUrls, database: Database, eventually: Eventually
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"SUPABASE_DB_URL": database_urls.app}
+    await spawn("services.api", PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="df_1", **common)
+    await spawn("services.ingest_worker", **common)
+    await spawn("services.enforcement_worker", **common)
+    await store_batch(database, good_lines(1))
+    owed = "SELECT (principal + interest)::text FROM enforcement.assessments"
+
+    async def is_assessed() -> bool:
+        return len(await run_sql(database_urls.owner, owed)) == 1
+
+    async def is_paid() -> bool:
+        return await run_sql(database_urls.owner, owed) == [("0.00",)]
+
+    async def is_live() -> bool:
+        try:
+            return (await client.get("/api/live")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        await eventually(is_live)
+        await eventually(is_assessed)
+        content = b"Case No,County,Amount,Date Paid,Receipt\nC-1,Kings,$500.00,6/1/2024,R-1\n"
+        answer = await client.post(
+            "/api/v1/intake/upload",
+            headers={"X-DRAGONFLY-API-KEY": "df_1"},
+            files={"file": ("payments.csv", content, "text/csv")},
+            data={"source_system": "payments"},
+        )
+
+    assert answer.status_code == 202
+    await eventually(is_paid)
+    steps = "SELECT kind FROM enforcement.next_steps"
+    assert await run_sql(database_urls.owner, steps) == [("file_satisfaction",)]

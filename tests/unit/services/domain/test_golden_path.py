@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.golden_path import MARK, SAMPLE, read_sample
-from services.domain.simplicity import Column, Header, read_header
+from services.domain.headers import Header
+from services.domain.simplicity import Column, read_header
 from services.ingest_worker.decide import judge_rows
 
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.headers import Header, HeaderFault
 from services.domain.simplicity import (
     ALIASES,
     OPTIONAL_ALIASES,
     Column,
-    Header,
-    HeaderFault,
     OptionalColumn,
     read_header,
 )
@@ -18,13 +17,13 @@ USUAL = ["Case Number", "Plaintiff", "Defendant", "Judgment Amount", "Filing Dat
 
 
 def test_reads_the_usual_header() -> None:
-    assert read_header(USUAL) == Header(positions=(0, 1, 2, 3, 4, 5), width=6)
+    assert read_header(USUAL) == Header(positions=(0, 1, 2, 3, 4, 5), width=6, optional=(None,))
 
 
 def test_reads_other_names_in_any_order_and_case() -> None:
     header = read_header(["COUNTY", "index no.", "Judgment_Debtor", "judgement amount", " date-filed ", "Creditor"])
 
-    assert header == Header(positions=(1, 5, 2, 3, 4, 0), width=6)
+    assert header == Header(positions=(1, 5, 2, 3, 4, 0), width=6, optional=(None,))
 
 
 def test_names_every_missing_column() -> None:
@@ -38,12 +37,12 @@ def test_refuses_two_columns_of_the_same_meaning() -> None:
 
 
 def test_passes_over_unknown_and_nameless_columns() -> None:
-    assert read_header(["Court Notes", *USUAL, ""]) == Header(positions=(1, 2, 3, 4, 5, 6), width=8)
+    assert read_header(["Court Notes", *USUAL, ""]) == Header(positions=(1, 2, 3, 4, 5, 6), width=8, optional=(None,))
 
 
 @pytest.mark.parametrize("name", ["Consumer Debt", "IS_CONSUMER_DEBT", "consumer", "Consumer? (Y/N)"])
 def test_finds_the_column_for_consumer_debt_where_there_is_one(name: str) -> None:
-    assert read_header([*USUAL, name]) == Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+    assert read_header([*USUAL, name]) == Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
 
 
 def test_refuses_two_columns_for_consumer_debt() -> None:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.headers import Header
 from services.domain.judgments import Judgment
-from services.domain.simplicity import Column, Header
-from services.ingest_worker.decide import MAX_LENGTH, judge_rows
+from services.domain.simplicity import Column
+from services.ingest_worker.decide import MAX_LENGTH, PaymentRow, judge_payments, judge_rows
 
 TODAY = date(2025, 12, 20)
-HEADER = Header(positions=(0, 1, 2, 3, 4, 5), width=6)
+HEADER = Header(positions=(0, 1, 2, 3, 4, 5), width=6, optional=(None,))
 GOOD = ("2024-cv-17", "Ann  Example ", "Acme Test LLC", "$1,200.00", "3/31/2024", "KINGS COUNTY")
 JUDGMENT = Judgment(
     case_number="2024-CV-17",
@@ -41,7 +42,7 @@ def test_turns_a_good_row_into_a_judgment() -> None:
 
 
 def test_finds_the_columns_wherever_they_stand() -> None:
-    header = Header(positions=(7, 5, 4, 2, 1, 0), width=8)
+    header = Header(positions=(7, 5, 4, 2, 1, 0), width=8, optional=(None,))
     cells = ["KINGS COUNTY", "3/31/2024", "$1,200.00", "notes", "Acme Test LLC", "Ann Example", "", "2024-cv-17"]
 
     assert judge_rows([cells], header, today=TODAY).judgments == {0: JUDGMENT}
@@ -88,7 +89,7 @@ def test_a_long_line_does_not_widen_the_others() -> None:
 def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[str]], positions: list[int]) -> None:
     marked = [[f"canary{cell}" for cell in cells] for cells in rows]
 
-    verdicts = judge_rows(marked, Header(tuple(positions), 6), today=TODAY)
+    verdicts = judge_rows(marked, Header(tuple(positions), 6, (None,)), today=TODAY)
 
     assert set(verdicts.reasons) == set(range(len(rows)))
     assert "canary" not in "".join(verdicts.reasons.values())
@@ -96,7 +97,7 @@ def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[
 
 def consumer_debt(cell: str) -> bool | str | None:
     """What a row says about consumer debt, or why it is no judgment."""
-    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
     verdicts = judge_rows([(*GOOD, cell)], header, today=TODAY)
     return verdicts.reasons[0] if verdicts.reasons else verdicts.judgments[0].is_consumer_debt
 
@@ -127,6 +128,28 @@ def test_a_row_that_says_something_else_about_consumer_debt_is_refused() -> None
 
 
 def test_a_line_that_is_too_short_says_nothing_about_consumer_debt() -> None:
-    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, consumer_debt=6)
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
 
     assert judge_rows([GOOD], header, today=TODAY).judgments[0].is_consumer_debt is None
+
+
+PAYMENT = ("2024-cv-17", "KINGS COUNTY", "$1,200.00", "3/31/2025", " R  17 ")
+PAYMENT_HEADER = Header(positions=(0, 1, 2, 3, 4), width=5)
+
+
+def test_turns_a_row_into_a_payment() -> None:
+    payments, reasons = judge_payments([PAYMENT], PAYMENT_HEADER, today=TODAY)
+
+    assert payments == {0: PaymentRow("2024-CV-17", "Kings", Decimal("1200.00"), date(2025, 3, 31), "R 17")}
+    assert reasons == {}
+
+
+def test_names_everything_that_is_wrong_with_a_payment() -> None:
+    bad = ("2024-cv-17", "", "(5.00)", "12/21/2025", " ")
+
+    payments, reasons = judge_payments([PAYMENT, bad], PAYMENT_HEADER, today=TODAY)
+
+    assert list(payments) == [0]
+    assert reasons == {
+        1: "County: empty; Payment Amount: negative; Payment Date: in the future; Reference: empty",
+    }

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from services.domain.csv_file import CsvFile
+from services.domain.layouts import LAYOUTS
 from services.domain.simplicity import Column
 from services.ingest_worker import page
-from services.ingest_worker.page import Page, judged_pages
+from services.ingest_worker.page import Page, judged_pages, payment_pages
 
 TODAY = date(2025, 12, 20)
 BATCH = "0a1b2c3d-0000-4000-8000-123456789abc"
@@ -29,7 +30,7 @@ def test_writes_a_good_row_and_its_judgment_as_lines_of_copy() -> None:
 
     assert (judged.judged, judged.validated, judged.failed) == (0, 1, 0)
     assert text(judged.raw_rows) == f"{BATCH}\t1\tvalidated\t{GOOD}\t\\N\n"
-    assert text(judged.judgments) == (
+    assert text(judged.records) == (
         "0a1b2c3d-0000-4000-8000-000000000001\t2024-CV-17\tKings\tAnn Example\tAcme Test LLC\t400.00\t2024-03-31\t\n"
     )
 
@@ -40,22 +41,22 @@ def test_keeps_a_bad_row_with_its_number_and_reason() -> None:
     assert (judged.validated, judged.failed) == (1, 1)
     bad = GOOD.replace("Kings", "")
     assert text(judged.raw_rows).splitlines()[1] == f"{BATCH}\t2\tfailed\t{bad}\tCounty: empty"
-    assert text(judged.judgments).count("\n") == 1
+    assert text(judged.records).count("\n") == 1
 
 
 def test_keeps_the_last_row_of_one_case_under_its_own_number() -> None:
     [judged] = pages(GOOD, GOOD.replace("cv", "CV").replace("Acme", "Later"))
 
     assert judged.validated == 2
-    assert text(judged.judgments).count("\n") == 1
-    assert "-000000000002\t2024-CV-17\tKings\tAnn Example\tLater" in text(judged.judgments)
+    assert text(judged.records).count("\n") == 1
+    assert "-000000000002\t2024-CV-17\tKings\tAnn Example\tLater" in text(judged.records)
 
 
 def test_escapes_what_copy_would_read_as_its_own() -> None:
     [judged] = pages(GOOD.replace("Ann Example", '"a\tb\\N\r\nc"'))
 
     assert r"a\tb\\N\r\nc" in text(judged.raw_rows)
-    assert r"a b\\N c" in text(judged.judgments)
+    assert r"a b\\N c" in text(judged.records)
     assert (text(judged.raw_rows).count("\n"), text(judged.raw_rows).count("\t")) == (1, 4)
 
 
@@ -85,4 +86,27 @@ def debts(*cases: tuple[str, str]) -> list[str]:
     lines = [f"{HEADER},Consumer Debt", *(f"{GOOD.replace('17', case)},{cell}" for case, cell in cases)]
     content = io.BytesIO("\n".join(lines).encode())
     [judged] = judged_pages(CsvFile(content), BATCH, judged=0, today=TODAY)
-    return [line.rpartition("\t")[2] for line in text(judged.judgments).splitlines()]
+    return [line.rpartition("\t")[2] for line in text(judged.records).splitlines()]
+
+
+def payments(*lines: str, judged: int = 0) -> list[Page]:
+    header = ",".join(column.heading for column in LAYOUTS["payments"].required)
+    file = CsvFile(io.BytesIO("\n".join([header, *lines]).encode()), layout=LAYOUTS["payments"])
+    return list(payment_pages(file, BATCH, judged=judged, today=TODAY))
+
+
+def test_writes_a_payment_under_the_number_of_its_row() -> None:
+    lines = ["2024-cv-17,kings,,1/2/2025,r", "2024-cv-17,kings,$5,1/2/2025,a\\b"]
+
+    [judged] = payments(*lines)
+
+    assert (judged.judged, judged.validated, judged.failed) == (0, 1, 1)
+    assert text(judged.raw_rows).splitlines()[0] == f"{BATCH}\t1\tfailed\t{lines[0]}\tPayment Amount: empty"
+    assert text(judged.records) == "2\t2024-CV-17\tKings\t5.00\t2025-01-02\ta\\\\b\n"
+
+
+def test_goes_on_behind_the_payments_that_are_judged() -> None:
+    lines = [f"c-{n},kings,5,1/2/2025,r" for n in range(page.ROWS + 1)]
+
+    assert [judged.judged for judged in payments(*lines)] == [0, page.ROWS]
+    assert payments(*lines, judged=page.ROWS) == payments(*lines)[1:]
