@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import usable_rules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
@@ -19,10 +20,9 @@ from bot.dead_mans_switch import DeadMansSwitch
 from bot.drill.keeper import DrillKeeper
 from bot.facts import World
 from bot.hints import Hints
-from bot.incidents.alerting import Alerting, thread_of
+from bot.incidents.alerting import Alerting, owners_of, thread_of
 from bot.incidents.briefing import Briefing
 from bot.incidents.escalation import Escalation
-from bot.incidents.switchboard import Switchboard
 from bot.incidents.wiring import make_board, make_room
 from bot.leader import Leader
 from bot.leading import Leading, Part
@@ -93,7 +93,9 @@ class Parts:
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
         self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works)
-        board = make_board(basis.world, sender.ring)
+        rules = usable_rules(basis.settings.alerts)
+        messages = AlertMessages(rules, channel=basis.channel, thread=thread_of, owners=owners_of)
+        board = make_board(basis.world, sender.ring, messages.say)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups)
         escalation = Escalation(
             basis.database,
@@ -104,7 +106,18 @@ class Parts:
         briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
         keeper = DrillKeeper(basis.database, board, poll_s=self._poll_s)
         rollouts = RolloutWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring)
-        watch = _watch(basis, sender, pulse, board, rollouts)
+        on_alert = Alerting(board).on_alert
+        environment = basis.settings.environment
+        teller = AlertTeller(rules, messages, environment=environment, metrics=basis.metrics, on_alert=on_alert)
+        watch = Watch(
+            basis.world,
+            basis.database,
+            rules,
+            teller,
+            told=sender.ring,
+            on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
+            on_services=rollouts.see,
+        )
         self.hints.listen(watch.hint)
         self.hints.listen(keeper.ring)
         incidents: tuple[Part, ...] = (escalation, briefing, keeper)
@@ -204,21 +217,4 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
         told=sender.ring,
         metrics=basis.metrics,
         pulse=pulse,
-    )
-
-
-def _watch(basis: Basis, sender: Sender, pulse: Pulse, board: Switchboard, rollouts: RolloutWatch) -> Watch:
-    rules = usable_rules(basis.settings.alerts)
-    environment = basis.settings.environment
-    teller = AlertTeller(
-        rules,
-        channel=basis.channel,
-        environment=environment,
-        metrics=basis.metrics,
-        on_alert=Alerting(board).on_alert,
-        thread=thread_of,
-    )
-    on_time = pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S)
-    return Watch(
-        basis.world, basis.database, rules, teller, told=sender.ring, on_time=on_time, on_services=rollouts.see
     )

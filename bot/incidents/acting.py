@@ -54,10 +54,10 @@ async def acknowledge(board: Switchboard, conn: Connection, incident: Incident, 
     await calling.hush(conn, incident)
     if before == person:
         await board.record(conn, incident, "active", "is still on it", by=person)
-        return Done(await board.tell(conn, incident.id), "You have it still; the reminder starts anew.")
+        return Done(await board.tell_everywhere(conn, incident.id), "You have it still; the reminder starts anew.")
     words = "took it over" if before else "took it on, nobody else is called"
     await board.record(conn, incident, "acknowledged", words, by=person)
-    return Done(await board.tell(conn, incident.id), "You have it; nobody else is called.")
+    return Done(await board.tell_everywhere(conn, incident.id), "You have it; nobody else is called.")
 
 
 async def escalate(board: Switchboard, conn: Connection, incident: Incident, person: Person | None) -> Outcome:
@@ -66,6 +66,7 @@ async def escalate(board: Switchboard, conn: Connection, incident: Incident, per
         return over(incident)
     if incident.state is IncidentState.ACKNOWLEDGED:
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
+        await board.tell_everywhere(conn, incident.id)
     await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
     await board.record(conn, incident, "escalated", "asked for the next level", by=person)
     incident = await _reread(conn, incident)
@@ -84,7 +85,7 @@ async def resolve(board: Switchboard, conn: Connection, incident: Incident, pers
     incident = await _reread(conn, incident)
     await calling.hush(conn, incident)
     await board.record(conn, incident, "resolved", f"resolved it: {cause}", by=person)
-    return Done(await board.tell(conn, incident.id), f"Incident {incident.id} is resolved.")
+    return Done(await board.tell_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
 
 
 async def change_severity(

@@ -13,6 +13,7 @@ from services.domain.drills import RULE as DRILL
 from services.domain.drills import is_drill
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import decode_chain
+from services.domain.runs import Person
 from services.domain.services import Service
 from services.postgres import alerts, incident_alerts, incidents
 from services.postgres.pool import Connection
@@ -117,6 +118,17 @@ async def thread_of(conn: Connection, shown: Sequence[Alert]) -> str | None:
     joined = [await incident_alerts.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
     numbers = [one.incident_id for one in joined if one is not None]
     return f"incident:{numbers[0]}" if numbers and len(numbers) == len(shown) else None
+
+
+async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:
+    """Who has taken these alerts on, by the alert's id: whoever has acknowledged their incident."""
+    owners: dict[int, Person] = {}
+    for alert_id in [alert.id for alert in shown if alert.id is not None]:
+        joined = await incident_alerts.read_joined_alert(conn, alert_id)
+        incident = await incidents.read_incident(conn, joined.incident_id) if joined else None
+        if incident and incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_by:
+            owners[alert_id] = incident.acknowledged_by
+    return owners
 
 
 async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None:

@@ -101,5 +101,5 @@ class Escalation:
     async def _take_back(self, conn: Connection, incident: Incident, why: str) -> None:
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
         await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
-        incident = await self._board.tell(conn, incident.id)
+        incident = await self._board.tell_everywhere(conn, incident.id)
         await calling.call_next(self._board, conn, incident, "whoever had it fell silent")

@@ -6,13 +6,14 @@ root message, the thread and the timeline never disagree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.views import incident as view
 from bot.views.mentions import person
 from bot.views.text import escape, plain
+from services.domain.alerts import in_order
 from services.domain.incidents import Incident, IncidentSeverity, NewIncident
 from services.domain.oncall import (
     CALL_AGAIN_AFTER,
@@ -33,6 +34,8 @@ from services.postgres.pool import Connection
 
 TITLE_LIMIT = 300  # characters
 
+SayAlert = Callable[[Connection, str], Awaitable[None]]
+
 
 @dataclass(frozen=True)
 class Place:
@@ -44,12 +47,22 @@ class Place:
     approvers: tuple[str, ...]
 
 
-class Switchboard:
-    """One for the process. `told` wakes the sender of this process, should it be the leader."""
+async def nothing_is_said(conn: Connection, message_key: str) -> None:
+    """What `say_alert` does when nothing else is given."""
 
-    def __init__(self, place: Place, told: Callable[[], None] = lambda: None) -> None:
+
+class Switchboard:
+    """One for the process. `told` wakes the sender of this process, should it be the leader.
+
+    `say_alert` says the message of alerts that has this key again.
+    """
+
+    def __init__(
+        self, place: Place, told: Callable[[], None] = lambda: None, say_alert: SayAlert = nothing_is_said
+    ) -> None:
         self.place = place
         self.told = told
+        self._say_alert = say_alert
 
     async def open(
         self,
@@ -112,6 +125,13 @@ class Switchboard:
             conn, key=incident.message_key, channel=self.place.channel, text=words, blocks=blocks, priority=PAGE
         )
         return incident
+
+    async def tell_everywhere(self, conn: Connection, incident_id: int) -> Incident:
+        """Somebody has it now, or has it no longer: the root message and those of its alerts say so."""
+        joined = await incident_alerts.list_joined_alerts(conn, incident_id)
+        for key in in_order(one.message_key for one in joined):
+            await self._say_alert(conn, key)
+        return await self.tell(conn, incident_id)
 
     async def say(
         self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from bot.approvals.groups import Groups
 from bot.facts import World
 from bot.incidents.room import Room
-from bot.incidents.switchboard import Place, Switchboard
+from bot.incidents.switchboard import Place, SayAlert, Switchboard, nothing_is_said
 from bot.settings import Invalid, require
 from services.domain.oncall import Schedule
 from services.postgres.pool import Database
 
 
-def make_board(world: World, told: Callable[[], None] = lambda: None) -> Switchboard:
+def make_board(
+    world: World, told: Callable[[], None] = lambda: None, say_alert: SayAlert = nothing_is_said
+) -> Switchboard:
     """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called."""
     settings = world.settings
     people = settings.people
@@ -23,7 +25,7 @@ def make_board(world: World, told: Callable[[], None] = lambda: None) -> Switchb
         schedule=_schedule(world),
         approvers=() if isinstance(people, Invalid) else people.approvers,
     )
-    return Switchboard(place, told)
+    return Switchboard(place, told, say_alert)
 
 
 def make_room(world: World, database: Database, board: Switchboard, groups: Groups) -> Room:

@@ -1,4 +1,4 @@
-"""The next steps of an alert: at most two buttons and a menu, so that one more (acknowledge) may stand before them."""
+"""The next steps of an alert: at most two buttons and a menu. Acknowledging is its incident's."""
 
 from __future__ import annotations
 

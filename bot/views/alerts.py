@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.commands._contract import Block
 from bot.views.alert_buttons import alert_buttons
 from bot.views.blocks import actions, command_button, context, is_web_address, section, sections
+from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape, plain
 from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.deployments import Deployment
 from services.domain.jobs import QueueSnapshot
+from services.domain.runs import Person
 from services.domain.sha import short_sha
 from services.domain.words import age, counted
 
 RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
 SHOWN = 20  # alerts of one message
+
+Content = tuple[str, list[Block]]  # text and blocks
+Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 
 
 @dataclass(frozen=True)
@@ -59,28 +65,29 @@ def end_line(alert: Alert, environment: str | None) -> str:
 
 
 def alert_message(
-    alerts: Sequence[Alert], silences: Sequence[Silence], guide: Guide, *, head: Sequence[Block] = ()
-) -> tuple[str, list[Block]]:
-    """Text and blocks. The first line is all that a phone shows. `head`: buttons that come first (acknowledge)."""
-    first = min(alerts, key=_rank)
-    line = _headline(first, alerts)
+    alerts: Sequence[Alert], silences: Sequence[Silence], guide: Guide, *, owners: Owners = MappingProxyType({})
+) -> Content:
+    """The first line is all that a phone shows."""
+    ranked = sorted(alerts, key=lambda alert: _rank(alert, owners))
+    first = ranked[0]
+    line = _headline(first, alerts, owners)
     blocks = [section(line)]
     if len(alerts) > 1:
-        blocks += sections(f"{_sign(alert)} {escape(alert.title)}" for alert in sorted(alerts, key=_rank)[:SHOWN])
+        blocks += sections(f"{_sign(alert, owners)} {escape(alert.title)}" for alert in ranked[:SHOWN])
     blocks += sections(_silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
-        blocks += actions([*head, *alert_buttons(first)][:4])
+        blocks += actions(alert_buttons(first))
     blocks.append(context(*_notes(first, guide)))
     return fit_message(line.replace("*", ""), blocks)
 
 
-def notice(words: str, *, to: str = "") -> tuple[str, list[Block]]:
+def notice(words: str, *, to: str = "") -> Content:
     """A line for the thread of a message; `words` are plain text, `to` a person's id who is to notice it."""
     line = " ".join(filter(None, [f"<@{escape(to)}>" if to else "", escape(words)]))
     return line, [section(line)]
 
 
-def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> tuple[str, list[Block]]:
+def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Content:
     """What the settings lack, said once at the start: (variable, problem) each."""
     words = ", ".join(f"`{escape(variable)}` {escape(problem)}" for variable, problem in faults)
     line = f"🟡 *{escape(_place(environment))}* · the bot runs without some of its settings"
@@ -91,35 +98,42 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> tupl
     return fit_message(f"{line}: {words}", blocks)
 
 
-def _rank(alert: Alert) -> tuple[bool, bool, bool, int]:
-    """The most urgent first: what fires, aloud, as a page."""
-    return not alert.is_open, bool(alert.held or alert.fine_since), alert.severity is not Severity.PAGE, alert.id or 0
+def _rank(alert: Alert, owners: Owners) -> tuple[bool, bool, bool, int]:
+    """The most urgent first: what fires, aloud, as a page, and has nobody yet."""
+    is_quiet = bool(alert.held or alert.fine_since or _owner(alert, owners))
+    return not alert.is_open, is_quiet, alert.severity is not Severity.PAGE, alert.id or 0
 
 
-def _headline(first: Alert, alerts: Sequence[Alert]) -> str:
+def _owner(alert: Alert, owners: Owners) -> Person | None:
+    return owners.get(alert.id or 0)
+
+
+def _headline(first: Alert, alerts: Sequence[Alert], owners: Owners) -> str:
     others = sum(alert.is_open for alert in alerts) - 1 if first.is_open else len(alerts) - 1
     more = f" · and {counted(others, 'more alert')}" if others > 0 else ""
     rest = escape(first.line.removeprefix("PAGE ").removeprefix("Resolved "))
-    return f"{_sign(first)} {_word(first)}{rest}{more}"
+    return f"{_sign(first, owners)} {_word(first, owners)}{rest}{more}"
 
 
-def _sign(alert: Alert) -> str:
+def _sign(alert: Alert, owners: Owners) -> str:
     if not alert.is_open:
         return "🟢"
     if alert.held:
         return "🔕"
-    if alert.fine_since:
+    if alert.fine_since or _owner(alert, owners):
         return "🟡"
     return "🔴" if alert.severity is Severity.PAGE else "🟠"
 
 
-def _word(alert: Alert) -> str:
+def _word(alert: Alert, owners: Owners) -> str:
     if not alert.is_open:
         return "*Resolved* "
     if alert.held:
         return "*Silenced* "
     if alert.fine_since:
         return "*Fine for now* "
+    if owner := _owner(alert, owners):
+        return f"*Acknowledged* by {person(owner)} · "
     return "*PAGE* " if alert.severity is Severity.PAGE else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -120,6 +121,14 @@ def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:
     """Whether a name that people use means this alert: its fingerprint, the beginning of one, or its service."""
     by_name = fingerprint == what or fingerprint.startswith(f"{what}.")
     return by_name or (service is not None and service.short == what)
+
+
+def in_order(message_keys: Iterable[str]) -> list[str]:
+    """The keys of messages ("alert:12"), each once and the oldest first.
+
+    Whoever writes several takes them in this order, so that two who do so never wait for each other.
+    """
+    return sorted(set(message_keys), key=lambda key: (len(key), key))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import default_rules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
@@ -151,7 +152,7 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
         epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
     assert epoch is not None
     rules = default_rules()
-    teller = AlertTeller(rules, channel="c", environment="prod", metrics=Metrics())
+    teller = AlertTeller(rules, AlertMessages(rules, channel="c"), environment="prod", metrics=Metrics())
     watch = Watch(world, world.database, rules, teller, told=lambda: None)
 
     for _ in range(2):

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
+from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import default_rules
 from bot.alerts.settings import AlertRules
 from bot.alerts.telling import AlertTeller
@@ -53,7 +54,8 @@ class Engine:
 
     def restart(self) -> None:
         """As after a start of the bot: nothing is remembered but what is stored."""
-        teller = AlertTeller(self.rules, channel="c", environment="prod", metrics=Metrics(), on_alert=self._note)
+        messages = AlertMessages(self.rules, channel="c")
+        teller = AlertTeller(self.rules, messages, environment="prod", metrics=Metrics(), on_alert=self._note)
         self.watch = Watch(self.world, self.database, self.rules, teller, told=lambda: None)
 
     async def look(self) -> timedelta:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from bot.alerts.decide import decide
 from bot.alerts.holding import Circumstances
+from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import default_rules
 from bot.alerts.signal import Signal
 from bot.alerts.telling import AlertTeller
@@ -50,7 +51,7 @@ class Crowd:
         for number in range(self.channels):
             self.stage.workspace.channels[_channel(number)] = Channel(_channel(number), f"alerts-{number}", members)
         self._tellers = [
-            AlertTeller(RULES, channel=_channel(number), environment="dev", metrics=Metrics())
+            AlertTeller(RULES, AlertMessages(RULES, channel=_channel(number)), environment="dev", metrics=Metrics())
             for number in range(self.channels)
         ]
 

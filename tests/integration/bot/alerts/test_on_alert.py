@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import default_rules
 from bot.alerts.telling import AlertTeller, OnAlert
 from bot.alerts.watch import Watch
@@ -22,7 +23,8 @@ from tests.integration.bot.conftest import System
 
 def watch(world: World, on_alert: OnAlert) -> Watch:
     rules = default_rules()
-    teller = AlertTeller(rules, channel="c", environment="prod", metrics=Metrics(), on_alert=on_alert)
+    messages = AlertMessages(rules, channel="c")
+    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
     return Watch(world, database(world), rules, teller, told=lambda: None)
 
 

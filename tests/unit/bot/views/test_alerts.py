@@ -19,6 +19,7 @@ from bot.views.alerts import Guide, Surroundings, alert_message, disabled, end_l
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.jobs import QueueSnapshot
+from services.domain.runs import Person
 from services.domain.services import Service
 from tests.runbook import RUNBOOK, needs_runbook
 from tests.unit.bot.alerts.builders import alert, silence
@@ -136,13 +137,26 @@ def test_next_steps_are_two_buttons_and_a_menu() -> None:
     ]
 
 
-def test_one_more_button_may_stand_before_them() -> None:
-    acknowledge = {"type": "button", "action_id": "incident.ack", "text": {"type": "plain_text", "text": "Acknowledge"}}
+def test_an_acknowledged_alert_says_who_has_it() -> None:
+    text, everything = shown(STALE, owners={STALE.id: Person("U1", "T1")})
 
-    _, blocks = alert_message([STALE], (), GUIDE, head=[acknowledge])
+    assert text == "🟡 Acknowledged by <@U1> · prod · ingest 0 of 1 beating"
+    assert "restart ingest" in everything
 
-    assert [button["type"] for button in buttons_of(blocks)] == ["button", "button", "button", "overflow"]
-    assert buttons_of(blocks)[0] == acknowledge
+
+def test_what_nobody_has_yet_comes_before_what_somebody_has() -> None:
+    text, _ = shown(
+        STALE, alert(id=8, severity=Severity.NOTIFY, line="prod · 318 waiting"), owners={7: Person("U1", "T1")}
+    )
+
+    assert text == "🟠 prod · 318 waiting · and 1 more alert"
+
+
+@pytest.mark.parametrize("more", [{"state": AlertState.RESOLVED}, {"held": "silenced"}])
+def test_that_it_is_over_or_silenced_says_more_than_that_somebody_has_it(more: dict[str, Any]) -> None:
+    text, _ = shown(alert(**more), owners={7: Person("U1", "T1")})
+
+    assert "Acknowledged" not in text
 
 
 @pytest.mark.parametrize("rule", Rules.model_fields)

@@ -1,0 +1,78 @@
+"""The messages of alerts: each says how its alerts stand, and is said again when something beside them has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from bot.alerts.readings import EVERY_S
+from bot.alerts.settings import AlertRules
+from bot.views import alerts as view
+from services.domain.alerts import Alert, Severity, Silence
+from services.domain.runs import Person
+from services.postgres import alerts, outbox, silences
+from services.postgres.pool import Connection
+
+PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
+
+Thread = Callable[[Connection, Sequence[Alert]], Awaitable[str | None]]
+Owners = Callable[[Connection, Sequence[Alert]], Awaitable[Mapping[int, Person]]]
+
+
+async def no_thread(conn: Connection, alerts: Sequence[Alert]) -> str | None:  # noqa: ARG001 - as others are called
+    """What `thread` gives when nothing else is given: the channel itself."""
+    return None
+
+
+async def no_owners(conn: Connection, alerts: Sequence[Alert]) -> Mapping[int, Person]:  # noqa: ARG001 - as others are called
+    """What `owners` gives when nothing else is given: nobody has taken anything on."""
+    return {}
+
+
+class AlertMessages:
+    """`thread` gives the message in whose thread a new message of these alerts belongs; None for the channel. `owners`
+    gives who has taken which of these alerts on, by the alert's id."""
+
+    def __init__(
+        self, rules: AlertRules, *, channel: str, thread: Thread = no_thread, owners: Owners = no_owners
+    ) -> None:
+        self._channel = channel
+        self._thread = thread
+        self._owners = owners
+        sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
+        self._guide = view.Guide(sections, rules.runbook, EVERY_S)
+
+    async def say(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
+        """The message of this key as its alerts stand; those in `changed` may not name it in their rows yet."""
+        members = {alert.id: alert for alert in await alerts.list_alerts_of_message(conn, key)}
+        members |= {alert.id: alert for alert in changed}
+        if not members:
+            return
+        shown = sorted(members.values(), key=lambda alert: alert.id or 0)
+        is_page = any(alert.severity is Severity.PAGE and alert.is_open for alert in shown)
+        owners = await self._owners(conn, shown)
+        text, blocks = view.alert_message(shown, await silences.list_silences(conn), self._guide, owners=owners)
+        await outbox.store_message(
+            conn,
+            key=key,
+            channel=self._channel,
+            thread_key=await self._thread(conn, shown),
+            text=text,
+            blocks=blocks,
+            priority=PAGE if is_page else NOTIFY,
+        )
+
+    async def note(self, conn: Connection, message_key: str, name: str, words: str) -> None:
+        """A line in the thread of a message that is there; `name` makes it once."""
+        await self._add(conn, f"{message_key}:{name}", message_key, view.notice(words))
+
+    async def tell_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
+        """Tell who made the silence: in the thread of the first alert that it is about, else in the channel."""
+        thread_key = next((alert.message_key for alert in about if alert.message_key), None)
+        key = f"silence:{silence.id}:{'ended' if silence.ended_at else 'reminder'}"
+        await self._add(conn, key, thread_key, view.notice(words, to=silence.owner))
+
+    async def _add(self, conn: Connection, key: str, thread_key: str | None, content: view.Content) -> None:
+        text, blocks = content
+        await outbox.store_message(
+            conn, key=key, channel=self._channel, thread_key=thread_key, text=text, blocks=blocks, priority=NOTIFY
+        )

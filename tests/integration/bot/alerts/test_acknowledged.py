@@ -1,0 +1,99 @@
+"""An alert's own message says who has it: told by the incident, in the transaction of the acknowledgement."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.alerts.messages import AlertMessages
+from bot.alerts.rule_file import default_rules
+from bot.alerts.telling import AlertTeller
+from bot.alerts.watch import Watch
+from bot.incidents import acting
+from bot.incidents.alerting import Alerting, owners_of, thread_of
+from bot.incidents.switchboard import Place, Switchboard
+from bot.web.metrics import Metrics
+from services.domain.runs import Person
+from tests.integration.bot.alerts.conftest import Engine
+from tests.integration.bot.conftest import System
+
+ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
+STALE = "prod · ingest 0 of 1 beating"
+
+
+@pytest.fixture
+def board(engine: Engine) -> Switchboard:
+    """The incidents' part, put together with the watch as `bot.parts` does."""
+    rules = default_rules()
+    messages = AlertMessages(rules, channel="c", thread=thread_of, owners=owners_of)
+    board = Switchboard(Place("prod", "c", None, ()), say_alert=messages.say)
+    on_alert = Alerting(board).on_alert
+    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
+    engine.watch = Watch(engine.world, engine.database, rules, teller, told=lambda: None)
+    return board
+
+
+async def message(engine: Engine) -> str:
+    """What the alert's own message says, a moment ago told as a page."""
+    [found] = [one for one in await engine.said() if one.key.startswith("alert:") and one.key.count(":") == 1]
+    return found.text
+
+
+async def acknowledge(engine: Engine, board: Switchboard, person: Person) -> None:
+    async with engine.database.transaction() as conn:
+        await acting.acknowledge(board, conn, await acting.find(conn, 1), person)
+
+
+async def go_silent(engine: Engine, working: System) -> None:
+    await engine.look()
+    working.run(
+        "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '301 seconds'"
+        " WHERE worker_id = 'ingest-1'"
+    )
+    await engine.look()
+
+
+async def test_acknowledging_the_incident_edits_the_alert_s_message(
+    engine: Engine, board: Switchboard, working: System
+) -> None:
+    await go_silent(engine, working)
+    before = await message(engine)
+    await acknowledge(engine, board, ANN)
+
+    assert before.startswith(f"🔴 PAGE {STALE}")
+    assert (await message(engine)).startswith(f"🟡 Acknowledged by <@U0ANN> · {STALE}")
+
+
+async def test_another_look_leaves_the_acknowledgement_and_another_owner_replaces_it(
+    engine: Engine, board: Switchboard, working: System
+) -> None:
+    await go_silent(engine, working)
+    await acknowledge(engine, board, ANN)
+    working.run("UPDATE chatops.alerts SET said_at = now() - interval '1 minute', detail = 'older words'")
+    await engine.look()
+    still = await message(engine)
+    await acknowledge(engine, board, BEN)
+
+    assert still.startswith("🟡 Acknowledged by <@U0ANN>")
+    assert (await message(engine)).startswith("🟡 Acknowledged by <@U0BEN>")
+
+
+async def test_asking_for_more_people_takes_the_acknowledgement_back(
+    engine: Engine, board: Switchboard, working: System
+) -> None:
+    await go_silent(engine, working)
+    await acknowledge(engine, board, ANN)
+    async with engine.database.transaction() as conn:
+        await acting.escalate(board, conn, await acting.find(conn, 1), ANN)
+
+    assert (await message(engine)).startswith(f"🔴 PAGE {STALE}")
+
+
+async def test_once_it_is_over_it_says_so_and_no_longer_who_had_it(
+    engine: Engine, board: Switchboard, working: System
+) -> None:
+    await go_silent(engine, working)
+    await acknowledge(engine, board, ANN)
+    working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
+    await engine.look()
+
+    assert (await message(engine)).startswith("🟢 Resolved prod · ingest 1 of 1 beating")
