@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from bot.facts import World
 from bot.leader import Leader
 from bot.outage.decide import CANNOT_LOOK, wakes_people
+from bot.outage.history import Away
 from bot.outage.phones import Phones
 from bot.outage.store import store_outage
 from bot.settings.outage import OutageSettings
@@ -35,11 +36,18 @@ FIND_WITHIN = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Said:
-    """The message as Slack has it. `since`: when the database was first missed, as far as this process knows."""
+    """The message as Slack has it. `since`: when the database was first missed, as far as this process knows. `by`:
+    which replica posted it, in words; `problem`: empty where only that one knows."""
 
     channel_id: str
     ts: str
     since: datetime
+    by: str
+    problem: str = ""
+
+    @property
+    def told_at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.ts), UTC)
 
 
 class Outage:
@@ -125,7 +133,8 @@ class Outage:
             channel_id = await self._slack.channel_id(self._channel)
             text, blocks = view.away(line, wakes=wakes, since=since)
             channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY)
-            self._said = Said(channel_id, ts, since)
+            by = "the last leader" if self._leader.led_last else "a replica that did not lead"
+            self._said = Said(channel_id, ts, since, by, problem)
 
     async def _find(self) -> Said | None:
         """Another replica's message, or ours from before a restart."""
@@ -137,12 +146,15 @@ class Outage:
                 raise
             logger.warning("an outage may be told twice: %s", refused.why)
             return None
-        return None if ts is None else Said(channel_id, ts, datetime.fromtimestamp(float(ts), UTC))
+        if ts is None:
+            return None
+        return Said(channel_id, ts, datetime.fromtimestamp(float(ts), UTC), "another replica, or one that has ended,")
 
     async def _store(self, said: Said) -> None:
         """The database is back: everything that was said without it becomes known to it."""
-        content = view.back(self._world.settings.environment, since=said.since, at=datetime.now(UTC))
-        note = view.back_note(since=said.since, at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        content = view.back(self._world.settings.environment, since=said.since, at=now)
+        note = view.back_note(since=said.since, at=now)
         async with self._database.transaction() as conn:
             await store_outage(
                 conn,
@@ -152,6 +164,7 @@ class Outage:
                 content=content,
                 note=note,
                 rung=self._phones.rung,
+                away=Away(said.since, said.told_at, now, said.by, said.problem),
             )
         self._said = self._since = None
         self._phones.forget()

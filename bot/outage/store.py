@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.outage.history import Away, note_absence, note_rings
 from bot.outage.phones import Rung
 from bot.views.notifications import told_elsewhere
 from bot.views.outage import Content
@@ -21,27 +22,31 @@ async def store_outage(
     content: Content,
     note: Content,
     rung: Sequence[Rung],
+    away: Away,
 ) -> None:
-    """The message (`content` is what it says now), a note in its thread, and who was told outside Slack.
+    """The message (`content` is what it says now), a note in its thread, who was told outside Slack, and its history.
 
     Several replicas may know of the same message: whoever comes second changes nothing.
     """
     key = f"outage:{ts}"
     text, blocks = content
-    if await outbox.adopt_message(
+    is_first = await outbox.adopt_message(
         conn, key=key, channel=channel, channel_id=channel_id, ts=ts, text=text, blocks=blocks
-    ):
+    )
+    if is_first:
         await _say(conn, f"{key}:back", key, channel, note)
-    for each in rung:
-        await _store_rung(conn, key, each)
+    await note_rings(conn, [each for each in rung if await _store_rung(conn, key, each)])
+    if is_first:
+        await note_absence(conn, away)
     if rung:
         told = await notifications.list_notifications(conn, thread_key=key)
         await _say(conn, f"{key}:told", key, channel, told_elsewhere(told))
 
 
-async def _store_rung(conn: Connection, key: str, rung: Rung) -> None:
+async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
+    """Whether no other replica has stored that this target was told."""
     name = f"{key}:{rung.means}:{rung.target}"
-    await notifications.store_notification(
+    is_new = await notifications.store_notification(
         conn,
         key=name,
         means=rung.means,
@@ -52,6 +57,7 @@ async def _store_rung(conn: Connection, key: str, rung: Rung) -> None:
     )
     state = NotificationState.SENT if rung.why_not is None else NotificationState.FAILED
     await notifications.end_notification(conn, key=name, state=state, error=rung.why_not, at=rung.at)
+    return is_new
 
 
 async def _say(conn: Connection, key: str, thread_key: str, channel: str, content: Content) -> None:

@@ -25,8 +25,8 @@ async def store_notification(
     subject: str,
     text: str,
     thread_key: str | None = None,
-) -> None:
-    """Tell `target` once, in the transaction of the state that it tells of; the same key again changes nothing.
+) -> bool:
+    """Tell `target` once, in the transaction of the state that it tells of; False: the key was there, nothing changes.
 
     `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
     `thread_key` people see in that message's thread what became of it.
@@ -39,8 +39,9 @@ async def store_notification(
         "text": text[:MAX_TEXT],
         "thread_key": thread_key,
     }
-    await conn.execute(SQL["store_notification"], parameters)
+    cur = await conn.execute(SQL["store_notification"], parameters)
     await notify_notifications(conn)
+    return cur.rowcount > 0
 
 
 async def notify_notifications(conn: Connection) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from bot.app import Bot
 from bot.settings import OutageSettings
+from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.notifications import Means, NotificationState
-from services.postgres import notifications
+from services.postgres import alerts, incidents, notifications, timeline
 from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
@@ -97,6 +98,27 @@ async def test_message_says_back_and_the_thread_who_was_told(
     [(key,)] = await cur.fetchall()
     [stored] = await notifications.list_notifications(as_bot, thread_key=key)
     assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
+
+
+async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
+    start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
+) -> None:
+    await lead(await start())
+    incident = NewIncident("dev", IncidentSeverity.SEV3, "somebody looks at it", (), None, {}, None)
+    number = await incidents.create_incident(as_bot, incident)
+    line.cut()
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+    await phone.wait_for()
+    line.mend()
+    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
+
+    decisions = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
+    assert [one.decision for one in decisions] == ["called", "told", "resolved"]
+    assert [one.at for one in decisions] == sorted(one.at for one in decisions)
+    assert decisions[0].reason == "default by webhook, while the database was away"
+    assert "the last leader told it in Slack" in decisions[1].reason
+    events = await timeline.list_events(as_bot, number, limit=10)
+    assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
 
 async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, phone: Phone, tmp_path: Path) -> None:
