@@ -1,4 +1,4 @@
-"""The sandbox's one web application: the page, the local Slack, Railway and OpenAI, on one port."""
+"""The sandbox's one web application: the page, the local Slack, Railway, OpenAI and pager, on one port."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from services.domain.errors import OperatorError
 from services.sandbox.openai import build_router as build_openai
 from services.sandbox.page.app import build_router as build_page
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
+from services.sandbox.phone.pager import build_router as build_pager
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.app import build_router as build_railway
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.app import build_router as build_slack
@@ -20,6 +22,7 @@ from services.sandbox.slack.workspace import Workspace
 def build_app(
     workspace: Workspace,
     railway: LocalRailway,
+    phones: Phones,
     database: DatabaseFaults,
     bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
@@ -30,7 +33,8 @@ def build_app(
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
     app.include_router(build_openai())
-    app.include_router(build_page(workspace, railway, database, bot, commands, shortcuts))
+    app.include_router(build_pager(phones))
+    app.include_router(build_page(workspace, railway, phones, database, bot, commands, shortcuts))
     app.add_exception_handler(OperatorError, _show_error)
     return app
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.domain.services import Service
 from services.sandbox import openai
+from services.sandbox.phone import mail_server, pager
 from services.sandbox.postgres import SandboxDatabase
 from services.sandbox.railway.model import ServiceSpec
 from services.sandbox.slack import cast
@@ -113,6 +114,19 @@ def bot_variables(
         "DRAGONFLY_SQL": str(sql_directory.resolve()),
         "PORT": str(port),
     }
+
+
+def phone_variables(*, page: str, mail: str) -> dict[str, str]:
+    """Everybody who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`: SMTP_URL."""
+    variables = {"SMTP_URL": mail, "SMTP_FROM": mail_server.SENDER}
+    for user in (cast.OLIVIA, cast.ANN, cast.BEN):
+        name = user.name.upper()
+        variables |= {
+            f"PAGER_WEBHOOK_URL_{name}": f"{page}{pager.PATH}",
+            f"PAGER_ROUTING_KEY_{name}": pager.routing_key(user.name),
+            f"PAGER_EMAIL_{name}": mail_server.address(user.name),
+        }
+    return variables
 
 
 def _made_up_jwt() -> str:

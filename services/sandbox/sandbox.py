@@ -18,6 +18,8 @@ from services.sandbox.app import build_app
 from services.sandbox.bot_process import BotProcess, BotReplicas
 from services.sandbox.database import LocalDatabase
 from services.sandbox.environment import Addresses, Timing
+from services.sandbox.phone.mail_server import MailServer
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.commits import newest_good
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.process import find_free_port, spawn
@@ -50,7 +52,7 @@ class SandboxSettings:
 
 
 class Sandbox:
-    """Postgres, the local Railway with the API and the workers, the local Slack with its page, and the bot."""
+    """Postgres, the local Railway with the API and the workers, the local Slack with its page, phones, and the bot."""
 
     def __init__(self, settings: SandboxSettings, *, progress: Progress) -> None:
         self._settings = settings
@@ -58,6 +60,8 @@ class Sandbox:
         self._cleanup = AsyncExitStack()
         self.database = LocalDatabase(settings.directory, settings.database_url, fast=settings.fast_database)
         self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
+        self.phones = Phones()
+        self._mail = MailServer(self.phones)
         self._replicas = BotReplicas()
         self.railway: LocalRailway
         self.page_url = ""
@@ -82,7 +86,7 @@ class Sandbox:
         self._progress("Postgres and its migrations")
         self._cleanup.push_async_callback(self.database.stop)
         await self.database.start()
-        self._progress("Slack, Railway and the page")
+        self._progress("Slack, Railway, phones and the page")
         server = WebServer(self._settings.port)
         self._cleanup.push_async_callback(server.stop)
         if self._settings.port not in (0, server.port):
@@ -109,7 +113,11 @@ class Sandbox:
         )
         self._cleanup.push_async_callback(self.railway.stop)
         await self.railway.start()
-        app = build_app(self.workspace, self.railway, self.database, self._replicas, await commands, SHORTCUTS)
+        await self._mail.start()
+        self._cleanup.push_async_callback(self._mail.stop)
+        app = build_app(
+            self.workspace, self.railway, self.phones, self.database, self._replicas, await commands, SHORTCUTS
+        )
         await server.serve(app)
 
     async def _start_bots(self) -> None:
@@ -127,6 +135,7 @@ class Sandbox:
                 sql_directory=self.database.sql_directory,
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
+            variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
             self.bots.append(bot)
             self._cleanup.push_async_callback(bot.stop)

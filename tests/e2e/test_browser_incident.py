@@ -1,4 +1,4 @@
-"""Three in the morning, in a browser: a worker dies, somebody takes it on, restarts it, and says what it was."""
+"""Three in the morning, in a browser: a worker dies, a phone rings, somebody takes it on, restarts it, and says why."""
 
 from __future__ import annotations
 
@@ -22,9 +22,16 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         root = page.locator("#timeline article").filter(has_text="incident 1 · SEV2")
         await _kill(page, Service.INGEST)
         await expect(root).to_contain_text("PAGE dev · ingest 0 of 1 beating", timeout=PATIENCE)
+        phones = page.get_by_role("region", name="Phones and mail")
+        ring = phones.get_by_role("list", name="Rings, newest first").get_by_role("listitem").first
+        await expect(ring).to_contain_text("PAGE dev · ingest 0 of 1 beating", timeout=PATIENCE)
+        await expect(ring).to_contain_text("ringing")
+        await phones.get_by_text("Mail (1)").click(timeout=PATIENCE)
+        await expect(phones.locator(".mails")).to_contain_text("Acknowledge it in Slack")
 
         await root.get_by_role("button", name="Acknowledge").click()
         await expect(root).to_contain_text("ACKNOWLEDGED by", timeout=PATIENCE)
+        await expect(ring).to_contain_text("silenced", timeout=PATIENCE)
         await root.get_by_role("link", name="replies").click()
         thread = page.locator("#thread")
         await expect(thread).to_contain_text("1. What changed in the last two hours", timeout=PATIENCE)
@@ -41,6 +48,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
         await expect(root).to_contain_text("RESOLVED dev", timeout=PATIENCE)
         await expect(root).to_contain_text("killed by hand, restarted")
+        await expect(ring).to_contain_text("closed", timeout=PATIENCE)
         await expect(root.get_by_role("button", name="Postmortem")).to_be_visible()
 
 

@@ -17,6 +17,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond, AsyncSay
 from slack_sdk.web.async_client import AsyncWebClient
 
 from services.sandbox.page.app import build_router as build_page_router
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import ServiceSpec
 from services.sandbox.slack import cast
@@ -139,7 +140,7 @@ async def base_url(tmp_path: Path) -> AsyncIterator[str]:
         railway = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token="t")
         app = FastAPI()
         app.include_router(build_slack_router(workspace))
-        app.include_router(build_page_router(workspace, railway, Database(), Bot(), COMMANDS))
+        app.include_router(build_page_router(workspace, railway, Phones(), Database(), Bot(), COMMANDS))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="websockets-sansio")
         )

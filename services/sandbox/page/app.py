@@ -16,16 +16,18 @@ from services.sandbox.page.panel import Panel, build_panel_router
 from services.sandbox.page.people import build_people_router
 from services.sandbox.page.place import read_place
 from services.sandbox.page.scene import ReadMarks, Scene
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.workspace import Workspace
 
 STATIC = FOLDER / "static"
-FRAGMENTS = frozenset({"sidebar", "timeline", "thread", "home", "modal", "panel"})
+FRAGMENTS = frozenset({"sidebar", "timeline", "thread", "home", "modal", "panel", "phones", "bell"})
 
 
 def build_router(
     workspace: Workspace,
     railway: LocalRailway,
+    phones: Phones,
     database: DatabaseFaults,
     bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
@@ -38,7 +40,7 @@ def build_router(
     """
     router = APIRouter()
     marks, bodies = ReadMarks(), DrawnBodies()
-    panel = Panel(railway, database, bot, workspace)
+    panel = Panel(railway, phones, database, bot, workspace)
     pages = Pages(
         {
             "workspace": workspace,
@@ -59,7 +61,7 @@ def build_router(
     @router.get("/page/live")
     async def live(request: Request) -> StreamingResponse:
         viewer = read_place(workspace, request.query_params).viewer
-        events = live_events(workspace, railway, viewer.id)
+        events = live_events(workspace, railway, phones, viewer.id)
         return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
     @router.get("/page/{fragment}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.changes import ChangeKind
 from services.sandbox.slack.workspace import Workspace
@@ -49,7 +50,9 @@ class ChangedParts:
         return taken
 
 
-async def live_events(workspace: Workspace, railway: LocalRailway, viewer: str) -> AsyncGenerator[str, None]:
+async def live_events(
+    workspace: Workspace, railway: LocalRailway, phones: Phones, viewer: str
+) -> AsyncGenerator[str, None]:
     """The names of the parts that changed for this person, as events, until the browser goes away.
 
     It begins with all of them: the page may have missed changes while it loaded or while its tab slept.
@@ -58,7 +61,8 @@ async def live_events(workspace: Workspace, railway: LocalRailway, viewer: str) 
     changed.add(PARTS[ChangeKind.MISSED])
     watchers = [
         asyncio.create_task(_watch_slack(workspace, viewer, changed)),
-        asyncio.create_task(_watch_railway(railway, changed)),
+        asyncio.create_task(_watch(railway.subscribe(), "panel", changed)),
+        asyncio.create_task(_watch(phones.subscribe(), "phones", changed)),
     ]
     try:
         while True:
@@ -77,6 +81,6 @@ async def _watch_slack(workspace: Workspace, viewer: str, changed: ChangedParts)
                 changed.add(PARTS[change.kind])
 
 
-async def _watch_railway(railway: LocalRailway, changed: ChangedParts) -> None:
-    async for _ in railway.subscribe():
-        changed.add(["panel"])
+async def _watch(changes: AsyncIterator[int], part: str, changed: ChangedParts) -> None:
+    async for _ in changes:
+        changed.add([part])

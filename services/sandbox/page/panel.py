@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway, NotFoundError
 from services.sandbox.railway.snapshot import Snapshot
 from services.sandbox.slack.faults import FaultKind
@@ -18,6 +19,7 @@ LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all
 RATE_LIMITED_CALLS = 3
 RATE_LIMIT_S = 5.0
 DEPLOYMENTS_SHOWN = 4
+RINGS_SHOWN = 4
 
 
 class Panel:
@@ -25,9 +27,18 @@ class Panel:
 
     deployments_shown = DEPLOYMENTS_SHOWN
     latencies_s = LATENCIES_S
+    rings_shown = RINGS_SHOWN
 
-    def __init__(self, railway: LocalRailway, database: DatabaseFaults, bot: BotFaults, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        railway: LocalRailway,
+        phones: Phones,
+        database: DatabaseFaults,
+        bot: BotFaults,
+        workspace: Workspace,
+    ) -> None:
         self.railway = railway
+        self.phones = phones
         self.database = database
         self.bot = bot
         self.workspace = workspace
@@ -44,6 +55,10 @@ class Panel:
     def connected(self) -> bool:
         """Whether the bot holds a Socket Mode connection."""
         return self.workspace.sockets.count > 0
+
+    def clock(self, moment: datetime) -> str:
+        """The moment by this machine's clock."""
+        return moment.astimezone().strftime("%H:%M:%S")
 
     def age(self, moment: datetime) -> str:
         """How long ago, in the largest fitting unit."""

@@ -22,6 +22,7 @@ class Place:
     channel_id: str
     thread_ts: str | None = None
     limit: int = PAGE_OF_MESSAGES
+    incidents = cast.INCIDENTS_ID
 
     def link(self, **changes: str | int | None) -> str:
         """The address of this place with something changed; `thread=None` closes the thread."""

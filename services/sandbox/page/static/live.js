@@ -48,7 +48,7 @@
   function listen() {
     if (source || document.hidden) return;
     source = new EventSource(document.body.dataset.live);
-    for (const part of ["timeline", "sidebar", "home", "modal", "panel"]) {
+    for (const part of ["timeline", "sidebar", "home", "modal", "panel", "phones"]) {
       source.addEventListener(part, () => htmx.trigger(document.body, `live:${part}`));
     }
   }

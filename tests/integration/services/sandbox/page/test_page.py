@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.sandbox.page.app import build_router
+from services.sandbox.phone.phones import Phones, RingState
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import ServiceSpec
 from services.sandbox.slack import cast
@@ -61,15 +62,23 @@ def database() -> Database:
 
 
 @pytest.fixture
+def phones() -> Phones:
+    return Phones()
+
+
+@pytest.fixture
 def railway(tmp_path: Path) -> LocalRailway:
     services = [ServiceSpec("dragonfly-api", ("python", "-c", "import time; time.sleep(60)"))]
     return LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token="t")  # not started
 
 
 @pytest.fixture
-async def page(workspace: Workspace, railway: LocalRailway, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def page(
+    workspace: Workspace, railway: LocalRailway, phones: Phones, database: Database
+) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(build_router(workspace, railway, database, Bot(), COMMANDS, [("ack", "Make it an incident")]))
+    shortcuts = [("ack", "Make it an incident")]
+    app.include_router(build_router(workspace, railway, phones, database, Bot(), COMMANDS, shortcuts))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as client:
         yield client
 
@@ -336,3 +345,25 @@ async def test_every_button_of_the_panel_has_its_route(page: httpx.AsyncClient, 
 
     assert names >= {"kill", "freeze", "restart", "deploy", "slow-api", "stop-postgres", "rate-limit-slack"}
     assert set(answers.values()) <= {200, 422}  # 422: it wants to know which one
+
+
+async def test_a_phone_shows_how_each_ring_stands(page: httpx.AsyncClient, phones: Phones) -> None:
+    assert "Kill a worker" in (await page.get("/page/phones")).text
+
+    phones.ring("one", cast.ANN, "PAGE <b>dev</b>", "Incident 1")
+    html = (await page.get("/page/phones")).text
+    assert "PAGE &lt;b&gt;dev&lt;/b&gt;" in html
+    assert f"as={ANN}" in html
+    assert "phone rings" in (await page.get("/page/bell")).text
+
+    phones.quiet("one", RingState.SILENCED)
+    assert "silenced" in (await page.get("/page/phones")).text
+    assert "phone rings" not in (await page.get("/page/bell")).text
+
+
+async def test_mails_are_shown_with_their_words(page: httpx.AsyncClient, phones: Phones) -> None:
+    phones.deliver(cast.BEN, "PAGE dev", "Incident 1 <script>")
+
+    html = (await page.get("/page/phones")).text
+    assert "Mail (1)" in html
+    assert "Incident 1 &lt;script&gt;" in html

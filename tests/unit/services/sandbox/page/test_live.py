@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.sandbox.page.live import PARTS, live_events
+from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import cast
 from services.sandbox.slack.changes import ChangeKind
@@ -29,8 +30,8 @@ def test_every_kind_of_change_refreshes_something() -> None:
 
 
 async def test_it_begins_with_everything_and_goes_on_with_what_changed(railway: LocalRailway) -> None:
-    workspace = Workspace()
-    async with aclosing(live_events(workspace, railway, cast.OLIVIA.id)) as events:
+    workspace, phones = Workspace(), Phones()
+    async with aclosing(live_events(workspace, railway, phones, cast.OLIVIA.id)) as events:
         assert await next_parts(events) >= {"timeline", "sidebar", "home", "modal"}
 
         workspace.messages.add(Message(cast.INCIDENTS_ID, workspace.new_ts(), cast.ANN.id, "hello"))
@@ -39,10 +40,13 @@ async def test_it_begins_with_everything_and_goes_on_with_what_changed(railway: 
         railway.set_latency(2)
         assert await next_parts(events) == {"panel"}
 
+        phones.deliver(cast.ANN, "PAGE", "Incident 1")
+        assert await next_parts(events) == {"phones"}
+
 
 async def test_what_only_another_person_sees_refreshes_nothing_here(railway: LocalRailway) -> None:
     workspace = Workspace()
-    async with aclosing(live_events(workspace, railway, cast.OLIVIA.id)) as events:
+    async with aclosing(live_events(workspace, railway, Phones(), cast.OLIVIA.id)) as events:
         await next_parts(events)
 
         for visible_to in (cast.ANN.id, cast.OLIVIA.id):

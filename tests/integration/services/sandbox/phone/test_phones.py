@@ -1,0 +1,117 @@
+"""The demo's pager and mailboxes, called by the clients of production."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.domain.notifications import Page, PageEvent
+from services.domain.secrets import Secret
+from services.mail.client import MailServer as MailClient
+from services.sandbox.phone import mail_server, pager
+from services.sandbox.phone.mail_server import MailServer
+from services.sandbox.phone.phones import KEPT, Phones, RingState
+from services.sandbox.slack import cast
+from services.sandbox.web_server import WebServer
+from services.webhooks.client import Pager, Webhooks
+from tests.outside import failure_of
+
+AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
+PAGE = Page("dragonfly:dev:incident:1", "dev", "PAGE dev · ingest 0 of 1 beating", "Incident 1 · älteste 9 min", AT)
+
+
+@pytest.fixture
+def phones() -> Phones:
+    return Phones()
+
+
+@pytest.fixture
+async def url(phones: Phones) -> AsyncIterator[str]:
+    app = FastAPI()
+    app.include_router(pager.build_router(phones))
+    server = WebServer(0)
+    await server.serve(app)
+    yield f"{server.url}{pager.PATH}"
+    await server.stop()
+
+
+@pytest.fixture
+async def webhooks() -> AsyncIterator[Webhooks]:
+    webhooks = Webhooks(timeout_s=10.0)
+    yield webhooks
+    await webhooks.aclose()
+
+
+@pytest.fixture
+async def mail(phones: Phones) -> AsyncIterator[MailClient]:
+    server = MailServer(phones)
+    await server.start()
+    yield MailClient(Secret(server.url), mail_server.SENDER)
+    await server.stop()
+
+
+def phone_of(name: str, url: str) -> Pager:
+    return Pager(Secret(url), Secret(pager.routing_key(name)))
+
+
+async def test_a_page_rings_the_phone_of_its_key_once(phones: Phones, url: str, webhooks: Webhooks) -> None:
+    for _ in range(2):
+        await webhooks.page(phone_of("ann", url), PAGE)
+
+    [ring] = phones.ringing
+    assert (ring.whom, ring.title, ring.details) == (cast.ANN, PAGE.subject, PAGE.text)
+
+
+async def test_it_falls_silent_and_is_closed(phones: Phones, url: str, webhooks: Webhooks) -> None:
+    states = []
+    for event in PageEvent:
+        await webhooks.page(phone_of("ann", url), replace(PAGE, event=event))
+        states += [ring.state for ring in phones.rings]
+
+    assert states == [RingState.RINGING, RingState.SILENCED, RingState.CLOSED]
+
+
+async def test_what_never_rang_does_not_begin_by_its_end(phones: Phones, url: str, webhooks: Webhooks) -> None:
+    await webhooks.page(phone_of("ann", url), replace(PAGE, event=PageEvent.RESOLVED))
+
+    assert list(phones.rings) == []
+
+
+async def test_a_wrong_key_and_a_trigger_that_says_nothing_are_refused(
+    phones: Phones, url: str, webhooks: Webhooks
+) -> None:
+    error = await failure_of(webhooks.page(phone_of("nobody", url), PAGE))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        event = {"routing_key": pager.routing_key("ann"), "event_action": "trigger", "dedup_key": "k"}
+        answer = await client.post(url, json=event)
+
+    assert (error.http_status, answer.status_code) == (400, 400)
+    assert list(phones.rings) == []
+
+
+async def test_a_mail_is_put_into_the_mailbox_of_its_person(phones: Phones, mail: MailClient) -> None:
+    await mail.send(mail_server.address("ben"), PAGE)
+
+    [came] = phones.mails
+    assert (came.whom, came.subject, came.details) == (cast.BEN, PAGE.subject, PAGE.text)
+
+
+async def test_a_mail_to_nobody_is_refused(phones: Phones, mail: MailClient) -> None:
+    error = await failure_of(mail.send("nobody@dragonfly.example", PAGE))
+
+    assert error.retryable is False
+    assert list(phones.mails) == []
+
+
+def test_the_newest_are_kept(phones: Phones) -> None:
+    for number in range(KEPT + 1):
+        phones.ring(str(number), cast.ANN, "PAGE", "")
+        phones.deliver(cast.ANN, "PAGE", "")
+
+    assert (len(phones.rings), len(phones.mails)) == (KEPT, KEPT)
+    assert phones.rings[0].key == str(KEPT)
