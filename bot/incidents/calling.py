@@ -60,7 +60,7 @@ async def hush(conn: Connection, incident: Incident) -> None:
     A pager that rings is told so, too: somebody has it, or nobody has to.
     """
     prefix = f"{incident.message_key}:page:"
-    await outbox.withdraw(conn, key_prefix=prefix)
+    await outbox.withdraw(conn, key_prefix=prefix, late=view.late_call(incident))
     alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     is_taken = incident.state is IncidentState.ACKNOWLEDGED
     event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED

@@ -13,6 +13,10 @@ LAST_RETRY = timedelta(minutes=1)
 LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there
 AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
 
+LEAVES_WITHIN_S = 2.0  # after the intent; who resolves an incident waits for so long and for a call besides
+LOOK_AGAIN = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
+LOOK_FOR = timedelta(minutes=1)  # then it never arrived
+
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 

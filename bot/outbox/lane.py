@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
 from bot.leader import Fence
-from bot.outbox.decide import GONE, UPDATE_PAUSE, Gates, Move, is_post, next_move, retry_after
+from bot.outbox.decide import (
+    GONE,
+    LEAVES_WITHIN_S,
+    LOOK_AGAIN,
+    LOOK_FOR,
+    UPDATE_PAUSE,
+    Gates,
+    Move,
+    is_post,
+    next_move,
+    retry_after,
+)
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
 from services.domain.outbox import Lane, UnsentMessage
@@ -86,17 +98,21 @@ class OutboxLane:
                 await self._sent(message, fence, message.channel, message.ts)
             case Move.FIND:
                 await self._find(message, fence)
+            case Move.POST if message.is_withdrawn:  # Slack refused it after all, or somebody deleted it there
+                await self._forget(message, fence, older_than=timedelta())
             case Move.POST:
                 await self._post(message, fence)
 
     async def _post(self, message: UnsentMessage, fence: Fence) -> None:
         channel = await self._slack.channel_id(message.channel)
+        await self._slack.pace.wait(channel)
+        leaves_by = time.monotonic() + LEAVES_WITHIN_S
         if not await self._write(
             fence, lambda conn: outbox.begin_posting(conn, key=message.key, seen=message.posting_since)
         ):
             return
         channel, ts = await self._slack.post(
-            channel, message.text, message.blocks, thread_ts=message.thread_ts, key=message.key
+            channel, message.text, message.blocks, thread_ts=message.thread_ts, key=message.key, leaves_by=leaves_by
         )
         await self._sent(message, fence, channel, ts)
 
@@ -112,12 +128,25 @@ class OutboxLane:
                 raise
             logger.warning("%s may be posted twice: %s", message.key, refused.why)
             ts = None
-        if ts is None:
+        if ts is None and message.is_withdrawn:
+            await self._look_again(message, fence)
+        elif ts is None:
             await self._post(message, fence)
         else:
             # Which version got through is not known: one edit more makes it this one.
             await self._slack.update(channel, ts, message.text, message.blocks, key=message.key)
             await self._sent(message, fence, channel, ts)
+
+    async def _look_again(self, message: UnsentMessage, fence: Fence) -> None:
+        """It has not arrived, and need not; should it yet, it must not call anybody for long."""
+        if not await self._forget(message, fence, older_than=LOOK_FOR):
+            late = SourceError("Slack", "it was on its way when it was withdrawn", retryable=True)
+            await self._postpone(message, late, fence, LOOK_AGAIN)
+
+    async def _forget(self, message: UnsentMessage, fence: Fence, *, older_than: timedelta) -> bool:
+        return await self._write(
+            fence, lambda conn: outbox.forget_recalled(conn, key=message.key, older_than=older_than)
+        )
 
     async def _sent(self, message: UnsentMessage, fence: Fence, channel: str, ts: str) -> None:
         await self._write(

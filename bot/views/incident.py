@@ -71,6 +71,12 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
     return fit_message(first, [section(first), *actions(asked), context(where)])
 
 
+def late_call(incident: Incident) -> Content:
+    """What a call says that was on its way when it was answered, and arrived all the same."""
+    line = f"⚪ This call was on its way when incident {incident.id} was answered: nothing is asked of you."
+    return fit_message(line, [section(line)])
+
+
 def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert]) -> Content:
     """The same message once nobody has to answer it any more."""
     first = headline(incident, alerts)

@@ -22,7 +22,7 @@ class UnsentMessage:
     """One message that Slack does not show yet, or not in this version.
 
     `channel` is an id once Slack took it, before that whatever was configured. `ts` is None until it was posted;
-    `posting_since` then tells that a post may have got through.
+    `posting_since` then tells that a post may have got through; with `is_withdrawn` that is all that is of interest.
     """
 
     key: str
@@ -35,6 +35,7 @@ class UnsentMessage:
     posting_since: datetime | None
     attempts: int
     priority: int
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True)

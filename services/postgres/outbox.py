@@ -129,28 +129,44 @@ async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequ
     return changed
 
 
-async def withdraw(conn: Connection, *, key_prefix: str, patience_s: float = SETTLES_S) -> None:
+async def withdraw(
+    conn: Connection, *, key_prefix: str, late: tuple[str, Sequence[Mapping[str, Any]]], patience_s: float = SETTLES_S
+) -> None:
     """Once this has committed, no message whose key begins so is posted any more; what Slack has stays.
 
-    What is being posted at this moment is waited for. The prefix ends with a colon, so that "incident:1:" never means
-    "incident:12:" too. Raises ValueError.
+    What is being posted at this moment is waited for. What may be on its way even then is looked for afterwards: should
+    it arrive, it is edited to say `late` (text, blocks). The prefix ends with a colon, so that "incident:1:" never
+    means "incident:12:" too. Raises ValueError.
     """
     if not key_prefix.endswith(":"):
         raise ValueError(f"{key_prefix!r} does not end with a colon")
     await withdraw_messages(conn, key_prefix=key_prefix)
     deadline = asyncio.get_running_loop().time() + patience_s
     while await count_posting(conn, key_prefix=key_prefix):
-        if asyncio.get_running_loop().time() >= deadline:  # whoever posted it is gone
-            await withdraw_messages(conn, key_prefix=key_prefix, even_posting=True)
+        if asyncio.get_running_loop().time() >= deadline:  # its answer was lost, or whoever posted it is gone
+            await recall_messages(conn, key_prefix=key_prefix, text=late[0], blocks=late[1])
             return
         await asyncio.sleep(0.05)
         await withdraw_messages(conn, key_prefix=key_prefix)  # Slack may have refused it
 
 
-async def withdraw_messages(conn: Connection, *, key_prefix: str, even_posting: bool = False) -> int:
-    """How many will never be posted. `even_posting`: also those whose post may be under way."""
-    parameters = {"key_prefix": key_prefix, "even_posting": even_posting}
-    return (await conn.execute(SQL["withdraw_messages"], parameters)).rowcount
+async def withdraw_messages(conn: Connection, *, key_prefix: str) -> int:
+    """How many will never be posted."""
+    return (await conn.execute(SQL["withdraw_messages"], {"key_prefix": key_prefix})).rowcount
+
+
+async def recall_messages(conn: Connection, *, key_prefix: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> int:
+    """How many may be on their way: they are not posted again, and say this should they arrive."""
+    parameters = {"key_prefix": key_prefix, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
+    recalled = (await conn.execute(SQL["recall_messages"], parameters)).rowcount
+    await notify_outbox(conn)
+    return recalled
+
+
+async def forget_recalled(conn: Connection, *, key: str, older_than: timedelta) -> bool:
+    """Whether the message is given up: it was recalled so long ago, and never arrived."""
+    cur = await conn.execute(SQL["forget_recalled"], {"key": key, "older_than": older_than})
+    return cur.rowcount > 0
 
 
 async def count_posting(conn: Connection, *, key_prefix: str) -> int:

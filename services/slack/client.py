@@ -21,6 +21,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.slack.departure import departing, watch_departures
 from services.slack.errors import SOURCE, SlackRefusedError, translated
 from services.slack.pace import Pace
 
@@ -78,7 +79,7 @@ class SlackClient:
     def web(self) -> AsyncWebClient:
         """slack_sdk's client, for Bolt. Needs a running event loop."""
         if self._web is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[watch_departures()])
             self._web = AsyncWebClient(
                 token=self._token.reveal(),
                 base_url=self._api_url,
@@ -98,16 +99,29 @@ class SlackClient:
         return Identity(str(answer["user_id"]), str(answer.get("bot_id", "")), str(answer["team_id"]))
 
     async def post(
-        self, channel: str, text: str, blocks: Blocks, *, thread_ts: str | None = None, key: str | None = None
+        self,
+        channel: str,
+        text: str,
+        blocks: Blocks,
+        *,
+        thread_ts: str | None = None,
+        key: str | None = None,
+        leaves_by: float | None = None,
     ) -> tuple[str, str]:
-        """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel."""
-        await self.pace.wait(channel)
+        """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel.
+
+        leaves_by: time.monotonic() until which the call may leave this process; whoever gives it waits for the pace
+        themselves. SourceError when that was over: then nothing was sent.
+        """
+        if leaves_by is None:
+            await self.pace.wait(channel)
         body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
         if thread_ts:
             body["thread_ts"] = thread_ts
         if key:
             body["metadata"] = _metadata(key)
-        answer = await _call(self.web.chat_postMessage, **body)
+        with departing(leaves_by):
+            answer = await _call(self.web.chat_postMessage, **body)
         return str(answer["channel"]), str(answer["ts"])
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:

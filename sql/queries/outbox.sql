@@ -32,7 +32,8 @@ SELECT
     message.ts,
     message.posting_since,
     message.attempts,
-    message.priority
+    message.priority,
+    message.withdrawn_at IS NOT NULL AS is_withdrawn
 FROM chatops.outbox AS message
 LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
 WHERE message.sent_version < message.content_version
@@ -61,7 +62,7 @@ WHERE message.sent_version < message.content_version
 -- began meanwhile. By primary key.
 UPDATE chatops.outbox
 SET posting_since = clock_timestamp()
-WHERE key = %(key)s AND ts IS NULL AND posting_since IS NOT DISTINCT FROM %(seen)s
+WHERE key = %(key)s AND ts IS NULL AND withdrawn_at IS NULL AND posting_since IS NOT DISTINCT FROM %(seen)s
 RETURNING true AS begun;
 
 -- name: mark_sent
@@ -110,14 +111,32 @@ RETURNING key;
 -- name: withdraw_messages
 -- What was never handed to Slack never will be. Served by outbox_unsent_idx.
 DELETE FROM chatops.outbox
+WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND posting_since IS NULL;
+
+-- name: recall_messages
+-- What may be on its way to Slack is not posted again; should it arrive, it says something else. Served by
+-- outbox_unsent_idx.
+UPDATE chatops.outbox
+SET
+    text = %(text)s,
+    blocks = %(blocks)s,
+    content_version = content_version + 1,
+    updated_at = clock_timestamp(),
+    next_try_at = clock_timestamp(),
+    withdrawn_at = clock_timestamp()
 WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s)
-    AND (posting_since IS NULL OR %(even_posting)s);
+    AND posting_since IS NOT NULL AND withdrawn_at IS NULL;
+
+-- name: forget_recalled
+-- It has not arrived for so long that it never will. By primary key.
+DELETE FROM chatops.outbox
+WHERE key = %(key)s AND ts IS NULL AND withdrawn_at < clock_timestamp() - %(older_than)s::interval;
 
 -- name: count_posting
 -- What is being handed to Slack at this moment, or may have been. Served by outbox_unsent_idx.
 SELECT count(*)
 FROM chatops.outbox
-WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s);
+WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL;
 
 -- name: read_outbox_depth
 -- How many messages Slack does not show yet, and the age of the oldest in seconds. Served by outbox_unsent_idx.
@@ -131,7 +150,7 @@ WHERE sent_version < content_version;
 -- For how many seconds a page waits that Slack has never seen; 0 when none does. Served by outbox_unsent_idx.
 SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
 FROM chatops.outbox
-WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL;
+WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL AND withdrawn_at IS NULL;
 
 -- name: read_message_state
 -- When Slack took a message, and why it did not. By primary key.

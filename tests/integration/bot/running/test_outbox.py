@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -308,3 +309,60 @@ async def test_channel_of_the_answer_is_the_incidents_channel(stage: Stage, slac
     await stage.settle()
 
     assert slack.seen()[0].channel == cast.INCIDENTS_ID
+
+
+async def withdraw(stage: Stage) -> None:
+    """Without waiting for what is on its way."""
+    async with stage.database.transaction() as conn:
+        await outbox.withdraw(conn, key_prefix="call:", late=("over", BLOCKS), patience_s=0)
+
+
+async def test_call_that_arrives_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.SLOW, seconds=2.0)
+    await stage.store("wake up", key="call:1", priority=PAGE)
+    await stage.sender.send_due(stage.fence)  # it waits for the answer for a second
+    await withdraw(stage)
+    await until(lambda: bool(slack.seen()))
+    await stage.settle()
+
+    assert [message.text for message in slack.seen()] == ["over"]
+    assert len(slack.workspace.calls_of("chat.postMessage")) == 1
+
+
+async def test_call_whose_answer_comes_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
+    await stage.store("wake up", key="call:1", priority=PAGE)
+    async with stage.database.transaction() as conn:
+        assert await outbox.begin_posting(conn, key="call:1", seen=None)
+    await withdraw(stage)
+    channel, ts = await stage.client.post(cast.INCIDENTS_ID, "wake up", BLOCKS, key="call:1")
+    async with stage.database.transaction() as conn:
+        await outbox.mark_sent(conn, key="call:1", version=1, channel_id=channel, ts=ts, pause=timedelta())
+    await stage.settle()
+
+    assert [message.text for message in slack.seen()] == ["over"]
+
+
+async def test_call_that_never_arrives_is_looked_for_and_not_posted_again(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR)
+    await stage.store("wake up", key="call:1", priority=PAGE)
+    await stage.sender.send_due(stage.fence)
+    await withdraw(stage)
+    await stage.sender.send_due(stage.fence)
+    async with stage.database.transaction() as conn:
+        assert (await outbox.read_outbox_depth(conn)).unsent == 1
+        assert await outbox.read_oldest_page_s(conn) == 0, "it is no page that waits"
+        await conn.execute(
+            "UPDATE chatops.outbox SET withdrawn_at = withdrawn_at - interval '2 minutes', next_try_at = now()"
+        )
+    await stage.settle()
+
+    assert slack.seen() == []
+
+
+async def test_withdrawn_call_that_slack_refused_after_all_is_never_posted(stage: Stage, slack: Slack) -> None:
+    await stage.store("wake up", key="call:1", priority=PAGE)
+    async with stage.database.transaction() as conn:
+        await conn.execute("UPDATE chatops.outbox SET withdrawn_at = now()")
+    await stage.settle()
+
+    assert not slack.workspace.calls_of("chat.postMessage")

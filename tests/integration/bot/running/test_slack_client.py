@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
 from tests.integration.bot.running.conftest import Slack
+from tests.outside import failure_of
 
 
 @pytest.fixture
@@ -75,3 +77,18 @@ async def test_message_is_found_by_its_key(client: SlackClient) -> None:
     assert await client.find(channel, "alert:1", since=since) == ts
     assert await client.find(channel, "alert:2", since=since, thread_ts=ts) == reply
     assert await client.find(channel, "alert:3", since=since) is None
+
+
+@pytest.mark.parametrize("is_connected", [False, True])
+async def test_what_does_not_leave_in_time_never_leaves(slack: Slack, is_connected: bool) -> None:
+    """A process that was frozen between its intent and the call."""
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=5.0)
+    if is_connected:
+        await client.identify()
+
+    error = await failure_of(client.post(cast.INCIDENTS_ID, "late", [], leaves_by=time.monotonic()))
+    await client.post(cast.INCIDENTS_ID, "in time", [], leaves_by=time.monotonic() + 60)
+
+    assert (error.retryable, error.outcome_unknown) == (True, False)
+    assert [message.text for message in slack.seen()] == ["in time"]
+    await client.aclose()
