@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import QueueSnapshot, RunningJob
+from services.domain.jobs import QueueSnapshot, RunningJob, pending_words
 from services.domain.services import Service
 from services.domain.words import age, counted
 
@@ -67,7 +67,7 @@ def backlog(load: Load) -> list[str]:
     if isinstance(queue, Unavailable):
         return []
     oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
-    return [f"{queue.pending} pending{oldest}, {queue.processing} processing"]
+    return [f"{pending_words(queue.pending)} pending{oldest}, {queue.processing} processing"]
 
 
 def doubts(load: Load) -> list[str]:
@@ -88,7 +88,7 @@ def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
 
 
 def _waiting(load: Load) -> str:
-    return "" if isinstance(load.queue, Unavailable) else f"; {load.queue.pending} pending"
+    return "" if isinstance(load.queue, Unavailable) else f"; {pending_words(load.queue.pending)} pending"
 
 
 def _named(jobs: Sequence[RunningJob]) -> list[str]:

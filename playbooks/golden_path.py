@@ -28,6 +28,7 @@ from playbooks._timeouts import SAMPLE_HEALTH_S, SAMPLE_S
 from services.domain.errors import Unavailable
 from services.domain.golden_path import SAMPLE, GoldenBatch, SampleFile
 from services.domain.health import ApiHealth
+from services.domain.jobs import pending_words
 from services.domain.services import Service
 from services.domain.words import counted
 
@@ -148,7 +149,7 @@ def _warnings(facts: Facts) -> Iterator[str]:
         yield "row-level security may hide workers: nobody can tell whether an ingest worker beats"
     queue = facts.load.queue
     if not isinstance(queue, Unavailable) and queue.pending:
-        yield f"{counted(queue.pending, 'job')} may go first; the batch has {SAMPLE_S} s to come through"
+        yield f"{pending_words(queue.pending)} pending may go first; the batch has {SAMPLE_S} s to come through"
     if not isinstance(facts.left, Unavailable) and facts.left and not facts.under_way:
         yield f"{_batches(len(facts.left))} of earlier golden paths are still there: {CLEAN}"
 

@@ -16,7 +16,7 @@ from bot.views.message import fit_message
 from bot.views.text import date_token, escape, plain
 from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.deployments import Deployment
-from services.domain.jobs import QueueSnapshot
+from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
 from services.domain.sha import short_sha
 from services.domain.words import age, counted
@@ -184,7 +184,7 @@ def _backlog(around: Surroundings, as_of: datetime) -> list[str]:
     if around.queue is None:
         return ["queue unknown"]
     oldest = around.queue.oldest_pending_at
-    waiting = f"{around.queue.pending} waiting" + (f", oldest {age(as_of - oldest)}" if oldest else "")
+    waiting = f"{pending_words(around.queue.pending)} waiting" + (f", oldest {age(as_of - oldest)}" if oldest else "")
     return [waiting, "DB ok"]
 
 

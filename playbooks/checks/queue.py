@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.jobs import QueueSnapshot
+from services.domain.jobs import PENDING_COUNTED_TO, QueueSnapshot, pending_words
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
 from services.domain.words import age, counted
 
@@ -38,11 +38,12 @@ def check(facts: Facts) -> list[Finding]:
 def _backlog(queue: QueueSnapshot, facts: Facts) -> Finding:
     waited = queue.as_of - queue.oldest_pending_at if queue.oldest_pending_at else timedelta()
     evidence = {
-        "pending": queue.pending,
+        "pending": min(queue.pending, PENDING_COUNTED_TO),
+        "more_pending": queue.pending > PENDING_COUNTED_TO,
         "oldest_pending_s": round(waited.total_seconds()),
         "processing": queue.processing,
     }
-    title = f"{queue.pending} waiting" + (f", oldest {age(waited)}" if queue.oldest_pending_at else "")
+    title = f"{pending_words(queue.pending)} waiting" + (f", oldest {age(waited)}" if queue.oldest_pending_at else "")
     detail = f"{queue.processing} processing"
     status = _judge_wait(waited, facts)
     step = None if status is Status.OK else QUEUE

@@ -23,10 +23,20 @@ def service_of_job(job_type: str) -> Service | None:
     return next((service for service, types in JOB_TYPES.items() if job_type in types), None)
 
 
+# So that a backlog makes no read dear, and nobody acts otherwise on a million than on so many.
+PENDING_COUNTED_TO = 10_000
+
+
+def pending_words(pending: int) -> str:
+    """How many wait, as people read it: "318", or "more than 10,000" where nobody counted on."""
+    return str(pending) if pending <= PENDING_COUNTED_TO else f"more than {PENDING_COUNTED_TO:,}"
+
+
 @dataclass(frozen=True)
 class QueueSnapshot:
     """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.
 
+    `pending` is exact up to `PENDING_COUNTED_TO`, and one more than that when more wait: see `pending_words`.
     `orphaned`: jobs in `processing` whose worker is not beating any more, or that name no worker (DESIGN §8).
     """
 

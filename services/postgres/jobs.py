@@ -7,15 +7,24 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import class_row, dict_row
 
-from services.domain.jobs import FailedJob, LockWait, MinuteThroughput, PendingJob, QueueSnapshot, RunningJob
+from services.domain.jobs import (
+    PENDING_COUNTED_TO,
+    FailedJob,
+    LockWait,
+    MinuteThroughput,
+    PendingJob,
+    QueueSnapshot,
+    RunningJob,
+)
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 
 async def read_queue_snapshot(conn: Connection, *, stale_after: timedelta) -> QueueSnapshot:
     """The queue now. `stale_after`: the age at which a worker's beat no longer counts."""
+    values = {"stale_after": stale_after, "count_to": PENDING_COUNTED_TO + 1}
     async with conn.cursor(row_factory=class_row(QueueSnapshot)) as cur:
-        await cur.execute(SQL["read_queue_snapshot"], {"stale_after": stale_after})
+        await cur.execute(SQL["read_queue_snapshot"], values)
         snapshot = await cur.fetchone()
     if snapshot is None:
         raise RuntimeError("a SELECT of scalars gave no row")

@@ -10,6 +10,7 @@ from bot.runs.verdicts import Broken, Done, Sight, Unseen, Waiting
 from playbooks._steps import CheckWorkersHealthy, VerifyNoOrphanedJobs, VerifyNothingRuns, VerifySchemaHead
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import MISSED
+from services.domain.jobs import pending_words
 from services.domain.runs import StepState
 from services.domain.words import age, counted
 
@@ -25,7 +26,8 @@ class DatabaseReady(Watch):
         if isinstance(queue, Unavailable):
             return Unseen(f"{queue.source}: {queue.why}")
         oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
-        return Done(f"the database answers; {queue.pending} pending{oldest}", {"pending": queue.pending})
+        pending = pending_words(queue.pending)
+        return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
 
 
 class WorkersHealthy(Watch):

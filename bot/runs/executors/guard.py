@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain.heartbeats import MISSED, Heartbeat
-from services.domain.jobs import JobOutcomes, LockWait
+from services.domain.jobs import JobOutcomes, LockWait, pending_words
 from services.domain.words import counted
 
 BEFORE = timedelta(minutes=10)  # the runbook's window
@@ -77,4 +77,4 @@ def _slower(facts: Facts) -> str | None:
     )
     if since >= SLOWER * before:
         return None
-    return f"{since * 60:.0f} jobs a minute, {before * 60:.0f} before, while {facts.pending} wait"
+    return f"{since * 60:.0f} jobs a minute, {before * 60:.0f} before, while {pending_words(facts.pending)} wait"

@@ -1,10 +1,13 @@
 -- name: read_queue_snapshot
 -- The state of the queue in one moment. Each part is served by a partial index: job_queue_claim_idx,
 -- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited.
+-- What is pending is counted up to a limit, so that a backlog costs no more than that.
 -- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
 SELECT
     now() AS as_of,
-    (SELECT count(*) FROM ops.job_queue WHERE status = 'pending') AS pending,
+    (SELECT count(*) FROM (
+        SELECT FROM ops.job_queue WHERE status = 'pending' LIMIT %(count_to)s::bigint
+    ) AS counted) AS pending,
     (SELECT min(run_at) FROM ops.pending_levels WHERE run_at <= now()) AS oldest_pending_at,
     (SELECT count(*) FROM ops.job_queue WHERE status = 'processing') AS processing,
     (SELECT count(*) FROM ops.job_queue

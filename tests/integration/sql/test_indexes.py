@@ -36,6 +36,7 @@ PARAMETERS: dict[str, object] = {
     "stale_after": timedelta(minutes=5),
     "window": timedelta(hours=1),
     "limit": 20,
+    "count_to": 101,
     "job_types": ["rare", "common"],
 }
 EXPECTED = {

@@ -116,7 +116,7 @@ def test_hidden_workers_are_a_warning_not_a_refusal() -> None:
 def test_what_waits_before_it_and_what_was_left_are_told() -> None:
     made = planned(load=load(beats=[beat("i-1")], pending=318), left=left("b-1", "b-2"))
 
-    assert any("318 jobs may go first" in line for line in made.warnings)
+    assert any("318 pending may go first" in line for line in made.warnings)
     assert any("2 batches of earlier golden paths" in line for line in made.warnings)
 
 

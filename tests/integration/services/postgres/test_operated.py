@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 
-from services.domain.jobs import LockWait
+from services.domain.jobs import PENDING_COUNTED_TO, LockWait
 from services.postgres import heartbeats, intake, jobs, server
 from services.postgres.pool import Connection
 from services.postgres.uploads import insert_batch, log_intake_event
@@ -68,6 +68,38 @@ async def test_jobs_without_a_beating_worker_are_orphaned_however_new(
     assert (snapshot.processing, snapshot.orphaned) == (4, 3)
     assert [job.locked_by for job in running] == ["alive", "gone", "silent", "unknown"]
     assert running[-1].last_heartbeat_at is None
+
+
+async def test_what_is_pending_is_counted_up_to_a_limit(as_owner: Connection, as_bot: Connection) -> None:
+    await as_owner.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
+    fill = "INSERT INTO ops.job_queue (job_type) SELECT 'a' FROM generate_series(1, %s)"
+    await as_owner.execute(fill, (PENDING_COUNTED_TO,))
+    exact = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+    await as_owner.execute(fill, (2,))
+    cut = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+
+    assert (exact.pending, cut.pending) == (PENDING_COUNTED_TO, PENDING_COUNTED_TO + 1)
+
+
+async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: Connection, as_bot: Connection) -> None:
+    add = """
+        INSERT INTO ops.job_queue (job_type, priority, run_at) VALUES (%s, %s, now() + %s * interval '1 minute')
+        RETURNING id::text
+    """
+    waiting = [("a", 0, -3), ("a", 5, -1), ("a", 9, 1), ("b", 0, -4), ("b", 2, 8), ("c", 1, -2), ("c", 1, 2)]
+    ids = {
+        minutes: (await (await as_owner.execute(add, (kind, priority, minutes))).fetchone() or [None])[0]
+        for kind, priority, minutes in waiting
+    }
+
+    snapshot = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+    oldest = await jobs.list_oldest_pending(as_bot, limit=3)
+    due = await jobs.list_next_due(as_bot, job_types=["a", "b", "nobody's"])
+
+    assert [job.id for job in oldest] == [ids[-4], ids[-3], ids[-2]]
+    assert (snapshot.pending, snapshot.oldest_pending_at) == (7, oldest[0].waiting_since)
+    assert list(due) == ["b", "a"]
+    assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
 
 
 async def test_failed_jobs_count_within_the_window_only(

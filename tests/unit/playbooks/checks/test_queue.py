@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from playbooks._contract import Status, worst
 from playbooks.checks.queue import Facts, check
 from services.domain.errors import Unavailable
-from services.domain.jobs import QueueSnapshot
+from services.domain.jobs import PENDING_COUNTED_TO, QueueSnapshot
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -46,6 +47,24 @@ def test_an_empty_queue_is_fine() -> None:
 )
 def test_the_oldest_job_may_wait_so_long(oldest: timedelta, status: Status) -> None:
     assert statuses(queue(oldest=oldest))["queue.backlog"] is status
+
+
+@pytest.mark.parametrize(
+    ("pending", "title", "counted", "more"),
+    [
+        (PENDING_COUNTED_TO, "10000 waiting, oldest 10 s", PENDING_COUNTED_TO, False),
+        (PENDING_COUNTED_TO + 1, "more than 10,000 waiting, oldest 10 s", PENDING_COUNTED_TO, True),
+    ],
+)
+def test_what_was_not_counted_to_its_end_is_not_called_a_number(
+    pending: int, title: str, counted: int, more: bool
+) -> None:
+    snapshot = replace(queue(oldest=timedelta(seconds=10)), pending=pending)
+
+    [backlog] = [finding for finding in check(Facts(snapshot)) if finding.check == "queue.backlog"]
+
+    assert backlog.title == title
+    assert (backlog.evidence["pending"], backlog.evidence["more_pending"]) == (counted, more)
 
 
 @pytest.mark.parametrize(
