@@ -60,6 +60,10 @@ def log_to_streams(log_format: LogFormat = "plain") -> None:
     for handler in (out, errors):
         handler.setFormatter(JsonFormatter() if log_format == "json" else PlainFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[out, errors], force=True)
+    # No line tells its place, thread or process, so none is looked for (logging HOWTO, "Optimization"): a job has four
+    # lines, and that shows.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("services").setLevel(logging.INFO)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -21,6 +22,7 @@ from services.job_queue.settings import WorkerSettings
 from services.postgres.doorbell import Doorbell
 from services.postgres.pool import Connection, Database, connect
 from services.postgres.worker import ClaimedJob, queue_job
+from services.process.log import log_to_streams
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
 from tests.benchmarks.bare_queue import drain_by_functions, drain_by_plain_sql, drain_in_batches
 from tests.benchmarks.measuring import median, ms, percentile, seconds, show
@@ -44,16 +46,16 @@ def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
 
 @pytest.fixture
 def log_to_file(tmp_path: Path) -> Iterator[None]:
-    """The worker's lines are written, as in production, but not between the figures."""
-    handler = logging.FileHandler(tmp_path / "worker.log")
-    logger = logging.getLogger("services")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    yield
-    logger.propagate = True
-    logger.removeHandler(handler)
-    handler.close()
+    """The worker's lines are written as in production, but not between the figures."""
+    root, switches = logging.getLogger(), ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
+    handlers, before = root.handlers[:], {name: getattr(logging, name) for name in switches}
+    with (tmp_path / "worker.log").open("w") as lines:
+        with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
+            log_to_streams()
+        yield
+        root.handlers[:] = handlers
+        for name, value in before.items():
+            setattr(logging, name, value)
 
 
 class Worker:
