@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.domain.judgments import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain.judgments import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import Service
 from services.domain.simplicity import JOB_TYPE
 
@@ -14,7 +14,7 @@ from services.domain.simplicity import JOB_TYPE
 JOB_TYPES: Mapping[Service, tuple[str, ...]] = {
     Service.API: (),
     Service.INGEST: (JOB_TYPE,),
-    Service.ENFORCEMENT: (ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE),
+    Service.ENFORCEMENT: (ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE, MEMO_JOB_TYPE),
 }
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
+MEMO_JOB_TYPE = "enforcement_memos"  # asks a language model about the cases of one batch
 REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, whatever their batch
 
 

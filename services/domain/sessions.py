@@ -24,8 +24,11 @@ class Defaults:
         return _sessions(self, self.pool_size, self.concurrency)
 
 
-_WORKER = Defaults(pool_size=2, beside=2, concurrency=1)
-DEFAULTS = {Service.API: Defaults(pool_size=5, beside=1), Service.INGEST: _WORKER, Service.ENFORCEMENT: _WORKER}
+DEFAULTS = {
+    Service.API: Defaults(pool_size=5, beside=1),
+    Service.INGEST: Defaults(pool_size=2, beside=2, concurrency=1),
+    Service.ENFORCEMENT: Defaults(pool_size=2, beside=2, concurrency=2),
+}
 
 
 def sessions_per_replica(service: Service, variables: Mapping[str, str]) -> int | Unavailable:

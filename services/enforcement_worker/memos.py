@@ -1,4 +1,7 @@
-"""Has memos written for the cases of a batch: a few at a time, within a budget, each stored as it comes."""
+"""Has memos written for the cases of a batch: a few at a time, within a budget, each stored as it comes.
+
+A job of its own, queued with the figures and after them: whatever becomes of it, they stand.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,19 @@ from services.domain.errors import SourceError
 from services.domain.services import WorkerType
 from services.enforcement_worker.budget import Budget, Prices, most_tokens
 from services.enforcement_worker.memo import INSTRUCTIONS, SCHEMA, RefusedAnswerError, read_memo
+from services.job_queue.jobs import OutsideError, Result, batch_of
 from services.openai.client import SOURCE, Answer, OpenAIClient, Question
-from services.postgres.memos import MemoAnswer, WantedMemo, claim_memo, list_wanted_memos, store_memo
+from services.postgres.memos import (
+    MemoAnswer,
+    WantedMemo,
+    claim_memo,
+    list_wanted_memos,
+    read_memo_spending,
+    release_memo,
+    store_memo,
+)
 from services.postgres.pool import Database
+from services.postgres.worker import ClaimedJob
 
 log = logging.getLogger(__name__)
 
@@ -35,22 +48,31 @@ NO_PRICES = (
 NO_BUDGET = "OPENAI_BUDGET_USD is used up"
 
 
-async def write_no_memos(_database: Database, _batch_id: str, *, why: str) -> Mapping[str, Any]:
-    """For a worker that cannot ask anybody."""
+async def write_no_memos(_job: ClaimedJob, _database: Database, *, why: str) -> Result:
+    """For a worker that cannot ask anybody any more, and finds a job of one that could."""
     _tell_missing(why)
     return {"written": 0, "note": why}
 
 
 async def write_memos(
-    database: Database, batch_id: str, *, client: OpenAIClient, prices: Prices, in_flight: int, budget_usd: Decimal
-) -> Mapping[str, Any]:
-    """Ask for the memos that the batch lacks, the most promising cases first, and count what came of it.
+    job: ClaimedJob,
+    database: Database,
+    *,
+    client: OpenAIClient,
+    prices: Prices,
+    in_flight: int,
+    budget_usd: Decimal,
+) -> Result:
+    """Handle one `enforcement_memos` job: ask for what its batch lacks, the most promising cases first.
 
-    A service that fails ends the asking, never the job. Raises SourceError for the database only.
+    Each memo is stored as it comes, so a repeated job asks for the rest only, with what is left of the budget. Raises
+    OutsideError when the service fails: the queue tries again where that may help.
     """
+    batch_id = batch_of(job)
     async with database.read(timeout_s=LIST_TIMEOUT_S) as conn:
         wanted = await list_wanted_memos(conn, batch_id=batch_id, max_requests=MOST_REQUESTS, limit=MOST_A_JOB)
-    asking = _Asking(database, client, prices, Budget(budget_usd), iter(wanted))
+        spent = await read_memo_spending(conn, job_id=job.id, batch_id=batch_id)
+    asking = _Asking(database, client, prices, Budget(budget_usd - spent), iter(wanted))
     async with asyncio.TaskGroup() as group:
         for _ in range(min(in_flight, len(wanted))):
             group.create_task(asking.run())
@@ -71,11 +93,12 @@ class _Asking:
         self._counts: Counter[str] = Counter()
         self._cost = Decimal(0)
         self._note = ""
+        self._failure: SourceError | None = None
 
     async def run(self) -> None:
         """Ask for one memo after the other until there are none, the budget is used up, or the service fails."""
         for wanted in self._wanted:
-            if self._note:
+            if self._note or self._failure:
                 return
             question = _question_about(wanted)
             most = self._prices.cost_of(most_tokens(question))
@@ -90,16 +113,23 @@ class _Asking:
             try:
                 answer = await self._client.ask(question)
             except SourceError as error:
-                self._note = f"{SOURCE}: {error.why}"
+                self._failure = error
+                async with self._database.transaction() as conn:
+                    await release_memo(conn, memo_id=wanted.id)
                 return
             await self._store(wanted, answer, question, most)
 
-    def result(self, wanted: int) -> Mapping[str, Any]:
-        """Counts, the cost in US dollars as text, and, where memos are missing, why; told in the log too."""
+    def result(self, wanted: int) -> Result:
+        """Counts, the cost in US dollars as text, and, where memos are missing, why; told in the log too.
+
+        Raises OutsideError.
+        """
         written, refused = self._counts["written"], self._counts["refused"]
         left = wanted - written - refused
         line = "[%s] Memos: %d written, %d refused, %d left, %s USD"
         log.info(line, WorkerType.ENFORCEMENT, written, refused, left, self._cost)
+        if self._failure:
+            raise OutsideError(f"{SOURCE}: {self._failure.why}", may_retry=self._failure.retryable)
         if self._note:
             _tell_missing(self._note)
         note = {"note": f"{self._note}; the figures do not depend on it"} if self._note else {}

@@ -21,6 +21,8 @@ _ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 class EnforcementSettings(WorkerSettings):
     """Without `OPENAI_API_KEY` no memo is asked for. The budget holds for one job, so for one batch."""
 
+    concurrency: PositiveInt = 2  # memos take one at most (ops.job_types), so figures never wait for them
+
     review_every_s: PositiveFloat = 600.0  # looks so often whether an assessment is due
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"

@@ -23,6 +23,14 @@ class UnusableJobError(Exception):
     """The job itself is wrong. The text names the fault and no personal data: it is stored and shown."""
 
 
+class OutsideError(Exception):
+    """A system outside failed that only this job needs. The text is stored and shown; the worker is not at fault."""
+
+    def __init__(self, why: str, *, may_retry: bool) -> None:
+        super().__init__(why)
+        self.may_retry = may_retry
+
+
 @dataclass(frozen=True)
 class Completed:
     result: Result
@@ -49,6 +57,8 @@ def failure_of(error: Exception) -> Failed:
     """What is told of an error: its class and place. An exception's own text may hold the values of a row."""
     if isinstance(error, UnusableJobError):
         return Failed(str(error), may_retry=False)
+    if isinstance(error, OutsideError):
+        return Failed(str(error), may_retry=error.may_retry, ours=False)
     if isinstance(error, SourceError):
         return Failed(str(error), ours=not error.is_outage)
     return Failed(describe_error(error))

@@ -68,3 +68,16 @@ async def store_memo(conn: Connection, *, memo_id: str, answer: MemoAnswer) -> N
         "cost_usd": answer.cost_usd,
     }
     await conn.execute(SQL["store_memo"], values)
+
+
+async def release_memo(conn: Connection, *, memo_id: str) -> None:
+    """Give up a claim: the question got no answer."""
+    await conn.execute(SQL["release_memo"], {"memo_id": memo_id})
+
+
+async def read_memo_spending(conn: Connection, *, job_id: str, batch_id: str) -> Decimal:
+    """US dollars that the job has spent on its batch so far; 0 at its first attempt."""
+    row = await (await conn.execute(SQL["read_memo_spending"], {"job_id": job_id, "batch_id": batch_id})).fetchone()
+    if row is None:
+        raise RuntimeError("a sum gave no row")
+    return Decimal(row[0])

@@ -39,3 +39,20 @@ SET status = CASE WHEN %(memo)s::jsonb IS NULL THEN 'refused' ELSE 'written' END
     input_tokens = input_tokens + %(input_tokens)s, output_tokens = output_tokens + %(output_tokens)s,
     cost_usd = cost_usd + %(cost_usd)s, answered_at = now()
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
+
+-- name: release_memo
+-- Nobody asks for it any more: the next attempt may. By primary key.
+UPDATE enforcement.memos SET asked_at = NULL WHERE id = %(memo_id)s::uuid AND status <> 'written';
+
+-- name: read_memo_spending
+-- What earlier attempts at this job have spent on the memos of its batch, at most: a memo that was refused before counts
+-- with all its requests. Served by judgments_batch_page_idx and the assessments' primary key.
+SELECT coalesce(sum(memo.cost_usd), 0)
+FROM enforcement.memos AS memo
+WHERE memo.answered_at >= (SELECT job.created_at FROM ops.job_queue AS job WHERE job.id = %(job_id)s::uuid)
+    AND memo.id IN (
+        SELECT assessment.memo_id
+        FROM public.judgments AS judgment
+        JOIN enforcement.assessments AS assessment ON assessment.judgment_id = judgment.id
+        WHERE judgment.batch_id = %(batch_id)s::uuid
+    );

@@ -8,6 +8,7 @@ from playbooks._states import STOP_GRACE_S
 from services.api.settings import ApiSettings
 from services.domain.services import WORKERS, Service
 from services.domain.sessions import DEFAULTS, sessions_per_replica
+from services.enforcement_worker.settings import EnforcementSettings
 from services.job_queue.settings import WorkerSettings
 
 HEART_AND_DOORBELL = 2
@@ -24,11 +25,11 @@ def test_a_worker_takes_as_long_to_end_as_the_warning_says() -> None:
 
 def test_a_replica_holds_as_many_sessions_as_a_plan_counts_for_it() -> None:
     assert DEFAULTS[Service.API].sessions == default(ApiSettings, "pool_size") + HEALTH_PROBE
-    for service in WORKERS:
+    for service, settings in ((Service.INGEST, WorkerSettings), (Service.ENFORCEMENT, EnforcementSettings)):
         counted = DEFAULTS[service]
         assert (counted.pool_size, counted.concurrency) == (
-            default(WorkerSettings, "pool_size"),
-            default(WorkerSettings, "concurrency"),
+            default(settings, "pool_size"),
+            default(settings, "concurrency"),
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +15,7 @@ from services.domain.secrets import Secret
 from services.enforcement_worker.budget import Prices
 from services.enforcement_worker.handler import assess_batch
 from services.enforcement_worker.memos import write_memos
-from services.job_queue.jobs import Result
+from services.job_queue.jobs import Failed, OutsideError, Result, failure_of
 from services.openai.client import OpenAIClient
 from services.postgres.pool import Connection, Database
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
@@ -27,16 +29,19 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 async def run(database: Database, server: OpenAIServer) -> AsyncIterator[Run]:
-    """Handles a job for the batch, asking the local server."""
+    """Assesses the batch and handles a job for its memos, asking the local server: what came of that one."""
     client = OpenAIClient(api_key=Secret("sk-x"), base_url=server.base_url, model="m-1", timeout_s=20.0, max_retries=0)
 
-    async def run_job(batch_id: str, *, in_flight: int = 2, budget_usd: str = "1") -> Result:
-        async def write(at: Database, of: str) -> Mapping[str, Any]:
-            return await write_memos(
-                at, of, client=client, prices=PRICES, in_flight=in_flight, budget_usd=Decimal(budget_usd)
-            )
-
-        return await assess_batch(job_for(batch_id), database, write_memos=write)
+    async def run_job(batch_id: str, *, in_flight: int = 2, budget_usd: str = "1", job_id: str = "") -> Result:
+        await assess_batch(job_for(batch_id), database, why_no_memos="asked for here")
+        return await write_memos(
+            replace(job_for(batch_id), id=job_id or str(uuid4())),
+            database,
+            client=client,
+            prices=PRICES,
+            in_flight=in_flight,
+            budget_usd=Decimal(budget_usd),
+        )
 
     yield run_job
     await client.aclose()
@@ -51,7 +56,7 @@ async def test_a_memo_is_stored_with_its_tokens_and_its_cost(
 ) -> None:
     result = await run(await store_batch({}))
 
-    assert result["memos"] == {"written": 1, "refused": 0, "left": 0, "cost_usd": "0.000120"}
+    assert result == {"written": 1, "refused": 0, "left": 0, "cost_usd": "0.000120"}
     stored = (
         "SELECT status, memo, model, requests, input_tokens, output_tokens, cost_usd FROM enforcement.memos"
         " JOIN enforcement.assessments ON memo_id = id"
@@ -79,7 +84,7 @@ async def test_nobody_is_asked_twice_for_the_same_memo(run: Run, store_batch: St
     other = await run(await store_batch({}))
 
     assert len(server.requests) == 1
-    assert again["memos"] == other["memos"] == {"written": 0, "refused": 0, "left": 0, "cost_usd": "0"}
+    assert again == other == {"written": 0, "refused": 0, "left": 0, "cost_usd": "0"}
 
 
 async def test_nothing_of_a_person_or_a_case_reaches_the_service(
@@ -117,12 +122,12 @@ async def test_what_the_model_says_changes_no_figure(
     )
     server.speak = lambda _: Said({}, status=503)
     batch_id = await store_batch({})
-    await run(batch_id)
+    with pytest.raises(OutsideError):
+        await run(batch_id)
     without = await rows(as_owner, figures)
-    await as_owner.execute("UPDATE enforcement.memos SET asked_at = NULL")
     server.speak = lambda _: Said(completion(json.dumps({**GOOD_MEMO, "actions": ["settlement", "wait"]})))
 
-    assert (await run(batch_id))["memos"]["written"] == 1
+    assert (await run(batch_id))["written"] == 1
 
     assert await rows(as_owner, figures) == without
 
@@ -143,7 +148,7 @@ async def test_an_answer_that_is_no_memo_is_refused_and_paid(
 
     result = await run(await store_batch({}))
 
-    assert result["memos"] == {"written": 0, "refused": 1, "left": 0, "cost_usd": "0.000120"}
+    assert result == {"written": 0, "refused": 1, "left": 0, "cost_usd": "0.000120"}
     stored = "SELECT status, memo, refused_because, cost_usd FROM enforcement.memos"
     assert await rows(as_owner, stored) == [("refused", None, why, Decimal("0.000120"))]
 
@@ -163,34 +168,52 @@ async def test_what_was_refused_is_asked_for_again_but_not_for_ever(
     ]
 
 
-async def test_a_service_that_fails_leaves_the_figures_and_is_told(
-    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+@pytest.mark.parametrize(("status", "may_retry"), [(401, False), (500, True)])
+async def test_a_service_that_fails_fails_the_job_and_no_figure(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, status: int, may_retry: bool
 ) -> None:
-    server.speak = lambda _: Said({}, status=401)
+    server.speak = lambda _: Said({}, status=status)
 
-    result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
+    with pytest.raises(OutsideError, match="OpenAI: it") as raised:
+        await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
 
-    assert result["judgments"] == len(AMOUNTS)
-    assert result["memos"] == {
-        "written": 0,
-        "refused": 0,
-        "left": len(AMOUNTS),
-        "cost_usd": "0",
-        "note": "OpenAI: it refused the key; the figures do not depend on it",
-    }
+    assert failure_of(raised.value) == Failed(str(raised.value), may_retry=may_retry, ours=False)
     assert len(server.requests) == 1
     assert await rows(as_owner, "SELECT count(*) FROM enforcement.assessments") == [(len(AMOUNTS),)]
 
 
-async def test_memos_that_came_before_it_failed_are_kept(
+async def test_memos_that_came_before_it_failed_are_kept_and_the_rest_asked_for_again(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
+    with pytest.raises(OutsideError):
+        await run(batch_id, in_flight=1)
+    kept = await rows(as_owner, "SELECT count(*) FROM enforcement.memos WHERE status = 'written'")
+    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
 
-    result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
+    result = await run(batch_id)
 
-    assert (result["memos"]["written"], result["memos"]["left"]) == (3, 4)
-    assert await rows(as_owner, "SELECT count(*) FROM enforcement.memos WHERE status = 'written'") == [(3,)]
+    assert kept == [(3,)]
+    assert (result["written"], result["left"]) == (len(AMOUNTS) - 3, 0)
+
+
+async def test_a_repeated_job_has_what_is_left_of_its_budget(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
+    """Three questions of 0.00012 dollars each were answered before it failed; the next may cost up to 0.0008."""
+    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
+    query = "INSERT INTO ops.job_queue (job_type) VALUES ('enforcement_memos') RETURNING id::text"
+    [(job_id,)] = await rows(as_owner, query)
+    with pytest.raises(OutsideError):
+        await run(batch_id, in_flight=1, budget_usd="0.00150", job_id=job_id)
+    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+
+    again = await run(batch_id, in_flight=1, budget_usd="0.00110", job_id=job_id)
+
+    assert again["left"] > 0
+    assert Decimal(again["cost_usd"]) + 3 * Decimal("0.00012") <= Decimal("0.00110")
 
 
 async def test_no_more_are_asked_at_once_than_allowed(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
@@ -198,7 +221,7 @@ async def test_no_more_are_asked_at_once_than_allowed(run: Run, store_batch: Sto
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=3)
 
-    assert result["memos"]["written"] == len(AMOUNTS)
+    assert result["written"] == len(AMOUNTS)
     assert server.most_at_once <= 3
 
 
@@ -212,10 +235,10 @@ async def test_stops_asking_before_the_budget_is_exceeded(
 
     asked = len(server.requests)
     assert 0 < asked < len(AMOUNTS)
-    assert result["memos"]["written"] == asked
-    assert result["memos"]["left"] == len(AMOUNTS) - asked
-    assert Decimal(result["memos"]["cost_usd"]) <= Decimal("0.00110")
-    assert result["memos"]["note"] == "OPENAI_BUDGET_USD is used up; the figures do not depend on it"
+    assert result["written"] == asked
+    assert result["left"] == len(AMOUNTS) - asked
+    assert Decimal(result["cost_usd"]) <= Decimal("0.00110")
+    assert result["note"] == "OPENAI_BUDGET_USD is used up; the figures do not depend on it"
 
 
 async def test_the_most_promising_cases_come_first(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
@@ -228,15 +251,15 @@ async def test_the_most_promising_cases_come_first(run: Run, store_batch: StoreB
 
 
 async def test_a_memo_that_another_worker_asks_for_is_left_to_it(
-    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+    run: Run, as_owner: Connection, database: Database, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said({}, status=500)
     batch_id = await store_batch({})
-    await run(batch_id)
+    await assess_batch(job_for(batch_id), database, why_no_memos="asked for here")
+    await as_owner.execute("UPDATE enforcement.memos SET asked_at = now()")
 
-    assert (await run(batch_id))["memos"] == {"written": 0, "refused": 0, "left": 1, "cost_usd": "0"}
+    assert await run(batch_id) == {"written": 0, "refused": 0, "left": 1, "cost_usd": "0"}
 
-    assert len(server.requests) == 1
+    assert server.requests == []
     await as_owner.execute("UPDATE enforcement.memos SET asked_at = now() - interval '11 minutes'")
     await run(batch_id)
-    assert len(server.requests) == 2
+    assert len(server.requests) == 1

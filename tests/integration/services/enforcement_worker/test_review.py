@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -36,10 +35,6 @@ WHERE locktype = 'advisory' AND NOT granted
 """
 
 
-async def nobody(_database: Database, _batch_id: str) -> Mapping[str, Any]:
-    return {"written": 0}
-
-
 async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
     return await (await conn.execute(query.encode())).fetchall()
 
@@ -52,7 +47,7 @@ def review_job() -> ClaimedJob:
 async def assessed(database: Database, store_batch: StoreBatch) -> None:
     """Two judgments, A and B, reckoned today."""
     batch_id = await store_batch({"case_number": "A"}, {"case_number": "B"})
-    await assess_batch(job_for(batch_id), database, write_memos=nobody)
+    await assess_batch(job_for(batch_id), database, why_no_memos="no key")
 
 
 @pytest.mark.usefixtures("assessed")

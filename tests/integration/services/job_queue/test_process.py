@@ -48,12 +48,11 @@ async def test_prints_what_the_runbook_watches_for(spawn: Spawn, database_urls: 
     assert lines[8:] == [
         "OPENAI_API_KEY is not set, so results are deterministic only",
         "PostgreSQL connection established",
-        "Pool size: 2, max overflow: 0",
+        "Pool size: 3, max overflow: 0",
         "Entering main loop...",
         "[enforcement_engine] No pending jobs found (idle)",
         f"claim_pending_job: claimed job {job_id}",
         f"[enforcement_engine] Claimed job: {job_id}",
-        "[enforcement_engine] Memos missing: OPENAI_API_KEY is not set, so results are deterministic only",
         f"[enforcement_engine] Job completed: {job_id}",
         f"update_job_status: job {job_id} -> completed",
         "Stop requested: finishing the current job, at most 20 s",

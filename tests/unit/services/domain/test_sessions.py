@@ -14,6 +14,7 @@ from services.domain.sessions import sessions_per_replica
     [
         (Service.INGEST, {}, 4),
         (Service.INGEST, {"CONCURRENCY": ""}, 4),
+        (Service.ENFORCEMENT, {}, 5),
         (Service.INGEST, {"CONCURRENCY": "8"}, 11),
         (Service.INGEST, {"concurrency": "8"}, 11),
         (Service.ENFORCEMENT, {"POOL_SIZE": "20", "CONCURRENCY": "8"}, 22),
