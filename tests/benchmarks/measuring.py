@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -23,6 +24,21 @@ async def seconds(call: Callable[[], Awaitable[object]]) -> float:
     started = time.perf_counter()
     await call()
     return time.perf_counter() - started
+
+
+def resident_mb(pid: int) -> float:
+    """A process's memory now."""
+    return _status_mb(pid, "VmRSS")
+
+
+def peak_mb(pid: int) -> float:
+    """The most that it has had."""
+    return _status_mb(pid, "VmHWM")
+
+
+def _status_mb(pid: int, what: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(f"{what}:"))
 
 
 def ms(value_s: float) -> str:

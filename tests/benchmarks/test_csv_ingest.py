@@ -19,7 +19,7 @@ import pytest
 from services.domain.secrets import Secret
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.railway.process import find_free_port
-from tests.benchmarks.measuring import seconds, show
+from tests.benchmarks.measuring import peak_mb, seconds, show
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn
 
@@ -67,11 +67,11 @@ async def test_csv_becomes_judgments(database: SandboxDatabase, tmp_path: Path, 
         ("upload: surveyed and stored", figure(uploaded_s)),
         ("worker: judged, stored, merged", figure(judged_s)),
         ("both", figure(both_s)),
-        ("peak memory of the API", f"{_peak_mb(api):.0f} MB"),
-        ("peak memory of the worker", f"{_peak_mb(ingest):.0f} MB   (aim: {AIM_MB} MB)"),
+        ("peak memory of the API", f"{peak_mb(api.process.pid):.0f} MB"),
+        ("peak memory of the worker", f"{peak_mb(ingest.process.pid):.0f} MB   (aim: {AIM_MB} MB)"),
     )
     assert whole / both_s >= AIM / 2
-    assert _peak_mb(ingest) <= 2 * AIM_MB
+    assert peak_mb(ingest.process.pid) <= 2 * AIM_MB
 
 
 def _write_csv(path: Path) -> None:
@@ -136,8 +136,3 @@ async def _await_batch(dsn: Secret) -> None:
         while (found := await (await conn.execute(query)).fetchone()) is None:
             await asyncio.sleep(0.05)
     assert found == (ROWS,)
-
-
-def _peak_mb(process: RunningProcess) -> float:
-    status = Path(f"/proc/{process.process.pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
