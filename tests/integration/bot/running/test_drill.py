@@ -17,15 +17,16 @@ from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.outside import Phone, open_phone, until
+from tests.outside import Mailbox, Phone, open_mailbox, open_phone, until
 
 ONCALL = f"""version = 1
 [people.ann]
 slack = "{cast.ANN.id}"
 webhook = "ann"
+email = "ann"
 [[levels]]
 call = ["ann"]
-by = ["mention", "direct", "webhook"]
+by = ["mention", "direct", "webhook", "email"]
 wait = "5m"
 """
 
@@ -39,8 +40,14 @@ async def phone() -> AsyncIterator[Phone]:
 
 
 @pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with open_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
 async def start_ready(
-    start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone, outside: Outside, tmp_path: Path
+    start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, outside: Outside, tmp_path: Path
 ) -> StartReady:
     """`await start_ready()`: a bot that leads, with Ann on call and nothing else to tell."""
     outside.replicas = dict.fromkeys(Service, 0)
@@ -55,6 +62,9 @@ async def start_ready(
             DRAGONFLY_OPERATORS=cast.OPERATORS.id,
             DRAGONFLY_APPROVERS=cast.APPROVERS.id,
             PAGER_WEBHOOK_URL_ANN=phone.url,
+            PAGER_EMAIL_ANN="ann@example.com",
+            SMTP_URL=mailbox.url,
+            SMTP_FROM="bot@example.com",
             HEARTBEAT_STALE_AFTER_S="300",
             **more,
         )
@@ -96,13 +106,14 @@ async def report_of(conn: Connection) -> dict[str, object]:
 
 
 async def test_a_drill_goes_all_the_way_and_is_answered(
-    start_ready: StartReady, slack: Slack, phone: Phone, as_bot: Connection
+    start_ready: StartReady, slack: Slack, phone: Phone, mailbox: Mailbox, as_bot: Connection
 ) -> None:
     await start_ready()
     await slack.type("/dragonfly drill start")
 
     root = await slack.wait_for(is_root, timeout_s=60)
     [ring] = await phone.wait_for()
+    await until(lambda: len(mailbox.mails) == 1, timeout_s=60)
     await until_called(as_bot, 2)
     await click(slack, root, "Acknowledge", cast.ANN)
     report = await report_of(as_bot)
@@ -112,7 +123,14 @@ async def test_a_drill_goes_all_the_way_and_is_answered(
     assert report["outcome"] == "answered"
     assert report["answered_by"] == cast.ANN.id
     assert report["not_reached"] == []
-    assert {call["by"] for call in report["calls"]} == {"mention", "direct", "webhook"}  # type: ignore[attr-defined]
+    assert {call["by"] for call in report["calls"]} == {  # type: ignore[attr-defined]
+        "mention",
+        "direct",
+        "webhook",
+        "email",
+    }
+    assert "DRILL" in mailbox.mails[0]["Subject"]
+    await until(lambda: [ring.body["event"] for ring in phone.rings if ring.body][-1] == "resolved", timeout_s=60)
     await slack.wait_for(lambda message: "DRILL 1 is over: answered" in message.text, timeout_s=60)
 
 
@@ -130,11 +148,14 @@ async def test_nothing_is_left_of_a_drill(
         assert row is not None
         return int(row[0])
 
-    async with asyncio.timeout(60):
-        while await count("SELECT count(*) FROM chatops.alerts WHERE state <> 'resolved'"):
-            await asyncio.sleep(0.1)
-    assert await count("SELECT count(*) FROM chatops.incidents WHERE state <> 'resolved'") == 0
-    assert await count("SELECT count(*) FROM chatops.notifications WHERE state = 'waiting'") == 0
+    for left in (
+        "SELECT count(*) FROM chatops.alerts WHERE state <> 'resolved'",
+        "SELECT count(*) FROM chatops.incidents WHERE state <> 'resolved'",
+        "SELECT count(*) FROM chatops.notifications WHERE state = 'waiting'",  # the pager is told that it is over
+    ):
+        async with asyncio.timeout(60):
+            while await count(left):
+                await asyncio.sleep(0.1)
     assert await count("SELECT count(*) FROM ops.worker_heartbeats") == 0
 
 
