@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -121,7 +122,10 @@ class Mailbox:
 
 
 @contextlib.asynccontextmanager
-async def open_mailbox(*, password: str | None = None) -> AsyncIterator[Mailbox]:
+async def open_mailbox(
+    *, password: str | None = None, starttls: ssl.SSLContext | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Mailbox]:
+    """`starttls`: it offers STARTTLS with this certificate, and takes nothing before. `tls`: from the start."""
     mailbox = Mailbox(password=password)
 
     def serve() -> SMTP:
@@ -132,10 +136,12 @@ async def open_mailbox(*, password: str | None = None) -> AsyncIterator[Mailbox]
                 hostname="mail.test",
                 authenticator=mailbox.authenticate,
                 auth_required=password is not None,
-                auth_require_tls=False,
+                auth_require_tls=starttls is not None,
+                tls_context=starttls,
+                require_starttls=starttls is not None,
             )
 
-    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0, ssl=tls)
     mailbox.port = server.sockets[0].getsockname()[1]
     try:
         yield mailbox

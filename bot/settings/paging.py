@@ -7,7 +7,9 @@ goes for `PAGER_ROUTING_KEY…` (PagerDuty) and `PAGER_EMAIL…`. Tables and fil
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -35,8 +37,17 @@ def _check_address(value: str) -> str:
     return value
 
 
+def _check_authorities(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError("is not a file with certificates in PEM form") from error
+    return path
+
+
 SecretUrl = Annotated[SecretValue, AfterValidator(_check_secret_url)]
 Address = Annotated[str, AfterValidator(_check_address)]
+CaFile = Annotated[Path, AfterValidator(_check_authorities)]
 
 
 class PagerSettings(Group):
@@ -64,6 +75,7 @@ class MailSettings(Group):
     addresses: Mapping[str, Address] = Field(default_factory=dict)
     server_url: SecretValue | None = Field(None, validation_alias="SMTP_URL", validate_default=True)
     sender: Address | None = Field(None, validation_alias="SMTP_FROM", validate_default=True)
+    ca_file: CaFile | None = Field(None, validation_alias="SMTP_CA_FILE")
 
     @model_validator(mode="before")
     @classmethod
@@ -94,7 +106,7 @@ class MailSettings(Group):
         """None when no mail is sent."""
         if self.server_url is None or self.sender is None:
             return None
-        return MailServer(self.server_url, self.sender)
+        return MailServer(self.server_url, self.sender, ca_file=self.ca_file)
 
 
 class MonitorSettings(Group):

@@ -217,6 +217,7 @@ _WHAT_NEXT = {
     ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",
     EMAIL: "set one e-mail address, or remove it",
     "SMTP_URL": "set smtp://user:password@host:587, or smtps://…:465",
+    "SMTP_CA_FILE": "name a PEM file with the authority of your mail server's certificate, or remove it",
     "SMTP_FROM": "set the address that the mail server lets you send from",
     "RAILWAY_WEBHOOK_SECRET": "make one with `openssl rand -hex 24`, or remove it",
     "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -24,12 +26,13 @@ _OURSELVES = frozenset({"127.0.0.1", "localhost", "::1"})
 class MailServer:
     """`url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465 (TLS from the start).
 
-    `sender` is the From address.
+    `sender` is the From address. `ca_file`: a PEM file with authorities to trust besides the system's.
     """
 
     url: Secret
     sender: str
     timeout_s: float = 10.0
+    ca_file: Path | None = None
 
     async def send(self, address: str, page: Page) -> None:
         """One e-mail, taken over by the server. A repetition carries the same Message-ID. Raises SourceError."""
@@ -44,10 +47,13 @@ class MailServer:
                     password=unquote(parts.password) if parts.password else None,
                     use_tls=parts.scheme == "smtps",
                     start_tls=wants_starttls(self.url),
+                    cert_bundle=None if self.ca_file is None else str(self.ca_file),
                     local_hostname=_HOST_NAME,
                     timeout=self.timeout_s,
                 )
         except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if ssl.SSLCertVerificationError in (type(error), type(error.__cause__)):
+                raise SourceError(SOURCE, "its certificate is not trusted") from None
             raise _explain(error, self.timeout_s) from None
 
 

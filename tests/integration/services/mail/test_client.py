@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import trustme
 
 from services.domain.notifications import Page
 from services.domain.secrets import Secret
@@ -102,6 +105,64 @@ async def test_smtps_to_a_server_without_encryption_sends_nothing(mailbox: Mailb
 
     assert error.outcome_unknown is False
     assert mailbox.mails == []
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def certificate(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def ca_file(authority: trustme.CA, folder: Path) -> Path:
+    path = folder / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+async def test_line_is_encrypted_before_the_password_is_sent(authority: trustme.CA, tmp_path: Path) -> None:
+    async with open_mailbox(password="right", starttls=certificate(authority)) as mailbox:
+        url = Secret(f"smtp://bot:right@127.0.0.1:{mailbox.port}")
+        await server(mailbox, url=url, ca_file=ca_file(authority, tmp_path)).send(ANN, PAGE)
+
+    assert mailbox.log_ins == ["bot"]
+    assert [mail["Subject"] for mail in mailbox.mails] == [PAGE.subject]
+
+
+async def test_line_may_be_encrypted_from_the_start(authority: trustme.CA, tmp_path: Path) -> None:
+    async with open_mailbox(tls=certificate(authority)) as mailbox:
+        smtps = server(mailbox, url=Secret(f"smtps://127.0.0.1:{mailbox.port}"))
+        error = await failure_of(smtps.send(ANN, PAGE))
+        await replace(smtps, ca_file=ca_file(authority, tmp_path)).send(ANN, PAGE)
+
+    assert (error.why, error.retryable) == ("its certificate is not trusted", False)
+    assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize("trusts_another", [False, True])
+async def test_certificate_that_nobody_vouches_for_gets_nothing(
+    authority: trustme.CA, tmp_path: Path, trusts_another: bool
+) -> None:
+    trusted = ca_file(trustme.CA(), tmp_path) if trusts_another else None
+    async with open_mailbox(password="right", starttls=certificate(authority)) as mailbox:
+        await assert_not_trusted(mailbox, trusted)
+
+
+async def test_certificate_of_another_host_gets_nothing(authority: trustme.CA, tmp_path: Path) -> None:
+    async with open_mailbox(password="right", starttls=certificate(authority, "mail.example.com")) as mailbox:
+        await assert_not_trusted(mailbox, ca_file(authority, tmp_path))
+
+
+async def assert_not_trusted(mailbox: Mailbox, trusted: Path | None) -> None:
+    url = Secret(f"smtp://bot:right@127.0.0.1:{mailbox.port}")
+    error = await failure_of(server(mailbox, url=url, ca_file=trusted).send(ANN, PAGE))
+
+    assert (error.why, error.outcome_unknown) == ("its certificate is not trusted", False)
+    assert (mailbox.log_ins, mailbox.mails) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 
 from bot.settings import Invalid, PeopleSettings, Settings, SlackSettings, require
 from services.domain.errors import OperatorError
@@ -180,6 +182,26 @@ def test_what_is_no_mail_server_is_refused(url: str) -> None:
     settings = Settings.from_environment({"SMTP_URL": url, "SMTP_FROM": "bot@example.com"})
 
     assert isinstance(settings.mail, Invalid)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_that_vouches_for_nobody_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    settings = Settings.from_environment({"SMTP_CA_FILE": str(path)})
+
+    assert [fault.variable for fault in settings.faults if "SMTP" in fault.variable] == ["SMTP_CA_FILE"]
+
+
+def test_the_mail_servers_own_authority_is_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    given = {"SMTP_URL": "smtp://mail.example", "SMTP_FROM": "bot@example.com", "SMTP_CA_FILE": str(path)}
+
+    server = require(Settings.from_environment(given).mail).server
+    assert server is not None
+    assert server.ca_file == path
 
 
 def test_pagers_and_mail_fail_apart() -> None:
