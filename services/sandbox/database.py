@@ -13,8 +13,8 @@ from services.postgres.installation import install
 from services.postgres.queries import SQL_DIRECTORY
 from services.sandbox.drill import plant
 from services.sandbox.environment import ENVIRONMENT
+from services.sandbox.ports import find_free_port
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
-from services.sandbox.railway.process import find_free_port
 
 
 class LocalDatabase:

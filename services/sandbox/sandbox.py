@@ -20,9 +20,10 @@ from services.sandbox.database import LocalDatabase
 from services.sandbox.environment import Addresses, Timing
 from services.sandbox.phone.mail_server import MailServer
 from services.sandbox.phone.phones import Phones
+from services.sandbox.ports import find_free_port
 from services.sandbox.railway.commits import newest_good
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.railway.process import find_free_port, spawn
+from services.sandbox.railway.process import spawn
 from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import WebServer
 

@@ -18,8 +18,8 @@ from services.postgres.queries import SQL_DIRECTORY
 from services.sandbox import environment
 from services.sandbox.bot_process import BotProcess
 from services.sandbox.environment import Addresses, Timing
+from services.sandbox.ports import find_free_port
 from services.sandbox.postgres import SandboxDatabase
-from services.sandbox.railway.process import find_free_port
 from services.sandbox.slack.app import build_router
 from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import WebServer

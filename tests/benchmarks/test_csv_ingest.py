@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from services.domain.secrets import Secret
+from services.sandbox.ports import find_free_port
 from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
-from services.sandbox.railway.process import find_free_port
 from tests.benchmarks.measuring import peak_mb, seconds, show
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from services.postgres.pool import Connection
-from services.sandbox.railway.process import find_free_port
+from services.sandbox.ports import find_free_port
 from tests.benchmarks.measuring import median, resident_mb, show
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Spawn

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from services.sandbox.ports import find_free_port
 from services.sandbox.postgres import PostgresServer
 
 Pooled = Callable[[str], str]  # a DSN of the tests' server, led through the pooler
@@ -26,7 +27,7 @@ def pooled(postgres_server: PostgresServer) -> Iterator[Pooled]:
     if program is None and not os.environ.get("CI"):
         pytest.skip("there is no pgbouncer on this machine")
     folder = Path(tempfile.mkdtemp(prefix="dragonfly-pgbouncer-"))
-    port, users = _free_port(), folder / "users.txt"
+    port, users = find_free_port(), folder / "users.txt"
     users.write_text("".join(f'"{role}" "{password}"\n' for role, password in _passwords(postgres_server).items()))
     config = folder / "pgbouncer.ini"
     config.write_text(
@@ -69,14 +70,8 @@ def _identity(folder: Path) -> list[str]:
     return ["-u", "nobody"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:

@@ -10,7 +10,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import IO
 from urllib.parse import quote
 
 from services.domain.errors import OperatorError
+from services.sandbox.ports import find_free_port
 from services.sandbox.postgres.home import LOCK, PostgresHome, find_home
 from services.sandbox.postgres.process import GUARD, end_left_over, end_server, read_status
 
@@ -154,7 +154,7 @@ class PostgresServer:
     def _launch(self) -> None:
         settings = _SETTINGS | (_FAST_SETTINGS if self._fast else {})
         for _ in range(3):  # somebody else may take the free port before the server does
-            self.port = self._wanted_port or _free_port()
+            self.port = self._wanted_port or find_free_port()
             options = [f"--{name}={value}" for name, value in {**settings, "port": str(self.port)}.items()]
             self._process = self._spawn([str(self._home.binary("postgres")), "-D", str(self._home.data), *options])
             if self._wait_until_ready():
@@ -197,9 +197,3 @@ class PostgresServer:
             if lines:
                 return lines[-1].partition("FATAL:")[2].strip()
         return f"it was not ready within {START_TIMEOUT_S:.0f} s"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from services.sandbox.ports import find_free_port
 from services.sandbox.railway.logs import LogBuffer, read_lines
 from services.sandbox.railway.model import InstanceStatus, Pace
-from services.sandbox.railway.process import find_free_port, signal_group, spawn
+from services.sandbox.railway.process import signal_group, spawn
 
 _COULD_NOT_START = 127  # the shell's exit code for it
 

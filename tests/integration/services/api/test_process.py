@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 
 import httpx
 
+from services.sandbox.ports import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import DatabaseGate, Eventually, RunningProcess, Spawn
 
 NOWHERE = "postgresql://u:hidden@127.0.0.1:1/d"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Api:
@@ -41,7 +35,7 @@ class Api:
 
 
 async def start_api(spawn: Spawn, eventually: Eventually, dsn: str, **more: str) -> Api:
-    port = free_port()
+    port = find_free_port()
     process = await spawn("services.api", SUPABASE_DB_URL=dsn, PORT=str(port), LISTEN_ADDRESS="127.0.0.1", **more)
     api = Api(process, port)
     await eventually(api.status)
