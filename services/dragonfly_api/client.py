@@ -24,7 +24,7 @@ MAX_WHY_LENGTH = 300
 
 
 class DragonflyApi:
-    """One connection pool to the API at `base_url`; close it with `aclose()` or use it as a context manager.
+    """The API at `base_url`, asked over a new connection each time; close it with `aclose()`, or use it in a `with`.
 
     Every method raises `SourceError("API", …)` when no usable answer comes within `timeout_s` seconds, however slowly
     its bytes arrive. Proxy variables of the environment are honoured only for other machines.
@@ -45,6 +45,9 @@ class DragonflyApi:
             base_url=base,
             timeout=timeout_s,
             transport=transport,
+            # It is asked every few seconds, about as long as servers keep an idle connection: one that it closes at
+            # that very moment would look like an API in trouble, and leave open whether an upload arrived.
+            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=base.host not in ("127.0.0.1", "localhost", "::1"),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -137,12 +138,11 @@ class Transport:
             raise NothingDoneError(f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
 
     async def _post(self, body: Mapping[str, object], departure: Departure) -> httpx.Response:
-        http = self._http if departure.deadline is None else self._http_once
         try:
             departure.check()
             # httpx limits each read on its own; an answer that drips in would take for ever.
             async with asyncio.timeout(self._timeout_s):
-                return await http.post(self._url, json=body, extensions={"trace": departure.trace})
+                return await self._send(body, departure)
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from exc
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
@@ -153,6 +153,13 @@ class Transport:
             raise NothingDoneError(f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
         except httpx.HTTPError as exc:
             raise SourceError(SOURCE, f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
+
+    async def _send(self, body: Mapping[str, object], departure: Departure) -> httpx.Response:
+        """A question whose idle connection breaks is asked once more, over a new one."""
+        if departure.deadline is None:
+            with contextlib.suppress(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                return await self._http.post(self._url, json=body)
+        return await self._http_once.post(self._url, json=body, extensions={"trace": departure.trace})
 
     def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
         answer = _parse_json(response)
