@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports pytest format benchmark chaos lock install
+.PHONY: help demo demo-reset test lint types imports pytest format benchmark chaos explore lock install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ benchmark: $(STAMP) ## measure, as ratios in one run
 
 chaos: $(STAMP) ## the full fault matrices: kills, lost answers, outages at every boundary
 	$(BIN)/pytest -m chaos -s -n 2 tests
+
+explore: $(STAMP) ## the property tests with other examples in each run
+	$(BIN)/pytest -n $(WORKERS) -q --hypothesis-profile explore tests/unit tests/integration/services/api
 
 lock: ## lock the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.txt

@@ -29,6 +29,7 @@ STORED = """
     FROM intake.simplicity_batches AS batch
 """
 
+SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 CELLS = st.text(max_size=20) | st.sampled_from(["$1,200.00", "(3.50)", "1/2/2024", "Kings", '"', "\0", "\r\n", "=1+1"])
 DELIMITERS = st.sampled_from([",", ";", "\t", "|"])
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "latin-1"])
@@ -91,7 +92,7 @@ def check(answer: httpx.Response) -> None:
     assert [one for one in INTERNALS if one in answer.text] == []
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=SUPPRESSED)
 @given(content=st.binary(max_size=2000) | nearly_csv(), name=NAMES, fields=FIELDS)
 def test_any_file_is_taken_whole_or_refused(client: Client, content: bytes, name: str, fields: dict[str, str]) -> None:
     before, _ = client.stored()
@@ -103,7 +104,7 @@ def test_any_file_is_taken_whole_or_refused(client: Client, content: bytes, name
     assert (after - before, torn) == (1 if answer.status_code == 202 else 0, 0)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=SUPPRESSED)
 @given(body=st.binary(max_size=3000), content_type=TYPES)
 def test_any_body_is_answered(client: Client, body: bytes, content_type: str) -> None:
     answer = client.runner.run(
@@ -114,7 +115,7 @@ def test_any_body_is_answered(client: Client, body: bytes, content_type: str) ->
     assert answer.status_code != 202
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=SUPPRESSED)
 @given(
     head=st.binary(max_size=200),
     disposition=st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=60),
