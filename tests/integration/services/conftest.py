@@ -14,9 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from services.sandbox.ports import find_free_port
 from tests.conftest import DatabaseUrls
 
-PATIENCE_S = 30.0  # several times what a loaded machine needs
+PATIENCE_S = 90.0  # several times what a loaded machine needs
 GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
 
@@ -40,13 +41,17 @@ class RunningProcess:
 
     async def line_with(self, text: str) -> str:
         """The first line that holds the text, written already or to come."""
+        return (await self.lines_with(text, count=1))[0]
+
+    async def lines_with(self, text: str, *, count: int) -> list[str]:
+        """All lines that hold the text, once there are so many."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                while not (found := [line for line in self.lines if text in line]):
+                while len(found := [line for line in self.lines if text in line]) < count:
                     self._more.clear()
                     await self._more.wait()
-                return found[0]
-        pytest.fail(f"no line with {text!r} among:\n" + "\n".join(self.lines))
+                return found
+        pytest.fail(f"not {count} times {text!r} among:\n" + "\n".join(self.lines))
 
     def signal(self, wanted: signal.Signals) -> None:
         self.process.send_signal(wanted)
@@ -120,7 +125,7 @@ class DatabaseGate:
     """
 
     target: str
-    port: int = 0
+    port: int = field(default_factory=find_free_port)  # the same after it was closed for a while
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -134,7 +139,6 @@ class DatabaseGate:
     async def open(self) -> None:
         self._flowing.set()
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:
         self._flowing.clear()

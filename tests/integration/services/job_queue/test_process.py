@@ -94,8 +94,12 @@ async def test_forgets_workers_that_are_long_gone(
 
     running = "SELECT 1 FROM ops.worker_heartbeats WHERE status = 'running'"
     await eventually(lambda: run_sql(database_urls.owner, running))
-    left = "SELECT worker_id FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor'"
-    assert await run_sql(database_urls.owner, left) == [("ingest-recent",)]
+
+    async def is_forgotten() -> bool:
+        left = "SELECT worker_id FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor'"
+        return await run_sql(database_urls.owner, left) == [("ingest-recent",)]
+
+    await eventually(is_forgotten)
 
 
 async def test_names_the_job_that_it_works_on(
@@ -199,7 +203,8 @@ async def test_settles_a_batch_of_jobs_with_the_next_claim(
     assert await eventually(lambda: run_sql(database_urls.owner, done))
     commits = "SELECT count(DISTINCT updated_at) FROM ops.job_queue"
     assert await run_sql(database_urls.owner, commits) == [(3,)]
-    assert len([line for line in worker.lines if line.endswith("-> completed")]) == 20
+    lines = await worker.lines_with("-> completed", count=20)
+    assert len(lines) == 20
 
 
 async def test_a_job_that_fails_leaves_the_others_of_its_batch_alone(spawn: Spawn, database_urls: DatabaseUrls) -> None:
@@ -251,7 +256,7 @@ async def test_retries_a_job_that_failed_for_another_reason(spawn: Spawn, databa
     await worker.line_with(f"update_job_status: job {job_id} -> pending")
 
     assert "[enforcement_engine] Job failed: database: permission denied for table judgments" in worker.lines
-    state = "SELECT status, attempts, run_at > now(), error_message FROM ops.job_queue"
+    state = "SELECT status, attempts, run_at > updated_at, error_message FROM ops.job_queue"
     assert await run_sql(database_urls.owner, state) == [
         ("pending", 1, True, "database: permission denied for table judgments")
     ]
@@ -283,7 +288,10 @@ async def test_survives_the_loss_of_its_sessions(
     worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, HEARTBEAT_EVERY_S="0.2")
     await worker.line_with("idle")
 
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dragonfly-worker%%'"
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name LIKE 'dragonfly-worker%%' AND datname = current_database()"
+    )
     assert await run_sql(database_urls.superuser, cut)
     job_id = await queue_job(database_urls.app)
 
@@ -355,6 +363,9 @@ async def test_two_workers_share_the_jobs(spawn: Spawn, database_urls: DatabaseU
 
     done = "SELECT 1 FROM ops.job_queue GROUP BY () HAVING bool_and(status = 'completed' AND attempts = 1)"
     assert await eventually(lambda: run_sql(database_urls.owner, done))
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+        await worker.exit_code()
     claimed = [line for worker in workers for line in worker.lines if line.startswith("claim_pending_job")]
     assert sorted(claimed) == sorted(f"claim_pending_job: claimed job {job_id}" for job_id in jobs)
 
