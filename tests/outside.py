@@ -17,6 +17,7 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from services.domain.errors import SourceError
+from services.sandbox.slack.workspace import Workspace
 
 PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
 
@@ -34,12 +35,12 @@ class Ring:
 class Phone:
     """Takes every call at `url`. `answers`: what the next ones get, a status or a delay in seconds; then 202 at once.
 
-    `lose` hangs up on so many calls after they arrived.
+    An event holds its call until it is set. `lose` hangs up on so many calls after they arrived.
     """
 
     url: str = ""
     rings: list[Ring] = field(default_factory=list)
-    answers: deque[int | float] = field(default_factory=deque)
+    answers: deque[int | float | asyncio.Event] = field(default_factory=deque)
     lose: int = 0
     is_away: bool = False  # answers 503
 
@@ -54,6 +55,9 @@ class Phone:
             assert request.transport is not None
             request.transport.abort()
         answer = self.answers.popleft() if self.answers else 202
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            answer = 202
         if isinstance(answer, float):
             await asyncio.sleep(answer)
             answer = 202
@@ -155,6 +159,11 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S)
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def wait_long(workspace: Workspace) -> None:
+    """Slack's three seconds are for its own servers: on a loaded machine they measure the machine."""
+    workspace.sockets.ack_within_s = workspace.tickets.trigger_lifetime_s = PATIENCE_S
 
 
 async def failure_of(call: Any) -> SourceError:

@@ -39,17 +39,18 @@ class TicketError(Exception):
 
 class Tickets:
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.trigger_lifetime_s = TRIGGER_LIFETIME_S
         self._clock = clock
         self._triggers: dict[str, Trigger] = {}
         self._responses: dict[str, ResponseTicket] = {}
 
     def new_trigger(self, user: str) -> str:
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
-        _keep(self._triggers, trigger_id, Trigger(user, self._clock() + TRIGGER_LIFETIME_S))
+        _keep(self._triggers, trigger_id, Trigger(user, self._clock() + self.trigger_lifetime_s))
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> str:
-        """The user who pressed; a trigger works once and for three seconds. Raises TicketError."""
+        """The user who pressed; a trigger works once and for a short time. Raises TicketError."""
         trigger = self._triggers.get(trigger_id)
         if trigger is None:
             raise TicketError("invalid_trigger_id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ class Outside:
 
     `latest` is what Railway's newest deployment of a service says differently from the one that serves. `manual`: the
     services that a push to main does not deploy.
+    `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
     """
 
     replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(Service, 1))
@@ -49,9 +51,17 @@ class Outside:
     variables: dict[str, str] = field(default_factory=dict)
     logs: dict[Service, list[str]] = field(default_factory=dict)
     endpoints: set[Endpoint] = field(default_factory=lambda: set(NEEDED))
+    api_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    most_at_once: int = 0
+    _now: int = 0
+
+    def __post_init__(self) -> None:
+        self.api_may_answer.set()
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(self.api_delay_s)
+        async with self._under_way():
+            await asyncio.sleep(self.api_delay_s)
+            await self.api_may_answer.wait()
         if request.url.path == "/openapi.json":
             paths: dict[str, Any] = {endpoint.path: {endpoint.method.lower(): {}} for endpoint in self.endpoints}
             return httpx.Response(self.api_status, json={"paths": paths})
@@ -62,7 +72,8 @@ class Outside:
         return httpx.Response(self.api_status, json=body | self.health)
 
     async def answer_railway(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(self.railway_delay_s)
+        async with self._under_way():
+            await asyncio.sleep(self.railway_delay_s)
         if self.railway_status != 200:
             return httpx.Response(self.railway_status)
         document = json.loads(request.content)["query"]
@@ -77,6 +88,15 @@ class Outside:
             return httpx.Response(200, json={"data": {"serviceInstanceAutoDeployStatus": {"enabled": enabled}}})
         services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in Service]}}
         return httpx.Response(200, json={"data": {"environment": {"name": "production", "config": None, **services}}})
+
+    @contextlib.asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[None]:
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            yield
+        finally:
+            self._now -= 1
 
     def _lines(self, deployment_id: str) -> list[dict[str, Any]]:
         """A second apart, the newest now."""
@@ -123,12 +143,12 @@ async def make_world(outside: Outside) -> AsyncIterator[MakeWorld]:
     """`make_world(dsn, timeout_s=…)`: a world over that database. All are closed at the end."""
     worlds: list[World] = []
 
-    def make(dsn: str | None, *, timeout_s: float = 5.0) -> World:
+    def make(dsn: str | None, *, timeout_s: float = 30.0) -> World:
         named = Settings.from_environment({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"})
         settings = replace(named, source_timeout_s=timeout_s)
         world = World(
             settings,
-            database=Database.connect_lazily(Secret(dsn), application_name="test") if dsn else None,
+            database=Database.connect_lazily(Secret(dsn), application_name="test", timeout_s=60.0) if dsn else None,
             railway=RailwayClient(
                 url="http://railway.test/graphql",
                 token=Secret("t"),

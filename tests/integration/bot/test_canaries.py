@@ -67,7 +67,7 @@ async def world(outside: HostileOutside, database_urls: DatabaseUrls) -> AsyncIt
     }
     world = World(
         replace(Settings.from_environment(environ), source_timeout_s=5.0),
-        database=Database.connect_lazily(Secret(database_urls.bot), application_name="test"),
+        database=Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0),
         railway=RailwayClient(
             url="http://railway.test/graphql",
             token=Secret("CANARYTOKEN"),

@@ -6,7 +6,6 @@ One word a source, so that a leak names where it came from.
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from services.postgres.pool import Connection
+from services.sandbox.ports import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, RunningProcess, Spawn
 from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, completion
@@ -74,9 +74,7 @@ class Told:
 
 @pytest.fixture
 async def base_url(spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually) -> tuple[str, RunningProcess]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
     process = await spawn(
         "services.api",
         SUPABASE_DB_URL=database_urls.app,
@@ -122,7 +120,7 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
             LOG_FORMAT="json",
             **common,
         )
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60.0) as client:
             await _plant_in_requests(client)
             await _upload(client, GOOD_FILE)
             for refused_by in REFUSED_BY:

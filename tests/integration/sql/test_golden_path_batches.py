@@ -87,7 +87,7 @@ async def test_a_judgment_that_is_just_being_stored_is_removed_too(
     async with await psycopg.AsyncConnection.connect(database_urls.app) as worker:
         await worker.execute(insert, ["GOLDEN-1b", golden])
         removing = asyncio.create_task(as_bot.execute(REMOVE, [golden]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await one(as_owner, waiting, worker.info.backend_pid) == (0,):
                 await asyncio.sleep(0.01)
         await worker.commit()

@@ -94,7 +94,11 @@ async def workspace() -> AsyncIterator[Workspace]:
 async def _serve(app: FastAPI) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="websockets-sansio"))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
+            )
+        )
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.005)
@@ -126,11 +130,11 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         dsn: str | None = None,
         calling: Calling | None = None,
     ) -> Desk:
-        database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk")
+        database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk", timeout_s=60.0)
         people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
         policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
         named = policy.groups if isinstance(policy, Policy) else ()
-        groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0)
+        groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0, timeout_s=30.0)
         databases.append(database)
         asking.append(groups)
         return Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID, calling=calling)

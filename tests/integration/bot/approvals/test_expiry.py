@@ -25,7 +25,7 @@ ROUNDS = 8
 
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="leader")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="leader", timeout_s=60.0)
     yield database
     await database.close()
 
@@ -80,7 +80,9 @@ async def test_approval_at_the_last_moment_counts_or_does_not(
 
     filed = [await desk.file(make_plan(), request(OLIVIA)) for _ in range(ROUNDS)]
     won = await asyncio.gather(*(click(run, 0.9 + 0.02 * n) for n, run in enumerate(filed)))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(60):
+        while any([(await books.run(run.id)).state is RunState.AWAITING_APPROVAL for run in filed]):
+            await asyncio.sleep(0.02)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 

@@ -43,7 +43,7 @@ def clock() -> Clock:
 async def make_groups(slack: SlackClient, clock: Clock) -> AsyncIterator[MakeGroups]:
     made: list[Groups] = []
 
-    def make(*, fresh_s: float = 5.0, timeout_s: float = 2.0, keep_every_s: float = 600.0) -> Groups:
+    def make(*, fresh_s: float = 5.0, timeout_s: float = 30.0, keep_every_s: float = 600.0) -> Groups:
         groups = Groups(
             slack,
             (GROUP,),
@@ -141,9 +141,9 @@ async def test_group_that_is_gone_has_no_members_any_more(
 
 async def test_slow_slack_delays_nobody_for_long(make_groups: MakeGroups, workspace: Workspace) -> None:
     groups = make_groups(timeout_s=0.1)
-    workspace.faults.plant(METHOD, FaultKind.SLOW, seconds=0.5)
+    workspace.faults.plant(METHOD, FaultKind.SLOW, seconds=600)
 
-    async with asyncio.timeout(0.4):
+    async with asyncio.timeout(30):
         people = await groups.people()
 
     assert isinstance(people.members(GROUP), Unavailable)
@@ -153,7 +153,7 @@ async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGr
     groups = make_groups(fresh_s=0, keep_every_s=0.01)
 
     keeping = asyncio.create_task(groups.keep())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while asked(workspace) < 3:
             await asyncio.sleep(0.01)
     keeping.cancel()

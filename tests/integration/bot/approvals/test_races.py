@@ -92,7 +92,7 @@ async def race_to_run(
 
         clicks = [(desk, person) for desk in desks for person in (ANN, BEN)]
         await asyncio.gather(*(desk.decide(run.id, person, approve=True) for desk, person in clicks))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (await books.run(run.id)).state.is_final:
                 await asyncio.sleep(0.01)
 
@@ -107,7 +107,9 @@ async def race_to_run(
 @pytest.fixture
 async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Database]]:
     """Of two replicas."""
-    both = [Database.connect_lazily(Secret(database_urls.bot), application_name="runner") for _ in range(2)]
+    both = [
+        Database.connect_lazily(Secret(database_urls.bot), application_name="runner", timeout_s=60.0) for _ in range(2)
+    ]
     yield both
     for database in both:
         await database.close()

@@ -79,7 +79,7 @@ async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
 async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., Desk]]:
     """A desk whose database is at the end of the way."""
     database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
-    groups = Groups(slack, (cast.OPERATORS.id, cast.APPROVERS.id), workspace=lambda: cast.TEAM.id)
+    groups = Groups(slack, (cast.OPERATORS.id, cast.APPROVERS.id), workspace=lambda: cast.TEAM.id, timeout_s=30.0)
     desks = []
 
     def make(*, expires_after_s: float = 900) -> Desk:
@@ -97,7 +97,7 @@ async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callab
 
 async def events(books: Books, *, count: int) -> list[str]:
     """The audit log's events, once there are so many."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found := await books.events()) < count:
             await asyncio.sleep(0.05)
     return found
@@ -108,7 +108,7 @@ async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(9):
         with pytest.raises(SourceError, match="database"):
             await make_desk_beyond().file(plan, request(OLIVIA))
 

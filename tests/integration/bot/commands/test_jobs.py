@@ -93,7 +93,7 @@ async def test_the_queue_names_orphans_before_what_waits(world: World, system: S
     system.beat("ingest-1")
     system.run(
         JOBS + "VALUES ('waits', 'pending', NULL, 0, now(), NULL, NULL, now() - interval '6 min'),"
-        " ('runs', 'processing', NULL, 1, now(), now() - interval '9 s', 'ingest-1', now()),"
+        " ('runs', 'processing', NULL, 1, now(), now() - interval '2 min', 'ingest-1', now()),"
         " ('orphan', 'processing', NULL, 2, now(), now() - interval '3 min', 'gone', now()),"
         " ('later', 'pending', NULL, 1, now(), NULL, NULL, now() + interval '1 h')"
     )
@@ -102,7 +102,7 @@ async def test_the_queue_names_orphans_before_what_waits(world: World, system: S
 
     table = next(block for block in answer.blocks if block["type"] == "table")
     rows = [[cell["text"] for cell in row][1:4] for row in table["rows"][1:]]
-    assert rows == [["orphan", "orphaned", "3 min"], ["waits", "waiting", "6 min"], ["runs", "running", "9 s"]]
+    assert rows == [["orphan", "orphaned", "3 min"], ["waits", "waiting", "6 min"], ["runs", "running", "2 min"]]
     assert answer.status is Status.FAIL
     assert "1 orphaned job" in answer.text
 

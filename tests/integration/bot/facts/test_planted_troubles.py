@@ -145,9 +145,9 @@ async def test_a_silent_source_delays_nobody_and_is_unknown(
     make_world: Callable[..., World], database_urls: DatabaseUrls, outside: Outside
 ) -> None:
     outside.railway_delay_s = 60
-    world = make_world(database_urls.bot, timeout_s=3.0)
+    world = make_world(database_urls.bot, timeout_s=6.0)
 
-    async with asyncio.timeout(30):  # without a limit a source each it would be a minute
+    async with asyncio.timeout(45):  # without a limit a source each it would be a minute
         found = {finding.check: finding for finding in doctor.check(await gather_doctor(world))}
 
     assert found["doctor.deployments"].status is Status.UNKNOWN

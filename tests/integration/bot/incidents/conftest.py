@@ -166,11 +166,11 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
 
 @pytest.fixture
 async def scene(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[Scene]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=10)
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=10, timeout_s=60.0)
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=LONG)
     assert epoch is not None
-    groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM)
+    groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
     board = Switchboard(Place("dev", cast.INCIDENTS_ID, schedule(), ()), sender.ring)
     yield Scene(

@@ -19,7 +19,7 @@ async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.S
 
 
 async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await books.kinds()).count(kind) < times:
             await asyncio.sleep(min(await scene.escalation.look(scene.fence), 0.02))
 

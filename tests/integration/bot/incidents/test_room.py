@@ -26,8 +26,11 @@ from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request, schedule
+from tests.outside import until
 
 FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
+PAUSES_S = (0.0, 0.1, 0.4, 0.7, 1.2)
+LAST = len(PAUSES_S)
 DIRECT = f"incident:1:page:1:direct:{cast.ANN.id}"
 
 
@@ -341,10 +344,12 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
     sending = asyncio.create_task(scene.sender.run(scene.fence))
     ended: dict[int, float] = {}
     try:
-        for number, pause_s in enumerate([0.0, 0.1, 0.4, 0.7, 1.2], start=1):
+        for number, pause_s in enumerate(PAUSES_S, start=1):
             workspace.faults.plant("chat.postMessage", FaultKind.SLOW, times=3, seconds=0.3)
             await open_one(scene, title=f"Number {number}.")
             await asyncio.sleep(pause_s)
+            if number == LAST:
+                await until(lambda: any(_calls_somebody(message) for message in workspace.messages))
             await scene.room.resolve(number, request(ANN), "noise")
             ended[number] = time.time()
         await asyncio.sleep(0.5)

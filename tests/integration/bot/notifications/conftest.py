@@ -91,8 +91,8 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             "SMTP_FROM": "bot@example.com",
         }
     )
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
-    webhooks = Webhooks(timeout_s=5.0)
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    webhooks = Webhooks(timeout_s=30.0)
     told: list[None] = []
     pager, mail = (
         NotificationSender(

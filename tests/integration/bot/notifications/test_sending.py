@@ -164,7 +164,8 @@ async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone
 
 async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
     """The receiver knows the second by its key: at least once, and once in practice."""
-    phone.answers.append(0.5)
+    lost = asyncio.Event()
+    phone.answers.append(lost)
     await stage.store()
     sending = asyncio.create_task(stage.pager.send_due())
     await phone.wait_for()
@@ -173,6 +174,7 @@ async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stag
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'test' AND datname = current_database() AND pid <> pg_backend_pid()"
         )
+    lost.set()
     with pytest.raises(Exception, match="database"):
         await sending
 

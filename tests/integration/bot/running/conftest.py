@@ -23,8 +23,10 @@ from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
+from tests.outside import PATIENCE_S, wait_long
 
-STALE_AFTER_S = 2.0
+STALE_AFTER_S = 3.0
+QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to miss a worker
 QUICK_LEASES = LeaseSettings(duration=timedelta(seconds=2), renew_every=timedelta(seconds=0.4))
 
 
@@ -42,7 +44,7 @@ class Slack:
         return [message for message in messages if message.user == bot and message.is_visible_to(user)]
 
     async def wait_for(
-        self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = 10.0, user: User = cast.OLIVIA
+        self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = PATIENCE_S, user: User = cast.OLIVIA
     ) -> Message:
         """The first message of the bot that is wanted and this person sees; without a wish, the first."""
         async with asyncio.timeout(timeout_s):
@@ -86,6 +88,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def slack(outside: Outside) -> AsyncIterator[Slack]:
     workspace = Workspace()
+    wait_long(workspace)
     await workspace.start()
     app = FastAPI()
     app.include_router(build_router(workspace))
@@ -122,7 +125,7 @@ def environment(slack: Slack, dsn: str | None, **more: str) -> dict[str, str]:
         "RAILWAY_PROJECT_ID": "p",
         "RAILWAY_ENVIRONMENT_ID": "e",
         "DRAGONFLY_API_BASE": slack.url,
-        "HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S),
+        "HEARTBEAT_STALE_AFTER_S": "300",  # no worker is missed meanwhile, and no alert comes between
         "PORT": "0",
         "SUPABASE_DB_URL": dsn or "",
         **more,
@@ -142,10 +145,13 @@ async def start_bot(
         *,
         outage: OutageSettings = OutageSettings(),  # noqa: B008
         runs: RunSettings = RunSettings(),  # noqa: B008
+        leases: LeaseSettings = QUICK_LEASES,
+        source_timeout_s: float = 30.0,
         **more: str,
     ) -> Bot:
         environ = environment(slack, dsn, **more)
-        bot = Bot(replace(Settings.from_environment(environ), leases=QUICK_LEASES, outage=outage, runs=runs))
+        settings = replace(Settings.from_environment(environ), leases=leases, outage=outage, runs=runs)
+        bot = Bot(replace(settings, source_timeout_s=source_timeout_s))
         bots.append(bot)
         await bot.start()
         return bot

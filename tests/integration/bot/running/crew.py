@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from tests.integration.bot.conftest import System
 
@@ -14,7 +13,6 @@ class Worker:
     def __init__(self, system: System, worker_id: str, worker_type: str = "ingest_processor") -> None:
         self._system = system
         self._id = worker_id
-        self.last_beat = 0.0
         system.beat(worker_id, worker_type)
         self._beating = asyncio.create_task(self._beat())
 
@@ -24,7 +22,6 @@ class Worker:
             await asyncio.sleep(0.3)
 
     def set(self, columns: str) -> None:
-        self.last_beat = time.time()
         self._system.run(
             f"UPDATE ops.worker_heartbeats SET {columns}, last_heartbeat_at = clock_timestamp()"  # noqa: S608 - ours
             f" WHERE worker_id = '{self._id}'"

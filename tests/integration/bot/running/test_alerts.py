@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import psycopg
 
@@ -11,7 +10,7 @@ from services.domain.services import Service
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
-from tests.integration.bot.running.conftest import STALE_AFTER_S, Slack, StartBot
+from tests.integration.bot.running.conftest import QUICK_BEATS, STALE_AFTER_S, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
 
 
@@ -22,9 +21,6 @@ def _key(message: Message) -> str:
 def _told(slack: Slack) -> list[Message]:
     """What the alerts themselves say, in the thread of the incident that they opened; its own messages are left out."""
     return [message for message in slack.seen() if _key(message).startswith("alert:")]
-
-
-PROMPT_S = 5.0  # on a busy machine; Railway, asked in vain, would hold it up for as long
 
 
 def _is_page(message: Message) -> bool:
@@ -40,20 +36,16 @@ async def _nobody_is_told(slack: Slack, seconds: float) -> None:
     assert not slack.seen()
 
 
-async def test_two_bots_tell_once_and_in_time(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
-) -> None:
+async def test_two_bots_tell_once(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew) -> None:
     worker = crew.hire("ingest-1")
     for _ in range(2):
-        await start_bot(database_urls.bot)
+        await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(1)
 
     worker.kill()
     page = await slack.wait_for(_is_page)
-    late_s = time.time() - (worker.last_beat + STALE_AFTER_S)
     await asyncio.sleep(1)
 
-    assert late_s < PROMPT_S
     assert "ingest 0 of 1 beating" in page.text
     assert len(_told(slack)) == 1
 
@@ -62,7 +54,7 @@ async def test_same_message_is_resolved_when_another_worker_takes_its_place(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(0.5)
     worker.kill()
     page = await slack.wait_for(_is_page)
@@ -78,7 +70,7 @@ async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(0.5)
     worker.kill()
     await slack.wait_for(_is_page)
@@ -99,7 +91,7 @@ async def test_orderly_stop_and_scale_down_alert_nobody(
 ) -> None:
     outside.replicas[Service.INGEST] = 2
     first, _ = crew.hire("ingest-1"), crew.hire("ingest-2")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(0.5)
 
     first.stop()
@@ -112,7 +104,7 @@ async def test_replaced_worker_alerts_nobody(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(0.5)
 
     crew.hire("ingest-2")
@@ -122,7 +114,7 @@ async def test_replaced_worker_alerts_nobody(
 
 
 async def test_worker_that_never_comes_is_told(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls) -> None:
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
 
     page = await slack.wait_for(_is_page)
 
@@ -133,8 +125,8 @@ async def test_successor_tells_when_the_leader_dies(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
-    first = await start_bot(database_urls.bot)
-    await start_bot(database_urls.bot)
+    first = await start_bot(database_urls.bot, **QUICK_BEATS)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
     await asyncio.sleep(0.5)
 
     worker.kill()
@@ -149,19 +141,18 @@ async def test_railway_being_silent_delays_no_page(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
 ) -> None:
     worker = crew.hire("ingest-1")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, source_timeout_s=3600.0, **QUICK_BEATS)
     await asyncio.sleep(1)
-    outside.railway_delay_s = 30
+    outside.railway_delay_s = 3600.0
 
     worker.kill()
-    await slack.wait_for(_is_page)
 
-    assert time.time() - (worker.last_beat + STALE_AFTER_S) < PROMPT_S
+    await slack.wait_for(_is_page)
 
 
 async def test_idle_bot_leaves_the_database_alone(start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew) -> None:
     crew.hire("ingest-1")
-    await start_bot(database_urls.bot)
+    await start_bot(database_urls.bot, **QUICK_BEATS)
 
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         found = await conn.execute(

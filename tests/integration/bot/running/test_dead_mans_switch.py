@@ -40,7 +40,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Stage]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     webhooks, pulse = Webhooks(), Pulse()
     seen, sent = pulse.part("evaluation", late_after_s=60.0), pulse.part("outbox", late_after_s=0.05)
     switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=pulse, every_s=0.02)
@@ -94,7 +94,9 @@ async def test_page_that_slack_does_not_take_keeps_it_back(
 
 
 async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
-    database = Database.connect_lazily(Secret("postgresql://nobody@127.0.0.1:9/none"), application_name="test")
+    database = Database.connect_lazily(
+        Secret("postgresql://nobody@127.0.0.1:9/none"), application_name="test", timeout_s=60.0
+    )
     webhooks = Webhooks()
     switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=Pulse())
 

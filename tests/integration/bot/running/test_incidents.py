@@ -8,6 +8,7 @@ from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
 
@@ -25,7 +26,7 @@ async def until_it_says(slack: Slack, words: str) -> Message:
 
 
 async def modal_of(slack: Slack, user: str) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (view := slack.workspace.modal_for(user)) is None:
             await asyncio.sleep(0.01)
     return view.id
@@ -52,7 +53,7 @@ async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
     note = ann.say(cast.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
     ann.react(cast.INCIDENTS_ID, note.ts, "pushpin")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             await ann.type(cast.INCIDENTS_ID, f"<@{bot}> timeline", thread_ts=root.ts)
             await asyncio.sleep(0.5)
@@ -76,7 +77,7 @@ async def test_whoever_may_not_is_told_so_and_nothing_happens(
     otto = slack.workspace.acting_as(cast.OTTO.id)
     await otto.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not any("It did not count" in message.text for message in slack.seen(cast.OTTO.id)):
             await asyncio.sleep(0.05)
     assert (await root_of(slack)).text.startswith("🔴 *PAGE*")
@@ -92,7 +93,7 @@ async def test_what_was_half_said_is_said_by_the_next_bot(
 
     await start_bot(database_urls.bot, **PEOPLE)
 
-    last = await slack.wait_for(lambda message: key_of(message) == "incident:1:briefing:6", timeout_s=40)
+    last = await slack.wait_for(lambda message: key_of(message) == "incident:1:briefing:6")
     keys = [key_of(message) for message in slack.seen() if message.thread_ts == root.ts]
     assert len(keys) == len(set(keys))
     assert [key for key in keys if "briefing" in key] == [f"incident:1:briefing:{n}" for n in range(1, 7)]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.leader import NAME, Fence, LostLeadershipError
+from bot.outbox.decide import FIRST_RETRY, UPDATE_PAUSE
 from bot.outbox.sender import Sender
 from bot.settings import LeaseSettings
 from bot.web.metrics import Metrics
@@ -24,7 +25,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
-from tests.outside import until
+from tests.outside import PATIENCE_S, until
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
 
@@ -53,7 +54,7 @@ class Stage:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    async def settle(self, timeout_s: float = 10.0) -> None:
+    async def settle(self, timeout_s: float = PATIENCE_S) -> None:
         """Send until nothing is left."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -66,7 +67,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(slack: Slack, database_urls: DatabaseUrls) -> AsyncIterator[Stage]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=1.0, patience=0)
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="bot-1", duration=LeaseSettings().duration * 10)
@@ -97,13 +98,15 @@ async def test_unchanged_content_is_not_sent_again(stage: Stage, slack: Slack) -
 async def test_many_changes_become_few_edits_and_the_last_one_stays(stage: Stage, slack: Slack) -> None:
     await stage.store("0")
     await stage.settle()
+    started = time.monotonic()
     for number in range(1, 30):
         await stage.store(str(number))
         await stage.sender.send_due(stage.fence)
     await stage.settle()
 
     assert [message.text for message in slack.seen()] == ["29"]
-    assert len(slack.workspace.calls_of("chat.update")) <= 2
+    spent_s = time.monotonic() - started  # two, but on a machine that takes long
+    assert len(slack.workspace.calls_of("chat.update")) <= 2 + spent_s / UPDATE_PAUSE.total_seconds()
 
 
 async def test_post_whose_answer_was_lost_is_found_again(stage: Stage, slack: Slack) -> None:
@@ -168,7 +171,7 @@ async def test_pages_go_first(stage: Stage, slack: Slack) -> None:
 async def test_page_waits_for_no_edit_that_slack_refuses(stage: Stage, slack: Slack) -> None:
     for number in range(2):
         await stage.store("before", key=f"m{number}", priority=PAGE)
-    await stage.settle(timeout_s=30)
+    await stage.settle()
     slack.workspace.faults.plant("chat.update", FaultKind.RATE_LIMIT, times=1000, seconds=60)
     for number in range(2):
         await stage.store("after", key=f"m{number}", priority=PAGE)
@@ -186,12 +189,12 @@ async def test_page_waits_for_no_edit_that_slack_is_slow_to_answer(stage: Stage,
     await stage.store("before", key="m1")
     await stage.settle()
     stage.client = slow = SlackClient(
-        Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=60.0, patience=0
+        Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=600.0, patience=0
     )
     stage.sender = Sender(stage.database, slow, poll_s=lambda: 0.05, metrics=Metrics())
-    slack.workspace.faults.plant("chat.update", FaultKind.SLOW, seconds=5)
+    slack.workspace.faults.plant("chat.update", FaultKind.SLOW, seconds=600)
     await stage.store("after", key="m1")
-    await asyncio.sleep(1.6)  # two edits of one message are that far apart
+    await asyncio.sleep(UPDATE_PAUSE.total_seconds() + 0.1)
 
     async with stage.sending():
         await stage.store("PAGE", key="page", priority=PAGE)
@@ -208,7 +211,7 @@ async def test_page_that_slack_refuses_goes_before_all_notes(stage: Stage, slack
     await stage.sender.send_due(stage.fence)
     await stage.store("note", key="m1")
 
-    await stage.settle(timeout_s=30)
+    await stage.settle()
 
     assert [message.text for message in slack.seen()] == ["PAGE", "note"]
 
@@ -250,8 +253,8 @@ async def test_errors_of_slack_lose_nothing_and_double_nothing(stage: Stage, sla
         faults.is_down = True
         await asyncio.sleep(2)
         faults.is_down = False
-        await until(lambda: sorted(message.text for message in slack.seen()) == texts, timeout_s=60)
-        await stage.settle(timeout_s=60)
+        await until(lambda: sorted(message.text for message in slack.seen()) == texts)
+        await stage.settle()
 
     assert sorted(message.text for message in slack.seen()) == texts
 
@@ -285,13 +288,13 @@ async def test_unknown_channel_waits_and_says_why(stage: Stage) -> None:
 
     async with stage.database.read() as conn:
         wait_s = await outbox.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True)
-        cur = await conn.execute("SELECT attempts, last_error FROM chatops.outbox")
+        cur = await conn.execute("SELECT attempts, last_error, next_try_at - created_at FROM chatops.outbox")
         row = await cur.fetchone()
     assert wait_s is not None
-    assert wait_s > 0
     assert row is not None
     assert row[0] == 1
     assert "channel_not_found" in row[1]
+    assert row[2] >= FIRST_RETRY
 
 
 async def test_former_leader_sends_nothing(stage: Stage, slack: Slack) -> None:

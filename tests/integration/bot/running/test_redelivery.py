@@ -10,13 +10,14 @@ import pytest
 
 from bot.slack_edge.once import Once
 from services.domain.secrets import Secret
-from services.postgres.pool import Database
+from services.postgres.pool import Connection, Database
 from services.sandbox.slack import cast, payloads
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import PATIENCE_S, until
 
-CLAIM = timedelta(seconds=0.5)
+CLAIM = timedelta(hours=1)  # runs out when a test says so
 
 
 def _command(slack: Slack) -> Envelope:
@@ -28,8 +29,10 @@ def _command(slack: Slack) -> Envelope:
 async def test_two_replicas_answer_a_repeated_command_once(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
-    for _ in range(2):
-        await start_bot(database_urls.bot)
+    for bot in [await start_bot(database_urls.bot) for _ in range(2)]:
+        parts = bot.parts
+        assert parts is not None
+        await until(lambda parts=parts: parts.leader.database_problem is None)  # type: ignore[misc]
     envelope = _command(slack)
 
     for _ in range(4):  # the local Slack takes the connections in turn
@@ -67,7 +70,7 @@ class Work:
 
 @pytest.fixture
 async def replicas(database_urls: DatabaseUrls) -> AsyncIterator[list[Once]]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     yield [Once(database, owner=f"bot-{number}", claim=CLAIM) for number in range(2)]
     await database.close()
 
@@ -81,16 +84,16 @@ async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[On
     assert work.done == 1
 
 
-async def test_work_of_a_dead_replica_is_done_by_a_redelivery(replicas: list[Once]) -> None:
+async def test_work_of_a_dead_replica_is_done_by_a_redelivery(replicas: list[Once], as_owner: Connection) -> None:
     dead, work = Work(), Work()
     dead.hold.clear()
     dying = asyncio.create_task(replicas[0].do("event:1", dead))
-    while not dead.done:
-        await asyncio.sleep(0.01)
+    await until(lambda: dead.done == 1)
 
     redelivery = asyncio.create_task(replicas[1].do("event:1", work))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
     while_claimed = work.done
+    await as_owner.execute("UPDATE chatops.deliveries SET claimed_until = clock_timestamp()")
     await redelivery
 
     assert (while_claimed, work.done) == (0, 1)
@@ -102,11 +105,10 @@ async def test_work_cut_off_by_a_shutdown_is_left_to_a_redelivery(replicas: list
     cut, work = Work(), Work()
     cut.hold.clear()
     cutting = asyncio.create_task(replicas[0].do("event:1", cut))
-    while not cut.done:
-        await asyncio.sleep(0.01)
+    await until(lambda: cut.done == 1)
 
     await replicas[0].drain(0.05)
-    await asyncio.wait_for(replicas[1].do("event:1", work), 0.4)
+    await asyncio.wait_for(replicas[1].do("event:1", work), PATIENCE_S)
 
     assert cutting.cancelled()
     assert work.done == 1

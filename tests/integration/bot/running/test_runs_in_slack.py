@@ -28,6 +28,7 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.runs.conftest import QUICK, TOKEN
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
+from tests.outside import until as until_so
 from tests.wire import Wire
 
 ANN = Request((), Surface.SLASH, Actor(cast.ANN.id, cast.TEAM.id), cast.INCIDENTS_ID)
@@ -132,9 +133,14 @@ async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Con
     return asked
 
 
+def said_to(slack: Slack, user: User) -> list[Message]:
+    """In their direct messages."""
+    return [one for one in slack.workspace.messages if one.channel == "D" + user.id[1:]]
+
+
 async def begin_alone(slack: Slack, asked: Message) -> None:
     await click(slack, asked, ALONE, cast.ANN)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(RUN_S):
         while (modal := slack.workspace.modal_for(cast.ANN.id)) is None:
             await asyncio.sleep(0.01)
     assert await slack.workspace.acting_as(cast.ANN.id).submit(modal.id, {ANSWER: {ANSWER: "customers wait"}}) == {}
@@ -145,8 +151,7 @@ async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
 ) -> None:
     bot = await start_whole(ALONE_COUNTDOWN_SECONDS="1")
     asked = await offered_alone(bot, slack, railway, as_owner)
-    direct = [one for one in slack.workspace.messages if one.channel == "D" + cast.BEN.id[1:]]
-    assert "An approver is needed" in direct[0].text
+    await until_so(lambda: any("An approver is needed" in one.text for one in said_to(slack, cast.BEN)))
 
     await begin_alone(slack, asked)
     done = await until(slack, asked, "DONE")

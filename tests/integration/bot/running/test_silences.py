@@ -7,11 +7,13 @@ import asyncio
 import pytest
 
 from bot.app import Bot
+from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
+from tests.outside import PATIENCE_S
 
 MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, somebody is on it"
 
@@ -19,7 +21,7 @@ MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Kno
 @pytest.fixture
 async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
     people = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
-    return await start_bot(database_urls.bot, **people)
+    return await start_bot(database_urls.bot, **people, **QUICK_BEATS)
 
 
 @pytest.fixture
@@ -89,14 +91,18 @@ async def test_lifting_it_tells_the_alert_again(slack: Slack, page: Message) -> 
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew) -> None:
+async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew, as_bot: Connection) -> None:
     worker = crew.hire("ingest-1")
     await slack.type("/dragonfly silence ingest 1h we move the queue")
     await slack.wait_for(lambda message: "silenced `ingest` until" in message.text)
 
     worker.kill()
 
-    await asyncio.sleep(4)
+    held = "SELECT count(*) FROM chatops.alert_decisions WHERE fingerprint = 'heartbeats.ingest'"
+    async with asyncio.timeout(PATIENCE_S):
+        while await (await as_bot.execute(held)).fetchone() == (0,):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
     assert not [message for message in slack.seen() if "PAGE" in message.text]
     await slack.type("/dragonfly why heartbeats.ingest")
     why = await slack.wait_for(lambda message: "Why `heartbeats.ingest`" in message.text)

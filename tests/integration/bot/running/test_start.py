@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.app import Bot
-from bot.settings import Settings
+from bot.settings import LeaseSettings, Settings
 from services.domain.errors import OperatorError
 from services.sandbox.slack.faults import FaultKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import until
 
 
 async def test_two_connections_survive_a_refresh(bot: Bot, slack: Slack) -> None:
@@ -99,14 +100,17 @@ async def test_slack_tokens_are_needed() -> None:
 
 
 async def test_stop_hands_over_at_once(start_bot: StartBot, database_urls: DatabaseUrls) -> None:
-    first = await start_bot(database_urls.bot)
-    second = await start_bot(database_urls.bot)
-    while not (await first.health()).leader:
-        await asyncio.sleep(0.01)
+    long = LeaseSettings(duration=timedelta(hours=1), renew_every=timedelta(seconds=0.4))
+    first = await start_bot(database_urls.bot, leases=long)
+    await until_leading(first)
+    second = await start_bot(database_urls.bot, leases=long)
 
     await first.stop()
-    stopped = time.monotonic()
-    while not (await second.health()).leader:
-        await asyncio.sleep(0.01)
 
-    assert time.monotonic() - stopped < 1
+    await until_leading(second)
+
+
+async def until_leading(bot: Bot) -> None:
+    parts = bot.parts
+    assert parts is not None
+    await until(lambda: parts.leader.is_leading)

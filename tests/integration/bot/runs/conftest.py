@@ -44,7 +44,7 @@ from tests.wire import Hold, Line, Where, Wire, Word
 TOKEN = "made-up-token"
 BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
 OLIVIA = Person("U0OLIVIA", "T0LOCAL")
-PACE = Pace(0.1, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+PACE = Pace(0.1, 0.0, 0.05, 60.0, 0.05, 2, 2.0, 0.05, 1)
 # Leases of one second and a half: long enough for two cores that other tests use too.
 # Waiting is short where nothing is expected any more; what has to happen has time on a machine that is busy.
 QUICK = RunSettings(
@@ -137,7 +137,7 @@ async def railway(tmp_path: Path, database_urls: DatabaseUrls) -> AsyncIterator[
     local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
     await local.start()
     try:
-        await local.wait_until_serving(20)
+        await local.wait_until_serving(60)
         yield local
     finally:
         await local.stop()
@@ -219,14 +219,14 @@ class Bench:
             assert run is not None
             return run, await runs.read_steps(conn, run_id)
 
-    async def ended(self, run_id: int, *, timeout_s: float = 30.0) -> tuple[Run, list[RunStep]]:
+    async def ended(self, run_id: int, *, timeout_s: float = 90.0) -> tuple[Run, list[RunStep]]:
         """Once the run has ended or waits for a person."""
         return await self.until(
             run_id, lambda run, _: run.state.is_final or run.state is RunState.UNKNOWN, timeout_s=timeout_s
         )
 
     async def until(
-        self, run_id: int, is_so: Callable[[Run, list[RunStep]], bool], *, timeout_s: float = 30.0
+        self, run_id: int, is_so: Callable[[Run, list[RunStep]], bool], *, timeout_s: float = 90.0
     ) -> tuple[Run, list[RunStep]]:
         seen: tuple[Run, list[RunStep]] | None = None
         try:
@@ -339,7 +339,7 @@ async def make_bench(
             "DRAGONFLY_SQL": str(sql_directory),
             **more,
         }
-        known = replace(Settings.from_environment(environ), source_timeout_s=5.0, runs=settings)
+        known = replace(Settings.from_environment(environ), source_timeout_s=30.0, runs=settings)
         world = World.from_settings(known)
         assert world.database is not None
         bench = Bench({**environ, "OWNER": database_urls.owner}, world.database, world, railway, wire, settings)

@@ -59,7 +59,7 @@ async def test_workers_stop_without_the_database_and_the_journal_follows(
 
 
 async def _filed(database: Database) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with database.read() as conn:
                 found = await runs.list_runs(conn, limit=1)

@@ -102,7 +102,7 @@ async def bench(uploads: Uploads, database_urls: DatabaseUrls) -> AsyncIterator[
             "DRAGONFLY_API_BASE": url,
             "DRAGONFLY_API_KEY": KEY,
         }
-        known = replace(Settings.from_environment(environ), source_timeout_s=5.0, runs=QUICK)
+        known = replace(Settings.from_environment(environ), source_timeout_s=30.0, runs=QUICK)
         world = World.from_settings(known)
         assert world.database is not None
         owned = {**environ, "OWNER": database_urls.owner}
@@ -121,7 +121,7 @@ async def ingest_worker(bench: Bench, dsn: str, *, is_working: bool = True) -> A
         sys.executable, "-m", "services.ingest_worker", env=environ, stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await bench.sql("SELECT 1 FROM ops.worker_heartbeats WHERE status = 'running'") == []:
                 await asyncio.sleep(0.05)
         if not is_working:
@@ -159,7 +159,7 @@ async def test_the_file_goes_all_the_way_and_leaves_nothing(bench: Bench, upload
     await bench.sql(REAL)
     bench.start_runner()
 
-    run, steps = await bench.ended(await bench.file_command("golden-path"), timeout_s=60)
+    run, steps = await bench.ended(await bench.file_command("golden-path"))
 
     assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
     assert set(states(steps).values()) == {StepState.DONE}
@@ -179,7 +179,7 @@ async def test_the_file_goes_all_the_way_and_leaves_nothing(bench: Bench, upload
 @pytest.mark.usefixtures("worker")
 async def test_what_is_kept_is_taken_away_by_cleaning(bench: Bench) -> None:
     bench.start_runner()
-    kept, _ = await bench.ended(await bench.file_command("golden-path", keep="yes"), timeout_s=60)
+    kept, _ = await bench.ended(await bench.file_command("golden-path", keep="yes"))
     left = await bench.sql(BATCHES)
 
     cleaned, steps = await bench.ended(await bench.file_command("golden-path", clean="yes"))
@@ -249,7 +249,7 @@ async def test_a_lost_answer_uploads_nothing_twice(bench: Bench, uploads: Upload
     uploads.lose = True
     bench.start_runner()
 
-    run, steps = await bench.ended(await bench.file_command("golden-path", keep="yes"), timeout_s=60)
+    run, steps = await bench.ended(await bench.file_command("golden-path", keep="yes"))
 
     assert run.state is RunState.SUCCEEDED, steps
     assert uploads.count == 1
@@ -265,7 +265,7 @@ async def test_a_killed_replica_s_upload_is_there_once(
     run_id = await bench.file(await bench.plan("golden-path", keep="yes"), state=RunState.PLANNED)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     await bench.approve(run_id)
-    await asyncio.wait_for(uploads.reached.wait(), 30)
+    await asyncio.wait_for(uploads.reached.wait(), 60)
     ((owner,),) = await bench.sql("SELECT owner FROM chatops.leases WHERE name = %s", f"run:{run_id}")
 
     await next(replica for replica in replicas if owner.startswith(f"{replica.name}:")).kill()

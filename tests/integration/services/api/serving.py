@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+
+from services.sandbox.ports import find_free_port
 
 PATIENCE_S = 60.0
 MANY = "1000000"  # requests a minute
@@ -29,14 +30,13 @@ class ServedApi:
         return self.process.poll() is None
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False)
+        return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False, timeout=PATIENCE_S)
 
 
 @contextmanager
 def serve_api(dsn: str, **environment: str) -> Iterator[ServedApi]:
     """Serves when it is given, ends with the context. No rate limits unless the environment says so."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = find_free_port()
     usual = {
         "PATH": os.environ["PATH"],
         "ENVIRONMENT": "dev",

@@ -26,7 +26,9 @@ async def server() -> AsyncIterator[OpenAIServer]:
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     """What a worker has: sessions as dragonfly_app."""
-    database = Database.connect_lazily(Secret(database_urls.app), application_name="dragonfly-test", max_size=2)
+    database = Database.connect_lazily(
+        Secret(database_urls.app), application_name="dragonfly-test", max_size=2, timeout_s=60.0
+    )
     yield database
     await database.close()
 

@@ -46,6 +46,6 @@ async def store_batch(
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     """As the API and the workers use it."""
-    database = Database.connect_lazily(Secret(database_urls.app), application_name="dragonfly-test")
+    database = Database.connect_lazily(Secret(database_urls.app), application_name="dragonfly-test", timeout_s=60.0)
     yield database
     await database.close()

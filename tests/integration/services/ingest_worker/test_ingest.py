@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.dragonfly_api.client import DragonflyApi
 from services.postgres.pool import Database
+from services.sandbox.ports import find_free_port
 from tests.conftest import DatabaseUrls
-from tests.integration.services.conftest import DatabaseGate, Eventually, Spawn
+from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, Spawn
 from tests.integration.services.ingest_worker.conftest import good_lines, store_batch
 
 DEMO = Path("services/sandbox/data/demo_batch.csv").read_bytes()
@@ -36,15 +35,13 @@ async def run_sql(dsn: str, query: str, *values: object) -> Sequence[tuple[Any, 
 async def test_a_file_becomes_judgments_and_next_steps(
     spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
     common = {"SUPABASE_DB_URL": database_urls.app}
     await spawn("services.api", PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="df_1", **common)
     ingest = await spawn("services.ingest_worker", **common)
     enforcement = await spawn("services.enforcement_worker", **common)
 
-    async with DragonflyApi(f"http://127.0.0.1:{port}", Secret("df_1")) as api:
+    async with DragonflyApi(f"http://127.0.0.1:{port}", Secret("df_1"), timeout_s=PATIENCE_S) as api:
 
         async def is_healthy() -> bool:
             try:
@@ -120,8 +117,7 @@ async def test_a_repeated_job_changes_nothing(spawn: Spawn, database_urls: Datab
     again = "UPDATE ops.job_queue SET status = 'pending' WHERE job_type = 'simplicity_ingest'"
     await run_sql(database_urls.superuser, again)
     await worker.line_with("idle")
-    while len([line for line in worker.lines if "-> completed" in line]) < 2:
-        await asyncio.sleep(0.05)
+    await worker.lines_with("-> completed", count=2)
 
     assert await run_sql(database_urls.owner, "SELECT xmin::text, id FROM public.judgments ORDER BY id") == before
     jobs = "SELECT job_type, count(*) FROM ops.job_queue GROUP BY 1 ORDER BY 1"
@@ -175,9 +171,7 @@ async def test_a_job_without_its_batch_is_not_tried_again(
 async def test_a_file_of_payments_changes_what_is_owed(
     spawn: Spawn, database_urls: DatabaseUrls, database: Database, eventually: Eventually
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
     common = {"SUPABASE_DB_URL": database_urls.app}
     await spawn("services.api", PORT=str(port), LISTEN_ADDRESS="127.0.0.1", DRAGONFLY_API_KEY="df_1", **common)
     await spawn("services.ingest_worker", **common)

@@ -18,7 +18,7 @@ LONG, SHORT = timedelta(minutes=1), timedelta(milliseconds=100)
 
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     yield database
     await database.close()
 
@@ -55,11 +55,12 @@ async def test_released_lease_is_free_at_once(database: Database) -> None:
 
 
 async def test_fence_holds_back_a_successor_until_the_commit(database: Database) -> None:
-    await take(database, "a", timedelta(seconds=0.3))
+    await take(database, "a")
     async with database.transaction() as conn:
         assert await leases.lock_lease(conn, name="leader", owner="a", epoch=1)
+        await conn.execute("UPDATE chatops.leases SET until = clock_timestamp()")
         taking = asyncio.create_task(take(database, "b"))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
         assert not taking.done()
 
     assert await taking == 2

@@ -140,7 +140,7 @@ async def test_rows_that_the_supabase_cli_wrote_are_taken_over(
 
 
 async def test_the_bot_reads_what_is_applied(database_urls: DatabaseUrls) -> None:
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
 
     async with database.read() as conn:
         status = await read_migrations(conn)
@@ -166,7 +166,7 @@ async def test_without_rights_on_the_table_nothing_looks_up_to_date(
         "REVOKE SELECT (version, name, executed_at, checksum) "
         "ON supabase_migrations.schema_migrations FROM dragonfly_bot"
     )
-    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test")
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
 
     async def read() -> None:
         async with database.read() as conn:

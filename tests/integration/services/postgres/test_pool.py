@@ -18,6 +18,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.postgres.pool import Connection, Database, connect
 from tests.conftest import DatabaseUrls
+from tests.outside import PATIENCE_S
 
 ADD_JOB = "INSERT INTO ops.job_queue (job_type, idempotency_key) VALUES ('test', %s)"
 
@@ -87,33 +88,36 @@ async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> Non
             error = await why(database, timeout_s=0.3)
 
     assert error.why == "no answer within 0.3 s"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4  # the pool's own limit is five seconds
 
 
-async def test_a_connect_that_is_cancelled_leaves_nothing_half_open(unused_tcp_port: int) -> None:
+async def test_a_connect_that_is_cancelled_leaves_nothing_half_open() -> None:
     """A half-open session is in the way of others on the server for a minute, however long somebody keeps the error."""
-    hung_up = asyncio.Event()
+    called, hung_up = asyncio.Event(), asyncio.Event()
 
     async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1024):
-            pass
+            called.set()
         hung_up.set()
         writer.close()
 
-    async with await asyncio.start_server(be_silent, "127.0.0.1", unused_tcp_port):
-        dsn = Secret(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d")
-        connecting = asyncio.create_task(connect(dsn, application_name="test", timeout_s=30))
-        await asyncio.sleep(0.05)
+    async with await asyncio.start_server(be_silent, "127.0.0.1", 0) as server:
+        dsn = Secret(f"postgresql://u:p@127.0.0.1:{server.sockets[0].getsockname()[1]}/d")
+        connecting = asyncio.create_task(connect(dsn, application_name="test", timeout_s=PATIENCE_S))
+        await called.wait()
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError) as kept:
             await connecting
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await hung_up.wait()
     assert kept.value is not None
 
 
-async def test_a_slow_query_is_ended_by_the_server_and_the_session_kept(database_urls: DatabaseUrls) -> None:
+async def test_a_slow_query_is_ended_by_the_server_and_the_session_kept(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.postgres.pool.GRACE_S", PATIENCE_S)  # a busy machine does not pass it on so soon
     async with pool(database_urls.bot) as database:
         async with database.read() as conn:
             pid = await one(conn, "SELECT pg_backend_pid()")
@@ -137,7 +141,7 @@ async def test_a_frozen_server_cannot_hold_us(database_urls: DatabaseUrls) -> No
             os.kill(pid, signal.SIGCONT)
 
     assert error.why == "no answer within 0.3 s"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 30  # without a limit it would be for ever
 
 
 async def test_a_cancelled_read_of_a_frozen_server_ends_at_the_limit(database_urls: DatabaseUrls) -> None:
@@ -153,7 +157,7 @@ async def test_a_cancelled_read_of_a_frozen_server_ends_at_the_limit(database_ur
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 async def test_a_session_that_died_in_the_pool_is_replaced(database_urls: DatabaseUrls, as_owner: Connection) -> None:
@@ -295,7 +299,7 @@ async def test_a_read_cancelled_while_it_is_undone_leaves_no_session_behind(
             await task
 
     left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'dragonfly_bot'"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while await one(as_owner, left):
             await asyncio.sleep(0.01)
 

@@ -11,6 +11,7 @@ from psycopg import errors
 from services.domain.jobs import Job
 from services.postgres import requeue
 from services.postgres.pool import Connection
+from tests.outside import PATIENCE_S
 
 STALE_AFTER = timedelta(minutes=5)
 JOB = """
@@ -166,7 +167,7 @@ async def test_a_requeued_job_is_announced_to_the_workers(as_owner: Connection, 
 
     await requeue.requeue_jobs(as_bot, job_ids=[job_id], stale_after=STALE_AFTER)
 
-    heard = [notice.payload async for notice in as_owner.notifies(timeout=3, stop_after=1)]
+    heard = [notice.payload async for notice in as_owner.notifies(timeout=PATIENCE_S, stop_after=1)]
     assert heard == ["judgment_enrichment"]
 
 

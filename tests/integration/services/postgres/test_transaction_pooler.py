@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def database(pooled: Pooled, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database.connect_lazily(Secret(pooled(database_urls.bot)), application_name="dragonfly-test", max_size=4)
+    database = Database.connect_lazily(
+        Secret(pooled(database_urls.bot)), application_name="dragonfly-test", max_size=4, timeout_s=60.0
+    )
     yield database
     await database.close()
 

@@ -17,6 +17,7 @@ from services.railway.client import RailwayClient, TokenKind
 from services.sandbox.railway.app import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
+from tests.outside import PATIENCE_S
 
 TOKEN = "made-up-token"
 LIVE = """
@@ -28,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 TALK = "import sys, time; [print('line', n) for n in range(8)]; sys.stderr.write('bad news\\n'); time.sleep(600)"
-PACE = Pace(0.0, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+PACE = Pace(0.0, 0.0, 0.05, PATIENCE_S, 0.05, 2, 2.0, 0.05, 1)
 
 
 class Server(uvicorn.Server):
@@ -62,7 +63,7 @@ async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
     local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
     await local.start()
     try:
-        await local.wait_until_serving(15)
+        await local.wait_until_serving(PATIENCE_S)
         yield local
     finally:
         await local.stop()
@@ -86,7 +87,7 @@ async def client(railway: LocalRailway, railway_url: str) -> AsyncIterator[Railw
         token_kind=TokenKind.PROJECT,
         project_id=railway.place.project_id,
         environment_id=railway.place.environment_id,
-        timeout_s=1.0,
+        timeout_s=30.0,
     )
     yield client
     await client.aclose()

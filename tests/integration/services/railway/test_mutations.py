@@ -16,13 +16,14 @@ from services.railway.client import RailwayClient, TokenKind
 from services.railway.mutations import RailwayMutations
 from services.sandbox.railway.local import LocalRailway
 from tests.integration.services.railway.conftest import TOKEN
+from tests.outside import PATIENCE_S
 from tests.wire import Wire
 
 INGEST = "dragonfly-worker-ingest"
 
 
 def soon() -> float:
-    return time.monotonic() + 5
+    return time.monotonic() + PATIENCE_S
 
 
 @pytest.fixture
@@ -32,14 +33,19 @@ async def wire(railway_url: str) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def over_wire(railway: LocalRailway, wire: Wire) -> AsyncIterator[RailwayClient]:
+def timeout_s() -> float:
+    return 30.0
+
+
+@pytest.fixture
+async def over_wire(railway: LocalRailway, wire: Wire, timeout_s: float) -> AsyncIterator[RailwayClient]:
     client = RailwayClient(
         url=wire.url,
         token=Secret(TOKEN),
         token_kind=TokenKind.PROJECT,
         project_id=railway.place.project_id,
         environment_id=railway.place.environment_id,
-        timeout_s=0.5,
+        timeout_s=timeout_s,
     )
     yield client
     await client.aclose()
@@ -109,6 +115,7 @@ async def test_nothing_leaves_after_the_deadline(mutations: RailwayMutations, wi
     assert wire.mutations == []
 
 
+@pytest.mark.parametrize("timeout_s", [3.0])
 @pytest.mark.parametrize("where", ["before", "after"])
 async def test_silence_leaves_the_outcome_unknown(
     mutations: RailwayMutations, railway: LocalRailway, wire: Wire, where: str
@@ -178,6 +185,6 @@ async def test_true_followed_by_nothing_looks_like_success(mutations: RailwayMut
 
 async def _until(is_so: object) -> None:
     assert callable(is_so)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_so():
             await asyncio.sleep(0.02)

@@ -22,9 +22,10 @@ from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
 from tests.integration.services.railway.conftest import LIVE, TALK, serve
+from tests.outside import PATIENCE_S
 
 TOKEN = "made-up-token"
-PACE = Pace(0.0, 0.0, 0.05, 5.0, 0.05, 2, 2.0, 0.05, 1)
+PACE = Pace(0.0, 0.0, 0.05, PATIENCE_S, 0.05, 2, 2.0, 0.05, 1)
 SPECS = (
     ServiceSpec("dragonfly-api", ("python", "-c", LIVE), {}, 1, "/api/live", True),
     ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {"CONCURRENCY": "3"}, 2),
@@ -40,7 +41,7 @@ async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
     local = LocalRailway(SPECS, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
     await local.start()
     try:
-        await local.wait_until_serving(15)
+        await local.wait_until_serving(PATIENCE_S)
         yield local
     finally:
         await local.stop()
@@ -66,8 +67,8 @@ async def make_world(railway: LocalRailway, sql_directory: Path) -> AsyncIterato
             ours = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_SQL": str(sql_directory)}
             named = Settings.from_environment({**ours, **environment})
             world = World(
-                replace(named, source_timeout_s=5.0),
-                database=Database.connect_lazily(Secret(dsn), application_name="test"),
+                replace(named, source_timeout_s=30.0),
+                database=Database.connect_lazily(Secret(dsn), application_name="test", timeout_s=60.0),
                 railway=RailwayClient(
                     url=f"{address}/railway/graphql/v2",
                     token=Secret(TOKEN),

@@ -27,6 +27,7 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.postgres.migrations import read_files
 from services.sandbox.drill import VERSION as HEAD
+from services.sandbox.ports import find_free_port
 from services.sandbox.railway.commits import HISTORY
 from services.sandbox.railway.local import LocalRailway
 from tests.conftest import DatabaseUrls
@@ -271,14 +272,12 @@ async def test_a_database_that_says_nothing_does_not_hold_up_the_emergency_stop(
         elapsed_s = time.perf_counter() - started
         await blind.close()
 
-    assert elapsed_s < 3  # generous: it waits for 1.5 s
+    assert elapsed_s < 15  # it waits for 1.5 s, and other sources may take 30
     assert "the database does not tell what runs: no answer within 1.5 s" in stop.warnings
 
 
 async def test_a_rollback_needs_no_database_and_a_deploy_does(make_world: LocalWorld) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    blind = make_world(f"postgresql://bot:x@127.0.0.1:{port}/d")
+    blind = make_world(f"postgresql://bot:x@127.0.0.1:{find_free_port()}/d")
 
     assert (await planned(blind, "rollback", service="api", to=FIRST.sha)).warnings
     assert (await refused(blind, "deploy", service="api", sha=SECOND.sha)).is_unseen

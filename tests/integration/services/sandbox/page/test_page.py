@@ -336,7 +336,7 @@ async def test_another_site_in_the_same_browser_cannot_break_anything(
 async def test_every_button_of_the_panel_has_its_route(page: httpx.AsyncClient, railway: LocalRailway) -> None:
     await railway.start()
     try:
-        await railway.wait_until_serving(10)
+        await railway.wait_until_serving(60)
         html = (await page.get("/page/panel")).text
         names = set(re.findall(r'data-break="([\w-]+)"', html)) | {"start", "thaw", "start-postgres"}
         answers = {name: (await page.post(f"/page/break/{name}", json={})).status_code for name in sorted(names)}

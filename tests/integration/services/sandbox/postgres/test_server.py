@@ -19,7 +19,7 @@ from services.domain.errors import OperatorError
 from services.sandbox.postgres import PostgresServer, prepare_cluster
 from services.sandbox.postgres.home import UNPRIVILEGED_USER, find_home
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops privileges")
 
 

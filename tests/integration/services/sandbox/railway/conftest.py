@@ -53,7 +53,7 @@ PACE = Pace(
     appear_after_s=0.05,
     initialize_s=0.05,
     build_s=0.1,
-    healthcheck_timeout_s=5.0,
+    healthcheck_timeout_s=8.0,
     healthcheck_every_s=0.05,
     draining_s=3,
     shutdown_s=3.0,
@@ -86,7 +86,7 @@ async def railway(build_railway: Build) -> AsyncIterator[LocalRailway]:
     local = build_railway()
     await local.start()
     try:
-        await local.wait_until_serving(15)
+        await local.wait_until_serving(60)
         yield local
     finally:
         await local.stop()

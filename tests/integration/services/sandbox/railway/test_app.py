@@ -36,7 +36,7 @@ async def ask(http: httpx.AsyncClient, railway: LocalRailway, document: str, **v
 
 
 async def until_running(railway: LocalRailway, service: ServiceRunner, replicas: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if service.active and [one.is_running for one in service.active.replicas] == replicas * [True]:
                 return
@@ -133,7 +133,7 @@ async def test_rollback_answers_true_and_its_deployment_appears_late(
 
     answer = await ask(http, railway, rollback, id=target.id)
     seen_at_once = [record.id for record in service.listed()]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if service.active and service.active.commit == target.commit:
                 break
@@ -161,13 +161,13 @@ async def test_stopped_deployment_runs_again_after_a_redeploy(http: httpx.AsyncC
     assert record is not None
 
     await ask(http, railway, "mutation ($id: String!) { deploymentStop(id: $id) }", id=record.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if record.is_stopped:
                 break
     redeploy = "mutation ($id: String!) { deploymentRedeploy(id: $id) { id status } }"
     answer = await ask(http, railway, redeploy, id=record.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if service.active is not record:
                 break
@@ -196,7 +196,7 @@ async def test_control_kills_and_starts_a_replica(http: httpx.AsyncClient, railw
     replica = state["services"][1]["replicas"][0]["id"]
 
     await http.post("/control/railway/kill", json={"replica": replica})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if railway.find_replica(replica).status == "CRASHED":
                 break

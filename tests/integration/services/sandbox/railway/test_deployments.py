@@ -21,8 +21,8 @@ def view(railway: LocalRailway, name: str) -> ServiceView:
 
 
 async def until(railway: LocalRailway, name: str, is_so: Callable[[ServiceView], bool]) -> ServiceView:
-    """Wait until the service looks so; the test fails after 15 s."""
-    async with asyncio.timeout(15):
+    """Wait until the service looks so; the test fails after a minute."""
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if is_so(service := view(railway, name)):
                 return service

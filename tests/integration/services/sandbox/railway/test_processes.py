@@ -26,16 +26,16 @@ def replica_of(railway: LocalRailway, service: str) -> Replica:
 
 
 async def until(railway: LocalRailway, is_so: Callable[[], bool]) -> None:
-    """The test fails after 10 s."""
-    async with asyncio.timeout(10):
+    """The test fails after a minute."""
+    async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if is_so():
                 return
 
 
 async def until_state(pid: int, is_so: Callable[[str], bool]) -> None:
-    """A signal takes effect a moment later, and nobody tells when. The test fails after 10 s."""
-    async with asyncio.timeout(10):
+    """A signal takes effect a moment later, and nobody tells when. The test fails after a minute."""
+    async with asyncio.timeout(60):
         while not is_so(state_of(pid)):
             await asyncio.sleep(0.01)
 
@@ -65,7 +65,7 @@ async def test_output_becomes_log_lines(railway: LocalRailway, monkeypatch: pyte
     railway.restart(WORKER)
     active = railway.find_service(WORKER).active
     assert active is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(active.logs.entries) < 7:
             await asyncio.sleep(0.02)
 
@@ -147,10 +147,10 @@ async def test_process_that_ignores_sigterm_is_killed(build_railway: Callable[..
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(60)"
     railway = build_railway(worker=deaf)
     await railway.start()
-    await railway.wait_until_serving(15)
+    await railway.wait_until_serving(60)
     active = railway.find_service(WORKER).active
     assert active is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not active.logs.entries:
             await asyncio.sleep(0.02)
     pids = pids_of(railway)
@@ -163,7 +163,7 @@ async def test_process_that_ignores_sigterm_is_killed(build_railway: Callable[..
 async def test_second_start_resumes_the_deployments(build_railway: Callable[..., LocalRailway]) -> None:
     first = build_railway()
     await first.start()
-    await first.wait_until_serving(15)
+    await first.wait_until_serving(60)
     deployed = first.deploy(WORKER, "8d02b64e")
     await until(first, lambda: first.find_service(WORKER).active is deployed)
     first.scale(WORKER, 2)
@@ -171,7 +171,7 @@ async def test_second_start_resumes_the_deployments(build_railway: Callable[...,
 
     second = build_railway()
     await second.start()
-    await second.wait_until_serving(15)
+    await second.wait_until_serving(60)
     before, after = first.snapshot(), second.snapshot()
     await second.stop()
 
@@ -195,7 +195,7 @@ async def main():
     spec = ServiceSpec("dragonfly-worker-ingest", ("python", "-c", "import time; time.sleep(60)"))
     railway = LocalRailway([spec], directory=Path({str(tmp_path)!r}), working_directory=Path("."), token="t")
     await railway.start()
-    await railway.wait_until_serving(20)
+    await railway.wait_until_serving(60)
     print(railway.snapshot().services[0].replicas[0].pid, flush=True)
     await asyncio.sleep(60)
 
@@ -208,9 +208,9 @@ asyncio.run(main())
         os.kill(child, 0)
 
         sandbox.kill()
-        sandbox.wait(10)
+        sandbox.wait(60)
 
-    for _ in range(100):
+    for _ in range(1200):
         if is_gone(child):
             return
         signal.sigtimedwait([], 0.05)
@@ -222,7 +222,7 @@ async def test_deploy_right_after_a_second_start_replaces_what_is_resumed(
 ) -> None:
     first = build_railway()
     await first.start()
-    await first.wait_until_serving(15)
+    await first.wait_until_serving(60)
     await first.stop()
 
     second = build_railway()
@@ -244,7 +244,7 @@ async def test_stop_in_the_middle_of_a_start_leaves_no_process(
     note = "import os, pathlib, time; pathlib.Path(os.environ['NOTES'], str(os.getpid())).touch(); time.sleep(60)"
     first = build_railway()
     await first.start()
-    await first.wait_until_serving(15)
+    await first.wait_until_serving(60)
     await first.stop()
     notes = tmp_path / "notes"
     notes.mkdir()

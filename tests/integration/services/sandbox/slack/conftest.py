@@ -81,7 +81,7 @@ async def connect() -> AsyncIterator[Connect]:
     handlers: list[AsyncSocketModeHandler] = []
 
     async def connect(app: AsyncApp) -> AsyncSocketModeHandler:
-        handler = AsyncSocketModeHandler(app, "xapp-local", ping_interval=0.2)
+        handler = AsyncSocketModeHandler(app, "xapp-local", ping_interval=1.0)
         handlers.append(handler)
         await handler.connect_async()  # type: ignore[no-untyped-call]
         return handler

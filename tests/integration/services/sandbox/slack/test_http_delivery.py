@@ -1,5 +1,4 @@
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -26,7 +25,7 @@ async def bolt(app: AsyncApp, workspace: Workspace, serve: Serve) -> AsyncIterat
         return await handler.handle(request)
 
     async with serve(web) as url:
-        workspace.delivery = HttpDelivery(f"{url}/slack/events", "local-secret", ack_within_s=0.5)
+        workspace.delivery = HttpDelivery(f"{url}/slack/events", "local-secret", ack_within_s=60.0)
         yield app
         await workspace.close()
 
@@ -58,16 +57,21 @@ async def test_a_wrong_secret_is_refused_by_the_app(workspace: Workspace, bolt: 
 
 
 async def test_a_slow_acknowledgement_is_a_timeout(workspace: Workspace, bolt: AsyncApp) -> None:
+    told = asyncio.Event()
+
     @bolt.command("/dragonfly")
     async def dragonfly(ack: Any) -> None:
-        await asyncio.sleep(0.7)
+        await told.wait()
         await ack()
 
-    started = time.monotonic()
+    assert isinstance(workspace.delivery, HttpDelivery)
+    patient = workspace.delivery
+    workspace.delivery = HttpDelivery(patient.url, "local-secret", ack_within_s=0.5)
+    await patient.close()
 
     assert await workspace.acting_as(OLIVIA.id).type(INCIDENTS_ID, "/dragonfly health") == "operation_timeout"
 
-    assert time.monotonic() - started < 0.7
+    told.set()
 
 
 async def test_an_event_is_retried_with_its_headers(workspace: Workspace, bolt: AsyncApp) -> None:
@@ -88,7 +92,7 @@ async def test_an_event_is_retried_with_its_headers(workspace: Workspace, bolt: 
 
     workspace.acting_as(OLIVIA.id).say(INCIDENTS_ID, "@dragonfly health")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(retries) < 2:
             await asyncio.sleep(0.005)
     assert retries == [("", ""), ("1", "http_error")]

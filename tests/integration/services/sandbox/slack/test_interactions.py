@@ -36,7 +36,7 @@ def modal(title: str = "Stop workers", **more: Any) -> dict[str, Any]:
 
 
 async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not is_true():
             await asyncio.sleep(0.005)
 

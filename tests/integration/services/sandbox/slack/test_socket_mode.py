@@ -12,7 +12,7 @@ Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 
 async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not is_true():
             await asyncio.sleep(0.005)
 
