@@ -40,9 +40,9 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         card = (
             page.locator("section, article, li, div")
             .filter(has_text=Service.INGEST)
-            .filter(has=page.get_by_role("button", name="Kill"))
+            .filter(has=page.get_by_role("button", name="Kill", exact=True))
         )
-        await card.last.get_by_role("button", name="Kill").click()
+        await card.last.get_by_role("button", name="Kill", exact=True).click()
 
         alert = page.locator("#timeline article").filter(has_text="0 of 1 beating").last
         await expect(alert).to_be_visible(timeout=20_000)

@@ -56,6 +56,6 @@ async def _kill(page: Page, service: Service) -> None:
     card = (
         page.locator("section, article, li, div")
         .filter(has_text=service)
-        .filter(has=page.get_by_role("button", name="Kill"))
+        .filter(has=page.get_by_role("button", name="Kill", exact=True))
     )
-    await card.last.get_by_role("button", name="Kill").click()
+    await card.last.get_by_role("button", name="Kill", exact=True).click()

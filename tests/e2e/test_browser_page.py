@@ -289,7 +289,7 @@ async def test_a_thread_opens_takes_a_reply_and_closes_with_escape(page: Page) -
 
 async def test_a_killed_worker_is_seen_and_started_again(page: Page) -> None:
     panel = page.get_by_role("complementary", name="Local Railway")
-    await panel.get_by_role("button", name="Kill").click()
+    await panel.get_by_role("button", name="Kill", exact=True).click()
     await expect(panel.locator(".replicas")).to_contain_text("crashed")
 
     await panel.get_by_role("button", name="Start").click()
