@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from services.domain.errors import SourceError
-from services.postgres import alerts, deliveries, drills, leases, notifications, outbox, silences
+from services.postgres import alerts, deliveries, drills, leases, notifications, observed, outbox, silences
 from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ async def prune(database: Database, fence: Fence) -> None:
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)
             await silences.prune_silences(conn, older_than=ALERTS)
+            await observed.prune_observed_replicas(conn, older_than=DECISIONS)
             forgotten = await outbox.prune_outbox(conn, older_than=OUTBOX)
     except SourceError as error:
         logger.warning("retention: %s", error.why)

@@ -6,23 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.deployments import Deployment
+from services.domain.deployments import Deployment, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.migrations import MigrationStatus
 from services.domain.runs import Run
 from services.domain.services import Service
 from services.domain.sha import short_sha
+from services.domain.words import counted
 
 LOOK_BACK = timedelta(hours=2)  # DESIGN §6
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`deployments` and `runs` newest first. What scaled a service is a run; what people do in Railway is not told."""
+    """Each newest first. `scalings`: what Railway showed, whoever did it."""
 
     deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
     migrations: MigrationStatus | Unavailable
     runs: Sequence[Run] | Unavailable
+    scalings: Sequence[ReplicaChange] | Unavailable
     until: datetime
 
 
@@ -43,9 +45,9 @@ class Changes:
 
 
 def recent_changes(facts: Facts) -> Changes:
-    """Deployments, migrations and runs of the last two hours before the trouble, and since."""
+    """Deployments, migrations, runs and scaling of the last two hours before the trouble, and since."""
     since = facts.until - LOOK_BACK
-    found = [*_deployments(facts), *_migrations(facts), *_runs(facts)]
+    found = [*_deployments(facts), *_migrations(facts), *_runs(facts), *_scalings(facts)]
     recent = sorted((one for one in found if one.at >= since), key=lambda one: one.at, reverse=True)
     return Changes(tuple(recent), tuple(_unknown(facts)))
 
@@ -72,8 +74,31 @@ def _runs(facts: Facts) -> Iterator[Happening]:
         )
 
 
+def _scalings(facts: Facts) -> Iterator[Happening]:
+    """What no run of ours did; nobody but Railway knows who, and when between the two looks."""
+    runs = () if isinstance(facts.runs, Unavailable) else facts.runs
+    for one in () if isinstance(facts.scalings, Unavailable) else facts.scalings:
+        if any(_may_have_done(run, one) for run in runs):
+            continue
+        seen = f"seen between {one.not_before:%H:%M:%S} and {one.not_after:%H:%M:%S} UTC"
+        words = f"{one.service.short}: {one.before} → {counted(one.after, 'replica')} in Railway, by no run of the bot"
+        yield Happening(one.not_after, f"{words}, {seen}")
+
+
+def _may_have_done(run: Run, change: ReplicaChange) -> bool:
+    """Whether the run had the service while its replicas changed: then it tells of it."""
+    if run.started_at is None or change.service.value not in run.services:
+        return False
+    return run.started_at <= change.not_after and (run.ended_at is None or run.ended_at >= change.not_before)
+
+
 def _unknown(facts: Facts) -> Iterator[str]:
     sources = {f"deployments of {service.short}": listed for service, listed in facts.deployments.items()}
-    for name, read in {**sources, "migrations": facts.migrations, "runs": facts.runs}.items():
+    for name, read in {
+        **sources,
+        "migrations": facts.migrations,
+        "runs": facts.runs,
+        "scaling": facts.scalings,
+    }.items():
         if isinstance(read, Unavailable):
             yield f"{name}: {read.why}"

@@ -1,4 +1,5 @@
-"""Notices what somebody deployed, verifies it when it has settled, and keeps its one message true. On the leader only.
+"""Notices what somebody deployed or scaled, verifies a deployment when it has settled, and keeps its one message true.
+On the leader only.
 
 It asks Railway nothing to notice: whoever reads it anyway hands its answer on (`see`).
 """
@@ -23,6 +24,7 @@ from services.domain.rollouts import Rollout
 from services.domain.services import Service
 from services.postgres import rollouts
 from services.postgres.clock import read_clock
+from services.postgres.observed import note_replicas
 from services.postgres.outbox import store_message
 from services.postgres.pool import Connection, Database
 
@@ -83,6 +85,7 @@ class RolloutWatch:
     async def _notice(self, fence: Fence, services: Services) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
+            await note_replicas(conn, _configured(services))
             memory = await _read_memory(conn, services)
             moves = decide(services, memory)
             await self._store(conn, moves)
@@ -156,6 +159,12 @@ async def _read_memory(conn: Connection, services: Services) -> Memory:
         taken=await rollouts.list_taken_services(conn),
         open=await rollouts.list_open_rollouts(conn),
     )
+
+
+def _configured(services: Services) -> dict[Service, int]:
+    """Without those of which Railway does not say it."""
+    counts = {service: state.replicas_configured for service, state in services.items()}
+    return {service: count for service, count in counts.items() if count is not None}
 
 
 def _made_by(rollout: Rollout, services: Services) -> Deployment | None:

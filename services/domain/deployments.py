@@ -136,6 +136,18 @@ class VariableChange:
 
 
 @dataclass(frozen=True)
+class ReplicaChange:
+    """A service's configured replicas were `before` when they were last seen so, at `not_before`, and `after` when they
+    were seen again, at `not_after`: somebody changed them at some moment between."""
+
+    service: Service
+    before: int
+    after: int
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of a deployment's log, as it came: untrusted text. `severity` is Railway's ("info", "error", …)."""
 

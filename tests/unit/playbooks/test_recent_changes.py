@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from playbooks._recent_changes import LOOK_BACK, Facts, recent_changes
-from services.domain.deployments import Deployment, DeploymentStatus
+from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.migrations import AppliedMigration, MigrationStatus
+from services.domain.runs import RunState
 from services.domain.services import Service
+from tests.unit.bot.views.test_run import a_run
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 AWAY = Unavailable("Railway", "no answer within 5 s")
 NONE = MigrationStatus((), (), (), ())
-QUIET = Facts(dict.fromkeys(Service, ()), NONE, (), NOW)
+QUIET = Facts(dict.fromkeys(Service, ()), NONE, (), (), NOW)
+SCALED = ReplicaChange(Service.INGEST, 2, 1, NOW - 11 * MINUTE, NOW - 10 * MINUTE)
 
 
 def deployment(ago: timedelta, message: str | None = "Fix it\n\nat last") -> Deployment:
@@ -55,3 +60,39 @@ def test_a_source_that_is_away_is_unknown_and_hides_nothing_else() -> None:
 
     assert len(changes.happenings) == 1
     assert changes.unknown == ("deployments of api: no answer within 5 s", "runs: no answer within 5 s")
+
+
+def test_scaling_by_hand_is_told_with_what_is_known_of_its_time() -> None:
+    [told] = recent_changes(replace(QUIET, scalings=[SCALED])).happenings
+
+    assert told.words == (
+        "ingest: 2 → 1 replica in Railway, by no run of the bot, seen between 11:49:00 and 11:50:00 UTC"
+    )
+    assert told.at == SCALED.not_after
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "service", "is_told"),
+    [
+        (12, 10.5, Service.INGEST, False),
+        (10.5, None, Service.INGEST, False),
+        (30, 11, Service.INGEST, False),
+        (30, 11.1, Service.INGEST, True),
+        (9.9, None, Service.INGEST, True),
+        (12, 10.5, Service.API, True),
+    ],
+    ids=["during it", "since it", "until it", "before it", "after it", "another service"],
+)
+def test_what_a_run_of_ours_scaled_is_told_by_the_run_alone(
+    started: float, ended: float | None, service: Service, is_told: bool
+) -> None:
+    run = replace(
+        a_run(RunState.SUCCEEDED),
+        services=(service.value,),
+        started_at=NOW - started * MINUTE,
+        ended_at=None if ended is None else NOW - ended * MINUTE,
+    )
+
+    facts = replace(QUIET, scalings=[SCALED], runs=[run])
+
+    assert any("in Railway" in one for one in words(facts)) is is_told

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
 import pytest
 
 from bot.facts import World
+from bot.facts.recent_changes import gather_recent_changes
 from bot.leader import NAME, Fence, LostLeadershipError
 from bot.rollouts.watch import RolloutWatch
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.postgres.leases import take_lease
 from services.postgres.migrations import read_files
+from services.postgres.observed import prune_observed_replicas
 from services.postgres.pool import Database
 from services.sandbox.slack.limits import violations
 from tests.conftest import DatabaseUrls
@@ -37,14 +42,15 @@ def deployed(name: str, sha: str = SHA, status: DeploymentStatus = DeploymentSta
     )
 
 
-def railway(**latest: Deployment) -> dict[Service, ServiceState]:
+def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Service, ServiceState]:
     """`latest` by short name; what is not SUCCESS leaves the old one serving. The others serve what they served."""
     found = {}
     for service in Service:
         old = deployed(f"old-{service.short}", OTHER)
         newest = latest.get(service.short, old)
         serving = newest if newest.status is DeploymentStatus.SUCCESS else old
-        found[service] = ServiceState(service, f"s-{service.short}", (serving,), newest, replicas_configured=1)
+        count = replicas.get(service, 1)
+        found[service] = ServiceState(service, f"s-{service.short}", (serving,), newest, replicas_configured=count)
     return found
 
 
@@ -57,9 +63,9 @@ class Bench:
     database: Database
     dsn: str
 
-    async def see(self, **latest: Deployment) -> bool:
+    async def see(self, replicas: Mapping[Service, int] = MappingProxyType({}), **latest: Deployment) -> bool:
         """Whether some rollout is open after a look at this answer of Railway's."""
-        self.watch.see(railway(**latest))
+        self.watch.see(railway(replicas, **latest))
         return await self.watch.look(self.fence)
 
     async def messages(self) -> list[tuple[str, str]]:
@@ -269,3 +275,45 @@ async def test_while_the_api_is_silent_nothing_is_called_verified(bench: Bench, 
     assert not await bench.see(api=deployed("new"))
 
     assert "*Verified" not in (await bench.only())[0]
+
+
+async def test_scaling_in_the_dashboard_is_known_with_the_looks_between_which_it_happened(
+    bench: Bench, world: World
+) -> None:
+    await bench.see()
+    await bench.see(replicas={Service.INGEST: 3})
+    await bench.see(replicas={Service.INGEST: 3})
+
+    facts = await gather_recent_changes(world)
+    assert not isinstance(facts.scalings, Unavailable)
+    [change] = facts.scalings
+    assert (change.service, change.before, change.after) == (Service.INGEST, 1, 3)
+    assert change.not_before < change.not_after
+
+
+async def test_how_often_railway_answers_leaves_no_rows(bench: Bench) -> None:
+    for _ in range(3):
+        await bench.see()
+    first = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")
+    await bench.sql(
+        "UPDATE chatops.observed_replicas SET (seen_at, last_seen_at) = (seen_at - age, last_seen_at - age)"
+        " FROM (SELECT interval '61 seconds' AS age) AS earlier"
+    )
+    await bench.see()
+    later = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")
+
+    assert len(first) == len(later) == len(Service)
+    assert all(new[2] > old[2] for old, new in zip(first, later, strict=True))
+
+
+async def test_what_is_kept_of_long_ago_is_each_service_s_last_count(bench: Bench) -> None:
+    for count in (1, 2, 1):
+        await bench.see(replicas={Service.INGEST: count})
+    await bench.sql(
+        "UPDATE chatops.observed_replicas SET (seen_at, last_seen_at) = (now() - interval '31 days', now())"
+    )
+    async with bench.database.transaction() as conn:
+        deleted = await prune_observed_replicas(conn, older_than=timedelta(days=30))
+
+    assert deleted == 2
+    assert await bench.sql("SELECT replicas FROM chatops.observed_replicas WHERE service LIKE '%ingest'") == [(1,)]
