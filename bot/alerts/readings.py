@@ -39,11 +39,15 @@ T = TypeVar("T")
 
 
 class Poll(Generic[T]):
-    """One source. `answer` is None until it gave one."""
+    """One source. `answer` is None until it gave one. `answered` is called when the answer to a hint is there."""
 
-    def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]], every_s: float) -> None:
+    def __init__(
+        self, ask: Callable[[], Coroutine[Any, Any, T]], every_s: float, answered: Callable[[], None] = lambda: None
+    ) -> None:
         self._ask = ask
         self._every_s = every_s
+        self._answered = answered
+        self._is_hastened = False
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[T] | None = None
         self.answer: T | None = None
@@ -55,11 +59,17 @@ class Poll(Generic[T]):
         if self._asking is None and now - self._asked_at >= self._every_s:
             self._asked_at = now
             self._asking = asyncio.create_task(self._ask())
+            if self._is_hastened:
+                self._is_hastened = False
+                self._asking.add_done_callback(lambda _: self._answered())
         return self._asking
 
     def hasten(self) -> None:
-        """Ask at the next look, whatever the pace."""
+        """Ask at the next look, whatever the pace; what was asked before the hint may not know of it yet."""
         self._asked_at = float("-inf")
+        self._is_hastened = True
+        if self._asking is not None:
+            self._asking.add_done_callback(lambda _: self._answered())
 
     def take(self) -> T | None:
         """The newest answer."""
@@ -81,14 +91,15 @@ class Poll(Generic[T]):
 
 
 class Readings:
-    """All sources. A source without settings is never asked."""
+    """All sources. A source without settings is never asked. `answered` is called when a hint has its answer: it may
+    take longer than a look waits."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, answered: Callable[[], None] = lambda: None) -> None:
         self._world = world
         has_api, has_railway = world.api is not None, world.railway is not None
-        self._api = Poll(world.api_health, EVERY_S) if has_api else None
+        self._api = Poll(world.api_health, EVERY_S, answered) if has_api else None
         self._intake = Poll(world.intake_health, EVERY_S) if has_api else None
-        self._services = Poll(world.railway_services, EVERY_S) if has_railway else None
+        self._services = Poll(world.railway_services, EVERY_S, answered) if has_railway else None
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)

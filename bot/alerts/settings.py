@@ -61,6 +61,14 @@ class Contention(Rule):
     longer_than_s: Some
 
 
+class Deployments(Rule):
+    failed_wait_s: Seconds
+
+    @property
+    def failed_wait(self) -> timedelta:
+        return timedelta(seconds=self.failed_wait_s)
+
+
 class Locks(Rule):
     after_s: Some
 
@@ -83,7 +91,7 @@ class Rules(_Table):
     exhausted: Counted
     orphaned: Rule
     contention: Contention
-    deployments: Rule
+    deployments: Deployments
     sha: Rule
     migrations: Rule
     grants: Rule

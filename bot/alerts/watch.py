@@ -66,13 +66,13 @@ class Watch:
         self._told = told
         self._on_time = on_time
         self._on_services = on_services
-        self._readings = Readings(world)
         self._bell = asyncio.Event()
+        self._readings = Readings(world, self._bell.set)
         self._due_at = 0.0  # when the next look has to be made, by the loop's clock
         self._is_first = True
 
     def hint(self) -> None:
-        """Something outside may have changed (a webhook says so): look again now."""
+        """Something outside may have changed (a webhook says so): look again now, and when Railway has answered."""
         self._readings.hint()
         self._bell.set()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from bot.alerts.settings import Rules
 from bot.alerts.signal import Signal
 from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import deployments, locks, sha
+from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 
@@ -19,13 +20,21 @@ from services.domain.services import Service
 def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
     """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
     if seen.services is not None and not isinstance(seen.services, Unavailable):
-        for finding in deployments.check(seen.services):
-            yield signal("deployments", rules.deployments, finding, subject=finding.check.split(".")[-1])
+        yield from _deployments(seen.services, rules)
         yield from _shas(seen, rules)
     if seen.work is not None:
         yield from _locks(seen, rules)
     if seen.auto_deploy is not None:
         yield from _freezes(seen, rules)
+
+
+def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[Signal]:
+    settings = rules.deployments
+    for finding in deployments.check(services):
+        state = services.get(finding.service) if finding.service else None
+        has_failed = state is not None and state.latest is not None and state.latest.status is DeploymentStatus.FAILED
+        wait = settings.failed_wait if has_failed else settings.wait
+        yield signal("deployments", settings, finding, subject=finding.check.split(".")[-1], wait=wait)
 
 
 def _shas(seen: Seen, rules: Rules) -> Iterator[Signal]:

@@ -34,6 +34,7 @@ from tests.integration.bot.alerts.planting import (
     slow,
     sql,
     starting,
+    starting_up,
     starts,
     waiting,
 )
@@ -49,7 +50,7 @@ class Fault:
     """`title` is how the alert's title begins, `buttons` the commands of its next steps.
 
     below: as near to the fault as may be without being one. heal: what putting the rows and the stand-ins back does not
-    undo.
+    undo. at_once: this one of its rule is told without the rule's wait.
     """
 
     fingerprint: str
@@ -58,6 +59,7 @@ class Fault:
     plant: Act
     below: Act = nothing
     heal: Act = nothing
+    at_once: bool = False
     severity: Severity = Severity.NOTIFY
 
     @property
@@ -116,6 +118,13 @@ FAULTS = (
         ("deployments api", "rollback api"),
         latest("FAILED"),
         latest("DEPLOYING"),
+        at_once=True,
+    ),
+    Fault(
+        "deployments.ingest",
+        "ingest has 0 of 1 instances running",
+        ("deployments ingest", "rollback ingest"),
+        starting_up,
     ),
     Fault("sha.ingest", "ingest runs ffffffff, not a1b2c3d4", ("sha",), runs_sha("ffffffff"), runs_sha(SHA)),
     Fault(

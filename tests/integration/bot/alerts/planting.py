@@ -90,6 +90,10 @@ def restarting(scene: Scene) -> None:
     scene.outside.instances[Service.API] = "RESTARTING"
 
 
+def starting_up(scene: Scene) -> None:
+    scene.outside.instances[Service.INGEST] = "INITIALIZING"
+
+
 def degraded(scene: Scene) -> None:
     scene.outside.health = {"status": "degraded"}
 

@@ -58,7 +58,7 @@ async def look(scene: Scene, fault: Fault) -> None:
 
 
 def wait_of(fault: Fault) -> timedelta:
-    return timedelta(seconds=getattr(RULES, fault.rule).wait_s)
+    return timedelta() if fault.at_once else timedelta(seconds=getattr(RULES, fault.rule).wait_s)
 
 
 def pass_time(scene: Scene, fault: Fault, lasted: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""A poll begins anew after it was closed: leadership goes and comes back."""
+"""A poll begins anew after it was closed (leadership goes and comes back), and tells when a hint has its answer."""
 
 from __future__ import annotations
 
@@ -43,3 +43,58 @@ async def test_an_old_answer_is_forgotten() -> None:
     assert poll.take() is None
     assert poll.start_if_due() is not None
     await poll.close()
+
+
+async def test_the_answer_to_a_hint_is_told_when_it_is_there() -> None:
+    may_answer, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> str:
+        await may_answer.wait()
+        return "new"
+
+    poll = Poll(ask, every_s=60, answered=answered.set)
+    poll.hasten()
+    poll.start_if_due()
+    await asyncio.sleep(0)
+    assert not answered.is_set()
+
+    may_answer.set()
+    await answered.wait()
+
+    assert poll.take() == "new"
+
+
+async def test_an_answer_at_the_usual_pace_is_not_told() -> None:
+    answered = asyncio.Event()
+
+    async def ask() -> str:
+        return "usual"
+
+    poll = Poll(ask, every_s=0, answered=answered.set)
+    asking = poll.start_if_due()
+    assert asking is not None
+    await asking
+    await asyncio.sleep(0)
+
+    assert not answered.is_set()
+
+
+async def test_what_was_asked_before_the_hint_is_told_and_asked_again() -> None:
+    answers = iter(["before the hint", "after it"])
+    may_answer, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> str:
+        await may_answer.wait()
+        return next(answers)
+
+    poll = Poll(ask, every_s=60, answered=answered.set)
+    poll.start_if_due()
+    poll.hasten()
+    may_answer.set()
+    await answered.wait()
+    answered.clear()
+
+    poll.start_if_due()
+    await answered.wait()
+
+    assert poll.take() == "after it"
