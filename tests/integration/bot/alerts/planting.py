@@ -68,11 +68,11 @@ def starting(seconds: int) -> Act:
 
 
 def starts(count: int) -> Act:
-    """So many starts within the window; the worker that beats is one of them."""
+    """So many starts within the window without a goodbye; the worker that beats is one of them."""
 
     def plant(scene: Scene) -> None:
         for number in range(count - 1):
-            scene.system.beat(f"before-{number}", ago_s=30, status="stopped")
+            scene.system.beat(f"before-{number}", ago_s=30)
 
     return plant
 
