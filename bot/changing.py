@@ -32,12 +32,14 @@ from services.domain.runs import Run
 from services.postgres.pool import Database
 from services.slack.client import SlackClient
 
+POLL_S = 5.0  # a countdown of 60 s ends at most this late while nothing rings
+
 
 class Changing:
     """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
 
-    `hears`: whether the runner is rung when anything happens to a run.
-    `leading` is the leader's part of it.
+    `hears`: whether `ring` is called when anything happens to a run. `poll_s`: how often to look for what no notice
+    told of. `leading` is the leader's part of it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Changing:
         workspace: Callable[[], str | None],
         told: Callable[[], None] = lambda: None,
         hears: Callable[[], bool] = lambda: False,
+        poll_s: Callable[[], float] = lambda: POLL_S,
     ) -> None:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
@@ -64,11 +67,19 @@ class Changing:
             Expiry(database, teller),
             Reminders(database, teller, approvers=self._approvers),
         ]
+        self._lone_starts: LoneStarts | None = None
         if isinstance(self._policy, Policy):
-            self.leading.append(LoneStarts(database, self._policy, self.groups, teller))
+            self._lone_starts = LoneStarts(database, self._policy, self.groups, teller, poll_s=poll_s)
+            self.leading.append(self._lone_starts)
         gear = Gear(database, world, PLANS, teller, settings.runs)
         self.runner = Runner(gear, owner=owner, hears=hears)
         self._working: list[asyncio.Task[None]] = []
+
+    def ring(self) -> None:
+        """Something happened to a run."""
+        self.runner.ring()
+        if self._lone_starts is not None:
+            self._lone_starts.ring()
 
     def start(self) -> None:
         """Carry runs out, and keep in mind who is in which group; every replica does."""

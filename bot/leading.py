@@ -3,21 +3,58 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.bell import Bell
 from bot.leader import Fence, LostLeadershipError
 from bot.retention import EVERY, prune
+from services.domain.errors import OperatorError, SourceError
 from services.postgres.pool import Database
+
+logger = logging.getLogger(__name__)
 
 
 class Part(Protocol):
     """Works until it is cancelled. Raises LostLeadershipError when its fence does not hold."""
 
     async def run(self, fence: Fence) -> None: ...
+
+
+class Rounds(ABC):
+    """A part that looks, waits and looks again: at each ring, after as many seconds as its last look said, and after
+    `retry_s` when a look failed. `name` is for the log."""
+
+    name: str
+    retry_s = 5.0
+
+    def __init__(self) -> None:
+        self._bell = Bell()
+
+    def ring(self) -> None:
+        """Something may be due earlier than it was."""
+        self._bell.ring()
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        await self._bell.drive(lambda: self._look_or_retry(fence))
+
+    @abstractmethod
+    async def look(self, fence: Fence) -> float:
+        """One round; seconds until the next one. Raises LostLeadershipError, SourceError, and OperatorError when
+        somebody was faster."""
+
+    async def _look_or_retry(self, fence: Fence) -> float:
+        try:
+            return await self.look(fence)
+        except (SourceError, OperatorError) as error:
+            logger.warning("%s: %s", self.name, error.why)
+            return self.retry_s
 
 
 class Leading:

@@ -92,7 +92,7 @@ class Parts:
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database)
-        self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works)
+        self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
         rules = usable_rules(basis.settings.alerts)
         messages = AlertMessages(rules, channel=basis.channel, thread=thread_of, owners=owners_of)
         board = make_board(basis.world, sender.ring, messages.say)
@@ -127,7 +127,7 @@ class Parts:
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,
-            RUNS_CHANNEL: self.changing.runner.ring,
+            RUNS_CHANNEL: self.changing.ring,
             NOTIFICATIONS_CHANNEL: notifiers.ring,
             HINTS_CHANNEL: self.hints.heard,
             INCIDENTS_CHANNEL: _all_of(escalation.ring, briefing.ring),
@@ -166,7 +166,7 @@ def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
     return ring
 
 
-def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool]) -> Changing:
+def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s: Callable[[], float]) -> Changing:
     return Changing(
         basis.settings,
         basis.world,
@@ -177,6 +177,7 @@ def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool]) -> Cha
         workspace=basis.workspace,
         told=sender.ring,
         hears=hears,
+        poll_s=poll_s,
     )
 
 

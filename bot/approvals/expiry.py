@@ -5,41 +5,29 @@ Nothing waits for this: the database lets nobody approve or start what has expir
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.runs.telling import Teller
-from services.domain.errors import SourceError
 from services.postgres import runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Database
-
-logger = logging.getLogger(__name__)
 
 ACTOR = "bot"  # in the audit log
 EVERY_S = 15.0  # the buttons of an expired request go within this
 
 
-class Expiry:
+class Expiry(Rounds):
     """`teller` shows what became of each."""
 
+    name = "expiry"
+
     def __init__(self, database: Database, teller: Teller, *, every_s: float = EVERY_S) -> None:
+        super().__init__()
         self._database = database
         self._teller = teller
         self._every_s = every_s
 
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        while True:
-            try:
-                await self.look(fence)
-            except SourceError as error:
-                logger.warning("expiry: %s", error.why)
-            await asyncio.sleep(self._every_s)
-
-    async def look(self, fence: Fence) -> None:
-        """One round. Raises SourceError, LostLeadershipError."""
+    async def look(self, fence: Fence) -> float:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             expired = await runs.expire_runs(conn)
@@ -48,3 +36,4 @@ class Expiry:
                 await self._teller.tell(conn, run_id, head=head)
         if expired:
             self._teller.told()
+        return self._every_s

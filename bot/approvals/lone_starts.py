@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from collections.abc import Callable
 
 from bot.approvals import starting
 from bot.approvals.case import open_case
 from bot.approvals.groups import Groups
 from bot.approvals.policy import Policy
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.runs.telling import Teller
-from services.domain.errors import OperatorError, SourceError
 from services.domain.lone_starts import LoneStart
 from services.postgres import runs
-from services.postgres.lone_starts import list_due_lone_starts
+from services.postgres.clock import read_clock
+from services.postgres.lone_starts import list_waiting_lone_starts
 from services.postgres.pool import Database
 
-logger = logging.getLogger(__name__)
 
-EVERY_S = 5.0  # a countdown of 60 s ends at most this late
+class LoneStarts(Rounds):
+    """Slack is asked who the requester is before each transaction, as at the desk.
 
+    It sleeps until the next one is due; `ring` tells of a new one, without which it looks every `poll_s()` seconds.
+    """
 
-class LoneStarts:
-    """Slack is asked who the requester is before each transaction, as at the desk."""
+    name = "lone starts"
 
     def __init__(
-        self, database: Database, policy: Policy, groups: Groups, teller: Teller, *, every_s: float = EVERY_S
+        self, database: Database, policy: Policy, groups: Groups, teller: Teller, *, poll_s: Callable[[], float]
     ) -> None:
+        super().__init__()
         self._database = database
         self._policy = policy
         self._groups = groups
         self._teller = teller
-        self._every_s = every_s
+        self._poll_s = poll_s
 
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        while True:
-            try:
-                await self.look(fence)
-            except (SourceError, OperatorError) as error:
-                logger.warning("lone starts: %s", error.why)
-            await asyncio.sleep(self._every_s)
-
-    async def look(self, fence: Fence) -> None:
-        """One round. Raises SourceError, LostLeadershipError, and OperatorError when a request ended meanwhile."""
+    async def look(self, fence: Fence) -> float:
         async with self._database.read() as conn:
-            due = await list_due_lone_starts(conn)
-        for lone in due:
-            await self._move(fence, lone)
+            waiting, now = await list_waiting_lone_starts(conn), await read_clock(conn)
+        waits = {lone: (lone.due_at - now).total_seconds() for lone in waiting if lone.due_at is not None}
+        for lone, wait_s in waits.items():
+            if wait_s <= 0:
+                await self._move(fence, lone)
+        return min([self._poll_s(), *(wait_s for wait_s in waits.values() if wait_s > 0)])
 
     async def _move(self, fence: Fence, lone: LoneStart) -> None:
         async with self._database.read() as conn:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.runs.telling import Teller
-from services.domain.errors import SourceError
 from services.domain.locks import Lock
 from services.domain.runs import Run
 from services.postgres import reviews, runs, service_locks
 from services.postgres.pool import Connection, Database
 
-logger = logging.getLogger(__name__)
-
 REMIND_AFTER = timedelta(days=1)
 EVERY_S = 60.0
 
 
-class Reminders:
+class Reminders(Rounds):
     """`approvers` gives the Slack ids of those who could review a run."""
+
+    name = "reminders"
 
     def __init__(
         self,
@@ -32,22 +30,13 @@ class Reminders:
         approvers: Callable[[Run], Sequence[str]],
         every_s: float = EVERY_S,
     ) -> None:
+        super().__init__()
         self._database = database
         self._teller = teller
         self._approvers = approvers
         self._every_s = every_s
 
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        while True:
-            try:
-                await self.look(fence)
-            except SourceError as error:
-                logger.warning("reminders: %s", error.why)
-            await asyncio.sleep(self._every_s)
-
-    async def look(self, fence: Fence) -> None:
-        """One round. Raises SourceError, LostLeadershipError."""
+    async def look(self, fence: Fence) -> float:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             for run_id, count in await reviews.take_due_reviews(conn, again_after=REMIND_AFTER):
@@ -55,6 +44,7 @@ class Reminders:
             for lock, count in await service_locks.take_due_locks(conn, again_after=REMIND_AFTER):
                 await self._remind_of_lock(conn, lock, count)
         self._teller.told()
+        return self._every_s
 
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)

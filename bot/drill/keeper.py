@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from bot.bell import Bell
 from bot.drill.course import read_course
 from bot.drill.decide import outcome, report
 from bot.incidents import acting
 from bot.incidents.switchboard import Switchboard
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.views.drill import report_message
 from services.domain.drills import MARK
-from services.domain.errors import SourceError
 from services.domain.incidents import IncidentState
 from services.postgres import drills
 from services.postgres.hints import notify_hint
@@ -22,26 +21,19 @@ from services.postgres.pool import Connection, Database
 logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # while one is under way
-RETRY_S = 5.0
 TIMEOUT_S = 15.0  # a call that is being sent is waited for
 
 
-class DrillKeeper:
+class DrillKeeper(Rounds):
     """`ring` wakes it when a drill may have begun."""
 
+    name = "drill"
+
     def __init__(self, database: Database, board: Switchboard, *, poll_s: Callable[[], float]) -> None:
+        super().__init__()
         self._database = database
         self._board = board
         self._poll_s = poll_s
-        self._bell = Bell()
-
-    def ring(self) -> None:
-        """A drill may have begun."""
-        self._bell.ring()
-
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        await self._bell.drive(lambda: self._look_or_retry(fence))
 
     async def look(self, fence: Fence) -> float:
         """Seconds until the next look. Raises SourceError when the database is away."""
@@ -54,13 +46,6 @@ class DrillKeeper:
         if ended:
             self._board.told()
         return LOOK_S
-
-    async def _look_or_retry(self, fence: Fence) -> float:
-        try:
-            return await self.look(fence)
-        except SourceError as error:
-            logger.warning("drill: %s", error.why)
-            return RETRY_S
 
     async def _end_if_over(self, conn: Connection) -> bool:
         drill = await drills.read_open_drill(conn)

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from bot.bell import Bell
 from bot.commands.rollback import list_candidates
 from bot.facts import World
 from bot.facts.checks import gather_doctor
@@ -20,6 +19,7 @@ from bot.facts.logs import read_error_digest
 from bot.facts.recent_changes import gather_recent_changes
 from bot.incidents.switchboard import Switchboard
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.settings import Invalid
 from bot.views import briefing as view
 from playbooks import doctor
@@ -35,7 +35,6 @@ from services.postgres.pool import Database
 logger = logging.getLogger(__name__)
 
 STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the next step is told
-RETRY_S = 5.0
 
 
 class Step(NamedTuple):
@@ -46,8 +45,10 @@ class Step(NamedTuple):
     tell: Callable[[World, Incident], Awaitable[view.Content]]
 
 
-class Briefing:
+class Briefing(Rounds):
     """`ring` wakes it; without one it looks every `poll_s()` seconds."""
+
+    name = "briefing"
 
     def __init__(
         self,
@@ -58,22 +59,14 @@ class Briefing:
         poll_s: Callable[[], float],
         step_s: float = STEP_S,
     ) -> None:
+        super().__init__()
         self._database = database
         self._world = world
         self._board = board
         self._poll_s = poll_s
         self._step_s = step_s
-        self._bell = Bell()
 
-    def ring(self) -> None:
-        """There may be a new incident."""
-        self._bell.ring()
-
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        await self._bell.drive(lambda: self._look_or_retry(fence))
-
-    async def look(self, fence: Fence) -> None:
+    async def look(self, fence: Fence) -> float:
         """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
@@ -82,13 +75,6 @@ class Briefing:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-
-    async def _look_or_retry(self, fence: Fence) -> float:
-        try:
-            await self.look(fence)
-        except SourceError as error:
-            logger.warning("briefing: %s", error.why)
-            return RETRY_S
         return self._poll_s()
 
     async def _brief(self, incident: Incident, fence: Fence) -> None:

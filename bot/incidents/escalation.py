@@ -8,12 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from bot.bell import Bell
 from bot.incidents import calling
 from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide
 from bot.incidents.switchboard import Switchboard
 from bot.leader import Fence
-from services.domain.errors import SourceError
+from bot.leading import Rounds
 from services.domain.incidents import Incident
 from services.domain.oncall import decode_chain
 from services.domain.words import age
@@ -23,15 +22,16 @@ from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
 
-RETRY_S = 5.0
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
-class Escalation:
+class Escalation(Rounds):
     """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds.
 
     `on_time` is called after each round.
     """
+
+    name = "escalation"
 
     def __init__(
         self,
@@ -41,19 +41,11 @@ class Escalation:
         poll_s: Callable[[], float],
         on_time: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__()
         self._database = database
         self._board = board
         self._poll_s = poll_s
         self._on_time = on_time
-        self._bell = Bell()
-
-    def ring(self) -> None:
-        """Something may be due earlier than it was."""
-        self._bell.ring()
-
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
-        await self._bell.drive(lambda: self._look_or_retry(fence))
 
     async def look(self, fence: Fence) -> float:
         """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
@@ -68,13 +60,6 @@ class Escalation:
             self._board.told()
         self._on_time()
         return 0.0 if due else min([*waits.values(), self._poll_s()])
-
-    async def _look_or_retry(self, fence: Fence) -> float:
-        try:
-            return await self.look(fence)
-        except SourceError as error:
-            logger.warning("escalation: %s", error.why)
-            return RETRY_S
 
     async def _step(self, conn: Connection, number: int) -> None:
         """What it wants by now: somebody may have taken it on since it was looked at."""

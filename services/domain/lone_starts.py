@@ -21,3 +21,8 @@ class LoneStart:
     offered_at: datetime | None = None
     reason: str | None = None
     starts_at: datetime | None = None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When something happens by itself: the countdown is over, or the button appears; None when nothing does."""
+        return self.starts_at or (self.open_at if self.offered_at is None else None)

@@ -41,8 +41,8 @@ async def note_offer(conn: Connection, run_id: int) -> None:
     await conn.execute(SQL["note_offer"], {"run_id": run_id})
 
 
-async def list_due_lone_starts(conn: Connection) -> list[LoneStart]:
-    """Those whose button is to be shown, or whose countdown is over, of requests that still wait."""
+async def list_waiting_lone_starts(conn: Connection) -> list[LoneStart]:
+    """Those whose button has still to be shown, or whose countdown runs, of requests that still wait."""
     async with conn.cursor(row_factory=class_row(LoneStart)) as cur:
-        await cur.execute(SQL["list_due_lone_starts"])
+        await cur.execute(SQL["list_waiting_lone_starts"])
         return await cur.fetchall()

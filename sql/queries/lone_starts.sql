@@ -28,12 +28,11 @@ UPDATE chatops.lone_starts
 SET offered_at = clock_timestamp()
 WHERE run_id = %(run_id)s;
 
--- name: list_due_lone_starts
--- Requests that still wait, whose button is to be shown or whose countdown is over. Served by runs_open_idx and the
--- primary key.
+-- name: list_waiting_lone_starts
+-- Requests that still wait, for their button or for the end of a countdown. Served by runs_open_idx and the primary key.
 SELECT lone.run_id, lone.incident_id, lone.called_at, lone.open_at, lone.offered_at, lone.reason, lone.starts_at
 FROM chatops.runs AS run
 JOIN chatops.lone_starts AS lone ON lone.run_id = run.id
 WHERE run.state = 'awaiting_approval' AND run.expires_at > clock_timestamp()
-    AND (lone.starts_at <= clock_timestamp() OR (lone.offered_at IS NULL AND lone.open_at <= clock_timestamp()))
+    AND (lone.starts_at IS NOT NULL OR lone.offered_at IS NULL)
 ORDER BY run.id;

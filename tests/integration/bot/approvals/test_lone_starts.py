@@ -24,12 +24,14 @@ from services.postgres import incidents
 from services.postgres.lone_starts import read_lone_start
 from services.postgres.pool import Connection, Database
 from services.postgres.reviews import list_open_reviews
+from services.postgres.runs import CHANNEL
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
 from tests.integration.bot.approvals.test_expiry import database as database
 from tests.integration.bot.approvals.test_expiry import fence as fence
 
 LISTED = {"operators": (OLIVIA.user_id, ANN.user_id), "approvers": (ANN.user_id, BEN.user_id)}
 PAGED = Schedule({"ben": OnCallPerson("ben", BEN.user_id, webhook="ben")}, {}, ())
+POLL_S = 3600.0
 LONG, SHORT = timedelta(minutes=3), timedelta(milliseconds=1)
 
 MakeAlone = Callable[..., tuple[Desk, LoneStarts]]
@@ -48,7 +50,7 @@ def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
     def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[Desk, LoneStarts]:
         desk = make_desk(**LISTED, calling=Calling(silence, countdown, PAGED))
         assert isinstance(desk.policy, Policy)
-        return desk, LoneStarts(database, desk.policy, desk.groups, Teller(say))
+        return desk, LoneStarts(database, desk.policy, desk.groups, Teller(say), poll_s=lambda: POLL_S)
 
     return make
 
@@ -156,6 +158,34 @@ async def test_the_approvers_have_time_first_and_the_countdown_begins_once(
     assert isinstance(early, Refused)
     assert "still have time" in early.sentence
     assert (type(first), type(second)) == (Decided, Refused)
+
+
+async def test_it_sleeps_until_the_next_one_is_due(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence
+) -> None:
+    assert incident
+    desk, leading = make_alone(silence=LONG)
+    without = await leading.look(fence)
+    await file(desk, make_plan)
+
+    wait_s = await leading.look(fence)
+
+    assert without == POLL_S
+    assert 0 < wait_s <= LONG.total_seconds()
+
+
+async def test_a_countdown_that_begins_is_announced(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_owner: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await as_owner.execute(f"LISTEN {CHANNEL}".encode())
+
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    heard = [notice.payload async for notice in as_owner.notifies(timeout=60, stop_after=1)]
+    assert heard == [str(run.id)]
 
 
 async def test_a_veto_ends_it(
