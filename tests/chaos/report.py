@@ -19,6 +19,12 @@ BOUNDARIES = (
 )
 
 
+def newest(lines: Iterable[str]) -> list[Mapping[str, object]]:
+    """The last figures of each case, whichever run or shard wrote them; what has no boundary is none of these cases."""
+    figures = [one for one in map(json.loads, lines) if "boundary" in one]
+    return list({(one["act"], one["boundary"], one["how"]): one for one in figures}.values())
+
+
 def render(figures: Sequence[Mapping[str, object]]) -> str:
     """One table row a boundary and way to die, with median / worst; and the acts that were tried."""
     lines = [
@@ -45,11 +51,10 @@ def _spread(cases: Iterable[Mapping[str, object]], name: str) -> str:
 
 def main(source: Path) -> None:
     """Replace what stands between the markers."""
-    lines = source.read_text(encoding="utf-8").splitlines()
-    newest = {(one["act"], one["boundary"], one["how"]): one for one in map(json.loads, lines)}
+    figures = newest(source.read_text(encoding="utf-8").splitlines())
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{render(list(newest.values()))}\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n{render(figures)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

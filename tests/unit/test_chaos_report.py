@@ -1,0 +1,27 @@
+"""The page of `make chaos` is made from whatever its runs and shards wrote down."""
+
+from __future__ import annotations
+
+import json
+
+from tests.chaos.report import newest, render
+
+
+def line(done_s: float, **changes: object) -> str:
+    figures = {"act": "Soak", "boundary": "while it waits", "how": "kill", "goes_on_s": 3.0, "done_s": done_s}
+    return json.dumps(figures | changes)
+
+
+def test_a_case_that_was_run_again_counts_once() -> None:
+    assert "| while it waits | kill | 1 | 3.0 / 3.0 | 8.0 / 8.0 |" in render(newest([line(9.0), line(8.0)]))
+
+
+def test_shards_come_together() -> None:
+    shown = render(newest([line(9.0), line(7.0, act="AwaitDeployment"), line(5.0, how="freeze")]))
+
+    assert "| while it waits | kill | 2 | 3.0 / 3.0 | 9.0 / 9.0 |" in shown
+    assert "3 cases, of: `AwaitDeployment`, `Soak`." in shown
+
+
+def test_figures_of_alerts_are_no_case_of_a_run() -> None:
+    assert newest([json.dumps({"alerts": 1000, "lost": 0}), line(9.0)]) == [json.loads(line(9.0))]
