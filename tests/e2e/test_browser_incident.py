@@ -12,43 +12,42 @@ from services.domain.services import Service
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenPage, Stage
 
+MISSES_WORKERS = True
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
-
-PATIENCE = 60_000  # ms
 
 
 async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage, open_page: OpenPage) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
         root = page.locator("#timeline article").filter(has_text="incident 1 · SEV2")
         await _kill(page, Service.INGEST)
-        await expect(root).to_contain_text("PAGE dev · ingest 0 of 1 beating", timeout=PATIENCE)
+        await expect(root).to_contain_text("ingest 0 of 1 beating")  # or Railway's word, that it crashed, came first
         phones = page.get_by_role("region", name="Phones and mail")
         ring = phones.get_by_role("list", name="Rings, newest first").get_by_role("listitem").first
-        await expect(ring).to_contain_text("PAGE dev · ingest 0 of 1 beating", timeout=PATIENCE)
+        await expect(ring).to_contain_text("PAGE dev · ingest")
         await expect(ring).to_contain_text("ringing")
-        await phones.get_by_text("Mail (1)").click(timeout=PATIENCE)
+        await phones.get_by_text("Mail (1)").click()
         await expect(phones.locator(".mails")).to_contain_text("Acknowledge it in Slack")
 
         await root.get_by_role("button", name="Acknowledge").click()
-        await expect(root).to_contain_text("ACKNOWLEDGED by", timeout=PATIENCE)
-        await expect(ring).to_contain_text("silenced", timeout=PATIENCE)
+        await expect(root).to_contain_text("ACKNOWLEDGED by")
+        await expect(ring).to_contain_text("silenced")
         await root.get_by_role("link", name="replies").click()
         thread = page.locator("#thread")
-        await expect(thread).to_contain_text("1. What changed in the last two hours", timeout=PATIENCE)
-        await expect(thread).to_contain_text("6. Who is called", timeout=PATIENCE)
+        await expect(thread).to_contain_text("1. What changed in the last two hours")
+        await expect(thread).to_contain_text("6. Who is called")
 
         await root.get_by_role("button", name="Restart ingest").click()
         run = page.locator("#timeline article").filter(has_text="Restart ingest").last
         await run.get_by_role("button", name="Confirm").click()
         await page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
-        await expect(root).to_contain_text("CLEARED, to be resolved by", timeout=PATIENCE)
+        await expect(root).to_contain_text("CLEARED, to be resolved by")
 
         await root.get_by_role("button", name="Resolve…").first.click()
         await page.get_by_role("textbox", name="What was it, and what ended it?").fill("killed by hand, restarted")
         await page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
-        await expect(root).to_contain_text("RESOLVED dev", timeout=PATIENCE)
+        await expect(root).to_contain_text("RESOLVED dev")
         await expect(root).to_contain_text("killed by hand, restarted")
-        await expect(ring).to_contain_text("closed", timeout=PATIENCE)
+        await expect(ring).to_contain_text("closed")
         await expect(root.get_by_role("button", name="Postmortem")).to_be_visible()
 
 
