@@ -71,14 +71,14 @@ class Stage:
         return workspace.messages_for(user, cast.INCIDENTS_ID)
 
     async def uploaded(self) -> None:
-        """Wait until the file that the start uploads has been worked off."""
+        """Wait until the file that the start uploads, its assessments and their memos have been worked off."""
         async with (
             asyncio.timeout(PATIENCE_S),
             await psycopg.AsyncConnection.connect(self.sandbox.database.urls.owner.reveal(), autocommit=True) as conn,
         ):
             while True:
                 found = await conn.execute("SELECT bool_and(status = 'completed'), count(*) FROM ops.job_queue")
-                if await found.fetchone() == (True, 2):
+                if await found.fetchone() == (True, 3):
                     return
                 await asyncio.sleep(0.1)
 
