@@ -8,7 +8,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 from bot.commands._contract import Request, Surface
-from bot.views.text import escape
+from bot.views.text import code
 from services.domain.errors import UsageError
 from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
@@ -88,7 +88,7 @@ def no_more(words: Sequence[str], most: int) -> None:
 
 def wrong_word(word: str, problem: str, what_next: str) -> UsageError:
     """The error for one word that does not fit."""
-    return UsageError("Nothing was done", why=f"`{escape(word, limit=80)}` {problem}", what_next=what_next)
+    return UsageError("Nothing was done", why=f"{code(word, limit=80)} {problem}", what_next=what_next)
 
 
 def _listed(services: type[Service]) -> str:

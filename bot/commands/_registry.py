@@ -15,7 +15,7 @@ from bot.commands._contract import Answer, Change, Command, DeskCommand, Request
 from bot.commands._thread import in_thread, with_service
 from bot.commands._words import split_words
 from bot.views.message import fit_message
-from bot.views.text import escape
+from bot.views.text import code
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def nearest(word: str, names: list[str]) -> str | None:
 def _unknown(word: str) -> UsageError:
     meant = nearest(word, list(REGISTRY))
     return UsageError(
-        f"There is no command `{escape(word, limit=80)}`",
+        f"There is no command {code(word, limit=80)}",
         why="the first word must be a command",
         what_next=f"Did you mean `{meant}`? " * bool(meant) + "`help` lists all commands.",
     )

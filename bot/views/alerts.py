@@ -13,7 +13,7 @@ from bot.views.alert_buttons import alert_buttons
 from bot.views.blocks import actions, command_button, context, is_web_address, section, sections
 from bot.views.mentions import person
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape, plain
+from bot.views.text import code, date_token, escape, link, plain
 from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.deployments import Deployment
 from services.domain.jobs import QueueSnapshot, pending_words
@@ -89,7 +89,7 @@ def notice(words: str, *, to: str = "") -> Content:
 
 def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Content:
     """What the settings lack, said once at the start: (variable, problem) each."""
-    words = ", ".join(f"`{escape(variable)}` {escape(problem)}" for variable, problem in faults)
+    words = ", ".join(f"{code(variable)} {escape(problem)}" for variable, problem in faults)
     line = f"🟡 *{escape(_place(environment))}* · the bot runs without some of its settings"
     blocks = [
         section(f"{line}\n{words}. The commands that need them say so."),
@@ -169,7 +169,7 @@ def _runbook(title: str, address: str) -> str:
     slug = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
     url = f"{address}#{slug}"
     words = f"Runbook: {title}"
-    return f"<{escape(url)}|{escape(words)}>" if is_web_address(url) else escape(words)
+    return link(url, words) if is_web_address(url) else escape(words)
 
 
 def _place(environment: str | None) -> str:

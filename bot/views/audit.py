@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot.commands._contract import Answer
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.words import counted
@@ -30,7 +30,7 @@ def verification_answer(report: AuditReport) -> Answer:
         first = f"✅ *The audit log is whole*: {counted(report.rows, 'row')}"
     else:
         first = f"🔴 *The audit log was tampered with* at row {report.first_bad_seq}: {escape(report.what or '')}"
-    head = f"head `{escape(report.head)}`" if report.head else "there is no row yet"
+    head = f"head {code(report.head)}" if report.head else "there is no row yet"
     data = {
         "ok": report.ok,
         "rows": report.rows,

@@ -10,7 +10,7 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.findings import SIGN, WORD
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
 from playbooks.failed_jobs import FailureGroup
 from services.domain.thresholds import MANY_FAILED
@@ -51,7 +51,7 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
     kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
     fewest, most = group.attempts
     attempts = str(most) if fewest == most else f"{fewest} to {most}"
-    ids = ", ".join(f"`{escape(job_id, limit=60)}`" for job_id in group.sample_ids)
+    ids = ", ".join(code(job_id, limit=60) for job_id in group.sample_ids)
     lines = (
         f"*{group.count} of {escape(group.job_type, limit=80)}*{kind}",
         escape(group.error, limit=limit),

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.commands._contract import Answer, Block
-from bot.views.blocks import URL_LIMIT, context, is_web_address, section, sections
+from bot.views.blocks import context, is_web_address, section, sections
 from bot.views.findings import SIGN, WORD, as_of, finding_data, step_button
 from bot.views.message import fit_message
-from bot.views.text import escape
+from bot.views.text import escape, link
 from playbooks._contract import Finding, NextStep, Status
 from playbooks.health import Line, Report
 
@@ -52,7 +52,7 @@ def _words(line: Line) -> str:
 def _link(url: str | None) -> str:
     if not url or not is_web_address(url):
         return ""
-    return f" · <{escape(url, limit=URL_LIMIT).replace('|', '%7C')}|Railway>"
+    return f" · {link(url, 'Railway')}"
 
 
 def _part(finding: Finding, subject: str) -> str:

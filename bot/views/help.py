@@ -8,7 +8,7 @@ from itertools import groupby
 from bot.commands._contract import Answer, Block, Change, Verb
 from bot.views.blocks import actions, command_button, context, header, sections
 from bot.views.message import fit_message
-from bot.views.text import escape
+from bot.views.text import code, escape
 
 WAYS = (
     "Type `/dragonfly &lt;command&gt;`; inside a thread mention the bot instead; on a terminal "
@@ -36,7 +36,7 @@ def topic_answer(command: Verb, *, when: str | None) -> Answer:
     lines = [f"*{_call(command)}*", escape(command.summary)]
     lines += [f"*When:* {escape(when)}"] if when else []
     lines += [f"*Risk:* {escape(command.risk)}"] if isinstance(command, Change) else []
-    lines += [f"• `{escape(line)}`" for line in command.examples]
+    lines += [f"• {code(line)}" for line in command.examples]
     seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples:
@@ -71,4 +71,4 @@ def _line(command: Verb) -> str:
 
 def _call(command: Verb) -> str:
     """`logs <service> [filter]`, in which the brackets must not look like a link to Slack."""
-    return f"`{escape(f'{command.name} {command.usage}'.strip())}`"
+    return code(f"{command.name} {command.usage}".strip())

@@ -12,7 +12,7 @@ from bot.views.incidents import incident_block
 from bot.views.message import fit_message
 from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
-from bot.views.text import escape
+from bot.views.text import code, escape
 from bot.views.unapproved import review_line
 from playbooks.health import Report
 from services.domain.errors import Unavailable
@@ -98,4 +98,4 @@ def _lock(lock: Lock) -> str:
 def _shas(shas: Mapping[Service, str | None] | None) -> str:
     if shas is None:
         return "What is deployed is unknown: Railway does not answer."
-    return "Serving: " + " · ".join(f"{service.short} `{escape(short_sha(shas.get(service)))}`" for service in Service)
+    return "Serving: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)

@@ -19,7 +19,7 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text
 from bot.views.message import fit_message
 from bot.views.moments import clock_seconds
-from bot.views.text import date_token, escape, plain
+from bot.views.text import code, date_token, escape, plain
 from playbooks._contract import Finding, Status, worst
 from playbooks.logs import Choice
 from services.domain.deployments import LogLine
@@ -81,7 +81,7 @@ def _told(view: LogView) -> list[str]:
 def _headline(view: LogView) -> str:
     deployment = view.choice.deployment
     kind = "Build log" if view.is_build else "Log"
-    matching = f" with `{escape(view.filter, limit=100)}`" if view.filter else ""
+    matching = f" with {code(view.filter, limit=100)}" if view.filter else ""
     sha = escape(short_sha(deployment.commit_sha), limit=20)
     return (
         f"*{kind} of {view.service.short}* · {counted(len(view.lines), 'line')}{matching} · deployment {sha} "

@@ -8,7 +8,7 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import context, section, sections, table
 from bot.views.findings import finding_data, finding_line
 from bot.views.message import fit_message
-from bot.views.text import escape, utc
+from bot.views.text import code, utc
 from playbooks._contract import Finding, worst
 from services.domain.errors import Unavailable
 from services.domain.migrations import AppliedMigration, MigrationStatus
@@ -36,7 +36,7 @@ def migrations_answer(
 
 
 def _named(what: str, versions: Sequence[str]) -> list[str]:
-    lines = [f"• {what}: `{escape(version, limit=120)}`" for version in versions[:MAX_NAMED]]
+    lines = [f"• {what}: {code(version, limit=120)}" for version in versions[:MAX_NAMED]]
     left_out = len(versions) - MAX_NAMED
     return [*lines, f"• {left_out} more {what}"] if left_out > 0 else lines
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.commands._contract import Block
 from bot.views.blocks import EMPTY, context, section, sections
 from bot.views.plan import plan_lines
-from bot.views.text import escape, plain
+from bot.views.text import code, escape, plain
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
@@ -72,7 +72,7 @@ def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
     blocks = [
         section(f"*{escape(run.title, limit=500)}*"),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        section(f"To approve it, type `{escape(phrase, limit=200)}`."),
+        section(f"To approve it, type {code(phrase, limit=200)}."),
         text_input("Type it here", "", limit=200),
     ]
     return modal("Approve, critical", blocks, callback_id=APPROVE_TYPED, submit="Approve", metadata=metadata)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bot.commands._contract import Answer, Block
 from bot.views.columns import align
-from bot.views.text import clean
+from bot.views.text import clean, without_look_alikes
 
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
@@ -33,7 +33,7 @@ def mrkdwn_text(mrkdwn: str) -> str:
     text = _MENTION.sub(r"@\1", _DATE.sub(r"\1", mrkdwn))
     text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
     text = _BARE_LINK.sub(r"\1", text)
-    return html.unescape(_BOLD.sub(r"\1", text).replace("`", ""))
+    return without_look_alikes(html.unescape(_BOLD.sub(r"\1", text).replace("`", "")))
 
 
 def block_text(block: Block) -> str:

@@ -9,7 +9,7 @@ from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import step_button
 from bot.views.message import fit_message
 from bot.views.steps import step_words
-from bot.views.text import escape
+from bot.views.text import code, escape
 from playbooks._contract import NoPlan, Plan, Risk, Status, encode_plan
 
 STEP_LIMIT = 200  # characters of one step's words
@@ -54,7 +54,7 @@ def plan_lines(impact: Sequence[str], warnings: Sequence[str], undo: str | None)
     """Blast radius, warnings and the way back, in mrkdwn."""
     lines = [f"• {escape(line, limit=LINE_LIMIT)}" for line in impact]
     lines += [f"⚠️ {escape(line, limit=LINE_LIMIT)}" for line in warnings]
-    return [*lines, f"*Undo:* `{escape(undo, limit=LINE_LIMIT)}`" if undo else "*Undo:* there is none."]
+    return [*lines, f"*Undo:* {code(undo, limit=LINE_LIMIT)}" if undo else "*Undo:* there is none."]
 
 
 def primary(buttons: Sequence[Block]) -> list[Block]:

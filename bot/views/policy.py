@@ -9,7 +9,7 @@ from bot.commands._contract import Answer
 from bot.views.blocks import context, section, sections
 from bot.views.message import fit_message
 from bot.views.plan import NEEDS
-from bot.views.text import escape
+from bot.views.text import code
 from playbooks._contract import Risk
 
 
@@ -24,7 +24,7 @@ class Ruling:
 
 def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: Risk, policy_hash: str) -> Answer:
     """One line a right. `line` is the command as typed."""
-    first = f"*<@{user_id}>* and `{escape(line, limit=200)}`"
+    first = f"*<@{user_id}>* and {code(line, limit=200)}"
     lines = [f"{'✅ may' if one.allowed else '🔴 may not'} {one.right}: {one.because}" for one in rulings]
     notes = (f"at most {NEEDS[risk]}", "who asks never approves alone", f"policy `{policy_hash[:12]}`")
     data = {

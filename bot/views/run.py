@@ -19,7 +19,7 @@ from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import progress, steps_done
 from bot.views.steps import stored_step_words
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from bot.views.unapproved import lone_start_blocks, unapproved_blocks
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
@@ -155,7 +155,7 @@ def _notes(run: Run, audit_head: str | None) -> list[str]:
         notes += [f"ended {_at(run.ended_at)}"]
         notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at else []
     if audit_head and run.state.is_final:
-        notes.append(f"audit `{escape(audit_head[:12])}`")
+        notes.append(f"audit {code(audit_head[:12])}")
     return [" · ".join(notes)]
 
 

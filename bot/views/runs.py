@@ -17,7 +17,7 @@ from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.run import SIGNS, decision_line, headline
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from bot.views.unapproved import review_line
 from playbooks._contract import Status
 from playbooks.golden_path import NAME as GOLDEN_PATH
@@ -58,7 +58,7 @@ def record_answer(record: Record) -> Answer:
         *(mission_blocks if run.playbook == GOLDEN_PATH else _step_lines)(run, record.steps),
         *actions([one for one in buttons(run, record.steps) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
         *sections(map(row_line, record.audit)),
-        context(f"run {run.id} · `{escape(_typed(run), limit=200)}` · plan `{run.plan_hash}`"),
+        context(f"run {run.id} · {code(_typed(run), limit=200)} · plan `{run.plan_hash}`"),
     ]
     return Answer(*fit_message(first, blocks), record_data(record), STATUSES.get(run.state, Status.OK), private=True)
 
@@ -113,7 +113,7 @@ def _typed(run: Run) -> str:
 
 def _decided(record: Record) -> list[str]:
     reviewed = [review_line(record.review)] if record.review else []
-    return [f"{decision_line(one)} (plan `{escape(one.plan_hash[:12])}`)" for one in record.decisions] + reviewed
+    return [f"{decision_line(one)} (plan {code(one.plan_hash[:12])})" for one in record.decisions] + reviewed
 
 
 def _step_data(step: RunStep) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from services.domain.alerts import Silence
 
 REASONS = ("Known, somebody is on it", "Planned work", "False alarm, the limit is wrong")
@@ -29,7 +29,7 @@ def silenced_answer(silence: Silence) -> Answer:
 
 def reasons_answer(what: str, how_long: str) -> Answer:
     """Asks why: one tap on a reason is enough. Nothing was silenced yet."""
-    first = f"🔕 *Why is `{escape(what)}` silenced?* Nothing was done yet: one tap silences it for {escape(how_long)}."
+    first = f"🔕 *Why is {code(what)} silenced?* Nothing was done yet: one tap silences it for {escape(how_long)}."
     buttons = [command_button(reason, f"silence {what} {how_long} {reason}") for reason in REASONS]
     own = context(f"or in your own words: `silence {escape(what)} {escape(how_long)} &lt;why&gt;`")
     data = {"reasons": list(REASONS), "command": f"silence {what} {how_long} <why>"}
@@ -50,14 +50,14 @@ def silences_answer(silences: Sequence[Silence]) -> Answer:
 
 def ended_answer(silence: Silence, *, by: str) -> Answer:
     """For everybody: it is told again from now on."""
-    first = f"🔔 <@{escape(by)}> ended silence {silence.id} of `{escape(silence.what)}`: people are told again"
+    first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are told again"
     return Answer(*fit_message(first, [section(first)]), _data(silence))
 
 
 def _line(silence: Silence) -> str:
     until = date_token(silence.ends_at)
     reason = escape(silence.reason, limit=500)
-    return f"🔕 <@{escape(silence.owner)}> silenced `{escape(silence.what)}` until {until}: {reason}"
+    return f"🔕 <@{escape(silence.owner)}> silenced {code(silence.what)} until {until}: {reason}"
 
 
 def _end(silence: Silence) -> Block:

@@ -1,7 +1,8 @@
 """Untrusted text made harmless, and the small words of messages: dates and cut-off marks.
 
 Everything in a message that this project did not write itself (log lines, job errors, commit messages, what people
-typed, names) passes `escape` on its way into mrkdwn and `plain` on its way into plain text. Nothing else escapes.
+typed, names) passes `escape` on its way into mrkdwn, `code` into a code span, and `plain` into plain text. Nothing
+else escapes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing f
 _FENCE = "```"
 _WHOLE = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|```|.", re.DOTALL)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Slack has no escape for its marks, so look-alikes take their place: the asterisk operator, the modifier letters low
+# macron and grave accent, the tilde operator. An underscore within a word marks nothing, and names are full of them.
+_LOOK_ALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
+_MARKS = re.compile(r"[*~`]|(?<!\w)_+|_++(?![^\W_])")
+_ALIKE, _MEANT = str.maketrans(_LOOK_ALIKES), str.maketrans({alike: mark for mark, alike in _LOOK_ALIKES.items()})
 
 
 class _CleaningTable(dict[int, str]):
@@ -49,14 +55,27 @@ def clean(text: str) -> str:
 
 
 def escape(text: str, *, limit: int = SECTION_LIMIT) -> str:
-    """Untrusted text as a piece of one mrkdwn line: no mention, link, fence or line break can come out of it.
+    """Untrusted text as a piece of one mrkdwn line: no mention, link, format or line break can come out of it.
 
-    `&`, `<` and `>` become entities. A back-tick has no entity and would open a code span over our own words, so a
-    look-alike takes its place. At most `limit` characters, cut between characters and marked "… N more".
+    `&`, `<` and `>` become entities, and what would format our own words too becomes a look-alike. At most `limit`
+    characters, cut between characters and marked "… N more".
     """
-    line = _one_line(text).replace("`", "\N{MODIFIER LETTER GRAVE ACCENT}")
-    escaped = "".join(_ENTITIES.get(character, character) for character in line[: limit + 1])
-    return escaped if len(escaped) <= limit else _cut_escaped(line, limit)
+    return _escaped(_MARKS.sub(lambda mark: mark[0].translate(_ALIKE), _one_line(text)), limit)
+
+
+def code(text: str, *, limit: int = SECTION_LIMIT) -> str:
+    """Untrusted text as a code span, to be copied as it is: nothing in it is changed but back-ticks."""
+    return f"`{_escaped(_one_line(text).replace('`', _LOOK_ALIKES['`']), limit)}`"
+
+
+def link(url: str, words: str) -> str:
+    """A link in mrkdwn. `url` is a web address; whatever it holds, it ends neither the address nor the link."""
+    return f"<{_escaped(url, len(url) * 5).replace('|', '%7C')}|{escape(words)}>"
+
+
+def without_look_alikes(text: str) -> str:
+    """The characters that `escape` and `code` were given, for where nothing is parsed."""
+    return text.translate(_MEANT)
 
 
 def plain(text: str, *, limit: int = SECTION_LIMIT) -> str:
@@ -96,6 +115,11 @@ def utc(moment: datetime) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(clean(text).split())
+
+
+def _escaped(line: str, limit: int) -> str:
+    escaped = "".join(_ENTITIES.get(character, character) for character in line[: limit + 1])
+    return escaped if len(escaped) <= limit else _cut_escaped(line, limit)
 
 
 def _cut_escaped(line: str, limit: int) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from bot.commands._contract import Answer
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import code, date_token, escape
 from services.domain.alerts import Alert, AlertHistory, AlertState
 
 
 def why_alert_answer(what: str, histories: Sequence[AlertHistory]) -> Answer:
     """The newest decisions first, alert by alert; those of which nothing is known are left out."""
     known = [history for history in histories if history.decisions or history.alert]
-    first = f"*Why `{escape(what)}` was told, or was not*"
+    first = f"*Why {code(what)} was told, or was not*"
     lines = [line for history in known for line in _lines(history)] or ["Nothing of the kind was seen for 30 days."]
     buttons = [command_button("Silences", "silences"), command_button("Health", "health")]
     blocks = [section(first), *sections(lines), *actions(buttons)]

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views.text import clean, cut, cut_mrkdwn, date_token, escape, plain
+from bot.views.text import clean, code, cut, cut_mrkdwn, date_token, escape, link, plain, without_look_alikes
+from services.sandbox.page.drawing.context import Drawing
+from services.sandbox.page.drawing.mrkdwn import mrkdwn as drawn
 
 HOSTILE = [
     "<!channel>",
@@ -56,6 +58,37 @@ def test_hostile_text_becomes_one_harmless_line(text: str) -> None:
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P", "S")), max_size=200))
 def test_escaping_changes_nothing_but_markup(text: str) -> None:
     assert html.unescape(escape(text)) == html.unescape(escape(html.unescape(escape(text))))
+
+
+@given(st.text(alphabet="*_~`a5 .,é&<", max_size=40))
+def test_what_people_write_formats_neither_itself_nor_our_words(text: str) -> None:
+    shown = drawn(f"begin {escape(text)}, *{escape(text)}x* `ours` {escape(text)}", Drawing())
+
+    assert re.findall(r"<(\w+)", str(shown)) == ["strong", "code"]
+
+
+@given(st.text(alphabet="*_~`a5 .,é&<", max_size=40))
+def test_look_alikes_are_taken_back_where_nothing_is_parsed(text: str) -> None:
+    assert without_look_alikes(html.unescape(escape(text))) == plain(text)
+
+
+@pytest.mark.parametrize("name", ["failed_jobs", "ops.job_queue", "SUPABASE_DB_URL", "a__b", "10:30 - 12 %", "#1"])
+def test_names_stay_as_they_are(name: str) -> None:
+    assert escape(name) == name
+
+
+@pytest.mark.parametrize("text", ["*", "_", "~", "`", "_private", "ends_", "2*3", "~/.config", "a_ b"])
+def test_what_could_format_does_not_stay(text: str) -> None:
+    assert not re.search(r"[*~`]|(?<!\w)_|_(?!\w)", escape(text))
+
+
+def test_code_is_copied_as_it_is() -> None:
+    assert code("logs ingest *.py ~/x __main__ <a>") == "`logs ingest *.py ~/x __main__ &lt;a&gt;`"
+    assert code("a`b").count("`") == 2
+
+
+def test_an_address_stays_itself_in_a_link() -> None:
+    assert link("https://a.example/~b/_c_?d=1&e|f", "a > b") == "<https://a.example/~b/_c_?d=1&amp;e%7Cf|a &gt; b>"
 
 
 def test_says_how_much_was_left_out() -> None:
