@@ -18,6 +18,7 @@ from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.sandbox.postgres import PostgresServer
 from services.sandbox.sandbox import ROOT, Sandbox, SandboxSettings
+from services.sandbox.terminal import NAME
 
 DATA = ROOT / ".sandbox"
 # slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there (DESIGN §11).
@@ -59,6 +60,7 @@ async def _run(settings: SandboxSettings) -> int:
             return 130
         await starting
         _say(f"\nReady after {time.monotonic() - began:.0f} s. Open {sandbox.page_url} and type /dragonfly health")
+        _say(f"On another terminal: {_shown(settings.directory / NAME)} health")
         _say(f"Logs are in {settings.directory / 'logs'}. Ctrl-C stops everything; the data stays.")
         await waiting
         _say("\nStopping")
@@ -96,6 +98,11 @@ def _claim(directory: Path) -> Iterator[None]:
 def _given_database() -> Secret | None:
     given = os.environ.get("SUPABASE_DB_URL", "").strip()
     return Secret(given) if given else None
+
+
+def _shown(path: Path) -> Path:
+    """As one types it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _say(line: str) -> None:

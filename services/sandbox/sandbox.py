@@ -25,6 +25,7 @@ from services.sandbox.railway.commits import newest_good
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.process import spawn
 from services.sandbox.slack.workspace import Workspace
+from services.sandbox.terminal import write_terminal
 from services.sandbox.web_server import WebServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +138,7 @@ class Sandbox:
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
             variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
+            write_terminal(self._settings.directory, variables, working_directory=ROOT)
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
             self.bots.append(bot)
             self._cleanup.push_async_callback(bot.stop)
