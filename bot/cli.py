@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,13 +24,18 @@ from bot.incidents.wiring import make_board, make_room
 from bot.settings import Settings
 from bot.terminal import TERMINAL_ONLY
 from bot.views.errors import error_answer
+from bot.views.help import topic_answer
 from bot.views.plain import answer_text
 from playbooks._contract import Status
 from services.domain.errors import OperatorError, SourceError, UsageError
 
+logger = logging.getLogger(__name__)
+
 EXIT = {Status.OK: 0, Status.WARN: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+JSON = "--json"
+HELP = frozenset({"-h", "--help"})
 
 
 @dataclass(frozen=True)
@@ -52,27 +58,43 @@ def main() -> None:
 
 
 async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outcome:
-    """What the arguments ask for. `--json` may stand anywhere."""
-    as_json = "--json" in arguments
-    words = [word for word in arguments if word != "--json"]
+    """What the arguments ask for. `--json` may stand anywhere, and so may `--help`."""
+    as_json = JSON in arguments
+    words = [word for word in arguments if word != JSON]
     try:
-        return await _dispatch(words, environ, as_json=as_json)
+        answer = await _dispatch(_help_of(words) if HELP & set(words) else words, environ)
     except (OperatorError, SourceError) as error:
         answer = error_answer(error)
         code = EXIT_USAGE if isinstance(error, UsageError) else EXIT[answer.status]
-        return Outcome(_shown(answer, as_json=as_json), code, is_error=not as_json)
+    except Exception as error:  # a script gets its JSON and its exit code all the same
+        logger.exception("`dragonfly %s` did not finish", " ".join(words))
+        answer = error_answer(error)
+        code = EXIT[answer.status]
+    else:
+        return Outcome(_shown(answer, as_json=as_json), EXIT[answer.status])
+    return Outcome(_shown(answer, as_json=as_json), code, is_error=not as_json)
 
 
-async def _dispatch(words: list[str], environ: Mapping[str, str], *, as_json: bool) -> Outcome:
+def _help_of(words: Sequence[str]) -> list[str]:
+    """`logs ingest --help` is `help logs`."""
+    named = [word for word in words if word not in HELP]
+    if not named:
+        return ["help"]
+    name = named[0] if named[0] in TERMINAL_ONLY else find(named)[0].name
+    return ["help", *name.split()]
+
+
+async def _dispatch(words: list[str], environ: Mapping[str, str]) -> Answer:
     if words and words[0] in TERMINAL_ONLY:
-        return Outcome(await TERMINAL_ONLY[words[0]](words[1:], environ), 0)
+        return await TERMINAL_ONLY[words[0]].run(words[1:], environ)
+    if words[:1] == ["help"] and len(words) == 2 and words[1] in TERMINAL_ONLY:
+        return topic_answer(TERMINAL_ONLY[words[1]], when=None)
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
-        answer = await _answer(words, settings, world)
+        return await _answer(words, settings, world)
     finally:
         await world.close()
-    return Outcome(_shown(answer, as_json=as_json), EXIT[answer.status])
 
 
 async def _answer(words: list[str], settings: Settings, world: World) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.commands._contract import Answer
 from bot.views.blocks import section
 from bot.views.message import fit_message
+from bot.views.plain import mrkdwn_text
 from bot.views.run import SIGNS
 from bot.views.runs import run_data
 from bot.views.text import escape
@@ -26,4 +27,4 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
 def refused_answer(sentence: str) -> Answer:
     """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included."""
     first = f"🔴 *It did not count*: {sentence}"
-    return Answer(*fit_message(first, [section(first)]), {"refused": sentence}, Status.FAIL, private=True)
+    return Answer(*fit_message(first, [section(first)]), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)

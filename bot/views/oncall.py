@@ -10,6 +10,7 @@ from bot.views.blocks import context, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line
 from bot.views.mentions import mention
 from bot.views.message import fit_message
+from bot.views.plain import mrkdwn_text
 from bot.views.text import date_token, escape
 from playbooks._contract import Finding, Status, worst
 from playbooks.checks.oncall import Facts
@@ -45,7 +46,7 @@ def oncall_answer(facts: Facts, findings: Sequence[Finding], known: KnownOverrid
 
 def notice_answer(words: str) -> Answer:
     """Who stands in from now on; `words` are our own mrkdwn."""
-    return Answer(*fit_message(words, [section(words)]), {"told": words}, private=True)
+    return Answer(*fit_message(words, [section(words)]), {"told": mrkdwn_text(words)}, private=True)
 
 
 def _levels(schedule: Schedule, now: datetime, overrides: Sequence[Override]) -> list[str]:

@@ -14,7 +14,7 @@ _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
 _MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
-_BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")
+_CODE_OR_BOLD = re.compile(r"`(?P<code>[^`\n]*)`|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)")
 
 
 def answer_text(answer: Answer) -> str:
@@ -33,7 +33,8 @@ def mrkdwn_text(mrkdwn: str) -> str:
     text = _MENTION.sub(r"@\1", _DATE.sub(r"\1", mrkdwn))
     text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
     text = _BARE_LINK.sub(r"\1", text)
-    return without_look_alikes(html.unescape(_BOLD.sub(r"\1", text).replace("`", "")))
+    text = _CODE_OR_BOLD.sub(lambda span: span[str(span.lastgroup)], text)
+    return without_look_alikes(html.unescape(text.replace("`", "")))
 
 
 def block_text(block: Block) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.commands._contract import Answer
 from bot.views.blocks import context, section, sections
 from bot.views.message import fit_message
+from bot.views.plain import mrkdwn_text
 from bot.views.plan import NEEDS
 from bot.views.text import code
 from playbooks._contract import Risk
@@ -32,7 +33,7 @@ def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: R
         "command": line,
         "risk": risk.value,
         "policy": policy_hash,
-        **{one.right: {"allowed": one.allowed, "because": one.because} for one in rulings},
+        **{one.right: {"allowed": one.allowed, "because": mrkdwn_text(one.because)} for one in rulings},
     }
     blocks = [section(first), *sections(lines), context(*notes)]
     return Answer(*fit_message(f"{first}: {'; '.join(lines)}", blocks), data, private=True)

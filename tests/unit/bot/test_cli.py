@@ -1,10 +1,20 @@
 """The terminal prints what Slack shows, and tells scripts how it went."""
 
 import json
+from typing import NoReturn
 
 import pytest
 
 from bot.cli import dispatch
+
+
+class Unreadable(dict[str, str]):
+    """An environment of which nobody can tell what it holds."""
+
+    def __iter__(self) -> NoReturn:
+        raise RuntimeError("secret")
+
+    __getitem__ = get = keys = items = __iter__  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +36,7 @@ async def test_help_as_json_lists_the_commands_without_any_settings() -> None:
 async def test_an_error_as_json_goes_where_scripts_read() -> None:
     outcome = await dispatch(["loggs", "--json"], {})
 
-    assert json.loads(outcome.text)["error"]["what"] == "There is no command `loggs`"
+    assert json.loads(outcome.text)["error"]["what"] == "There is no command loggs"
     assert not outcome.is_error
 
 
@@ -42,3 +52,46 @@ async def test_a_quoted_argument_of_the_shell_stays_one_word() -> None:
 
     assert outcome.code == 2
     assert "failed jobs now" in outcome.text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
+async def test_help_is_found_where_programs_have_it(arguments: list[str]) -> None:
+    outcome = await dispatch(arguments, {})
+
+    assert outcome.code == 0
+    assert "Dragonfly commands" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["logs", "ingest", "--help"], "logs"),
+        (["--help", "incident", "resolve"], "incident resolve"),
+        (["migrate", "-h"], "migrate"),
+        (["help", "manifest"], "manifest"),
+    ],
+)
+async def test_each_command_has_its_help(arguments: list[str], name: str) -> None:
+    outcome = await dispatch([*arguments, "--json"], {})
+
+    assert outcome.code == 0
+    assert json.loads(outcome.text)["name"] == name
+
+
+async def test_the_manifest_is_the_same_for_people_and_programs() -> None:
+    shown, printed = [await dispatch(["manifest", *more], {}) for more in ([], ["--json"])]
+
+    assert json.loads(shown.text) == json.loads(printed.text)
+
+
+async def test_an_error_as_json_has_no_markup_in_it() -> None:
+    outcome = await dispatch(["logs", "<b> *& co*", "--json"], {})
+
+    assert json.loads(outcome.text)["error"]["why"] == "<b> *& co* is not a service"
+
+
+async def test_a_bug_is_unknown_for_programs_too() -> None:
+    outcome = await dispatch(["queue", "--json"], Unreadable())
+
+    assert outcome.code == 3
+    assert json.loads(outcome.text)["error"]["why"] == "an unexpected RuntimeError inside the bot"

@@ -24,7 +24,7 @@ def test_the_text_of_an_unexpected_error_stays_inside() -> None:
 def test_a_silent_source_is_unknown() -> None:
     answer = error_answer(SourceError("database", "<!here> refused", retryable=True))
 
-    assert "<!here>" not in str(answer)
+    assert "<!here>" not in f"{answer.text} {answer.blocks}"
     assert answer.status is Status.UNKNOWN
 
 
@@ -32,3 +32,19 @@ def test_a_usage_error_offers_help() -> None:
     answer = error_answer(UsageError("Which service?", why="one is needed", what_next="Name one."))
 
     assert answer.blocks[0]["accessory"]["value"] == "help"
+
+
+def test_the_fallback_is_a_sentence_of_its_own() -> None:
+    asked = error_answer(UsageError("Which service?", why="this command needs one", what_next="Name one."))
+    told = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."))
+
+    assert asked.text == "🔴 Which service? this command needs one. Name one."
+    assert told.text == "🔴 It stopped: no lease. Try again."
+
+
+def test_a_program_reads_words_without_markup() -> None:
+    answer = error_answer(OperatorError("`a&lt;b`", why="<@U1> may not", what_next="See `help`."))
+
+    assert answer.data == {
+        "error": {"what": "a<b", "why": "@U1 may not", "what_next": "See help.", "reference": None},
+    }

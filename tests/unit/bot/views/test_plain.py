@@ -3,7 +3,7 @@
 from bot.commands._contract import Answer, Block
 from bot.views import blocks
 from bot.views.plain import answer_text
-from bot.views.text import escape
+from bot.views.text import code, escape
 
 
 def shown(*content: Block) -> str:
@@ -14,6 +14,10 @@ def test_dates_links_and_bold_are_words() -> None:
     text = "*Bold* <!date^1^{time}|2025-12-20 10:30 UTC> <https://a.example|page> &lt;x&gt; `code`"
 
     assert shown(blocks.section(text)) == "Bold 2025-12-20 10:30 UTC page (https://a.example) <x> code"
+
+
+def test_code_is_shown_as_it_is() -> None:
+    assert shown(blocks.section(f"*Log* with {code('*a b* &')}")) == "Log with *a b* &"
 
 
 def test_what_people_write_is_shown_as_they_wrote_it() -> None:
