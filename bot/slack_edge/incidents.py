@@ -14,6 +14,7 @@ from bot.interactions.submissions import Submission, find_mistakes, read_submiss
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker
 from bot.views import incident_modals as modals
+from bot.views.plain import mrkdwn_text
 from services.domain.incidents import MarkedMessage
 from services.domain.masking_messages import mask_message
 from services.slack.client import SlackClient
@@ -43,7 +44,7 @@ class IncidentEdge:
 
     async def on_escalate_this(self, body: Body) -> None:
         message, channel = body["message"], str(body["channel"]["id"])
-        text = mask_message(str(message.get("text", ""))[:SOURCE_LIMIT])
+        text = mrkdwn_text(mask_message(str(message.get("text", ""))[:SOURCE_LIMIT]))
         source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
         view = modals.open_modal({"channel": channel, "source": source}, title=text.partition("\n")[0])
         await self._slack.open_view(body["trigger_id"], view)

@@ -37,10 +37,11 @@ async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
     olivia, ann = (slack.workspace.acting_as(user.id) for user in (cast.OLIVIA, cast.ANN))
-    said = olivia.say(cast.INCIDENTS_ID, "ingest amounts look wrong <!channel>")
+    said = olivia.say(cast.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
 
     assert await olivia.shortcut("incident.escalate_this", cast.INCIDENTS_ID, said.ts) is None
     modal = await modal_of(slack, cast.OLIVIA.id)
+    assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(cast.OLIVIA.id))
     await olivia.submit(modal, {"answer": {"answer": "Amounts look wrong"}, "preset": {"preset": "sev1"}})
     root = await root_of(slack)
     assert root.text.startswith("🔴 *PAGE* dev · Amounts look wrong")
