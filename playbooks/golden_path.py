@@ -92,8 +92,8 @@ def plan_clean(facts: Facts) -> Plan | NoPlan:
         parameters={"clean": "yes"},
         steps=tuple(map(RemoveSample, batches)),
         risk=Risk.LOW,
-        title=f"Remove {_batches(len(batches))} of the golden path",
-        impact=(f"removes {_batches(len(batches))} of test data with their rows, judgments and jobs",),
+        title=f"Remove {counted(len(batches), 'batch')} of the golden path",
+        impact=(f"removes {counted(len(batches), 'batch')} of test data with their rows, judgments and jobs",),
     )
 
 
@@ -151,8 +151,4 @@ def _warnings(facts: Facts) -> Iterator[str]:
     if not isinstance(queue, Unavailable) and queue.pending:
         yield f"{pending_words(queue.pending)} pending may go first; the batch has {SAMPLE_S} s to come through"
     if not isinstance(facts.left, Unavailable) and facts.left and not facts.under_way:
-        yield f"{_batches(len(facts.left))} of earlier golden paths are still there: {CLEAN}"
-
-
-def _batches(count: int) -> str:
-    return "1 batch" if count == 1 else f"{count} batches"
+        yield f"{counted(len(facts.left), 'batch')} of earlier golden paths are still there: {CLEAN}"

@@ -14,6 +14,7 @@ from playbooks.checks import intake
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, IntakeEvent
+from services.domain.words import counted
 
 API_LOGS = NextStep("Logs of api", "logs api")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
@@ -52,6 +53,6 @@ def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
         return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
     detail = f"{with_bad_rows} with rows that did not pass" if with_bad_rows else ""
     if failed:
-        title = f"{failed} failed among the latest {len(batches)} batches"
+        title = f"{failed} failed among the latest {counted(len(batches), 'batch')}"
         return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=FAILED)
     return Finding(name, Status.OK, f"no failed batch among the latest {len(batches)}", detail, evidence=evidence)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.outbox.decide import retry_after
 from services.domain.errors import SourceError
 from services.domain.notifications import Notification, Page
+from services.domain.words import age
 
 GIVE_UP_AFTER = timedelta(
     minutes=15
@@ -35,7 +36,7 @@ def after_failure(notification: Notification, error: SourceError) -> TryAgain | 
         return GiveUp(error.why)
     pause = retry_after(notification.attempts + 1)
     if timedelta(seconds=notification.age_s) + pause > GIVE_UP_AFTER:
-        return GiveUp(f"{error.why}, tried for {round(notification.age_s / 60)} minutes")
+        return GiveUp(f"{error.why}, tried for {age(timedelta(seconds=notification.age_s))}")
     return TryAgain(error.why, pause)
 
 

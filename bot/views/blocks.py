@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.commands._contract import Block
 from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, plain
+from services.domain.words import counted
 
 COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command line
 LINK_ACTION = "link"  # "link.<n>": Slack reports clicks on links too
@@ -143,7 +144,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
             break
         lines.append(line)
     left_out = len(rows) - (len(lines) - 1)
-    note = [context(f"… {left_out} more rows")] if left_out else []
+    note = [context(f"… {counted(left_out, 'more row')}")] if left_out else []
     return [{"type": "table", "rows": lines}, *note]
 
 

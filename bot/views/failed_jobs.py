@@ -64,6 +64,6 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
 def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:
     shown = groups[:GROUPS_SHOWN]
     grouped = sum(group.count for group in groups)
-    notes = [f"… {len(groups) - len(shown)} more groups"] if len(groups) > len(shown) else []
+    notes = [f"… {counted(len(groups) - len(shown), 'more group')}"] if len(groups) > len(shown) else []
     notes += [f"Grouped are the newest {grouped} of {total}."] if grouped < total else []
     return [*notes, MASKED] if groups and not is_raw else notes

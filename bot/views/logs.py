@@ -95,7 +95,7 @@ def _nothing(view: LogView) -> str:
 
 def _notes(view: LogView, left_out: int) -> list[str]:
     notes = ["Times are UTC."] if view.is_raw else ["Times are UTC.", MASKED]
-    return [*notes, f"… {left_out} older lines did not fit"] if left_out else notes
+    return [*notes, f"… {counted(left_out, 'older line')} did not fit"] if left_out else notes
 
 
 def _buttons(view: LogView) -> list[Block]:

@@ -138,7 +138,7 @@ def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
     for block in middle:
         room -= characters(block)
         if room < 0:
-            return [*kept, context(f"… {len(middle) - len(kept)} more parts in Details")]
+            return [*kept, context(f"… {counted(len(middle) - len(kept), 'more part')} in Details")]
         kept.append(block)
     return kept
 

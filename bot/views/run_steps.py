@@ -10,7 +10,7 @@ from bot.views.message import characters
 from bot.views.steps import stored_step_words
 from bot.views.text import escape, plain
 from services.domain.runs import Run, RunStep, StepState
-from services.domain.words import age
+from services.domain.words import age, counted
 
 MAX_TASKS = 50  # of one plan block (slack-rules.md §6)
 PLAN_LIMIT = 9000  # ours: characters of the plan block, so that the message stays below Slack's limit
@@ -59,7 +59,7 @@ def step_lines(steps: Sequence[RunStep]) -> list[Block]:
         return sections(map(step_line, steps))
     fine = [step for step in steps if step.state is StepState.DONE]
     rest = [step for step in steps if step.state is not StepState.DONE]
-    lines = [f"✅ {len(fine)} steps done", *map(step_line, rest[:MAX_LINES])]
+    lines = [f"✅ {counted(len(fine), 'step')} done", *map(step_line, rest[:MAX_LINES])]
     return sections([*lines, f"… {len(rest) - MAX_LINES} more"] if len(rest) > MAX_LINES else lines)
 
 

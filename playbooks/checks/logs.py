@@ -140,7 +140,7 @@ def _is_over(facts: Facts, topic: Topic, failure: LogLine) -> bool:
 def _rest(facts: Facts, groups: Sequence[_Group]) -> Iterator[Finding]:
     if groups:
         lines = sum(group.count for group in groups)
-        title = f"{facts.service.short}: {len(groups)} more kinds of errors"
+        title = f"{facts.service.short}: {counted(len(groups), 'more kind')} of errors"
         yield Finding(f"logs.{facts.service.short}.more", Status.WARN, title, counted(lines, "line"), facts.service)
 
 

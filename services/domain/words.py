@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 _SPAN = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
+_HISSING = ("ch", "sh", "s", "x")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -28,5 +29,7 @@ def read_span(written: str) -> timedelta | None:
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 job", "2 jobs": the regular plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """ "1 job", "2 jobs", "2 batches": the regular plural."""
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {noun}{'es' if noun.endswith(_HISSING) else 's'}"

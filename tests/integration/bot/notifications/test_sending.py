@@ -85,7 +85,7 @@ async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> 
     await stage.pager.send_due()
 
     assert (await stage.read()).state is NotificationState.FAILED
-    assert "tried for 16 minutes" in (await stage.said())["incident:1:1:failed"]
+    assert "tried for 16 min" in (await stage.said())["incident:1:1:failed"]
 
 
 async def test_late_page_is_tried_at_least_once(stage: Stage, phone: Phone) -> None:
