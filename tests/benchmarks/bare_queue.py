@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from psycopg.types.json import Jsonb
+
 from services.postgres.pool import Connection
 
 _CLAIM = "SELECT id FROM ops.claim_pending_job(%s, 'bare')"
 _COMPLETE = "SELECT ops.update_job_status(%s, 'completed', '{}', NULL, 'bare')"
+_CHAIN = "SELECT id, job_type IS NOT NULL FROM ops.finish_and_claim_jobs(%s::jsonb, 'bare', %s, 1)"
 _PLAIN_CLAIM = """
 UPDATE ops.job_queue SET status = 'processing', locked_at = now(), locked_by = 'bare', attempts = attempts + 1
 WHERE id = (SELECT id FROM ops.job_queue WHERE status = 'pending' AND job_type = %s AND run_at <= now()
@@ -30,6 +33,17 @@ async def drain_by_plain_sql(conn: Connection, job_type: str) -> None:
     """One UPDATE to claim with SKIP LOCKED, one to complete."""
     while job := await (await conn.execute(_PLAIN_CLAIM, (job_type,))).fetchone():
         await conn.execute(_PLAIN_COMPLETE, job)
+
+
+async def drain_by_chain(conn: Connection, job_type: str) -> None:
+    """Our one statement that completes the last and claims the next."""
+    endings: list[dict[str, object]] = []
+    while True:
+        rows = await (await conn.execute(_CHAIN, (Jsonb(endings), [job_type]))).fetchall()
+        claimed = [job_id for job_id, is_claimed in rows if is_claimed]
+        if not claimed:
+            return
+        endings = [{"id": str(claimed[0]), "status": "completed", "result": {}, "error": None, "may_retry": True}]
 
 
 async def drain_in_batches(conn: Connection, job_type: str) -> None:
