@@ -18,6 +18,8 @@ def main() -> int:
     # A page of rows is a hundred thousand objects and no cycle; looking for cycles took as long as judging.
     gc.freeze()
     gc.set_threshold(200_000)
+    # One thread judges while the other stores; what the database answers must not wait 5 ms for its turn.
+    sys.setswitchinterval(0.0005)
     return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings)
 
 
