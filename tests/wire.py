@@ -145,21 +145,23 @@ def _read_call(body: bytes) -> Call:
 class Word:
     """Stops the connection on which this word is said: "before" the server hears it, or "after", when it has answered.
 
-    Nothing goes through that connection any more; `release` ends it.
+    Once it is released the connection ends, or goes on as if nothing had been unless it is to `lose` what it holds.
     """
 
     word: bytes
     where: Where
+    lose: bool = True
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def release(self) -> None:
         self.released.set()
 
-    async def stop(self) -> None:
-        """Until it is released."""
+    async def stop(self) -> bool:
+        """Until it is released. True: what it held is lost."""
         self.reached.set()
         await self.released.wait()
+        return self.lose
 
 
 class Line:
@@ -194,9 +196,9 @@ class Line:
     def mend(self) -> None:
         self._is_cut = False
 
-    def hold(self, word: bytes, where: Where) -> Word:
+    def hold(self, word: bytes, where: Where, *, lose: bool = True) -> Word:
         """The next time that somebody says it."""
-        self._word = Word(word, where)
+        self._word = Word(word, where, lose)
         return self._word
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -219,8 +221,7 @@ class Line:
                 if self._word and self._word.word in piece:
                     said.append(self._word)
                     self._word = None
-                if said and said[0].where == "before":
-                    await said[0].stop()
+                if said and said[0].where == "before" and await said.pop().stop():
                     break
                 server.write(piece)
                 await server.drain()
@@ -229,8 +230,7 @@ class Line:
     async def _answer(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter, said: list[Word]) -> None:
         with contextlib.suppress(ConnectionError):
             while piece := await server.read(65536):
-                if said:
-                    await said[0].stop()
+                if said and await said.pop().stop():
                     break
                 writer.write(piece)
                 await writer.drain()

@@ -12,7 +12,7 @@ from typing import Literal
 from services.domain.errors import SourceError
 from services.job_queue.waiting import wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import beat, prune_heartbeats
+from services.postgres.worker import ClaimedJob, beat, prune_heartbeats
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +30,28 @@ class WorkerState:
 
     status: WorkerStatus = "starting"
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _jobs: dict[str, datetime] = field(default_factory=dict)  # when each began, the oldest first
+    _began: dict[tuple[str, int], datetime] = field(default_factory=dict)  # the oldest first
 
     @property
     def job(self) -> tuple[str, datetime] | tuple[None, None]:
         """The job that has been under way for longest, and since when."""
-        return next(iter(self._jobs.items()), (None, None))
+        return next(((job_id, began) for (job_id, _), began in self._began.items()), (None, None))
 
     @property
-    def job_ids(self) -> frozenset[str]:
-        """All that are under way, also those whose outcome is not stored yet."""
-        return frozenset(self._jobs)
+    def attempts(self) -> frozenset[tuple[str, int]]:
+        """`(job id, attempts)` of all that are under way, also those whose outcome is not stored yet."""
+        return frozenset(self._began)
 
     def become(self, status: WorkerStatus) -> None:
         self.status = status
         self.changed.set()
 
-    def begin_job(self, job_id: str) -> None:
-        self._jobs[job_id] = datetime.now(UTC)
+    def begin_job(self, job: ClaimedJob) -> None:
+        self._began[job.id, job.attempts] = datetime.now(UTC)
         self.changed.set()
 
-    def end_job(self, job_id: str) -> None:
-        self._jobs.pop(job_id, None)
+    def end_job(self, job: ClaimedJob) -> None:
+        self._began.pop((job.id, job.attempts), None)
         self.changed.set()
 
 

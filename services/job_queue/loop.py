@@ -16,9 +16,10 @@ from services.job_queue.heart import WorkerState
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
 from services.job_queue.settings import WorkerSettings
 from services.job_queue.settle import Done, settle, settle_and_claim, tell_status
+from services.job_queue.strays import Strays
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob, finish_job, list_own_jobs, reap_jobs
+from services.postgres.worker import ClaimedJob, reap_jobs
 from services.process.database import await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
@@ -44,10 +45,15 @@ class WorkerLoop:
     state: WorkerState
     stop: asyncio.Event
     bell: asyncio.Event
+    _strays: Strays = field(init=False)
     _failures: int = field(default=0, init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
     _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        lanes = self.settings.concurrency
+        self._strays = Strays(self.database, self.state, worker_id=self.worker_id, lanes=lanes)
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
@@ -91,21 +97,22 @@ class WorkerLoop:
 
     async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
         wanted = 0 if self._is_ending else self.settings.claim_batch
-        statuses, jobs = await settle_and_claim(
-            self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
-        )
-        for job, _ in done:
-            tell_status(job, statuses[job.id])
-            self.state.end_job(job.id)
-        for job in jobs:
-            log.info("claim_pending_job: claimed job %s", job.id)
-            self.state.begin_job(job.id)
+        async with self._strays.claiming:
+            statuses, jobs = await settle_and_claim(
+                self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
+            )
+            for job, _ in done:
+                tell_status(job, statuses[job.id])
+                self.state.end_job(job)
+            for job in jobs:
+                log.info("claim_pending_job: claimed job %s", job.id)
+                self.state.begin_job(job)
         return jobs
 
     async def _settle_alone(self, done: Sequence[Done]) -> None:
         for job, outcome in done:
             await settle(self.database, job, outcome, worker_id=self.worker_id, stop=self.stop)
-            self.state.end_job(job.id)
+            self.state.end_job(job)
 
     async def _reap_if_due(self) -> None:
         if time.monotonic() < self._reap_at:
@@ -116,6 +123,8 @@ class WorkerLoop:
             reaped = await reap_jobs(conn, job_types=list(self.handlers), lock_timeout=lock_timeout)
         for job_id, status in reaped.items():
             log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
+        # A claim that was sent into an outage may come through long after it.
+        await run_unless(self.stop, self._strays.hand_back())
 
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
@@ -126,14 +135,10 @@ class WorkerLoop:
         await run_unless(self.stop, self._reconnect())
 
     async def _reconnect(self) -> None:
-        """Wait for the database, then hand back what a claim took whose answer was lost: nobody else would miss it."""
+        """Wait for the database, then hand back what a claim took whose answer was lost."""
         await await_database(self.database, pool_size=self.settings.sessions)
         with suppress(SourceError):  # gone again: the next claim notices
-            async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-                for job_id in await list_own_jobs(conn, worker_id=self.worker_id):
-                    if job_id not in self.state.job_ids:
-                        status = await finish_job(conn, job_id=job_id, status="pending", worker_id=self.worker_id)
-                        log.info("update_job_status: job %s -> %s", job_id, status)
+            await self._strays.hand_back()
 
     async def _work_on(self, job: ClaimedJob) -> Outcome:
         if self._is_ending:  # the rest of a batch

@@ -34,10 +34,11 @@ async def settle_and_claim(
 
 
 async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
-    """Store the outcome. Through an outage it is tried again, because the work is done and should not be done twice.
+    """Store the outcome after `settle_and_claim` failed with it.
 
-    Given up when the worker stops meanwhile, or when trying again is no use: the job then stays `processing`, is handed
-    back after the next outage, and is found as an orphan once this worker no longer beats.
+    Through an outage it is tried again, because the work is done and should not be done twice. An outcome that cannot
+    be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
+    `processing`, is handed back with the strays, and is found as an orphan once this worker no longer beats.
     """
     failures = 0
     while True:
@@ -46,11 +47,14 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
         except SourceError as error:
             failures += 1
             log.warning("update_job_status: job %s not written: %s", job.id, error.why)
-            if stop.is_set() or not error.is_outage:
+            if stop.is_set() or (not error.is_outage and isinstance(outcome, Failed)):
                 return
-            await wait_for_any(stop, timeout_s=retry_delay_s(failures))
+            if error.is_outage:
+                await wait_for_any(stop, timeout_s=retry_delay_s(failures))
+            else:
+                outcome = Failed(f"its outcome could not be stored: {error}")
         else:
-            tell_status(job, statuses[job.id])
+            tell_status(job, statuses[job.id] or "stored before, or no longer ours")
             return
 
 
@@ -62,8 +66,8 @@ def tell_status(job: ClaimedJob, status: str | None) -> None:
 def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
     match outcome:
         case Completed(result):
-            return Ending(job.id, "completed", result=result)
+            return Ending(job.id, "completed", result=result, attempts=job.attempts)
         case Failed(why, may_retry):
-            return Ending(job.id, "failed", error=why, may_retry=may_retry)
+            return Ending(job.id, "failed", error=why, may_retry=may_retry, attempts=job.attempts)
         case HandedBack():
-            return Ending(job.id, "pending")
+            return Ending(job.id, "pending", attempts=job.attempts)

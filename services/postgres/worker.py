@@ -45,10 +45,10 @@ async def reap_jobs(conn: Connection, *, job_types: Sequence[str], lock_timeout:
     return dict(await cursor.fetchall())
 
 
-async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[str]:
-    """The ids of the jobs that count as being worked on by this worker."""
+async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[tuple[str, int]]:
+    """`(job id, attempts)` of the jobs that count as being worked on by this worker."""
     cursor = await conn.execute(SQL["list_own_jobs"], {"worker_id": worker_id})
-    return [row[0] for row in await cursor.fetchall()]
+    return await cursor.fetchall()
 
 
 async def finish_job(
@@ -80,13 +80,14 @@ async def finish_job(
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt at the job `id` ends; see `finish_job`."""
+    """How an attempt at the job `id` ends; see `finish_job`. With `attempts`, as claimed, no other attempt is ended."""
 
     id: str
     status: Literal["completed", "failed", "pending"]
     result: Mapping[str, Any] | None = None
     error: str | None = None
     may_retry: bool = True
+    attempts: int | None = None
 
 
 async def finish_and_claim_jobs(

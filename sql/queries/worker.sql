@@ -15,8 +15,8 @@ SELECT id::text, status
 FROM ops.reap_jobs(%(job_types)s::text[], %(lock_timeout)s::interval);
 
 -- name: list_own_jobs
--- After an outage: a claim whose answer was lost is ours without our knowing. Served by job_queue_processing_idx.
-SELECT id::text
+-- A claim whose answer was lost is ours without our knowing. Served by job_queue_processing_idx.
+SELECT id::text, attempts
 FROM ops.job_queue
 WHERE status = 'processing' AND locked_by = %(worker_id)s;
 

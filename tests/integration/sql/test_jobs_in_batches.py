@@ -178,6 +178,18 @@ async def test_a_job_that_was_taken_from_a_worker_cannot_be_ended_by_it(
     assert (before, after) == ({job: None}, {job: None})
 
 
+async def test_an_ending_is_of_its_own_attempt_only(database: Database, as_owner: Connection) -> None:
+    job = await add(as_owner)
+    for _ in range(2):
+        await as_owner.execute("UPDATE ops.job_queue SET status = 'pending', locked_at = NULL, locked_by = NULL")
+        await claim(as_owner, limit=1)
+
+    late, _ = await finish_and_claim(database, Ending(job, "completed", attempts=1), limit=0)
+    right, _ = await finish_and_claim(database, Ending(job, "completed", attempts=2), limit=0)
+
+    assert (late, right) == ({job: None}, {job: "completed"})
+
+
 async def test_claims_what_the_rules_say_whatever_waits(as_owner: Connection) -> None:
     """Against the rules in Python, on queues made at random; `ops.pending_levels` against a plain GROUP BY."""
     chance = random.Random(4)  # noqa: S311 - the same queues at each run

@@ -1,0 +1,239 @@
+"""The worker's loop in this process, on a line to a real Postgres that loses, or keeps back, single answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.domain.services import WorkerType
+from services.job_queue.heart import WorkerState
+from services.job_queue.jobs import Result
+from services.job_queue.loop import CRASH_LOOP_AFTER, WorkerLoop
+from services.job_queue.settings import WorkerSettings
+from services.postgres import worker
+from services.postgres.pool import Connection, Database
+from services.postgres.worker import ClaimedJob
+from tests.conftest import DatabaseUrls
+from tests.integration.services.conftest import Eventually
+from tests.outside import PATIENCE_S, until
+from tests.wire import Line
+
+TYPE, WORKER_ID = "test", "enforcement-abc123"
+STATES = "SELECT id::text, status, attempts FROM ops.job_queue"
+
+Work = Callable[..., contextlib.AbstractAsyncContextManager[WorkerLoop]]
+
+
+@dataclass
+class Jobs:
+    """Each attempt is noted in `begun`, and ends with `result` once it may. `(job id, attempts)` names it."""
+
+    result: Result = field(default_factory=dict)
+    begun: list[tuple[str, int]] = field(default_factory=list)
+    _ends: defaultdict[tuple[str, int], asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+
+    async def handle(self, job: ClaimedJob, _: Database) -> Result:
+        self.begun.append((job.id, job.attempts))
+        await self._ends[job.id, job.attempts].wait()
+        return self.result
+
+    def end(self, job_id: str, attempts: int = 1) -> None:
+        self._ends[job_id, attempts].set()
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs()
+
+
+@pytest.fixture
+async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
+    async with Line(database_urls.app).serve() as line:
+        yield line
+
+
+@pytest.fixture
+def work(line: Line, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Work:
+    """The loop at work on the other end of `line`; keywords are settings. It is stopped at the end."""
+    monkeypatch.setattr("services.process.database.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("services.job_queue.settle.TIMEOUT_S", PATIENCE_S)  # an answer kept back is late, not lost
+    caplog.set_level("INFO")
+
+    @contextlib.asynccontextmanager
+    async def working(**changed: float) -> AsyncIterator[WorkerLoop]:
+        usual = {"environment": "dev", "supabase_db_url": line.dsn, "poll_every_s": 0.05, "stop_grace_s": 0.05}
+        settings = WorkerSettings.model_validate(usual | changed)
+        database = Database.connect_lazily(settings.dsn, application_name="test", max_size=settings.sessions)
+        loop = WorkerLoop(
+            worker_id=WORKER_ID,
+            worker_type=WorkerType.ENFORCEMENT,
+            handlers={TYPE: jobs.handle},
+            database=database,
+            settings=settings,
+            state=WorkerState(),
+            stop=asyncio.Event(),
+            bell=asyncio.Event(),
+        )
+        running = asyncio.create_task(loop.run())
+        try:
+            yield loop
+        finally:
+            loop.stop.set()
+            await running
+            await database.close()
+
+    return working
+
+
+async def queue_job(conn: Connection) -> str:
+    job_id = await worker.queue_job(conn, job_type=TYPE, payload={})
+    assert job_id
+    return job_id
+
+
+async def states(conn: Connection) -> dict[str, tuple[str, int]]:
+    """`{job id: (status, attempts)}`."""
+    return {row[0]: row[1:] for row in await (await conn.execute(STATES)).fetchall()}
+
+
+async def all_completed(conn: Connection) -> bool:
+    return {status for status, _ in (await states(conn)).values()} == {"completed"}
+
+
+async def test_a_job_whose_claim_has_yet_to_be_answered_is_not_handed_back(
+    work: Work, line: Line, jobs: Jobs, as_app: Connection, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One lane claims it, and the answer takes its time; meanwhile another lane is back from an outage."""
+    async with work(concurrency=2):
+        first, second = await queue_job(as_app), await queue_job(as_app)
+        await until(lambda: len(jobs.begun) == 2)
+        third = await queue_job(as_app)
+
+        late = line.hold(b'"completed"', "after", lose=False)
+        jobs.end(first)
+        await late.reached.wait()
+        line.hold(b'"completed"', "before").release()
+        jobs.end(second)
+        await until(lambda: "PostgreSQL connection established" in caplog.messages)
+        await _give_it_a_chance(lambda: (third, 1) in jobs.begun)
+        late.release()
+        await until(lambda: (third, 1) in jobs.begun)
+        jobs.end(third)
+
+        await eventually(lambda: all_completed(as_app))
+    assert sorted(jobs.begun) == sorted([(first, 1), (second, 1), (third, 1)])
+
+
+async def test_an_outcome_whose_answer_is_lost_is_kept_and_what_was_claimed_with_it_is_begun_anew(
+    work: Work, line: Line, jobs: Jobs, as_app: Connection, eventually: Eventually
+) -> None:
+    async with work():
+        first = await queue_job(as_app)
+        await until(lambda: len(jobs.begun) == 1)
+        second = await queue_job(as_app)
+
+        lost = line.hold(b'"completed"', "after")
+        jobs.end(first)
+        await lost.reached.wait()
+        assert await states(as_app) == {first: ("completed", 1), second: ("processing", 1)}
+        lost.release()
+        jobs.end(second)
+
+        await eventually(lambda: all_completed(as_app))
+    assert jobs.begun == [(first, 1), (second, 1)]
+
+
+async def test_an_outcome_that_never_arrived_is_stored_without_the_work_being_done_again(
+    work: Work, line: Line, jobs: Jobs, as_app: Connection, eventually: Eventually
+) -> None:
+    async with work():
+        job = await queue_job(as_app)
+        await until(lambda: len(jobs.begun) == 1)
+
+        lost = line.hold(b'"completed"', "before")
+        jobs.end(job)
+        await lost.reached.wait()
+        assert await states(as_app) == {job: ("processing", 1)}
+        lost.release()
+
+        await eventually(lambda: all_completed(as_app))
+    assert jobs.begun == [(job, 1)]
+
+
+async def test_lost_answers_are_no_crash_loop(work: Work, line: Line, jobs: Jobs, as_app: Connection) -> None:
+    async with work() as loop:
+        for _ in range(CRASH_LOOP_AFTER):
+            lost = line.hold(b"finish_and_claim_jobs", "after")
+            lost.release()
+            await lost.reached.wait()
+
+        job = await queue_job(as_app)
+        await until(lambda: jobs.begun == [(job, 1)])
+        assert not loop.stop.is_set()
+
+
+async def test_a_claim_that_comes_through_long_after_the_outage_is_handed_back(
+    work: Work, jobs: Jobs, as_app: Connection
+) -> None:
+    async with work(reap_every_s=0.1):
+        async with as_app.transaction():
+            job = await queue_job(as_app)
+            assert await worker.claim_job(as_app, worker_id=WORKER_ID, job_types=[TYPE])
+
+        await until(lambda: jobs.begun == [(job, 1)])
+
+
+async def test_an_outcome_does_not_end_the_next_attempt_at_the_job(
+    work: Work,
+    jobs: Jobs,
+    as_app: Connection,
+    as_owner: Connection,
+    eventually: Eventually,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It was taken from a lane that had been silent for too long, and claimed by another one of the same worker."""
+    async with work(concurrency=2, reap_every_s=0.1) as loop:
+        job = await queue_job(as_app)
+        await until(lambda: jobs.begun == [(job, 1)])
+        await as_owner.execute("UPDATE ops.job_queue SET status = 'pending', locked_at = NULL, locked_by = NULL")
+        await until(lambda: jobs.begun == [(job, 1), (job, 2)])
+
+        jobs.end(job, 1)
+        await until(lambda: f"update_job_status: job {job} -> no longer ours, left alone" in caplog.messages)
+        assert await states(as_app) == {job: ("processing", 2)}
+        assert loop.state.attempts == {(job, 2)}
+        jobs.end(job, 2)
+
+        await eventually(lambda: all_completed(as_app))
+    assert jobs.begun == [(job, 1), (job, 2)]
+
+
+async def test_a_result_that_cannot_be_stored_is_a_failure(
+    work: Work, jobs: Jobs, as_app: Connection, eventually: Eventually
+) -> None:
+    jobs.result = {"text": "\0"}  # no jsonb
+    async with work():
+        job = await queue_job(as_app)
+        jobs.end(job)
+
+        failed = "SELECT attempts, error_message FROM ops.job_queue WHERE status = 'pending' AND attempts = 1"
+        await eventually(lambda: _rows(as_app, failed))
+    why = "its outcome could not be stored: database: UntranslatableCharacter (SQLSTATE 22P05)"
+    assert await _rows(as_app, failed) == [(1, why)]
+
+
+async def _give_it_a_chance(wrong: Callable[[], bool]) -> None:
+    """A second for what must not happen."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while not wrong():
+                await asyncio.sleep(0.02)
+
+
+async def _rows(conn: Connection, query: str) -> list[tuple[object, ...]]:
+    return await (await conn.execute(query)).fetchall()
