@@ -1,6 +1,7 @@
 -- name: read_queue_snapshot
 -- The state of the queue in one moment. Each part is served by a partial index: job_queue_claim_idx,
--- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited.
+-- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited, nor has
+-- one of whose type no more may run now.
 -- What is pending is counted up to a limit, so that a backlog costs no more than that.
 -- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
 SELECT
@@ -8,7 +9,7 @@ SELECT
     (SELECT count(*) FROM (
         SELECT FROM ops.job_queue WHERE status = 'pending' LIMIT %(count_to)s::bigint
     ) AS counted) AS pending,
-    (SELECT min(run_at) FROM ops.pending_levels WHERE run_at <= now()) AS oldest_pending_at,
+    (SELECT min(run_at) FROM ops.claimable_levels WHERE run_at <= now()) AS oldest_pending_at,
     (SELECT count(*) FROM ops.job_queue WHERE status = 'processing') AS processing,
     (SELECT count(*) FROM ops.job_queue
      WHERE status = 'failed' AND updated_at > now() - interval '1 hour') AS failed_last_hour,
@@ -67,12 +68,12 @@ ORDER BY job.run_at
 LIMIT %(limit)s;
 
 -- name: list_next_due
--- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none.
--- Served by job_queue_claim_idx, as a claim is.
+-- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none, or of
+-- which no more may run now. Served by job_queue_claim_idx, as a claim is, and job_queue_processing_idx.
 SELECT next.job_type, next.run_at AS due_at
 FROM (
     SELECT DISTINCT ON (level.job_type) level.job_type, level.run_at
-    FROM ops.pending_levels AS level
+    FROM ops.claimable_levels AS level
     WHERE level.job_type = ANY (%(job_types)s::text[]) AND level.run_at <= now()
     ORDER BY level.job_type, level.priority DESC
 ) AS next

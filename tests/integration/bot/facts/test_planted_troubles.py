@@ -70,6 +70,18 @@ async def test_a_trouble_in_the_database_leads_to_its_row(
     assert symptom in await symptoms(world)
 
 
+async def test_a_job_that_its_type_s_limit_holds_back_is_no_trouble(world: World, system: System) -> None:
+    """One job for memos runs, as long as the model takes; the next one waits for it, beside idle workers."""
+    system.run(
+        "INSERT INTO ops.job_queue (job_type, status, run_at, locked_at, locked_by)"
+        " SELECT 'enforcement_memos', status, now() - interval '20 min', locked_at, worker"
+        " FROM (VALUES ('processing', now(), 'enforcement-1'), ('pending', NULL, NULL))"
+        " AS job (status, locked_at, worker)"
+    )
+
+    assert {finding.title for finding in await trouble(world)} == set()
+
+
 @pytest.mark.parametrize(
     ("line", "symptom"),
     [

@@ -102,6 +102,25 @@ async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: 
     assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
 
 
+async def test_a_job_whose_type_is_at_its_limit_waits_for_nobody(
+    as_app: Connection, as_owner: Connection, as_bot: Connection
+) -> None:
+    await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 1)")
+    running = await run_job(as_app, "w")
+    waiting = await queue_job(as_app, job_type="a", payload={})
+
+    held_back = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+    due = await jobs.list_next_due(as_bot, job_types=["a"])
+    listed = await jobs.list_oldest_pending(as_bot, limit=5)
+    await finish_job(as_app, job_id=running, status="completed")
+    left_alone = await jobs.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
+
+    assert (held_back.pending, held_back.oldest_pending_at, due) == (1, None, {})
+    assert [job.id for job in listed] == [waiting]
+    assert left_alone.oldest_pending_at == listed[0].waiting_since
+    assert list(await jobs.list_next_due(as_bot, job_types=["a"])) == ["a"]
+
+
 async def test_failed_jobs_count_within_the_window_only(
     as_app: Connection, as_owner: Connection, as_bot: Connection
 ) -> None:
