@@ -26,6 +26,7 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "grants": (
             "grants",
             "functions",
+            "policies",
             "rls",
             "definer",
             "public_schema",

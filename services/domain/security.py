@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Exposure:
     """One right that nobody should have.
 
-    `kind`: `grants`, `functions`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or `logins`. `role`
-    is empty where the fault is the object's own; `public` stands for everybody.
+    `kind`: `grants`, `functions`, `policies`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or
+    `logins`. `role` is empty where the fault is the object's own; `public` stands for everybody.
     """
 
     kind: str

@@ -40,6 +40,24 @@ JOIN pg_proc ON pronamespace = closed.oid AND prorettype <> 'trigger'::regtype
 CROSS JOIN strangers
 WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 UNION ALL
+-- What schema public has, Supabase's API offers to everybody: a function with its owner's rights is a way past all else.
+SELECT 'functions', 'public.' || proname, role, 'EXECUTE with its owner''s rights'
+FROM pg_proc
+CROSS JOIN strangers
+WHERE pronamespace = 'public'::regnamespace
+  AND prosecdef
+  AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+  AND has_function_privilege(role, pg_proc.oid, 'EXECUTE')
+UNION ALL
+-- Supabase grants anon and authenticated every table of schema public: only the policies keep them out.
+SELECT 'policies', watched.name || '.' || relname, role, 'is let in by policy ' || polname
+FROM watched
+JOIN pg_class ON relnamespace = watched.oid
+JOIN pg_policy ON polrelid = pg_class.oid AND polpermissive
+CROSS JOIN strangers
+LEFT JOIN pg_roles ON rolname = role
+WHERE coalesce(pg_roles.oid, 0) = ANY (polroles)
+UNION ALL
 SELECT 'rls', watched.name || '.' || relname, '', 'row-level security is off'
 FROM watched
 JOIN pg_class ON relnamespace = watched.oid AND relkind IN ('r', 'p') AND NOT relrowsecurity
@@ -87,14 +105,14 @@ SELECT 'roles', rolname::text, '', concat_ws(', ',
     CASE WHEN rolcreaterole THEN 'may create roles' END,
     CASE WHEN rolcreatedb THEN 'may create databases' END,
     CASE WHEN rolreplication THEN 'may replicate' END,
-    CASE WHEN rolbypassrls AND rolname = 'dragonfly_app' THEN 'passes row-level security' END,
+    CASE WHEN rolbypassrls AND rolname <> 'dragonfly_bot' THEN 'passes row-level security' END,
     (SELECT 'is a member of ' || string_agg(roleid::regrole::text, ', ' ORDER BY roleid::regrole::text)
      FROM pg_auth_members WHERE member = pg_roles.oid)
 )
 FROM pg_roles
-WHERE rolname IN ('dragonfly_app', 'dragonfly_bot')
+WHERE rolname IN ('dragonfly_app', 'dragonfly_bot', 'anon', 'authenticated')
   AND (
-      rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR (rolbypassrls AND rolname = 'dragonfly_app')
+      rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR (rolbypassrls AND rolname <> 'dragonfly_bot')
       OR EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid)
   )
 UNION ALL

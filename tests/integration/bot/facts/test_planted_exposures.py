@@ -41,6 +41,10 @@ async def test_the_migrated_database_is_closed(world: World) -> None:
         ("GRANT SELECT ON chatops.audit TO anon", "security.grants"),
         ("GRANT USAGE ON SCHEMA ops TO anon", "security.grants"),
         ("GRANT EXECUTE ON FUNCTION ops.requeue_jobs(uuid[], interval) TO authenticated", "security.functions"),
+        ("CREATE FUNCTION public.names() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = ''"
+         " AS 'SELECT plaintiff FROM public.judgments'", "security.functions"),
+        ("CREATE POLICY open ON public.judgments FOR SELECT TO anon USING (true)", "security.policies"),
+        ("CREATE POLICY open ON ops.job_queue USING (true)", "security.policies"),
         ("ALTER TABLE ops.job_queue DISABLE ROW LEVEL SECURITY", "security.rls"),
         ("GRANT USAGE ON SCHEMA intake TO anon", "security.rls"),  # the raw rows are then protected by nothing
         ("CREATE TABLE public.notes (id int)", "security.rls"),
@@ -48,7 +52,7 @@ async def test_the_migrated_database_is_closed(world: World) -> None:
         ("GRANT CREATE ON SCHEMA public TO PUBLIC", "security.public_schema"),
         ("ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT SELECT ON TABLES TO anon", "security.defaults"),
     ],
-)
+)  # fmt: skip
 async def test_an_exposure_is_seen(world: World, system: System, sql: str, check: str) -> None:
     system.run(sql)
 
@@ -57,6 +61,12 @@ async def test_an_exposure_is_seen(world: World, system: System, sql: str, check
     assert finding.status is Status.FAIL
     assert finding.evidence["open"]
     assert (await gates(world))["gate.security_audit"].status is Status.FAIL
+
+
+async def test_a_policy_that_only_narrows_is_no_exposure(world: World, system: System) -> None:
+    system.run("CREATE POLICY narrow ON public.judgments AS RESTRICTIVE TO PUBLIC USING (true)")
+
+    assert (await audit(world))["security.policies"].status is Status.OK
 
 
 async def test_a_view_that_passes_row_level_security_is_seen(world: World, system: System) -> None:
@@ -80,9 +90,11 @@ async def test_a_view_that_passes_row_level_security_is_seen(world: World, syste
         ("ALTER ROLE dragonfly_app BYPASSRLS", "dragonfly_app: passes row-level security"),
         ("ALTER ROLE dragonfly_bot CREATEROLE", "dragonfly_bot: may create roles"),
         ("GRANT pg_read_all_data TO dragonfly_app", "dragonfly_app: is a member of pg_read_all_data"),
+        ("ALTER ROLE anon BYPASSRLS", "anon: passes row-level security"),
+        ("GRANT dragonfly_app TO authenticated", "authenticated: is a member of dragonfly_app"),
     ],
 )
-async def test_a_role_of_ours_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, said: str) -> None:
+async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, said: str) -> None:
     # Within one transaction, because a role belongs to the whole server; the bot's eyes, not the superuser's.
     async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
         await conn.execute(sql)

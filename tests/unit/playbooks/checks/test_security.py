@@ -12,7 +12,7 @@ def test_nothing_open_is_fine_in_every_respect() -> None:
     found = check([])
 
     assert {finding.status for finding in found} == {Status.OK}
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_many_exposures_are_counted_and_the_first_are_named() -> None:
