@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import dispatch
+from services.postgres.pool import Connection
 from services.postgres.queries import SQL_DIRECTORY
 from tests.conftest import DatabaseUrls
 
@@ -69,6 +70,17 @@ async def test_reads_as_json(database_urls: DatabaseUrls) -> None:
     assert outcome.code == 0
     assert data["status"] == "ok"
     assert data["jobs"] == []
+
+
+async def test_the_gate_s_exit_code_is_for_scripts(database_urls: DatabaseUrls, as_owner: Connection) -> None:
+    """Neither Railway nor the API is known here: that is unknown, and under --strict a failure."""
+    environ = environment(database_urls.bot)
+
+    unknown, strict = await dispatch(["prod-gate"], environ), await dispatch(["prod-gate", "--strict"], environ)
+    await as_owner.execute("GRANT SELECT ON ops.job_queue TO anon")
+    exposed = await dispatch(["prod-gate"], environ)
+
+    assert (unknown.code, strict.code, exposed.code) == (3, 1, 1)
 
 
 @pytest.mark.parametrize("command", ["failed-jobs", "throughput", "intake", "migrations"])

@@ -26,6 +26,11 @@ CANARYCASE-1,CANARYPLAINTIFF LLC,CANARYDEFENDANT Jr,"$73,119,742.55",3/17/2021,C
 CANARYCASE-2,CANARYPLAINTIFF LLC,CANARYDEFENDANT Jr,CANARYAMOUNT,CANARYDATE,Kings
 CANARYCASE-3,,,,,,,CANARYSURPLUS
 """
+PAYMENTS_FILE = """Case Number,County,Payment Amount,Payment Date,Reference
+CANARYCASE-1,CANARYCOUNTY,"$86,204.31",3/18/2021,CANARYREFERENCE-1
+CANARYCASE-9,CANARYCOUNTY,1,CANARYDATE,CANARYREFERENCE-2
+CANARYCASE-9,CANARYCOUNTY,1,3/18/2021,CANARYREFERENCE-3
+"""
 # A row that no rule refuses, but the database does: by a constraint, and by functions that quote it.
 REFUSED_BY = ("Constraint", "Function", "Violation")
 REFUSE = """
@@ -54,7 +59,7 @@ PLANTED = (
     *("CANARYEXTRAHEADER", "CANARYCASE", "CANARYPLAINTIFF", "CANARYDEFENDANT", "73119742", "73,119,742", "3/17/2021"),
     *("2021-03-17", "CANARYCOUNTY", "CANARYEXTRACELL", "CANARYAMOUNT", "CANARYDATE", "CANARYSURPLUS"),
     *("CANARYWRONGHEADER", "CANARYREFUSED", "CANARYFIELD", "CANARYPAYLOAD", "CANARYPASSWORD", "CANARYUSER"),
-    *("CANARYSETTING", "CANARYMODEL", "CANARYSERVICE"),
+    *("CANARYSETTING", "CANARYMODEL", "CANARYSERVICE", "CANARYREFERENCE", "86204", "86,204", "3/18/2021", "2021-03-18"),
 )
 
 
@@ -123,6 +128,7 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60.0) as client:
             await _plant_in_requests(client)
             await _upload(client, GOOD_FILE)
+            await _upload(client, PAYMENTS_FILE, source_system="payments")
             for refused_by in REFUSED_BY:
                 await _upload(client, f"{HEADER}\nCANARYREFUSED,CANARYREFUSED,CANARYREFUSED,1,1/2/2024,{refused_by}\n")
         await _plant_in_jobs(as_owner)
@@ -177,9 +183,9 @@ async def _plant_in_requests(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/v1/intake/upload", headers=key, files=files)).status_code >= 500
 
 
-async def _upload(client: httpx.AsyncClient, content: str) -> None:
-    files = {"file": ("CANARYFILENAME.csv", content)}
-    answer = await client.post("/api/v1/intake/upload", headers={"X-DRAGONFLY-API-KEY": API_KEY}, files=files)
+async def _upload(client: httpx.AsyncClient, content: str, **fields: str) -> None:
+    files, key = {"file": ("CANARYFILENAME.csv", content)}, {"X-DRAGONFLY-API-KEY": API_KEY}
+    answer = await client.post("/api/v1/intake/upload", headers=key, files=files, data=fields)
     assert answer.status_code == 202, answer.text
 
 
@@ -204,6 +210,7 @@ def _assert_all_sources_were_used(told: Told, openai: OpenAIServer) -> None:
             "the payload names no batch_id",
         ),
         *("Memos: 0 written, 1 refused", "Connection refused", "SUPABASE_DB_URL: must look like", "Filing Date: "),
+        *("Payment Date: ", "no such case"),
     )
     assert [part for part in wanted if part not in lines] == []
     assert len(openai.requests) == 1

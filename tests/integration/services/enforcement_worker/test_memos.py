@@ -88,10 +88,10 @@ async def test_nobody_is_asked_twice_for_the_same_memo(run: Run, store_batch: St
 
 
 async def test_nothing_of_a_person_or_a_case_reaches_the_service(
-    run: Run, store_batch: StoreBatch, server: OpenAIServer
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     """Planted in every column that a judgment has, and in its payment's reference; its figures too."""
-    planted = ("CANARYNUMBER", "CANARYPLAINTIFF", "CANARYDEFENDANT", "CANARYCOUNTY")
+    planted = ("CANARYNUMBER", "CANARYPLAINTIFF", "CANARYDEFENDANT", "CANARYCOUNTY", "CANARYREFERENCE")
     batch_id = await store_batch(
         {
             "case_number": planted[0],
@@ -103,13 +103,19 @@ async def test_nothing_of_a_person_or_a_case_reaches_the_service(
             "is_consumer_debt": None,
         }
     )
+    await as_owner.execute(
+        "INSERT INTO enforcement.payments (judgment_id, reference, received_on, amount)"
+        " SELECT id, %s, '2022-05-06', 1208.43 FROM public.judgments",
+        (planted[4],),
+    )
 
     await run(batch_id)
 
     [sent] = server.requests
     everything = sent + json.dumps(server.headers)
-    seen = [word for word in (*planted, "Ignore all", "7311", "7,311", "2021", "03-17", batch_id) if word in everything]
-    assert seen == []
+    figures = ("7311", "7,311", "2021", "03-17", "1208", "1,208", "2022-05", "05-06", batch_id)
+    assert [word for word in (*planted, "Ignore all", *figures) if word in everything] == []
+    assert "less than half of the judgment" in sent
     assert json.loads(json.loads(sent)["messages"][1]["content"])["county"] == "unknown"
 
 
