@@ -21,7 +21,10 @@ _CONSUMER_DEBT: dict[str, bool | None] = {
     **dict.fromkeys(("no", "n", "false", "f", "0", "non-consumer", "nonconsumer", "commercial", "business"), False),
     **dict.fromkeys(("unknown", "unk", "n/a", "na", "?", "-"), None),
 }
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*"
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

@@ -90,6 +90,10 @@ def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
     assert {parse_filing_date(text, today=TODAY) for text in notations} == {day}
 
 
+def test_september_is_short_in_two_ways() -> None:
+    assert {parse_filing_date(f"{short}. 3, 2024", today=TODAY) for short in ("Sep", "Sept")} == {date(2024, 9, 3)}
+
+
 @pytest.mark.parametrize(
     ("text", "day"),
     [
@@ -115,6 +119,8 @@ def test_two_digits_are_the_latest_such_year_that_has_begun(text: str, day: date
         ("3/31-2024", "not a date"),
         ("0/1/2024", "not a date"),
         ("Foo 3, 2024", "not a date"),
+        ("Junk 3, 2024", "not a date"),
+        ("3-Marble-2024", "not a date"),
         ("3/31/2024 at noon", "not a date"),
         ("yesterday", "not a date"),
     ],
