@@ -18,7 +18,8 @@ from bot.approvals.reminders import Reminders
 from bot.approvals.rights import approver_ids
 from bot.facts import World
 from bot.facts.plans import PLANS
-from bot.incidents.wiring import responders
+from bot.incidents.slack_names import SlackNames
+from bot.incidents.wiring import called_by_id, responders
 from bot.leading import Part
 from bot.runs.carrying import Gear
 from bot.runs.runner import Runner
@@ -59,6 +60,7 @@ class Changing:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
         self.groups = Groups(slack, {*named, *filter(is_group, responders(world))}, workspace=workspace)
+        self.names = SlackNames(slack, called_by_id(world))
         teller = Teller(self._say, told)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         calling = Calling.of(settings.changing, schedule)
@@ -82,8 +84,9 @@ class Changing:
             self._lone_starts.ring()
 
     def start(self) -> None:
-        """Carry runs out, and keep in mind who is in which group; every replica does."""
-        self._working = [asyncio.create_task(self.runner.run()), asyncio.create_task(self.groups.keep())]
+        """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
+        working = (self.runner.run(), self.groups.keep(), self.names.run())
+        self._working = [asyncio.create_task(one) for one in working]
 
     async def stop(self) -> None:
         """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from bot.changing import changing_of_terminal
 from bot.commands._asking import DRY_RUN
-from bot.commands._contract import Answer, Command, Request, Surface
+from bot.commands._contract import Answer, Command, Request, RoomCommand, Surface
 from bot.commands._registry import find, run_words
 from bot.facts import World
 from bot.incidents.wiring import make_board, make_room
@@ -28,6 +28,7 @@ from bot.views.help import topic_answer
 from bot.views.plain import answer_text
 from playbooks._contract import Status
 from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.oncall import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +62,9 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outc
     """What the arguments ask for. `--json` may stand anywhere, and so may `--help`."""
     as_json = JSON in arguments
     words = [word for word in arguments if word != JSON]
+    names: dict[str, str] = {}
     try:
-        answer = await _dispatch(_help_of(words) if HELP & set(words) else words, environ)
+        answer, names = await _dispatch(_help_of(words) if HELP & set(words) else words, environ)
     except (OperatorError, SourceError) as error:
         answer = error_answer(error)
         code = EXIT_USAGE if isinstance(error, UsageError) else EXIT[answer.status]
@@ -71,8 +73,8 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outc
         answer = error_answer(error)
         code = EXIT[answer.status]
     else:
-        return Outcome(_shown(answer, as_json=as_json), EXIT[answer.status])
-    return Outcome(_shown(answer, as_json=as_json), code, is_error=not as_json)
+        return Outcome(_shown(answer, names, as_json=as_json), EXIT[answer.status])
+    return Outcome(_shown(answer, names, as_json=as_json), code, is_error=not as_json)
 
 
 def _help_of(words: Sequence[str]) -> list[str]:
@@ -84,15 +86,16 @@ def _help_of(words: Sequence[str]) -> list[str]:
     return ["help", *name.split()]
 
 
-async def _dispatch(words: list[str], environ: Mapping[str, str]) -> Answer:
+async def _dispatch(words: list[str], environ: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
+    """The answer, and what people are called by their Slack ids."""
     if words and words[0] in TERMINAL_ONLY:
-        return await TERMINAL_ONLY[words[0]].run(words[1:], environ)
+        return await TERMINAL_ONLY[words[0]].run(words[1:], environ), {}
     if words[:1] == ["help"] and len(words) == 2 and words[1] in TERMINAL_ONLY:
-        return topic_answer(TERMINAL_ONLY[words[1]], when=None)
+        return topic_answer(TERMINAL_ONLY[words[1]], when=None), {}
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
-        return await _answer(words, settings, world)
+        return await _answer(words, settings, world), _names(world)
     finally:
         await world.close()
 
@@ -106,7 +109,10 @@ async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
     async with changing_of_terminal(settings, world) as changing:
         if changing is None or world.database is None:
             return await run_words(words, request, world)
-        room = make_room(world, world.database, make_board(world), changing.groups)
+        if isinstance(verb, RoomCommand):
+            await changing.names.read()
+        board = make_board(world, changing.names.of)
+        room = make_room(world, world.database, board, changing.groups, changing.names)
         return await run_words(words, request, world, changing.desk, room)
 
 
@@ -120,10 +126,16 @@ def _print(text: str, stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered is flushed once more at the end
 
 
-def _shown(answer: Answer, *, as_json: bool) -> str:
+def _names(world: World) -> dict[str, str]:
+    """Those of the on-call file: what only Slack knows is not asked for here."""
+    schedule = world.schedule
+    return {one.slack: one.name for one in schedule.people.values()} if isinstance(schedule, Schedule) else {}
+
+
+def _shown(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> str:
     if as_json:
         return json.dumps(answer.data, ensure_ascii=False, indent=2, default=str)
-    return answer_text(answer)
+    return answer_text(answer, names)
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ class Parts:
         self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
         rules = usable_rules(basis.settings.alerts)
         messages = AlertMessages(rules, channel=basis.channel, thread=thread_of, owners=owners_of)
-        board = make_board(basis.world, sender.ring, messages.say)
-        self.room = make_room(basis.world, basis.database, board, self.changing.groups)
+        board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
+        self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
         escalation = Escalation(
             basis.database,
             board,

@@ -88,7 +88,7 @@ def find_silence(fingerprint: str, service: Service | None, around: Circumstance
     if not covering:
         return None
     last = max(covering, key=lambda one: one.ends_at)
-    return Hold(f"silence {last.id} of {last.owner}: {last.reason}", last.ends_at)
+    return Hold(f"silence {last.id}: {last.reason}", last.ends_at)
 
 
 def _find_blindness(signal: Signal, around: Circumstances) -> Hold | None:

@@ -82,9 +82,12 @@ async def answer_timeline(request: Request, world: World) -> Answer:
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
 
 
-async def answer_export(request: Request, world: World) -> Answer:
+async def answer_export(request: Request, world: World, room: Room | None) -> Answer:
     record = await _need_record(request, world, "incident export 7")
-    return unavailable_answer("postmortem", record) if isinstance(record, Unavailable) else postmortem_answer(record)
+    if isinstance(record, Unavailable):
+        return unavailable_answer("postmortem", record)
+    people = {event.by.user_id for event in record.events if event.by}
+    return postmortem_answer(record, await room.names.look_up(people) if room else {})
 
 
 async def _need_record(request: Request, world: World, example: str) -> IncidentRecord | Unavailable:
@@ -160,7 +163,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident timeline 7",),
         private=True,
     ),
-    Command(
+    RoomCommand(
         name="incident export",
         summary="a postmortem to fill in, as Markdown: times, timeline, cause",
         group=GROUP,

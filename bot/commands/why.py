@@ -9,7 +9,7 @@ from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, Command, Request
 from bot.commands._runs import need_record, parse_run
 from bot.commands.silence import need_what
-from bot.facts.alerts import read_histories
+from bot.facts.alerts import read_histories, read_silences
 from bot.facts.journal import read_audit
 from bot.views.findings import unavailable_answer
 from bot.views.why import refusals_answer, why_answer
@@ -45,7 +45,10 @@ async def _answer_alert(request: Request, world: World) -> Answer:
     histories = await read_histories(world, names.covered(what), limit=DECISIONS)
     if isinstance(histories, Unavailable):
         return unavailable_answer(f"decisions about {what}", histories)
-    return why_alert_answer(what, histories)
+    silences = await read_silences(world)
+    known = [] if isinstance(silences, Unavailable) else silences
+    about = [one for one in known if set(names.covered(one.what)) & set(names.covered(what))]
+    return why_alert_answer(what, histories, about)
 
 
 COMMAND = Command(

@@ -17,6 +17,7 @@ from bot.commands._contract import Request
 from bot.incidents import acting, calling
 from bot.incidents.acting import Done, Outcome
 from bot.incidents.rights import may_open, may_respond
+from bot.incidents.slack_names import SlackNames
 from bot.incidents.switchboard import Switchboard
 from bot.views.mentions import mention
 from bot.views.text import date_token
@@ -39,9 +40,13 @@ Act = Callable[[Switchboard, Connection, Incident, Person], Awaitable[Outcome]]
 
 
 class Room:
-    """One for the process. `responders`: Slack ids of users and groups who may answer for an incident."""
+    """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
+    people are called."""
 
-    def __init__(self, database: Database, board: Switchboard, groups: Groups, responders: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, board: Switchboard, groups: Groups, names: SlackNames, responders: Sequence[str]
+    ) -> None:
+        self.names = names
         self._database = database
         self._board = board
         self._groups = groups

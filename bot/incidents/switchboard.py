@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.incidents.slack_names import nameless
 from bot.views import incident as view
 from bot.views.mentions import person
 from bot.views.text import escape, plain
@@ -54,15 +55,21 @@ async def nothing_is_said(conn: Connection, message_key: str) -> None:
 class Switchboard:
     """One for the process. `told` wakes the sender of this process, should it be the leader.
 
-    `say_alert` says the message of alerts that has this key again.
+    `say_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
+    is known is called.
     """
 
     def __init__(
-        self, place: Place, told: Callable[[], None] = lambda: None, say_alert: SayAlert = nothing_is_said
+        self,
+        place: Place,
+        told: Callable[[], None] = lambda: None,
+        say_alert: SayAlert = nothing_is_said,
+        name_of: Callable[[str], str] = nameless,
     ) -> None:
         self.place = place
         self.told = told
         self._say_alert = say_alert
+        self._name_of = name_of
 
     async def open(
         self,
@@ -151,9 +158,10 @@ class Switchboard:
     async def _chain(self, conn: Connection) -> Chain:
         """Who is on call now. When nobody is, or there is no file, the approvers are mentioned."""
         schedule, now = self.place.schedule, await read_clock(conn)
-        chain = freeze(schedule, now, await oncall.list_overrides(conn)) if schedule else Chain()
+        overrides = await oncall.list_overrides(conn)
+        chain = freeze(schedule, now, overrides, self._name_of) if schedule else Chain()
         if chain.levels or not self.place.approvers:
             return chain
-        called = tuple(Target(Reach.MENTION, one, one) for one in self.place.approvers)
+        called = tuple(Target(Reach.MENTION, one, self._name_of(one)) for one in self.place.approvers)
         level = ChainLevel("approvers", called, CALL_AGAIN_AFTER)
         return Chain((level,), chain.remind_after, chain.unacknowledge_after, chain.notes)

@@ -7,30 +7,36 @@ from collections.abc import Callable
 from bot.approvals.groups import Groups
 from bot.facts import World
 from bot.incidents.room import Room
+from bot.incidents.slack_names import SlackNames
 from bot.incidents.switchboard import Place, SayAlert, Switchboard, nothing_is_said
 from bot.settings import Invalid, require
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, is_group
 from services.postgres.pool import Database
 
 
 def make_board(
-    world: World, told: Callable[[], None] = lambda: None, say_alert: SayAlert = nothing_is_said
+    world: World,
+    name_of: Callable[[str], str],
+    told: Callable[[], None] = lambda: None,
+    say_alert: SayAlert = nothing_is_said,
 ) -> Switchboard:
-    """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called."""
+    """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called.
+
+    `name_of`: what those of `called_by_id` are called.
+    """
     settings = world.settings
-    people = settings.people
     place = Place(
         environment=settings.environment or "environment unknown",
         channel=require(settings.slack).incidents_channel,
         schedule=_schedule(world),
-        approvers=() if isinstance(people, Invalid) else people.approvers,
+        approvers=_approvers(world),
     )
-    return Switchboard(place, told, say_alert)
+    return Switchboard(place, told, say_alert, name_of)
 
 
-def make_room(world: World, database: Database, board: Switchboard, groups: Groups) -> Room:
+def make_room(world: World, database: Database, board: Switchboard, groups: Groups, names: SlackNames) -> Room:
     """`groups` has to know those of `responders`."""
-    return Room(database, board, groups, responders(world))
+    return Room(database, board, groups, names, responders(world))
 
 
 def responders(world: World) -> tuple[str, ...]:
@@ -38,6 +44,18 @@ def responders(world: World) -> tuple[str, ...]:
     people, schedule = world.settings.people, _schedule(world)
     listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
     return tuple(sorted({*listed, *(schedule.slack_ids if schedule else ())}))
+
+
+def called_by_id(world: World) -> tuple[str, ...]:
+    """Those of whom the settings have nothing but the Slack id: groups, and approvers."""
+    schedule = _schedule(world)
+    groups = filter(is_group, schedule.slack_ids) if schedule else ()
+    return (*_approvers(world), *groups)
+
+
+def _approvers(world: World) -> tuple[str, ...]:
+    people = world.settings.people
+    return () if isinstance(people, Invalid) else people.approvers
 
 
 def _schedule(world: World) -> Schedule | None:

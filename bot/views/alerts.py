@@ -74,7 +74,7 @@ def alert_message(
     blocks = [section(line)]
     if len(alerts) > 1:
         blocks += sections(f"{_sign(alert, owners)} {escape(alert.title)}" for alert in ranked[:SHOWN])
-    blocks += sections(_silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
+    blocks += sections(silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
         blocks += actions(alert_buttons(first))
     blocks.append(context(*_notes(first, guide)))
@@ -137,7 +137,8 @@ def _word(alert: Alert, owners: Owners) -> str:
     return "*PAGE* " if alert.severity is Severity.PAGE else ""
 
 
-def _silence_line(silence: Silence) -> str:
+def silence_line(silence: Silence) -> str:
+    """Who silenced it, until when and why."""
     ends = date_token(silence.ends_at)
     return f"🔕 silenced by <@{escape(silence.owner)}> until {ends}: {escape(silence.reason, limit=300)}"
 

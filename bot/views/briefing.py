@@ -13,7 +13,7 @@ from bot.views.text import date_token, escape
 from playbooks._candidates import Candidate
 from playbooks._contract import Finding, Status, wrong_first
 from playbooks._recent_changes import Changes
-from services.domain.oncall import Chain, ChainLevel, Reach
+from services.domain.oncall import Chain, ChainLevel
 from services.domain.supabase import log_links
 from services.domain.words import age, counted
 
@@ -84,6 +84,4 @@ def missing_message(number: int, what: str, why: str, command: str) -> Content:
 
 
 def _who(level: ChainLevel) -> str:
-    names = dict.fromkeys(target.who for target in level.targets if target.reach is not Reach.MENTION)
-    groups = dict.fromkeys(target.who for target in level.targets if target.reach is Reach.MENTION)
-    return escape(", ".join({**groups, **names}), limit=LINE_LIMIT)
+    return escape(", ".join(dict.fromkeys(target.who for target in level.targets)), limit=LINE_LIMIT)

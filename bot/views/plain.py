@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bot.commands._contract import Answer, Block
 from bot.views.columns import align
@@ -14,18 +15,20 @@ _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
 _MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
+_MENTIONED = re.compile(r"@([A-Z0-9]+)\b")
 _CODE_OR_BOLD = re.compile(r"`(?P<code>[^`\n]*)`|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)")
 
 
-def answer_text(answer: Answer) -> str:
+def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """The answer's blocks, one under the other; its fallback text when it has none, its file when it has one.
 
-    No terminal escapes in it.
+    No terminal escapes in it. `names`: what people are called, by their Slack ids; others keep the id.
     """
     if answer.file is not None:
         return clean(answer.file.text)
     paragraphs = [block_text(block) for block in answer.blocks]
-    return clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
+    text = clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
+    return _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text)
 
 
 def mrkdwn_text(mrkdwn: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,17 +23,17 @@ LINE_LIMIT = 1000
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
-def postmortem_answer(record: IncidentRecord) -> Answer:
-    """The file, and one line that says what it is."""
+def postmortem_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
+    """The file, and one line that says what it is. `names`: what people are called, by their Slack ids."""
     incident = record.incident
     name = f"incident-{incident.id}.md"
     first = f"📄 Postmortem of incident {incident.id}: {escape(incident.title, limit=300)}"
-    attachment = Attachment(name, postmortem(record))
+    attachment = Attachment(name, postmortem(record, names))
     data = incident_data(incident) | {"markdown": attachment.text}
     return Answer(*fit_message(first, [section(first)]), data, file=attachment)
 
 
-def postmortem(record: IncidentRecord) -> str:
+def postmortem(record: IncidentRecord, names: Mapping[str, str]) -> str:
     """Markdown. Untrusted words stand in it as words: no markup, link or line of theirs comes out of them."""
     incident = record.incident
     return "\n".join(
@@ -54,7 +54,7 @@ def postmortem(record: IncidentRecord) -> str:
             "",
             "Times are UTC.",
             "",
-            *_timeline(record),
+            *_timeline(record, names),
             "",
             "## What went well, what did not",
             "",
@@ -100,13 +100,13 @@ def _called(pages: tuple[PageSent, ...]) -> str:
     return f"{counted(len(pages), 'time')}, up to level {max(page.level for page in pages) + 1}"
 
 
-def _timeline(record: IncidentRecord) -> list[str]:
-    lines = [f"- {_clock(event.happened_at)} {_line(event)}" for event in record.events]
+def _timeline(record: IncidentRecord, names: Mapping[str, str]) -> list[str]:
+    lines = [f"- {_clock(event.happened_at)} {_line(event, names)}" for event in record.events]
     return lines or ["_Nothing was written down._"]
 
 
-def _line(event: IncidentEvent) -> str:
-    who = f"{event.by.user_id} " if event.by else ""
+def _line(event: IncidentEvent, names: Mapping[str, str]) -> str:
+    who = f"{_words(names.get(event.by.user_id, 'somebody'))} " if event.by else ""
     mark = "(marked) " if event.ts else ""
     return f"{mark}{who}{_words(event.text)}"
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.commands._contract import Answer
+from bot.views.alerts import silence_line
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
-from services.domain.alerts import Alert, AlertHistory, AlertState
+from services.domain.alerts import Alert, AlertHistory, AlertState, Silence
 
 
-def why_alert_answer(what: str, histories: Sequence[AlertHistory]) -> Answer:
-    """The newest decisions first, alert by alert; those of which nothing is known are left out."""
+def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Sequence[Silence]) -> Answer:
+    """The newest decisions first, alert by alert; those of which nothing is known are left out. `silences`: of these
+    alerts, those that last."""
     known = [history for history in histories if history.decisions or history.alert]
     first = f"*Why {code(what)} was told, or was not*"
-    lines = [line for history in known for line in _lines(history)] or ["Nothing of the kind was seen for 30 days."]
+    lines = [silence_line(one) for one in silences]
+    lines += [line for history in known for line in _lines(history)] or ["Nothing of the kind was seen for 30 days."]
     buttons = [command_button("Silences", "silences"), command_button("Health", "health")]
     blocks = [section(first), *sections(lines), *actions(buttons)]
     return Answer(*fit_message(first, blocks), [_data(history) for history in known], private=True)

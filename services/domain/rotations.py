@@ -6,8 +6,8 @@ is an hour too short or begins twice when clocks change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -94,16 +94,30 @@ def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequen
     return found
 
 
-def freeze(schedule: Schedule, at: datetime, overrides: Sequence[Override]) -> Chain:
-    """The chain as it is at this moment. A level that reaches nobody is passed over, and said."""
+def freeze(
+    schedule: Schedule, at: datetime, overrides: Sequence[Override], name_of: Callable[[str], str] = str
+) -> Chain:
+    """The chain as it is at this moment. A level that reaches nobody is passed over, and said.
+
+    `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called.
+    """
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):
-        called = tuple(targets(schedule, level, at, overrides))
+        called = tuple(_named(target, name_of) for target in targets(schedule, level, at, overrides))
         if called:
-            levels.append(ChainLevel(level.name, called, level.wait))
+            levels.append(ChainLevel(_level_name(level, name_of), called, level.wait))
         else:
             notes.append(f"level {index} ({level.name}) has nobody on call")
     return Chain(tuple(levels), schedule.remind_after, schedule.unacknowledge_after, tuple(notes))
+
+
+def _named(target: Target, name_of: Callable[[str], str]) -> Target:
+    is_nameless = not target.reach.leaves_slack and target.who == target.address
+    return replace(target, who=name_of(target.address)) if is_nameless else target
+
+
+def _level_name(level: Level, name_of: Callable[[str], str]) -> str:
+    return replace(level, calls=tuple(name_of(call) if is_group(call) else call for call in level.calls)).name
 
 
 def _person(schedule: Schedule, call: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:

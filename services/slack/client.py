@@ -219,10 +219,20 @@ class SlackClient:
         answer = await _call(self.web.usergroups_users_list, usergroup=group_id)
         return [str(user) for user in answer["users"]]
 
+    async def list_group_handles(self) -> dict[str, str]:
+        """`{id: handle}` of every user group, also of those that are switched off: "dragonfly-approvers"."""
+        answer = await _call(self.web.usergroups_list, include_disabled=True)
+        return {str(group["id"]): str(group["handle"]) for group in answer["usergroups"]}
+
     async def is_bot(self, user_id: str) -> bool:
         """Whether the user is a program. SlackRefusedError with `user_not_found` for an id of another workspace."""
         answer = await _call(self.web.users_info, user=user_id)
         return bool(answer["user"].get("is_bot"))
+
+    async def read_user_name(self, user_id: str) -> str:
+        """What the user calls themselves: "Ann Keller". SlackRefusedError as in `is_bot`."""
+        answer = await _call(self.web.users_info, user=user_id)
+        return str(answer["user"].get("real_name") or answer["user"]["name"])
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal within three seconds of the click; its id."""

@@ -15,6 +15,7 @@ from bot.commands._contract import Actor, Request, Surface
 from bot.incidents.alerting import Alerting
 from bot.incidents.escalation import Escalation
 from bot.incidents.room import Room
+from bot.incidents.slack_names import SlackNames
 from bot.incidents.switchboard import Place, Switchboard
 from bot.leader import NAME, Fence
 from bot.outbox.sender import Sender
@@ -165,18 +166,24 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
 
 
 @pytest.fixture
-async def scene(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[Scene]:
+def names(slack: SlackClient) -> SlackNames:
+    """Nothing is asked of Slack before a test does."""
+    return SlackNames(slack, ())
+
+
+@pytest.fixture
+async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNames) -> AsyncIterator[Scene]:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=10, timeout_s=60.0)
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=LONG)
     assert epoch is not None
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
-    board = Switchboard(Place("dev", cast.INCIDENTS_ID, schedule(), ()), sender.ring)
+    board = Switchboard(Place("dev", cast.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
     yield Scene(
         database=database,
         board=board,
-        room=Room(database, board, groups, RESPONDERS),
+        room=Room(database, board, groups, names, RESPONDERS),
         fence=Fence("test", epoch),
         escalation=Escalation(database, board, poll_s=lambda: 0.05),
         alerting=Alerting(board),

@@ -9,9 +9,11 @@ import pytest
 
 from bot.facts import World
 from bot.incidents.briefing import STEPS, Briefing
+from bot.incidents.slack_names import SlackNames
 from bot.leader import Fence, LostLeadershipError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service
+from services.sandbox.slack import cast
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.incidents.conftest import ANN, OLIVIA, Books, Scene, request
 
@@ -41,6 +43,23 @@ async def test_the_steps_of_the_escalation_path_are_told_in_order(
     assert await told(books) == ALL
     first = [text.splitlines()[0] for key, text in (await books.messages()).items() if ":briefing:" in key]
     assert [line[1] for line in first] == ["1", "2", "3", "4", "5", "6"]
+
+
+async def test_a_group_is_read_by_its_handle_and_rung_by_nobody_who_reads(
+    scene: Scene, books: Books, briefing: Briefing, names: SlackNames
+) -> None:
+    scene.reschedule(None, approvers=(cast.APPROVERS.id, cast.OLIVIA.id))
+    names.of(cast.APPROVERS.id)
+    names.of(cast.OLIVIA.id)
+    await names.read()
+    await open_one(scene)
+
+    await briefing.look(scene.fence)
+
+    shown = (await books.messages())[ALL[5]] + await books.blocks(ALL[5])
+    assert f"1. @{cast.APPROVERS.handle}, {cast.OLIVIA.real_name}, 5 min each" in shown
+    assert cast.APPROVERS.id not in shown
+    assert cast.OLIVIA.id not in shown
 
 
 async def test_they_are_told_once(scene: Scene, books: Books, briefing: Briefing) -> None:

@@ -106,7 +106,8 @@ async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew,
     assert not [message for message in slack.seen() if "PAGE" in message.text]
     await slack.type("/dragonfly why heartbeats.ingest")
     why = await slack.wait_for(lambda message: "Why `heartbeats.ingest`" in message.text)
-    assert "not told: silence 1 of" in str(why.blocks)
+    assert "not told: silence 1: we move the queue" in str(why.blocks)
+    assert f"silenced by <@{cast.OLIVIA.id}>" in str(why.blocks)
 
 
 async def test_an_outsider_silences_nothing(slack: Slack, page: Message) -> None:

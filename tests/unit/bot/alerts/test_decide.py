@@ -143,11 +143,11 @@ def test_what_passes_untold_after_it_was_over_is_still_over() -> None:
 # Being held
 
 
-def test_a_silence_holds_it_and_says_whose() -> None:
+def test_a_silence_holds_it_and_says_why() -> None:
     move = only(decide([signal()], [], around(silences=[silence()])))
 
     assert (move.alert.state, move.change, move.decision) == (PENDING, None, "not told")
-    assert move.reason == "silence 5 of U1: we know"
+    assert move.reason == "silence 5: we know"
 
 
 def test_the_reason_is_written_down_once() -> None:
@@ -162,7 +162,7 @@ def test_a_silence_of_something_else_holds_nothing() -> None:
 
 
 def test_it_is_told_when_the_silence_has_ended() -> None:
-    held = alert(PENDING, held="silence 5 of U1: we know")
+    held = alert(PENDING, held="silence 5: we know")
 
     assert only(decide([signal()], [held], around())).change is AlertChange.FIRED
 
@@ -179,13 +179,13 @@ def test_a_silence_quiets_what_fires_and_its_end_tells_it_again() -> None:
 
 
 def test_what_is_silenced_is_not_repeated() -> None:
-    quiet = alert(since_s=10 * TELLING.repeat_page_s, held="silence 5 of U1: we know")
+    quiet = alert(since_s=10 * TELLING.repeat_page_s, held="silence 5: we know")
 
     assert decide([signal()], [quiet], around(silences=[silence()])) == []
 
 
 def test_what_ends_while_it_is_silenced_says_so_in_its_thread() -> None:
-    quiet = alert(held="silence 5 of U1: we know")
+    quiet = alert(held="silence 5: we know")
 
     move = only(decide([fine()], [quiet], around(silences=[silence()])))
 
@@ -220,7 +220,7 @@ def test_cause_and_effect_of_the_same_moment_are_told_as_the_cause() -> None:
 
 
 def test_a_cause_that_is_silenced_explains_nothing() -> None:
-    quiet = alert(**DATABASE, held="silence 5 of U1: we know")
+    quiet = alert(**DATABASE, held="silence 5: we know")
 
     assert only(decide([signal()], [quiet], around())).change is AlertChange.FIRED
 

@@ -9,7 +9,7 @@ from bot.alerts.silence_ends import Ending, Reminder, end_silences
 from services.domain.alerts import AlertState, Silence
 from tests.unit.bot.alerts.builders import NOW, TELLING, alert, around, fine, signal, silence
 
-QUIET = alert(held="silence 5 of U1: we know")
+QUIET = alert(held="silence 5: we know")
 
 
 def ends(one: Silence, *, is_fine: bool = False, known: object = QUIET) -> list[Reminder | Ending]:

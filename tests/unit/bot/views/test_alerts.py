@@ -77,7 +77,7 @@ def test_the_end_says_what_is_so_now() -> None:
     [
         ({}, "🔴 PAGE prod · ingest"),
         ({"severity": Severity.NOTIFY, "line": "prod · ingest"}, "🟠 prod · ingest"),
-        ({"held": "silence 5 of U1: we know"}, "🔕 Silenced prod · ingest"),
+        ({"held": "silence 5: we know"}, "🔕 Silenced prod · ingest"),
         ({"fires": 2, "fine_since": NOW}, "🟡 Fine for now prod · ingest"),
     ],
 )
@@ -115,7 +115,7 @@ def test_many_alerts_fit_into_a_message() -> None:
 
 
 def test_a_silence_names_its_owner_its_end_and_its_reason() -> None:
-    quiet = alert(held="silence 5 of U1: we know")
+    quiet = alert(held="silence 5: we know")
 
     _, blocks = alert_message([quiet], [silence(reason="<!channel>"), silence("api", reason="other")], GUIDE)
 

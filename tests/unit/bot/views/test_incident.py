@@ -191,7 +191,7 @@ def test_the_list_has_what_is_open_first() -> None:
 def test_the_postmortem_has_the_four_times() -> None:
     ended = resolved(first_acknowledged_at=NOW + FIVE, cleared_at=NOW + FIVE)
 
-    text = postmortem(record(ended, EVENT, MARKED))
+    text = postmortem(record(ended, EVENT, MARKED), {BEN.user_id: "Ben Osei"})
 
     for line in (
         "| time to detect | 5 min |",
@@ -203,11 +203,18 @@ def test_the_postmortem_has_the_four_times() -> None:
     ):
         assert line in text.splitlines()
     assert "a bad deploy" in text
-    assert "- 2026-11-23 12:05 (marked) U0BEN it was the pool" in text
+    assert "- 2026-11-23 12:05 (marked) Ben Osei it was the pool" in text
+
+
+def test_whose_name_slack_does_not_tell_is_somebody() -> None:
+    text = postmortem(record(resolved(), MARKED), {})
+
+    assert "(marked) somebody it was the pool" in text
+    assert BEN.user_id not in text
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
-    text = postmortem(record(incident(), EVENT))
+    text = postmortem(record(incident(), EVENT), {})
 
     assert "| time to acknowledge | nobody acknowledged it |" in text
     assert "| time to mitigate | not known: no alert told when it was over |" in text
@@ -216,7 +223,8 @@ def test_what_is_not_known_is_not_made_up() -> None:
 
 def test_no_markup_comes_out_of_the_postmortem() -> None:
     text = postmortem(
-        record(resolved(title=EVIL, cause="# Big\n\n| a |"), IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", "1"))
+        record(resolved(title=EVIL, cause="# Big\n\n| a |"), IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", "1")),
+        {ANN.user_id: EVIL},
     )
 
     assert "<!channel>" not in text
@@ -226,7 +234,7 @@ def test_no_markup_comes_out_of_the_postmortem() -> None:
 
 
 def test_the_postmortem_is_a_file() -> None:
-    answer = postmortem_answer(record(resolved(), EVENT))
+    answer = postmortem_answer(record(resolved(), EVENT), {})
 
     assert answer.file is not None
     assert answer.file.name == "incident-7.md"

@@ -42,3 +42,9 @@ def test_without_blocks_the_fallback_speaks() -> None:
 
 def test_people_and_groups_are_told_by_their_ids() -> None:
     assert shown(blocks.section("<@U0ANN000001> or <!subteam^S0APPROVERS>")) == "@U0ANN000001 or @S0APPROVERS"
+
+
+def test_whom_the_on_call_file_names_goes_by_that_name() -> None:
+    answer = Answer("<@U0ANN000001> or <@U0BEN000001>", (), None)
+
+    assert answer_text(answer, {"U0ANN000001": "ann"}) == "@ann or @U0BEN000001"

@@ -1,0 +1,80 @@
+"""What people and groups are called, as the local Slack tells it, and what stands there while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.incidents.slack_names import EVERY_S, RETRY_S, SlackNames
+from services.domain.incidents import IncidentSeverity
+from services.domain.oncall import Level, Reach, Schedule
+from services.sandbox.slack import cast
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.workspace import Workspace
+from services.slack.client import SlackClient
+from tests.integration.bot.incidents.conftest import LONG, OLIVIA, Books, Scene, request
+from tests.outside import until
+
+GROUP, HANDLE = cast.APPROVERS.id, f"@{cast.APPROVERS.handle}"
+
+
+async def test_groups_go_by_their_handle_and_people_by_their_name(slack: SlackClient) -> None:
+    names = SlackNames(slack, [GROUP, cast.ANN.id])
+
+    assert await names.read() == EVERY_S
+
+    assert (names.of(GROUP), names.of(cast.ANN.id)) == (HANDLE, "Ann Keller")
+
+
+async def test_until_slack_has_told_there_is_a_word_and_no_id(slack: SlackClient) -> None:
+    names = SlackNames(slack, [GROUP])
+
+    assert (names.of(GROUP), names.of("U0NOBODY001")) == ("a user group", "somebody")
+
+
+@pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
+async def test_what_slack_does_not_tell_keeps_its_name_and_is_asked_again_soon(
+    slack: SlackClient, workspace: Workspace, method: str
+) -> None:
+    names = SlackNames(slack, [GROUP, cast.ANN.id])
+    await names.read()
+    workspace.faults.plant(method, FaultKind.SERVER_ERROR)
+
+    assert await names.read() == RETRY_S
+
+    assert (names.of(GROUP), names.of(cast.ANN.id)) == (HANDLE, "Ann Keller")
+
+
+async def test_whom_slack_does_not_know_holds_no_other_up(slack: SlackClient) -> None:
+    names = SlackNames(slack, ["U0AAAAAAAAA", cast.BEN.id])
+
+    assert await names.read() == EVERY_S, "it will not know them in a minute either"
+
+    assert names.of(cast.BEN.id) == "Ben Osei"
+
+
+async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient) -> None:
+    names = SlackNames(slack, [])
+    running = asyncio.create_task(names.run())
+
+    names.of(cast.OTTO.id)
+
+    await until(lambda: names.of(cast.OTTO.id) == "Otto Lind")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_nobody_reads_an_id_where_people_are_called(scene: Scene, books: Books, names: SlackNames) -> None:
+    names.of(GROUP)
+    await names.read()
+    scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Reach), LONG),)))
+
+    await scene.room.open(request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV2, services=[])
+
+    messages = await books.messages()
+    rung = messages["incident:1:page:1"]
+    assert f"*Level 1* ({HANDLE}) is called" in rung
+    assert GROUP not in rung.replace(f"<!subteam^{GROUP}>", "")
+    assert GROUP not in await books.blocks("incident:1")
+    assert GROUP not in " ".join(event.text for event in await books.events())
