@@ -19,10 +19,14 @@ EVERY_S = 2.0  # a deployment comes as several events; reading once after them i
 
 
 class Hints:
-    """`give` may be called as often as anybody likes: listeners are rung at once, then every two seconds at most."""
+    """`give` may be called as often as anybody likes: listeners are rung at once, then every two seconds at most.
 
-    def __init__(self, database: Database, *, every_s: float = EVERY_S) -> None:
+    `hears`: whether notices of Postgres arrive here. Where none do (a transaction pooler), this process rings itself.
+    """
+
+    def __init__(self, database: Database, *, hears: Callable[[], bool], every_s: float = EVERY_S) -> None:
         self._database = database
+        self._hears = hears
         self._every_s = every_s
         self._listeners: list[Callable[[], None]] = []
         self._given = asyncio.Event()
@@ -54,4 +58,7 @@ class Hints:
                 await notify_hint(conn)
         except SourceError as error:
             logger.warning("a hint stays in this process: %s", error.why)
+            self.heard()
+            return
+        if not self._hears():
             self.heard()

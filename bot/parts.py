@@ -91,10 +91,16 @@ class Parts:
         reach = Reach(basis.settings, self._webhooks)
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
-        self.hints = Hints(basis.database)
+        self.hints = Hints(basis.database, hears=lambda: self._doorbell.works)
         self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
         rules = usable_rules(basis.settings.alerts)
-        messages = AlertMessages(rules, channel=basis.channel, thread=thread_of, owners=owners_of)
+        messages = AlertMessages(
+            rules,
+            channel=basis.channel,
+            railway_every_s=basis.settings.watching.railway_every_s,
+            thread=thread_of,
+            owners=owners_of,
+        )
         board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
         escalation = Escalation(

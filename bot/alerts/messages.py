@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from bot.alerts.readings import EVERY_S
 from bot.alerts.settings import AlertRules
+from bot.settings import WatchSettings
 from bot.views import alerts as view
 from services.domain.alerts import Alert, Severity, Silence
 from services.domain.runs import Person
@@ -33,13 +33,19 @@ class AlertMessages:
     gives who has taken which of these alerts on, by the alert's id."""
 
     def __init__(
-        self, rules: AlertRules, *, channel: str, thread: Thread = no_thread, owners: Owners = no_owners
+        self,
+        rules: AlertRules,
+        *,
+        channel: str,
+        railway_every_s: float = WatchSettings.railway_every_s,
+        thread: Thread = no_thread,
+        owners: Owners = no_owners,
     ) -> None:
         self._channel = channel
         self._thread = thread
         self._owners = owners
         sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
-        self._guide = view.Guide(sections, rules.runbook, EVERY_S)
+        self._guide = view.Guide(sections, rules.runbook, railway_every_s)
 
     async def say(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
         """The message of this key as its alerts stand; those in `changed` may not name it in their rows yet."""

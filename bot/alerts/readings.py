@@ -7,7 +7,7 @@ look. The heartbeats are no part of this, because they are to be the freshest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from bot.facts.oncall import gather_oncall, usable_schedule
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
-from services.domain.deployments import Deployment
+from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
@@ -27,7 +27,7 @@ from services.postgres.pool import Connection
 from services.postgres.security import list_exposures
 from services.postgres.server import read_server
 
-EVERY_S = 20.0  # Railway: 180 an hour, less than a quarter of what the smallest paid plan allows (railway-api.md)
+EVERY_S = 20.0
 UPKEEP_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
 PATIENCE_S = 1.0
@@ -36,18 +36,28 @@ HOUR = timedelta(hours=1)
 LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
 
 T = TypeVar("T")
+Services = Mapping[Service, ServiceState]
 
 
 class Poll(Generic[T]):
-    """One source. `answer` is None until it gave one. `answered` is called when the answer to a hint is there."""
+    """One source. `answer` is None until it gave one.
+
+    `heard` gets each answer as soon as it is there, whoever looks when; `answered` is called after that of a hint.
+    """
 
     def __init__(
-        self, ask: Callable[[], Coroutine[Any, Any, T]], every_s: float, answered: Callable[[], None] = lambda: None
+        self,
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        every_s: float,
+        *,
+        heard: Callable[[T], None] = lambda _: None,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._ask = ask
         self._every_s = every_s
+        self._heard = heard
         self._answered = answered
-        self._is_hastened = False
+        self._is_hinted = False
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[T] | None = None
         self.answer: T | None = None
@@ -57,19 +67,15 @@ class Poll(Generic[T]):
         self._take()
         now = asyncio.get_running_loop().time()
         if self._asking is None and now - self._asked_at >= self._every_s:
-            self._asked_at = now
-            self._asking = asyncio.create_task(self._ask())
-            if self._is_hastened:
-                self._is_hastened = False
-                self._asking.add_done_callback(lambda _: self._answered())
+            self._begin()
         return self._asking
 
     def hasten(self) -> None:
-        """Ask at the next look, whatever the pace; what was asked before the hint may not know of it yet."""
-        self._asked_at = float("-inf")
-        self._is_hastened = True
-        if self._asking is not None:
-            self._asking.add_done_callback(lambda _: self._answered())
+        """Ask now, whatever the pace. What is being asked already may not know of it yet: then once more after it."""
+        self._is_hinted = True
+        self._take()
+        if self._asking is None:
+            self._begin()
 
     def take(self) -> T | None:
         """The newest answer."""
@@ -79,10 +85,27 @@ class Poll(Generic[T]):
     async def close(self) -> None:
         """Stop asking, and forget: who asks again much later must not take an old answer for the newest."""
         asking, self._asking = self._asking, None
-        self.answer, self._asked_at = None, float("-inf")
+        self.answer, self._asked_at, self._is_hinted = None, float("-inf"), False
         if asking is not None:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+
+    def _begin(self) -> None:
+        is_hinted, self._is_hinted = self._is_hinted, False
+        self._asked_at = asyncio.get_running_loop().time()
+        self._asking = asyncio.create_task(self._ask())
+        self._asking.add_done_callback(lambda asked: self._end(asked, is_hinted=is_hinted))
+
+    def _end(self, asked: asyncio.Task[T], *, is_hinted: bool) -> None:
+        """Nobody may have looked meanwhile, so the answer is passed on here. An error is for whoever takes it."""
+        if asked.cancelled() or asked.exception() is not None:
+            return
+        self._heard(asked.result())
+        if is_hinted:
+            self._answered()
+        if self._is_hinted:
+            self._take()
+            self._begin()
 
     def _take(self) -> None:
         if self._asking is not None and self._asking.done():
@@ -92,14 +115,27 @@ class Poll(Generic[T]):
 
 class Readings:
     """All sources. A source without settings is never asked. `answered` is called when a hint has its answer: it may
-    take longer than a look waits."""
+    take longer than a look waits. `on_services` gets what Railway answered, as soon as it did."""
 
-    def __init__(self, world: World, answered: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        answered: Callable[[], None] = lambda: None,
+        on_services: Callable[[Services], None] = lambda _: None,
+    ) -> None:
+        def heard(answer: Services | Unavailable) -> None:
+            if not isinstance(answer, Unavailable):
+                on_services(answer)
+
         self._world = world
+        railway_every_s = world.settings.watching.railway_every_s
         has_api, has_railway = world.api is not None, world.railway is not None
-        self._api = Poll(world.api_health, EVERY_S, answered) if has_api else None
+        self._api = Poll(world.api_health, EVERY_S, answered=answered) if has_api else None
         self._intake = Poll(world.intake_health, EVERY_S) if has_api else None
-        self._services = Poll(world.railway_services, EVERY_S, answered) if has_railway else None
+        self._services = (
+            Poll(world.railway_services, railway_every_s, heard=heard, answered=answered) if has_railway else None
+        )
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
@@ -117,7 +153,7 @@ class Readings:
             await asyncio.wait(rest, timeout=patience_s)
 
     def hint(self) -> None:
-        """Something changed in Railway: ask it again now."""
+        """Something changed in Railway: ask it again now, and its API."""
         for poll in (self._services, self._api):
             if poll is not None:
                 poll.hasten()

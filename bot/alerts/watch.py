@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.alerts import rules
 from bot.alerts.decide import decide, next_moment
 from bot.alerts.holding import Circumstances, WorkingRun
-from bot.alerts.readings import EVERY_S, Readings, earliest, last_deploy, queue_of
+from bot.alerts.readings import EVERY_S, Readings, Services, earliest, last_deploy, queue_of
 from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
 from bot.alerts.seen import Seen
@@ -24,11 +24,9 @@ from bot.facts import HeartbeatReading, World
 from bot.leader import Fence
 from bot.views.alerts import Surroundings
 from services.domain.alerts import Alert
-from services.domain.deployments import ServiceState
 from services.domain.drills import Drill
-from services.domain.errors import SourceError, Unavailable
+from services.domain.errors import SourceError
 from services.domain.runs import run_message_key
-from services.domain.services import Service
 from services.postgres import alerts, silences
 from services.postgres.drills import list_watched_drills
 from services.postgres.pool import Connection, Database
@@ -46,7 +44,7 @@ PATIENCE_S = 1.0
 
 class Watch:
     """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything,
-    `on_services` with what Railway answered, whenever it did."""
+    `on_services` with what Railway answered, as soon as it did."""
 
     def __init__(
         self,
@@ -57,7 +55,7 @@ class Watch:
         *,
         told: Callable[[], None],
         on_time: Callable[[], None] = lambda: None,
-        on_services: Callable[[Mapping[Service, ServiceState]], None] = lambda _: None,
+        on_services: Callable[[Services], None] = lambda _: None,
     ) -> None:
         self._world = world
         self._database = database
@@ -65,20 +63,22 @@ class Watch:
         self._teller = teller
         self._told = told
         self._on_time = on_time
-        self._on_services = on_services
         self._bell = asyncio.Event()
-        self._readings = Readings(world, self._bell.set)
+        self._readings = Readings(world, answered=self._bell.set, on_services=on_services)
+        self._is_watching = False
         self._due_at = 0.0  # when the next look has to be made, by the loop's clock
         self._is_first = True
 
     def hint(self) -> None:
-        """Something outside may have changed (a webhook says so): look again now, and when Railway has answered."""
-        self._readings.hint()
+        """Something outside may have changed (a webhook says so): ask Railway now, look again now, and once more when
+        it has answered. Who does not watch asks nobody."""
+        if self._is_watching:
+            self._readings.hint()
         self._bell.set()
 
     async def run(self, fence: Fence) -> None:
         """Watch until cancelled. Raises LostLeadershipError."""
-        self._is_first = True
+        self._is_first = self._is_watching = True
         try:
             while True:
                 pause = (await self._look_or_retry(fence)).total_seconds()
@@ -87,6 +87,7 @@ class Watch:
                         await self._bell.wait()
                 self._bell.clear()
         finally:
+            self._is_watching = False
             await self._readings.close()
 
     async def look(self, fence: Fence) -> timedelta:
@@ -98,8 +99,6 @@ class Watch:
         if not isinstance(reading, HeartbeatReading):
             raise SourceError("database", reading.why)
         seen = replace(self._readings.see(reading), drills=await self._read_drills())
-        if seen.services is not None and not isinstance(seen.services, Unavailable):
-            self._on_services(seen.services)
         signals = rules.look(seen, self._settings.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)

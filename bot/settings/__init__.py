@@ -18,6 +18,7 @@ from bot.settings.outage import OutageSettings
 from bot.settings.paging import DEFAULT_TARGET, MailSettings, MonitorSettings, PagerSettings
 from bot.settings.reading import Fault, Invalid, Settings, require
 from bot.settings.runs import RunSettings
+from bot.settings.watching import WatchSettings
 
 __all__ = [
     "DEFAULT_TARGET",
@@ -40,6 +41,7 @@ __all__ = [
     "RunSettings",
     "Settings",
     "SlackSettings",
+    "WatchSettings",
     "WebSettings",
     "require",
 ]

@@ -31,6 +31,7 @@ from bot.settings.groups import (
 from bot.settings.outage import OutageSettings
 from bot.settings.paging import EMAIL, ROUTING_KEY, WEBHOOK_URL, MailSettings, MonitorSettings, PagerSettings
 from bot.settings.runs import RunSettings
+from bot.settings.watching import WatchSettings
 from services.domain.errors import OperatorError
 
 
@@ -80,6 +81,7 @@ class Settings:
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
+    watching: WatchSettings = field(default_factory=WatchSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
 
     @classmethod

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
-from bot.settings import LeaseSettings, OutageSettings, RunSettings, Settings
+from bot.settings import LeaseSettings, OutageSettings, RunSettings, Settings, WatchSettings
 from services.sandbox.slack import cast
 from services.sandbox.slack.app import build_router
 from services.sandbox.slack.model import Message, User
@@ -146,12 +146,13 @@ async def start_bot(
         outage: OutageSettings = OutageSettings(),  # noqa: B008
         runs: RunSettings = RunSettings(),  # noqa: B008
         leases: LeaseSettings = QUICK_LEASES,
+        watching: WatchSettings = WatchSettings(),  # noqa: B008
         source_timeout_s: float = 30.0,
         **more: str,
     ) -> Bot:
         environ = environment(slack, dsn, **more)
         settings = replace(Settings.from_environment(environ), leases=leases, outage=outage, runs=runs)
-        bot = Bot(replace(settings, source_timeout_s=source_timeout_s))
+        bot = Bot(replace(settings, source_timeout_s=source_timeout_s, watching=watching))
         bots.append(bot)
         await bot.start()
         return bot

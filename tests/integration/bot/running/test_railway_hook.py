@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
+import psycopg
 import pytest
 
 from bot.app import Bot
+from bot.hints import Hints
+from bot.settings import WatchSettings
 from bot.web.railway_hook import MAX_BODY, WRONG_A_MINUTE
+from services.domain.secrets import Secret
+from services.domain.services import Service
+from services.postgres.hints import CHANNEL
+from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import StartBot
-from tests.outside import until
+from tests.integration.bot.conftest import Outside
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import PATIENCE_S, until
 
 SECRET = "made-up-made-up-made-up-1"
 EVENT = {"type": "Deployment.failed", "resource": {"environment": {"id": "e"}}}
@@ -49,6 +58,51 @@ async def test_hint_wakes_the_readers_of_every_replica(
 
     assert answer.status_code == 202
     await until(lambda: bool(rung_here) and bool(rung_there))
+
+
+async def test_a_deployment_is_told_at_the_hint_however_seldom_railway_is_asked(
+    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, outside: Outside, http: httpx.AsyncClient
+) -> None:
+    never = WatchSettings(railway_every_s=86_400)
+    bot = await start_bot(database_urls.bot, watching=never, RAILWAY_WEBHOOK_SECRET=SECRET)
+    await listen(bot)
+    await until_deployments_are_known(database_urls)
+    outside.latest[Service.API] = {"id": "d-next", "status": "FAILED"}
+
+    await http.post(address(bot), json=EVENT)
+
+    await slack.wait_for(lambda message: "NOT deployed: a1b2c3d4 failed on api" in message.text)
+    await slack.wait_for(lambda message: "api deployment a1b2c3d4 FAILED" in message.text)
+
+
+async def until_deployments_are_known(database_urls: DatabaseUrls) -> None:
+    """What serves when the bot first looks is no news."""
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
+        while await (await conn.execute("SELECT 1 FROM chatops.rollout_deployments")).fetchone() is None:
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+async def test_where_no_notices_arrive_the_process_that_was_called_rings_itself(
+    database_urls: DatabaseUrls, *, hears: bool
+) -> None:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=PATIENCE_S)
+    hints = Hints(database, hears=lambda: hears, every_s=0)
+    rung: list[None] = []
+    hints.listen(lambda: rung.append(None))
+    running = asyncio.create_task(hints.run())
+    async with await psycopg.AsyncConnection.connect(database_urls.bot, autocommit=True) as conn:
+        await conn.execute(f"LISTEN {CHANNEL}")
+
+        hints.give()
+
+        assert [notice.channel async for notice in conn.notifies(timeout=PATIENCE_S, stop_after=1)] == [CHANNEL]
+    if not hears:
+        await until(lambda: bool(rung))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(rung) == (0 if hears else 1)
+    await database.close()
 
 
 async def test_many_hints_are_few_readings_and_the_last_one_counts(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from bot.alerts.readings import Poll
 
 
@@ -79,22 +81,63 @@ async def test_an_answer_at_the_usual_pace_is_not_told() -> None:
     assert not answered.is_set()
 
 
-async def test_what_was_asked_before_the_hint_is_told_and_asked_again() -> None:
+async def test_a_hint_asks_without_anybody_looking() -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def ask() -> str:
+        return "new"
+
+    poll = Poll(ask, every_s=86_400, heard=heard.put_nowait)
+    poll.hasten()
+
+    assert await heard.get() == "new"
+
+
+async def test_what_was_asked_before_the_hint_is_passed_on_and_asked_again() -> None:
     answers = iter(["before the hint", "after it"])
     may_answer, answered = asyncio.Event(), asyncio.Event()
+    heard: list[str] = []
 
     async def ask() -> str:
         await may_answer.wait()
         return next(answers)
 
-    poll = Poll(ask, every_s=60, answered=answered.set)
+    poll = Poll(ask, every_s=86_400, heard=heard.append, answered=answered.set)
     poll.start_if_due()
     poll.hasten()
     may_answer.set()
     await answered.wait()
-    answered.clear()
 
-    poll.start_if_due()
-    await answered.wait()
-
+    assert heard == ["before the hint", "after it"]
     assert poll.take() == "after it"
+
+
+async def test_an_error_is_for_whoever_takes_the_answer() -> None:
+    async def ask() -> str:
+        raise ValueError("a bug")
+
+    poll = Poll(ask, every_s=60)
+    asking = poll.start_if_due()
+    assert asking is not None
+    await asyncio.wait([asking])
+
+    with pytest.raises(ValueError, match="a bug"):
+        poll.take()
+
+
+async def test_what_was_hinted_before_a_close_is_not_asked_after_it() -> None:
+    asked: list[None] = []
+
+    async def ask() -> str:
+        asked.append(None)
+        await asyncio.Event().wait()
+        return "never"
+
+    poll = Poll(ask, every_s=60)
+    poll.start_if_due()
+    await asyncio.sleep(0)
+    poll.hasten()
+    await poll.close()
+    await asyncio.sleep(0)
+
+    assert len(asked) == 1
