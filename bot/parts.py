@@ -20,7 +20,7 @@ from bot.dead_mans_switch import DeadMansSwitch
 from bot.drill.keeper import DrillKeeper
 from bot.facts import World
 from bot.hints import Hints
-from bot.incidents.alerting import Alerting, owners_of, thread_of
+from bot.incidents.alerting import Alerting, home_of, owners_of
 from bot.incidents.briefing import Briefing
 from bot.incidents.escalation import Escalation
 from bot.incidents.wiring import make_board, make_room
@@ -98,7 +98,7 @@ class Parts:
             rules,
             channel=basis.channel,
             railway_every_s=basis.settings.watching.railway_every_s,
-            thread=thread_of,
+            home=home_of,
             owners=owners_of,
         )
         board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)

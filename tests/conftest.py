@@ -97,7 +97,7 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
             server = _server(directory)
             server.start()
             pytestconfig.stash[_started] = server  # keeps it referenced until this process ends
-            _make_template(server)
+            make_template(server)
             (directory / "port").write_text(str(server.port))
     return _server(directory)
 
@@ -188,7 +188,8 @@ def _server(directory: Path) -> PostgresServer:
     return PostgresServer(directory / "postgres", known, fast=True, lifeline=directory / "lifeline")
 
 
-def _make_template(server: PostgresServer) -> None:
+def make_template(server: PostgresServer) -> None:
+    """A migrated database that `make_test_database` copies."""
     make_owner(server)
     make_database(server, TEMPLATE)
     asyncio.run(migrate(dsns(server, TEMPLATE).owner))

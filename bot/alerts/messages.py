@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.alerts.settings import AlertRules
 from bot.settings import WatchSettings
@@ -14,12 +15,22 @@ from services.postgres.pool import Connection
 
 PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 
-Thread = Callable[[Connection, Sequence[Alert]], Awaitable[str | None]]
+
+@dataclass(frozen=True)
+class Home:
+    """Where a message of alerts belongs: the thread of its incident's root message. `is_first`: it opened that one."""
+
+    incident_id: int
+    thread_key: str
+    is_first: bool
+
+
+HomeOf = Callable[[Connection, Sequence[Alert]], Awaitable[Home | None]]
 Owners = Callable[[Connection, Sequence[Alert]], Awaitable[Mapping[int, Person]]]
 
 
-async def no_thread(conn: Connection, alerts: Sequence[Alert]) -> str | None:  # noqa: ARG001 - as others are called
-    """What `thread` gives when nothing else is given: the channel itself."""
+async def no_home(conn: Connection, alerts: Sequence[Alert]) -> Home | None:  # noqa: ARG001 - as others are called
+    """What `home` gives when nothing else is given: the channel itself."""
     return None
 
 
@@ -29,8 +40,8 @@ async def no_owners(conn: Connection, alerts: Sequence[Alert]) -> Mapping[int, P
 
 
 class AlertMessages:
-    """`thread` gives the message in whose thread a new message of these alerts belongs; None for the channel. `owners`
-    gives who has taken which of these alerts on, by the alert's id."""
+    """`home` gives the incident in whose thread a message of these alerts belongs, None for the channel; `owners` who
+    has taken which of these alerts on, by the alert's id."""
 
     def __init__(
         self,
@@ -38,11 +49,11 @@ class AlertMessages:
         *,
         channel: str,
         railway_every_s: float = WatchSettings.railway_every_s,
-        thread: Thread = no_thread,
+        home: HomeOf = no_home,
         owners: Owners = no_owners,
     ) -> None:
         self._channel = channel
-        self._thread = thread
+        self._home = home
         self._owners = owners
         sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
         self._guide = view.Guide(sections, rules.runbook, railway_every_s)
@@ -56,12 +67,15 @@ class AlertMessages:
         shown = sorted(members.values(), key=lambda alert: alert.id or 0)
         is_page = any(alert.severity is Severity.PAGE and alert.is_open for alert in shown)
         owners = await self._owners(conn, shown)
-        text, blocks = view.alert_message(shown, await silences.list_silences(conn), self._guide, owners=owners)
+        home = await self._home(conn, shown)
+        joined = home.incident_id if home and not home.is_first else None
+        known = await silences.list_silences(conn)
+        text, blocks = view.alert_message(shown, known, self._guide, owners=owners, joined=joined)
         await outbox.store_message(
             conn,
             key=key,
             channel=self._channel,
-            thread_key=await self._thread(conn, shown),
+            thread_key=home.thread_key if home else None,
             text=text,
             blocks=blocks,
             priority=PAGE if is_page else NOTIFY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bot.alerts.messages import Home
 from bot.incidents import calling
 from bot.incidents.decide import find_joined
 from bot.incidents.switchboard import Switchboard
@@ -110,14 +111,17 @@ class Alerting:
         return await _lock(conn, found.id) if found else None
 
 
-async def thread_of(conn: Connection, shown: Sequence[Alert]) -> str | None:
-    """The outbox key of the message in whose thread these alerts are told together: that of their incident.
+async def home_of(conn: Connection, shown: Sequence[Alert]) -> Home | None:
+    """The incident in whose thread these alerts are told together.
 
     None when one of them belongs to none: then the channel has to know.
     """
     joined = [await incident_alerts.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
     numbers = [one.incident_id for one in joined if one is not None]
-    return f"incident:{numbers[0]}" if numbers and len(numbers) == len(shown) else None
+    if not numbers or len(numbers) < len(shown):
+        return None
+    first = (await incident_alerts.list_joined_alerts(conn, numbers[0]))[0]
+    return Home(numbers[0], f"incident:{numbers[0]}", is_first=first.alert_id in {alert.id for alert in shown})
 
 
 async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:

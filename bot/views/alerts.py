@@ -65,9 +65,14 @@ def end_line(alert: Alert, environment: str | None) -> str:
 
 
 def alert_message(
-    alerts: Sequence[Alert], silences: Sequence[Silence], guide: Guide, *, owners: Owners = MappingProxyType({})
+    alerts: Sequence[Alert],
+    silences: Sequence[Silence],
+    guide: Guide,
+    *,
+    owners: Owners = MappingProxyType({}),
+    joined: int | None = None,
 ) -> Content:
-    """The first line is all that a phone shows."""
+    """The first line is all that a phone shows. `joined`: the incident of something else to which they belong."""
     ranked = sorted(alerts, key=lambda alert: _rank(alert, owners))
     first = ranked[0]
     line = _headline(first, alerts, owners)
@@ -77,7 +82,8 @@ def alert_message(
     blocks += sections(silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
         blocks += actions(alert_buttons(first))
-    blocks.append(context(*_notes(first, guide)))
+    belongs = [f"part of incident {joined}, calls nobody by itself"] if joined is not None else []
+    blocks.append(context(*belongs, *_notes(first, guide)))
     return fit_message(line.replace("*", ""), blocks)
 
 

@@ -28,7 +28,12 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
 
 
 def _heard(seen: Seen, finding: Finding) -> Finding:
-    """No answer says nothing by itself: it is the API's fault where others are heard, as the database is."""
+    """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
+
+    An API that is cut off from the database says so itself, and `database` tells it: one cause, one page.
+    """
+    if isinstance(seen.api, ApiHealth) and not seen.api.db_connected:
+        return replace(finding, status=Status.UNKNOWN)
     if not isinstance(seen.api, Unavailable) or finding.status is not Status.UNKNOWN:
         return finding
     if isinstance(seen.services, Unavailable):

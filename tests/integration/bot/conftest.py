@@ -34,7 +34,8 @@ class Outside:
     """What Railway and the API answer, and after how long. A test changes it before it asks.
 
     `latest` is what Railway's newest deployment of a service says differently from the one that serves. `manual`: the
-    services that a push to main does not deploy.
+    services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
+    `api_refuses`: nobody listens there.
     `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
     """
 
@@ -44,6 +45,8 @@ class Outside:
     latest: dict[Service, dict[str, Any]] = field(default_factory=dict)
     instances: dict[Service, str] = field(default_factory=dict)
     manual: set[Service] = field(default_factory=set)
+    commits: dict[Service, str] = field(default_factory=dict)
+    api_refuses: bool = False
     api_status: int = 200
     railway_status: int = 200
     api_delay_s: float = 0.0
@@ -59,6 +62,8 @@ class Outside:
         self.api_may_answer.set()
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
+        if self.api_refuses:
+            raise httpx.ConnectError("refused", request=request)
         async with self._under_way():
             await asyncio.sleep(self.api_delay_s)
             await self.api_may_answer.wait()
@@ -117,7 +122,7 @@ class Outside:
             "id": f"d-{service.short}",
             "status": "SUCCESS",
             "createdAt": now,
-            "meta": {"commitHash": SHA, "commitMessage": "Fix it", "commitAuthor": "Ann"},
+            "meta": {"commitHash": self.commits.get(service, SHA), "commitMessage": "Fix it", "commitAuthor": "Ann"},
             "instances": replicas,
         }
         return {

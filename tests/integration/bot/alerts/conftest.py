@@ -16,6 +16,8 @@ from bot.alerts.settings import AlertRules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
 from bot.facts import World
+from bot.incidents.alerting import Alerting, home_of, owners_of
+from bot.incidents.switchboard import Place, Switchboard
 from bot.leader import Fence
 from bot.web.metrics import Metrics
 from services.domain.alerts import Alert, AlertDecision, AlertEvent
@@ -95,3 +97,15 @@ def working(system: System) -> System:
     """One worker of each type beats."""
     system.work()
     return system
+
+
+@pytest.fixture
+def board(engine: Engine) -> Switchboard:
+    """The incidents' part, put together with the watch as `bot.parts` does."""
+    rules = default_rules()
+    messages = AlertMessages(rules, channel="c", home=home_of, owners=owners_of)
+    board = Switchboard(Place("prod", "c", None, ()), say_alert=messages.say)
+    on_alert = Alerting(board).on_alert
+    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
+    engine.watch = Watch(engine.world, engine.database, rules, teller, told=lambda: None)
+    return board

@@ -11,12 +11,16 @@ from services.domain.services import Service
 from tests.integration.bot.alerts.planting import (
     Act,
     Scene,
+    answers,
+    api_silent,
     busy,
     connected,
     contended,
     crashed,
     degraded,
+    deployed,
     ended,
+    everybody_silent,
     failed,
     frozen,
     frozen_and_locked,
@@ -41,8 +45,12 @@ from tests.integration.bot.alerts.planting import (
 from tests.integration.bot.conftest import SHA, Outside
 
 RESTART = ("restart ingest", "rollback ingest")
+MEND_API = ("restart api", "rollback api")
 PAGE = Severity.PAGE
 FAILED = ("failed-jobs 1h", "queue")
+
+WITHOUT_BYPASS = "ALTER ROLE dragonfly_bot NOBYPASSRLS"
+REQUEUE = "FUNCTION ops.requeue_jobs(uuid[], interval)"
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,12 @@ class Fault:
         return self.fingerprint.split(".")[0]
 
 
+def _exposure(kind: str, opening: str, closing: str) -> Fault:
+    """Something is open to those who should not have it."""
+    title = f"1 exposure: {kind.replace('_', ' ')}"
+    return Fault(f"grants.{kind}", title, ("security-audit",), sql(opening), heal=sql(closing))
+
+
 FAULTS = (
     Fault("heartbeats.ingest", "ingest 0 of 1 beating", RESTART, silent(301), silent(270), severity=PAGE),
     Fault("workers.ingest", "ingest worker on one job for 10 min", RESTART, busy(601), busy(570)),
@@ -76,13 +90,23 @@ FAULTS = (
     Fault(
         "crash_loop.api",
         "api crashes: 1 instance",
-        ("restart api", "rollback api"),
+        MEND_API,
         crashed,
         restarting,
         severity=PAGE,
     ),
-    Fault("api", "api answers 200 with status degraded", ("restart api", "rollback api"), degraded, severity=PAGE),
-    Fault("slow_api", "api answers in ", ("restart api", "rollback api"), slow(250), slow(60_000)),
+    Fault("api", "api answers 200 with status degraded", MEND_API, degraded, severity=PAGE),
+    Fault("api", "api does not answer", MEND_API, api_silent, everybody_silent, severity=PAGE),
+    Fault("api", "api answers HTTP 503", MEND_API, answers(503, status=1), severity=PAGE),
+    Fault(
+        "database",
+        "database not reached by api",
+        ("health", "check-config"),
+        answers(503, status="degraded", db_connected=False),
+        answers(503, status="degraded", db_connected=True),
+        severity=PAGE,
+    ),
+    Fault("slow_api", "api answers in ", MEND_API, slow(250), slow(60_000)),
     Fault("intake", "intake answers 200 with status degraded", ("intake", "rollback api"), intake_degraded),
     Fault(
         "database",
@@ -98,6 +122,14 @@ FAULTS = (
         ("check-config",),
         sql("REVOKE USAGE ON SCHEMA intake FROM dragonfly_bot"),
         heal=sql("GRANT USAGE ON SCHEMA intake TO dragonfly_bot"),
+    ),
+    Fault(
+        "visibility.rows",
+        "database may hide rows from dragonfly_bot",
+        ("check-config",),
+        sql(f"{WITHOUT_BYPASS}; ALTER POLICY bot_reads ON ops.job_queue USING (status = 'pending')"),
+        sql(WITHOUT_BYPASS),  # its policies give it the same rows
+        heal=sql("ALTER ROLE dragonfly_bot BYPASSRLS; ALTER POLICY bot_reads ON ops.job_queue USING (true)"),
     ),
     Fault("backlog", "1 waiting, oldest 5 min", ("queue", "heartbeats"), waiting(301), waiting(270)),
     Fault("backlog", "1 waiting, oldest 15 min", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
@@ -127,6 +159,7 @@ FAULTS = (
         starting_up,
     ),
     Fault("sha.ingest", "ingest runs ffffffff, not a1b2c3d4", ("sha",), runs_sha("ffffffff"), runs_sha(SHA)),
+    Fault("sha.same", "not all services run the same SHA", ("sha",), deployed("f" * 40), deployed(SHA)),
     Fault(
         "migrations",
         "database has 1 migration that these files lack",
@@ -134,13 +167,25 @@ FAULTS = (
         sql("INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES ('99991231000000', 'later')"),
         heal=sql("DELETE FROM supabase_migrations.schema_migrations WHERE version = '99991231000000'"),
     ),
-    Fault(
-        "grants.grants",
-        "1 exposure: grants",
-        ("security-audit",),
-        sql("GRANT SELECT ON ops.intake_logs TO anon"),
-        heal=sql("REVOKE SELECT ON ops.intake_logs FROM anon"),
+    _exposure("grants", "GRANT SELECT ON ops.intake_logs TO anon", "REVOKE SELECT ON ops.intake_logs FROM anon"),
+    _exposure(
+        "functions", f"GRANT EXECUTE ON {REQUEUE} TO authenticated", f"REVOKE EXECUTE ON {REQUEUE} FROM authenticated"
     ),
+    _exposure(
+        "rls",
+        "ALTER TABLE ops.job_queue DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE ops.job_queue ENABLE ROW LEVEL SECURITY",
+    ),
+    _exposure(
+        "definer", f"ALTER {REQUEUE} RESET search_path", f"ALTER {REQUEUE} SET search_path = pg_catalog, pg_temp"
+    ),
+    _exposure("public_schema", "GRANT CREATE ON SCHEMA public TO anon", "REVOKE CREATE ON SCHEMA public FROM anon"),
+    _exposure(
+        "defaults",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT SELECT ON TABLES TO anon",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA ops REVOKE SELECT ON TABLES FROM anon",
+    ),
+    _exposure("roles", "ALTER ROLE dragonfly_app BYPASSRLS", "ALTER ROLE dragonfly_app NOBYPASSRLS"),
     Fault("locks.api", "api is locked against deploys for 24 h", ("help unlock",), locked(86_401), locked(86_000)),
     Fault("freezes.api", "auto-deploy of api is off", ("help unlock",), frozen(Service.API), frozen_and_locked),
     Fault("freezes.ingest", "auto-deploy of ingest is off", ("help unlock",), frozen(Service.INGEST), frozen(*Service)),

@@ -108,6 +108,26 @@ def slow(limit_ms: int) -> Act:
     return plant
 
 
+def answers(http_status: int, **body: object) -> Act:
+    """What the API answers besides what a healthy one does."""
+
+    def plant(scene: Scene) -> None:
+        scene.outside.api_status = http_status
+        scene.outside.health = dict(body)
+
+    return plant
+
+
+def api_silent(scene: Scene) -> None:
+    scene.outside.api_refuses = True
+
+
+def everybody_silent(scene: Scene) -> None:
+    """Our own way out does not work: that says nothing about the API."""
+    api_silent(scene)
+    railway_away(scene)
+
+
 def intake_degraded(scene: Scene) -> None:
     scene.outside.intake = {"status": "degraded"}
 
@@ -172,6 +192,16 @@ def latest(status: str) -> Act:
 
 def runs_sha(sha: str) -> Act:
     return lambda scene: scene.beat(f"git_sha = '{sha}'")
+
+
+def deployed(sha: str) -> Act:
+    """Railway deployed this commit of one worker, and it runs it."""
+
+    def plant(scene: Scene) -> None:
+        scene.outside.commits[Service.INGEST] = sha
+        runs_sha(sha[:8])(scene)
+
+    return plant
 
 
 def locked(seconds: int) -> Act:

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from bot.alerts.messages import AlertMessages
-from bot.alerts.rule_file import default_rules
-from bot.alerts.telling import AlertTeller
-from bot.alerts.watch import Watch
 from bot.incidents import acting
-from bot.incidents.alerting import Alerting, owners_of, thread_of
-from bot.incidents.switchboard import Place, Switchboard
-from bot.web.metrics import Metrics
+from bot.incidents.switchboard import Switchboard
 from services.domain.runs import Person
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
 
 ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
 STALE = "prod · ingest 0 of 1 beating"
-
-
-@pytest.fixture
-def board(engine: Engine) -> Switchboard:
-    """The incidents' part, put together with the watch as `bot.parts` does."""
-    rules = default_rules()
-    messages = AlertMessages(rules, channel="c", thread=thread_of, owners=owners_of)
-    board = Switchboard(Place("prod", "c", None, ()), say_alert=messages.say)
-    on_alert = Alerting(board).on_alert
-    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
-    engine.watch = Watch(engine.world, engine.database, rules, teller, told=lambda: None)
-    return board
 
 
 async def message(engine: Engine) -> str:

@@ -13,13 +13,23 @@ from bot.alerts.rule_file import default_rules
 from bot.alerts.settings import Rules
 from services.domain.alerts import AlertState, Severity
 from services.sandbox.postgres import PostgresServer
-from tests.conftest import TEMPLATE, DatabaseUrls, make_test_database
+from tests.conftest import TEMPLATE, DatabaseUrls, make_template, make_test_database
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.alerts.faults import FAULTS, Fault, make_well
 from tests.integration.bot.alerts.planting import Scene
 from tests.integration.bot.conftest import Outside, System
 
 RULES = default_rules().rules
+
+
+@pytest.fixture(scope="module")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server of its own: some faults lie in roles, which belong to the whole server."""
+    server = PostgresServer(tmp_path_factory.mktemp("planted"), fast=True)
+    server.start()
+    make_template(server)
+    yield server
+    server.erase()
 
 
 @pytest.fixture(scope="module")

@@ -289,6 +289,12 @@ def test_a_planted_fault_is_told(more: dict[str, Any], name: str, severity: Seve
     assert trouble(**more)[name].severity is severity
 
 
+def test_an_api_without_its_database_is_told_once() -> None:
+    cut_off = health(http_status=503, status="degraded", db_connected=False)
+
+    assert set(trouble(api=cut_off)) == {"database"}
+
+
 @pytest.mark.parametrize(
     "more",
     [

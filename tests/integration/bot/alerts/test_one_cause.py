@@ -1,0 +1,82 @@
+"""One cause that is seen in two ways calls people once, in whichever order it is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import psycopg
+import pytest
+
+from bot.incidents.switchboard import Switchboard
+from bot.settings import WatchSettings
+from services.domain.services import Service
+from tests.integration.bot.alerts.conftest import Engine
+from tests.integration.bot.conftest import Outside, System
+from tests.outside import PATIENCE_S
+
+See = Callable[[System, Outside], None]
+
+
+def fall_silent(system: System, outside: Outside) -> None:  # noqa: ARG001 - as the other
+    system.run(
+        "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '301 seconds'"
+        " WHERE worker_id = 'ingest-1'"
+    )
+
+
+def crash(system: System, outside: Outside) -> None:  # noqa: ARG001 - as the other
+    outside.instances[Service.INGEST] = "CRASHED"
+
+
+async def blocks(engine: Engine, key: str) -> str:
+    """What a message holds besides its text."""
+    async with await psycopg.AsyncConnection.connect(engine.urls.superuser) as conn:
+        cur = await conn.execute("SELECT blocks::text FROM chatops.outbox WHERE key = %s", [key])
+        row = await cur.fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.fixture(autouse=True)
+def always_asks(engine: Engine) -> None:
+    """Railway, at each look."""
+    engine.world.settings = replace(engine.world.settings, watching=WatchSettings(railway_every_s=0))
+
+
+async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:
+    """An answer of Railway's may come after the look that asked for it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while fingerprint not in await engine.alerts():
+            await engine.look()
+
+
+SILENCE, CRASH = "heartbeats.ingest", "crash_loop.ingest"
+SEEN: Mapping[str, tuple[See, str]] = MappingProxyType(
+    {SILENCE: (fall_silent, "ingest 0 of 1 beating"), CRASH: (crash, "ingest crashes: 1 instance")}
+)
+
+
+@pytest.mark.parametrize(("first", "second"), [(CRASH, SILENCE), (SILENCE, CRASH)])
+async def test_a_killed_worker_s_crash_and_its_silence_are_one_incident_and_one_call(
+    engine: Engine, board: Switchboard, working: System, outside: Outside, first: str, second: str
+) -> None:
+    board.place = replace(board.place, approvers=("U0ANN",))
+    await engine.look()
+    for fingerprint in (first, second):
+        plant, _ = SEEN[fingerprint]
+        plant(working, outside)
+        await look_until_it_fires(engine, fingerprint)
+
+    said = {one.key: one for one in await engine.said()}
+    assert SEEN[first][1] in said["incident:1"].text
+    assert SEEN[second][1] in await blocks(engine, "incident:1")
+    assert [key for key in said if ":page:" in key] == ["incident:1:page:1"]
+    assert "incident:2" not in said
+    own = [one for key, one in said.items() if key.startswith("alert:") and key.count(":") == 1]
+    assert [one.thread_key for one in own] == ["incident:1", "incident:1"]
+    opener, joiner = [await blocks(engine, one.key) for one in own]
+    assert "part of incident 1, calls nobody by itself" in joiner
+    assert "part of incident" not in opener
