@@ -29,9 +29,12 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
 
 
 def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[Signal]:
+    """A worker that somebody stopped is what they wanted: `health` says it, and nobody is told."""
     settings = rules.deployments
     for finding in deployments.check(services):
         state = services.get(finding.service) if finding.service else None
+        if state is not None and state.is_stopped and state.service.worker_type is not None:
+            finding = replace(finding, status=Status.OK)
         has_failed = state is not None and state.latest is not None and state.latest.status is DeploymentStatus.FAILED
         wait = settings.failed_wait if has_failed else settings.wait
         yield signal("deployments", settings, finding, subject=finding.check.split(".")[-1], wait=wait)

@@ -12,6 +12,7 @@ from bot.app import Bot
 from bot.dead_mans_switch import DeadMansSwitch
 from bot.leader import Fence
 from bot.pulse import Pulse
+from services.domain.notifications import Means
 from services.domain.outbox import PAGE
 from services.domain.secrets import Secret
 from services.postgres import outbox
@@ -19,7 +20,7 @@ from services.postgres.pool import Database
 from services.webhooks.client import Webhooks
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import StartBot
-from tests.outside import Phone, open_phone, until
+from tests.outside import PATIENCE_S, Phone, open_phone, until
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ async def test_monitor_that_is_away_stops_nothing(stage: Stage, phone: Phone) ->
     stage.seen()
     stage.sent()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while len(phone.rings) < 2:
             stage.sent()
             await asyncio.sleep(0.01)
@@ -129,9 +130,21 @@ async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: Dat
     switch = parts.switch
 
     await until(lambda: parts.leader.is_leading)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not phone.rings:
             await switch.look()
             await asyncio.sleep(0.05)
 
     assert (await bot.health()).as_json()["late"] == []
+
+
+async def test_each_part_that_wakes_people_is_minded(start_bot: StartBot, phone: Phone) -> None:
+    bot: Bot = await start_bot("postgresql://nobody@127.0.0.1:9/none", DEAD_MANS_SWITCH_URL=phone.url)
+    assert bot.parts is not None
+    assert bot.parts.switch is not None
+
+    await bot.parts.switch.look()
+
+    means = [f"notifications by {one}" for one in Means]
+    assert sorted(bot.parts.switch.late) == sorted(["evaluation", "outbox", "escalation", *means, "database"])
+    assert phone.rings == []

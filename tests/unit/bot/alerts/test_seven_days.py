@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.alerts.rules import look
 from bot.alerts.seen import Seen
+from playbooks.checks import oncall
 from playbooks.checks.triage import Earlier
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
 from services.domain.heartbeats import BEAT_EVERY, Heartbeat
-from services.domain.services import WorkerType
+from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
+from services.domain.services import Service, WorkerType
 from tests.unit.bot.alerts.builders import RULES
 from tests.unit.bot.alerts.following import Following
 
@@ -21,6 +27,17 @@ WEEK = timedelta(days=7)
 STALE = timedelta(seconds=300)
 EVERY = timedelta(seconds=60)
 INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
+ROLLS_OUT_IN = timedelta(seconds=90)  # until what was deployed serves, and the API runs it
+ASKED_EVERY = timedelta(seconds=20)  # so old may be what Railway and the API said last
+CLOCKS_CHANGE = START + timedelta(days=4), START + timedelta(days=4, hours=4)
+BERLIN = ZoneInfo("Europe/Berlin")
+ROTA = Schedule(  # hands over at a time that the night of the change does not have
+    {"ann": OnCallPerson("ann", "U1"), "ben": OnCallPerson("ben", "U2")},
+    {"primary": Rotation("primary", ("ann", "ben"), 1, date(2026, 3, 1), time(2, 30), BERLIN)},
+    (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),),
+)
+
+Spans = list[tuple[datetime, datetime]]
 
 
 @dataclass
@@ -32,31 +49,42 @@ class Worker:
     started_at: datetime
     ended_at: datetime | None = None
     said_goodbye: bool = False
+    git_sha: str = ""
 
-    def row(self, now: datetime, outages: list[tuple[datetime, datetime]]) -> Heartbeat:
+    def row(self, now: datetime, outages: Spans) -> Heartbeat:
         last = min(now, self.ended_at or now)
         beats = (last - self.started_at) // BEAT_EVERY
         beat_at = self.started_at + beats * BEAT_EVERY
         if self.said_goodbye and self.ended_at and self.ended_at <= now:
-            return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at)
+            return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at, self.git_sha)
         for begins, ends in outages:  # nobody can write while the database is away
             if begins <= beat_at < ends + BEAT_EVERY and now < ends + BEAT_EVERY:
                 beat_at = min(beat_at, begins)
-        return Heartbeat(self.id, self.kind, "running", beat_at, self.started_at)
+        return Heartbeat(self.id, self.kind, "running", beat_at, self.started_at, self.git_sha)
+
+    def seems_to_run(self, now: datetime) -> bool:
+        """To Railway, which does not know of one that hangs."""
+        has_ended = self.said_goodbye and self.ended_at is not None and self.ended_at <= now
+        return self.started_at <= now and not has_ended
 
 
 @dataclass
 class Plant:
-    """All workers, how many should run, and when the database or the bot was away."""
+    """All workers, how many should run, when a commit was deployed, and when the database, the bot, the API or Railway
+    was away."""
 
     workers: list[Worker] = field(default_factory=list)
     expected: dict[WorkerType, int] = field(default_factory=dict)
-    outages: list[tuple[datetime, datetime]] = field(default_factory=list)
-    unwatched: list[tuple[datetime, datetime]] = field(default_factory=list)
+    deploys: list[datetime] = field(default_factory=lambda: [START - WEEK])
+    outages: Spans = field(default_factory=list)
+    unwatched: Spans = field(default_factory=list)
+    api_away: Spans = field(default_factory=list)
+    railway_away: Spans = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
 
     def start(self, kind: WorkerType, at: datetime, count: int = 1) -> None:
-        self.workers += [Worker(f"{kind}-{next(self.numbers)}", kind, at) for _ in range(count)]
+        sha = _sha(len(self.deploys) - 1)
+        self.workers += [Worker(f"{kind}-{next(self.numbers)}", kind, at, git_sha=sha) for _ in range(count)]
 
     def end(self, kind: WorkerType, at: datetime, *, count: int = 99, goodbye: bool = True) -> None:
         living = [one for one in self.workers if one.kind is kind and one.ended_at is None]
@@ -64,11 +92,67 @@ class Plant:
             one.ended_at, one.said_goodbye = at, goodbye
 
     def is_watched(self, now: datetime) -> bool:
-        return not any(begins <= now < ends for begins, ends in [*self.outages, *self.unwatched])
+        return not _is_within(now, [*self.outages, *self.unwatched])
+
+    def look(self, now: datetime, earlier: Earlier | None) -> Seen:
+        rows = self.rows(now)
+        night = CLOCKS_CHANGE[0] <= now < CLOCKS_CHANGE[1]
+        return Seen(
+            now,
+            STALE,
+            "prod",
+            rows,
+            dict(self.expected),
+            earlier=earlier,
+            api=self.api(now - ASKED_EVERY),
+            services=self.services(now),
+            auto_deploy=dict.fromkeys(Service, True),
+            oncall=oncall.Facts(ROTA, (), now) if night else None,
+        )
+
+    def api(self, now: datetime) -> ApiHealth | Unavailable:
+        if _is_within(now, self.api_away):
+            return Unavailable("API", "no answer")
+        is_lost = _is_within(now, self.outages)
+        status, http_status = ("degraded", 503) if is_lost else ("ok", 200)
+        return ApiHealth(http_status, status, "prod", _sha(self._serving(now)), not is_lost, now, 20.0)
+
+    def services(self, now: datetime) -> dict[Service, ServiceState] | Unavailable:
+        if _is_within(now, self.railway_away):
+            return Unavailable("Railway", "no answer")
+        return {service: self._service(service, now) for service in Service}
+
+    def _service(self, service: Service, now: datetime) -> ServiceState:
+        wanted = self.expected[service.worker_type] if service.worker_type else 1
+        own = [one for one in self.workers if one.kind is service.worker_type and one.seems_to_run(now)]
+        running = min(len(own), wanted) if service.worker_type else 1
+        is_stopped, newest = wanted == 0, len(self.deploys) - 1
+        serving = self._deployment(self._serving(now), DeploymentStatus.SUCCESS, running, stopped=is_stopped)
+        latest = serving
+        if self._serving(now) != newest:
+            latest = self._deployment(newest, DeploymentStatus.DEPLOYING, 0)
+        configured = 1 if is_stopped else wanted
+        return ServiceState(service, service.short, (serving,), latest, replicas_configured=configured)
+
+    def _serving(self, now: datetime) -> int:
+        return max(n for n, at in enumerate(self.deploys) if n == 0 or at + ROLLS_OUT_IN <= now)
+
+    def _deployment(self, n: int, status: DeploymentStatus, running: int, *, stopped: bool = False) -> Deployment:
+        instances = tuple(Instance(f"i{number}", "RUNNING") for number in range(running))
+        return Deployment(f"d{n}", status, self.deploys[n], stopped=stopped, commit_sha=_sha(n), instances=instances)
 
     def rows(self, now: datetime) -> tuple[Heartbeat, ...]:
         rows = [one.row(now, self.outages) for one in self.workers if one.started_at <= now]
         return tuple(row for row in rows if now - row.last_heartbeat_at < timedelta(hours=24))
+
+
+def _is_within(now: datetime, spans: Spans) -> bool:
+    return any(begins <= now < ends for begins, ends in spans)
+
+
+def _sha(number: int) -> str:
+    """Of the commit that was deployed as so manieth."""
+    return f"{number:x}" * 40
 
 
 Event = Callable[[Plant, datetime], None]
@@ -77,6 +161,7 @@ Events = list[tuple[timedelta, Event]]
 
 def deploy(plant: Plant, at: datetime) -> None:
     """The new ones start before the old ones have ended."""
+    plant.deploys.append(at)
     for kind, count in plant.expected.items():
         plant.end(kind, at + timedelta(seconds=20))
         plant.start(kind, at, count)
@@ -122,6 +207,14 @@ def bot_is_away(minutes: float) -> Event:
     return lambda plant, at: plant.unwatched.append((at, at + timedelta(minutes=minutes)))
 
 
+def api_is_away(seconds: float) -> Event:
+    return lambda plant, at: plant.api_away.append((at, at + timedelta(seconds=seconds)))
+
+
+def railway_is_away(minutes: float) -> Event:
+    return lambda plant, at: plant.railway_away.append((at, at + timedelta(minutes=minutes)))
+
+
 # One of each, at times that are no round multiples of anything.
 LIFE: Events = [
     (timedelta(hours=10, seconds=7), deploy),
@@ -133,6 +226,8 @@ LIFE: Events = [
     (timedelta(days=3, hours=1, seconds=3), database_is_away(0.7)),
     (timedelta(days=3, hours=13), database_is_away(6)),
     (timedelta(days=3, hours=18), database_is_away(25)),
+    (timedelta(days=3, hours=20), api_is_away(50)),
+    (timedelta(days=3, hours=21), railway_is_away(4)),
     (timedelta(days=4, hours=1), bot_is_away(1.5)),  # the night in which the clocks go forward
     (timedelta(days=4, hours=12), bot_is_away(120)),
     (timedelta(days=5, hours=7), bot_is_away(1.5)),
@@ -150,10 +245,9 @@ def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
         while coming and START + coming[0][0] <= now:
             coming.pop(0)[1](plant, now)
         if plant.is_watched(now):
-            rows = plant.rows(now)
-            seen = Seen(now, STALE, "prod", rows, dict(plant.expected), earlier=earlier)
+            seen = plant.look(now, earlier)
             following.look(now, look(seen, RULES))
-            earlier = Earlier(now, {row.worker_id: row.last_heartbeat_at for row in rows})
+            earlier = Earlier(now, {row.worker_id: row.last_heartbeat_at for row in seen.heartbeats})
         else:
             earlier = None  # another process looks afterwards
         now += EVERY
