@@ -54,10 +54,10 @@ async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
 async def _read_call(conn: Connection, page: PageSent, target: Target, told: Notification | None) -> Call:
     if told is not None:
         at = told.ended_at if told.state is NotificationState.SENT else None
-        return Call(target.who, target.reach.value, at, told.last_error)
+        return Call(target.who, target.reach.words, at, told.last_error)
     key = page_key(page) if target.reach is Reach.MENTION else target_key(page, target)
     ts, why = await outbox.read_message_state(conn, key=key)
-    return Call(target.who, target.reach.value, _moment(ts), why)
+    return Call(target.who, target.reach.words, _moment(ts), why)
 
 
 def _moment(ts: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from bot.incidents.switchboard import Switchboard
 from bot.views import incident as view
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Means, PageEvent
-from services.domain.oncall import Reach, Target, decode_chain
+from services.domain.oncall import Reach, Target, decode_chain, ways_words
 from services.domain.outbox import PAGE
 from services.domain.words import age
 from services.postgres import incident_alerts, incidents, outbox, timeline
@@ -125,8 +125,7 @@ def target_key(page: PageSent, target: Target) -> str:
 
 
 def _called(move: Call, reason: str) -> str:
-    ways = ", ".join(f"{target.who} by {target.reach}" for target in move.level.targets)
-    return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways}"
+    return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways_words(move.level.targets)}"
 
 
 def _outside(incident: Incident, line: str, page: PageSent, channel: str) -> str:

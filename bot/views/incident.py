@@ -14,7 +14,7 @@ from bot.views.mentions import channel_name, mention, person
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
-from services.domain.oncall import Chain, ChainLevel, Reach
+from services.domain.oncall import Chain, ChainLevel, Reach, ways_words
 from services.domain.words import age, counted
 
 LINE_LIMIT = 600  # characters of one line of an alert, a title or a cause
@@ -50,11 +50,10 @@ def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
 def called_message(page: PageSent, level: ChainLevel) -> Content:
     """In the thread: who is called now. Their mentions are what rings in Slack."""
     mentions = [mention(target.address) for target in level.targets if target.reach is Reach.MENTION]
-    others = [target for target in level.targets if target.reach is not Reach.MENTION]
-    ways = sorted({f"{escape(target.who, limit=100)} by {target.reach.value}" for target in others})
+    ways = ways_words(target for target in level.targets if target.reach is not Reach.MENTION)
     line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is called: "
     line += escape(page.reason, limit=LINE_LIMIT)
-    blocks = [section(line), *([context("also " + ", ".join(ways))] if ways else [])]
+    blocks = [section(line), *([context(f"also {escape(ways, limit=LINE_LIMIT)}")] if ways else [])]
     return fit_message(line, blocks)
 
 

@@ -68,7 +68,7 @@ def _who(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Ov
 
 def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Override]) -> str:
     ways = {target.reach for target in targets(schedule, level, now, overrides)}
-    return " · " + ", ".join(reach.value for reach in Reach if reach in ways) if ways else ""
+    return " · " + ", ".join(reach.words for reach in Reach if reach in ways) if ways else ""
 
 
 def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:

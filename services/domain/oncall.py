@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -24,6 +24,11 @@ class Reach(StrEnum):
     DIRECT = "direct"
     WEBHOOK = "webhook"
     EMAIL = "email"
+
+    @property
+    def words(self) -> str:
+        """As people say it: what rings is a pager, whatever form its webhook takes."""
+        return {Reach.DIRECT: "direct message", Reach.WEBHOOK: "pager", Reach.EMAIL: "e-mail"}.get(self, self.value)
 
     @property
     def leaves_slack(self) -> bool:
@@ -139,6 +144,14 @@ class Target:
     reach: Reach
     address: str
     who: str
+
+
+def ways_words(targets: Iterable[Target]) -> str:
+    """ "ben by direct message, pager; olivia by mention": each of them once, with every way."""
+    ways: dict[str, list[str]] = {}
+    for target in targets:
+        ways.setdefault(target.who, []).append(target.reach.words)
+    return "; ".join(f"{who} by {', '.join(by)}" for who, by in ways.items())
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,9 @@ async def test_a_drill_goes_all_the_way_and_is_answered(
     assert report["not_reached"] == []
     assert {call["by"] for call in report["calls"]} == {  # type: ignore[attr-defined]
         "mention",
-        "direct",
-        "webhook",
-        "email",
+        "direct message",
+        "pager",
+        "e-mail",
     }
     assert "DRILL" in mailbox.mails[0]["Subject"]
     await until(lambda: [ring.body["event"] for ring in phone.rings if ring.body][-1] == "resolved", timeout_s=60)
@@ -171,7 +171,7 @@ async def test_who_was_not_reached_is_said(
 
     report = await report_of(as_bot)
 
-    assert report["not_reached"] == ["ann by webhook"]
+    assert report["not_reached"] == ["ann by pager"]
 
 
 async def test_one_drill_at_a_time_and_only_by_who_may(

@@ -144,7 +144,7 @@ def test_a_call_mentions_whom_it_calls_and_says_why() -> None:
     text, blocks = called_message(PageSent(7, 2, 1, "nobody has taken it on", NOW), CHAIN.levels[1])
 
     assert text == "📟 <@U0BEN> *Level 2* (secondary) is called: nobody has taken it on"
-    assert blocks[1]["elements"][0]["text"] == "also ben by webhook"
+    assert blocks[1]["elements"][0]["text"] == "also ben by pager"
 
 
 def test_a_reminder_asks_whoever_has_it_or_somebody() -> None:

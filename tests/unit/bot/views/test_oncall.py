@@ -35,8 +35,8 @@ def test_the_first_line_names_who_is_called_first_and_until_when() -> None:
 
     first, second = told.text.splitlines()
     assert "1. <@U1> (next handover <!date^" in first
-    assert first.endswith("direct · waits 5 min")
-    assert second.startswith("2. <!subteam^S0GROUP>, team · mention, webhook · waits 5 min")
+    assert first.endswith("direct message · waits 5 min")
+    assert second.startswith("2. <!subteam^S0GROUP>, team · mention, pager · waits 5 min")
     assert (told.status, told.private) == (Status.OK, True)
     assert violations({"text": told.text, "blocks": list(told.blocks)}, surface="message", groups=("S0GROUP",)) == []
 
