@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bot.commands._contract import Answer, Block
+from bot.views.blocks import COMMAND_ACTION
 from bot.views.columns import align
 from bot.views.text import clean, without_look_alikes
 
@@ -50,7 +51,7 @@ def block_text(block: Block) -> str:
         case "context":
             return "\n".join(f"  {mrkdwn_text(element['text'])}" for element in block["elements"] if "text" in element)
         case "actions":
-            return "\n".join(map(_button, block["elements"]))
+            return "\n".join(filter(None, map(_button, block["elements"])))
         case "table":
             return align([[_cell(cell) for cell in row] for row in block["rows"]])
         case "rich_text":
@@ -62,15 +63,22 @@ def block_text(block: Block) -> str:
 def _section(block: Block) -> str:
     texts = [block["text"], *block.get("fields", ())] if "text" in block else list(block.get("fields", ()))
     lines = [mrkdwn_text(text["text"]) for text in texts]
-    return "\n".join([*lines, *([_button(block["accessory"])] if "accessory" in block else [])])
+    button = _button(block["accessory"]) if "accessory" in block else ""
+    return "\n".join([*lines, *filter(None, [button])])
 
 
 def _button(element: Block) -> str:
-    if element["type"] == "overflow":
-        return "\n".join(_button(option | {"type": "button"}) for option in element["options"])
+    if element.get("type") == "overflow":
+        return "\n".join(_button(option | {"action_id": element["action_id"]}) for option in element["options"])
     label = element.get("text", {}).get("text", "")
-    target = element.get("url") or f"dragonfly {element.get('value', '')}".rstrip()
-    return f"    → {label}: {target}" if element["type"] == "button" else ""
+    target = element.get("url") or _command(element)
+    return f"    → {label}: {target}" if target else ""
+
+
+def _command(element: Block) -> str:
+    """What one would type; nothing for what only Slack can be asked: a click that decides, or opens a modal."""
+    is_command = str(element.get("action_id", "")).startswith(COMMAND_ACTION)
+    return f"dragonfly {element['value']}" if is_command else ""
 
 
 def _cell(cell: Block) -> str:

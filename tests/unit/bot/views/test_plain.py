@@ -3,6 +3,7 @@
 from bot.commands._contract import Answer, Block
 from bot.views import blocks
 from bot.views.plain import answer_text
+from bot.views.rollback import choose_button
 from bot.views.text import code, escape
 
 
@@ -14,6 +15,13 @@ def test_dates_links_and_bold_are_words() -> None:
     text = "*Bold* <!date^1^{time}|2025-12-20 10:30 UTC> <https://a.example|page> &lt;x&gt; `code`"
 
     assert shown(blocks.section(text)) == "Bold 2025-12-20 10:30 UTC page (https://a.example) <x> code"
+
+
+def test_what_only_slack_can_be_asked_is_no_line_to_type() -> None:
+    menu = blocks.command_menu([("Logs", "logs api")])
+    shown_blocks = [*blocks.actions([choose_button("api"), menu]), blocks.section("x", accessory=choose_button("api"))]
+
+    assert shown(*shown_blocks) == "    → Logs: dragonfly logs api\nx"
 
 
 def test_code_is_shown_as_it_is() -> None:
