@@ -94,8 +94,18 @@ def _decide(run: Run) -> list[Block]:
 
 
 def _agree(run: Run, verb: str, action_id: str) -> Block:
-    effect = "; ".join([run.environment, *run.plan.get("impact", ())])
+    effect = _fitting([run.environment, *run.plan.get("impact", ())], CONFIRM_TEXT)
     return button(verb, action_id, run.id, style="primary", confirm=confirm_dialog(f"{run.title}?", effect, verb))
+
+
+def _fitting(clauses: Sequence[str], limit: int) -> str:
+    """As many whole clauses as fit: half a one may read as its opposite. The message behind the dialog has them all."""
+    for shown in range(len(clauses), 1, -1):
+        left = len(clauses) - shown
+        text = "; ".join([*clauses[:shown], *([f"{left} more in the message"] if left else [])])
+        if len(text) <= limit:
+            return text
+    return "; ".join(clauses)
 
 
 def _cancel(run: Run) -> Block:

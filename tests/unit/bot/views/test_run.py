@@ -143,6 +143,15 @@ def test_a_click_on_approve_is_asked_about_with_target_and_effect() -> None:
     assert "prod; 318 jobs are waiting" in approve["confirm"]["text"]["text"]
 
 
+def test_the_question_before_a_click_shows_whole_clauses_only() -> None:
+    long = ["replaces 2 workers", "x" * 230, "nothing is deployed until unlock, whatever is pushed to main"]
+    run = a_run(plan=replace(PLAN, impact=tuple(long)))
+
+    asked = run_message(Record(run, DONE)).blocks[-2]["elements"][0]["confirm"]["text"]["text"]
+
+    assert asked == f"prod; replaces 2 workers; {'x' * 230}; 1 more in the message"
+
+
 def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
     run = a_run(plan=replace(PLAN, risk=Risk.CRITICAL), approvals_needed=2)
 
