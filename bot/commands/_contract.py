@@ -86,7 +86,8 @@ Offer = Callable[[Mapping[str, str], "World"], Awaitable[Answer | None]]
 class Verb:
     """What every verb tells of itself.
 
-    `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines without `/dragonfly`.
+    `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
+    without `/dragonfly`.
     `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
     """
 

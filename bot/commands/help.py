@@ -25,7 +25,8 @@ async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001
     command, rest = find(list(request.words))
     no_more(rest, 0)
     entry = CATALOGUE.get(command.name)
-    return topic_answer(command, when=entry.when if entry else None)
+    family = [other for name, other in REGISTRY.items() if name.startswith(f"{command.name} ")]
+    return topic_answer(command, when=entry.when if entry else None, family=family)
 
 
 COMMAND = Command(

@@ -31,17 +31,18 @@ def help_answer(commands: Sequence[Verb]) -> Answer:
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
-def topic_answer(command: Verb, *, when: str | None) -> Answer:
-    """One command: usage, what it does, when to use it, examples, and who sees the answer."""
-    lines = [f"*{_call(command)}*", escape(command.summary)]
+def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()) -> Answer:
+    """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
+    lines = [f"*{_call(command)}*", command.summary]
     lines += [f"*When:* {escape(when)}"] if when else []
     lines += [f"*Risk:* {escape(command.risk)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]
+    lines += ["*See also*", *map(_line, family)] if family else []
     seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples:
         blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
-    text = f"{_call(command)}: {escape(command.summary)}"
+    text = f"{_call(command)}: {command.summary}"
     return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
 
 
@@ -66,7 +67,7 @@ def _by_group(command: Verb) -> tuple[bool, str, str]:
 
 
 def _line(command: Verb) -> str:
-    return f"{_call(command)} — {escape(command.summary)}"
+    return f"{_call(command)} — {command.summary}"
 
 
 def _call(command: Verb) -> str:

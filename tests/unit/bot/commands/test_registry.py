@@ -127,6 +127,18 @@ async def test_words_that_do_not_fit_are_refused(line: str) -> None:
         await run(line, Request(), World.from_settings(NO_SETTINGS))
 
 
+async def test_help_of_a_family_names_its_members() -> None:
+    answer = await run("help incident", Request(), World.from_settings(NO_SETTINGS))
+
+    assert "`incident resolve [id] &lt;cause&gt;`" in str(answer.blocks)
+
+
+async def test_the_words_of_the_help_are_marked_as_code_where_one_types_them() -> None:
+    answer = await run("help", Request(), World.from_settings(NO_SETTINGS))
+
+    assert "`silence end 5` lifts it" in str(answer.blocks)
+
+
 @pytest.mark.parametrize("topic", ["", "logs", "jobs", "failed jobs"])
 async def test_help_answers_each_topic(topic: str) -> None:
     answer = await run(f"help {topic}", Request(), World.from_settings(NO_SETTINGS))
