@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from services.domain.deployments import Deployment, ReplicaChange
 from services.domain.errors import Unavailable
-from services.domain.migrations import MigrationStatus
+from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.runs import Run
 from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
 
 LOOK_BACK = timedelta(hours=2)  # DESIGN §6
+ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,24 @@ def _deployments(facts: Facts) -> Iterator[Happening]:
         for one in () if isinstance(listed, Unavailable) else listed:
             subject = (one.commit_message or "").strip().partition("\n")[0]
             by = f" by {one.author}" if one.author else ""
-            words = f"{service.short}: deployment of {short_sha(one.commit_sha)} {one.status.value.lower()}{by}"
+            words = f"{service.short}: deployment of {short_sha(one.commit_sha)}{by}, {one.status.value.lower()}"
             yield Happening(one.created_at, f"{words}: {subject}" if subject else words)
 
 
 def _migrations(facts: Facts) -> Iterator[Happening]:
+    """Those of one go in one line: a new environment has dozens of them."""
     applied = () if isinstance(facts.migrations, Unavailable) else facts.migrations.applied
-    for one in applied:
-        yield Happening(one.executed_at, f"migration {one.version} {one.name} applied")
+    goes: list[list[AppliedMigration]] = []
+    for one in sorted(applied, key=lambda one: one.executed_at):
+        if goes and one.executed_at - goes[-1][-1].executed_at <= ONE_GO:
+            goes[-1].append(one)
+        else:
+            goes.append([one])
+    for go in goes:
+        newest = max(go, key=lambda one: one.version)
+        name = f"{newest.version} {newest.name}"
+        words = f"migration {name} applied" if len(go) == 1 else f"{len(go)} migrations applied, the newest {name}"
+        yield Happening(go[-1].executed_at, words)
 
 
 def _runs(facts: Facts) -> Iterator[Happening]:

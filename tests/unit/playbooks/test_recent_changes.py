@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._recent_changes import LOOK_BACK, Facts, recent_changes
+from playbooks._recent_changes import LOOK_BACK, ONE_GO, Facts, recent_changes
 from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.migrations import AppliedMigration, MigrationStatus
@@ -43,7 +43,20 @@ def test_deployments_and_migrations_are_told_newest_first() -> None:
 
     assert words(facts) == [
         "migration 20251202000500 incidents applied",
-        "ingest: deployment of a1b2c3d4 success by Ann: Fix it",
+        "ingest: deployment of a1b2c3d4 by Ann, success: Fix it",
+    ]
+
+
+def test_migrations_of_one_go_are_one_line() -> None:
+    first = NOW - 10 * MINUTE
+    moments = (first, first + ONE_GO, first + 2 * ONE_GO, first + 3 * ONE_GO + timedelta(seconds=1))
+    applied = tuple(
+        AppliedMigration(f"2025120200010{n}", f"step_{n}", moment, None) for n, moment in enumerate(moments)
+    )
+
+    assert words(replace(QUIET, migrations=MigrationStatus(applied, (), (), ()))) == [
+        "migration 20251202000103 step_3 applied",
+        "3 migrations applied, the newest 20251202000102 step_2",
     ]
 
 
