@@ -56,6 +56,8 @@ def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> li
         return []
     if isinstance(load.beats, Unavailable) or load.as_of is None:
         return [f"{verb} an unknown number of workers"]
+    if not load.workers(services):
+        return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} beats"]
     jobs = load.held(services)
     line = f"{verb} {counted(len(load.workers(services)), 'worker')}{_holding(load, jobs, load.as_of)}{_waiting(load)}"
     return [line, *_named(jobs)]

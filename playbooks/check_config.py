@@ -69,7 +69,7 @@ def _check_list(role: str, verb: str, count: int | None) -> Finding:
     if count == 0:
         detail = f"DRAGONFLY_{role.upper()} is empty, and empty means nobody"
         return Finding(name, Status.WARN, f"nobody may {verb} a change", detail, evidence=evidence)
-    return Finding(name, Status.OK, f"{count} {role} listed", evidence=evidence)
+    return Finding(name, Status.OK, f"{counted(count, role.removesuffix('s'))} listed", evidence=evidence)
 
 
 def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding]:

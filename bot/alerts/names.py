@@ -56,11 +56,11 @@ def find_what(word: str) -> str | None:
     return name if name in FINGERPRINTS or name in Rules.model_fields else None
 
 
-def nearest(word: str) -> str:
-    """The name that was probably meant; some names when there is none near."""
+def nearest(word: str) -> str | None:
+    """The name that was probably meant; None when there is none near."""
     names = [*_SERVICES, *Rules.model_fields, *FINGERPRINTS]
     meant = get_close_matches(word.strip().lower(), names, n=1, cutoff=0.6)
-    return meant[0] if meant else "heartbeats"
+    return meant[0] if meant else None
 
 
 def service_of(what: str) -> Service | None:

@@ -28,6 +28,15 @@ def parse_service(word: str) -> Service:
     return service
 
 
+def parse_user(word: str, usage: str) -> str:
+    """A person's Slack id. `usage` is the sentence that says what to write."""
+    user = USER.match(word)
+    if user is None:
+        how = "Pick them from Slack's list; on a terminal, write their id, which begins with U."
+        raise wrong_word(word, "is not a person", f"{how} {usage}")
+    return user[1]
+
+
 def need_service(words: Sequence[str], example: str) -> Service:
     """The service that the first word names; the example ("logs ingest") goes into the error when there is none."""
     if not words:

@@ -50,13 +50,13 @@ def parse_version(word: str) -> str:
     return word
 
 
-def parse_reason(words: Sequence[str], example: str) -> str:
+def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
     """The rest of the line as one sentence, without the data in it: everybody reads it. Raises UsageError when it is
-    empty or too long."""
+    empty or too long, in which it is `called` what the usage calls it."""
     reason = mask_message(" ".join(words))
     if not reason:
-        raise UsageError("Nothing was done", why="the reason is missing", what_next=f"Say why: `{example}`.")
+        raise UsageError("Nothing was done", why=f"the {called} is missing", what_next=f"Say it: `{example}`.")
     if len(reason) > REASON_LIMIT:
-        why = f"the reason has {len(reason)} characters"
+        why = f"the {called} has {len(reason)} characters"
         raise UsageError("Nothing was done", why=why, what_next=f"Say it in at most {REASON_LIMIT}.")
     return reason

@@ -8,7 +8,7 @@ from bot.commands._asking import need_desk
 from bot.commands._contract import Actor, Answer, DeskCommand, Request
 from bot.commands._outcome import outcome_answer
 from bot.commands._runs import parse_run
-from services.domain.errors import UsageError
+from services.domain.errors import OperatorError
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -22,10 +22,10 @@ async def answer_cancel(request: Request, world: World, desk: Desk | None) -> An
 
 
 def need_actor(request: Request) -> Actor:
-    """Raises UsageError on the terminal, which knows nobody (DESIGN §5)."""
+    """Raises OperatorError on the terminal, which knows nobody (DESIGN §5)."""
     if request.actor is None:
-        raise UsageError(
-            "Nothing was done", why="the terminal does not know who you are", what_next="Write it in Slack."
+        raise OperatorError(
+            "Nothing was done", why="nobody knows who types on a terminal", what_next="Write it in Slack."
         )
     return request.actor
 

@@ -60,7 +60,7 @@ async def _start(database: Database, person: Person, stale_after: timedelta) -> 
 
 
 async def _need_right(request: Request, world: World, desk: Desk | None) -> Person:
-    """Who asks, if the policy lets them. Raises OperatorError if not, UsageError on the terminal."""
+    """Who asks, if the policy lets them. Raises OperatorError if not, and on the terminal."""
     actor = need_actor(request)
     person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
     if isinstance(desk.policy, Invalid):

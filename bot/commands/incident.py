@@ -48,7 +48,7 @@ def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...
     if not rest:
         raise UsageError("What is wrong?", why="nothing is said", what_next=f"Write `{OPEN_EXAMPLE}`.")
     services = find_services(rest[0]) or ()
-    return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE)
+    return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE, called="title")
 
 
 async def answer_ack(request: Request, world: World, room: Room | None) -> Answer:
@@ -65,7 +65,7 @@ async def answer_escalate(request: Request, world: World, room: Room | None) -> 
 
 async def answer_resolve(request: Request, world: World, room: Room | None) -> Answer:
     number, rest = await need_incident(request, world, RESOLVE_EXAMPLE)
-    cause = parse_reason(rest, RESOLVE_EXAMPLE)
+    cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
     return outcome_answer(await need_room(room).resolve(number, request, cause))
 
 

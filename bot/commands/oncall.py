@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.approvals.rights import Refused
-from bot.commands._arguments import USER, no_more, parse_window, wrong_word
+from bot.commands._arguments import no_more, parse_user, parse_window
 from bot.commands._contract import Answer, Command, Request, RoomCommand, Verb
 from bot.commands._incidents import need_room
 from bot.facts.oncall import gather_oncall, usable_schedule
@@ -49,13 +49,11 @@ def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[
         raise UsageError("Who stands in?", why="nobody is named", what_next=USAGE)
     if words[0].lower() == "end":
         return _rotation(words[1:], rotations), None, timedelta()
-    user = USER.match(words[0])
-    if user is None:
-        raise wrong_word(words[0], "is not a person", f"Pick them from Slack's list, or write their id. {USAGE}")
+    user_id = parse_user(words[0], USAGE)
     if len(words) < 2:
         raise UsageError("For how long?", why="no time span is named", what_next=USAGE)
     span = parse_window(words[1:2], default=LONGEST, largest=LONGEST)
-    return _rotation(words[2:], rotations), user[1], span
+    return _rotation(words[2:], rotations), user_id, span
 
 
 def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.policy import RISKS, Right, Target
 from bot.approvals.rights import Allowed, Verdict, judge
-from bot.commands._arguments import USER, wrong_word
+from bot.commands._arguments import parse_user, wrong_word
 from bot.commands._asking import need_desk
 from bot.commands._contract import Answer, Change, DeskCommand, Request
 from bot.settings import Invalid, require
@@ -48,13 +48,11 @@ def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
     usage = "Write `policy explain @ann rollback api`."
     if len(words) < 3 or words[0].lower() != EXPLAIN:
         raise UsageError("Explain what?", why="a person and a command are needed", what_next=usage)
-    user = USER.match(words[1])
-    if user is None:
-        raise wrong_word(words[1], "is not a person", f"Pick them from Slack's list, or write their id. {usage}")
+    user_id = parse_user(words[1], usage)
     verb, rest = find(list(words[2:]))
     if not isinstance(verb, Change):
         raise wrong_word(verb.name, "changes nothing, so anybody may ask for it", usage)
-    return user[1], verb, rest
+    return user_id, verb, rest
 
 
 def _because(verdict: Verdict) -> str:

@@ -62,7 +62,9 @@ def need_what(word: str) -> str:
     """Raises UsageError for what is no alert, no rule and no service."""
     what = names.find_what(word)
     if what is None:
-        what_next = f"Did you mean `{names.nearest(word)}`? A service, a rule or an alert's name does."
+        meant = names.nearest(word)
+        hint = f"Did you mean `{meant}`? " if meant else ""
+        what_next = f"{hint}A service does, a rule such as `heartbeats`, or one alert such as `heartbeats.ingest`."
         raise wrong_word(word, "is neither an alert nor a service", what_next)
     return what
 
@@ -82,7 +84,7 @@ async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
 
 
 async def _need_right(what: str, request: Request, world: World, desk: Desk | None) -> Person:
-    """Who asks, if the policy lets them. Raises OperatorError if not, UsageError on the terminal."""
+    """Who asks, if the policy lets them. Raises OperatorError if not, and on the terminal."""
     actor = need_actor(request)
     person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
     if isinstance(desk.policy, Invalid):

@@ -35,6 +35,12 @@ def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, s
     match error:
         case OperatorError():
             return error.what, error.why, error.what_next
+        case SourceError(source="database", is_outage=True):
+            what_next = (
+                "Try again in a moment. `health`, `logs`, `deployments` and `oncall` work without it; if it is urgent, "
+                "call people yourself."
+            )
+            return "The database does not answer", escape(error.why, limit=500), what_next
         case SourceError():
             what_next = "Try again in a moment." if error.retryable else "Run `check-config`, then look at the service."
             return f"The {escape(error.source, limit=100)} could not be read", escape(error.why, limit=500), what_next

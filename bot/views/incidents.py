@@ -25,7 +25,8 @@ SHOWN_EVENTS = 60  # of a timeline in Slack; `incident export` has them all
 
 def done_answer(incident: Incident, words: str) -> Answer:
     """For the one who did it; `words` are our own plain sentence."""
-    first = f"✅ {escape(words)} · incident {incident.id}"
+    number = "" if f"ncident {incident.id}" in words else f" · incident {incident.id}"
+    first = f"✅ {escape(words.removesuffix('.'))}{number}"
     return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
 
 

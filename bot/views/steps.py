@@ -41,6 +41,7 @@ from playbooks._steps import (
     VerifyStartupLog,
     decode_step,
 )
+from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
 
@@ -59,7 +60,7 @@ def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it
         case CheckDatabaseReady():
             return "Check that the database answers and the queue can be read"
         case CheckWorkersHealthy(service, expected):
-            return f"Check that {counted(expected, 'worker')} of {service.short} beat"
+            return f"Check that {_workers_beat(service, expected)}"
         case ScaleService(service, from_, to):
             return f"Set {service.short} from {from_} to {counted(to, 'replica')}"
         case StopService(service, _, from_):
@@ -85,7 +86,7 @@ def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it
         case VerifySha(service, sha):
             return f"Prove that {service.short} itself reports {short_sha(sha)}"
         case VerifyHeartbeats(service, expected):
-            return f"Prove that {counted(expected, 'worker')} of {service.short} beat"
+            return f"Prove that {_workers_beat(service, expected)}"
         case VerifyStartupLog(service):
             return f"Find the three startup lines in the log of {service.short}"
         case VerifyApiHealth():
@@ -122,3 +123,7 @@ def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it
             return f"Remove the test batch {batch_id or 'again, whatever became of it'}"
         case _:
             assert_never(step)
+
+
+def _workers_beat(service: Service, expected: int) -> str:
+    return f"{counted(expected, 'worker')} of {service.short} {'beats' if expected == 1 else 'beat'}"

@@ -36,6 +36,13 @@ def test_complete_settings_and_answering_sources_are_fine() -> None:
     assert worst(check(COMPLETE)) is Status.OK
 
 
+def test_one_operator_is_listed_in_the_singular() -> None:
+    found = by_name(replace(COMPLETE, operators=1, approvers=2))
+
+    assert found["people.operators"].title == "1 operator listed"
+    assert found["people.approvers"].title == "2 approvers listed"
+
+
 def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> None:
     broken = replace(COMPLETE, groups=[Group("railway", ("RAILWAY_TOKEN is not set: make one",))])
 

@@ -40,5 +40,9 @@ def test_what_cannot_be_seen_is_unknown() -> None:
     ]
 
 
+def test_where_nobody_beats_nothing_is_interrupted() -> None:
+    assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement beats"]
+
+
 def test_hidden_rows_are_a_doubt() -> None:
     assert "row-level security may hide" in doubts(replace(BUSY, all_visible=False))[0]

@@ -97,6 +97,10 @@ def test_an_unknown_job_is_no_plan() -> None:
     assert "no job or group" in refused(plan(facts([]), "g-1a2b3c4d")).why
 
 
+def test_without_orphans_there_is_nothing_to_do() -> None:
+    assert refused(plan(facts([]), "orphans")).why == "no job is orphaned"
+
+
 def test_without_the_database_there_is_no_plan() -> None:
     away = Unavailable("database", "no answer within 5 s")
 

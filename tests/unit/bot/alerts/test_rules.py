@@ -395,6 +395,7 @@ def test_a_word_means_a_service_a_rule_or_an_alert(word: str, what: str | None) 
 
 def test_a_typo_gets_the_nearest_name() -> None:
     assert nearest("heartbeats.ingets") == "heartbeats.ingest"
+    assert nearest("nonsense") is None
 
 
 def test_a_name_covers_what_begins_with_it_or_is_of_its_service() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.commands._incidents import parse_number, parse_severity
 from bot.commands._registry import find
+from bot.commands._targets import parse_reason
 from bot.commands._thread import in_thread, with_service
 from bot.commands.incident import parse_open
 from services.domain.errors import UsageError
@@ -35,6 +36,12 @@ def test_opening_takes_severity_and_service_from_the_words(
 def test_opening_needs_words(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="What is wrong"):
         parse_open(words)
+
+
+@pytest.mark.parametrize(("called", "why"), [("cause", "the cause is missing"), ("title", "the title is missing")])
+def test_what_is_missing_has_the_name_of_the_usage(called: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        parse_reason((), "incident resolve 7 a bad deploy", called=called)
 
 
 @pytest.mark.parametrize(

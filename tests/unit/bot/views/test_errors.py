@@ -28,6 +28,15 @@ def test_a_silent_source_is_unknown() -> None:
     assert answer.status is Status.UNKNOWN
 
 
+def test_without_the_database_people_are_told_what_still_works() -> None:
+    away = error_answer(SourceError("database", "server not reachable", retryable=True))
+    refused = error_answer(SourceError("database", "the role may not read it"))
+
+    assert "The database does not answer" in away.text
+    assert "`oncall` work without it" in away.text
+    assert "could not be read" in refused.text
+
+
 def test_a_usage_error_offers_help() -> None:
     answer = error_answer(UsageError("Which service?", why="one is needed", what_next="Name one."))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.views.steps import step_words, stored_step_words
-from playbooks._steps import STEPS, DeployCommit, ScaleService, Step, encode_step
+from playbooks._steps import STEPS, DeployCommit, ScaleService, Step, VerifyHeartbeats, encode_step
 from services.domain.services import Service
 
 VALUES: dict[Any, Any] = {
@@ -37,6 +37,11 @@ def test_each_step_says_what_it_does(kind: type[Step]) -> None:
 
 def test_numbers_are_from_and_to() -> None:
     assert step_words(ScaleService(Service.INGEST, 1, 2)) == "Set ingest from 1 to 2 replicas"
+
+
+@pytest.mark.parametrize(("expected", "words"), [(1, "1 worker of ingest beats"), (2, "2 workers of ingest beat")])
+def test_one_worker_beats(expected: int, words: str) -> None:
+    assert step_words(VerifyHeartbeats(Service.INGEST, expected, 60)) == f"Prove that {words}"
 
 
 def test_a_stored_step_says_the_same() -> None:
