@@ -13,6 +13,8 @@ from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
 from playbooks.failed_jobs import FailureGroup
+from services.domain.jobs import service_of_job
+from services.domain.services import WORKERS
 from services.domain.thresholds import MANY_FAILED
 from services.domain.words import age, counted
 
@@ -31,7 +33,7 @@ def failed_jobs_answer(
     blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
     notes = _notes(groups, total, is_raw=is_raw)
     blocks += [context(*notes)] if notes else []
-    blocks += actions([command_button("Queue", "queue"), command_button("Logs of ingest", "logs ingest @level:error")])
+    blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups)])
     listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
     data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
     text, fitted = fit_message(headline, blocks)
@@ -59,6 +61,13 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
     )
     button = None if is_raw else command_button("Requeue", f"requeue {group.key}")
     return section("\n".join(lines), accessory=button)
+
+
+def _log_buttons(groups: Sequence[FailureGroup]) -> list[Block]:
+    """One for each service whose jobs failed."""
+    failing = {service_of_job(group.job_type) for group in groups}
+    shorts = [service.short for service in WORKERS if service in failing]
+    return [command_button(f"Logs of {short}", f"logs {short} @level:error") for short in shorts]
 
 
 def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:

@@ -254,7 +254,12 @@ async def test_lists_the_latest_batches(open_api: OpenApi, database_urls: Databa
     assert (too_many.status_code, closed.status_code) == (422, 401)
 
 
-async def test_gives_failed_rows_as_csv(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+@pytest.mark.parametrize("page_rows", [1, 2, 3])
+async def test_gives_failed_rows_as_csv(
+    open_api: OpenApi, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, page_rows: int
+) -> None:
+    """Page by page."""
+    monkeypatch.setattr("services.api.failed_rows.PAGE_ROWS", page_rows)
     async with open_api(database_urls.app) as api:
         batch_id = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
         async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
