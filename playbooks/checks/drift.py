@@ -41,22 +41,34 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "remove_golden_batch": ("golden-path",),
 }
 
-# The other files of queries, and what does not work without them; a file that is not here stands for itself.
+# The other files of queries, and what does not work without them. A test compares them with what there is.
 AFFECTED: Mapping[str, str] = {
     "alerts": "the alerts",
     "approvals": "every change",
     "audit": "audit, and every change",
+    "clock": "the alerts, incident and every change",
     "deliveries": "commands that Slack delivers twice",
+    "drills": "drill",
     "enforcement": "the enforcement worker's jobs",
+    "hints": "hints of Railway's webhook, silence, drill",
+    "incident_alerts": "alerts in their incidents",
+    "incidents": "incident, and whom it calls",
     "ingest": "the ingest worker's jobs",
     "installation": "every change",
     "leases": "alerts, messages and runs",
+    "lone_starts": "starting a change alone",
     "memos": "the enforcement worker's memos",
+    "notifications": "phones, mail and direct messages",
+    "observed": "what changed before an incident",
+    "oncall": "oncall, and whom an incident calls",
     "outbox": "messages of runs and alerts",
+    "payments": "files of payments",
+    "reviews": "reviews of what ran without approval",
     "rollouts": "what is said of deployments",
     "runs": "runs, run, cancel, and every change",
     "silences": "the alerts, silence",
     "service_locks": "unlock, deploy and rollback",
+    "timeline": "the timelines of incidents",
     "uploads": "uploads, intake",
     "worker": "the workers, queue, throughput",
 }

@@ -7,8 +7,8 @@ from playbooks._contract import Status
 from playbooks.checks.drift import AFFECTED, COMMANDS, MAX_FINDINGS, check
 from services.domain.drift import MissingRight, Query, SchemaDrift
 from services.domain.errors import Unavailable
-from services.postgres.drift import TOPICS
-from services.postgres.queries import OPERATED_SQL
+from services.postgres.drift import NOT_OURS, TOPICS
+from services.postgres.queries import OPERATED, OPERATED_SQL
 
 GONE = 'column "error_message" does not exist'
 
@@ -22,8 +22,10 @@ def test_every_read_of_the_operated_tables_names_commands_that_exist() -> None:
     assert {command for commands in COMMANDS.values() for command in commands} <= set(REGISTRY)
 
 
-def test_every_file_that_is_named_exists() -> None:
-    assert set(AFFECTED) <= set(TOPICS)
+def test_every_other_file_of_queries_says_what_does_not_work_without_it() -> None:
+    operated = {file.stem for file in OPERATED.glob("*.sql")}
+
+    assert set(AFFECTED) == set(TOPICS) - operated - set(NOT_OURS)
 
 
 def test_queries_that_are_refused_for_one_reason_are_one_finding() -> None:
