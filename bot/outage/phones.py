@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bot.notifications.decide import GIVE_UP_AFTER
 from bot.notifications.reach import Reach
 from services.domain.errors import SourceError
-from services.domain.notifications import Means, Page
+from services.domain.notifications import Means, Page, PageEvent
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Phones:
         self._environment = environment or "unknown"
         self._whom = whom
         self._rung: dict[Target, Rung] = {}
+        self._ringing: dict[Target, Page] = {}
+        self._over_at: datetime | None = None
 
     @property
     def rung(self) -> Sequence[Rung]:
@@ -52,6 +55,30 @@ class Phones:
         left = [target for target in await self._whom() if target not in self._rung]
         await asyncio.gather(*(self._ring(target, line, since) for target in left))
 
+    async def hush(self) -> None:
+        """It is over: each pager that rings is told; whom a repetition may still reach is tried again by the next call.
+
+        An e-mail does not ring on, and the message in Slack says that it is over.
+        """
+        if not self._ringing:
+            self._over_at = None
+            return
+        self._over_at = self._over_at or datetime.now(UTC)
+        if datetime.now(UTC) - self._over_at > GIVE_UP_AFTER:
+            self._ringing.clear()
+        await asyncio.gather(*(self._hush(target, page) for target, page in tuple(self._ringing.items())))
+
+    async def _hush(self, target: Target, page: Page) -> None:
+        subject = f"RESOLVED {page.subject.removeprefix('PAGE ')}"
+        text, now = "The bot reaches the database again.", datetime.now(UTC)
+        try:
+            await self._reach.tell(*target, replace(page, subject=subject, text=text, at=now, event=PageEvent.RESOLVED))
+        except SourceError as error:
+            logger.warning("%s was not told that it is over: %s", target[1], error.why)
+            if error.retryable:
+                return
+        self._ringing.pop(target, None)
+
     async def _ring(self, target: Target, line: str, since: datetime) -> None:
         means, name = target
         # The same key in all replicas, so that a receiver rings once; another one for an outage of another hour.
@@ -65,4 +92,6 @@ class Phones:
             if error.retryable:
                 return
             why_not = error.why
+        else:
+            self._ringing |= {target: page} if means is Means.WEBHOOK else {}
         self._rung[target] = Rung(means, name, page.text, datetime.now(UTC), why_not)

@@ -96,7 +96,9 @@ class Outage:
         problem = self._leader.database_problem
         if problem is not None:
             await self._while_away(problem)
-        elif self._said is not None:
+            return
+        await self._phones.hush()
+        if self._said is not None:
             await self._store(self._said)
         else:
             self._since = None

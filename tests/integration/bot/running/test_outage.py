@@ -101,6 +101,24 @@ async def test_message_says_back_and_the_thread_who_was_told(
     assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
 
 
+async def test_a_pager_that_rings_is_told_when_it_is_back(
+    start: StartBot, slack: Slack, line: Line, phone: Phone
+) -> None:
+    await lead(await start())
+    line.cut()
+    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+    [ring] = await phone.wait_for()
+    line.mend()
+
+    _, over = await phone.wait_for(2)
+
+    assert ring.body is not None
+    assert over.body is not None
+    assert (ring.body["event"], over.body["event"]) == ("triggered", "resolved")
+    assert over.body["key"] == ring.body["key"]
+    assert over.body["text"] == "The bot reaches the database again."
+
+
 async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
     start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
 ) -> None:
