@@ -14,13 +14,14 @@ from bot.settings import ChangeSettings
 from bot.views.calls import call_message
 from playbooks._contract import Risk
 from services.domain.incidents import Incident
-from services.domain.notifications import Means
+from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run
+from services.domain.words import age
 from services.postgres import runs
 from services.postgres.incidents import list_open_incidents
 from services.postgres.lone_starts import call_approvers
-from services.postgres.notifications import store_notification
+from services.postgres.notifications import end_pages, store_notification
 from services.postgres.outbox import store_message
 from services.postgres.pool import Connection
 
@@ -73,9 +74,21 @@ class Calling:
                     means=means,
                     target=target,
                     subject=subject,
-                    text=f"{run.title}. Without an answer within {self.silence} it may be started alone.",
+                    text=f"{run.title}. Without an answer within {age(self.silence)} it may be started alone.",
                     thread_key=run.message_key,
                 )
+
+
+async def end_calls(conn: Connection, run: Run) -> None:
+    """Nobody has to decide on it any more: pagers that ring are told, and whoever was not told yet never is."""
+    await end_pages(
+        conn,
+        key_prefix=f"{run.message_key}:call:",
+        thread_key=run.message_key,
+        event=PageEvent.RESOLVED,
+        subject=f"OVER {run.environment}: run {run.id} needs no approver any more",
+        text=f"{run.title}. Nothing is asked of you any more.",
+    )
 
 
 def _outside(person: OnCallPerson | None) -> Iterator[tuple[Means, str]]:

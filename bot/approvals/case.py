@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.approvals.calling import end_calls
 from bot.approvals.decide import approvals_missing
 from bot.approvals.people import People
 from bot.approvals.policy import Policy
@@ -13,7 +14,7 @@ from bot.approvals.rights import Refused
 from bot.runs.telling import Teller
 from services.domain.approvals import Decision
 from services.domain.errors import OperatorError
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import UNDECIDED, Person, Run, RunState
 from services.postgres import approvals, runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Connection
@@ -45,6 +46,8 @@ class Case:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
         if not await runs.move_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
             raise _too_late(self.run.id)
+        if self.run.state in UNDECIDED:
+            await end_calls(self.conn, self.run)
 
     async def write_decision(self, *, approve: bool, reason: str) -> None:
         """Raises OperatorError when its time ran out just now."""

@@ -5,6 +5,7 @@ Nothing waits for this: the database lets nobody approve or start what has expir
 
 from __future__ import annotations
 
+from bot.approvals.calling import end_calls
 from bot.leader import Fence
 from bot.leading import Rounds
 from bot.runs.telling import Teller
@@ -34,6 +35,8 @@ class Expiry(Rounds):
             for run_id in expired:
                 head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
                 await self._teller.tell(conn, run_id, head=head)
+                if run := await runs.read_run(conn, run_id):
+                    await end_calls(conn, run)
         if expired:
             self._teller.told()
         return self._every_s

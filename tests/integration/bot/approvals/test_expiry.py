@@ -13,10 +13,12 @@ from bot.approvals.expiry import Expiry
 from bot.leader import NAME, Fence, LostLeadershipError
 from bot.runs.telling import Teller
 from services.domain.errors import OperatorError
+from services.domain.notifications import Means, NotificationState, PageEvent
 from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from services.postgres.leases import take_lease
-from services.postgres.pool import Database
+from services.postgres.notifications import end_notification, list_notifications, store_notification
+from services.postgres.pool import Connection, Database
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeDesk, MakePlan, request, say
 
@@ -57,6 +59,23 @@ async def test_request_that_nobody_decided_on_ends_and_says_so(
     assert (await books.run(young.id)).state is RunState.AWAITING_APPROVAL
     assert await books.events(old.id) == ["run.filed", "run.expired"]
     assert "EXPIRED" in await books.message(old.id)
+
+
+async def test_a_pager_that_rings_for_an_expired_request_is_told(
+    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, as_bot: Connection
+) -> None:
+    run = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    key = f"{run.message_key}:call:{ANN.user_id}:webhook"
+    await store_notification(
+        as_bot, key=key, means=Means.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
+    )
+    await end_notification(as_bot, key=key, state=NotificationState.SENT)
+    await asyncio.sleep(1.05)
+
+    await expiry.look(fence)
+
+    _, over = await list_notifications(as_bot, thread_key=run.message_key)
+    assert (over.event, over.page_key) == (PageEvent.RESOLVED, key)
 
 
 async def test_only_the_leader_ends_requests(expiry: Expiry) -> None:

@@ -17,11 +17,13 @@ from bot.approvals.rights import Refused
 from bot.leader import Fence, LostLeadershipError
 from bot.runs.telling import Teller
 from services.domain.incidents import IncidentSeverity, NewIncident
+from services.domain.notifications import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
 from services.postgres import incidents
 from services.postgres.lone_starts import read_lone_start
+from services.postgres.notifications import end_notification, list_notifications
 from services.postgres.pool import Connection, Database
 from services.postgres.reviews import list_open_reviews
 from services.postgres.runs import CHANNEL
@@ -89,6 +91,36 @@ async def test_the_other_approvers_are_messaged_and_paged(
     called = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%'"
     assert await keys(called) == [(BEN.user_id,)]
     assert await keys("SELECT means, target FROM chatops.notifications") == [("webhook", "ben")]
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_pager_that_rings_is_told_once_somebody_has_decided(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, approve: bool
+) -> None:
+    assert incident
+    desk, _ = make_alone(silence=LONG)
+    run = await file(desk, make_plan)
+    [page] = await list_notifications(as_bot, thread_key=run.message_key)
+    await end_notification(as_bot, key=page.key, state=NotificationState.SENT)
+
+    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+
+    _, over = await list_notifications(as_bot, thread_key=run.message_key)
+    assert (over.event, over.target, over.page_key) == (PageEvent.RESOLVED, "ben", page.key)
+    assert "needs no approver any more" in over.subject
+
+
+async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(silence=LONG)
+    run = await file(desk, make_plan)
+
+    await desk.decide(run.id, BEN, approve=True)
+
+    [page] = await list_notifications(as_bot, thread_key=run.message_key)
+    assert page.state is NotificationState.CANCELLED
 
 
 @pytest.mark.parametrize("who", [OLIVIA, None])
