@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, TypeVar
 
 from services.domain.csv_file import CsvFile
 from services.domain.layouts import LAYOUTS
@@ -33,6 +35,11 @@ log = logging.getLogger(__name__)
 
 BLOCKS_AT_ONCE = 4  # a megabyte
 TIMEOUT_S = 60.0  # a page, on the smallest database
+
+T = TypeVar("T")
+
+# A second one would wait for the same interpreter, and keep megabytes of its own for good.
+_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judging")
 
 
 class OvertakenError(Exception):
@@ -59,7 +66,7 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
         raise UnusableJobError("this version cannot read files of this kind; deploy the ingest worker")
     with tempfile.TemporaryFile() as content:
         await _fetch(database, batch_id, content)
-        with await asyncio.to_thread(_open, content, batch) as file:
+        with await _in_thread(partial(_open, content, batch)) as file:
             pages = kind.pages(file, batch_id, judged=batch.judged, today=datetime.now(UTC).date())
             async with aclosing(_ahead(pages)) as judged:
                 async for page in judged:
@@ -75,7 +82,7 @@ async def _fetch(database: Database, batch_id: str, content: BinaryIO) -> None:
             blocks = await list_blocks(conn, batch_id=batch_id, after=number, limit=BLOCKS_AT_ONCE)
         if not blocks:
             return
-        await asyncio.to_thread(content.writelines, blocks)
+        await _in_thread(partial(content.writelines, blocks))
         number += len(blocks)
 
 
@@ -90,13 +97,17 @@ def _open(content: BinaryIO, batch: StartedBatch) -> CsvFile:
 
 async def _ahead(pages: Iterator[Page]) -> AsyncGenerator[Page]:
     """Each page is judged in a thread while the one before it is being stored."""
-    judging = asyncio.create_task(asyncio.to_thread(next, pages, None))
+    judging = _in_thread(partial(next, pages, None))
     try:
-        while (page := await judging) is not None:
-            judging = asyncio.create_task(asyncio.to_thread(next, pages, None))
+        while (page := await asyncio.shield(judging)) is not None:
+            judging = _in_thread(partial(next, pages, None))
             yield page
     finally:
         await asyncio.wait({judging})  # a thread cannot be cancelled, and still reads the file
+
+
+def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    return asyncio.get_running_loop().run_in_executor(_THREAD, work)
 
 
 async def _store(database: Database, batch_id: str, page: Page, kind: Kind) -> None:
