@@ -1,0 +1,76 @@
+"""Whether a claim costs as much at the end of a long drain as at its start, with the server's own autovacuum."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from services.postgres.pool import Connection, connect
+from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from tests.benchmarks.measuring import ms, show
+
+FINISHED = int(os.environ.get("DRAIN_FINISHED", "2000000"))
+PENDING = int(os.environ.get("DRAIN_PENDING", "150000"))
+PARTS = 15
+AIM = 2.0
+_HISTORY = """
+INSERT INTO ops.job_queue (job_type, status, created_at, updated_at)
+SELECT 'drained', 'completed', ended.at, ended.at
+FROM generate_series(1, %s) AS n, LATERAL (SELECT now() - interval '1 day' - n * interval '1 second') AS ended (at)
+"""
+_WAITING = """
+INSERT INTO ops.job_queue (job_type, run_at)
+SELECT 'drained', now() - n * interval '1 millisecond' FROM generate_series(1, %s) AS n
+"""
+_CHAIN = "SELECT id, job_type IS NOT NULL FROM ops.finish_and_claim_jobs(%s::jsonb, 'benchmark', '{drained}', 1)"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
+    server = PostgresServer(tmp_path / "postgres")
+    server.start()
+    try:
+        yield prepare_cluster(server)
+    finally:
+        server.erase()
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(900)
+async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDatabase) -> None:
+    async with await connect(database.owner, application_name="benchmark", timeout_s=5) as conn:
+        await conn.execute("SET synchronous_commit = off")  # the claims are what is measured, not the disk
+        await conn.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
+        await conn.execute(_HISTORY, (FINISHED,))
+        await conn.execute(_WAITING, (PENDING,))
+        await conn.execute("ALTER TABLE ops.job_queue ENABLE TRIGGER USER")
+        await conn.execute("VACUUM ANALYZE ops.job_queue")
+        parts = await _drain(conn)
+
+    first, last, worst = parts[0], parts[-1], max(parts)
+    show(
+        f"{PENDING:,} jobs one by one, {FINISHED:,} finished ones beside them, mean time of each in {PARTS} parts",
+        ("the first part", ms(first)),
+        (f"the last against it (aim: {AIM:.0f} x)", f"{last / first:.2f} x  ({ms(last)})"),
+        ("the worst against it", f"{worst / first:.2f} x  ({ms(worst)})"),
+    )
+    assert last / first <= 2 * AIM
+
+
+async def _drain(conn: Connection) -> list[float]:
+    """Seconds a job, part by part."""
+    endings: list[dict[str, object]] = []
+    parts = []
+    for _ in range(PARTS):
+        started = time.perf_counter()
+        for _ in range(PENDING // PARTS):
+            rows = await (await conn.execute(_CHAIN, (Jsonb(endings),))).fetchall()
+            (claimed,) = [job_id for job_id, is_claimed in rows if is_claimed]
+            endings = [{"id": str(claimed), "status": "completed", "result": {}, "error": None, "may_retry": True}]
+        parts.append((time.perf_counter() - started) / (PENDING // PARTS))
+    return parts
