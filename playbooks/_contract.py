@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from playbooks._steps import FORMAT, Step, decode_step, encode_step
+from playbooks._encoding import FORMAT, decode_step, encode_step
+from playbooks._steps import Step
 from services.domain.services import Service
 
 

@@ -6,24 +6,15 @@ the serving deployment, the schema's head), so that acting on an outdated plan i
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from enum import Enum, StrEnum
-from typing import Any, Union
+from dataclasses import dataclass
 
 from services.domain.services import Service
 
-FORMAT = 1  # of stored steps; a replica claims only runs whose format and kinds it knows
 
-
-class StepKind(StrEnum):
-    """READ only looks, ACT changes something (at most once), WAIT looks until something is so or time is up."""
-
-    READ = "read"
-    ACT = "act"
-    WAIT = "wait"
+class _Act:
+    """Changes something, at most once; every other step looks once, or until something is so or time is up."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,7 @@ class CheckWorkersHealthy:
 
 
 @dataclass(frozen=True)
-class ScaleService:
+class ScaleService(_Act):
     """Set the configured replicas. Absolute: never "one more"."""
 
     service: Service
@@ -49,7 +40,7 @@ class ScaleService:
 
 
 @dataclass(frozen=True)
-class StopService:
+class StopService(_Act):
     """Stop the running deployment, which is how a service gets to zero (DESIGN §8). `from_` replicas ran."""
 
     service: Service
@@ -58,7 +49,7 @@ class StopService:
 
 
 @dataclass(frozen=True)
-class StartService:
+class StartService(_Act):
     """Start a stopped service again by redeploying that deployment, at `to` replicas."""
 
     service: Service
@@ -75,21 +66,21 @@ class AwaitStopped:
 
 
 @dataclass(frozen=True)
-class FreezeAutoDeploy:
+class FreezeAutoDeploy(_Act):
     """Keep a push to main from overwriting what this run does. Best effort: its failure is said and never blocks."""
 
     service: Service
 
 
 @dataclass(frozen=True)
-class UnfreezeAutoDeploy:
+class UnfreezeAutoDeploy(_Act):
     """Let a push to main deploy again."""
 
     service: Service
 
 
 @dataclass(frozen=True)
-class RollBackDeployment:
+class RollBackDeployment(_Act):
     """Go back to an earlier deployment: its image and its variables. `from_` serves now."""
 
     service: Service
@@ -99,7 +90,7 @@ class RollBackDeployment:
 
 
 @dataclass(frozen=True)
-class DeployCommit:
+class DeployCommit(_Act):
     """Build and deploy one commit. `from_` is the deployment that serves now, None when nothing does."""
 
     service: Service
@@ -108,7 +99,7 @@ class DeployCommit:
 
 
 @dataclass(frozen=True)
-class RestartDeployment:
+class RestartDeployment(_Act):
     """Restart the serving deployment: same deployment, no build."""
 
     service: Service
@@ -116,7 +107,7 @@ class RestartDeployment:
 
 
 @dataclass(frozen=True)
-class RedeployDeployment:
+class RedeployDeployment(_Act):
     """Deploy the serving deployment's code again, with the variables of now."""
 
     service: Service
@@ -181,7 +172,7 @@ class Soak:
 
 
 @dataclass(frozen=True)
-class RequeueJobs:
+class RequeueJobs(_Act):
     """Put jobs back to pending, attempts kept. `job_ids` in order; capped by the playbook."""
 
     job_ids: tuple[str, ...]
@@ -196,7 +187,7 @@ class VerifyJobsSettled:
 
 
 @dataclass(frozen=True)
-class LockService:
+class LockService(_Act):
     """Refuse deploys of the service until `unlock`; `reason` is shown to whoever is refused."""
 
     service: Service
@@ -204,7 +195,7 @@ class LockService:
 
 
 @dataclass(frozen=True)
-class UnlockService:
+class UnlockService(_Act):
     """Lift the service's lock."""
 
     service: Service
@@ -218,7 +209,7 @@ class VerifyNothingRuns:
 
 
 @dataclass(frozen=True)
-class ApplySqlFile:
+class ApplySqlFile(_Act):
     """Apply a prepared rollback in one transaction with a lock timeout. `checksum` is the file's SHA-256, `head` the
     schema's head before."""
 
@@ -240,7 +231,7 @@ class CheckIngestBeats:
 
 
 @dataclass(frozen=True)
-class UploadSample:
+class UploadSample(_Act):
     """Upload our test file through the API: once, as a marked batch, under a case number of this run. `checksum` is
     the SHA-256 of the file in the repository."""
 
@@ -269,7 +260,7 @@ class VerifySampleData:
 
 
 @dataclass(frozen=True)
-class RemoveSample:
+class RemoveSample(_Act):
     """Remove a marked batch with all that came of it. None: the one that this run uploaded, whatever became of it."""
 
     batch_id: str | None
@@ -312,65 +303,7 @@ Step = (
 
 STEPS: Mapping[str, type[Step]] = {kind.__name__: kind for kind in typing.get_args(Step)}
 
-_ACTS = (
-    ScaleService,
-    StopService,
-    StartService,
-    FreezeAutoDeploy,
-    UnfreezeAutoDeploy,
-    RollBackDeployment,
-    DeployCommit,
-    RestartDeployment,
-    RedeployDeployment,
-    RequeueJobs,
-    LockService,
-    UnlockService,
-    ApplySqlFile,
-    UploadSample,
-    RemoveSample,
-)
-_READS = (
-    CheckDatabaseReady,
-    CheckWorkersHealthy,
-    VerifyNoOrphanedJobs,
-    VerifyNothingRuns,
-    VerifySchemaHead,
-    CheckIngestBeats,
-    VerifySampleRows,
-    VerifySampleData,
-)
 
-
-def kind_of(step: Step) -> StepKind:
-    """Whether the step looks, acts or waits."""
-    if isinstance(step, _ACTS):
-        return StepKind.ACT
-    return StepKind.READ if isinstance(step, _READS) else StepKind.WAIT
-
-
-def encode_step(step: Step) -> dict[str, Any]:
-    """JSON-able: `{"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": 2}`."""
-    return {"kind": type(step).__name__, **asdict(step)}
-
-
-def decode_step(stored: Mapping[str, Any]) -> Step:
-    """The inverse of `encode_step`. Raises ValueError for a kind or a shape that this version does not know."""
-    kind = STEPS.get(stored.get("kind", ""))
-    if kind is None or set(stored) - {"kind"} != {field.name for field in fields(kind)}:
-        raise ValueError(f"unknown step {stored.get('kind')!r}")
-    hints = typing.get_type_hints(kind)
-    return kind(**{field.name: _restore(hints[field.name], stored[field.name]) for field in fields(kind)})
-
-
-def _restore(wanted: Any, value: Any) -> Any:
-    """A JSON value as the type that the field declares."""
-    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
-    if origin is tuple:
-        return tuple(_restore(inner[0], item) for item in value)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _restore(next(one for one in inner if one is not type(None)), value)
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return wanted(value)
-    if not isinstance(value, wanted) or isinstance(value, bool) is not (wanted is bool):
-        raise ValueError(f"{value!r} is not {wanted.__name__}")
-    return value
+def is_act(step: Step) -> bool:
+    """Whether the step changes something."""
+    return isinstance(step, _Act)

@@ -25,7 +25,7 @@ from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
 from bot.settings import ChangeSettings, Invalid
 from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._steps import encode_step
+from playbooks._encoding import encode_step
 from services.domain.errors import OperatorError, SourceError
 from services.domain.runs import Person, Run, RunState
 from services.postgres import reviews, runs

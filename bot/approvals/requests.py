@@ -6,7 +6,7 @@ from bot.approvals import decide
 from bot.approvals.policy import Policy
 from bot.commands._contract import Actor
 from playbooks._contract import Plan, encode_plan
-from playbooks._steps import FORMAT
+from playbooks._encoding import FORMAT
 from services.domain.runs import NewRun, Person
 
 TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows

@@ -23,7 +23,8 @@ from bot.runs.tools import Act, Deed, Tools, Watch, past_steps
 from bot.runs.turn import Outcome, Turn, Wishes
 from bot.runs.watching import look_until_so
 from bot.settings.runs import RunSettings
-from playbooks._steps import StepKind, decode_step, kind_of
+from playbooks._encoding import decode_step
+from playbooks._steps import is_act
 from services.domain.errors import SourceError
 from services.domain.runs import Run, RunState, RunStep, StepState
 from services.postgres import runs
@@ -151,7 +152,7 @@ class Carrier:
             raise
         except Exception as error:
             logger.error("run %d: %s", turn.journal.run_id, describe_error(error))  # noqa: TRY400
-            acts = kind_of(decode_step(turn.row.step)) is StepKind.ACT
+            acts = is_act(decode_step(turn.row.step))
             state = StepState.UNKNOWN if acts else StepState.FAILED
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 

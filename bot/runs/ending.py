@@ -12,7 +12,8 @@ from bot.runs.journal import Journal, LostRunError
 from bot.runs.telling import Teller
 from bot.runs.turn import Outcome
 from bot.views.outcome import outcome_words, sample_words, schema_words, standing_words
-from playbooks._steps import ApplySqlFile, encode_step
+from playbooks._encoding import encode_step
+from playbooks._steps import ApplySqlFile
 from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.postgres import runs

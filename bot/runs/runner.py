@@ -11,7 +11,8 @@ from collections.abc import Callable
 from bot.runs.carrying import Carrier, Gear
 from bot.runs.journal import LostRunError, claim
 from bot.runs.turn import Wishes
-from playbooks._steps import FORMAT, STEPS
+from playbooks._encoding import FORMAT
+from playbooks._steps import STEPS
 from services.domain.errors import SourceError
 from services.postgres import runs
 from services.process.log import describe_error

@@ -10,7 +10,8 @@ from typing import Any
 
 from bot.facts import World
 from bot.runs.verdicts import Before, Done, Json, ReadBack, Sight
-from playbooks._steps import Step, StepKind, decode_step, kind_of
+from playbooks._encoding import decode_step
+from playbooks._steps import Step, is_act
 from services.domain.deployments import ServiceState
 from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import Run, RunStep, StepState
@@ -113,7 +114,7 @@ class Tools(Reach):
 
     def last_act(self, service: Service) -> Past | None:
         """The newest act of this run on the service; None before the first."""
-        acts = [past for past in self.past if kind_of(past.step) is StepKind.ACT]
+        acts = [past for past in self.past if is_act(past.step)]
         return next((past for past in reversed(acts) if getattr(past.step, "service", None) is service), None)
 
     def last_deployment(self, service: Service) -> str | None:

@@ -1,49 +1,24 @@
-"""What each step of a plan does, in one line of plain words; views escape it."""
+"""What each step of a plan does in one line of plain words, and how a person does it by hand; views escape both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from playbooks._steps import (
-    ApplySqlFile,
-    AwaitDeployment,
-    AwaitSample,
-    AwaitStopped,
-    CheckDatabaseReady,
-    CheckIngestBeats,
-    CheckWorkersHealthy,
-    DeployCommit,
-    FreezeAutoDeploy,
-    LockService,
-    RedeployDeployment,
-    RemoveSample,
-    RequeueJobs,
-    RestartDeployment,
-    RollBackDeployment,
-    ScaleService,
-    Soak,
-    StartService,
-    Step,
-    StopService,
-    UnfreezeAutoDeploy,
-    UnlockService,
-    UploadSample,
-    VerifyApiHealth,
-    VerifyHeartbeats,
-    VerifyJobsSettled,
-    VerifyNoOrphanedJobs,
-    VerifyNothingRuns,
-    VerifySampleData,
-    VerifySampleRows,
-    VerifySchemaHead,
-    VerifySha,
-    VerifyStartupLog,
-    decode_step,
-)
+from playbooks import _steps as steps
+from playbooks._encoding import decode_step
 from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
+
+_BEATS = "SELECT worker_id, status, git_sha, last_heartbeat_at FROM ops.worker_heartbeats ORDER BY 4 DESC LIMIT 20;"
+_PENDING = "SELECT count(*) FROM ops.job_queue WHERE status = 'pending';"
+_PROCESSING = "SELECT id, locked_by, locked_at FROM ops.job_queue WHERE status = 'processing';"
+_ENDED = (
+    "SELECT date_trunc('minute', updated_at), status, count(*) FROM ops.job_queue "
+    "WHERE updated_at > now() - interval '10 minutes' GROUP BY 1, 2 ORDER BY 1 DESC;"
+)
+_HEAD = "SELECT version, name FROM supabase_migrations.schema_migrations ORDER BY version DESC LIMIT 5;"
 
 
 def stored_step_words(stored: Mapping[str, Any]) -> str:
@@ -54,73 +29,139 @@ def stored_step_words(stored: Mapping[str, Any]) -> str:
         return f"{stored.get('kind', 'a step')} (a newer version of the bot knows it)"
 
 
-def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it hides a missing one
+def step_words(step: steps.Step) -> str:  # noqa: C901 - one line a kind; splitting it hides a missing one
     """ "Set ingest from 1 to 2 replicas"."""
     match step:
-        case CheckDatabaseReady():
+        case steps.CheckDatabaseReady():
             return "Check that the database answers and the queue can be read"
-        case CheckWorkersHealthy(service, expected):
+        case steps.CheckWorkersHealthy(service, expected):
             return f"Check that {_workers_beat(service, expected)}"
-        case ScaleService(service, from_, to):
+        case steps.ScaleService(service, from_, to):
             return f"Set {service.short} from {from_} to {counted(to, 'replica')}"
-        case StopService(service, _, from_):
+        case steps.StopService(service, _, from_):
             return f"Stop {service.short} ({counted(from_, 'replica')}), letting its jobs finish"
-        case StartService(service, _, to):
+        case steps.StartService(service, _, to):
             return f"Start {service.short} again with {counted(to, 'replica')}"
-        case AwaitStopped(service, timeout_s):
+        case steps.AwaitStopped(service, timeout_s):
             return f"Wait until no {service.short} runs any more (at most {timeout_s} s)"
-        case FreezeAutoDeploy(service):
+        case steps.FreezeAutoDeploy(service):
             return f"Keep a push to main from deploying {service.short}"
-        case UnfreezeAutoDeploy(service):
+        case steps.UnfreezeAutoDeploy(service):
             return f"Let a push to main deploy {service.short} again"
-        case RollBackDeployment(service, _, _, sha):
+        case steps.RollBackDeployment(service, _, _, sha):
             return f"Roll {service.short} back to {short_sha(sha)}, with its variables of then"
-        case DeployCommit(service, sha):
+        case steps.DeployCommit(service, sha):
             return f"Build and deploy {short_sha(sha)} to {service.short}"
-        case RestartDeployment(service):
+        case steps.RestartDeployment(service):
             return f"Restart what serves {service.short}"
-        case RedeployDeployment(service):
+        case steps.RedeployDeployment(service):
             return f"Deploy what serves {service.short} again, with the variables of now"
-        case AwaitDeployment(service, timeout_s):
+        case steps.AwaitDeployment(service, timeout_s):
             return f"Wait until Railway calls {service.short} a success (at most {timeout_s} s)"
-        case VerifySha(service, sha):
+        case steps.VerifySha(service, sha):
             return f"Prove that {service.short} itself reports {short_sha(sha)}"
-        case VerifyHeartbeats(service, expected):
+        case steps.VerifyHeartbeats(service, expected):
             return f"Prove that {_workers_beat(service, expected)}"
-        case VerifyStartupLog(service):
+        case steps.VerifyStartupLog(service):
             return f"Find the three startup lines in the log of {service.short}"
-        case VerifyApiHealth():
+        case steps.VerifyApiHealth():
             return "Prove that the API calls itself healthy"
-        case VerifyNoOrphanedJobs(service):
+        case steps.VerifyNoOrphanedJobs(service):
             return f"Look for jobs that {service.short} left behind"
-        case Soak(service, seconds, fall_back_to):
+        case steps.Soak(service, seconds, fall_back_to):
             return f"Watch {service.short} for {seconds} s; if it gets worse, go back to {fall_back_to}"
-        case RequeueJobs(job_ids):
+        case steps.RequeueJobs(job_ids):
             return f"Put {counted(len(job_ids), 'job')} back into the queue"
-        case VerifyJobsSettled(job_ids):
+        case steps.VerifyJobsSettled(job_ids):
             return f"See that the {counted(len(job_ids), 'job')} do not fail again"
-        case LockService(service, reason):
+        case steps.LockService(service, reason):
             return f"Lock {service.short} against deploys: {reason}"
-        case UnlockService(service):
+        case steps.UnlockService(service):
             return f"Unlock {service.short}"
-        case VerifyNothingRuns(services):
+        case steps.VerifyNothingRuns(services):
             return f"Prove that nothing of {', '.join(one.short for one in services)} runs"
-        case ApplySqlFile(version):
+        case steps.ApplySqlFile(version):
             return f"Apply the rollback of migration {version} in one transaction"
-        case VerifySchemaHead(version):
+        case steps.VerifySchemaHead(version):
             return f"Prove that the newest migration is {version or 'none at all'}"
-        case CheckIngestBeats():
+        case steps.CheckIngestBeats():
             return "Check that an ingest worker beats"
-        case UploadSample():
+        case steps.UploadSample():
             return "Upload the test file once, as a marked batch with a case number of this run"
-        case AwaitSample(timeout_s):
+        case steps.AwaitSample(timeout_s):
             return f"Wait until the batch is completed (at most {timeout_s} s)"
-        case VerifySampleRows(rows):
+        case steps.VerifySampleRows(rows):
             return f"Prove that {counted(rows, 'row')} came in and passed"
-        case VerifySampleData():
+        case steps.VerifySampleData():
             return "Run the five SQL verifications"
-        case RemoveSample(batch_id):
+        case steps.RemoveSample(batch_id):
             return f"Remove the test batch {batch_id or 'again, whatever became of it'}"
+        case _:
+            assert_never(step)
+
+
+def by_hand(step: steps.Step) -> str | None:  # noqa: C901 - one line a kind, as above
+    """Where to click in Railway's dashboard, or what to type; None where the step's own words say it."""
+    match step:
+        case steps.CheckDatabaseReady():
+            return _PENDING
+        case steps.CheckWorkersHealthy() | steps.VerifyHeartbeats() | steps.VerifyNothingRuns():
+            return _BEATS
+        case steps.ScaleService(service, _, to):
+            return f"Railway → {service.value} → Settings → Replicas → {to}"
+        case steps.StopService(service, deployment_id):
+            return f"Railway → {service.value} → Deployments → {deployment_id} → Remove"
+        case steps.StartService(service, deployment_id, to):
+            return f"Railway → {service.value} → Settings → Replicas → {to}; Deployments → {deployment_id} → Redeploy"
+        case steps.AwaitStopped(service):
+            return f"Railway → {service.value} → Deployments: all instances REMOVED, EXITED or STOPPED"
+        case steps.FreezeAutoDeploy(service):
+            return f"Railway → {service.value} → Settings → Source → switch automatic deployments off"
+        case steps.UnfreezeAutoDeploy(service):
+            return f"Railway → {service.value} → Settings → Source → switch automatic deployments on"
+        case steps.RollBackDeployment(service, _, to, sha):
+            return f"Railway → {service.value} → Deployments → {to} ({short_sha(sha)}) → Rollback"
+        case steps.DeployCommit(service, sha):
+            return f"git checkout {sha} && railway up --service {service.value}"
+        case steps.RestartDeployment(service, deployment_id):
+            return f"Railway → {service.value} → Deployments → {deployment_id} → Restart"
+        case steps.RedeployDeployment(service, deployment_id):
+            return f"Railway → {service.value} → Deployments → {deployment_id} → Redeploy"
+        case steps.AwaitDeployment(service):
+            return f"Railway → {service.value} → Deployments: the newest one is SUCCESS"
+        case steps.VerifySha(Service.API, sha):
+            return f"curl -s $DRAGONFLY_API_BASE/api/health | jq .git_sha  → {short_sha(sha)}"
+        case steps.VerifySha():
+            return _BEATS
+        case steps.VerifyStartupLog(service):
+            return f"railway logs --service {service.value}"
+        case steps.VerifyApiHealth():
+            return "curl -s $DRAGONFLY_API_BASE/api/health  → status ok"
+        case steps.VerifyNoOrphanedJobs():
+            return _PROCESSING
+        case steps.Soak():
+            return _ENDED
+        case steps.RequeueJobs(job_ids):
+            return f"SELECT ops.requeue_jobs('{{{','.join(job_ids)}}}'::uuid[], interval '5 minutes');"
+        case steps.LockService(service):
+            return f"Tell everybody not to deploy {service.value}"
+        case steps.ApplySqlFile(version):
+            forget = f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{version}'"  # noqa: S608 - shown
+            file = f"sql/rollbacks/{version}_rollback.sql"
+            return f'psql $DRAGONFLY_ADMIN_DB_URL -v ON_ERROR_STOP=1 -1 -f {file} -c "{forget}"'
+        case steps.VerifySchemaHead():
+            return _HEAD
+        case (
+            steps.VerifyJobsSettled()
+            | steps.UnlockService()
+            | steps.CheckIngestBeats()
+            | steps.UploadSample()
+            | steps.AwaitSample()
+            | steps.VerifySampleRows()
+            | steps.VerifySampleData()
+            | steps.RemoveSample()
+        ):
+            return None
         case _:
             assert_never(step)
 

@@ -16,109 +16,75 @@ from bot.runs.executors.schema import ApplySql
 from bot.runs.executors.soaking import WatchWhileSoaking
 from bot.runs.executors.stopping import Start, Stop, Stopped
 from bot.runs.tools import Executor, Tools
-from playbooks._steps import (
-    ApplySqlFile,
-    AwaitDeployment,
-    AwaitSample,
-    AwaitStopped,
-    CheckDatabaseReady,
-    CheckIngestBeats,
-    CheckWorkersHealthy,
-    DeployCommit,
-    FreezeAutoDeploy,
-    LockService,
-    RedeployDeployment,
-    RemoveSample,
-    RequeueJobs,
-    RestartDeployment,
-    RollBackDeployment,
-    ScaleService,
-    Soak,
-    StartService,
-    Step,
-    StopService,
-    UnfreezeAutoDeploy,
-    UnlockService,
-    UploadSample,
-    VerifyApiHealth,
-    VerifyHeartbeats,
-    VerifyJobsSettled,
-    VerifyNoOrphanedJobs,
-    VerifyNothingRuns,
-    VerifySampleData,
-    VerifySampleRows,
-    VerifySchemaHead,
-    VerifySha,
-    VerifyStartupLog,
-)
+from playbooks import _steps as steps
 
 
-def executor_of(step: Step, tools: Tools) -> Executor:  # noqa: C901 - one line a kind
+def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one line a kind
     """What carries this step out."""
     match step:
-        case CheckDatabaseReady():
+        case steps.CheckDatabaseReady():
             return DatabaseReady(tools)
-        case CheckWorkersHealthy():
+        case steps.CheckWorkersHealthy():
             return WorkersHealthy(tools, step)
-        case ScaleService():
+        case steps.ScaleService():
             return Scale(tools, step)
-        case StopService():
+        case steps.StopService():
             return Stop(tools, step)
-        case StartService():
+        case steps.StartService():
             return Start(tools, step)
-        case AwaitStopped():
+        case steps.AwaitStopped():
             return Stopped(tools, step)
-        case FreezeAutoDeploy():
+        case steps.FreezeAutoDeploy():
             return SetAutoDeploy(tools, step.service, enabled=False)
-        case UnfreezeAutoDeploy():
+        case steps.UnfreezeAutoDeploy():
             return SetAutoDeploy(tools, step.service, enabled=True)
-        case RollBackDeployment():
+        case steps.RollBackDeployment():
             return RollBack(tools, step)
-        case DeployCommit():
+        case steps.DeployCommit():
             return BuildCommit(tools, step)
-        case RestartDeployment():
+        case steps.RestartDeployment():
             return RestartServing(tools, step)
-        case RedeployDeployment():
+        case steps.RedeployDeployment():
             return DeployAgain(tools, step)
-        case AwaitDeployment():
+        case steps.AwaitDeployment():
             return DeploymentArrives(tools, step)
-        case VerifySha():
+        case steps.VerifySha():
             return ShaReported(tools, step)
-        case VerifyHeartbeats():
+        case steps.VerifyHeartbeats():
             return HeartbeatsAppear(tools, step)
-        case VerifyStartupLog():
+        case steps.VerifyStartupLog():
             return StartupLogged(tools, step)
-        case VerifyApiHealth():
+        case steps.VerifyApiHealth():
             return ApiHealthy(tools, step)
-        case VerifyNoOrphanedJobs():
+        case steps.VerifyNoOrphanedJobs():
             return NoOrphanedJobs(tools, step)
-        case Soak():
+        case steps.Soak():
             return WatchWhileSoaking(tools, step)
-        case RequeueJobs():
+        case steps.RequeueJobs():
             return Requeue(tools, step)
-        case VerifyJobsSettled():
+        case steps.VerifyJobsSettled():
             return JobsSettle(tools, step)
-        case LockService():
+        case steps.LockService():
             return Lock(tools, step)
-        case UnlockService():
+        case steps.UnlockService():
             return Unlock(step)
-        case VerifyNothingRuns():
+        case steps.VerifyNothingRuns():
             return NothingRuns(tools, step)
-        case ApplySqlFile():
+        case steps.ApplySqlFile():
             return ApplySql(tools, step)
-        case VerifySchemaHead():
+        case steps.VerifySchemaHead():
             return SchemaHead(tools, step)
-        case CheckIngestBeats():
+        case steps.CheckIngestBeats():
             return IngestBeats(tools)
-        case UploadSample():
+        case steps.UploadSample():
             return Upload(tools, step)
-        case AwaitSample():
+        case steps.AwaitSample():
             return SampleIngested(tools, step)
-        case VerifySampleRows():
+        case steps.VerifySampleRows():
             return SampleRows(tools, step)
-        case VerifySampleData():
+        case steps.VerifySampleData():
             return SampleData(tools, step)
-        case RemoveSample():
+        case steps.RemoveSample():
             return Remove(tools, step)
         case _:
             assert_never(step)

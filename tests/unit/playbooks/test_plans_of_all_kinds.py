@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
 from playbooks._contract import NoPlan, Plan, Risk, decode_plan, encode_plan
 from playbooks._load import Load
-from playbooks._steps import Soak, StepKind, StopService, VerifyHeartbeats, VerifyNothingRuns, kind_of
+from playbooks._steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns, is_act
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.golden_path import GoldenBatch, SampleFile
@@ -116,7 +116,7 @@ def test_a_refusal_says_why_and_what_next(made: Plan | NoPlan) -> None:
 @given(plans())
 def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) -> None:
     if isinstance(made, Plan):
-        assert any(kind_of(step) is StepKind.ACT for step in made.steps)
+        assert any(is_act(step) for step in made.steps)
         assert decode_plan(encode_plan(made)) == made
         assert decode_plan(encode_plan(made)).hash == made.hash
 
@@ -124,7 +124,7 @@ def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) 
 @given(plans())
 def test_the_run_takes_every_service_that_it_acts_on(made: Plan | NoPlan) -> None:
     if isinstance(made, Plan):
-        acted_on = {getattr(step, "service", None) for step in made.steps if kind_of(step) is StepKind.ACT} - {None}
+        acted_on = {getattr(step, "service", None) for step in made.steps if is_act(step)} - {None}
         assert acted_on <= made.services
 
 

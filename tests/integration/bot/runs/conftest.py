@@ -28,7 +28,7 @@ from bot.settings import Settings
 from bot.settings.runs import RunSettings
 from bot.views.run import run_message
 from playbooks._contract import NoPlan, Plan, encode_plan
-from playbooks._steps import FORMAT, encode_step
+from playbooks._encoding import FORMAT, encode_step
 from services.domain.runs import NewRun, Person, Run, RunState, RunStep
 from services.domain.secrets import Secret
 from services.postgres import runs

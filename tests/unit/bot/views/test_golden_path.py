@@ -11,6 +11,7 @@ from bot.views.golden_path import log_lines, mission_blocks, report_lines
 from bot.views.plain import block_text
 from bot.views.run import run_message
 from playbooks._contract import Plan, Risk
+from playbooks._encoding import encode_step
 from playbooks._steps import (
     AwaitSample,
     CheckIngestBeats,
@@ -20,7 +21,6 @@ from playbooks._steps import (
     VerifyApiHealth,
     VerifySampleData,
     VerifySampleRows,
-    encode_step,
 )
 from services.domain.records import Record
 from services.domain.runs import Run, RunState, RunStep, StepState

@@ -11,7 +11,8 @@ import pytest
 
 from bot.views.run import run_message
 from playbooks._contract import Plan, Risk, encode_plan
-from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
+from playbooks._encoding import encode_step
+from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats
 from services.domain.approvals import Decision
 from services.domain.lone_starts import LoneStart
 from services.domain.records import Record

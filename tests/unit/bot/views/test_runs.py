@@ -13,7 +13,8 @@ from bot.commands._contract import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.runs import record_answer, runs_answer
 from playbooks._contract import Plan, Risk, Status, encode_plan
-from playbooks._steps import ScaleService, encode_step
+from playbooks._encoding import encode_step
+from playbooks._steps import ScaleService
 from services.domain.approvals import Decision
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.records import Record

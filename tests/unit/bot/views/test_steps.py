@@ -1,4 +1,4 @@
-"""Every step has its words."""
+"""Every step has its words, and most can be taken by hand."""
 
 import typing
 from dataclasses import fields
@@ -6,8 +6,20 @@ from typing import Any
 
 import pytest
 
-from bot.views.steps import step_words, stored_step_words
-from playbooks._steps import STEPS, DeployCommit, ScaleService, Step, VerifyHeartbeats, encode_step
+from bot.views.steps import by_hand, step_words, stored_step_words
+from playbooks._encoding import encode_step
+from playbooks._steps import (
+    STEPS,
+    ApplySqlFile,
+    DeployCommit,
+    RequeueJobs,
+    RollBackDeployment,
+    ScaleService,
+    Step,
+    StopService,
+    VerifyHeartbeats,
+    VerifySha,
+)
 from services.domain.services import Service
 
 VALUES: dict[Any, Any] = {
@@ -52,3 +64,20 @@ def test_a_stored_step_says_the_same() -> None:
 
 def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
     assert stored_step_words({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (ScaleService(Service.INGEST, 1, 2), "Railway → dragonfly-worker-ingest → Settings → Replicas → 2"),
+        (StopService(Service.INGEST, "d-1", 1), "Railway → dragonfly-worker-ingest → Deployments → d-1 → Remove"),
+        (RollBackDeployment(Service.API, "d-2", "d-1", "ab" * 20), "Deployments → d-1 (abababab) → Rollback"),
+        (DeployCommit(Service.API, "ab" * 20, None), f"git checkout {'ab' * 20} && railway up --service dragonfly-api"),
+        (VerifySha(Service.API, "ab" * 20, 9), "curl -s $DRAGONFLY_API_BASE/api/health | jq .git_sha  → abababab"),
+        (VerifySha(Service.INGEST, "ab" * 20, 9), "FROM ops.worker_heartbeats"),
+        (ApplySqlFile("20260101000000", "c", "h"), "-f sql/rollbacks/20260101000000_rollback.sql"),
+        (RequeueJobs(("a", "b")), "ops.requeue_jobs('{a,b}'::uuid[]"),
+    ],
+)
+def test_a_step_says_where_to_click_or_what_to_type(step: Step, told: str) -> None:
+    assert told in (by_hand(step) or "")
