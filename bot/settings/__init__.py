@@ -1,5 +1,6 @@
 """The bot's environment: the only place that reads it."""
 
+from bot.settings.faults import Fault, Invalid
 from bot.settings.groups import (
     AlertSettings,
     ApiSettings,
@@ -7,16 +8,16 @@ from bot.settings.groups import (
     DatabaseSettings,
     HookSettings,
     IdentitySettings,
-    LeaseSettings,
     OnCallSettings,
     PeopleSettings,
     RailwaySettings,
     SlackSettings,
     WebSettings,
 )
+from bot.settings.leases import LeaseSettings
 from bot.settings.outage import OutageSettings
 from bot.settings.paging import DEFAULT_TARGET, MailSettings, MonitorSettings, PagerSettings
-from bot.settings.reading import Fault, Invalid, Settings, require
+from bot.settings.reading import Settings, require
 from bot.settings.runs import RunSettings
 from bot.settings.watching import WatchSettings
 

@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
+from bot.settings.values import Environment, Group, Ids, Secrets, SecretValue, Url
 from services.domain.secrets import Secret
 from services.domain.thresholds import STALE_AFTER
 from services.postgres.queries import SQL_DIRECTORY
 from services.railway.client import TokenKind
 
-Environment = Literal["dev", "staging", "prod"]
-
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
-
-
-def _to_secret(value: object) -> object:
-    return Secret(value) if isinstance(value, str) else value
-
-
-def _to_list(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def check_url(value: str) -> str:
-    """The value, or ValueError in words that do not repeat it."""
-    try:
-        parts = urlsplit(value)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        raise ValueError("is not an http or https address")
-    return value
-
-
-SecretValue = Annotated[Secret, BeforeValidator(_to_secret)]
-Secrets = Annotated[tuple[SecretValue, ...], BeforeValidator(_to_list)]
-Ids = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
-Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
-
-
-class Group(BaseModel):
-    """A frozen part of the environment. `hide_input_in_errors`: a malformed secret must not end in a traceback."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True)
 
 
 class SlackSettings(Group):
@@ -232,17 +188,6 @@ class HookSettings(Group):
         if any(not _HOOK_SECRET.match(secret.reveal()) for secret in value):
             raise ValueError("holds something else than at least 24 letters, digits, - or _")
         return value
-
-
-@dataclass(frozen=True)
-class LeaseSettings:
-    """How leadership moves: a lease lasts `duration`, is renewed every `renew_every`, and is asked for as often.
-
-    A successor takes over at most `duration + renew_every` after a leader died: 13.5 s, below the 15 s we promise.
-    """
-
-    duration: timedelta = timedelta(seconds=10)
-    renew_every: timedelta = timedelta(seconds=3.5)
 
 
 def _with_prefix(value: Secret, prefix: str) -> Secret:

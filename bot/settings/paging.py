@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from bot.settings.groups import Group, SecretValue, check_url
+from bot.settings.values import Group, SecretValue, check_url
 from services.domain.secrets import Secret
 from services.mail.client import MailServer
 from services.webhooks.client import PAGERDUTY, Pager
