@@ -17,8 +17,9 @@ from typing import TextIO
 
 from bot.changing import changing_of_terminal
 from bot.commands._asking import DRY_RUN
-from bot.commands._contract import Answer, Command, Request, RoomCommand, Surface
+from bot.commands._contract import Answer, Request, Surface
 from bot.commands._registry import find, run_words
+from bot.commands._verbs import Command, RoomCommand
 from bot.facts import World
 from bot.incidents.wiring import make_board, make_room
 from bot.settings import Settings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands._contract import Answer, Change, Request, Surface
+from bot.commands._contract import Answer, Request, Surface
+from bot.commands._verbs import Change
 from bot.facts.plans import PLANS
 from bot.runs.emergency import stop_without_journal
 from bot.views.emergency import emergency_answer

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import bot.commands as package
 from bot.commands._asking import ask
-from bot.commands._contract import Answer, Change, Command, DeskCommand, Request, RoomCommand, Surface, Verb
+from bot.commands._contract import Answer, Request, Surface
 from bot.commands._thread import in_thread, with_service
+from bot.commands._verbs import Change, Command, DeskCommand, RoomCommand, Verb
 from bot.commands._words import split_words
 from bot.views.message import fit_message
 from bot.views.text import code

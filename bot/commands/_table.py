@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY
+from bot.commands._verbs import Change
 
 
 def changes_table() -> str:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more, wrong_word
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts.journal import read_audit, verify_audit
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.findings import unavailable_answer

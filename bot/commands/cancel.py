@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.commands._asking import need_desk
-from bot.commands._contract import Actor, Answer, DeskCommand, Request
+from bot.commands._contract import Actor, Answer, Request
 from bot.commands._outcome import outcome_answer
 from bot.commands._runs import parse_run
+from bot.commands._verbs import DeskCommand
 from services.domain.errors import OperatorError
 
 if TYPE_CHECKING:

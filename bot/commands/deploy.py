@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import no_more, parse_sha
-from bot.commands._contract import Change
 from bot.commands._targets import parse_services
+from bot.commands._verbs import Change
 from services.domain.errors import UsageError
 
 EXAMPLE = "deploy api 8d02b64e"

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import need_service, no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.views.deployments import deployments_answer
 from bot.views.findings import unavailable_answer
 from playbooks.checks.deployments import check

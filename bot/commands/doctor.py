@@ -6,7 +6,8 @@ import asyncio
 import time
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.checks import gather_doctor
 from bot.views.findings import as_of, findings_answer

@@ -9,7 +9,8 @@ from bot.approvals.policy import DRILL, Right, Target
 from bot.approvals.rights import Refused, judge
 from bot.commands._arguments import no_more, wrong_word
 from bot.commands._asking import need_desk
-from bot.commands._contract import Answer, DeskCommand, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import DeskCommand
 from bot.commands.cancel import need_actor
 from bot.settings import Invalid, Settings, require
 from bot.views.drill import offer_answer, started_answer, under_way_answer

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import parse_window, take_raw
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.views.failed_jobs import failed_jobs_answer
 from bot.views.findings import unavailable_answer
 from bot.views.text import plain

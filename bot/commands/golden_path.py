@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import wrong_word
-from bot.commands._contract import Change
+from bot.commands._verbs import Change
 from services.domain.errors import UsageError
 
 FLAGS = {"--keep": "keep", "--clean": "clean"}

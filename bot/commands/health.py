@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.gather import gather_health
 from bot.views.health import health_answer

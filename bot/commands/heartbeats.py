@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._arguments import no_more, parse_service, wrong_word
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.gather import gather_heartbeats
 from bot.views.heartbeats import heartbeats_answer

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, DeskCommand, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import DeskCommand
 from bot.commands._waiting import list_reviews, list_waiting
 from bot.facts.gather import gather_health
 from bot.facts.incidents import read_open_incidents

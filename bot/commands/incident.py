@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request, RoomCommand, Verb
+from bot.commands._contract import Answer, Request
 from bot.commands._incidents import need_incident, need_room, outcome_answer, parse_severity
 from bot.commands._targets import parse_reason
+from bot.commands._verbs import Command, RoomCommand, Verb
 from bot.facts.incidents import IncidentRecord, read_incident_record, read_incidents
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import incidents_answer, timeline_answer

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import need_service, parse_count, take_raw, wrong_word
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts.logs import DIGEST_LINES, read_due
 from bot.views.findings import unavailable_answer
 from bot.views.logs import LogView, logs_answer

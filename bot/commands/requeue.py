@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Change
+from bot.commands._verbs import Change
 from services.domain.errors import UsageError
 
 EXAMPLE = "requeue 123e4567-e89b-12d3-a456-426614174000"

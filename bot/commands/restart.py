@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import need_service, no_more
-from bot.commands._contract import Change
+from bot.commands._verbs import Change
 
 THROUGH_ZERO = "--through-zero"
 

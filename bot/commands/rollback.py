@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Change
+from bot.commands._contract import Answer
 from bot.commands._targets import parse_services, parse_target
+from bot.commands._verbs import Change
 from bot.facts.changes.rollback import gather_rollback
 from bot.settings import require
 from bot.views.rollback import offer_answer

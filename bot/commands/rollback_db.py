@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Change
 from bot.commands._targets import parse_version
+from bot.commands._verbs import Change
 from services.domain.errors import UsageError
 
 EXAMPLE = "rollback-db 20251202009900"

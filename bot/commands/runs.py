@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
 from bot.commands._runs import need_record, parse_run
+from bot.commands._verbs import Command
 from bot.facts.journal import read_runs
 from bot.views.findings import unavailable_answer
 from bot.views.runs import record_answer, runs_answer

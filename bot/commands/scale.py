@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import need_service, no_more
-from bot.commands._contract import Change
 from bot.commands._targets import parse_replicas
+from bot.commands._verbs import Change
 from playbooks.scale import MOST_REPLICAS
 from services.domain.errors import UsageError
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.checks import read_exposures
 from bot.views.findings import findings_answer

@@ -11,8 +11,9 @@ from bot.approvals.policy import SILENCE, Right, Target
 from bot.approvals.rights import Refused, judge
 from bot.commands._arguments import no_more, parse_count, parse_window, wrong_word
 from bot.commands._asking import need_desk
-from bot.commands._contract import Answer, Command, DeskCommand, Request
+from bot.commands._contract import Answer, Request
 from bot.commands._targets import parse_reason
+from bot.commands._verbs import Command, DeskCommand
 from bot.commands.cancel import need_actor
 from bot.facts.alerts import read_silences
 from bot.settings import Invalid, require

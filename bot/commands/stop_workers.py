@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import wrong_word
-from bot.commands._contract import Answer, Change
+from bot.commands._contract import Answer
 from bot.commands._targets import parse_reason
+from bot.commands._verbs import Change
 from bot.views.stop_workers import presets_answer
 from services.domain.services import Service, find_service
 

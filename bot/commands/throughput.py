@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import parse_window
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.views.throughput import throughput_answer
 from playbooks.throughput import check, summarise
 from services.domain.errors import Unavailable

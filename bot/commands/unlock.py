@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.commands._arguments import need_service
-from bot.commands._contract import Change
 from bot.commands._targets import parse_reason
+from bot.commands._verbs import Change
 
 EXAMPLE = "unlock api fixed in 9f8e7d6c"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._arguments import no_more, parse_service, parse_sha
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
+from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.gather import gather_verify
 from bot.views.verify import verify_answer

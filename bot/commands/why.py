@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from bot.alerts import names
 from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Command, Request
+from bot.commands._contract import Answer, Request
 from bot.commands._runs import need_record, parse_run
+from bot.commands._verbs import Command
 from bot.commands.silence import need_what
 from bot.facts.alerts import read_histories, read_silences
 from bot.facts.journal import read_audit

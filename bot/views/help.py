@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from bot.commands._contract import Answer, Block, Change, Verb
+from bot.commands._contract import Answer, Block
+from bot.commands._verbs import Change, Verb
 from bot.views.blocks import actions, command_button, context, header, sections
 from bot.views.message import fit_message
 from bot.views.text import code, escape

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.approvals.policy import RISKS
-from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY
 from bot.commands._table import changes_table
+from bot.commands._verbs import Change
 from bot.facts.plans import PLANS
 from bot.terminal import TERMINAL_ONLY
 from playbooks._contract import Risk

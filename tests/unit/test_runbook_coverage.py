@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY, find
+from bot.commands._verbs import Change
 from bot.terminal import TERMINAL_ONLY
 from playbooks._log_patterns import Sign, recognise
 from playbooks._troubleshooting import TABLE

@@ -18,8 +18,9 @@ from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import default_rules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
-from bot.commands._contract import Actor, Answer, Change, Request, Surface
+from bot.commands._contract import Actor, Answer, Request, Surface
 from bot.commands._registry import REGISTRY, run
+from bot.commands._verbs import Change
 from bot.facts import World
 from bot.leader import NAME, Fence
 from bot.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY
+from bot.commands._verbs import Change
 from bot.facts.plans import PLANS
 from playbooks._catalogue import CATALOGUE, Entry, read_docstring
 

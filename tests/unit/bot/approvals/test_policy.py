@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.approvals.policy import RISKS
-from bot.commands._contract import Change
 from bot.commands._registry import REGISTRY
+from bot.commands._verbs import Change
 
 
 def test_every_change_has_its_risk_and_nothing_else_has() -> None:

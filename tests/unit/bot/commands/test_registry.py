@@ -2,8 +2,9 @@
 
 import pytest
 
-from bot.commands._contract import Answer, Command, Request, Surface, Verb
+from bot.commands._contract import Answer, Request, Surface
 from bot.commands._registry import BARE, REGISTRY, find, run
+from bot.commands._verbs import Command, Verb
 from bot.facts import World
 from bot.settings import Settings
 from bot.views.blocks import section
