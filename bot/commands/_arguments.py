@@ -14,6 +14,7 @@ from services.domain.services import Service, find_service
 from services.domain.sha import is_sha
 from services.domain.words import age, read_span
 
+MAX_DIGITS = 15  # far below what the database's bigint takes
 USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
 
 
@@ -77,6 +78,13 @@ def parse_count(word: str, *, largest: int) -> int:
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
         raise wrong_word(word, "is not a number that fits", f"Take 1 to {largest}.")
     return int(word)
+
+
+def read_number(word: str) -> int | None:
+    """The number of a run, an incident or a silence, with or without `#`; None for any other word."""
+    digits = word.removeprefix("#")
+    fits = digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS and int(digits) > 0
+    return int(digits) if fits else None
 
 
 def take_raw(request: Request) -> tuple[list[str], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.commands._contract import Answer, Request, Surface
+from bot.commands._needs import need_desk
 from bot.commands._verbs import Change
 from bot.facts.plans import PLANS
 from bot.runs.emergency import stop_without_journal
@@ -13,7 +14,7 @@ from bot.views.filed import filed_answer
 from bot.views.manual import manual_answer
 from bot.views.plan import dry_run_answer, no_plan_answer
 from playbooks._contract import NoPlan, Plan, Risk
-from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.errors import SourceError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,14 +66,3 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
     states = await world.railway_services()
     known = {} if isinstance(states, Unavailable) else states
     return manual_answer(plan, why, {service: state.link for service, state in known.items() if state.link})
-
-
-def need_desk(desk: Desk | None) -> Desk:
-    """Raises OperatorError when there is nowhere to file a request."""
-    if desk is None:
-        raise OperatorError(
-            "Nothing was done",
-            why="requests are kept in the database and approved in Slack, and the settings of one of them are missing",
-            what_next="Mend them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
-        )
-    return desk

@@ -1,28 +1,26 @@
-"""The incident that a command is about, and where people work on it."""
+"""The incident that a command is about, and what became of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import wrong_word
+from bot.commands._arguments import read_number, wrong_word
 from bot.commands._contract import Answer, Request
-from bot.commands._runs import MAX_DIGITS
 from bot.facts.incidents import read_open_incidents
+from bot.incidents.acting import Done, Outcome
 from bot.views.decided import refused_answer
 from bot.views.incidents import done_answer
-from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.errors import SourceError, Unavailable, UsageError
 from services.domain.incidents import IncidentSeverity
 
 if TYPE_CHECKING:
     from bot.facts import World
-    from bot.incidents.acting import Outcome
-    from bot.incidents.room import Room
 
 
 async def need_incident(request: Request, world: World, example: str) -> tuple[int, tuple[str, ...]]:
     """The incident's number and the words after it: as written, or of the thread, or of the only one that is open."""
     words = request.words
-    number = parse_number(words[0]) if words else None
+    number = read_number(words[0]) if words else None
     if number is not None:
         return number, words[1:]
     if request.incident is not None:
@@ -36,13 +34,6 @@ async def need_incident(request: Request, world: World, example: str) -> tuple[i
     raise UsageError("Which incident?", why=f"{count} open", what_next=f"Write `{example}`; `incident` lists them.")
 
 
-def parse_number(word: str) -> int | None:
-    """An incident's number, with or without `#`; None for any other word."""
-    digits = word.removeprefix("#")
-    fits = digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS and int(digits) > 0
-    return int(digits) if fits else None
-
-
 def parse_severity(word: str) -> IncidentSeverity:
     """`sev1`, `sev2` or `sev3`, in any case, the number alone too."""
     written = word.lower() if word.lower().startswith("sev") else f"sev{word}"
@@ -52,21 +43,8 @@ def parse_severity(word: str) -> IncidentSeverity:
     return found
 
 
-def need_room(room: Room | None) -> Room:
-    """Raises OperatorError when incidents cannot be kept."""
-    if room is None:
-        raise OperatorError(
-            "Nothing was done",
-            why="incidents are kept in the database and told in Slack, and the settings of one of them are missing",
-            what_next="Mend them (`check-config`), and tell people by hand meanwhile.",
-        )
-    return room
-
-
 def outcome_answer(outcome: Outcome) -> Answer:
     """For the one who clicked or typed; everybody else reads the incident's own messages."""
-    from bot.incidents.acting import Done  # the room imports the commands' contract
-
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
     return refused_answer(outcome.sentence)

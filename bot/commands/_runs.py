@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more, wrong_word
+from bot.commands._arguments import no_more, read_number, wrong_word
 from bot.facts.journal import read_record
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.records import Record
@@ -13,18 +13,16 @@ from services.domain.records import Record
 if TYPE_CHECKING:
     from bot.facts import World
 
-MAX_DIGITS = 15  # of a run's number: far below what the database's bigint takes
-
 
 def parse_run(words: Sequence[str], example: str) -> int:
     """The run's number, with or without `#`."""
     if not words:
         raise UsageError("Which run?", why="its number is missing", what_next=f"Write `{example}`; `runs` lists them.")
     no_more(words, 1)
-    digits = words[0].removeprefix("#")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS and int(digits) > 0):
+    number = read_number(words[0])
+    if number is None:
         raise wrong_word(words[0], "is not the number of a run", f"Write `{example}`; `runs` lists them.")
-    return int(digits)
+    return number
 
 
 async def need_record(world: World, run_id: int) -> Record | Unavailable:

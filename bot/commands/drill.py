@@ -5,16 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.approvals.policy import DRILL, Right, Target
-from bot.approvals.rights import Refused, judge
+from bot.approvals.policy import DRILL
 from bot.commands._arguments import no_more, wrong_word
-from bot.commands._asking import need_desk
 from bot.commands._contract import Answer, Request
+from bot.commands._needs import need_database, need_right
 from bot.commands._verbs import DeskCommand
-from bot.commands.cancel import need_actor
-from bot.settings import Invalid, Settings, require
+from bot.settings import Settings
 from bot.views.drill import offer_answer, started_answer, under_way_answer
-from services.domain.errors import OperatorError, SourceError
 from services.domain.runs import Person
 from services.postgres import drills
 from services.postgres.audit import append_audit
@@ -32,11 +29,11 @@ LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while 
 async def answer_drill(request: Request, world: World, desk: Desk | None) -> Answer:
     no_more(request.words, 1)
     if not request.words:
-        return await _offer(_need_database(world), world.settings)
+        return await _offer(need_database(world), world.settings)
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
-    person = await _need_right(request, world, desk)
-    return await _start(_need_database(world), person, world.settings.stale_after)
+    person = await need_right(DRILL, (), request, world, desk, failed="No drill began")
+    return await _start(need_database(world), person, world.settings.stale_after)
 
 
 async def _offer(database: Database, settings: Settings) -> Answer:
@@ -58,25 +55,6 @@ async def _start(database: Database, person: Person, stale_after: timedelta) -> 
         return under_way_answer(under_way)
     assert drill is not None  # noqa: S101 - there was no other
     return started_answer(drill)
-
-
-async def _need_right(request: Request, world: World, desk: Desk | None) -> Person:
-    """Who asks, if the policy lets them. Raises OperatorError if not, and on the terminal."""
-    actor = need_actor(request)
-    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
-    if isinstance(desk.policy, Invalid):
-        raise OperatorError("No drill began", why=desk.policy.why, what_next="`check-config` says what to mend.")
-    target = Target(DRILL, frozenset(), require(world.settings.identity).environment)
-    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
-    if isinstance(verdict, Refused):
-        raise OperatorError("No drill began", why=verdict.why, what_next=verdict.what_next)
-    return person
-
-
-def _need_database(world: World) -> Database:
-    if world.database is None:
-        raise SourceError("database", "not configured")
-    return world.database
 
 
 COMMAND = DeskCommand(

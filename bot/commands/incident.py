@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, Request
-from bot.commands._incidents import need_incident, need_room, outcome_answer, parse_severity
+from bot.commands._incidents import need_incident, outcome_answer, parse_severity
+from bot.commands._needs import need_room
 from bot.commands._targets import parse_reason
 from bot.commands._verbs import Command, RoomCommand, Verb
 from bot.facts.incidents import IncidentRecord, read_incident_record, read_incidents

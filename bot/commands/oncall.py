@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.approvals.rights import Refused
 from bot.commands._arguments import no_more, parse_user, parse_window
 from bot.commands._contract import Answer, Request
-from bot.commands._incidents import need_room
+from bot.commands._needs import need_room
 from bot.commands._verbs import Command, RoomCommand, Verb
 from bot.facts.oncall import gather_oncall, usable_schedule
 from bot.views.decided import refused_answer

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bot.approvals.policy import RISKS, Right, Target
 from bot.approvals.rights import Allowed, Verdict, judge
 from bot.commands._arguments import parse_user, wrong_word
-from bot.commands._asking import need_desk
 from bot.commands._contract import Answer, Request
+from bot.commands._needs import need_desk
 from bot.commands._verbs import Change, DeskCommand
 from bot.settings import Invalid, require
 from bot.views.policy import Ruling, policy_answer

@@ -7,29 +7,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.alerts import names, silencing
-from bot.approvals.policy import SILENCE, Right, Target
-from bot.approvals.rights import Refused, judge
-from bot.commands._arguments import no_more, parse_count, parse_window, wrong_word
-from bot.commands._asking import need_desk
+from bot.approvals.policy import SILENCE
+from bot.commands._arguments import no_more, parse_window, read_number, wrong_word
 from bot.commands._contract import Answer, Request
+from bot.commands._needs import need_database, need_right
 from bot.commands._targets import parse_reason
 from bot.commands._verbs import Command, DeskCommand
-from bot.commands.cancel import need_actor
 from bot.facts.alerts import read_silences
-from bot.settings import Invalid, require
 from bot.views.findings import unavailable_answer
 from bot.views.silences import ended_answer, reasons_answer, silenced_answer, silences_answer
-from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
-from services.domain.runs import Person
+from services.domain.errors import OperatorError, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
     from bot.facts import World
-    from services.postgres.pool import Database
 
 END = "end"
 LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
-MOST = 10**15
 EXAMPLE = "silence ingest 2h we move the queue"
 
 
@@ -40,8 +34,10 @@ async def answer_silence(request: Request, world: World, desk: Desk | None) -> A
     if not words:
         return reasons_answer(what, request.words[1])
     reason = parse_reason(words, EXAMPLE)
-    person = await _need_right(what, request, world, desk)
-    made = await silencing.silence(_need_database(world), what=what, lasts=lasts, reason=reason, person=person)
+    service = names.service_of(what)
+    services = (service,) if service else ()
+    person = await need_right(SILENCE, services, request, world, desk, failed="Nothing was silenced")
+    made = await silencing.silence(need_database(world), what=what, lasts=lasts, reason=reason, person=person)
     return silenced_answer(made)
 
 
@@ -74,35 +70,16 @@ async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
     no_more(request.words, 2)
     if len(request.words) < 2:
         raise UsageError("Which silence?", why="its number is missing", what_next="`silences` lists them.")
-    silence_id = parse_count(request.words[1].removeprefix("#"), largest=MOST)
-    person = await _need_right("", request, world, desk)
-    ended = await silencing.lift(_need_database(world), silence_id=silence_id, person=person)
+    silence_id = read_number(request.words[1])
+    if silence_id is None:
+        raise wrong_word(request.words[1], "is not the number of a silence", "`silences` lists them.")
+    person = await need_right(SILENCE, (), request, world, desk, failed="No silence was ended")
+    ended = await silencing.lift(need_database(world), silence_id=silence_id, person=person)
     if ended is None:
         raise OperatorError(
             f"Silence {silence_id} was not ended", why="no silence of this number lasts", what_next="See `silences`."
         )
     return ended_answer(ended, by=person.user_id)
-
-
-async def _need_right(what: str, request: Request, world: World, desk: Desk | None) -> Person:
-    """Who asks, if the policy lets them. Raises OperatorError if not, and on the terminal."""
-    actor = need_actor(request)
-    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
-    if isinstance(desk.policy, Invalid):
-        raise OperatorError("Nothing was done", why=desk.policy.why, what_next="`check-config` says what to mend.")
-    service = names.service_of(what)
-    environment = require(world.settings.identity).environment
-    target = Target(SILENCE, frozenset({service} if service else ()), environment)
-    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
-    if isinstance(verdict, Refused):
-        raise OperatorError("Nothing was silenced", why=verdict.why, what_next=verdict.what_next)
-    return person
-
-
-def _need_database(world: World) -> Database:
-    if world.database is None:
-        raise SourceError("database", "not configured")
-    return world.database
 
 
 COMMANDS = (

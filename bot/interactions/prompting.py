@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.commands._arguments import read_number
 from bot.commands._asking import DRY_RUN
 from bot.commands._contract import Block, Surface
-from bot.commands._incidents import parse_number
 from bot.commands._registry import find
 from bot.commands._words import split_words
 from bot.commands.stop_workers import COMMAND as STOP_WORKERS
@@ -31,6 +31,6 @@ def _modal(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Bl
         return None if reason else stop_workers_modal(service, metadata | {"service": service})
     if name == OPEN and not words:
         return incident_modals.open_modal(metadata)
-    if name == RESOLVE and len(words) == 1 and (number := parse_number(words[0])) is not None:
+    if name == RESOLVE and len(words) == 1 and (number := read_number(words[0])) is not None:
         return incident_modals.resolve_modal(number, metadata)
     return None

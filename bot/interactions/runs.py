@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from bot.commands._arguments import read_number
 from bot.views.run_buttons import RESOLVE
 
 How = Literal["done", "retry", "abort"]  # what a person says of a step that is unknown
 
-MAX_DIGITS = 15  # of a run's number
 PREFIX = "run."
 
 
@@ -25,10 +25,10 @@ class RunClick:
 
 def read_click(action: Mapping[str, Any]) -> RunClick | None:
     """None when the action is something else or damaged."""
-    verb, value = str(action.get("action_id", "")), str(action.get("value", ""))
-    if not verb.startswith(PREFIX) or not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS):
+    verb, run_id = str(action.get("action_id", "")), read_number(str(action.get("value", "")))
+    if not verb.startswith(PREFIX) or run_id is None:
         return None
     if verb.startswith(f"{RESOLVE}."):
         how = next((one for one in get_args(How) if verb == f"{RESOLVE}.{one}"), None)
-        return RunClick(RESOLVE, int(value), how) if how else None
-    return RunClick(verb, int(value))
+        return RunClick(RESOLVE, run_id, how) if how else None
+    return RunClick(verb, run_id)

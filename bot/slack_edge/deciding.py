@@ -12,8 +12,9 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.approvals.decide import confirmation_phrase
 from bot.approvals.desk import Decided, Desk
 from bot.approvals.rights import Refused
-from bot.commands._asking import file, need_desk
+from bot.commands._asking import file
 from bot.commands._contract import Actor, Answer
+from bot.commands._needs import need_desk
 from bot.commands._outcome import outcome_answer
 from bot.commands._registry import run
 from bot.commands._runs import need_record

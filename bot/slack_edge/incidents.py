@@ -8,7 +8,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.commands._incidents import need_room, outcome_answer, parse_severity
+from bot.commands._incidents import outcome_answer, parse_severity
+from bot.commands._needs import need_room
 from bot.incidents.room import Room
 from bot.interactions.submissions import Submission, find_mistakes, read_submission
 from bot.slack_edge.answering import deliver

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands._arguments import need_service, no_more, parse_count, parse_service, parse_sha, parse_window, take_raw
+from bot.commands._arguments import (
+    need_service,
+    no_more,
+    parse_count,
+    parse_service,
+    parse_sha,
+    parse_window,
+    read_number,
+    take_raw,
+)
 from bot.commands._contract import Request, Surface
 from services.domain.errors import UsageError
 from services.domain.services import Service
@@ -67,6 +76,14 @@ def test_a_sha_may_be_written_in_capitals() -> None:
 def test_refuses_a_count_that_does_not_fit(word: str) -> None:
     with pytest.raises(UsageError):
         parse_count(word, largest=200)
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("7", 7), ("#7", 7), ("0", None), ("7x", None), ("²", None), ("9" * 15, 10**15 - 1), ("9" * 16, None)],
+)
+def test_a_number_may_have_its_sign(word: str, number: int | None) -> None:
+    assert read_number(word) == number
 
 
 def test_a_word_too_many_is_named() -> None:

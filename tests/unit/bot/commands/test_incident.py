@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands._incidents import parse_number, parse_severity
+from bot.commands._incidents import parse_severity
 from bot.commands._registry import find
 from bot.commands._targets import parse_reason
 from bot.commands._thread import in_thread, with_service
@@ -42,13 +42,6 @@ def test_opening_needs_words(words: tuple[str, ...]) -> None:
 def test_what_is_missing_has_the_name_of_the_usage(called: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         parse_reason((), "incident resolve 7 a bad deploy", called=called)
-
-
-@pytest.mark.parametrize(
-    ("word", "number"), [("7", 7), ("#7", 7), ("0", None), ("7x", None), ("²", None), ("9" * 30, None)]
-)
-def test_a_number_is_an_incident_s(word: str, number: int | None) -> None:
-    assert parse_number(word) == number
 
 
 @pytest.mark.parametrize("word", ["sev1", "SEV1", "1"])
