@@ -35,6 +35,15 @@ _NEEDS = {
     incident_modals.RESOLVE: "incident",
 }
 
+# What to say to whoever leaves the text of such a modal empty.
+_WANTED = {
+    DENY: "Say why: everybody reads it in the run's message.",
+    REVIEW: "Say what you found: everybody reads it in the run's message.",
+    ALONE: "Say why: everybody reads it, and it is reviewed afterwards.",
+    incident_modals.OPEN: "Say it in a few words: everybody reads it.",
+    incident_modals.RESOLVE: "Say it in a few words: everybody reads it.",
+}
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -83,16 +92,10 @@ def read_metadata(view: Payload) -> Mapping[str, Any]:
 
 def find_mistakes(submission: Submission) -> dict[str, str]:
     """`{block id: what is wrong}` as Slack shows it below the input; empty when all is well."""
-    if submission.kind == DENY and not submission.answer.strip():
-        return {ANSWER: "Say why: everybody reads it in the run's message."}
-    if submission.kind == ALONE and not submission.answer.strip():
-        return {ANSWER: "Say why: everybody reads it, and it is reviewed afterwards."}
-    if submission.kind == REVIEW and not submission.answer.strip():
-        return {ANSWER: "Say what you found: everybody reads it in the run's message."}
     if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():
         return {ANSWER: f"Type exactly: {submission.metadata['phrase']}"}
-    if submission.kind in (incident_modals.OPEN, incident_modals.RESOLVE) and not submission.answer.strip():
-        return {ANSWER: "Say it in a few words: everybody reads it."}
+    if submission.kind in _WANTED and not submission.answer.strip():
+        return {ANSWER: _WANTED[submission.kind]}
     return {}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -13,7 +12,7 @@ from bot.approvals.decide import confirmation_phrase
 from bot.approvals.desk import Decided, Desk
 from bot.approvals.rights import Refused
 from bot.commands._asking import file
-from bot.commands._contract import Actor, Answer
+from bot.commands._contract import Actor, Answer, Block
 from bot.commands._needs import need_desk
 from bot.commands._outcome import outcome_answer
 from bot.commands._registry import run
@@ -22,9 +21,10 @@ from bot.commands.rollback import list_candidates
 from bot.facts import World
 from bot.facts.plans import PLANS
 from bot.interactions.runs import RunClick, read_click
-from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
+from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
 from bot.views.filed import filed_answer
 from bot.views.findings import unavailable_answer
@@ -35,15 +35,11 @@ from services.domain.errors import OperatorError, Unavailable
 from services.domain.services import find_services
 from services.slack.client import SlackClient
 
-Body = dict[str, Any]
-Work = Callable[[Asker, str | None], Awaitable[None]]
-DoOnce = Callable[[Body, Work], Awaitable[None]]
-
 _RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
 
 
 class Deciding:
-    """`do_once` does the work of a payload once, across replicas and redeliveries."""
+    """Clicks and modals about runs."""
 
     def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, do_once: DoOnce) -> None:
         self._world = world
@@ -53,9 +49,9 @@ class Deciding:
 
     def register(self, app: AsyncApp) -> None:
         """Before the listeners that match everything."""
-        app.action(run_buttons.DENY)(self.on_deny)
-        app.action(run_buttons.REVIEW)(self.on_review)
-        app.action(run_buttons.ALONE)(self.on_alone)
+        app.action(run_buttons.DENY)(self._opening(modals.deny_modal))
+        app.action(run_buttons.REVIEW)(self._opening(modals.review_modal))
+        app.action(run_buttons.ALONE)(self._opening(modals.alone_modal))
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -64,18 +60,6 @@ class Deciding:
     async def on_click(self, body: Body) -> None:
         click = _need_click(body)
         await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key))
-
-    async def on_deny(self, body: Body) -> None:
-        metadata = _metadata(body) | {"run": _need_click(body).run_id}
-        await self._slack.open_view(body["trigger_id"], modals.deny_modal(metadata))
-
-    async def on_review(self, body: Body) -> None:
-        metadata = _metadata(body) | {"run": _need_click(body).run_id}
-        await self._slack.open_view(body["trigger_id"], modals.review_modal(metadata))
-
-    async def on_alone(self, body: Body) -> None:
-        metadata = _metadata(body) | {"run": _need_click(body).run_id}
-        await self._slack.open_view(body["trigger_id"], modals.alone_modal(metadata))
 
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
@@ -99,14 +83,18 @@ class Deciding:
         await self._slack.update_view(view_id, view)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
-        submission = read_submission(body["view"])
-        mistakes = find_mistakes(submission) if submission else {}
-        if mistakes:
-            await ack(response_action="errors", errors=mistakes)
-            return
-        await ack()
+        submission = await take_submission(ack, body)
         if submission is not None:
             await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
+
+    def _opening(self, modal: Callable[[dict[str, object]], Block]) -> Callable[[Body], Awaitable[None]]:
+        """A handler that opens a modal about the clicked run."""
+
+        async def on_open(body: Body) -> None:
+            metadata = _metadata(body) | {"run": _need_click(body).run_id}
+            await self._slack.open_view(body["trigger_id"], modal(metadata))
+
+        return on_open
 
     async def _answer_click(self, click: RunClick, asker: Asker, key: str | None) -> None:
         match click.verb:

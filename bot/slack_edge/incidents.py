@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands._incidents import outcome_answer, parse_severity
 from bot.commands._needs import need_room
 from bot.incidents.room import Room
-from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker
+from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import incident_modals as modals
 from bot.views.plain import mrkdwn_text
 from services.domain.incidents import MarkedMessage
 from services.domain.masking_messages import mask_message
 from services.slack.client import SlackClient
 
-Body = dict[str, Any]
-DoOnce = Callable[[Body, Callable[[Asker, str | None], Awaitable[None]]], Awaitable[None]]
-
 MARK = "pushpin"  # the reaction that puts a message into the timeline
 SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carries 3,000 in all
 
 
 class IncidentEdge:
-    """`do_once` does the work of a payload once, across replicas and redeliveries."""
+    """The shortcut, its modals and the marks."""
 
     def __init__(self, *, slack: SlackClient, room: Room | None, do_once: DoOnce) -> None:
         self._slack = slack
@@ -51,12 +46,7 @@ class IncidentEdge:
         await self._slack.open_view(body["trigger_id"], view)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
-        submission = read_submission(body["view"])
-        mistakes = find_mistakes(submission) if submission else {}
-        if mistakes:
-            await ack(response_action="errors", errors=mistakes)
-            return
-        await ack()
+        submission = await take_submission(ack, body)
         if submission is not None:
             await self._do_once(body, lambda asker, key: self._answer(submission, asker, key))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -23,6 +22,7 @@ from bot.interactions.prompting import prompt_for
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.deciding import Deciding
+from bot.slack_edge.handling import Body, Work
 from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
@@ -33,8 +33,6 @@ from services.domain.errors import UsageError
 from services.slack.client import SlackClient
 
 logger = logging.getLogger(__name__)
-
-Body = dict[str, Any]
 
 _ANY = re.compile(".*", re.DOTALL)
 _COMMAND = re.compile(re.escape(COMMAND_ACTION) + r"\.\d+")
@@ -77,11 +75,7 @@ class Listeners:
         app.view_closed(_ANY)(self.on_closed)
 
     async def on_command(self, body: Body) -> None:
-        prompt = prompt_for(body.get("text") or "", Surface.SLASH, channel=str(body.get("channel_id", "")))
-        if prompt is not None and self._desk is not None:
-            await self._slack.open_view(body["trigger_id"], prompt)
-            return
-        await self._do_once(body, lambda asker, key: self._answer(body.get("text") or "", asker, key))
+        await self._prompt_or_answer(body, body.get("text") or "", Surface.SLASH, str(body.get("channel_id", "")))
 
     async def on_mention(self, body: Body) -> None:
         event = body["event"]
@@ -93,11 +87,8 @@ class Listeners:
         line = command_line(body["actions"][0])
         if line is None:
             raise _unknown_button()
-        prompt = prompt_for(line, Surface.BUTTON, channel=str((body.get("channel") or {}).get("id", "")))
-        if prompt is not None and self._desk is not None:
-            await self._slack.open_view(body["trigger_id"], prompt)
-            return
-        await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
+        channel = str((body.get("channel") or {}).get("id", ""))
+        await self._prompt_or_answer(body, line, Surface.BUTTON, channel)
 
     async def on_home_opened(self, body: Body) -> None:
         if body["event"].get("tab") == "home":
@@ -118,7 +109,14 @@ class Listeners:
     async def on_closed(self, ack: AsyncAck) -> None:
         await ack()
 
-    async def _do_once(self, body: Body, work: Callable[[Asker, str | None], Awaitable[None]]) -> None:
+    async def _prompt_or_answer(self, body: Body, line: str, surface: Surface, channel: str) -> None:
+        prompt = prompt_for(line, surface, channel=channel)
+        if prompt is not None and self._desk is not None:
+            await self._slack.open_view(body["trigger_id"], prompt)
+        else:
+            await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
+
+    async def _do_once(self, body: Body, work: Work) -> None:
         asker = read_asker(body)
         if asker is not None:
             key = delivery_key(body)

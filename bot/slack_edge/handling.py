@@ -1,0 +1,26 @@
+"""What the handlers of all kinds of payloads share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.slack_edge.asker import Asker
+
+Body = dict[str, Any]
+Work = Callable[[Asker, str | None], Awaitable[None]]
+DoOnce = Callable[[Body, Work], Awaitable[None]]  # does the work of a payload once, across replicas and redeliveries
+
+
+async def take_submission(ack: AsyncAck, body: Body) -> Submission | None:
+    """Acknowledge a modal. None when that is all: it shows its mistakes now, or it is none of ours."""
+    submission = read_submission(body["view"])
+    mistakes = find_mistakes(submission) if submission else {}
+    if mistakes:
+        await ack(response_action="errors", errors=mistakes)
+        return None
+    await ack()
+    return submission
