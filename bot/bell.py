@@ -17,8 +17,9 @@ class Bell:
         """Something new may be there."""
         self._rung.set()
 
-    async def drive(self, look: Callable[[], Awaitable[float]]) -> None:
-        """Look again and again, until cancelled: at each ring, and after as many seconds as the last look said."""
+    async def drive(self, look: Callable[[], Awaitable[float | None]]) -> None:
+        """Look again and again, until cancelled: at each ring, and after as many seconds as the last look said (None:
+        only at a ring)."""
         while True:
             self._rung.clear()
             wait_s = await look()

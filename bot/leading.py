@@ -45,11 +45,13 @@ class Rounds(ABC):
         await self._bell.drive(lambda: self._look_or_retry(fence))
 
     @abstractmethod
-    async def look(self, fence: Fence) -> float:
-        """One round; seconds until the next one. Raises LostLeadershipError, SourceError, and OperatorError when
-        somebody was faster."""
+    async def look(self, fence: Fence) -> float | None:
+        """One round; seconds until the next one, None: at a ring only.
 
-    async def _look_or_retry(self, fence: Fence) -> float:
+        Raises LostLeadershipError, SourceError, and OperatorError when somebody was faster.
+        """
+
+    async def _look_or_retry(self, fence: Fence) -> float | None:
         try:
             return await self.look(fence)
         except (SourceError, OperatorError) as error:

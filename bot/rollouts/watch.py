@@ -6,8 +6,6 @@ It asks Railway nothing to notice: whoever reads it anyway hands its answer on (
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,11 +13,11 @@ from datetime import datetime
 from bot.facts import World
 from bot.facts.gather import gather_verify
 from bot.leader import Fence
+from bot.leading import Rounds
 from bot.rollouts.decide import Join, Memory, Move, arrived, decide, is_settled, progress, shown
 from bot.rollouts.judge import Evidence, Verdict, judge, scope_of, services_of
 from bot.views import rollout as view
 from services.domain.deployments import Deployment, ServiceState
-from services.domain.errors import SourceError
 from services.domain.rollouts import Rollout
 from services.domain.services import Service
 from services.postgres import rollouts
@@ -35,52 +33,44 @@ LOOK_AGAIN_S = 15.0  # while one is being verified: each look is one more call o
 Services = Mapping[Service, ServiceState]
 
 
-class RolloutWatch:
+class RolloutWatch(Rounds):
     """`told` is called when something new is in the outbox."""
+
+    name = "deployments"
 
     def __init__(
         self, world: World, database: Database, *, channel: str, told: Callable[[], None], again_s: float = LOOK_AGAIN_S
     ) -> None:
+        super().__init__()
         self._world = world
         self._database = database
         self._channel = channel
         self._told = told
-        self._again_s = again_s
+        self.retry_s = again_s
         self._services: Services | None = None
-        self._bell = asyncio.Event()
 
     def see(self, services: Services) -> None:
         """Railway's newest answer; the same one again is no news."""
         if services is not self._services:
             self._services = services
-            self._bell.set()
+            self.ring()
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled. Raises LostLeadershipError."""
         self._services = None  # of an earlier term
-        is_open = True  # a former leader may have left some
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._again_s if is_open else None):
-                    await self._bell.wait()
-            self._bell.clear()
-            try:
-                is_open = await self.look(fence)
-            except SourceError as error:
-                logger.warning("deployments: %s", error.why)
-                is_open = True
+        await super().run(fence)
 
-    async def look(self, fence: Fence) -> bool:
-        """One round; whether some rollout is open after it. Raises SourceError, LostLeadershipError."""
+    async def look(self, fence: Fence) -> float | None:
+        """One round; seconds until the next while some rollout is open. Raises SourceError, LostLeadershipError."""
         services = self._services
         if services is None:
-            return False
+            return None
         await self._notice(fence, services)
         async with self._database.read() as conn:
             open_ = await rollouts.list_open_rollouts(conn)
             now = await read_clock(conn)
         ended = [await self._follow(fence, rollout, services, now) for rollout in open_]
-        return not all(ended)
+        return None if all(ended) else self.retry_s
 
     async def _notice(self, fence: Fence, services: Services) -> None:
         async with self._database.transaction() as conn:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Callable
 
+from bot.bell import Bell
 from bot.runs.carrying import Carrier, Gear
 from bot.runs.journal import LostRunError, claim
 from bot.runs.turn import Wishes
@@ -30,23 +30,17 @@ class Runner:
         self._gear = gear
         self._owner = owner
         self._hears = hears
-        self._bell = asyncio.Event()
+        self._bell = Bell()
         self._carried: dict[int, tuple[Wishes, asyncio.Task[None]]] = {}
         self._problem: str | None = None
 
     def ring(self) -> None:
         """A run may wait for somebody to carry it."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled; then `hand_over`."""
-        while True:
-            self._bell.clear()
-            is_quiet = await self._look() and self._hears()
-            settings = self._gear.settings
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(settings.look_when_quiet_s if is_quiet else settings.look_every_s):
-                    await self._bell.wait()
+        await self._bell.drive(self._look)
 
     async def hand_over(self) -> None:
         """Finish the acts under way, for a while, and let other replicas go on with the runs."""
@@ -59,8 +53,14 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look(self) -> bool:
-        """Whether no run is open, as far as the database tells."""
+    async def _look(self) -> float:
+        """Seconds until the next look."""
+        is_quiet = await self._take_all() and self._hears()
+        settings = self._gear.settings
+        return settings.look_when_quiet_s if is_quiet else settings.look_every_s
+
+    async def _take_all(self) -> bool:
+        """Carry what nobody carries. Whether no run is open, as far as the database tells."""
         try:
             async with self._gear.database.read() as conn:
                 open_runs = await runs.list_runs_to_carry(conn, kinds=STEPS.keys(), format=FORMAT)
