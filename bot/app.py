@@ -36,7 +36,7 @@ DRAIN_S = 8.0  # commands answer within about six seconds
 
 
 class Bot:
-    """One process. `start` returns once Slack is reached; `stop` ends in the order of DESIGN §4."""
+    """One process. `start` returns once Slack is reached; `stop` ends in the order that loses nothing."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -75,7 +75,7 @@ class Basis:
 
 
 class Parts:
-    """All of one process. `start` begins their work, `stop` ends it in the order of DESIGN §4."""
+    """All of one process. `start` begins their work, `stop` ends it in the order that loses nothing."""
 
     def __init__(self, basis: Basis) -> None:
         self._outbox_slack = basis.slack_without_patience()

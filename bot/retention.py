@@ -13,7 +13,7 @@ from services.postgres.pool import Database
 logger = logging.getLogger(__name__)
 
 EVERY = timedelta(hours=1)
-DELIVERIES = timedelta(hours=24)  # DESIGN §4
+DELIVERIES = timedelta(hours=24)  # Slack gives up after minutes
 OUTBOX = timedelta(days=30)
 NOTIFICATIONS = DRILLS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended

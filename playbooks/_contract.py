@@ -72,7 +72,7 @@ def wrong_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 class Risk(StrEnum):
-    """Who has to agree before a plan runs (DESIGN §5)."""
+    """Who has to agree before a plan runs."""
 
     LOW = "low"  # the requester confirms
     HIGH = "high"  # one approver who is not the requester
@@ -85,7 +85,7 @@ class Plan:
     """What a change would do: shown as a dry run, hashed for the approval, journaled, executed, undone.
 
     The hash covers `environment`, `playbook`, `parameters` and `steps`; the rest is shown and stored, never hashed, so
-    that harmless change voids nothing (DESIGN §5). Plain text; views escape it.
+    that harmless change voids nothing. Plain text; views escape it.
 
     title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e").
     impact: blast radius in numbers ("stops 2 workers holding 7 jobs, oldest 4 min; 318 pending"), one line each.

@@ -1,4 +1,4 @@
-"""What the services do at the moment, in words and numbers: shown with a plan, never hashed (DESIGN §5)."""
+"""What the services do at the moment, in words and numbers: shown with a plan, never hashed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Topic(StrEnum):
 
 
 class Sign(StrEnum):
-    """What a line is a sign of. IDLE: good or bad, as the queue has it (DESIGN §8)."""
+    """What a line is a sign of. IDLE: good or bad, as the queue has it."""
 
     SUCCESS = "success"
     FAILURE = "failure"

@@ -19,7 +19,7 @@ from playbooks._steps import (
 from playbooks._timeouts import DEPLOY_S, HEALTH_S, HEARTBEAT_S, STARTUP_LOG_S, stop_timeout_s
 from services.domain.services import Service
 
-# Starting a stopped service is a redeploy, and Railway knows no other way (DESIGN §8).
+# Starting a stopped service is a redeploy, and Railway knows no other way.
 NEW_VARIABLES = "it starts again with the variables of now, also after a rollback to older ones"
 
 

@@ -14,7 +14,7 @@ from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
 
-LOOK_BACK = timedelta(hours=2)  # DESIGN §6
+LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
 ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
 
 

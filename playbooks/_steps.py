@@ -41,7 +41,7 @@ class ScaleService(_Act):
 
 @dataclass(frozen=True)
 class StopService(_Act):
-    """Stop the running deployment, which is how a service gets to zero (DESIGN §8). `from_` replicas ran."""
+    """Stop the running deployment, which is how a service gets to zero. `from_` replicas ran."""
 
     service: Service
     deployment_id: str

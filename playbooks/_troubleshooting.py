@@ -50,7 +50,7 @@ TABLE: Mapping[Symptom, Row] = {
     Symptom.CRASH_LOOP: Row(
         "10 consecutive failures", "Check logs, fix root cause, redeploy", "Logs of {service}", "logs {service}"
     ),
-    # DESIGN §8: zero and one again is a stop of everything that runs, then a start.
+    # Zero and one again is a stop of everything that runs, then a start.
     Symptom.STALE_HEARTBEAT: Row(
         "Worker crashed without cleanup",
         "Scale to 0, wait, scale to 1",

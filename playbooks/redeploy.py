@@ -32,7 +32,7 @@ class Facts:
 
 
 def plan(facts: Facts, service: Service) -> Plan | NoPlan:
-    """Of the deployment that serves: the latest one may be the bad one that failed (DESIGN §8)."""
+    """Of the deployment that serves: the latest one may be the bad one that failed."""
     found = find_standing(facts.states, service)
     if isinstance(found, NoPlan):
         return found

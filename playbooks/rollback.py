@@ -40,7 +40,7 @@ class Facts:
     """`deployments`: each service's newest ones. `outcomes`: `{deployment id: how jobs ended while it served}`.
     `variable_changes`: each service's, as far as Railway remembers them.
 
-    Nothing but Railway is needed: what the database does not tell is a warning (DESIGN §5).
+    Nothing but Railway is needed: what the database does not tell is a warning.
     """
 
     environment: str

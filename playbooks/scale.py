@@ -30,7 +30,7 @@ from services.domain.server import ConnectionUse
 from services.domain.services import Service
 from services.domain.words import counted
 
-MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions (railway-api.md §2)
+MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""When a change may be started by its requester alone, because nobody answers (DESIGN §5); pure.
+"""When a change may be started by its requester alone, because nobody answers; pure.
 
 Inside an open incident, by somebody who could approve it for others, after the approvers were called and stayed silent.
 """

@@ -33,7 +33,7 @@ class Needs:
 
 
 def needs(risk: Risk, *, has_requester: bool) -> Needs:
-    """DESIGN §5. A request from the terminal has no requester: nobody confirms it, and it takes one approver more."""
+    """A request from the terminal has no requester: nobody confirms it, and it takes one approver more."""
     more = 0 if has_requester else 1
     match risk:
         case Risk.LOW:

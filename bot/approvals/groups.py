@@ -114,5 +114,5 @@ class Groups:
     async def _read_bot(self, user_id: str) -> None:
         try:
             self._is_bot[user_id] = await self._slack.is_bot(user_id)
-        except SourceError as error:  # a listed id needs no look-up (DESIGN §5), so this stops nobody
+        except SourceError as error:  # a listed id needs no look-up, so this stops nobody
             logger.warning("a user was not looked up: %s", error.why)

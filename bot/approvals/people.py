@@ -10,7 +10,7 @@ from services.domain.errors import Unavailable
 from services.domain.runs import Person
 from services.domain.words import age
 
-MAX_AGE = timedelta(hours=1)  # DESIGN §5; members older than this are not known any more
+MAX_AGE = timedelta(hours=1)  # members older than this are not known any more
 FRESH = timedelta(minutes=1)  # an age below it is not worth a word
 
 

@@ -12,7 +12,7 @@ from services.domain.services import Service
 
 ANYBODY = "*"  # in a deny only
 
-# Every change, with the highest risk that its plans can have (DESIGN §5). A policy file may name these.
+# Every change, with the highest risk that its plans can have. A policy file may name these.
 RISKS: Mapping[str, Risk] = {
     "deploy": Risk.HIGH,
     "golden-path": Risk.HIGH,

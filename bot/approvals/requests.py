@@ -50,7 +50,7 @@ def audit_details(plan: Plan, person: Person | None, policy: Policy) -> dict[str
 
 
 def person_of(actor: Actor | None) -> Person | None:
-    """None on the terminal, which knows nobody (DESIGN §5)."""
+    """None on the terminal, which knows nobody."""
     return Person(actor.user_id, actor.team_id) if actor else None
 
 

@@ -24,7 +24,7 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asked: `user.id` and `team_id` of the signed payload, never a name (DESIGN §5)."""
+    """Who asked: `user.id` and `team_id` of the signed payload, never a name."""
 
     user_id: str
     team_id: str

@@ -50,7 +50,7 @@ def need_database(world: World) -> Database:
 
 
 def need_actor(request: Request) -> Actor:
-    """Raises OperatorError on the terminal, which knows nobody (DESIGN §5)."""
+    """Raises OperatorError on the terminal, which knows nobody."""
     if request.actor is None:
         raise OperatorError(
             "Nothing was done", why="nobody knows who types on a terminal", what_next="Write it in Slack."

@@ -1,4 +1,4 @@
-"""Railway's configured replicas as last known, for the times when Railway is silent (DESIGN §6)."""
+"""Railway's configured replicas as last known, for the times when Railway is silent."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ OPEN, RESOLVE = "incident open", "incident resolve"
 
 
 def prompt_for(line: str, surface: Surface, *, channel: str) -> Block | None:
-    """The modal; None for a line that needs none. Only a command and a click can open one (slack-rules.md §1)."""
+    """The modal; None for a line that needs none. Only a command and a click can open one."""
     try:
         verb, words = find(split_words(line, surface))
         return None if DRY_RUN in words else _modal(verb.name, words, {"channel": channel})

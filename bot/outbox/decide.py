@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from services.domain.outbox import PAGE, Lane, UnsentMessage
 
-UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message (slack-rules.md §5)
+UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=1)
 LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there

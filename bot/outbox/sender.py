@@ -19,7 +19,7 @@ from services.slack.client import SlackClient
 
 logger = logging.getLogger(__name__)
 
-FLUSH_S = 5.0  # DESIGN §4
+FLUSH_S = 5.0  # a shutdown waits behind it
 
 
 class Sender:

@@ -1,1 +1,1 @@
-"""Carries approved plans out: a lease, a journal, and a look before every second thought (DESIGN §4)."""
+"""Carries approved plans out: a lease, a journal, and a look before every second thought."""

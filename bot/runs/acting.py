@@ -1,7 +1,7 @@
 """How an act is done: look, write down the intent, send once, and read back whether it happened.
 
 Sent again only when it is certain that nothing was done, or when reading back showed that it did not happen; what
-cannot be told stops the run (DESIGN §4).
+cannot be told stops the run.
 """
 
 from __future__ import annotations

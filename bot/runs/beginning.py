@@ -49,7 +49,7 @@ class Beginning:
         return True
 
     async def _find_difference(self, run: Run) -> str | None:
-        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on (DESIGN §5)."""
+        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on."""
         approved = decode_plan(run.plan)
         make = self._plans.get(run.playbook)
         if approved.risk is Risk.BREAK_GLASS:

@@ -17,7 +17,7 @@ from services.domain.runs import RunState, RunStep, StepState
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
 _OPEN = (StepState.PENDING, StepState.INTENDED, StepState.RUNNING)
 _HOUR_S = 3600
-_OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools need too (DESIGN §8)
+_OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools need too
 _SLOWEST_S = 30.0
 
 

@@ -1,4 +1,4 @@
-"""Stops services without the journal: the emergency stop while the database is away (DESIGN §6).
+"""Stops services without the journal: the emergency stop while the database is away.
 
 The same acts as in a run, each sent once and read back; what is lost is that a successor could go on. The run is filed
 when the database is back, finds that nothing runs, and so writes down what was done.

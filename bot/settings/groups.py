@@ -1,4 +1,4 @@
-"""The groups of the bot's environment. Names are fixed (DESIGN §9)."""
+"""The groups of the bot's environment. Names are fixed."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class ChangeSettings(Group):
     """
 
     soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
-    alone_after_s: int = Field(180, validation_alias="ALONE_AFTER_SECONDS", ge=1, le=3600)  # DESIGN §5: 3 minutes
+    alone_after_s: int = Field(180, validation_alias="ALONE_AFTER_SECONDS", ge=1, le=3600)  # 3 minutes
     alone_countdown_s: int = Field(60, validation_alias="ALONE_COUNTDOWN_SECONDS", ge=1, le=3600)
     connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
     sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")

@@ -12,7 +12,7 @@ class OutageSettings:
     The spread keeps two that know nothing of each other from looking, and posting, at the same moment.
     """
 
-    tell_after_s: float = 60.0  # DESIGN §6: a database that is down for a minute is a page
+    tell_after_s: float = 60.0  # a database that is down for a minute is a page
     others_after_s: float = 90.0
     spread_s: float = 60.0
     look_every_s: float = 2.0

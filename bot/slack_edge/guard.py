@@ -1,7 +1,7 @@
 """Checks a request to `/slack/events` before anything parses it; pure.
 
-Bolt checks signatures too, but a timestamp that is no number or a body that is no JSON makes it answer 500
-(slack-rules.md §4), and it knows one secret.
+Bolt checks signatures too, but a timestamp that is no number or a body that is no JSON makes it answer 500,
+and it knows one secret.
 """
 
 from __future__ import annotations

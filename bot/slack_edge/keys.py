@@ -13,7 +13,7 @@ def delivery_key(body: Payload) -> str | None:
     """A key that a redelivery repeats and nothing else has; None for a payload that cannot be told apart.
 
     Events carry an id. Commands, shortcuts and views carry a trigger, actions the moment of the click: a trigger may be
-    renewed, the click's moment is what stays (slack-rules.md §2).
+    renewed, the click's moment is what stays.
     """
     if event_id := body.get("event_id"):
         return f"event:{event_id}"

@@ -48,7 +48,7 @@ class Guide:
 
 
 def page_line(alert: Alert, around: Surroundings, *, as_of: datetime) -> str:
-    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows (DESIGN §6), as plain text.
+    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows, as plain text.
 
     A notification has no backlog and no deploy: it can wait until somebody asks.
     """

@@ -23,5 +23,5 @@ def home_view(answer: Answer, line: str, *, now: datetime) -> dict[str, Any]:
 
 
 def _as_text(table: Block) -> Block:
-    """Sources disagree on whether the Home tab takes tables (slack-rules.md §12)."""
+    """Sources disagree on whether the Home tab takes tables."""
     return preformatted(cut(align([[cell["text"] for cell in row] for row in table["rows"]]), PREFORMATTED_LIMIT))

@@ -1,4 +1,4 @@
-"""Block Kit's building blocks, each within Slack's limits whatever goes in (slack-rules.md §6).
+"""Block Kit's building blocks, each within Slack's limits whatever goes in.
 
 Arguments named `mrkdwn` are our own markup, in which untrusted text has passed `text.escape`; arguments named `text`
 may be anything. No block carries a `block_id`: Slack makes them, new ones for each update, as it wants them.

@@ -1,6 +1,6 @@
 """An incident as one message in the channel that stays true, and what those who are called read.
 
-The first line is the answer: how it stands, what is wrong, since when (DESIGN §6). What is no longer so is not shown.
+The first line is the answer: how it stands, what is wrong, since when. What is no longer so is not shown.
 """
 
 from __future__ import annotations

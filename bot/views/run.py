@@ -1,4 +1,4 @@
-"""One message for each run, kept true from the request to the end (slack-rules.md §13).
+"""One message for each run, kept true from the request to the end.
 
 The first line is the answer: what it is and how it stands. While it waits: what would happen, to how much, and who may
 decide. While it runs and afterwards: every step with its evidence. Buttons are there as long as they can be used.

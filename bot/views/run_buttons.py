@@ -1,6 +1,6 @@
 """The buttons of a run: at most three, and only those that can be used as it stands.
 
-An action id is a stable verb, its value the run's id; the truth is looked up at the click (slack-rules.md §13).
+An action id is a stable verb, its value the run's id; the truth is looked up at the click.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from bot.views.text import escape, plain
 from services.domain.runs import Run, RunStep, StepState
 from services.domain.words import age, counted
 
-MAX_TASKS = 50  # of one plan block (slack-rules.md §6)
+MAX_TASKS = 50  # of one plan block
 PLAN_LIMIT = 9000  # ours: characters of the plan block, so that the message stays below Slack's limit
 TITLE_LIMIT, EVIDENCE_LIMIT = 150, 300
 MAX_LINES = 40  # of the list that takes the plan block's place

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-SECTION_LIMIT = 3000  # characters of one text object (slack-rules.md §6)
+SECTION_LIMIT = 3000  # characters of one text object
 _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
 
 _FENCE = "```"

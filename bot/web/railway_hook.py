@@ -1,4 +1,4 @@
-"""`POST /hooks/railway/<secret>`: Railway's webhook, unsigned and unordered (railway-api.md §6).
+"""`POST /hooks/railway/<secret>`: Railway's webhook, unsigned and unordered.
 
 Nothing in it is believed or shown. It says only that something may have happened, and what is true is read from
 Railway. The one thing looked at is the environment, because a project's webhook tells of all of them.

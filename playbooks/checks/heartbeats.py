@@ -1,6 +1,6 @@
 """Are as many workers of each type beating as Railway is configured to run? (runbook, "Worker Heartbeat Check")
 
-Compared with what should be there, because a query for recent beats makes a dead worker vanish (DESIGN §8).
+Compared with what should be there, because a query for recent beats makes a dead worker vanish.
 """
 
 from __future__ import annotations

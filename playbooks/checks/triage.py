@@ -1,4 +1,4 @@
-"""Why did a worker's heartbeat go stale? From signals that do not depend on each other (DESIGN §6).
+"""Why did a worker's heartbeat go stale? From signals that do not depend on each other.
 
 A worker whose process is gone, one that runs and hangs, a database that nobody reaches, a clock that is wrong and a
 view of ours that is old all look the same in `ops.worker_heartbeats`, and need different people.

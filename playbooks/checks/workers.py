@@ -1,4 +1,4 @@
-"""Is anything wrong with a worker that does beat? A worker that beats may still be stuck (DESIGN §8)."""
+"""Is anything wrong with a worker that does beat? A worker that beats may still be stuck."""
 
 from __future__ import annotations
 

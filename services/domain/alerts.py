@@ -40,8 +40,8 @@ class Alert:
     Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
     often people were told that it is there. told_at: when people were told anything last; said_at: when the words of
     its message were last changed. fine_since: it fires and looks fine, but came back before. held: why nobody is told
-    (a silence, a known cause, a run at work, nobody looked); empty when nothing holds it. line: the page line of
-    DESIGN §6 as plain text. message_key: its message in the outbox, which it may share. id: None until it is stored.
+    (a silence, a known cause, a run at work, nobody looked); empty when nothing holds it. line: the page line
+    as plain text. message_key: its message in the outbox, which it may share. id: None until it is stored.
     """
 
     fingerprint: str
@@ -73,7 +73,7 @@ class Alert:
 class AlertEvent:
     """What happened to an alert, for those who act on it: incidents, pagers.
 
-    `line` is the page line of DESIGN §6 as plain text that nobody escaped yet. `at` is the database's clock.
+    `line` is the page line as plain text that nobody escaped yet. `at` is the database's clock.
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
     may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
     its incident is still open that is no new page. `silenced`: somebody has asked not to be told of it for a while; the

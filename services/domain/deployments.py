@@ -1,4 +1,4 @@
-"""Railway's deployments and instances, in Railway's own words (railway-api.md §1)."""
+"""Railway's deployments and instances, in Railway's own words."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Deployment:
 class ServiceState:
     """What Railway says of one service: what serves (`active`), what came last, and how many replicas are configured.
 
-    `latest` may be a failed deployment that never served (DESIGN §8). `regions` is `{region: configured replicas}`.
+    `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
     `replicas_configured` is None when Railway did not say. `start_command` is None when Railway uses its default.
     """
 
@@ -118,7 +118,7 @@ class ServiceState:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped in an orderly way: that is how a service gets to zero replicas (DESIGN §8)."""
+        """Whether it was stopped in an orderly way: that is how a service gets to zero replicas."""
         return bool(self.active) and all(deployment.stopped for deployment in self.active)
 
     @property

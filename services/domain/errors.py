@@ -55,7 +55,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A fact that could not be read. It is *unknown*, never *fine* (DESIGN §3).
+    """A fact that could not be read. It is *unknown*, never *fine*.
 
     `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
     `http_status`: of the answer, when there was one that could not be used; a 503 says more than silence.

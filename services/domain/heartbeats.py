@@ -1,11 +1,11 @@
-"""Worker heartbeats and how old a beat may be (runbook, "Worker Heartbeat Check"; DESIGN §6)."""
+"""Worker heartbeats and how old a beat may be (runbook, "Worker Heartbeat Check")."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-BEAT_EVERY = timedelta(seconds=30)  # DESIGN §7
+BEAT_EVERY = timedelta(seconds=30)  # by default
 MISSED = 2.5 * BEAT_EVERY  # two beats and a bit: gone, where somebody watches closely
 
 

@@ -1,4 +1,4 @@
-"""Incidents: trouble that people were woken for, and the states it may have (DESIGN §6, docs/states.md).
+"""Incidents: trouble that people were woken for, and the states it may have (docs/states.md).
 
 The database enforces the same transitions (`sql/migrations/20251202000500_incidents.sql`); a test compares the two.
 """

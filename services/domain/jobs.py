@@ -37,7 +37,7 @@ class QueueSnapshot:
     """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.
 
     `pending` is exact up to `PENDING_COUNTED_TO`, and one more than that when more wait: see `pending_words`.
-    `orphaned`: jobs in `processing` whose worker is not beating any more, or that name no worker (DESIGN §8).
+    `orphaned`: jobs in `processing` whose worker is not beating any more, or that name no worker.
     """
 
     as_of: datetime

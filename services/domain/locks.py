@@ -1,4 +1,4 @@
-"""The lock that a service carries after a rollback, until `unlock` (DESIGN §4)."""
+"""The lock that a service carries after a rollback, until `unlock`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting a change alone when every approver stays silent (DESIGN §5)."""
+"""Starting a change alone when every approver stays silent."""
 
 from __future__ import annotations
 

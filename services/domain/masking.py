@@ -1,4 +1,4 @@
-"""Shows the shape of a log line or an error and hides its data (DESIGN §8).
+"""Shows the shape of a log line or an error and hides its data.
 
 Personal data cannot be found by pattern, so nothing is looked for: a word is shown only when it is known to be a
 program's word, and everything else becomes "…". Whole lines that our own programs print are shown as they are.

@@ -165,7 +165,7 @@ class ChainLevel:
 
 @dataclass(frozen=True)
 class Chain:
-    """Who is called in which order, as it was at one moment: it is frozen into the incident (DESIGN §6)."""
+    """Who is called in which order, as it was at one moment: it is frozen into the incident."""
 
     levels: tuple[ChainLevel, ...] = ()
     remind_after: timedelta = REMIND_AFTER

@@ -1,4 +1,4 @@
-"""The review of what somebody did without being approved (DESIGN §5)."""
+"""The review of what somebody did without being approved."""
 
 from __future__ import annotations
 

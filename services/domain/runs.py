@@ -1,4 +1,4 @@
-"""Runs: approved plans on their way, their steps, and the states that both may have (DESIGN §4, docs/states.md).
+"""Runs: approved plans on their way, their steps, and the states that both may have (docs/states.md).
 
 The database enforces the same transitions (`chatops.run_may_become` and `step_may_become`); a test compares the two.
 """
@@ -80,7 +80,7 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in Slack, as the signed payload names them (DESIGN §5)."""
+    """Somebody in Slack, as the signed payload names them."""
 
     user_id: str
     team_id: str

@@ -1,4 +1,4 @@
-"""Git commit SHAs: compared by prefix, because one place shows 8 characters and another 40 (DESIGN §3)."""
+"""Git commit SHAs: compared by prefix, because one place shows 8 characters and another 40."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state a thousand times a second
 TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
-DEAD_ROWS_KEPT = timedelta(days=7)  # DESIGN §4
+DEAD_ROWS_KEPT = timedelta(days=7)  # long enough to ask which processes there were
 
 WorkerStatus = Literal["starting", "running", "stopping", "stopped", "error"]
 

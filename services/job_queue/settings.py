@@ -10,7 +10,7 @@ from services.process.settings import ProcessSettings
 class WorkerSettings(ProcessSettings):
     """Times in seconds. `stop_grace_s` has to be shorter than the draining time that Railway gives."""
 
-    heartbeat_every_s: PositiveFloat = 30.0  # DESIGN §7
+    heartbeat_every_s: PositiveFloat = 30.0  # ten beats until one counts as stale
     poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
     stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
     concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own

@@ -1,4 +1,4 @@
-"""LISTEN: hears of a change at once instead of asking again and again. It only shortens a wait (DESIGN §4)."""
+"""LISTEN: hears of a change at once instead of asking again and again. It only shortens a wait."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ async def advance_batch(conn: Connection, *, batch_id: str, judged: int, validat
 async def copy_raw_rows(conn: Connection, *, blocks: Iterable[bytes]) -> None:
     """Store rows, in COPY's text format: batch id, row number, status, raw, error.
 
-    Blocks of about 100 kB cost as little as synchronous code; row by row takes half as long again (performance.md).
+    Blocks of about 100 kB cost as little as synchronous code; row by row takes half as long again.
     """
     async with conn.cursor() as cur, cur.copy(SQL["copy_raw_rows"]) as copy:
         for block in blocks:

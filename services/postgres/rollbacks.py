@@ -1,5 +1,5 @@
 """The prepared ways back from a migration: `sql/rollbacks/<version>_rollback.sql`, beside the migrations so that no
-tool takes one for a migration (DESIGN §8)."""
+tool takes one for a migration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Client of Railway's GraphQL API (railway-api.md)."""
+"""Client of Railway's GraphQL API."""

@@ -105,7 +105,7 @@ class RailwayClient:
         return newest_first(edges)[:limit]
 
     async def read_logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine]:  # noqa: A002
-        """The last `limit` lines (at most 5000), oldest first. `filter` is Railway's syntax (railway-api.md §4)."""
+        """The last `limit` lines (at most 5000), oldest first. `filter` is Railway's syntax."""
         return await self._read_lines("read_logs", "deploymentLogs", deployment_id, limit, filter)
 
     async def read_build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine]:

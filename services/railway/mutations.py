@@ -1,7 +1,7 @@
 """What the bot changes at Railway: one mutation a method, sent at most once.
 
 Each takes a `deadline` (time.monotonic() seconds) that is checked as the last thing before the bytes leave, so that a
-process that slept in between sends nothing (DESIGN §4). All raise SourceError("Railway", …), whose `outcome_unknown`
+process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown`
 is False only when it is certain that Railway did nothing. Nothing here repeats a call.
 """
 
@@ -26,7 +26,7 @@ class RailwayMutations:
     async def scale(self, service: Service, regions: Mapping[str, int], *, deadline: float) -> None:
         """Set the replicas of these regions (`{region: replicas}`, each at least 1); regions not named stay.
 
-        Never a region removed: nothing proves that a service may have none left (DESIGN §8).
+        Never a region removed: nothing proves that a service may have none left.
         """
         if not regions or any(count < 1 for count in regions.values()):
             raise ValueError("a region has at least one replica; stop the deployment to get to zero")

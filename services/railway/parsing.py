@@ -76,7 +76,7 @@ def newest_first(deployments: list[Deployment]) -> list[Deployment]:
 
 
 def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
-    """Oldest first, the last `limit`: Railway answers with one line too many (railway-api.md §4)."""
+    """Oldest first, the last `limit`: Railway answers with one line too many."""
     lines = [
         LogLine(
             timestamp=parse_time(node["timestamp"]),

@@ -1,4 +1,4 @@
-"""What Railway's rate-limit headers say (railway-api.md §0)."""
+"""What Railway's rate-limit headers say."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry
 SOURCE = "Railway"
 _LONGEST_REASON = 200  # characters of Railway's own words that we pass on
 _ITS_OWN_TROUBLE = ("problem processing request", "internal", "timeout", "timed out")  # may come after the deed
-_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # railway-api.md §0
+_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # in Railway's words
 
 
 class TokenKind(StrEnum):

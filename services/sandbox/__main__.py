@@ -21,7 +21,7 @@ from services.sandbox.sandbox import ROOT, Sandbox, SandboxSettings
 from services.sandbox.terminal import NAME
 
 DATA = ROOT / ".sandbox"
-# slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there (DESIGN §11).
+# slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there.
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 

@@ -1,4 +1,4 @@
-"""One message per second and channel: Slack's own limit for posting (slack-rules.md §5)."""
+"""One message per second and channel: Slack's own limit for posting."""
 
 from __future__ import annotations
 

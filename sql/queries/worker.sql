@@ -48,5 +48,5 @@ SET status = excluded.status, git_sha = excluded.git_sha, current_job_id = exclu
     last_heartbeat_at = excluded.last_heartbeat_at;
 
 -- name: prune_heartbeats
--- Rows of processes that are long gone (DESIGN §4: 7 days). Served by worker_heartbeats_last_idx.
+-- Rows of processes that are long gone (7 days). Served by worker_heartbeats_last_idx.
 DELETE FROM ops.worker_heartbeats WHERE last_heartbeat_at < now() - %(older_than)s::interval;

@@ -20,7 +20,7 @@ from tests.integration.bot.alerts.crowd import Crowd
 COUNT, CHANNELS, REPLICAS = 1000, 100, 3
 KILL_EVERY_S = 6.0
 DATABASE_AWAY_S, SLACK_AWAY_S = 30.0, 60.0
-FAILOVER_S = 15.0  # DESIGN §4
+FAILOVER_S = 15.0  # what LeaseSettings promises
 
 Disturb = Callable[[Crowd], Coroutine[Any, Any, None]]
 

@@ -1,4 +1,4 @@
-"""Lets a push deploy, or keeps it from deploying. Best effort: it never blocks a rollback (DESIGN §5)."""
+"""Lets a push deploy, or keeps it from deploying. Best effort: it never blocks a rollback."""
 
 from __future__ import annotations
 

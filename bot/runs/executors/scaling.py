@@ -56,7 +56,7 @@ class Scale(Act):
 def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:
     """`to` replicas over the same regions: added where there are fewest, taken where there are most, one at least each.
 
-    None when there are more regions than replicas: none is ever removed (DESIGN §8).
+    None when there are more regions than replicas: none is ever removed.
     """
     if to < len(regions) or not regions:
         return None

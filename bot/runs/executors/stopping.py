@@ -1,4 +1,4 @@
-"""Gets a service to zero and back: the running deployment is stopped, and deployed again (DESIGN §8)."""
+"""Gets a service to zero and back: the running deployment is stopped, and deployed again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs a real Postgres 16 from the binaries of a wheel: no Docker, no installed server.
 
-The wheel's own `get_server()` changes the permissions of parent folders, so it is not used (DESIGN §11).
+The wheel's own `get_server()` changes the permissions of parent folders, so it is not used.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A local Railway: the GraphQL endpoint over services that really run as processes (DESIGN §11)."""
+"""A local Railway: the GraphQL endpoint over services that really run as processes."""

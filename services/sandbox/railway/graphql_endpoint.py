@@ -20,7 +20,7 @@ from services.sandbox.railway.mutations import MUTATIONS
 from services.sandbox.railway.queries import NOT_AUTHORIZED, QUERIES, Resolver
 
 SCHEMA = build_schema((Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"))
-LIMIT_PER_HOUR = 10_000  # the Pro plan's (railway-api.md §0)
+LIMIT_PER_HOUR = 10_000  # the Pro plan's
 _HOUR_S = 3600
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: read from the catalogue, because information_schema hides what concerns others (DESIGN §7)."""
+"""Who may do what: read from the catalogue, because information_schema hides what concerns others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries that run all the time stay fast as history grows: each is served by its index (performance.md)."""
+"""Queries that run all the time stay fast as history grows: each is served by its index."""
 
 from __future__ import annotations
 

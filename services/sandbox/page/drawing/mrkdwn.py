@@ -1,4 +1,4 @@
-"""Slack's mrkdwn to HTML (slack-rules.md §7)."""
+"""Slack's mrkdwn to HTML."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGr
 
 
 async def test_user_who_cannot_be_looked_up_counts_as_a_person(make_groups: MakeGroups, workspace: Workspace) -> None:
-    """A listed id needs no look-up (DESIGN §5)."""
+    """A listed id needs no look-up."""
     workspace.faults.plant("users.info", FaultKind.SERVER_ERROR)
 
     assert (await make_groups().people(cast.ANN.id)).bots == frozenset()
