@@ -102,9 +102,9 @@ class Acting:
         """What a failed call comes to; None: nothing was done, and it may be sent."""
         if not error.outcome_unknown:
             may_again = error.retryable and time.monotonic() < give_up_at
-            return None if may_again else Outcome(StepState.FAILED, f"not done: {error.source}: {error.why}")
+            return None if may_again else Outcome(StepState.FAILED, f"not done: {error}")
         self._silences += 1
-        await self._turn.progress(f"{error.source}: {error.why}; reading back whether it was done all the same")
+        await self._turn.progress(f"{error}; reading back whether it was done all the same")
         seen = await self._read_back(intent, within_s=self._settings.settle_s)
         match seen:
             case Done():

@@ -54,7 +54,7 @@ async def _send(act: Stop, intent: dict[str, object], settings: RunSettings) -> 
     try:
         await act.send(intent, time.monotonic() + settings.call_timeout_s)
     except SourceError as error:
-        return f" ({error.source}: {error.why})"
+        return f" ({error})"
     return ""
 
 

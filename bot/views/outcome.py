@@ -33,7 +33,7 @@ def outcome_words(
 def standing_words(services: Sequence[Service], states: Mapping[Service, ServiceState] | Unavailable) -> str:
     """ "ingest runs 2 of 3 replicas of c45e17a9." — how the system was left."""
     if isinstance(states, Unavailable):
-        return f"How the services stand cannot be read ({states.source}: {states.why})."
+        return f"How the services stand cannot be read ({states})."
     known = [_standing(states[service]) for service in services if service in states]
     return f"{'; '.join(known)}." if known else ""
 
@@ -57,7 +57,7 @@ def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
 def schema_words(status: MigrationStatus | Unavailable) -> str:
     """ "The schema stands at 20251201009000." — how the database was left."""
     if isinstance(status, Unavailable):
-        return f"How the schema stands cannot be read ({status.source}: {status.why})."
+        return f"How the schema stands cannot be read ({status})."
     return f"The schema stands at {status.head or 'no migration at all'}."
 
 

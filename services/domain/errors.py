@@ -65,6 +65,9 @@ class Unavailable:
     why: str
     http_status: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.source}: {self.why}"
+
     @property
     def is_server_error(self) -> bool:
         """Whether somebody answered that the service does not work."""

@@ -35,7 +35,7 @@ class SetAutoDeploy(Act):
     async def read_back(self, _intent: Json) -> ReadBack:
         enabled = await self._tools.world.auto_deploy(self._service)
         if isinstance(enabled, Unavailable):
-            return Unseen(f"{enabled.source}: {enabled.why}")
+            return Unseen(str(enabled))
         return self._done() if enabled is self._enabled else NotThere("auto-deploy is not switched")
 
     def _done(self) -> Done:

@@ -24,7 +24,7 @@ class DatabaseReady(Watch):
     async def look(self) -> Sight:
         queue = await self._tools.world.queue()
         if isinstance(queue, Unavailable):
-            return Unseen(f"{queue.source}: {queue.why}")
+            return Unseen(str(queue))
         oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
         pending = pending_words(queue.pending)
         return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
@@ -40,7 +40,7 @@ class WorkersHealthy(Watch):
     async def look(self) -> Sight:
         reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(f"{reading.source}: {reading.why}")
+            return Unseen(str(reading))
         if not reading.all_visible:
             return Unseen("row-level security may hide heartbeats")
         stale_after = self._tools.world.settings.stale_after
@@ -63,7 +63,7 @@ class NoOrphanedJobs(Watch):
         jobs = await self._tools.world.running_jobs()
         living = await self._living()
         if isinstance(jobs, Unavailable):
-            return Unseen(f"{jobs.source}: {jobs.why}")
+            return Unseen(str(jobs))
         if isinstance(living, Unseen):
             return living
         others = await self._workers_of_others()
@@ -100,13 +100,13 @@ class NothingRuns(Watch):
     async def look(self) -> Sight:
         services = await self._tools.world.railway_services()
         if isinstance(services, Unavailable):
-            return Unseen(f"{services.source}: {services.why}")
+            return Unseen(str(services))
         left = [one.short for one in self._services if one not in services or count_processes(services[one])]
         if left:
             return Waiting(f"{', '.join(left)} may still run")
         reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(f"{reading.source}: {reading.why}")
+            return Unseen(str(reading))
         if not reading.all_visible:
             return Unseen("row-level security may hide heartbeats")
         return self._judge(reading)
@@ -131,7 +131,7 @@ class SchemaHead(Watch):
     async def look(self) -> Sight:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(f"{status.source}: {status.why}")
+            return Unseen(str(status))
         if status.head == self._version:
             return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
         return Broken(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")

@@ -36,7 +36,7 @@ async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unseen
     """The ids that Railway lists now."""
     deployments = await tools.world.deployments(service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
-        return Unseen(f"{deployments.source}: {deployments.why}")
+        return Unseen(str(deployments))
     return [deployment.id for deployment in deployments]
 
 
@@ -47,7 +47,7 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
     """
     deployments = await tools.world.deployments(service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
-        return Unseen(f"{deployments.source}: {deployments.why}")
+        return Unseen(str(deployments))
     new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
     ours = next((one for one in new if sha is None or _is_of(one, sha)), None)
     if ours is not None:
@@ -69,7 +69,7 @@ class _Deploying(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         current = state.current
         if (current.id if current else None) != self._from:
             return Differs(f"{self._service.short} stands on {_words(current)} now, somebody deployed meanwhile")
@@ -134,7 +134,7 @@ class RestartServing(_Deploying):
     async def read_back(self, intent: Json) -> ReadBack:
         deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
-            return Unseen(f"{deployments.source}: {deployments.why}")
+            return Unseen(str(deployments))
         found = next((one for one in deployments if one.id == self._step.deployment_id), None)
         if found is None:
             return Unseen(f"Railway does not list the deployment of {self._service.short} any more")
@@ -157,7 +157,7 @@ class DeploymentArrives(Watch):
             return Broken("this run has made no deployment to wait for")
         deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
-            return Unseen(f"{deployments.source}: {deployments.why}")
+            return Unseen(str(deployments))
         found = next((one for one in deployments if one.id == wanted), None)
         if found is None:
             return Waiting("Railway does not list the deployment yet")

@@ -36,7 +36,7 @@ class IngestBeats(Watch):
     async def look(self) -> Sight:
         reading = await self._world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(f"{reading.source}: {reading.why}")
+            return Unseen(str(reading))
         beating = self._count(reading)
         if beating:
             return Done(f"{counted(beating, 'ingest worker')} beating")
@@ -80,7 +80,7 @@ class Upload(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         batch = await read_golden_batch(self._tools.world, intent["sha256"])
         if isinstance(batch, Unavailable):
-            return Unseen(f"{batch.source}: {batch.why}")
+            return Unseen(str(batch))
         if batch is None:
             return NotThere("the database has no batch of this file")
         return Done(f"batch_id = {batch.id}", {"batch_id": batch.id, "sha256": intent["sha256"]})
@@ -96,7 +96,7 @@ class SampleIngested(Watch):
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
-            return Unseen(f"{batch.source}: {batch.why}")
+            return Unseen(str(batch))
         match batch.status:
             case "completed":
                 return Done("Batch completed", {"validated": batch.validated, "failed": batch.failed})
@@ -116,7 +116,7 @@ class SampleRows(Watch):
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
-            return Unseen(f"{batch.source}: {batch.why}")
+            return Unseen(str(batch))
         counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
         if (batch.row_count, batch.validated, batch.failed) == (self._rows, self._rows, 0):
             return Done("Row counts valid", counts)

@@ -37,7 +37,7 @@ class JobsSettle(Watch):
     async def look(self) -> Sight:
         jobs = await self._tools.world.read(lambda conn: requeue.list_jobs(conn, job_ids=self._step.job_ids))
         if isinstance(jobs, Unavailable):
-            return Unseen(f"{jobs.source}: {jobs.why}")
+            return Unseen(str(jobs))
         requeued = self._requeued()
         failed = [job.id for job in jobs if job.status == "failed" and job.id in requeued]
         if failed:

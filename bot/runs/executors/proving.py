@@ -58,7 +58,7 @@ class ShaReported(Watch):
     async def _look_at_api(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
-            return Unseen(f"{health.source}: {health.why}")
+            return Unseen(str(health))
         return self._judge([health.git_sha])
 
     def _judge(self, reported: Sequence[str | None]) -> Sight:
@@ -84,12 +84,12 @@ class StartupLogged(Watch):
     async def look(self) -> Sight:
         state = await self._tools.state_of(self._service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         if state.current is None:
             return Unseen(f"{self._service.short} has no deployment")
         lines = await self._tools.world.logs(state.current.id, limit=_LOG_LINES)
         if isinstance(lines, Unavailable):
-            return Unseen(f"{lines.source}: {lines.why}")
+            return Unseen(str(lines))
         began = self._began()
         new = "\n".join(line.message for line in lines if line.timestamp >= began)
         missing = [wanted for wanted in STARTUP_LINES if wanted not in new]
@@ -112,7 +112,7 @@ class ApiHealthy(Watch):
     async def look(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
-            return Unseen(f"{health.source}: {health.why}")
+            return Unseen(str(health))
         if health.is_ok:
             return Done("the API is healthy", {"sha": health.git_sha})
         return Waiting(f"the API answers {health.status} (HTTP {health.http_status})")
@@ -125,7 +125,7 @@ async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unsee
     """
     reading = await tools.world.heartbeats()
     if isinstance(reading, Unavailable):
-        return Unseen(f"{reading.source}: {reading.why}")
+        return Unseen(str(reading))
     if not reading.all_visible:
         return Unseen("row-level security may hide heartbeats")
     since = tools.since(service)

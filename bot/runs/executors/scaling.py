@@ -22,7 +22,7 @@ class Scale(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         now = _configured(state)
         if now == self._step.to:
             return Done(f"{self._step.service.short} has {counted(now, 'replica')} already")
@@ -43,7 +43,7 @@ class Scale(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         now = dict(state.regions)
         if now == intent["regions"]:
             note = f"{self._step.service.short} is set to {counted(self._step.to, 'replica')}"

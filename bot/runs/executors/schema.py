@@ -26,7 +26,7 @@ class ApplySql(Act):
     async def before(self) -> Before:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(f"{status.source}: {status.why}")
+            return Unseen(str(status))
         if status.head != self._step.head:
             return Differs(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
         return Ready({"head": self._step.head})
@@ -47,7 +47,7 @@ class ApplySql(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(f"{status.source}: {status.why}")
+            return Unseen(str(status))
         if any(one.version == intent["head"] for one in status.applied):
             return NotThere(f"the schema still stands at {status.head}")
         return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})

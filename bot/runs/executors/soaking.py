@@ -32,7 +32,7 @@ class WatchWhileSoaking(Watch):
     async def look(self) -> Sight:
         facts = await self._gather()
         if isinstance(facts, Unavailable):
-            return Unseen(f"{facts.source}: {facts.why}")
+            return Unseen(str(facts))
         breach = find_breach(facts)
         if breach is not None:
             return Broken(breach, {"breach": breach})

@@ -27,7 +27,7 @@ class Stop(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         if not _to_stop(state):
             return Done(f"nothing of {self._step.service.short} runs")
         return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
@@ -50,7 +50,7 @@ class Stop(Act):
     async def _left(self, intent: Json) -> list[Deployment] | Unseen:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
 
 
@@ -67,7 +67,7 @@ class Stopped(Watch):
     async def look(self) -> Sight:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         left = count_processes(state)
         if left:
             return Waiting(
@@ -86,7 +86,7 @@ class Start(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(f"{state.source}: {state.why}")
+            return Unseen(str(state))
         if count_processes(state):
             return Differs(f"{self._step.service.short} runs already")
         seen = await seen_deployments(self._tools, self._step.service)
