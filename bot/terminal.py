@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.commands._arguments import no_more, wrong_word
-from bot.commands._contract import Answer, Attachment, Verb
+from bot.commands._contract import Answer, Attachment
+from bot.commands._verbs import Verb
 from bot.manifest import manifest, manifest_json
 from bot.settings import Settings, require
 from services.postgres.installation import install

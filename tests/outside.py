@@ -13,6 +13,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -88,6 +89,12 @@ async def open_phone() -> AsyncIterator[Phone]:
         await runner.cleanup()
 
 
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with open_phone() as phone:
+        yield phone
+
+
 @dataclass
 class Mailbox:
     """A real SMTP server and what it took. `refuse`: its answer to the recipients, instead of taking them."""
@@ -152,6 +159,12 @@ async def open_mailbox(
     finally:
         server.close()
         await server.wait_closed()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with open_mailbox() as mailbox:
+        yield mailbox
 
 
 async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:

@@ -25,6 +25,7 @@ from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import WebServer
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import SHA, Outside
+from tests.serving import no_proxy as no_proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 SOCKETS_A_BOT = 2
@@ -94,13 +95,6 @@ INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status) VALUES (%s, %
 ON CONFLICT (worker_id) DO UPDATE SET last_heartbeat_at = now()
 RETURNING extract(epoch FROM last_heartbeat_at)
 """
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK honours these even for 127.0.0.1."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

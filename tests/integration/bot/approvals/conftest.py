@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import psycopg
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from bot.approvals.calling import Calling
@@ -36,6 +32,8 @@ from services.sandbox.slack.app import build_router
 from services.sandbox.slack.workspace import Workspace
 from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
+from tests.serving import no_proxy as no_proxy
+from tests.serving import serve
 
 TEAM = cast.TEAM.id
 OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
@@ -70,13 +68,6 @@ def make_plan() -> MakePlan:
     return make
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK honours these even for 127.0.0.1."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 async def workspace() -> AsyncIterator[Workspace]:
     """The local Slack, listening. Its groups are those of the demo: Ann and Ben approve, Olivia too may ask."""
@@ -84,29 +75,10 @@ async def workspace() -> AsyncIterator[Workspace]:
     await workspace.start()
     app = FastAPI()
     app.include_router(build_router(workspace))
-    async with _serve(app) as url:
+    async with serve(app) as url:
         workspace.base_url = url
         yield workspace
         await workspace.close()
-
-
-@contextlib.asynccontextmanager
-async def _serve(app: FastAPI) -> AsyncIterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
-            )
-        )
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from services.postgres import notifications, outbox
 from services.postgres.pool import Database
 from services.webhooks.client import Webhooks
 from tests.conftest import DatabaseUrls
-from tests.outside import Mailbox, Phone, open_mailbox, open_phone
+from tests.outside import Mailbox, Phone
+from tests.outside import mailbox as mailbox
+from tests.outside import phone as phone
 
 THREAD = "incident:1"
 
@@ -64,18 +66,6 @@ class Stage:
                 "next_try_at = clock_timestamp()",
                 [minutes],
             )
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    async with open_mailbox() as mailbox:
-        yield mailbox
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
@@ -24,6 +21,10 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
 from tests.outside import PATIENCE_S, wait_long
+from tests.outside import mailbox as mailbox
+from tests.outside import phone as phone
+from tests.serving import no_proxy as no_proxy
+from tests.serving import serve
 
 STALE_AFTER_S = 3.0
 QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to miss a worker
@@ -60,31 +61,6 @@ class Slack:
         assert error is None
 
 
-@contextlib.asynccontextmanager
-async def _serve(app: FastAPI) -> AsyncIterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK honours these even for 127.0.0.1."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 async def slack(outside: Outside) -> AsyncIterator[Slack]:
     workspace = Workspace()
@@ -103,7 +79,7 @@ async def slack(outside: Outside) -> AsyncIterator[Slack]:
         answer = await outside.answer_api(httpx.Request("GET", f"http://api/{path}"))
         return Response(answer.content, answer.status_code, media_type="application/json")
 
-    async with _serve(app) as url:
+    async with serve(app) as url:
         workspace.base_url = url
         yield Slack(workspace, url)
         await workspace.close()

@@ -18,7 +18,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn
-from tests.outside import PATIENCE_S, Mailbox, Phone, open_mailbox, open_phone, until
+from tests.outside import PATIENCE_S, Mailbox, Phone, open_mailbox, until
 
 ONCALL = f"""version = 1
 [people.ann]
@@ -36,12 +36,6 @@ MAIL_PASSWORD = "CANARYMAILPASSWORD"
 @pytest.fixture
 def outside() -> HostileOutside:
     return HostileOutside()
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
 
 
 @pytest.fixture

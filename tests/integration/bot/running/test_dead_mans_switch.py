@@ -20,13 +20,7 @@ from services.postgres.pool import Database
 from services.webhooks.client import Webhooks
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import StartBot
-from tests.outside import PATIENCE_S, Phone, open_phone, until
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
+from tests.outside import PATIENCE_S, Phone, until
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.outside import Mailbox, Phone, open_mailbox, open_phone, until
+from tests.outside import Mailbox, Phone, until
 
 ONCALL = f"""version = 1
 [people.ann]
@@ -31,18 +31,6 @@ wait = "5m"
 """
 
 StartReady = Callable[..., Awaitable[Bot]]
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    async with open_mailbox() as mailbox:
-        yield mailbox
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from services.postgres import notifications, outbox
 from services.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
-from tests.outside import PATIENCE_S, Phone, open_phone, until
+from tests.outside import PATIENCE_S, Phone, until
 from tests.wire import Line
 
 PROMISE_S = 15.0  # until another replica has taken over
@@ -32,12 +32,6 @@ BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "PAGE"}}]
 
 Process = asyncio.subprocess.Process
 Start = Callable[..., Awaitable[Process]]
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
 
 
 @pytest.fixture

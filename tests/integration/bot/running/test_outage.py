@@ -29,12 +29,6 @@ QUICK = OutageSettings(
 
 
 @pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
-
-
-@pytest.fixture
 async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
     async with Line(database_urls.bot).serve() as line:
         yield line

@@ -27,7 +27,8 @@ from tests.integration.bot.approvals.conftest import make_desk as make_desk
 from tests.integration.bot.approvals.conftest import no_proxy as no_proxy
 from tests.integration.bot.approvals.conftest import slack as slack
 from tests.integration.bot.approvals.conftest import workspace as workspace
-from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, StartReplica, serve
+from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, StartReplica
+from tests.serving import serve
 
 UPLOAD = "/api/v1/intake/upload"
 KEY = "df_new"
@@ -94,7 +95,7 @@ def uploads(database_urls: DatabaseUrls) -> Uploads:
 @pytest.fixture
 async def bench(uploads: Uploads, database_urls: DatabaseUrls) -> AsyncIterator[Bench]:
     """Without Railway: a golden path has no need of it."""
-    async with serve(uploads) as url:  # type: ignore[arg-type]
+    async with serve(uploads) as url:
         environ = {
             "ENVIRONMENT": "prod",
             "SUPABASE_MODE": "prod",

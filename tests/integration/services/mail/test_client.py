@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +15,13 @@ from services.domain.notifications import Page
 from services.domain.secrets import Secret
 from services.mail.client import MailServer, wants_starttls
 from tests.outside import Mailbox, failure_of, open_mailbox
+from tests.outside import mailbox as mailbox
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
 PAGE = Page(
     "dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest 0 of 2 beating", "318 waiting · älteste 9 min", AT
 )
 ANN = "ann@example.com"
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    async with open_mailbox() as mailbox:
-        yield mailbox
 
 
 def server(mailbox: Mailbox, **changes: object) -> MailServer:

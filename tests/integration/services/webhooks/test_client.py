@@ -12,16 +12,11 @@ import pytest
 from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 from services.webhooks.client import Pager, Webhooks
-from tests.outside import Phone, failure_of, open_phone
+from tests.outside import Phone, failure_of
+from tests.outside import phone as phone
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
 PAGE = Page("dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest 0 of 2 beating", "318 waiting", AT)
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with open_phone() as phone:
-        yield phone
 
 
 @pytest.fixture

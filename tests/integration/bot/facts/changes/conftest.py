@@ -21,8 +21,9 @@ from services.sandbox.railway.app import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
-from tests.integration.services.railway.conftest import LIVE, TALK, serve
+from tests.integration.services.railway.conftest import LIVE, TALK
 from tests.outside import PATIENCE_S
+from tests.serving import serve
 
 TOKEN = "made-up-token"
 PACE = Pace(0.0, 0.0, 0.05, PATIENCE_S, 0.05, 2, 2.0, 0.05, 1)

@@ -1,6 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,11 @@ from slack_bolt.app.async_app import AsyncApp
 from services.sandbox.slack.cast import INCIDENTS_ID, OLIVIA
 from services.sandbox.slack.http_delivery import HttpDelivery
 from services.sandbox.slack.workspace import Workspace
-
-Serve = Callable[[FastAPI], AbstractAsyncContextManager[str]]
+from tests.serving import serve
 
 
 @pytest.fixture
-async def bolt(app: AsyncApp, workspace: Workspace, serve: Serve) -> AsyncIterator[AsyncApp]:
+async def bolt(app: AsyncApp, workspace: Workspace) -> AsyncIterator[AsyncApp]:
     """The app behind a real HTTP server, and the workspace delivering to it."""
     web, handler = FastAPI(), AsyncSlackRequestHandler(app)
 
