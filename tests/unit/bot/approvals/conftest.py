@@ -11,8 +11,9 @@ from bot.approvals.people import Members, People
 from bot.approvals.policy import Policy, Target
 from bot.approvals.policy_file import read_policy
 from bot.settings import Invalid, PeopleSettings
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import Person, Run
 from services.domain.services import Service
+from tests import runs
 
 TEAM = "T0TEAM"
 OPERATORS, APPROVERS = "S0OPERATORS", "S0APPROVERS"
@@ -95,29 +96,5 @@ def make_run() -> MakeRun:
 
 def new_run(**more: object) -> Run:
     """A run as stored, asked for by Olivia; it waits for one approval for ten more minutes. `more` replaces fields."""
-    fields: dict[str, object] = {
-        "id": 7,
-        "state": RunState.AWAITING_APPROVAL,
-        "environment": "prod",
-        "playbook": "rollback",
-        "parameters": {"service": "api", "to": "9f8e7d6c"},
-        "plan": {},
-        "plan_hash": "a" * 64,
-        "risk": "high",
-        "title": "Roll back api",
-        "services": (Service.API.value,),
-        "requested_by": Person("U0OLIVIA", TEAM),
-        "reason": "",
-        "channel": "C0INCIDENTS",
-        "approvals_needed": 1,
-        "kinds": ("RollBackDeployment",),
-        "format": 1,
-        "created_at": NOW - timedelta(minutes=5),
-        "expires_at": NOW + timedelta(minutes=10),
-        "approved_at": None,
-        "started_at": None,
-        "ended_at": None,
-        "cancel_requested_by": None,
-        "outcome": None,
-    }
-    return Run(**(fields | more))  # type: ignore[arg-type]
+    fields: dict[str, object] = {"id": 7, "requested_by": Person("U0OLIVIA", TEAM), "plan_hash": "a" * 64}
+    return runs.new_run(NOW - timedelta(minutes=5), **(fields | more))

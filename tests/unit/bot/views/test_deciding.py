@@ -21,37 +21,14 @@ from playbooks._contract import Risk, Status
 from services.domain.audit import AuditRow
 from services.domain.jobs import JobOutcomes
 from services.domain.records import Record
-from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.runs import new_run
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOSTILE = "<!channel> `x` " + "y" * 5000
-RUN = Run(
-    id=12,
-    state=RunState.AWAITING_APPROVAL,
-    environment="prod",
-    playbook="rollback",
-    parameters={"service": "api", "to": "8d02b64e"},
-    plan={},
-    plan_hash="ab" * 32,
-    risk="high",
-    title="Roll back api: c45e17a9 → 8d02b64e",
-    services=(Service.API.value,),
-    requested_by=Person("U0OLIVIA001", "T1"),
-    reason="",
-    channel="C1",
-    approvals_needed=1,
-    kinds=(),
-    format=1,
-    created_at=NOW,
-    expires_at=NOW + timedelta(minutes=15),
-    approved_at=None,
-    started_at=None,
-    ended_at=None,
-    cancel_requested_by=None,
-    outcome=None,
-)
+RUN = new_run(NOW)
 BEST = Candidate(
     sha="8d02b64ef7731a5c",
     message="Index failed jobs\n\nBody",

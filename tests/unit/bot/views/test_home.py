@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,37 +14,14 @@ from playbooks.health import Report
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.reviews import Review
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import Person, RunState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.runs import new_run
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REPORT = Report("prod is healthy", Status.OK, (), ())
-RUN = Run(
-    id=12,
-    state=RunState.AWAITING_APPROVAL,
-    environment="prod",
-    playbook="rollback",
-    parameters={"service": "api", "to": "8d02b64e"},
-    plan={},
-    plan_hash="ab" * 32,
-    risk="high",
-    title="Roll back api: c45e17a9 → 8d02b64e",
-    services=(Service.API.value,),
-    requested_by=Person("U0OLIVIA001", "T1"),
-    reason="",
-    channel="C1",
-    approvals_needed=1,
-    kinds=(),
-    format=1,
-    created_at=NOW,
-    expires_at=NOW + timedelta(minutes=15),
-    approved_at=None,
-    started_at=None,
-    ended_at=None,
-    cancel_requested_by=None,
-    outcome=None,
-)
+RUN = new_run(NOW)
 
 
 def test_a_run_that_waits_is_there_with_a_button() -> None:

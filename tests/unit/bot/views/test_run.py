@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.views.run import run_message
-from playbooks._contract import Plan, Risk, encode_plan
+from playbooks._contract import Plan, Risk
 from playbooks._encoding import encode_step
 from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats
 from services.domain.approvals import Decision
@@ -20,6 +20,7 @@ from services.domain.reviews import Review
 from services.domain.runs import Person, Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.runs import run_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OLIVIA, ANN = Person("U0OLIVIA001", "T1"), Person("U0ANN000001", "T1")
@@ -46,33 +47,10 @@ BROKEN_GLASS = replace(PLAN, risk=Risk.BREAK_GLASS)
 
 
 def a_run(state: RunState = RunState.AWAITING_APPROVAL, plan: Plan = PLAN, **changes: Any) -> Run:
-    is_over = state.is_final
-    run = Run(
-        id=12,
-        state=state,
-        environment=plan.environment,
-        playbook=plan.playbook,
-        parameters=plan.parameters,
-        plan=encode_plan(plan),
-        plan_hash=plan.hash,
-        risk=plan.risk.value,
-        title=plan.title,
-        services=(Service.INGEST.value,),
-        requested_by=OLIVIA,
-        reason="",
-        channel="C1",
-        approvals_needed=1,
-        kinds=(),
-        format=1,
-        created_at=NOW,
-        expires_at=NOW + timedelta(minutes=15),
-        approved_at=NOW,
-        started_at=NOW,
-        ended_at=NOW + timedelta(seconds=43) if is_over else None,
-        cancel_requested_by=None,
-        outcome="2 of 2 workers beat" if is_over else None,
-    )
-    return replace(run, **changes)
+    fields: dict[str, Any] = {"state": state, "requested_by": OLIVIA, "approved_at": NOW, "started_at": NOW}
+    if state.is_final:
+        fields |= {"ended_at": NOW + timedelta(seconds=43), "outcome": "2 of 2 workers beat"}
+    return run_of(plan, NOW, **(fields | changes))
 
 
 def journal(*states: StepState, plan: Plan = PLAN) -> list[RunStep]:

@@ -12,15 +12,16 @@ import pytest
 from bot.commands._contract import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.runs import record_answer, runs_answer
-from playbooks._contract import Plan, Risk, Status, encode_plan
+from playbooks._contract import Plan, Risk, Status
 from playbooks._encoding import encode_step
 from playbooks._steps import ScaleService
 from services.domain.approvals import Decision
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.records import Record
-from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from services.domain.runs import Person, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.runs import run_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOSTILE = "<!channel> `x` <https://evil|good> " + "y" * 5000
@@ -33,29 +34,15 @@ PLAN = Plan(
     title="Scale ingest: 1 → 2",
     impact=("318 jobs are waiting",),
 )
-RUN = Run(
-    id=12,
+RUN = run_of(
+    PLAN,
+    NOW,
     state=RunState.SUCCEEDED,
-    environment="prod",
-    playbook="scale",
-    parameters=PLAN.parameters,
-    plan=encode_plan(PLAN),
-    plan_hash=PLAN.hash,
-    risk="low",
-    title=PLAN.title,
-    services=(Service.INGEST.value,),
-    requested_by=Person("U0OLIVIA001", "T1"),
     reason="backlog",
-    channel="C1",
     approvals_needed=0,
-    kinds=(),
-    format=1,
-    created_at=NOW,
-    expires_at=NOW + timedelta(minutes=15),
     approved_at=NOW,
     started_at=NOW,
     ended_at=NOW + timedelta(seconds=43),
-    cancel_requested_by=None,
     outcome="2 of 2 workers beat",
 )
 STEP = RunStep(
