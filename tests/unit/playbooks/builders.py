@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from playbooks._contract import NoPlan, Plan
 from playbooks._load import Load
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.heartbeats import Heartbeat
@@ -75,3 +76,13 @@ def running_job(number: int, worker_id: str, *, age_s: float = 60) -> RunningJob
 def load(*, beats: Sequence[Heartbeat] = (), running: Sequence[RunningJob] = (), pending: int = 0) -> Load:
     queue = QueueSnapshot(NOW, pending, NOW - timedelta(minutes=9) if pending else None, len(running), 0, 0)
     return Load(STALE_AFTER, queue, tuple(running), tuple(beats))
+
+
+def made(result: Plan | NoPlan) -> Plan:
+    assert isinstance(result, Plan), result
+    return result
+
+
+def refused(result: Plan | NoPlan) -> NoPlan:
+    assert isinstance(result, NoPlan), result
+    return result

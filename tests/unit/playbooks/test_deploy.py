@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from playbooks import deploy, redeploy
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import Plan, Risk
 from playbooks._steps import (
     AwaitDeployment,
     DeployCommit,
@@ -24,7 +24,7 @@ from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.services import WORKERS, Service
-from tests.unit.playbooks.builders import NOW, deployment, load, sha, state, states, stopped
+from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
 ALL = (*WORKERS, API)
@@ -40,16 +40,6 @@ def facts(*changed: ServiceState, pending: tuple[str, ...] = (), locks: Sequence
 
 def again(*changed: ServiceState, locks: Sequence[Lock] = ()) -> redeploy.Facts:
     return redeploy.Facts("prod", NOW, states(*changed), {lock.service: lock for lock in locks}, load())
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> NoPlan:
-    assert isinstance(result, NoPlan), result
-    return result
 
 
 def kinds(steps: Sequence[Step]) -> list[str]:

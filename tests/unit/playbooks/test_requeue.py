@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import Plan, Risk
 from playbooks._steps import CheckDatabaseReady, RequeueJobs, VerifyJobsSettled
 from playbooks.failed_jobs import group
 from playbooks.requeue import CAP, FIRST, Chosen, Facts, plan
 from services.domain.errors import Unavailable
 from services.domain.jobs import FailedJob, Job
-from tests.unit.playbooks.builders import NOW, beat, load
+from tests.unit.playbooks.builders import NOW, beat, load, made, refused
 
 
 def job(number: int, status: str = "failed", *, attempts: int = 5) -> Job:
@@ -24,16 +24,6 @@ def facts(jobs: Sequence[Job], *, total: int | None = None, orphaned: Sequence[s
     ids = tuple(one.id for one in jobs)
     chosen = Chosen(ids, total or len(ids), jobs, frozenset(orphaned), "ValueError: …")
     return Facts("prod", chosen, load(beats=[beat("ingest-1")], pending=3))
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> NoPlan:
-    assert isinstance(result, NoPlan), result
-    return result
 
 
 def test_one_job_is_put_back_and_watched() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import Risk
 from playbooks._steps import (
     AwaitDeployment,
     AwaitStopped,
@@ -21,23 +21,13 @@ from playbooks._steps import (
 from playbooks.restart import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.services import Service
-from tests.unit.playbooks.builders import beat, deployment, load, state, states, stopped
+from tests.unit.playbooks.builders import beat, deployment, load, made, refused, state, states, stopped
 
 API, INGEST = Service.API, Service.INGEST
 
 
 def facts(*changed: ServiceState) -> Facts:
     return Facts("prod", states(*changed), load(beats=[beat("ingest-1")], pending=3))
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> str:
-    assert isinstance(result, NoPlan), result
-    return result.why
 
 
 def test_restarts_what_serves_and_counts_the_beats() -> None:
@@ -76,12 +66,12 @@ def test_through_zero_stops_all_before_the_first_starts() -> None:
 
 
 def test_the_api_is_not_taken_to_zero() -> None:
-    assert refused(plan(facts(), API, through_zero=True)) == "the API is not taken to zero"
+    assert refused(plan(facts(), API, through_zero=True)).why == "the API is not taken to zero"
 
 
 @pytest.mark.parametrize("through_zero", [False, True])
 def test_a_stopped_service_has_nothing_to_restart(through_zero: bool) -> None:
-    assert "is stopped" in refused(plan(facts(stopped(INGEST)), INGEST, through_zero=through_zero))
+    assert "is stopped" in refused(plan(facts(stopped(INGEST)), INGEST, through_zero=through_zero)).why
 
 
 def test_unknown_replicas_are_restarted_and_not_counted() -> None:
@@ -91,7 +81,7 @@ def test_unknown_replicas_are_restarted_and_not_counted() -> None:
 
     assert not any(isinstance(step, VerifyHeartbeats) for step in planned.steps)
     assert any("not counted afterwards" in warning for warning in planned.warnings)
-    assert "could not be brought back" in refused(plan(unknown, INGEST, through_zero=True))
+    assert "could not be brought back" in refused(plan(unknown, INGEST, through_zero=True)).why
 
 
 def test_a_crashed_deployment_may_be_restarted_and_is_named() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import NoPlan, Risk
 from playbooks._steps import (
     AwaitDeployment,
     FreezeAutoDeploy,
@@ -24,7 +24,19 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.services import WORKERS, Service
-from tests.unit.playbooks.builders import NOW, beat, deployment, load, running_job, sha, state, states, stopped
+from tests.unit.playbooks.builders import (
+    NOW,
+    beat,
+    deployment,
+    load,
+    made,
+    refused,
+    running_job,
+    sha,
+    state,
+    states,
+    stopped,
+)
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
 ALL = (*WORKERS, API)
@@ -50,16 +62,6 @@ def facts(*changed: ServiceState, **listed: Sequence[Deployment]) -> Facts:
     unchanged: dict[Service, list[VariableChange] | Unavailable] = {service: [] for service in Service}
     applied = MigrationStatus((), (), (), ())
     return Facts("prod", NOW, states(*changed), deployments, outcomes, applied, load(), unchanged)
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> NoPlan:
-    assert isinstance(result, NoPlan), result
-    return result
 
 
 def test_freezes_goes_back_locks_and_proves() -> None:

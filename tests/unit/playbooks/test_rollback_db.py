@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import Risk
 from playbooks._steps import (
     ApplySqlFile,
     AwaitDeployment,
@@ -30,7 +30,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, ServiceSta
 from services.domain.errors import Unavailable
 from services.domain.migrations import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.services import WORKERS, Service
-from tests.unit.playbooks.builders import NOW, deployment, load, sha, state, states, stopped
+from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
 OLD, NEW = "20260101000000", "20260105000000"
@@ -55,16 +55,6 @@ def facts(*changed: ServiceState, age_h: float = RAN_H, before: bool = True, can
     prepared = {NEW: PreparedRollback(NEW, "f" * 64)}
     status = MigrationStatus(applied, (), (), ())
     return Facts("prod", NOW, states(*changed), every, status, prepared, load())
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> NoPlan:
-    assert isinstance(result, NoPlan), result
-    return result
 
 
 def of(service: Service, steps: Sequence[Step]) -> list[Step]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import Plan, Risk
 from playbooks._steps import (
     AwaitDeployment,
     AwaitStopped,
@@ -26,7 +26,18 @@ from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.server import ConnectionUse
 from services.domain.services import Service
-from tests.unit.playbooks.builders import beat, deployment, load, running_job, sha, state, states, stopped
+from tests.unit.playbooks.builders import (
+    beat,
+    deployment,
+    load,
+    made,
+    refused,
+    running_job,
+    sha,
+    state,
+    states,
+    stopped,
+)
 
 INGEST = Service.INGEST
 AWAY = Unavailable("database", "no answer within 5 s")
@@ -38,16 +49,6 @@ EACH = 4  # sessions of a replica
 def facts(*changed: ServiceState, used: int = 10, limit: int = 100, soak_s: int = 120) -> Facts:
     busy = load(beats=[beat("ingest-1")], pending=318)
     return Facts("prod", states(*changed), busy, ConnectionUse(used, limit), EACH, soak_s)
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
-
-
-def refused(result: Plan | NoPlan) -> str:
-    assert isinstance(result, NoPlan), result
-    return result.why
 
 
 def test_from_zero_starts_one_and_watches_it_come_up() -> None:
@@ -139,7 +140,7 @@ def test_the_api_is_watched_by_its_health() -> None:
 
 
 def test_the_api_is_not_scaled_to_zero() -> None:
-    assert "the API is not scaled to zero" in refused(plan(facts(), Service.API, 0))
+    assert "the API is not scaled to zero" in refused(plan(facts(), Service.API, 0)).why
 
 
 @pytest.mark.parametrize("to", [0, 1, 3])
@@ -153,31 +154,31 @@ def test_a_deployment_on_its_way_is_a_warning(to: int) -> None:
 
 @pytest.mark.parametrize("now", [state(INGEST, replicas=2), stopped(INGEST)])
 def test_nothing_to_do_is_no_plan(now: ServiceState) -> None:
-    assert "already" in refused(plan(facts(now), INGEST, now.replicas_wanted or 0))
+    assert "already" in refused(plan(facts(now), INGEST, now.replicas_wanted or 0)).why
 
 
 def test_an_unknown_count_is_no_plan() -> None:
-    assert "does not say how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2))
+    assert "does not say how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2)).why
 
 
 def test_without_railway_there_is_no_plan() -> None:
     silent = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
 
-    assert refused(plan(silent, INGEST, 2)) == "Railway is needed for this and is not available: HTTP 500"
+    assert refused(plan(silent, INGEST, 2)).why == "Railway is needed for this and is not available: HTTP 500"
 
 
 def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
     room = EACH * 2
 
     assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
-    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3))
+    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
 
 
 def test_replicas_that_hold_more_sessions_need_more_room() -> None:
     crowded = facts(used=80)
 
     assert isinstance(plan(crowded, INGEST, 3), Plan)
-    why = refused(plan(replace(crowded, sessions=11), INGEST, 3))
+    why = refused(plan(replace(crowded, sessions=11), INGEST, 3)).why
     assert why == "the database has no room: 80 of 100 connections are in use, and 2 more replicas need 22"
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import NoPlan, Risk
 from playbooks._steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
 from playbooks.stop_workers import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-from tests.unit.playbooks.builders import beat, deployment, load, running_job, sha, state, states, stopped
+from tests.unit.playbooks.builders import beat, deployment, load, made, running_job, sha, state, states, stopped
 
 INGEST, ENFORCEMENT = Service.INGEST, Service.ENFORCEMENT
 
 
 def facts(*changed: ServiceState) -> Facts:
     return Facts("prod", states(*changed), load(), dashboard="https://railway.com/project/p")
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
 
 
 def test_tells_all_to_stop_before_it_waits_for_the_first() -> None:

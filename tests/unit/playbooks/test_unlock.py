@@ -6,23 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import NoPlan, Risk
 from playbooks._locks import Locks
 from playbooks._steps import UnfreezeAutoDeploy, UnlockService
 from playbooks.unlock import Facts, plan
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.services import Service
-from tests.unit.playbooks.builders import NOW
+from tests.unit.playbooks.builders import NOW, made
 
 API = Service.API
 AWAY = Unavailable("database", "no answer within 5 s")
 LOCK = Lock(API, "U123", "rolled back from c to b", NOW - timedelta(hours=3))
-
-
-def made(result: Plan | NoPlan) -> Plan:
-    assert isinstance(result, Plan), result
-    return result
 
 
 def test_lifts_lock_and_freeze_together() -> None:
