@@ -25,8 +25,3 @@ class RunSettings:
     confirm_s: float = 60.0  # until something has to follow Railway's yes
     sends: int = 3  # at most, and only after reading back that nothing happened
     hand_over_s: float = 10.0  # for the act under way when this replica shuts down
-
-    @property
-    def send_within_s(self) -> float:
-        """After the lease was renewed: later, the call might outlive it."""
-        return self.act_lease_s - self.call_timeout_s

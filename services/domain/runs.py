@@ -146,10 +146,6 @@ class Run:
     def message_key(self) -> str:
         return run_message_key(self.id)
 
-    @property
-    def lease_name(self) -> str:
-        return run_lease(self.id)
-
 
 def run_message_key(run_id: int) -> str:
     """The outbox key of a run's one message."""

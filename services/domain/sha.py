@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 SHORT_LENGTH = 8  # what the runbook's banner and health answer show
-MIN_LENGTH = 7  # git's own default abbreviation; fewer characters match too easily
 
-_SHA = re.compile(r"[0-9a-f]{7,40}\Z")
+_SHA = re.compile(r"[0-9a-f]{7,40}\Z")  # 7: git's own default abbreviation; fewer characters match too easily
 
 
 def is_sha(text: str) -> bool:

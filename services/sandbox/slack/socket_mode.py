@@ -14,7 +14,6 @@ from services.sandbox.slack.model import Json
 
 MAX_CONNECTIONS = 10  # Slack's limit for one app
 APPROXIMATE_LIFE_S = 3600
-CLOSE_AFTER_DISCONNECT_S = 10.0  # a client that ignores `disconnect` is cut off
 MAX_SENT = 1_000  # envelopes kept, so that one can be delivered twice
 
 

@@ -45,7 +45,7 @@ async def test_a_run_is_read_as_it_was_filed(as_bot: Connection, new_run: NewRun
     filed = {name: value for name, value in vars(new_run).items() if name != "expires_at_s"}
     assert {name: getattr(run, name) for name in filed} == filed
     assert run.expires_at - run.created_at == pytest.approx(timedelta(seconds=900), abs=timedelta(seconds=1))
-    assert (run.message_key, run.lease_name) == (f"run:{run_id}", f"run:{run_id}")
+    assert run.message_key == f"run:{run_id}"
     assert [(step.position, step.step["kind"], step.state) for step in await runs.read_steps(as_bot, run_id)] == [
         (0, "ScaleService", StepState.PENDING),
         (1, "VerifyHeartbeats", StepState.PENDING),
