@@ -36,11 +36,3 @@ class UnsentMessage:
     attempts: int
     priority: int
     is_withdrawn: bool = False
-
-
-@dataclass(frozen=True)
-class OutboxDepth:
-    """How much is waiting; `oldest_s` is 0 when nothing is."""
-
-    unsent: int
-    oldest_s: float

@@ -76,12 +76,6 @@ async def note_look(conn: Connection, *, now: datetime, gap: timedelta, aftermat
     return row[0] if row else None
 
 
-async def read_last_look(conn: Connection) -> datetime | None:
-    """When the leader looked last; None when it never did."""
-    row = await (await conn.execute(SQL["read_last_look"])).fetchone()
-    return row[0] if row else None
-
-
 async def list_working_runs(conn: Connection) -> list[tuple[int, frozenset[Service]]]:
     """(run id, the services that it has taken), oldest first."""
     rows = await (await conn.execute(SQL["list_working_runs"])).fetchall()

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.outbox import PAGE, Lane, OutboxDepth, UnsentMessage
+from services.domain.outbox import PAGE, Lane, UnsentMessage
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -174,14 +174,6 @@ async def count_posting(conn: Connection, *, key_prefix: str) -> int:
     row = await (await conn.execute(SQL["count_posting"], {"key_prefix": key_prefix})).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
     return int(row[0])
-
-
-async def read_outbox_depth(conn: Connection) -> OutboxDepth:
-    async with conn.cursor(row_factory=class_row(OutboxDepth)) as cur:
-        await cur.execute(SQL["read_outbox_depth"])
-        depth = await cur.fetchone()
-        assert depth is not None  # noqa: S101 - an aggregate always gives one row
-        return depth
 
 
 async def read_oldest_page_s(conn: Connection) -> float:

@@ -87,11 +87,6 @@ ON CONFLICT (only_row) DO UPDATE SET
     looked_at = excluded.looked_at
 RETURNING blind_until;
 
--- name: read_last_look
--- When the leader looked last; no row before the first time.
-SELECT looked_at
-FROM chatops.watch;
-
 -- name: list_working_runs
 -- What is at work on which services. Served by runs_open_idx.
 SELECT id, services

@@ -138,14 +138,6 @@ SELECT count(*)
 FROM chatops.outbox
 WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL;
 
--- name: read_outbox_depth
--- How many messages Slack does not show yet, and the age of the oldest in seconds. Served by outbox_unsent_idx.
-SELECT
-    count(*) AS unsent,
-    coalesce(extract(EPOCH FROM clock_timestamp() - min(updated_at)), 0)::float8 AS oldest_s
-FROM chatops.outbox
-WHERE sent_version < content_version;
-
 -- name: read_oldest_page_s
 -- For how many seconds a page waits that Slack has never seen; 0 when none does. Served by outbox_unsent_idx.
 SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s

@@ -25,7 +25,7 @@ PARAMETERS = {
     "limit": 20,
     "older_than": timedelta(days=30),
 }
-COSTLY = ("list_due_messages", "read_outbox_wait", "read_outbox_depth", "read_oldest_page_s", "prune_outbox")
+COSTLY = ("list_due_messages", "read_outbox_wait", "read_oldest_page_s", "prune_outbox")
 
 
 async def due(conn: Connection, lane: Lane, **may: bool) -> list[str]:
