@@ -1,0 +1,27 @@
+"""Every kind of step has its executor."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.facts import World
+from bot.runs.executors import executor_of
+from bot.runs.tools import Act, Deed, Tools
+from bot.settings import Settings
+from playbooks._steps import STEPS, Step, is_act
+from services.domain.runs import RunStep, StepState
+from tests.runs import new_run
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TOOLS = Tools(
+    World.from_settings(Settings.from_environment({})),
+    new_run(NOW),
+    RunStep(12, 0, {}, StepState.RUNNING, None, None, None, NOW, None),
+    (),
+)
+
+
+@given(st.one_of([st.from_type(kind) for kind in STEPS.values()]))
+def test_what_is_an_act_is_carried_out_as_one_and_nothing_else_changes_anything(step: Step) -> None:
+    assert isinstance(executor_of(step, TOOLS), Act | Deed) is is_act(step)
