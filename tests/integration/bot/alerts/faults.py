@@ -131,6 +131,13 @@ FAULTS = (
         sql(WITHOUT_BYPASS),  # its policies give it the same rows
         heal=sql("ALTER ROLE dragonfly_bot BYPASSRLS; ALTER POLICY bot_reads ON ops.job_queue USING (true)"),
     ),
+    Fault(
+        "visibility.answers",
+        "the database does not tell queue",
+        ("check-config",),
+        sql("REVOKE SELECT (locked_by) ON ops.job_queue FROM dragonfly_bot"),
+        heal=sql("GRANT SELECT (locked_by) ON ops.job_queue TO dragonfly_bot"),
+    ),
     Fault("backlog", "1 waiting, oldest 5 min", ("queue", "heartbeats"), waiting(301), waiting(270)),
     Fault("backlog", "1 waiting, oldest 15 min", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
     Fault("failed_jobs", "10 failed in the last hour", FAILED, failed(10), failed(9)),
@@ -170,6 +177,11 @@ FAULTS = (
     _exposure("grants", "GRANT SELECT ON ops.intake_logs TO anon", "REVOKE SELECT ON ops.intake_logs FROM anon"),
     _exposure(
         "functions", f"GRANT EXECUTE ON {REQUEUE} TO authenticated", f"REVOKE EXECUTE ON {REQUEUE} FROM authenticated"
+    ),
+    _exposure(
+        "policies",
+        "CREATE POLICY planted ON public.judgments FOR SELECT TO anon USING (true)",
+        "DROP POLICY IF EXISTS planted ON public.judgments",
     ),
     _exposure(
         "rls",

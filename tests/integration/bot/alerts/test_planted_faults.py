@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.alerts.names import SUBJECTS
 from bot.alerts.rule_file import default_rules
 from bot.alerts.settings import Rules
 from services.domain.alerts import AlertState, Severity
@@ -128,6 +129,13 @@ async def test_what_is_just_within_the_limit_is_not_told(scene: Scene, fault: Fa
 
 def test_every_rule_has_a_planted_fault() -> None:
     assert {fault.rule for fault in FAULTS} == set(Rules.model_fields)
+
+
+def test_so_has_everything_that_the_database_may_hide_or_leave_open() -> None:
+    planted = {fault.fingerprint for fault in FAULTS}
+    quiet = {"grants.views", "grants.logins", "grants.audit"}  # warnings, and that nobody could look: told by the audit
+
+    assert {f"{rule}.{one}" for rule in ("visibility", "grants") for one in SUBJECTS[rule]} - planted == quiet
 
 
 def test_both_severities_are_planted() -> None:
