@@ -26,9 +26,15 @@ def headline(title: str, findings: Sequence[Finding]) -> str:
 
 def finding_line(finding: Finding) -> str:
     """One finding in mrkdwn: sign, title, detail. The word is there for those who cannot see the sign."""
-    word = "" if finding.status is Status.OK else f"{WORD[finding.status].lower()}: "
+    word = status_word(finding.status, finding.title)
     detail = f" — {escape(finding.detail, limit=LINE_LIMIT // 2)}" if finding.detail else ""
     return f"{SIGN[finding.status]} {word}*{escape(finding.title, limit=LINE_LIMIT // 3)}*{detail}"
+
+
+def status_word(status: Status, title: str) -> str:
+    """ "wrong: " before what is not fine, for those who cannot see the sign; not where the title ends with it."""
+    word = WORD[status].lower()
+    return "" if status is Status.OK or title.endswith(word) else f"{word}: "
 
 
 def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[str] = ()) -> list[Block]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import context, is_web_address, section, sections
-from bot.views.findings import SIGN, WORD, as_of, finding_data, step_button
+from bot.views.findings import SIGN, as_of, finding_data, status_word, step_button
 from bot.views.message import fit_message
 from bot.views.text import escape, link
 from playbooks._contract import Finding, NextStep, Status
@@ -43,7 +43,7 @@ def _line(line: Line) -> str:
 
 
 def _words(line: Line) -> str:
-    word = "" if line.status is Status.OK else f"{WORD[line.status].lower()}: "
+    word = status_word(line.status, line.findings[0].title)
     parts = [_part(finding, line.subject) for finding in line.findings[:MAX_PARTS]]
     more = [f"{len(line.findings) - MAX_PARTS} more"] if len(line.findings) > MAX_PARTS else []
     return f"{SIGN[line.status]} {word}*{line.subject}* {' · '.join([*parts, *more])}"

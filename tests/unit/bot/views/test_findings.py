@@ -1,6 +1,6 @@
 """What is wrong comes first, with its next step as a button."""
 
-from bot.views.findings import findings_answer, unavailable_answer
+from bot.views.findings import finding_line, findings_answer, unavailable_answer
 from bot.views.plain import answer_text
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
@@ -22,6 +22,13 @@ def test_what_is_wrong_comes_before_what_is_fine() -> None:
     assert blocks[1]["text"]["text"] == "🔴 wrong: *12 orphaned* — no &lt;beat&gt;"
     assert blocks[1]["accessory"]["value"] == "queue"
     assert blocks[2]["text"]["text"] == "✅ *api ok*"
+
+
+def test_what_says_its_state_by_itself_is_not_said_twice() -> None:
+    silent, odd = Finding("q", Status.UNKNOWN, "queue unknown"), Finding("r", Status.UNKNOWN, "nobody answers")
+
+    assert finding_line(silent) == "❔ *queue unknown*"
+    assert finding_line(odd) == "❔ unknown: *nobody answers*"
 
 
 def test_the_first_line_counts_what_else_is_wrong() -> None:
