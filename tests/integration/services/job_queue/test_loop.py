@@ -13,7 +13,7 @@ import pytest
 from services.domain.services import WorkerType
 from services.job_queue.heart import WorkerState
 from services.job_queue.jobs import Result
-from services.job_queue.loop import CRASH_LOOP_AFTER, WorkerLoop
+from services.job_queue.loop import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
 from services.job_queue.settings import WorkerSettings
 from services.postgres import worker
 from services.postgres.pool import Connection, Database
@@ -61,6 +61,7 @@ async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
 def work(line: Line, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Work:
     """The loop at work on the other end of `line`; keywords are settings. It is stopped at the end."""
     monkeypatch.setattr("services.process.database.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("services.process.database.LONGEST_RETRY_S", 0.02)
     monkeypatch.setattr("services.job_queue.settle.TIMEOUT_S", PATIENCE_S)  # an answer kept back is late, not lost
     caplog.set_level("INFO")
 
@@ -175,6 +176,17 @@ async def test_lost_answers_are_no_crash_loop(work: Work, line: Line, jobs: Jobs
         job = await queue_job(as_app)
         await until(lambda: jobs.begun == [(job, 1)])
         assert not loop.stop.is_set()
+
+
+async def test_a_queue_that_it_may_not_use_is_one(
+    work: Work, as_owner: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = "claim_pending_job: permission denied for function claim_pending_job"
+    await as_owner.execute("REVOKE EXECUTE ON FUNCTION ops.claim_pending_job FROM dragonfly_app")
+
+    with pytest.raises(CrashLoopError):
+        async with work():
+            await until(lambda: caplog.messages.count(refused) == CRASH_LOOP_AFTER)
 
 
 async def test_a_claim_that_comes_through_long_after_the_outage_is_handed_back(

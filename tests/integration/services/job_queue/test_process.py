@@ -262,7 +262,7 @@ async def test_retries_a_job_that_failed_for_another_reason(spawn: Spawn, databa
     ]
 
 
-async def test_counts_a_queue_that_it_may_not_use(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+async def test_says_that_it_may_not_use_its_queue(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     await run_sql(database_urls.owner, "REVOKE EXECUTE ON FUNCTION ops.claim_pending_job FROM dragonfly_app")
 
     worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app)
