@@ -200,6 +200,17 @@ async def test_a_claim_that_comes_through_long_after_the_outage_is_handed_back(
         await until(lambda: jobs.begun == [(job, 1)])
 
 
+async def test_a_job_of_a_silent_worker_is_taken_over(work: Work, jobs: Jobs, as_owner: Connection) -> None:
+    job = await queue_job(as_owner)
+    await as_owner.execute(
+        "UPDATE ops.job_queue SET status = 'processing', attempts = 1, locked_by = 'enforcement-gone',"
+        " locked_at = now() - interval '1 hour'"
+    )
+
+    async with work(reap_every_s=0.1):
+        await until(lambda: jobs.begun == [(job, 2)])
+
+
 async def test_an_outcome_does_not_end_the_next_attempt_at_the_job(
     work: Work,
     jobs: Jobs,
