@@ -69,7 +69,7 @@ async def test_a_request_of_the_terminal_takes_one_approver_more(
         (["stop-workers", "ingest", "wrong", "amounts"], 1),
         (["scale", "ingest", "1"], 1),
         (["scale", "ingest", "many"], 2),
-        (["cancel", "1"], 2),
+        (["cancel", "1"], 1),
         (["run", "999"], 1),
         (["audit", "verify"], 0),
     ],
