@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from uuid import UUID
+
 from psycopg.types.json import Jsonb
 
 from services.postgres.pool import Connection
@@ -35,15 +38,22 @@ async def drain_by_plain_sql(conn: Connection, job_type: str) -> None:
         await conn.execute(_PLAIN_COMPLETE, job)
 
 
-async def drain_by_chain(conn: Connection, job_type: str) -> None:
-    """Our one statement that completes the last and claims the next."""
+async def chain(conn: Connection, job_type: str) -> AsyncIterator[UUID]:
+    """Our one statement that completes the last and claims the next: each job as it is claimed."""
     endings: list[dict[str, object]] = []
     while True:
         rows = await (await conn.execute(_CHAIN, (Jsonb(endings), [job_type]))).fetchall()
         claimed = [job_id for job_id, is_claimed in rows if is_claimed]
         if not claimed:
             return
+        yield claimed[0]
         endings = [{"id": str(claimed[0]), "status": "completed", "result": {}, "error": None, "may_retry": True}]
+
+
+async def drain_by_chain(conn: Connection, job_type: str) -> None:
+    """To the last one."""
+    async for _ in chain(conn, job_type):
+        pass
 
 
 async def drain_in_batches(conn: Connection, job_type: str) -> None:

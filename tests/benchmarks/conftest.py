@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from services.sandbox import environment
 from services.sandbox.bot_process import BotProcess
 from services.sandbox.environment import Addresses, Timing
 from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import SandboxDatabase
+from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.slack.app import build_router
 from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import WebServer
@@ -95,6 +95,17 @@ INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status) VALUES (%s, %
 ON CONFLICT (worker_id) DO UPDATE SET last_heartbeat_at = now()
 RETURNING extract(epoch FROM last_heartbeat_at)
 """
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
+    """A server of its own that keeps its promises, fsync and autovacuum, for those who ask for it."""
+    server = PostgresServer(tmp_path / "postgres")
+    server.start()
+    try:
+        yield prepare_cluster(server)
+    finally:
+        server.erase()
 
 
 @pytest.fixture

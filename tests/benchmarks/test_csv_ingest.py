@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 
 from services.domain.secrets import Secret
 from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.postgres import SandboxDatabase
 from tests.benchmarks.measuring import peak_mb, seconds, show
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn
@@ -29,16 +28,6 @@ KEY = "df_dev_benchmark"
 BLOCK = 64 * 1024
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"
 COLUMNS = "case_number, plaintiff, defendant, judgment_amount, filing_date, county"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
-    server = PostgresServer(tmp_path / "postgres")
-    server.start()
-    try:
-        yield prepare_cluster(server)
-    finally:
-        server.erase()
 
 
 @pytest.mark.benchmark

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from services.postgres.pool import Connection, connect
-from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.postgres import SandboxDatabase
+from tests.benchmarks.bare_queue import chain
 from tests.benchmarks.measuring import ms, show
 
 FINISHED = int(os.environ.get("DRAIN_FINISHED", "2000000"))
 PENDING = int(os.environ.get("DRAIN_PENDING", "150000"))
 PARTS = 15
 AIM = 2.0
+TYPE = "drained"
 _HISTORY = """
 INSERT INTO ops.job_queue (job_type, status, created_at, updated_at)
 SELECT 'drained', 'completed', ended.at, ended.at
@@ -27,17 +26,6 @@ _WAITING = """
 INSERT INTO ops.job_queue (job_type, run_at)
 SELECT 'drained', now() - n * interval '1 millisecond' FROM generate_series(1, %s) AS n
 """
-_CHAIN = "SELECT id, job_type IS NOT NULL FROM ops.finish_and_claim_jobs(%s::jsonb, 'benchmark', '{drained}', 1)"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
-    server = PostgresServer(tmp_path / "postgres")
-    server.start()
-    try:
-        yield prepare_cluster(server)
-    finally:
-        server.erase()
 
 
 @pytest.mark.benchmark
@@ -64,13 +52,11 @@ async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDat
 
 async def _drain(conn: Connection) -> list[float]:
     """Seconds a job, part by part."""
-    endings: list[dict[str, object]] = []
     parts = []
-    for _ in range(PARTS):
-        started = time.perf_counter()
-        for _ in range(PENDING // PARTS):
-            rows = await (await conn.execute(_CHAIN, (Jsonb(endings),))).fetchall()
-            (claimed,) = [job_id for job_id, is_claimed in rows if is_claimed]
-            endings = [{"id": str(claimed), "status": "completed", "result": {}, "error": None, "may_retry": True}]
-        parts.append((time.perf_counter() - started) / (PENDING // PARTS))
+    started, claimed = time.perf_counter(), 0
+    async for _ in chain(conn, TYPE):
+        claimed += 1
+        if claimed % (PENDING // PARTS) == 0:
+            parts.append((time.perf_counter() - started) / (PENDING // PARTS))
+            started = time.perf_counter()
     return parts

@@ -23,7 +23,7 @@ from services.postgres.doorbell import Doorbell
 from services.postgres.pool import Connection, Database, connect
 from services.postgres.worker import ClaimedJob, queue_job
 from services.process.log import log_to_streams
-from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.postgres import SandboxDatabase
 from tests.benchmarks.bare_queue import drain_by_chain, drain_by_functions, drain_by_plain_sql, drain_in_batches
 from tests.benchmarks.measuring import median, ms, percentile, seconds, show
 
@@ -31,17 +31,6 @@ JOBS = int(os.environ.get("QUEUE_JOBS", "2000"))
 ROUNDS, STARTS = 3, 100
 TYPE = "benchmark"
 _FILL = "INSERT INTO ops.job_queue (job_type) SELECT %s FROM generate_series(1, %s)"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
-    """A server that keeps its promises: commits are what a queue costs."""
-    server = PostgresServer(tmp_path / "postgres")
-    server.start()
-    try:
-        yield prepare_cluster(server)
-    finally:
-        server.erase()
 
 
 @contextlib.contextmanager
