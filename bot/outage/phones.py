@@ -52,6 +52,7 @@ class Phones:
 
     async def ring(self, line: str, *, since: datetime) -> None:
         """Tell everybody who was not told yet; whom a repetition may still reach is tried again by the next call."""
+        self._over_at = None
         left = [target for target in await self._whom() if target not in self._rung]
         await asyncio.gather(*(self._ring(target, line, since) for target in left))
 
@@ -60,11 +61,9 @@ class Phones:
 
         An e-mail does not ring on, and the message in Slack says that it is over.
         """
-        if not self._ringing:
-            self._over_at = None
-            return
-        self._over_at = self._over_at or datetime.now(UTC)
-        if datetime.now(UTC) - self._over_at > GIVE_UP_AFTER:
+        now = datetime.now(UTC)
+        self._over_at = self._over_at or now
+        if now - self._over_at > GIVE_UP_AFTER:
             self._ringing.clear()
         await asyncio.gather(*(self._hush(target, page) for target, page in tuple(self._ringing.items())))
 

@@ -1,0 +1,60 @@
+"""Pagers of a database outage, each a real server, hear that it is over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.notifications.reach import Reach
+from bot.outage import phones as module
+from bot.outage.phones import Phones, Target
+from bot.settings import Settings
+from services.domain.notifications import Means
+from services.webhooks.client import Webhooks
+from tests.outside import Phone
+from tests.outside import phone as phone
+
+
+@pytest.fixture
+async def phones(phone: Phone) -> AsyncIterator[Phones]:
+    async def whom() -> Sequence[Target]:
+        return [(Means.WEBHOOK, "ann")]
+
+    webhooks = Webhooks(timeout_s=30.0)
+    settings = Settings.from_environment({"ENVIRONMENT": "prod", "PAGER_WEBHOOK_URL_ANN": phone.url})
+    yield Phones(Reach(settings, webhooks), environment="prod", whom=whom)
+    await webhooks.aclose()
+
+
+async def _outage(phones: Phones) -> None:
+    phones.forget()
+    await phones.ring("the database does not answer", since=datetime.now(UTC))
+
+
+async def test_the_end_of_a_second_outage_is_told_however_long_ago_the_first_one_ended(
+    phones: Phones, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _outage(phones)
+    await phones.hush()
+    await _outage(phones)
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))  # any time at all is too long since the first end
+
+    await phones.hush()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"] * 2
+
+
+async def test_a_pager_that_stays_away_is_given_up_after_a_while(
+    phones: Phones, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _outage(phones)
+    phone.is_away = True
+    await phones.hush()
+    phone.is_away = False
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))
+
+    await phones.hush()
+
+    assert len(phone.rings) == 1
