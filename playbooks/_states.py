@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks._contract import NextStep, NoPlan
-from services.domain.deployments import Deployment, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.sha import short_sha
@@ -79,6 +79,9 @@ def draining_doubts(state: ServiceState) -> list[str]:
 def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") -> list[str]:
     """A warning when a deployment is on its way to the service, and what follows from it."""
     latest = state.latest
+    if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL:
+        sha = short_sha(latest.commit_sha)
+        return [f"a deployment of {sha} to {state.service.short} waits for approval in Railway, and may start any time"]
     if latest is None or not latest.status.is_in_progress:
         return []
     return [f"a deployment of {short_sha(latest.commit_sha)} is on its way to {state.service.short}: {so}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,14 +38,29 @@ from services.domain.migrations import MigrationStatus
 from services.domain.oncall import KnownOverrides
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
+from services.domain.service_acts import ServiceAct, with_journal
 from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
 from services.git import client as git
-from services.postgres import drift, evidence, heartbeats, intake, jobs, migrations, oncall, server, service_locks
+from services.postgres import (
+    drift,
+    evidence,
+    heartbeats,
+    intake,
+    jobs,
+    migrations,
+    oncall,
+    server,
+    service_acts,
+    service_locks,
+)
 from services.postgres.pool import Connection, Database
 from services.railway.client import RailwayClient
 
 T = TypeVar("T")
+
+JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our journal adds to it
+ACTS = 10  # of each service: more than two hours hold
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,7 @@ class World:
         self._sources = Sources(settings.source_timeout_s)
         self._replicas = ReplicaMemory()
         self._overrides = OverrideMemory()
+        self._acts: Sequence[ServiceAct] = ()
         self.schedule = load_schedule(settings.oncall)
 
     @classmethod
@@ -194,7 +211,16 @@ class World:
         return await self.read(lambda conn: intake.list_intake_events(conn, limit=limit))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
-        return await self._ask_railway(lambda railway: railway.read_services())
+        """What Railway says, and of a service that does not run whether a run of ours stopped it."""
+        services = await self._ask_railway(lambda railway: railway.read_services())
+        if isinstance(services, Unavailable) or not any(state.needs_journal for state in services.values()):
+            return services
+        acts = await self._recall_acts()
+        return {service: with_journal(state, acts) for service, state in services.items()}
+
+    async def service_acts(self) -> list[ServiceAct] | Unavailable:
+        """What runs of ours did to each service's deployments of late, newest first."""
+        return await self.read(lambda conn: service_acts.list_service_acts(conn, services=tuple(Service), limit=ACTS))
 
     def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:
         """How many workers should run, by this reading of `railway_services`, or by an earlier one if it lacks them."""
@@ -240,6 +266,17 @@ class World:
         if self.database is None:
             return Unavailable("database", why_missing(self.settings.database))
         return await self._sources.ask("database", self._in_transaction(self.database, query))
+
+    async def _recall_acts(self) -> Sequence[ServiceAct]:
+        """As last read, when the database does not answer at once."""
+        if self.database is not None:
+            try:
+                async with asyncio.timeout(JOURNAL_PATIENCE_S):
+                    acts = await self.service_acts()
+            except TimeoutError:
+                return self._acts
+            self._acts = self._acts if isinstance(acts, Unavailable) else acts
+        return self._acts
 
     async def _ask_api(self, call: Callable[[DragonflyApi], Coroutine[Any, Any, T]]) -> T | Unavailable:
         if self.api is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.domain.deployments import Deployment, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.rollouts import Rollout
 from services.domain.services import Service
 
@@ -20,12 +20,15 @@ ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits
 
 
 class Progress(StrEnum):
-    """How far one deployment is. GONE: another took its place before it served, or Railway left it out."""
+    """How far one deployment is. HELD: a person has to approve it in Railway. GONE: another took its place before it
+    served. SKIPPED: Railway left the service out, because the push changed nothing that it watches."""
 
     COMING = "coming"
+    HELD = "held"
     SERVES = "serves"
     FAILED = "failed"
     GONE = "gone"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Remember:
-    """Nobody's news: it was there before anybody watched, or a run of ours made it."""
+    """Nobody's news: it was there before anybody watched, a run of ours made it, or Railway skipped the service."""
 
     service: Service
     deployment: Deployment
@@ -57,6 +60,8 @@ class Join:
 
 
 Move = Remember | Join
+
+_NOT_YET = {DeploymentStatus.NEEDS_APPROVAL: Progress.HELD, DeploymentStatus.SKIPPED: Progress.SKIPPED}
 
 
 def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deployment]]:
@@ -76,7 +81,7 @@ def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[Mov
 
 
 def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Move | None:
-    if memory.is_first or deployment.id in memory.ours:
+    if memory.is_first or deployment.id in memory.ours or deployment.status is DeploymentStatus.SKIPPED:
         return Remember(service, deployment)
     if service in memory.taken:
         return None
@@ -89,6 +94,16 @@ def progress(rollout: Rollout, services: Mapping[Service, ServiceState]) -> dict
     return {service: _progress(services.get(service), name) for service, name in rollout.deployments.items()}
 
 
+def skipped(rollout: Rollout, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
+    """The services of which Railway says that it skipped this commit: they take no part."""
+    sha = rollout.commit_sha
+    latest = {service: state.latest for service, state in services.items() if state.latest is not None}
+    left_out = {
+        one for one, made in latest.items() if made.status is DeploymentStatus.SKIPPED and made.commit_sha == sha
+    }
+    return tuple(service for service in Service if service in left_out) if sha else ()
+
+
 def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
     known = [] if state is None else [*filter(None, (state.serving, state.latest)), *state.active]
     deployment = next((one for one in known if one.id == deployment_id), None)
@@ -98,12 +113,14 @@ def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
         return Progress.SERVES
     if deployment.status.is_failed:
         return Progress.FAILED
-    return Progress.COMING if deployment.status.is_in_progress else Progress.GONE
+    if deployment.status.is_in_progress:
+        return Progress.COMING
+    return _NOT_YET.get(deployment.status, Progress.GONE)
 
 
 def is_settled(found: Mapping[Service, Progress]) -> bool:
-    """Whether nothing of it is on its way any more."""
-    return Progress.COMING not in found.values()
+    """Whether nothing of it is on its way any more, or waits for a person."""
+    return not {Progress.COMING, Progress.HELD} & set(found.values())
 
 
 def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:

@@ -41,8 +41,7 @@ def judge(rollout: Rollout, found: Mapping[Service, Progress], evidence: Evidenc
     """Fine is told at once; anything else when its time is over, unless waiting cannot mend it."""
     sha, overdue = short_sha(rollout.commit_sha), is_overdue(rollout, now)
     if not is_settled(found):
-        coming = _names(found, Progress.COMING)
-        return Verdict(Status.UNKNOWN, f"{sha} is still on its way to {coming}", (), overdue)
+        return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
     if evidence.facts is None:
         return _not_there(sha, found, evidence)
     steps = [*_deployments(found, evidence.services), *verify.steps(evidence.facts), _migrations(evidence.migrations)]
@@ -51,8 +50,15 @@ def judge(rollout: Rollout, found: Mapping[Service, Progress], evidence: Evidenc
 
 
 def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
-    """Those that it was meant for, in the runbook's order."""
-    return tuple(service for service in Service if service in found)
+    """Those that take part in it, in the runbook's order."""
+    return tuple(service for service in Service if found.get(service, Progress.SKIPPED) is not Progress.SKIPPED)
+
+
+def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
+    """What waits for a person is said as that: Railway does not go on by itself."""
+    coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
+    waits = f"{sha} waits for approval in Railway on {held}" if held else ""
+    return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))
 
 
 def _not_there(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
@@ -60,6 +66,8 @@ def _not_there(sha: str, found: Mapping[Service, Progress], evidence: Evidence) 
     failed = _names(found, Progress.FAILED)
     if not failed:
         gone = _names(found, Progress.GONE)
+        if not gone:
+            return Verdict(Status.OK, f"Railway skipped {sha}: no service watches what it changed", (), is_final=True)
         return Verdict(Status.WARN, f"{sha} was replaced on {gone} before it was verified", (), is_final=True)
     steps = tuple(_deployments(found, evidence.services))
     return Verdict(Status.FAIL, f"NOT deployed: {sha} failed on {failed}", steps, is_final=True)

@@ -14,7 +14,7 @@ from bot.facts import World
 from bot.facts.gather import gather_verify
 from bot.leader import Fence
 from bot.leading import Rounds
-from bot.rollouts.decide import Join, Memory, Move, arrived, decide, is_settled, progress, shown
+from bot.rollouts.decide import Join, Memory, Move, Progress, arrived, decide, is_settled, progress, shown, skipped
 from bot.rollouts.judge import Evidence, Verdict, judge, scope_of, services_of
 from bot.views import rollout as view
 from services.domain.deployments import Deployment, ServiceState
@@ -129,10 +129,13 @@ class RolloutWatch(Rounds):
         await store_message(conn, key=rollout.message_key, channel=self._channel, text=words, blocks=blocks)
 
     def _about(self, rollout: Rollout, services: Services) -> view.Shown:
-        own = services_of(progress(rollout, services))
+        found = progress(rollout, services)
+        own = services_of(found) or tuple(found)
         return view.Shown(
             environment=self._world.settings.environment,
             services=own,
+            skipped=tuple(one for one in skipped(rollout, services) if one not in own),
+            is_held=Progress.HELD in found.values(),
             scope=scope_of(own),
             commit_sha=rollout.commit_sha,
             made_by=_made_by(rollout, services),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.commands._contract import Block
-from bot.views.blocks import actions, command_button, context, section
+from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section
 from bot.views.findings import SIGN, finding_line
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
@@ -24,7 +24,8 @@ SUBJECT_LIMIT, AUTHOR_LIMIT = 120, 80
 @dataclass(frozen=True)
 class Shown:
     """What every state of the message says. `scope`: the word for its services in a command. `made_by`: one of its
-    deployments, which tells commit and author; None when Railway does not show it any more."""
+    deployments, which tells commit and author; None when Railway does not show it any more. `skipped`: the services
+    that Railway left out of this push. `is_held`: somebody has to approve it in Railway."""
 
     environment: str | None
     services: Sequence[Service]
@@ -32,13 +33,18 @@ class Shown:
     commit_sha: str | None
     made_by: Deployment | None
     since: datetime
+    skipped: Sequence[Service] = ()
+    is_held: bool = False
 
 
 def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
     """While it is not known how it ends."""
     word = "VERIFYING" if is_settled else "DEPLOYING"
-    first = f"🔵 *{word}* · {_place(about)}{_commit(about)} to {_names(about)}"
-    return fit_message(first, [section(first), context(_who(about))])
+    sign = "🔵"
+    if about.is_held:
+        sign, word = "🟡", "WAITS FOR APPROVAL in Railway"
+    first = f"{sign} *{word}* · {_place(about)}{_commit(about)} to {_names(about)}"
+    return fit_message(first, [section(first), *actions(_approve(about)), context(_who(about))])
 
 
 def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) -> tuple[str, list[Block]]:
@@ -55,7 +61,13 @@ def _buttons(about: Shown, status: Status) -> list[Block]:
     again = command_button("Verify again", f"verify {about.scope}{sha}")
     if status is Status.FAIL:
         return [command_button("Roll back", f"rollback {about.scope}", style="primary"), again]
-    return [] if status is Status.OK else [again]
+    return [] if status is Status.OK else [*_approve(about), again]
+
+
+def _approve(about: Shown) -> list[Block]:
+    """The way to what waits for a person; Railway does not go on by itself."""
+    link = about.made_by.link if about.made_by else None
+    return [link_button("Approve in Railway", link)] if about.is_held and link and is_web_address(link) else []
 
 
 def _place(about: Shown) -> str:
@@ -75,4 +87,6 @@ def _names(about: Shown) -> str:
 def _who(about: Shown) -> str:
     author = about.made_by and about.made_by.author
     by = f"committed by {escape(author, limit=AUTHOR_LIMIT)} · " if author else ""
-    return f"{by}deployed {date_token(about.since)}, not by a run of the bot"
+    skipped = ", ".join(service.short for service in about.skipped)
+    left_out = f" · Railway skipped {skipped}: nothing that changed is theirs" if skipped else ""
+    return f"{by}deployed {date_token(about.since)}, not by a run of the bot{left_out}"

@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.sha import short_sha
+
+# What the newest deployment is worth while another one serves; {sha} is its commit. A status that is not here says
+# nothing: of SKIPPED nothing was built, because the push changed no file that the service watches.
+BESIDE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
+    {
+        DeploymentStatus.BUILDING: (Status.OK, "deploying {sha}: building"),
+        DeploymentStatus.DEPLOYING: (Status.OK, "deploying {sha}"),
+        DeploymentStatus.INITIALIZING: (Status.OK, "deploying {sha}: initializing"),
+        DeploymentStatus.QUEUED: (Status.OK, "deploying {sha}: queued"),
+        DeploymentStatus.WAITING: (Status.OK, "deploying {sha}: waiting for its checks"),
+        DeploymentStatus.NEEDS_APPROVAL: (Status.WARN, "deployment {sha} waits for approval in Railway"),
+        DeploymentStatus.FAILED: (Status.WARN, "deployment {sha} FAILED"),
+        DeploymentStatus.CRASHED: (Status.WARN, "deployment {sha} CRASHED"),
+        DeploymentStatus.UNKNOWN: (Status.UNKNOWN, "deployment {sha} has a status that this version does not know"),
+    }
+)
+# The same while nothing serves. docs/states.md shows both; a test compares them with it and with Railway's schema.
+ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
+    {
+        DeploymentStatus.BUILDING: (Status.WARN, "deploying {sha}: building"),
+        DeploymentStatus.DEPLOYING: (Status.WARN, "deploying {sha}"),
+        DeploymentStatus.INITIALIZING: (Status.WARN, "deploying {sha}: initializing"),
+        DeploymentStatus.QUEUED: (Status.WARN, "deploying {sha}: queued"),
+        DeploymentStatus.WAITING: (Status.WARN, "deploying {sha}: waiting for its checks"),
+        DeploymentStatus.NEEDS_APPROVAL: (Status.FAIL, "does not run: {sha} waits for approval in Railway"),
+        DeploymentStatus.FAILED: (Status.FAIL, "does not run: deployment {sha} FAILED"),
+        DeploymentStatus.CRASHED: (Status.FAIL, "does not run: deployment {sha} CRASHED"),
+        DeploymentStatus.SKIPPED: (Status.FAIL, "does not run, and Railway skipped {sha}"),
+        DeploymentStatus.SLEEPING: (Status.FAIL, "does not run: deployment {sha} is asleep and not active"),
+        DeploymentStatus.SUCCESS: (Status.FAIL, "does not run: deployment {sha} is not active any more"),
+        DeploymentStatus.REMOVING: (Status.FAIL, "does not run: deployment {sha} is being removed"),
+        DeploymentStatus.REMOVED: (Status.FAIL, "does not run: deployment {sha} was removed"),
+        DeploymentStatus.UNKNOWN: (Status.UNKNOWN, "may not run: {sha} has a status that this version does not know"),
+    }
+)
 
 
 def check(services: Mapping[Service, ServiceState] | Unavailable) -> list[Finding]:
@@ -37,34 +73,54 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
     if crashed:
         return Status.FAIL, f"has {crashed} crashed of {len(serving.instances)} instances", _of(serving)
     latest = state.latest
-    if latest is not None and latest.id != serving.id and latest.status.is_failed:
-        return Status.WARN, f"deployment {short_sha(latest.commit_sha)} {latest.status}", f"{_of(serving)} still serves"
-    if latest is not None and latest.status.is_in_progress:
-        return Status.OK, f"deploying {short_sha(latest.commit_sha)}", f"{_of(serving)} still serves"
+    if latest is not None and latest.id != serving.id and (beside := BESIDE.get(latest.status)):
+        status, words = beside
+        return status, words.format(sha=short_sha(latest.commit_sha)), f"{_of(serving)} still serves"
+    if serving.status is DeploymentStatus.SLEEPING:
+        return _judge_sleeping(state.service, serving)
     running, wanted = serving.running_instances, state.replicas_configured
     if wanted is not None and running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
     return Status.OK, f"serves {short_sha(serving.commit_sha)}", f"{running} running"
 
 
+def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str, str]:
+    """Railway's App Sleeping: a request wakes the API, late; nothing ever wakes a worker."""
+    turn_off = "turn off App Sleeping in its Railway settings"
+    if service.worker_type is not None:
+        return Status.FAIL, "is asleep", f"{_of(serving)}; no request wakes a worker: {turn_off}"
+    return Status.WARN, "is asleep", f"{_of(serving)}; the next request waits until it is awake: {turn_off}"
+
+
 def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
     """A service of which nothing serves."""
-    latest = state.latest
-    if state.replicas_configured == 0 and state.service.worker_type is not None:
+    latest, is_worker = state.latest, state.service.worker_type is not None
+    if state.replicas_configured == 0 and is_worker:
         return Status.OK, "has 0 replicas", "stopped on purpose"
     if latest is None:
         return Status.FAIL, "was never deployed", ""
-    if latest.status.is_in_progress:
-        return Status.WARN, f"deploying {short_sha(latest.commit_sha)}", "nothing serves yet"
-    if latest.stopped or any(deployment.stopped for deployment in state.active):
+    if state.is_stopped:
         # Stopping is how workers get to zero; nobody does that to the API for long.
-        return Status.FAIL if state.service.worker_type is None else Status.WARN, "is stopped", _of(latest)
-    return Status.FAIL, f"has nothing that serves, latest is {latest.status}", _of(latest)
+        return Status.WARN if is_worker else Status.FAIL, "is stopped", _stopped_detail(state, latest)
+    if latest.ended_by_itself:
+        return Status.FAIL, "ended by itself", f"each process of the {_of(latest)} exited with code 0"
+    status, words = ALONE[latest.status]
+    detail = f"{_of(latest)}; nothing serves" if latest.status.has_taken_over else "nothing serves yet"
+    return status, words.format(sha=short_sha(latest.commit_sha)), detail
+
+
+def _stopped_detail(state: ServiceState, latest: Deployment) -> str:
+    """Who stopped it, and a deployment that came since and does not serve."""
+    by = f"stopped by a run at {state.stopped_at:%H:%M} UTC" if state.stopped_at else "stopped in Railway"
+    is_newer = latest.status in BESIDE and not latest.was_stopped
+    return f"{by}; deployment {short_sha(latest.commit_sha)} is {latest.status.value}" if is_newer else by
 
 
 def _next_step(state: ServiceState, status: Status) -> NextStep:
-    """What ran has logs of its end; of what never ran, the list says more."""
-    short = state.service.short
+    """What ran has logs of its end; of what never ran, the list says more; what waits for a person waits in Railway."""
+    short, latest = state.service.short, state.latest
+    if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL and latest.link:
+        return NextStep("Approve in Railway", url=latest.link)
     if status is Status.FAIL and (state.latest is None or state.latest.status is not DeploymentStatus.FAILED):
         return NextStep(f"Logs of {short}", f"logs {short}")
     return NextStep(f"Deployments of {short}", f"deployments {short}")

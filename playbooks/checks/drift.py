@@ -66,6 +66,7 @@ AFFECTED: Mapping[str, str] = {
     "reviews": "reviews of what ran without approval",
     "rollouts": "what is said of deployments",
     "runs": "runs, run, cancel, and every change",
+    "service_acts": "who stopped or deployed a service, in alerts and health",
     "silences": "the alerts, silence",
     "service_locks": "unlock, deploy and rollback",
     "timeline": "the timelines of incidents",

@@ -81,7 +81,7 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:
-    """Of the deployment that is to serve; None when Railway does not say."""
+    """Of the deployment that is to serve; none of one that was stopped. None when Railway does not say."""
     if facts.services is None or isinstance(facts.services, Unavailable):
         return None
     state = facts.services.get(service)
@@ -90,7 +90,7 @@ def _crashed_instances(facts: Facts, service: Service) -> int | None:
     if state.serving is not None:
         return sum(instance.status == "CRASHED" for instance in state.serving.instances)
     latest = state.latest
-    return int(latest is not None and latest.status is DeploymentStatus.CRASHED)
+    return int(not state.is_stopped and latest is not None and latest.status is DeploymentStatus.CRASHED)
 
 
 def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:

@@ -30,8 +30,14 @@ class DeploymentStatus(StrEnum):
 
     @property
     def is_in_progress(self) -> bool:
-        """Whether Railway is still working towards an end state."""
+        """Whether Railway is still working towards an end state. NEEDS_APPROVAL is not: a person has to act first."""
         return self in _IN_PROGRESS
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether it took the place of the deployment before it, or tried to: not while it waits or is built, and never
+        when Railway skipped it."""
+        return not self.is_in_progress and self not in (DeploymentStatus.NEEDS_APPROVAL, DeploymentStatus.SKIPPED)
 
     @property
     def is_failed(self) -> bool:
@@ -39,12 +45,12 @@ class DeploymentStatus(StrEnum):
         return self in (DeploymentStatus.FAILED, DeploymentStatus.CRASHED)
 
 
+_SERVES = (DeploymentStatus.SUCCESS, DeploymentStatus.SLEEPING)
 _IN_PROGRESS = frozenset(
     {
         DeploymentStatus.BUILDING,
         DeploymentStatus.DEPLOYING,
         DeploymentStatus.INITIALIZING,
-        DeploymentStatus.NEEDS_APPROVAL,
         DeploymentStatus.QUEUED,
         DeploymentStatus.WAITING,
     }
@@ -84,6 +90,16 @@ class Deployment:
     def running_instances(self) -> int:
         return sum(instance.is_running for instance in self.instances)
 
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether every process exited with code 0, which Railway also calls stopped; nobody asked it to."""
+        return self.stopped and bool(self.instances) and all(one.status == "EXITED" for one in self.instances)
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody stopped it in Railway, as far as Railway tells."""
+        return self.stopped and not self.status.is_failed and not self.ended_by_itself
+
 
 @dataclass(frozen=True)
 class ServiceState:
@@ -91,6 +107,7 @@ class ServiceState:
 
     `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
     `replicas_configured` is None when Railway did not say. `start_command` is None when Railway uses its default.
+    `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or a later one started it.
     """
 
     service: Service
@@ -103,11 +120,12 @@ class ServiceState:
     draining_seconds: int | None = None
     healthcheck_path: str | None = None
     link: str | None = None
+    stopped_at: datetime | None = None
 
     @property
     def serving(self) -> Deployment | None:
-        """The newest active deployment that has not been stopped; None when nothing serves."""
-        candidates = [d for d in self.active if not d.stopped and d.status is DeploymentStatus.SUCCESS]
+        """The newest active deployment that has not been stopped, asleep or not; None when nothing serves."""
+        candidates = [d for d in self.active if not d.stopped and d.status in _SERVES]
         return max(candidates, key=lambda d: d.created_at, default=None)
 
     @property
@@ -118,8 +136,31 @@ class ServiceState:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped in an orderly way: that is how a service gets to zero replicas."""
-        return bool(self.active) and all(deployment.stopped for deployment in self.active)
+        """Whether a run of ours or a person in Railway stopped it: that is how a service gets to zero replicas.
+
+        Railway drops a stopped deployment from the active ones after some minutes; the journal and the deployment's own
+        mark then still tell. A process that ended by itself was stopped by nobody.
+        """
+        if self.serving is not None:
+            return False
+        return self._was_stopped_by_run or self._was_stopped_in_railway
+
+    @property
+    def needs_journal(self) -> bool:
+        """Whether only the journal of our runs can tell if it was stopped on purpose."""
+        return self.serving is None and not self._was_stopped_in_railway
+
+    @property
+    def _was_stopped_by_run(self) -> bool:
+        if self.stopped_at is None:
+            return False
+        latest = self.latest
+        return latest is None or not latest.status.has_taken_over or latest.created_at <= self.stopped_at
+
+    @property
+    def _was_stopped_in_railway(self) -> bool:
+        last = self.active or ((self.latest,) if self.latest else ())
+        return bool(last) and all(deployment.was_stopped for deployment in last)
 
     @property
     def replicas_wanted(self) -> int | None:

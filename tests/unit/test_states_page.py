@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.views.findings import SIGN
+from playbooks.checks.deployments import ALONE, BESIDE
 from services.domain import incidents
+from services.domain.deployments import DeploymentStatus
 from services.domain.runs import STEP_TRANSITIONS, TRANSITIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
@@ -27,3 +30,17 @@ def test_a_diagram_shows_what_may_happen(heading: str, transitions: Mapping[StrE
     assert set(ARROW.findall(section)) == {
         (before.value, after.value) for before, to in transitions.items() for after in to
     }
+
+
+def test_the_table_of_deployments_shows_what_each_status_of_railways_schema_is_worth() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("## A deployment: ")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.*?) ?\| (.*?) ?\|$", section, re.MULTILINE)
+    schema = (PAGE.parents[1] / "services" / "sandbox" / "railway" / "schema.graphql").read_text(encoding="utf-8")
+    enum = re.search(r"enum DeploymentStatus \{(.*?)\}", schema, re.DOTALL)
+
+    assert {status: (beside.strip(), alone.strip()) for status, beside, alone in rows} == {
+        status.value: (SIGN[BESIDE[status][0]] if status in BESIDE else "", SIGN[ALONE[status][0]])
+        for status in DeploymentStatus
+    }
+    assert enum is not None
+    assert {*enum.group(1).split(), "UNKNOWN"} == {status.value for status in DeploymentStatus}

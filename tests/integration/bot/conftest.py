@@ -33,7 +33,8 @@ MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEM
 class Outside:
     """What Railway and the API answer, and after how long. A test changes it before it asks.
 
-    `latest` is what Railway's newest deployment of a service says differently from the one that serves. `manual`: the
+    `latest` is what Railway's newest deployment of a service says differently from the one that serves, `nodes` what a
+    service says differently as a whole. `manual`: the
     services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
     `api_refuses`: nobody listens there.
     `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
@@ -43,6 +44,7 @@ class Outside:
     health: dict[str, Any] = field(default_factory=dict)
     intake: dict[str, Any] = field(default_factory=dict)
     latest: dict[Service, dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[Service, dict[str, Any]] = field(default_factory=dict)
     instances: dict[Service, str] = field(default_factory=dict)
     manual: set[Service] = field(default_factory=set)
     commits: dict[Service, str] = field(default_factory=dict)
@@ -132,7 +134,7 @@ class Outside:
             "numReplicas": len(replicas),
             "activeDeployments": [deployment],
             "latestDeployment": deployment | self.latest.get(service, {}),
-        }
+        } | self.nodes.get(service, {})
 
 
 @pytest.fixture

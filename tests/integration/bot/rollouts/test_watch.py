@@ -221,14 +221,51 @@ async def test_one_that_another_replaces_says_so(bench: Bench) -> None:
     assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
 
 
+async def test_one_that_waits_for_a_person_says_so_and_leads_there(bench: Bench) -> None:
+    held = replace(deployed("new", status=DeploymentStatus.NEEDS_APPROVAL), link="https://railway.com/held")
+    assert await bench.see(api=held)
+    waiting, shown = await bench.only()
+    await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
+
+    assert not await bench.see(api=held)
+
+    assert waiting.startswith("🟡 *WAITS FOR APPROVAL in Railway* · prod · *a1b2c3d4*")
+    assert "https://railway.com/held" in shown
+    assert (await bench.only())[0].startswith("❔ *a1b2c3d4 waits for approval in Railway on api*")
+
+
 async def test_one_that_never_arrives_is_told_in_the_end(bench: Bench) -> None:
-    coming = deployed("new", status=DeploymentStatus.NEEDS_APPROVAL)
+    coming = deployed("new", status=DeploymentStatus.WAITING)
     assert await bench.see(api=coming)
     await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
 
     assert not await bench.see(api=coming)
 
     assert (await bench.only())[0].startswith("❔ *a1b2c3d4 is still on its way to api*")
+
+
+async def test_a_push_of_a_monorepo_tells_which_services_took_part(bench: Bench) -> None:
+    skipped = DeploymentStatus.SKIPPED
+    assert not await bench.see(api=deployed("n1"), ingest=deployed("n2", status=skipped))
+
+    told, shown = await bench.only()
+    assert told.startswith("✅ *Verified: api at a1b2c3d4*")
+    assert "Railway skipped ingest" in shown
+
+
+async def test_what_railway_skips_everywhere_is_not_told(bench: Bench) -> None:
+    left_out = [deployed(f"n{n}", status=DeploymentStatus.SKIPPED) for n in range(3)]
+    assert not await bench.see(api=left_out[0], ingest=left_out[1], enforcement=left_out[2])
+
+    assert await bench.messages() == []
+
+
+async def test_what_turns_out_to_be_skipped_was_not_replaced(bench: Bench) -> None:
+    assert await bench.see(api=deployed("new", status=DeploymentStatus.QUEUED))
+
+    assert not await bench.see(api=deployed("new", status=DeploymentStatus.SKIPPED))
+
+    assert (await bench.only())[0].startswith("✅ *Railway skipped a1b2c3d4: no service watches what it changed*")
 
 
 RUN = """

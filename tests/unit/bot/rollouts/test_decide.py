@@ -20,6 +20,7 @@ from bot.rollouts.decide import (
     is_overdue,
     is_settled,
     progress,
+    skipped,
 )
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.rollouts import Rollout
@@ -68,6 +69,15 @@ def test_while_a_run_has_the_service_nobody_can_tell_yet() -> None:
     assert decide(api(NEW), memory(taken={Service.INGEST})) == [Join(None, Service.API, NEW)]
 
 
+def test_what_railway_skipped_is_none_and_is_told_beside_what_took_part() -> None:
+    left_out = replace(deployment("new-ingest", sha("b")), status=DeploymentStatus.SKIPPED)
+    ingest = {Service.INGEST: replace(state(Service.INGEST), latest=left_out)}
+
+    assert Join(None, Service.INGEST, left_out) not in decide(api(NEW) | ingest, memory())
+    assert skipped(rollout(), api(NEW) | ingest) == (Service.INGEST,)
+    assert skipped(rollout(commit_sha=sha("c")), ingest) == ()
+
+
 def test_the_same_commit_joins_the_rollout_that_is_open() -> None:
     assert decide(api(NEW), memory(open=[rollout()])) == [Join(7, Service.API, NEW)]
     assert decide(api(NEW), memory(open=[rollout(commit_sha=sha("c"))])) == [Join(None, Service.API, NEW)]
@@ -80,7 +90,8 @@ def test_the_same_commit_joins_the_rollout_that_is_open() -> None:
         (api(NEW), Progress.SERVES),
         (api(OLD, FAILED), Progress.FAILED),
         (api(replace(NEW, status=DeploymentStatus.CRASHED)), Progress.FAILED),
-        (api(OLD, replace(NEW, status=DeploymentStatus.SKIPPED)), Progress.GONE),
+        (api(OLD, replace(NEW, status=DeploymentStatus.SKIPPED)), Progress.SKIPPED),
+        (api(OLD, replace(NEW, status=DeploymentStatus.NEEDS_APPROVAL)), Progress.HELD),
         (api(deployment("newer", sha("c"))), Progress.GONE),
         (api(replace(NEW, stopped=True)), Progress.GONE),
         ({}, Progress.GONE),

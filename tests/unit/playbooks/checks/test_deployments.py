@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Finding, Status
-from playbooks.checks.deployments import check
+from playbooks._contract import Finding, NextStep, Status
+from playbooks.checks.deployments import ALONE, BESIDE, check
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
@@ -76,7 +77,7 @@ def test_too_few_instances_are_expected_during_a_deployment() -> None:
 
     finding = ingest(state(deployment(instances=()), building))
 
-    assert (finding.status, finding.title) == (Status.OK, "ingest deploying a1b2c3d4")
+    assert (finding.status, finding.title) == (Status.OK, "ingest deploying a1b2c3d4: building")
 
 
 def test_unknown_replicas_are_not_compared() -> None:
@@ -101,6 +102,67 @@ def test_a_stopped_worker_is_a_warning() -> None:
     finding = ingest(state(deployment(stopped=True)))
 
     assert (finding.status, finding.title) == (Status.WARN, "ingest is stopped")
+
+
+@pytest.mark.parametrize("status", list(DeploymentStatus))
+def test_each_status_of_the_newest_has_words_and_a_severity_while_nothing_serves(status: DeploymentStatus) -> None:
+    finding = ingest(state(None, deployment(NEW, status, instances=(), stopped=status is DeploymentStatus.FAILED)))
+
+    assert finding.status is ALONE[status][0]
+    assert finding.status is not Status.OK
+    assert "a1b2c3d4" in finding.title
+    assert "stopped" not in finding.title
+
+
+@pytest.mark.parametrize(
+    "status", sorted(set(DeploymentStatus) - {DeploymentStatus.SUCCESS, DeploymentStatus.SLEEPING})
+)
+def test_each_status_of_the_newest_is_judged_beside_one_that_serves(status: DeploymentStatus) -> None:
+    finding = ingest(state(deployment(), deployment(NEW, status, instances=(), minutes_ago=1)))
+
+    beside = BESIDE.get(status)
+    assert finding.status is (beside[0] if beside else Status.OK)
+    assert finding.title.startswith("ingest depl" if beside else "ingest serves 0ddba110")
+
+
+def test_what_waits_for_a_person_in_railway_says_so_and_leads_there() -> None:
+    waits = replace(deployment(NEW, DeploymentStatus.NEEDS_APPROVAL, instances=()), link="https://railway.com/x")
+
+    finding = ingest(state(deployment(), waits))
+
+    assert finding.title == "ingest deployment a1b2c3d4 waits for approval in Railway"
+    assert finding.next_step == NextStep("Approve in Railway", url="https://railway.com/x")
+
+
+@pytest.mark.parametrize(("service", "status"), [(Service.API, Status.WARN), (Service.INGEST, Status.FAIL)])
+def test_a_sleeping_api_wakes_up_and_a_sleeping_worker_does_not(service: Service, status: Status) -> None:
+    asleep = deployment(status=DeploymentStatus.SLEEPING, instances=())
+    services = {service: ServiceState(service, "s", (asleep,), asleep, replicas_configured=1)}
+
+    finding = next(one for one in check(services) if one.service is service)
+
+    assert (finding.status, finding.title) == (status, f"{service.short} is asleep")
+
+
+def test_a_worker_that_ended_by_itself_is_wrong() -> None:
+    finding = ingest(state(deployment(stopped=True, instances=("EXITED", "EXITED"))))
+
+    assert (finding.status, finding.title) == (Status.FAIL, "ingest ended by itself")
+    assert finding.detail == "each process of the deployment of 0ddba110 exited with code 0"
+
+
+@pytest.mark.parametrize("instances", [("STOPPED",), ("EXITED", "STOPPED"), ()])
+def test_one_that_a_person_stopped_did_not(instances: tuple[str, ...]) -> None:
+    assert ingest(state(deployment(stopped=True, instances=instances))).title == "ingest is stopped"
+
+
+def test_a_failed_deployment_does_not_take_the_stop_away() -> None:
+    failed = deployment(NEW, DeploymentStatus.FAILED, instances=(), minutes_ago=1)
+
+    finding = ingest(state(deployment(stopped=True), failed))
+
+    assert (finding.status, finding.title) == (Status.WARN, "ingest is stopped")
+    assert finding.detail == "stopped in Railway; deployment a1b2c3d4 is FAILED"
 
 
 def test_a_stopped_api_is_wrong() -> None:

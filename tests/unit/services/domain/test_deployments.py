@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.services import Service
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -25,6 +25,13 @@ SERVING = deployment("serving", age_h=2)
 STOPPED = replace(deployment("stopped"), stopped=True)
 CRASHED = deployment("crashed", DeploymentStatus.CRASHED)
 FAILED = deployment("failed", DeploymentStatus.FAILED)
+EXITED = replace(STOPPED, instances=(Instance("i", "EXITED"),))
+REMOVED = deployment("removed", DeploymentStatus.REMOVED)
+
+
+def by_run(*active: Deployment, latest: Deployment | None = None) -> ServiceState:
+    """Stopped by a run of ours, half an hour ago."""
+    return replace(state(*active, latest=latest), stopped_at=NOW - timedelta(minutes=30))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,19 @@ def test_a_change_rests_on_what_serves_else_on_what_last_did(of: ServiceState, c
         (state(latest=CRASHED), 2),
         (state(SERVING, replicas=None), None),
         (state(STOPPED, replicas=None), 0),
+        (state(latest=STOPPED), 0),  # Railway dropped it from the active ones
+        (state(latest=replace(FAILED, stopped=True)), 2),
+        (state(EXITED, latest=EXITED), 2),
+        (state(latest=EXITED), 2),
+        (by_run(latest=EXITED), 0),
+        (by_run(latest=REMOVED), 0),
+        (by_run(latest=None), 0),
+        (by_run(latest=CRASHED), 0),
+        (by_run(latest=deployment("next", DeploymentStatus.SKIPPED, age_h=0)), 0),
+        (by_run(latest=deployment("next", DeploymentStatus.NEEDS_APPROVAL, age_h=0)), 0),
+        (by_run(latest=deployment("next", DeploymentStatus.BUILDING, age_h=0)), 0),
+        (by_run(latest=deployment("next", DeploymentStatus.FAILED, age_h=0)), 2),
+        (by_run(SERVING), 2),
     ],
 )
 def test_a_stopped_service_should_have_no_replica(of: ServiceState, wanted: int | None) -> None:

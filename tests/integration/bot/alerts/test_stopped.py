@@ -1,0 +1,110 @@
+"""A worker that does not run: who stopped it, if anybody did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.domain.alerts import AlertState
+from services.domain.services import Service
+from tests.integration.bot.alerts.conftest import Engine
+from tests.integration.bot.conftest import SHA, Outside, System
+
+RUN = """
+    WITH filed AS (
+        INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+            reason, channel, approvals_needed, kinds, format, expires_at, requested_by_user, requested_by_team)
+        VALUES ('approved', 'prod', 'stop_workers', '{}', '{}', repeat('a', 64), 'high', 't', '{}', '', 'c', 0,
+            '{StopService}', 1, now() + interval '1 hour', 'U1', 'T1') RETURNING id
+    )
+    INSERT INTO chatops.run_steps (run_id, position, step)
+    SELECT id, 0, jsonb_build_object('kind', %(kind)s::text, 'service', 'dragonfly-worker-ingest') FROM filed
+"""
+
+
+def act(engine: Engine, kind: str) -> None:
+    """A run of ours has done this to the ingest worker."""
+    with psycopg.connect(engine.urls.owner) as conn:
+        conn.execute(RUN, {"kind": kind})
+        conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE state = 'pending'")
+        conn.execute("UPDATE chatops.run_steps SET state = 'done' WHERE state = 'running'")
+
+
+def made(status: str, instances: tuple[str, ...] = (), *, stopped: bool = False) -> dict[str, Any]:
+    """A deployment of an hour ago."""
+    return {
+        "id": "d-ingest",
+        "status": status,
+        "createdAt": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+        "deploymentStopped": stopped,
+        "meta": {"commitHash": SHA},
+        "instances": [{"id": f"i{n}", "status": one} for n, one in enumerate(instances)],
+    }
+
+
+def not_active(latest: dict[str, Any]) -> dict[str, Any]:
+    return {"activeDeployments": [], "latestDeployment": latest}
+
+
+@pytest.fixture
+async def after_six_minutes(engine: Engine, system: System, outside: Outside) -> Any:
+    """What is told of the ingest worker, which said goodbye six minutes ago, once that has lasted."""
+    system.beat("enforcement-1", "enforcement_engine")
+    system.beat("ingest-1", ago_s=360, status="stopped")
+
+    async def look(node: dict[str, Any]) -> dict[str, AlertState]:
+        outside.nodes[Service.INGEST] = node
+        await engine.look()
+        system.run("UPDATE chatops.alerts SET since = now() - interval '6 minutes'")
+        await engine.look()
+        return {name: alert.state for name, alert in (await engine.alerts()).items() if name.endswith(".ingest")}
+
+    return look
+
+
+@pytest.mark.parametrize("status", ["REMOVED", "SUCCESS", "CRASHED"])
+async def test_what_a_run_of_ours_stopped_is_not_paged_when_railway_drops_it(
+    engine: Engine, after_six_minutes: Any, status: str
+) -> None:
+    act(engine, "StopService")
+
+    assert await after_six_minutes(not_active(made(status))) == {}
+
+
+async def test_it_is_paged_once_a_run_of_ours_started_it_again(engine: Engine, after_six_minutes: Any) -> None:
+    act(engine, "StopService")
+    act(engine, "StartService")
+
+    told = await after_six_minutes(not_active(made("REMOVED")))
+
+    assert told["heartbeats.ingest"] is AlertState.FIRING
+
+
+async def test_what_nobody_stopped_is_paged(after_six_minutes: Any) -> None:
+    told = await after_six_minutes(not_active(made("REMOVED")))
+
+    assert told["heartbeats.ingest"] is AlertState.FIRING
+    assert told["deployments.ingest"] is AlertState.FIRING
+
+
+async def test_what_a_person_stopped_in_railway_is_not_paged(after_six_minutes: Any) -> None:
+    halted = made("SUCCESS", ("STOPPED",), stopped=True)
+
+    assert await after_six_minutes({"activeDeployments": [halted], "latestDeployment": halted}) == {}
+    assert await after_six_minutes(not_active(halted)) == {}
+
+
+async def test_a_worker_that_exits_with_0_while_jobs_wait_is_paged(
+    engine: Engine, system: System, after_six_minutes: Any
+) -> None:
+    system.run("INSERT INTO ops.job_queue (job_type) SELECT 'a' FROM generate_series(1, 40)")
+    ended = made("SUCCESS", ("EXITED",), stopped=True)
+
+    told = await after_six_minutes({"activeDeployments": [ended], "latestDeployment": ended})
+
+    assert told["heartbeats.ingest"] is AlertState.FIRING
+    assert told["deployments.ingest"] is AlertState.FIRING
+    assert any("ingest ended by itself" in message.text for message in await engine.said())
