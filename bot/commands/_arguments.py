@@ -25,7 +25,7 @@ def parse_service(word: str) -> Service:
         names = [service.short for service in Service] + [service.value for service in Service]
         meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
         hint = f"Did you mean `{meant}`? " if meant else ""
-        raise wrong_word(word, "is not a service", f"{hint}Services are {_listed(Service)}.")
+        raise wrong_word(word, "is not a service", f"{hint}Services are {_listed(Service)}.", meant=meant)
     return service
 
 
@@ -103,9 +103,10 @@ def no_more(words: Sequence[str], most: int) -> None:
         raise wrong_word(words[most], "is one word too many", f"This command takes {takes} after its name.")
 
 
-def wrong_word(word: str, problem: str, what_next: str) -> UsageError:
-    """The error for one word that does not fit."""
-    return UsageError("Nothing was done", why=f"{code(word, limit=80)} {problem}", what_next=what_next)
+def wrong_word(word: str, problem: str, what_next: str, *, meant: str | None = None) -> UsageError:
+    """The error for one word that does not fit; `meant`: the one that was probably meant."""
+    why = f"{code(word, limit=80)} {problem}"
+    return UsageError("Nothing was done", why=why, what_next=what_next, instead=(word, meant) if meant else None)
 
 
 def _listed(services: type[Service]) -> str:

@@ -34,7 +34,8 @@ class Actor:
 class Request:
     """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
 
-    `incident`: the one in whose thread it was typed, or on whose message a button was pressed.
+    `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
+    before the bot was mentioned; it is never run, only looked through for what was probably meant.
     """
 
     words: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Request:
     channel_id: str | None = None
     thread_ts: str | None = None
     incident: Incident | None = None
+    before: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import bot.commands as package
 from bot.commands._asking import ask
 from bot.commands._contract import Answer, Request, Surface
-from bot.commands._thread import in_thread, with_service
+from bot.commands._matching import match, suggest
+from bot.commands._options import asks_for_help, take_options
+from bot.commands._synonyms import without_self
+from bot.commands._thread import with_service
 from bot.commands._verbs import Change, Command, DeskCommand, RoomCommand, Verb
-from bot.commands._words import split_words
+from bot.commands._words import join_words, split_words
 from bot.views.message import fit_message
 from bot.views.text import code
-from services.domain.errors import UsageError
+from services.domain.errors import Choice, UsageError
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -60,9 +62,12 @@ async def run_words(
     words: list[str], request: Request, world: World, desk: Desk | None = None, room: Room | None = None
 ) -> Answer:
     """The same for a line that is in words already, as a shell gives it."""
-    verb, rest = find(in_thread(words, request.incident))
-    request = replace(request, words=with_service(rest, verb.usage, request.incident))
-    answer = await _run(verb, request, world, desk, room)
+    verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
+    try:
+        request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
+        answer = await _run(verb, request, world, desk, room)
+    except UsageError as error:
+        raise _with_choice(error, verb, rest) from None
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
@@ -84,30 +89,64 @@ async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, ro
             raise TypeError(f"{verb.name} is no kind of verb that can be run")
 
 
-def find(words: list[str]) -> tuple[Verb, tuple[str, ...]]:
-    """The command that the words name, and the words after it. Raises UsageError that names the nearest command.
+def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tuple[str, ...]]:
+    """The command that the words name, and the words after it. Raises UsageError with what was probably meant.
 
-    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h"). Some verbs are two words.
+    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h"), or as one of its synonyms.
     """
-    if not words:
+    words = without_self(words)
+    found = match(words, REGISTRY) if words else None
+    if found is not None:
+        return found
+    meant = suggest(words, before, REGISTRY)
+    if not words and not meant:
         return REGISTRY[BARE], ()
-    for length in (2, 1):
-        for glue in ("-", " "):
-            name = glue.join(words[:length]).lower().replace("_", "-")
-            if len(words) >= length and name in REGISTRY:
-                return REGISTRY[name], tuple(words[length:])
-    raise _unknown(words[0])
+    raise _unknown(words, meant)
 
 
-def nearest(word: str, names: list[str]) -> str | None:
-    """The name that a mistyped word probably means."""
-    return next(iter(get_close_matches(word.lower(), names, n=1, cutoff=0.6)), None)
-
-
-def _unknown(word: str) -> UsageError:
-    meant = nearest(word, list(REGISTRY))
+def edited_error(line: str) -> UsageError:
+    """What whoever edited a mention is told: the line was read once, when it was posted."""
+    words = split_words(line, Surface.MENTION)
+    typed = join_words(words) if words and match(without_self(words), REGISTRY) else None
     return UsageError(
-        f"There is no command {code(word, limit=80)}",
-        why="the first word must be a command",
-        what_next=f"Did you mean `{meant}`? " * bool(meant) + "`help` lists all commands.",
+        "The edit was not run",
+        why="a message is one command, read once when it is posted",
+        what_next="Type it again as a new message.",
+        choices=[Choice(typed)] if typed else (),
     )
+
+
+def _without_help(words: list[str]) -> list[str]:
+    """`logs ingest --help` is `help logs`."""
+    if not asks_for_help(words):
+        return words
+    named = without_self(words[:-1])
+    return ["help", *find(named)[0].name.split()] if named else ["help"]
+
+
+def _unknown(words: Sequence[str], meant: Sequence[str]) -> UsageError:
+    hint = f"Did you mean {code(meant[0], limit=80)}? " if meant else ""
+    return UsageError(
+        f"There is no command {code(words[0], limit=80)}" if words else "Nothing was run",
+        why=_why_unknown(words),
+        what_next=f"{hint}`help` lists all commands.",
+        choices=[Choice(line) for line in meant],
+    )
+
+
+def _why_unknown(words: Sequence[str]) -> str:
+    if not words:
+        return "the command has to come after the bot's name"
+    if not words[0].isascii() and any(letter.isalpha() and not letter.isascii() for letter in words[0]):
+        return "the first word must be a command, and this one has letters that are not of a to z"
+    return "the first word must be a command"
+
+
+def _with_choice(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
+    """The error, with the line in which the word that does not fit is the one that was probably meant."""
+    if error.instead is None or error.choices:
+        return error
+    typed, meant = error.instead
+    line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
+    error.choices = (Choice(line),) if line else ()
+    return error

@@ -1,4 +1,4 @@
-"""Words typed in an incident's thread: its own verbs need no `incident` before them, and its service is implied."""
+"""Words typed in an incident's thread: its service is implied."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ from difflib import get_close_matches
 from services.domain.incidents import Incident
 from services.domain.services import Service, find_service, find_services
 
-SHORT = {"ack": "ack", "acknowledge": "ack"} | {
-    verb: verb for verb in ("escalate", "resolve", "severity", "timeline", "export")
-}
-
 _NAMES = [service.short for service in Service] + [service.value for service in Service]
-
-
-def in_thread(words: list[str], incident: Incident | None) -> list[str]:
-    """`ack` is `incident ack` there; everything else is what it is anywhere."""
-    if incident is None or not words or words[0].lower() not in SHORT:
-        return words
-    return ["incident", SHORT[words[0].lower()], *words[1:]]
 
 
 def with_service(words: tuple[str, ...], usage: str, incident: Incident | None) -> tuple[str, ...]:

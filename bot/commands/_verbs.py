@@ -27,6 +27,7 @@ class Verb:
     `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
     without `/dragonfly`.
     `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
+    `is_read`: it changes nothing, so it may be guessed at.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Verb:
     usage: str = ""
     examples: tuple[str, ...] = ()
     private: bool = False
+    is_read: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class Command(Verb):
     """A read. `handle` raises `UsageError` for words that do not fit and `OperatorError` for what cannot be done."""
 
     handle: Handle
+    is_read: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ COMMAND = Command(
     summary="the bot's own settings, and the commands that a missing one disables",
     group="Configuration",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("check-config",),
     private=True,
 )

@@ -28,5 +28,6 @@ COMMAND = Command(
     summary="everything at once: what is wrong, its likely cause, and what to do about it",
     group="Start here",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("doctor",),
 )

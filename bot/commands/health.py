@@ -26,5 +26,6 @@ COMMAND = Command(
     summary="API, database, workers, queue, deployments and bot in one message",
     group="Start here",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("health",),
 )

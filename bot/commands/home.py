@@ -46,6 +46,7 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
 
 COMMAND = DeskCommand(
     name="home",
+    is_read=True,
     summary="the state in short, open incidents, what waits for you, and locks; what a line without words shows",
     group="Start here",
     handle=answer_home,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
+from bot.commands._arguments import no_more, read_number
 from bot.commands._contract import Answer, Request
 from bot.commands._incidents import need_incident, outcome_answer, parse_severity
 from bot.commands._needs import need_room
@@ -15,7 +15,7 @@ from bot.facts.incidents import IncidentRecord, read_incident_record, read_incid
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.postmortem import postmortem_answer
-from services.domain.errors import OperatorError, Unavailable, UsageError
+from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import find_services
 
@@ -30,6 +30,9 @@ RESOLVE_EXAMPLE = "incident resolve 7 a bad deploy, rolled back"
 
 
 async def answer_incidents(request: Request, world: World) -> Answer:
+    """The list; with a number, that incident's timeline."""
+    if request.words and read_number(request.words[0]) is not None:
+        return await answer_timeline(request, world)
     no_more(request.words, 0)
     found = await read_incidents(world, limit=SHOWN)
     if isinstance(found, Unavailable):
@@ -54,46 +57,55 @@ def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...
 
 
 async def answer_ack(request: Request, world: World, room: Room | None) -> Answer:
-    number, rest = await need_incident(request, world, "incident ack 7")
+    number, rest = await need_incident(request, world, "ack", "incident ack 7")
     no_more(rest, 0)
     return outcome_answer(await need_room(room).acknowledge(number, request))
 
 
 async def answer_escalate(request: Request, world: World, room: Room | None) -> Answer:
-    number, rest = await need_incident(request, world, "incident escalate 7")
+    number, rest = await need_incident(request, world, "escalate", "incident escalate 7")
     no_more(rest, 0)
     return outcome_answer(await need_room(room).escalate(number, request))
 
 
 async def answer_resolve(request: Request, world: World, room: Room | None) -> Answer:
-    number, rest = await need_incident(request, world, RESOLVE_EXAMPLE)
+    number, rest = await need_incident(request, world, "resolve", RESOLVE_EXAMPLE)
     cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
     return outcome_answer(await need_room(room).resolve(number, request, cause))
 
 
 async def answer_severity(request: Request, world: World, room: Room | None) -> Answer:
-    number, rest = await need_incident(request, world, "incident severity 7 sev1")
+    number, rest = await need_incident(request, world, "severity", "incident severity 7 sev1")
     if not rest:
-        raise UsageError("Which severity?", why="none is named", what_next="Write `incident severity 7 sev1`.")
+        raise _which_severity(number)
     no_more(rest, 1)
     return outcome_answer(await need_room(room).change_severity(number, request, parse_severity(rest[0])))
 
 
+def _which_severity(number: int) -> UsageError:
+    return UsageError(
+        "Which severity?",
+        why="none is named",
+        what_next=f"Press one, or write `incident severity {number} sev1`.",
+        choices=[Choice(f"incident severity {number} {one}", one.upper()) for one in IncidentSeverity],
+    )
+
+
 async def answer_timeline(request: Request, world: World) -> Answer:
-    record = await _need_record(request, world, "incident timeline 7")
+    record = await _need_record(request, world, "timeline")
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
 
 
 async def answer_export(request: Request, world: World, room: Room | None) -> Answer:
-    record = await _need_record(request, world, "incident export 7")
+    record = await _need_record(request, world, "export")
     if isinstance(record, Unavailable):
         return unavailable_answer("postmortem", record)
     people = {event.by.user_id for event in record.events if event.by}
     return postmortem_answer(record, await room.names.look_up(people) if room else {})
 
 
-async def _need_record(request: Request, world: World, example: str) -> IncidentRecord | Unavailable:
-    number, rest = await need_incident(request, world, example)
+async def _need_record(request: Request, world: World, verb: str) -> IncidentRecord | Unavailable:
+    number, rest = await need_incident(request, world, verb, f"incident {verb} 7")
     no_more(rest, 0)
     found = await read_incident_record(world, number)
     if found is None:
@@ -108,7 +120,8 @@ COMMANDS: tuple[Verb, ...] = (
         summary="the newest incidents: who has them, since when, and what they were",
         group=GROUP,
         handle=answer_incidents,
-        examples=("incident",),
+        usage="[id]",
+        examples=("incident", "incident 7"),
         private=True,
     ),
     RoomCommand(
@@ -167,6 +180,7 @@ COMMANDS: tuple[Verb, ...] = (
     ),
     RoomCommand(
         name="incident export",
+        is_read=True,
         summary="a postmortem to fill in, as Markdown: times, timeline, cause",
         group=GROUP,
         handle=answer_export,

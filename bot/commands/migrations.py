@@ -23,5 +23,6 @@ COMMAND = Command(
     summary="what the database has applied, what waits, what was changed afterwards",
     group="Configuration",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("migrations",),
 )

@@ -64,6 +64,7 @@ def _because(verdict: Verdict) -> str:
 
 COMMAND = DeskCommand(
     name="policy",
+    is_read=True,
     summary="may this person ask for a change, or approve it, and by which rule",
     group="Configuration",
     handle=answer_policy,

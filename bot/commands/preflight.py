@@ -26,6 +26,7 @@ COMMAND = Command(
     summary="the checklist before a deploy: settings, variables, migrations, security, git tree and tag",
     group="Configuration",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("preflight",),
     private=True,
 )

@@ -26,7 +26,7 @@ COMMAND = Command(
     summary="the five checks before a deploy; with --strict warnings and unknowns fail",
     group="Configuration",
     handle=handle,
-    usage="[--strict]",
-    examples=("prod-gate", "prod-gate --strict"),
+    usage="[--env <environment>] [--strict]",
+    examples=("prod-gate", "prod-gate --strict", "prod-gate --env prod --strict"),
     private=True,
 )

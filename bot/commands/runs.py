@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
+from bot.commands._arguments import no_more, read_number
 from bot.commands._contract import Answer, Request
 from bot.commands._runs import need_record, parse_run
 from bot.commands._verbs import Command
@@ -21,6 +21,9 @@ SHOWN = 20
 
 
 async def answer_runs(request: Request, world: World) -> Answer:
+    """The list; with a number, everything about that run."""
+    if request.words and read_number(request.words[0]) is not None:
+        return await answer_run(request, world)
     no_more(request.words, 0)
     found = await read_runs(world, limit=SHOWN)
     if isinstance(found, Unavailable):
@@ -42,6 +45,7 @@ COMMANDS = (
         summary="the newest changes: what waits, what runs, what became of the others",
         group="Runs",
         handle=answer_runs,
+        usage="[id]",
         examples=("runs",),
         private=True,
     ),

@@ -22,6 +22,7 @@ COMMAND = Command(
     summary="grants, row-level security, functions, default privileges and logins",
     group="Configuration",
     handle=handle,
+    usage="[--env <environment>]",
     examples=("security-audit",),
     private=True,
 )

@@ -62,7 +62,7 @@ def need_what(word: str) -> str:
         meant = names.nearest(word)
         hint = f"Did you mean `{meant}`? " if meant else ""
         what_next = f"{hint}A service does, a rule such as `heartbeats`, or one alert such as `heartbeats.ingest`."
-        raise wrong_word(word, "is neither an alert nor a service", what_next)
+        raise wrong_word(word, "is neither an alert nor a service", what_next, meant=meant)
     return what
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bot.commands._contract import Answer
-from bot.views.blocks import command_button, context, section
+from collections.abc import Mapping, Sequence
+
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, section
 from bot.views.message import fit_message
 from bot.views.plain import mrkdwn_text
 from bot.views.text import escape
 from playbooks._contract import Status
-from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.errors import Choice, OperatorError, SourceError, UsageError
 
 
 def error_answer(error: BaseException, *, reference: str | None = None) -> Answer:
@@ -17,18 +19,36 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
     `reference` is what the log line of this error carries, so that somebody with the logs can find it.
     """
     what, why, what_next = _sentences(error, reference)
-    blocks = [section(f"🔴 *{what}*\n*Why:* {why}\n*What next:* {what_next}", accessory=_button(error))]
+    sign = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}" if isinstance(error, UsageError) else "🔴"
+    blocks = [section(f"{sign} *{what}*\n*Why:* {why}\n*What next:* {what_next}", accessory=_button(error))]
+    blocks += _choices(error.choices) if isinstance(error, UsageError) else []
     if reference:
         blocks.append(context(f"reference {escape(reference, limit=100)}"))
-    words = {"what": what, "why": why, "what_next": what_next}
-    data = {"error": {name: mrkdwn_text(said) for name, said in words.items()} | {"reference": reference}}
+    data = {"error": _data(error, {"what": what, "why": why, "what_next": what_next}, reference)}
     status = Status.FAIL if isinstance(error, OperatorError) else Status.UNKNOWN
     return Answer(
-        *fit_message(f"🔴 {what}{'' if what.endswith('?') else ':'} {why}. {what_next}", blocks),
+        *fit_message(f"{sign} {what}{'' if what.endswith('?') else ':'} {why}. {what_next}", blocks),
         data,
         status,
         private=True,
     )
+
+
+def _data(error: BaseException, words: Mapping[str, str], reference: str | None) -> dict[str, object]:
+    choices = [choice.line for choice in error.choices] if isinstance(error, UsageError) else []
+    shown: dict[str, object] = {name: mrkdwn_text(said) for name, said in words.items()}
+    return shown | {"reference": reference} | ({"choices": choices} if choices else {})
+
+
+def _choices(choices: Sequence[Choice]) -> list[Block]:
+    """Rows of what they are about with a button each; those that say it themselves side by side."""
+    fitting = [choice for choice in choices if len(choice.line) <= VALUE_LIMIT]
+    rows = [section(one.about, accessory=command_button(_label(one), one.line)) for one in fitting if one.about]
+    return [*rows, *actions([command_button(_label(one), one.line) for one in fitting if not one.about])]
+
+
+def _label(choice: Choice) -> str:
+    return choice.label or f"Run {choice.line}"
 
 
 def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, str]:

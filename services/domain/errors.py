@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -19,8 +20,37 @@ class OperatorError(Exception):
         self.what_next = what_next
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A command line that was probably meant, offered as a button.
+
+    `about` is our own mrkdwn beside the button ("what incident 7 is"); the label of a line alone says the line.
+    """
+
+    line: str
+    label: str = ""
+    about: str = ""
+
+
 class UsageError(OperatorError):
-    """The words typed do not fit the command; nothing was done. The CLI exits with 2."""
+    """The words typed do not fit the command; nothing was done. The CLI exits with 2.
+
+    `choices`: what was probably meant, likeliest first. `instead`: the word that does not fit and the one that was
+    probably meant; whoever knows the whole line makes a choice of it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str,
+        what_next: str,
+        choices: Sequence[Choice] = (),
+        instead: tuple[str, str] | None = None,
+    ) -> None:
+        super().__init__(what, why=why, what_next=what_next)
+        self.choices = tuple(choices)
+        self.instead = instead
 
 
 class SourceError(Exception):

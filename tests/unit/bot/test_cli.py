@@ -48,7 +48,7 @@ async def test_an_error_for_people_goes_to_stderr() -> None:
 
 
 async def test_a_quoted_argument_of_the_shell_stays_one_word() -> None:
-    outcome = await dispatch(["help", "failed jobs now"], {})
+    outcome = await dispatch(["logs", "failed jobs now"], {})
 
     assert outcome.code == 2
     assert "failed jobs now" in outcome.text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.commands._incidents import parse_severity
-from bot.commands._registry import find
+from bot.commands._registry import REGISTRY, find
 from bot.commands._targets import parse_reason
-from bot.commands._thread import in_thread, with_service
+from bot.commands._thread import with_service
 from bot.commands.incident import parse_open
 from services.domain.errors import UsageError
 from services.domain.incidents import IncidentSeverity
@@ -63,18 +63,18 @@ def test_verbs_of_two_words_are_found_as_people_type_them(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "verb", "rest"),
     [
-        (["ack"], ["incident", "ack"]),
-        (["Acknowledge"], ["incident", "ack"]),
-        (["resolve", "a", "bad", "deploy"], ["incident", "resolve", "a", "bad", "deploy"]),
-        (["health"], ["health"]),
-        ([], []),
+        ("ack", "incident ack", ()),
+        ("Acknowledge 7", "incident ack", ("7",)),
+        ("resolve a bad deploy", "incident resolve", ("a", "bad", "deploy")),
+        ("postmortem 7", "incident export", ("7",)),
+        ("incidents", "incident", ()),
+        ("page payments stand still", "incident open", ("payments", "stand", "still")),
     ],
 )
-def test_in_a_thread_the_verbs_of_its_incident_stand_alone(typed: list[str], meant: list[str]) -> None:
-    assert in_thread(typed, HERE) == meant
-    assert in_thread(typed, None) == typed
+def test_the_verbs_of_incidents_stand_alone(typed: str, verb: str, rest: tuple[str, ...]) -> None:
+    assert find(typed.split()) == (REGISTRY[verb], rest)
 
 
 @pytest.mark.parametrize(

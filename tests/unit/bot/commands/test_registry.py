@@ -48,7 +48,7 @@ def test_no_words_run_the_bare_command() -> None:
     assert find([])[0].name == BARE
 
 
-@pytest.mark.parametrize(("typo", "meant"), [("helth", "health"), ("heartbeat", "heartbeats"), ("que", "queue")])
+@pytest.mark.parametrize(("typo", "meant"), [("helth", "health"), ("hartbeat", "heartbeats"), ("que", "queue")])
 def test_a_typo_gets_the_nearest_command(typo: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"Did you mean `{meant}`"):
         find([typo])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands._contract import Surface
-from bot.commands._words import split_words
+from bot.commands._words import join_words, split_words
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,66 @@ def test_words_of_a_line(line: str, words: list[str]) -> None:
     assert split_words(line, Surface.SLASH) == words
 
 
+@pytest.mark.parametrize("surface", [Surface.SLASH, Surface.MENTION])
 @pytest.mark.parametrize(
     "line",
     [
-        "<@U0BOT|dragonfly> health",
-        "hello <@U0BOT> health",
-        "health <@U0BOT>",
-        "<@U0BOT>health",
-        "health",
-        "hi\n<@U0BOT> `health`",
+        "*queue*",
+        "_queue_",
+        "**queue**",
+        "*_queue_*",
+        "`queue`",
+        "```queue```",
+        ", queue",
+        ": queue",
+        " - queue",
+        " \u2014 queue",
+        "queue.",
+        "queue!",
+        "queue?",
+        "\u201cqueue\u201d",
+        "que\u200bue",
+        "\ufeffqueue\u2060",
+        "\u202aqueue\u202c",
+        "\u00a0queue\u202f",
+        "\u00a0*queue*.\u200b",
     ],
 )
-def test_of_a_mention_the_words_after_the_name_count(line: str) -> None:
-    assert split_words(line, Surface.MENTION) == ["health"]
+def test_a_word_is_read_as_it_looks(line: str, surface: Surface) -> None:
+    assert split_words(line, surface) == ["queue"]
+
+
+def test_emphasis_around_several_words_is_taken_off() -> None:
+    assert split_words("*restart ingest* _now_", Surface.MENTION) == ["restart", "ingest", "now"]
+
+
+@pytest.mark.parametrize("line", ["failed_jobs", "2 * 3 * 4", "--help", "?", "~queue~", "a_b_c", "**"])
+def test_what_is_no_emphasis_stays(line: str) -> None:
+    assert split_words(line, Surface.MENTION) == line.split()
+
+
+def test_only_the_end_of_a_sentence_loses_its_punctuation() -> None:
+    assert split_words('incident open api is down, "again." Now!', Surface.SLASH)[3:] == [
+        "is",
+        "down,",
+        "again.",
+        "Now",
+    ]
+    assert split_words('logs ingest "done."', Surface.SLASH) == ["logs", "ingest", "done."]
+
+
+@given(st.text(max_size=100), st.sampled_from(Surface))
+def test_joined_words_are_the_same_words(line: str, surface: Surface) -> None:
+    words = split_words(line, surface)
+    joined = join_words(words)
+
+    assert joined is None or split_words(joined, Surface.BUTTON) == words
+
+
+def test_words_with_spaces_are_quoted_for_a_button() -> None:
+    assert join_words(["logs", "ingest", "Crash loop"]) == 'logs ingest "Crash loop"'
+    assert join_words(["logs", 'say "hi" now']) == "logs 'say \"hi\" now'"
+    assert join_words(["""both ' and " here"""]) is None
 
 
 def test_what_slack_escaped_and_linked_is_as_it_was_typed() -> None:

@@ -1,9 +1,10 @@
 """People are told what, why and what next, and never the text of an unexpected error."""
 
+from bot.commands._contract import Answer
 from bot.views.errors import error_answer
 from bot.views.plain import answer_text
 from playbooks._contract import Status
-from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.errors import Choice, OperatorError, SourceError, UsageError
 
 
 def test_says_what_why_and_what_next_to_the_asker_only() -> None:
@@ -47,7 +48,9 @@ def test_the_fallback_is_a_sentence_of_its_own() -> None:
     asked = error_answer(UsageError("Which service?", why="this command needs one", what_next="Name one."))
     told = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."))
 
-    assert asked.text == "🔴 Which service? this command needs one. Name one."
+    assert (
+        asked.text == "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16} Which service? this command needs one. Name one."
+    )
     assert told.text == "🔴 It stopped: no lease. Try again."
 
 
@@ -57,3 +60,36 @@ def test_a_program_reads_words_without_markup() -> None:
     assert answer.data == {
         "error": {"what": "a<b", "why": "@U1 may not", "what_next": "See help.", "reference": None},
     }
+
+
+def test_what_was_probably_meant_is_a_button_with_its_arguments() -> None:
+    error = UsageError(
+        "There is no command `restrat`",
+        why="the first word must be a command",
+        what_next="`help` lists all.",
+        choices=[Choice("restart ingest"), Choice("x" * 5000)],
+    )
+
+    answer = error_answer(error)
+
+    [button] = answer.blocks[1]["elements"]
+    assert (button["text"]["text"], button["value"]) == ("Run restart ingest", "restart ingest")
+    assert answer.data == {"error": {**answer_error(answer), "choices": ["restart ingest", "x" * 5000]}}
+    assert "dragonfly restart ingest" in answer_text(answer)
+
+
+def test_choices_that_are_about_something_are_rows() -> None:
+    about = [Choice(f"incident ack {n}", "Acknowledge", f"incident {n}, No ingest") for n in (7, 8)]
+
+    answer = error_answer(UsageError("Which incident?", why="2 are open", what_next="Press one.", choices=about))
+
+    rows = [(block["text"]["text"], block["accessory"]["value"]) for block in answer.blocks[1:]]
+    assert rows == [("incident 7, No ingest", "incident ack 7"), ("incident 8, No ingest", "incident ack 8")]
+    assert len({block["accessory"]["action_id"] for block in answer.blocks}) == 3
+
+
+def answer_error(answer: Answer) -> dict[str, object]:
+    assert isinstance(answer.data, dict)
+    error = answer.data["error"]
+    assert isinstance(error, dict)
+    return error
