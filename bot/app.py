@@ -126,6 +126,7 @@ class Bot:
             room=self.parts.room if self.parts else None,
             once=self._once,
             metrics=self.metrics,
+            bot_user=lambda: self._ourselves.identity.user_id if self._ourselves.identity else None,
         )
 
     def _make_web(self) -> WebServer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.desk import Desk
 from bot.commands._contract import Request, Surface
-from bot.commands._registry import run
+from bot.commands._registry import edited_error, run
 from bot.facts import World
 from bot.incidents.room import Room
 from bot.interactions.commands import command_line
@@ -26,6 +26,7 @@ from bot.slack_edge.handling import Body, Work
 from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
+from bot.slack_edge.speech import Mention, read_mention
 from bot.views.app_home import home_view
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
 from bot.web.metrics import Metrics
@@ -51,8 +52,11 @@ class Listeners:
         room: Room | None,
         once: Once,
         metrics: Metrics,
+        bot_user: Callable[[], str | None],
     ) -> None:
+        """`bot_user`: our own user id, once Slack has told it."""
         self._world = world
+        self._bot_user = bot_user
         self._desk = desk
         self._room = room
         self._slack = slack
@@ -78,10 +82,9 @@ class Listeners:
         await self._prompt_or_answer(body, body.get("text") or "", Surface.SLASH, str(body.get("channel_id", "")))
 
     async def on_mention(self, body: Body) -> None:
-        event = body["event"]
-        if event.get("bot_id") or event.get("subtype"):
-            return  # two bots that mention each other would never stop
-        await self._do_once(body, lambda asker, key: self._answer(event.get("text") or "", asker, key))
+        mention = read_mention(body["event"], self._bot_user())
+        if mention is not None:
+            await self._do_once(body, lambda asker, key: self._answer_mention(mention, asker, key))
 
     async def on_button(self, body: Body) -> None:
         line = command_line(body["actions"][0])
@@ -130,11 +133,16 @@ class Listeners:
         finally:
             self._metrics.answers.labels(asker.surface.value, outcome).observe(time.monotonic() - started)
 
-    async def _answer(self, line: str, asker: Asker, key: str | None) -> None:
+    async def _answer_mention(self, mention: Mention, asker: Asker, key: str | None) -> None:
+        if mention.is_edit:
+            raise edited_error(mention.line)
+        await self._answer(mention.line, asker, key, before=mention.before)
+
+    async def _answer(self, line: str, asker: Asker, key: str | None, *, before: str = "") -> None:
         if asker.home:
             await self._show_home(line, asker)
             return
-        request = await self._in_thread(asker)
+        request = replace(await self._in_thread(asker), before=before)
         answer = await run(line, request, self._world, self._desk, self._room)
         await deliver(self._slack, answer, asker, key=key)
 
