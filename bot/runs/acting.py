@@ -61,7 +61,7 @@ class Acting:
         intent = self._turn.row.intent or {}
         answered = self._turn.row.state is StepState.RUNNING
         await self._turn.progress("reading back whether it was done before this replica took over")
-        seen = await self._read_back(intent, within_s=self._settings.settle_s)
+        seen = await self._read_back(intent, within_s=self._settings.settle_after_takeover_s)
         match seen:
             case Done():
                 return _done(seen)

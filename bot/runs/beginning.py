@@ -102,7 +102,9 @@ class Beginning:
 
     async def _preempt(self, conn: Connection, run: Run) -> list[PreemptedRun]:
         outcome = f"Cancelled: run {run.id} ({run.title}) goes first and took over its services."
-        return await runs.preempt_runs(conn, services=run.services, by_run=run.id, outcome=outcome)
+        return await runs.preempt_runs(
+            conn, services=run.services, by_run=run.id, outcome=outcome, longest_lease=self._journal.longest_lease
+        )
 
     async def _lose(self, conn: Connection, run: Run, conflicts: list[tuple[str, int]]) -> None:
         service, holder = conflicts[0]

@@ -137,7 +137,7 @@ class Carrier:
             outcome = await self._guarded(executor, self._turn(run, steps, row, now))
             if outcome is None:
                 return False  # left to a successor
-            async with self._journal.writing() as conn:
+            async with self._journal.writing(settled=True) as conn:
                 await self._ending.finish(conn, run, row, outcome)
         self._gear.teller.told()
         return True

@@ -6,6 +6,7 @@ perhaps this process again, reads back where things stand. So nothing here is tr
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -33,15 +34,27 @@ class Journal:
         self._database = database
         self._settings = settings
         self._hold_s = settings.lease_s
+        self._one_at_a_time = asyncio.Lock()  # so that nothing renews what was just shortened
 
     @contextlib.asynccontextmanager
-    async def writing(self) -> AsyncIterator[Connection]:
-        """A transaction under the lease, which is renewed with it. Raises LostRunError, SourceError."""
-        asked_at = time.monotonic()
-        async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
-            await self.renew(conn)
-            yield conn
-        self.held_until = asked_at + self._hold_s
+    async def writing(self, *, settled: bool = False) -> AsyncIterator[Connection]:
+        """A transaction under the lease, which is renewed with it. Raises LostRunError, SourceError.
+
+        `settled`: no act is under way any more, so the lease becomes short again.
+        """
+        async with self._one_at_a_time:
+            asked_at, hold_s = time.monotonic(), self._hold_s
+            async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
+                await self.renew(conn, hold_s=hold_s)
+                yield conn
+                if settled:
+                    await self._shorten(conn, hold_s)
+            self.held_until = asked_at + hold_s if settled else max(self.held_until, asked_at + hold_s)
+
+    @property
+    def longest_lease(self) -> timedelta:
+        """For how long any replica may hold a run without renewing its lease."""
+        return self._settings.longest_lease
 
     @contextlib.asynccontextmanager
     async def acting(self) -> AsyncIterator[None]:
@@ -91,11 +104,20 @@ class Journal:
         async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
             await leases.release_lease(conn, name=run_lease(self.run_id), owner=self.owner, epoch=self.epoch)
 
-    async def renew(self, conn: Connection) -> None:
+    async def renew(self, conn: Connection, *, hold_s: float | None = None) -> None:
         """Hold the lease for as long again, in a transaction of the caller's. Raises LostRunError."""
-        name, duration = run_lease(self.run_id), timedelta(seconds=self._hold_s)
-        epoch = await leases.take_lease(conn, name=name, owner=self.owner, duration=duration)
+        epoch = await leases.take_lease(
+            conn,
+            name=run_lease(self.run_id),
+            owner=self.owner,
+            duration=timedelta(seconds=hold_s or self._hold_s),
+            longest=self._settings.longest_lease,
+        )
         _must(epoch == self.epoch)
+
+    async def _shorten(self, conn: Connection, hold_s: float) -> None:
+        name, duration = run_lease(self.run_id), timedelta(seconds=hold_s)
+        await leases.shorten_lease(conn, name=name, owner=self.owner, epoch=self.epoch, duration=duration)
 
 
 async def claim(database: Database, *, run_id: int, owner: str, settings: RunSettings) -> Journal | None:
@@ -103,7 +125,9 @@ async def claim(database: Database, *, run_id: int, owner: str, settings: RunSet
     asked_at = time.monotonic()
     duration = timedelta(seconds=settings.lease_s)
     async with database.transaction(timeout_s=settings.lease_s) as conn:
-        epoch = await leases.take_lease(conn, name=run_lease(run_id), owner=owner, duration=duration)
+        epoch = await leases.take_lease(
+            conn, name=run_lease(run_id), owner=owner, duration=duration, longest=settings.longest_lease
+        )
     if epoch is None:
         return None
     journal = Journal(database, run_id=run_id, owner=owner, epoch=epoch, settings=settings)

@@ -63,7 +63,9 @@ class Runner:
         """Carry what nobody carries. Whether no run is open, as far as the database tells."""
         try:
             async with self._gear.database.read() as conn:
-                open_runs = await runs.list_runs_to_carry(conn, kinds=STEPS.keys(), format=FORMAT)
+                open_runs = await runs.list_runs_to_carry(
+                    conn, kinds=STEPS.keys(), format=FORMAT, longest_lease=self._gear.settings.longest_lease
+                )
             for run_id, is_claimable in open_runs.items():
                 if is_claimable:
                     await self._take(run_id)

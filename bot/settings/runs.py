@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,20 @@ class RunSettings:
     look_when_quiet_s: float = 30.0  # while no run is open and notices arrive
     poll_every_s: float = 2.0  # of a step that waits; a share of Railway's rate limit is kept for runs
     patience_s: float = 60.0  # for a source that a step cannot do without, and for a Railway that refuses for now
-    settle_s: float = 10.0  # until "it is not there" is believed: a new deployment appears late
+    settle_s: float = 12.0  # until "it is not there" is believed: a new deployment appears late
     confirm_s: float = 60.0  # until something has to follow Railway's yes
     sends: int = 3  # at most, and only after reading back that nothing happened
     hand_over_s: float = 10.0  # for the act under way when this replica shuts down
+
+    @property
+    def longest_lease(self) -> timedelta:
+        """No replica holds a run for longer without renewing its lease."""
+        return timedelta(seconds=max(self.lease_s, self.act_lease_s))
+
+    @property
+    def settle_after_takeover_s(self) -> float:
+        """Until "it is not there" is believed of what another replica sent: not before its lease would have ended.
+
+        Whatever the database's clock did, its call has left by then or never does.
+        """
+        return max(self.settle_s, self.act_lease_s)

@@ -8,11 +8,23 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 
-async def take_lease(conn: Connection, *, name: str, owner: str, duration: timedelta) -> int | None:
-    """The lease's epoch when it is now ours, new or renewed; None when another owner holds it."""
-    cur = await conn.execute(SQL["take_lease"], {"name": name, "owner": owner, "duration": duration})
-    row = await cur.fetchone()
-    return int(row[0]) if row else None
+async def take_lease(
+    conn: Connection, *, name: str, owner: str, duration: timedelta, longest: timedelta | None = None
+) -> int | None:
+    """The lease's epoch when it is now ours, new or renewed; None when another owner holds it.
+
+    A renewal never shortens it. `longest`: no lease of this name is ever taken for longer (`duration` by default); one
+    that is stored as longer, because the database's clock stepped back, is cut to it.
+    """
+    parameters = {"name": name, "owner": owner, "duration": duration, "longest": longest or duration}
+    row = await (await conn.execute(SQL["take_lease"], parameters)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def shorten_lease(conn: Connection, *, name: str, owner: str, epoch: int, duration: timedelta) -> None:
+    """Hold it for `duration` from now at most. Nothing happens when it is not ours any more."""
+    parameters = {"name": name, "owner": owner, "epoch": epoch, "duration": duration}
+    await conn.execute(SQL["shorten_lease"], parameters)
 
 
 async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> bool:

@@ -94,12 +94,20 @@ async def move_run(
     return await _happened(conn, SQL["move_run"], parameters)
 
 
-async def list_runs_to_carry(conn: Connection, *, kinds: Collection[str], format: int) -> dict[int, bool]:  # noqa: A002
+async def list_runs_to_carry(
+    conn: Connection,
+    *,
+    kinds: Collection[str],
+    format: int,  # noqa: A002
+    longest_lease: timedelta,
+) -> dict[int, bool]:
     """`{run id: whether it may be claimed}` of approved and running runs, oldest first.
 
-    May be claimed: with these step kinds and format only, not expired, and without a living lease.
+    May be claimed: with these step kinds and format only, not expired, and without a living lease. One that is stored
+    as longer than `longest_lease` is none.
     """
-    cur = await conn.execute(SQL["list_runs_to_carry"], {"kinds": list(kinds), "format": format})
+    parameters = {"kinds": list(kinds), "format": format, "longest_lease": longest_lease}
+    cur = await conn.execute(SQL["list_runs_to_carry"], parameters)
     return dict(await cur.fetchall())
 
 
@@ -147,12 +155,14 @@ async def request_cancel(conn: Connection, *, run_id: int, person: Person) -> bo
     return await _happened(conn, SQL["request_cancel"], parameters)
 
 
-async def preempt_runs(conn: Connection, *, services: Collection[str], by_run: int, outcome: str) -> list[PreemptedRun]:
+async def preempt_runs(
+    conn: Connection, *, services: Collection[str], by_run: int, outcome: str, longest_lease: timedelta
+) -> list[PreemptedRun]:
     """Cancel the started runs that hold one of these services, fence them off, and free what they had."""
     preempted = []
     for run_id in await list_runs_in_the_way(conn, services=services, except_run=by_run):
         # The lease before the run, as everybody locks them who writes under a fence.
-        left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run))
+        left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run), longest_lease=longest_lease)
         started = (RunState.RUNNING, RunState.UNKNOWN)
         if await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
             preempted.append(PreemptedRun(run_id, left_s))
@@ -166,9 +176,10 @@ async def list_runs_in_the_way(conn: Connection, *, services: Collection[str], e
     return [run_id for (run_id,) in await cur.fetchall()]
 
 
-async def break_lease(conn: Connection, *, name: str, owner: str) -> float:
+async def break_lease(conn: Connection, *, name: str, owner: str, longest_lease: timedelta) -> float:
     """End a lease in the middle; for how many seconds its owner's last act may still take effect."""
-    row = await (await conn.execute(SQL["break_lease"], {"name": name, "owner": owner})).fetchone()
+    parameters = {"name": name, "owner": owner, "longest_lease": longest_lease}
+    row = await (await conn.execute(SQL["break_lease"], parameters)).fetchone()
     return float(row[0]) if row else 0.0
 
 

@@ -1,13 +1,30 @@
 -- name: take_lease
--- Take a free or expired lease, or renew one's own; no row when another owner holds it. By primary key.
+-- Take a free or expired lease, or renew one's own, which never shortens it: a renewal may arrive late. No lease of this
+-- name lasts longer than `longest`; what is stored beyond that was written before the database's clock stepped back, and
+-- is cut to it. Whoever cuts another's lease does not have it: its owner may still count on `longest`, and epoch is null.
+-- No row when another owner holds it. By primary key.
 INSERT INTO chatops.leases AS held (name, owner, epoch, until)
 VALUES (%(name)s, %(owner)s, 1, clock_timestamp() + %(duration)s)
 ON CONFLICT (name) DO UPDATE SET
-    owner = excluded.owner,
-    epoch = held.epoch + CASE WHEN held.owner = excluded.owner THEN 0 ELSE 1 END,
-    until = excluded.until
+    owner = CASE WHEN held.until < clock_timestamp() THEN excluded.owner ELSE held.owner END,
+    epoch = held.epoch + CASE WHEN held.until < clock_timestamp() AND held.owner <> excluded.owner THEN 1 ELSE 0 END,
+    until = CASE
+        WHEN held.owner = excluded.owner OR held.until >= clock_timestamp() THEN
+            greatest(
+                CASE WHEN held.owner = excluded.owner THEN excluded.until END,
+                least(held.until, clock_timestamp() + %(longest)s::interval)
+            )
+        ELSE excluded.until
+    END
 WHERE held.owner = excluded.owner OR held.until < clock_timestamp()
-RETURNING epoch;
+    OR held.until > clock_timestamp() + %(longest)s::interval
+RETURNING CASE WHEN owner = %(owner)s THEN epoch END AS epoch;
+
+-- name: shorten_lease
+-- Nothing is under way any more that needs the longer lease. By primary key.
+UPDATE chatops.leases
+SET until = least(until, clock_timestamp() + %(duration)s)
+WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s;
 
 -- name: lock_lease
 -- The fence: whether the lease is still ours, and it stays so until this transaction ends. By primary key.

@@ -65,8 +65,8 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_to_carry
--- Approved and running ones, and whether the caller may claim each: it can carry it out, and nobody does. Served by
--- runs_open_idx.
+-- Approved and running ones, and whether the caller may claim each: it can carry it out, and nobody does. A lease that is
+-- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
 SELECT
     run.id,
     (run.state = 'running' OR run.expires_at > clock_timestamp())
@@ -75,6 +75,7 @@ SELECT
     AND NOT EXISTS (
         SELECT FROM chatops.leases AS lease
         WHERE lease.name = 'run:' || run.id AND lease.until > clock_timestamp()
+            AND lease.until <= clock_timestamp() + %(longest_lease)s::interval
     ) AS is_claimable
 FROM chatops.runs AS run
 WHERE run.state IN ('approved', 'running')
@@ -156,9 +157,14 @@ ORDER BY held.run_id;
 
 -- name: break_lease
 -- Take a lease away from whoever has it: the fence of the former owner holds nothing any more. Returns for how many
--- seconds an act that was sent under it may still take effect. By primary key.
+-- seconds an act that was sent under it may still take effect: never longer than a lease lasts, whatever the database's
+-- clock did. By primary key.
 WITH former AS (
-    SELECT lease.name, greatest(extract(epoch FROM lease.until - clock_timestamp()), 0)::float8 AS left_s
+    SELECT
+        lease.name,
+        extract(
+            epoch FROM greatest(least(lease.until - clock_timestamp(), %(longest_lease)s::interval), interval '0')
+        )::float8 AS left_s
     FROM chatops.leases AS lease
     WHERE lease.name = %(name)s
     FOR UPDATE

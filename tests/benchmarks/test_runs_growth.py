@@ -89,7 +89,7 @@ class Bot:
         self.run_id = await runs.create_run(self._conn, new_run(self._number), STEPS)
 
     async def list_to_carry(self) -> None:
-        await runs.list_runs_to_carry(self._conn, kinds=KINDS, format=1)
+        await runs.list_runs_to_carry(self._conn, kinds=KINDS, format=1, longest_lease=timedelta(minutes=1))
 
     async def list_open(self) -> None:
         await runs.list_open_runs(self._conn)

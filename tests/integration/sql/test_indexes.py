@@ -170,6 +170,7 @@ RUN_PARAMETERS = {
     "plan_hash": "a" * 64,
     "policy_hash": "p",
     "name": "run:40000",
+    "longest_lease": timedelta(minutes=1),
 }
 EXPECTED_OF_RUNS = {
     "read_run": {"runs_pkey"},

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 
 import pytest
 
 from services.domain.runs import RunState, StepState
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
+from tests.integration.bot.runs.conftest import BOUNDARIES, QUICK, Bench, MakeBench, StartReplica
 from tests.integration.conftest import Pooled
 from tests.wire import Hold, Where
 
@@ -56,6 +57,40 @@ async def test_frozen_replica_does_nothing_more_when_it_wakes_up(bench: Bench, s
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
     assert bench.wire.mutations == ["commitPatch"]
     assert await bench.read(run_id) == (run, steps)
+
+
+async def test_clock_that_steps_forward_hands_nothing_over_before_a_call_has_landed(bench: Bench) -> None:
+    """The lease looks expired while its holder's call is on its way: a successor does not believe that it is lost."""
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    hold = bench.wire.hold("commitPatch", "before")
+    bench.start_runner()
+    await hold.reached.wait()
+    await bench.sql("UPDATE chatops.leases SET until = clock_timestamp() - interval '1 hour'")
+    lease = "SELECT epoch FROM chatops.leases WHERE name = %s"
+    other = bench.start_runner()
+    async with asyncio.timeout(30):
+        while await bench.sql(lease, f"run:{run_id}") == [(1,)]:
+            await asyncio.sleep(0.02)
+            other.ring()
+
+    await asyncio.sleep(bench.settings.settle_s * 2)  # longer than "not there" takes to be believed otherwise
+    hold.release()
+
+    run, steps = await bench.ended(run_id)
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+    assert bench.wire.mutations == ["commitPatch"]
+
+
+async def test_call_that_could_outlive_its_lease_is_not_sent(make_bench: MakeBench) -> None:
+    settings = replace(QUICK, act_lease_s=2.0, call_timeout_s=3.0, patience_s=0.5)
+    bench = await make_bench(settings=settings)
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+
+    run, steps = await bench.ended(run_id)
+
+    assert (run.state, bench.wire.mutations) == (RunState.FAILED, [])
+    assert "it was not sent" in (steps[SCALE_STEP].note or "")
 
 
 async def test_only_replica_is_restarted_while_it_waits(bench: Bench, start_replica: StartReplica) -> None:

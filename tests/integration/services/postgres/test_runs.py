@@ -16,7 +16,7 @@ from services.postgres.pool import Connection, Database
 from tests.outside import PATIENCE_S
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
-SHORT = timedelta(milliseconds=50)
+SHORT, LONG = timedelta(milliseconds=50), timedelta(minutes=1)
 RUN_OUT = "UPDATE chatops.leases SET until = clock_timestamp()"
 KINDS = ("ScaleService", "VerifyHeartbeats", "Soak")
 
@@ -111,7 +111,7 @@ async def test_claimable_are_approved_runs_and_those_that_nobody_carries_on(
     await leases.take_lease(as_bot, name=run_lease(being_planned_again), owner="b", duration=timedelta(minutes=1))
     await asyncio.sleep(0.1)
 
-    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1)
+    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
     claimable = [run_id for run_id, is_claimable in found.items() if is_claimable]
 
     assert claimable == [approved, left]
@@ -125,7 +125,7 @@ async def test_not_claimable_is_what_this_version_cannot_carry_out_or_what_expir
     await file_run(as_bot, **unknown)
     await asyncio.sleep(0.01)
 
-    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1)
+    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
     assert not any(found.values())
 
 
@@ -410,7 +410,9 @@ async def test_a_preempted_run_is_cancelled_fenced_off_and_frees_its_services(
     await runs.intend_step(as_bot, **fence(scale), intent={})
     stop = await file_run(as_bot)
 
-    preempted = await runs.preempt_runs(as_bot, services=["dragonfly-api"], by_run=stop, outcome="workers are stopped")
+    preempted = await runs.preempt_runs(
+        as_bot, services=["dragonfly-api"], by_run=stop, outcome="workers are stopped", longest_lease=LONG
+    )
 
     assert [run.run_id for run in preempted] == [scale]
     assert preempted[0].may_act_for_s == pytest.approx(60, abs=50)
@@ -423,10 +425,45 @@ async def test_a_preempted_run_is_cancelled_fenced_off_and_frees_its_services(
     assert await runs.take_services(as_bot, run_id=stop) == []
 
 
+@pytest.mark.parametrize(("stepped", "waits_s"), [(timedelta(minutes=15), 60), (timedelta(minutes=-15), 0)])
+async def test_pre_emption_waits_no_longer_than_a_lease_lasts_when_the_clock_has_stepped(
+    as_bot: Connection, file_run: FileRun, start_run: StartRun, stepped: timedelta, waits_s: float
+) -> None:
+    scale = await start_run(as_bot)
+    await as_bot.execute("UPDATE chatops.leases SET until = clock_timestamp() + %s", (stepped,))
+
+    stop = await file_run(as_bot)
+    (preempted,) = await runs.preempt_runs(
+        as_bot, services=["dragonfly-api"], by_run=stop, outcome="x", longest_lease=LONG
+    )
+
+    assert (preempted.run_id, preempted.may_act_for_s) == (scale, waits_s)
+
+
+async def test_a_lease_longer_than_any_can_be_is_claimable_so_that_the_claim_cuts_it(
+    as_bot: Connection, start_run: StartRun
+) -> None:
+    run_id = await start_run(as_bot)
+    looked = {"kinds": KINDS, "format": 1, "longest_lease": LONG}
+    assert await runs.list_runs_to_carry(as_bot, **looked) == {run_id: False}  # type: ignore[arg-type]
+
+    await as_bot.execute("UPDATE chatops.leases SET until = until + interval '15 minutes'")
+    assert await runs.list_runs_to_carry(as_bot, **looked) == {run_id: True}  # type: ignore[arg-type]
+
+    claim = {"name": run_lease(run_id), "owner": "b", "duration": SHORT, "longest": LONG}
+    assert await leases.take_lease(as_bot, **claim) is None  # type: ignore[arg-type]
+    assert await runs.list_runs_to_carry(as_bot, **looked) == {run_id: False}  # type: ignore[arg-type]
+
+
 async def test_runs_on_other_services_go_on(as_bot: Connection, file_run: FileRun, start_run: StartRun) -> None:
     run_id = await start_run(as_bot, services=("dragonfly-worker-ingest",))
 
-    assert await runs.preempt_runs(as_bot, services=["dragonfly-api"], by_run=await file_run(as_bot), outcome="x") == []
+    assert (
+        await runs.preempt_runs(
+            as_bot, services=["dragonfly-api"], by_run=await file_run(as_bot), outcome="x", longest_lease=LONG
+        )
+        == []
+    )
     assert (await read(as_bot, run_id)).state == RunState.RUNNING
 
 
