@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# HTTP statuses that refuse a request before anything is done. After any other one but success, it may have been done.
+REFUSED = frozenset({400, 401, 403, 404, 422, 429})
+
 
 class OperatorError(Exception):
     """The only error people see.

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from services.domain.errors import SourceError
+from services.domain.errors import REFUSED, SourceError
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.intake import Batch
 from services.domain.secrets import Secret
@@ -84,7 +84,11 @@ class DragonflyApi:
             files={"file": (name, content, "text/csv")},
             data={"source_system": source_system, "golden_path": "true" if is_golden_path else "false"},
         )
-        return _parse(_UploadAnswer, response).batch_id
+        try:
+            return _parse(_UploadAnswer, response).batch_id
+        except SourceError as error:
+            error.outcome_unknown = True  # it was accepted, and the answer is something in between's
+            raise
 
     async def read_batch(self, batch_id: str) -> Batch:
         """`GET /api/v1/intake/batches/{id}`: the batch with the counts of its rows so far."""
@@ -136,7 +140,8 @@ class DragonflyApi:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
-                    raise SourceError(SOURCE, f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+                    why = f"the answer is longer than {MAX_ANSWER_BYTES} bytes"
+                    raise SourceError(SOURCE, why, outcome_unknown=method != "GET")
         return httpx.Response(response.status_code, content=bytes(body))
 
 
@@ -198,11 +203,12 @@ def _parse(model: type[_Model], response: httpx.Response) -> _Model:
 
 def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
     status = response.status_code
-    why = f"HTTP {status}"
+    why, is_its_own = f"HTTP {status}", False
     with suppress(ValidationError):
         detail = _ErrorAnswer.model_validate_json(response.content).error
-        why = f"HTTP {status}: {detail.what}: {detail.why}"[:MAX_WHY_LENGTH]
-    # A proxy that gave up waiting answers 5xx as well, and the API may have finished behind it.
-    unknown = changes and status >= 500
+        why, is_its_own = f"HTTP {status}: {detail.what}: {detail.why}"[:MAX_WHY_LENGTH], True
+    # A proxy that gave up waiting answers too, and the API may have finished behind it.
+    is_certain = status in REFUSED or (is_its_own and status < 500)
+    unknown = changes and not is_certain
     retryable = status >= 500 or status == 429
     return SourceError(SOURCE, why, retryable=retryable, outcome_unknown=unknown, http_status=status)

@@ -13,15 +13,14 @@ from typing import Any
 
 import httpx
 
-from services.domain.errors import SourceError
+from services.domain.errors import REFUSED, SourceError
 from services.domain.masking import mask_line
 from services.domain.secrets import Secret
 from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry_after
+from services.railway.refusals import TOKEN_REFUSALS, is_refusal
 
 SOURCE = "Railway"
 _LONGEST_REASON = 200  # characters of Railway's own words that we pass on
-_ITS_OWN_TROUBLE = ("problem processing request", "internal", "timeout", "timed out")  # may come after the deed
-_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # in Railway's words
 
 
 class TokenKind(StrEnum):
@@ -34,13 +33,13 @@ class TokenKind(StrEnum):
 class GraphQLError(SourceError):
     """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say.
 
-    may_be_done: it speaks of trouble of its own, which may have come after the deed.
+    is_refusal: it is certain that nothing was done.
     """
 
-    def __init__(self, why: str, *, field: str | None, may_be_done: bool = False) -> None:
+    def __init__(self, why: str, *, field: str | None, is_refusal: bool = False) -> None:
         super().__init__(SOURCE, why)
         self.field = field
-        self.may_be_done = may_be_done
+        self.is_refusal = is_refusal
 
 
 class NothingDoneError(SourceError):
@@ -115,7 +114,7 @@ class Transport:
         try:
             return await self._call(document, variables, departure)
         except SourceError as error:
-            error.outcome_unknown = departure.may_have_happened and not _is_refusal(error)
+            error.outcome_unknown = departure.may_have_happened and not _did_nothing(error)
             raise
 
     async def _call(self, document: str, variables: Mapping[str, object], departure: Departure) -> Mapping[str, Any]:
@@ -164,7 +163,7 @@ class Transport:
     def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
         answer = _parse_json(response)
         if isinstance(answer, dict) and answer.get("errors"):
-            raise self._graphql_error(answer["errors"])
+            raise self._graphql_error(answer["errors"], is_refusal=is_refusal(response.status_code, answer))
         if response.status_code >= 300:
             raise _http_error(response.status_code)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
@@ -172,21 +171,19 @@ class Transport:
         data: Mapping[str, Any] = answer["data"]
         return data
 
-    def _graphql_error(self, errors: object) -> GraphQLError:
+    def _graphql_error(self, errors: object, *, is_refusal: bool) -> GraphQLError:
         first = errors[0] if isinstance(errors, list) and errors else None
         said = _message(first).replace(self._token.reveal(), "…")
-        refused = any(refusal in said.lower() for refusal in _REFUSALS)
+        refused = any(refusal in said.lower() for refusal in TOKEN_REFUSALS)
         why = f"it refuses our token: {mask_line(said)}" if refused else f"it answered with an error: {mask_line(said)}"
-        may_be_done = any(words in said.lower() for words in _ITS_OWN_TROUBLE)
-        return GraphQLError(why, field=_field(first), may_be_done=may_be_done)
+        return GraphQLError(why, field=_field(first), is_refusal=is_refusal)
 
 
-def _is_refusal(error: SourceError) -> bool:
+def _did_nothing(error: SourceError) -> bool:
     """Whether it is certain that Railway did nothing."""
     if isinstance(error, GraphQLError):
-        return not error.may_be_done
-    answered_no = error.http_status is not None and error.http_status < 500
-    return answered_no or isinstance(error, NothingDoneError)
+        return error.is_refusal
+    return error.http_status in REFUSED or isinstance(error, NothingDoneError)
 
 
 def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:

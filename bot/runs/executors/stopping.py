@@ -8,7 +8,7 @@ from bot.runs.tools import Act, Reach, Tools, Watch
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
 from playbooks._steps import AwaitStopped, ScaleService, StartService, StopService
 from services.domain.deployments import Deployment, ServiceState
-from services.domain.errors import Unavailable
+from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import StepState
 from services.domain.words import counted
 
@@ -35,8 +35,14 @@ class Stop(Act):
     async def send(self, intent: Json, deadline: float) -> None:
         """Those that run still, should an earlier try have stopped some."""
         left = await self._left(intent)
+        is_first = True
         for deployment_id in intent["deployments"] if isinstance(left, Unseen) else [one.id for one in left]:
-            await self._tools.mutations.stop(deployment_id, deadline=deadline)
+            try:
+                await self._tools.mutations.stop(deployment_id, deadline=deadline)
+            except SourceError as error:
+                error.outcome_unknown = error.outcome_unknown or not is_first  # those before it are stopped
+                raise
+            is_first = False
 
     async def read_back(self, intent: Json) -> ReadBack:
         left = await self._left(intent)

@@ -9,7 +9,7 @@ import pytest
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.dragonfly_api.client import DragonflyApi
+from services.dragonfly_api.client import MAX_ANSWER_BYTES, DragonflyApi
 
 HEALTH = {
     "status": "ok",
@@ -115,6 +115,28 @@ async def test_does_not_claim_that_an_interrupted_upload_did_nothing() -> None:
             await api.upload_csv("a.csv", b"x")
 
     assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        (httpx.Response(400), False),
+        (httpx.Response(429), False),
+        (httpx.Response(409, json={"error": {"what": "Known", "why": "stored", "what_next": "…"}}), False),
+        (httpx.Response(408), True),
+        (httpx.Response(409, text="<html>"), True),
+        (httpx.Response(302), True),
+        (httpx.Response(502), True),
+        (httpx.Response(202, text="<html>"), True),
+        (httpx.Response(202, content=b"x" * (MAX_ANSWER_BYTES + 1)), True),
+    ],
+)
+async def test_only_a_known_refusal_of_an_upload_is_certain(answer: httpx.Response, unknown: bool) -> None:
+    async with api_that(lambda _: answer) as api:
+        with pytest.raises(SourceError) as caught:
+            await api.upload_csv("a.csv", b"x")
+
+    assert caught.value.outcome_unknown is unknown
 
 
 async def test_refuses_to_upload_without_a_key() -> None:

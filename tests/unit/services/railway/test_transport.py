@@ -85,6 +85,56 @@ async def test_says_what_is_wrong(response: httpx.Response, why: str, retryable:
     assert error.retryable is retryable
 
 
+def told(message: str, **more: object) -> dict[str, object]:
+    return {"errors": [{"message": message, **more}]}
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(httpx.Response(status, text="<html>") for status in (400, 401, 403, 404, 422, 429)),
+        httpx.Response(400, json=told("Something odd")),
+        httpx.Response(200, json=told("Not Authorized")),
+        httpx.Response(200, json=told("Not Authorized") | {"data": None}),
+        httpx.Response(200, json=told("Not Authorized") | {"data": {"deploymentStop": None}}),
+        httpx.Response(200, json=told("Deployment not found")),
+        httpx.Response(200, json=told('Cannot query field "stop" on type "Mutation".')),
+        httpx.Response(200, json=told("Nonsense", extensions={"code": "BAD_USER_INPUT"})),
+    ],
+)
+async def test_known_refusal_of_a_change_is_certain(response: httpx.Response) -> None:
+    assert not (await change_failure(response)).outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(httpx.Response(status, text="<html>") for status in (302, 408, 409, 418, 425, 499, 500, 502, 503, 504)),
+        httpx.Response(200, json=told("Problem processing request")),
+        httpx.Response(200, json=told("Upstream went away")),
+        httpx.Response(200, json=told("")),
+        httpx.Response(200, json=told("Nonsense", extensions={"code": "INTERNAL_SERVER_ERROR"})),
+        httpx.Response(200, json={"errors": "odd"}),
+        httpx.Response(200, json={"errors": [{"message": "Not Authorized"}, {"message": "Upstream went away"}]}),
+        httpx.Response(200, json=told("Not Authorized") | {"data": {"deploymentStop": True}}),
+        httpx.Response(400, json=told("Not Authorized") | {"data": {"deploymentStop": True}}),
+        httpx.Response(500, json=told("Not Authorized")),
+        httpx.Response(200, json={"data": None}),
+        httpx.Response(200, text="<html>"),
+    ],
+)
+async def test_whatever_else_comes_after_a_change_leaves_its_outcome_unknown(response: httpx.Response) -> None:
+    assert (await change_failure(response)).outcome_unknown
+
+
+async def change_failure(response: httpx.Response) -> SourceError:
+    call = transport(lambda _: response)
+    with pytest.raises(SourceError) as raised:
+        await call.change("mutation { stop }", {}, deadline=time.monotonic() + 60)
+    await call.aclose()
+    return raised.value
+
+
 @pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.RemoteProtocolError("closed")])
 async def test_unreachable_is_worth_another_try(trouble: httpx.HTTPError) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
