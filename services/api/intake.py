@@ -28,12 +28,16 @@ MAX_LISTED = 500
 
 
 class Accepted(BaseModel):
-    """The file is stored; its rows are judged later. Ask for the batch."""
+    """The file is stored; its rows are judged later. Ask for the batch.
+
+    `notes`: what was skipped or repaired in the file, a sentence each.
+    """
 
     batch_id: UUID
     job_id: UUID
     rows: int
     status: str = "received"
+    notes: list[str] = []
 
 
 class BatchState(BaseModel):
@@ -72,7 +76,9 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
                 is_golden_path=is_golden_path,
             )
         metrics.count_rows(stored.rows)
-        return Accepted(batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows)
+        return Accepted(
+            batch_id=UUID(stored.batch_id), job_id=UUID(stored.job_id), rows=stored.rows, notes=list(stored.notes)
+        )
 
     @router.get("/batches")
     async def show_batches(limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 20) -> list[BatchState]:

@@ -10,7 +10,8 @@ from typing import BinaryIO
 from starlette.datastructures import UploadFile
 
 from services.api.errors import RefusedError
-from services.domain.csv_file import BLOCK_BYTES, CsvFile, UnusableFileError
+from services.domain.csv_file import CsvFile, UnusableFileError
+from services.domain.encodings import BLOCK_BYTES
 from services.domain.errors import SourceError
 from services.domain.headers import Layout
 from services.domain.layouts import LAYOUTS
@@ -25,11 +26,12 @@ MAX_NAME_LENGTH = 200
 
 @dataclass(frozen=True)
 class Stored:
-    """What was stored, and the job that will judge it."""
+    """What was stored, the job that will judge it, and what was skipped or repaired in the file, a sentence each."""
 
     batch_id: str
     job_id: str
     rows: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class _Survey:
     sha256: str
     header: str
     rows: int
+    notes: tuple[str, ...]
 
 
 async def store_file(
@@ -71,7 +74,7 @@ def _survey(content: BinaryIO, layout: Layout) -> _Survey:
     """Read the whole file once: whatever is wrong with it as a whole is told at once."""
     try:
         with CsvFile(content, layout=layout) as file:
-            return _Survey(file.sha256, file.raw_header, sum(1 for _ in file.rows()))
+            return _Survey(file.sha256, file.raw_header, sum(1 for _ in file.rows()), file.notes)
     except UnusableFileError as error:
         raise RefusedError(
             422, "The file was not accepted, and nothing was stored", why=error.why, what_next=error.what_next
@@ -110,6 +113,8 @@ async def _store(
         conn, job_type=JOB_TYPE, payload={"batch_id": batch_id}, idempotency_key=f"{JOB_TYPE}:{batch_id}"
     )
     assert job_id is not None  # noqa: S101 - the batch is new, and so is its job's idempotency key
-    details = {"batch_id": batch_id, "rows": survey.rows}
+    details: dict[str, object] = {"batch_id": batch_id, "rows": survey.rows}
+    if survey.notes:
+        details["notes"] = list(survey.notes)
     await log_intake_event(conn, event_type="batch_received", details=details, source_system=source_system)
-    return Stored(batch_id, job_id, survey.rows)
+    return Stored(batch_id, job_id, survey.rows, survey.notes)

@@ -1,27 +1,31 @@
 """Reads a CSV file as offices save it. Pure but for the stream that it is given.
 
-What is wrong with the file as a whole is an `UnusableFileError`; what is wrong with a row is for the ingest worker to
-judge. No message repeats a cell.
+What is wrong with the file as a whole is an `UnusableFileError`; what was passed over or repaired in it is a note; what
+is wrong with a row is for the ingest worker to judge. No message repeats a cell.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import hashlib
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Self
 
+from services.domain.encodings import BLOCK_BYTES, REPAIRING, Survey, survey
+from services.domain.file_kinds import SIGNATURE_BYTES, name_kind
 from services.domain.headers import Header, HeaderFault, Layout
 from services.domain.simplicity import LAYOUT as JUDGMENTS
+from services.domain.words import counted
 
-BLOCK_BYTES = 256 * 1024
 DELIMITERS = (",", ";", "\t")
 # A forgotten quote could make one row of the whole file, and memory would have to hold it.
 MAX_LINE_LENGTH = 100_000  # characters
 MAX_LINES = 100  # of one row
+MAX_LINES_BEFORE_HEADER = 20  # a title, the clerk's name, the range of dates
+
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
 
 
 Row = tuple[str, list[str]]
@@ -43,25 +47,29 @@ class CsvFile:
     A context manager that lets go of the stream without closing it: the stream belongs to the caller.
 
     The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
-    semicolons or tabs. Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
+    semicolons or tabs. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` says so, and what else
+    was not as it should be, one sentence each.
+    Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
     """
 
     def __init__(self, content: BinaryIO, *, layout: Layout = JUDGMENTS) -> None:
+        surveyed = _survey(content)
+        self.sha256 = surveyed.sha256
         content.seek(0)
-        self.sha256, encoding = _survey(content)
+        beginning = content.read(BLOCK_BYTES).decode(surveyed.encoding, errors="replace")
+        delimiter = _delimiter_of(beginning, layout)
         content.seek(0)
-        delimiter = _delimiter_of(content.read(BLOCK_BYTES).decode(encoding, errors="replace"), layout)
-        content.seek(0)
-        self._text = io.TextIOWrapper(content, encoding=encoding, newline="")
+        errors = REPAIRING if surveyed.repaired else "strict"
+        self._text = io.TextIOWrapper(content, encoding=surveyed.encoding, errors=errors, newline="")
         self._reader = csv.reader(self._bounded_lines(), strict=True, delimiter=delimiter)
         self._row_lines: list[str] = []
         self._rows = self._read()
         try:
-            self.raw_header, cells = next(self._rows, ("", []))
-            self.header = _require_columns(cells, layout)
+            self.raw_header, self.header, skipped = self._find_header(layout)
         except UnusableFileError:
             self._text.detach()
             raise
+        self.notes = (*_skipped_note(skipped), *_repaired_note(surveyed))
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +83,17 @@ class CsvFile:
         if first is None:
             raise UnusableFileError("it has a header and no rows", what_next="Export it again with its rows.")
         return itertools.chain([first], self._rows)
+
+    def _find_header(self, layout: Layout) -> tuple[str, Header, int]:
+        """The header as it stands, its columns, and how many lines are before it."""
+        first: Sequence[str] | None = None
+        for raw, cells in itertools.islice(self._rows, MAX_LINES_BEFORE_HEADER + 1):
+            header = layout.read(cells)
+            if isinstance(header, Header):
+                return raw, header, self._reader.line_num - len(raw.splitlines())
+            if first is None or _names_columns(cells, layout):
+                first = cells
+        raise _describe_missing_header(layout, first or ())
 
     def _read(self) -> Iterator[Row]:
         try:
@@ -104,12 +123,16 @@ class CsvFile:
             yield line
 
 
-def _require_columns(cells: Sequence[str], layout: Layout) -> Header:
+def _describe_missing_header(layout: Layout, cells: Sequence[str]) -> UnusableFileError:
     header = layout.read(cells)
-    if isinstance(header, HeaderFault):
-        names = ", ".join(column.heading for column in layout.required)
-        raise UnusableFileError(_describe(header), what_next=f"Name the columns {names}.")
-    return header
+    fault = header if isinstance(header, HeaderFault) else HeaderFault((), ())
+    names = ", ".join(column.heading for column in layout.required)
+    return UnusableFileError(_describe(fault), what_next=f"Name the columns {names}.")
+
+
+def _names_columns(cells: Sequence[str], layout: Layout) -> bool:
+    """Whether this line was meant as the header: it names more than one column."""
+    return _columns_of(cells, layout) > 1
 
 
 def _describe(fault: HeaderFault) -> str:
@@ -121,43 +144,53 @@ def _describe(fault: HeaderFault) -> str:
     return "; ".join(parts)
 
 
-def _survey(content: BinaryIO) -> tuple[str, str]:
-    """SHA-256 in hex, and the encoding.
-
-    Excel writes "CSV UTF-8" with a byte order mark, and plain "CSV" in the encoding of an American Windows. The whole
-    file has to be read for it: the first letter beyond ASCII may be in its last line.
-    """
-    digest, decoder = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
-    is_utf8, line = True, 1
-    while block := content.read(BLOCK_BYTES):
-        digest.update(block)
-        if b"\0" in block:
-            raise UnusableFileError(
-                f"it holds NUL characters at line {line + block[: block.index(0)].count(10)}",
-                what_next="Export it again as text.",
-            )
-        line += block.count(b"\n")
-        is_utf8 = is_utf8 and _decodes(decoder, block)
-    is_utf8 = is_utf8 and _decodes(decoder, b"", final=True)
-    return digest.hexdigest(), "utf-8-sig" if is_utf8 else "cp1252"
+def _survey(content: BinaryIO) -> Survey:
+    content.seek(0)
+    beginning = content.read(SIGNATURE_BYTES)
+    if not beginning.strip():
+        raise UnusableFileError("it is empty", what_next="Export it again with its rows.")
+    if (kind := name_kind(beginning)) is not None:
+        raise UnusableFileError(f"it is {kind[0]}, not a CSV file", what_next=kind[1])
+    content.seek(0)
+    surveyed = survey(content)
+    if surveyed.nul_line is not None:
+        raise UnusableFileError(
+            f"it holds NUL characters at line {surveyed.nul_line}", what_next="Export it again as text."
+        )
+    return surveyed
 
 
-def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
-    try:
-        decoder.decode(block, final)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _skipped_note(lines: int) -> list[str]:
+    return [f"{counted(lines, 'line')} before the header skipped"] if lines else []
+
+
+def _repaired_note(surveyed: Survey) -> list[str]:
+    if not surveyed.repaired:
+        return []
+    characters = counted(surveyed.repaired, "character")
+    return [f"{characters} read as Windows-1252 in a UTF-8 file, first at line {surveyed.first_repaired_line}"]
 
 
 def _delimiter_of(beginning: str, layout: Layout) -> str:
-    """The one by which the header names the most columns; the comma when none is better."""
+    """What Excel's `sep=` line names, else the one by which a header names the most columns; else the comma."""
+    named = _SEPARATOR_LINE.match(beginning)
+    if named is not None:
+        return named[1]
     return max(DELIMITERS, key=lambda delimiter: _count_columns(beginning, delimiter, layout))
 
 
 def _count_columns(beginning: str, delimiter: str, layout: Layout) -> int:
+    """The most columns that one of the first lines names."""
+    found = 0
     try:
-        header = layout.read(next(filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter)), []))
+        lines = filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter))
+        for cells in itertools.islice(lines, MAX_LINES_BEFORE_HEADER + 1):
+            found = max(found, _columns_of(cells, layout))
     except csv.Error:
-        return 0
+        return found
+    return found
+
+
+def _columns_of(cells: Sequence[str], layout: Layout) -> int:
+    header = layout.read(cells)
     return len(layout.required) - (len(header.missing) if isinstance(header, HeaderFault) else 0)

@@ -19,6 +19,12 @@ class Heading(StrEnum):
         return self.value.replace("_", " ").title()
 
 
+# What courts and their software call a case's number; they come in files of every kind.
+CASE_NUMBER_NAMES = (
+    *("case no", "case num", "case #", "case", "case id", "index number", "index no", "index num", "index #", "index"),
+    *("docket number", "docket no", "docket num", "docket #", "docket", "file number", "file no", "file #"),
+)
+
 Aliases = Mapping[Heading, Sequence[str]]
 
 
@@ -57,15 +63,22 @@ class Layout:
     def read(self, cells: Sequence[str]) -> Header | HeaderFault:
         """Find the columns in the file's first line, in any order, whatever the case, punctuation and spacing.
 
-        Cells with other names, or none, are columns that nobody reads.
+        Cells with other names, or none, are columns that are not read. Where one cell has a column's own name, those
+        with its other names are not read either: a file may have a Filing Date and a Judgment Date.
         """
-        found = [self._column_of.get(_plain(cell)) for cell in cells]
+        names = [_plain(cell) for cell in cells]
+        found = [self._column_among(name, names) for name in names]
         missing = tuple(column for column in self.required if column not in found)
         doubled = tuple(column for column in chain(self.required, self.optional) if found.count(column) > 1)
         if missing or doubled:
             return HeaderFault(missing, doubled)
         optional = tuple(found.index(column) if column in found else None for column in self.optional)
         return Header(tuple(found.index(column) for column in self.required), len(cells), optional)
+
+    def _column_among(self, name: str, names: Sequence[str]) -> Heading | None:
+        column = self._column_of.get(name)
+        own = "" if column is None else _plain(column.value)
+        return None if name != own and own in names else column
 
 
 def _plain(name: str) -> str:

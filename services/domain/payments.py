@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.domain.headers import Heading, Layout
+from services.domain.headers import CASE_NUMBER_NAMES, Heading, Layout
 
 SOURCE_SYSTEM = "payments"  # what an upload names itself, to be read as one
 
@@ -19,10 +19,7 @@ class PaymentColumn(Heading):
 
 LAYOUT = Layout(
     {
-        PaymentColumn.CASE_NUMBER: (
-            *("case no", "case num", "case #", "case", "case id"),
-            *("index number", "index no", "docket number"),
-        ),
+        PaymentColumn.CASE_NUMBER: CASE_NUMBER_NAMES,
         PaymentColumn.COUNTY: ("county name", "court county", "venue"),
         PaymentColumn.AMOUNT: ("amount", "amount paid", "amount received", "payment", "paid"),
         PaymentColumn.RECEIVED_ON: ("date paid", "paid on", "date received", "received on", "received", "date"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.domain.headers import Aliases, Header, HeaderFault, Heading, Layout
+from services.domain.headers import CASE_NUMBER_NAMES, Aliases, Header, HeaderFault, Heading, Layout
 
 SOURCE_SYSTEM = "simplicity"
 JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
@@ -22,16 +22,7 @@ class Column(Heading):
 
 
 ALIASES: Aliases = {
-    Column.CASE_NUMBER: (
-        "case no",
-        "case num",
-        "case #",
-        "case",
-        "case id",
-        "index number",
-        "index no",
-        "docket number",
-    ),
+    Column.CASE_NUMBER: CASE_NUMBER_NAMES,
     Column.PLAINTIFF: ("plaintiff name", "plaintiffs", "creditor", "creditor name", "judgment creditor"),
     Column.DEFENDANT: ("defendant name", "defendants", "debtor", "debtor name", "judgment debtor"),
     Column.AMOUNT: ("judgement amount", "amount", "judgment", "judgment amt", "judgment total", "amount awarded"),

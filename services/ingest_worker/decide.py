@@ -14,13 +14,23 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from services.domain.headers import Header, Heading
+from services.domain.identifiers import PLACEHOLDER, is_placeholder
 from services.domain.judgments import Judgment
 from services.domain.payments import PaymentColumn
 from services.domain.simplicity import Column, OptionalColumn
-from services.ingest_worker.values import county_name, parse_amount, parse_consumer_debt, parse_filing_date
+from services.ingest_worker.values import (
+    case_number,
+    county_name,
+    parse_amount,
+    parse_consumer_debt,
+    parse_filing_date,
+    party_name,
+    payment_reference,
+)
 
 MAX_LENGTH = 500  # characters; longer is a paragraph that slipped into the wrong column
 SURPLUS = "the line has more cells than the header"
+CONFLICT = "conflicts with another row of this case, which was kept"
 
 _REMEMBERED = 4096  # dates and counties come again and again
 
@@ -108,9 +118,9 @@ def _faults_of_width(rows: Sequence[Sequence[str]], header: Header) -> Iterable[
 @lru_cache(maxsize=2)  # a worker that runs over midnight
 def _readers(today: date) -> _Readers:
     return {
-        Column.CASE_NUMBER: _reader(str.upper),  # clerks write 2024-cv-17 and 2024-CV-17 for the same case
-        Column.PLAINTIFF: _reader(str),
-        Column.DEFENDANT: _reader(str),
+        Column.CASE_NUMBER: _reader(case_number),
+        Column.PLAINTIFF: _reader(party_name),
+        Column.DEFENDANT: _reader(party_name),
         Column.AMOUNT: _reader(parse_amount),
         Column.FILING_DATE: lru_cache(_REMEMBERED)(_reader(partial(parse_filing_date, today=today))),
         Column.COUNTY: lru_cache(_REMEMBERED)(_reader(county_name)),
@@ -121,11 +131,11 @@ def _readers(today: date) -> _Readers:
 @lru_cache(maxsize=2)
 def _payment_readers(today: date) -> _Readers:
     return {
-        PaymentColumn.CASE_NUMBER: _reader(str.upper),
+        PaymentColumn.CASE_NUMBER: _reader(case_number),
         PaymentColumn.COUNTY: lru_cache(_REMEMBERED)(_reader(county_name)),
         PaymentColumn.AMOUNT: _reader(parse_amount),
         PaymentColumn.RECEIVED_ON: lru_cache(_REMEMBERED)(_reader(partial(parse_filing_date, today=today))),
-        PaymentColumn.REFERENCE: _reader(str),
+        PaymentColumn.REFERENCE: _reader(payment_reference),
     }
 
 
@@ -141,6 +151,6 @@ def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Call
         try:
             return parse(text)
         except ValueError as error:
-            return Fault(str(error))
+            return Fault(PLACEHOLDER if is_placeholder(text) and not text[0].isdigit() else str(error))
 
     return read

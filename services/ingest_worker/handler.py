@@ -139,4 +139,10 @@ async def _finish(database: Database, batch_id: str, kind: Kind) -> Result:
 
 
 def _result(batch: StartedBatch) -> dict[str, str | int]:
-    return {"batch_id": batch.id, "rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
+    result: dict[str, str | int] = {
+        "batch_id": batch.id,
+        "rows": batch.row_count,
+        "validated": batch.validated,
+        "failed": batch.failed,
+    }
+    return result | {"replaced": batch.replaced} if batch.replaced else result

@@ -10,8 +10,17 @@ from typing import Protocol
 from services.domain import payments, simplicity
 from services.domain.csv_file import CsvFile
 from services.domain.judgments import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
+from services.ingest_worker.decide import CONFLICT
 from services.ingest_worker.page import Page, judged_pages, payment_pages
-from services.postgres.ingest import copy_judgments, create_staging, lock_judgments, merge_judgments
+from services.postgres.ingest import (
+    copy_judgments,
+    create_staging,
+    fill_in_consumer_debt,
+    insert_judgments,
+    lock_judgments,
+    refuse_conflicts,
+    replace_judgments,
+)
 from services.postgres.payments import copy_payments, create_payment_staging, insert_payments, refuse_payments
 from services.postgres.pool import Connection
 
@@ -30,10 +39,14 @@ class Kind:
 
 
 async def _store_judgments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:
+    """Nearly every case of nearly every file is new, so the dearer statements run only where one is not."""
     await create_staging(conn)
-    await copy_judgments(conn, blocks=records)
+    staged = await copy_judgments(conn, blocks=records)
     await lock_judgments(conn)
-    await merge_judgments(conn, batch_id=batch_id)
+    if await insert_judgments(conn, batch_id=batch_id) < staged:
+        await replace_judgments(conn, batch_id=batch_id)
+        await fill_in_consumer_debt(conn, batch_id=batch_id)
+        await refuse_conflicts(conn, batch_id=batch_id, rule=CONFLICT)
 
 
 async def _store_payments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:

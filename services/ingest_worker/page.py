@@ -9,10 +9,8 @@ from itertools import islice
 
 from services.domain.csv_file import CsvFile, Row
 from services.domain.headers import Header
-from services.domain.judgments import Judgment
+from services.ingest_worker.cases import Cases
 from services.ingest_worker.decide import PaymentRow, judge_payments, judge_rows
-
-Case = tuple[str, str]  # number and county
 
 ROWS = 8000  # some ten milliseconds of work: little to lose, and locks are held briefly
 ROWS_AT_ONCE = 1000  # as objects of Python they take ten times the memory
@@ -46,18 +44,16 @@ def judged_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> I
 def _judge_page(rows: Iterator[Row], header: Header, batch_id: str, judged: int, today: date) -> Page:
     validated = failed = 0
     raw_rows: list[bytes] = []
-    judgments: dict[Case, str] = {}
-    debts: dict[Case, bool] = {}
+    cases = Cases()
     while validated + failed < ROWS and (some := list(islice(rows, ROWS_AT_ONCE))):
         raw, cells = zip(*some, strict=True)
         verdicts = judge_rows(cells, header, today=today)
         first = judged + validated + failed + 1
         raw_rows.append(_raw_rows(batch_id, first, raw, verdicts.reasons))
-        found = verdicts.judgments if header.optional == (None,) else _with_known_debts(verdicts.judgments, debts)
-        judgments.update(_judgments(batch_id, first, found))
+        cases.add(first, verdicts.judgments)
         validated += len(verdicts.judgments)
         failed += len(verdicts.reasons)
-    return Page(judged, validated, failed, raw_rows, list(_blocks(judgments.values())))
+    return Page(judged, validated, failed, raw_rows, list(_blocks(_judgment_lines(batch_id, cases))))
 
 
 def payment_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
@@ -92,37 +88,23 @@ def _escaped(texts: Sequence[str]) -> list[str]:
     return joined.split("\0")
 
 
-def _with_known_debts(judgments: Mapping[int, Judgment], debts: dict[Case, bool]) -> dict[int, Judgment]:
-    """A later row of a case that does not say whether it is consumer debt takes nothing back; `debts` is added to."""
-    kept = {}
-    for position, judgment in judgments.items():
-        case = (judgment.case_number, judgment.county)
-        if judgment.is_consumer_debt is not None:
-            debts[case] = judgment.is_consumer_debt
-        kept[position] = judgment._replace(is_consumer_debt=debts.get(case))
-    return kept
-
-
-def _judgments(batch_id: str, first: int, judgments: Mapping[int, Judgment]) -> dict[Case, str]:
-    """A line a case, as `services.postgres.ingest.copy_judgments` wants it: its last row counts.
+def _judgment_lines(batch_id: str, cases: Cases) -> Iterator[str]:
+    """A line per statement, as `services.postgres.ingest.copy_judgments` wants it.
 
     The id of a new judgment is its batch's with the row's number at the end: ids that follow each other cost the index
     a fraction of what random ones do.
     """
     prefix = batch_id[: -len("000000000000")]
-    return {
-        (judgment.case_number, judgment.county): _line(f"{prefix}{first + position:012x}", judgment)
-        for position, judgment in judgments.items()
-    }
+    for statement in cases.statements():
+        number = statement.row_number
+        case_number, plaintiff, defendant, amount, filing_date, county, is_consumer_debt = statement.judgment
+        values = f"{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}"
+        also_in = f"{{{','.join(map(str, statement.also_in))}}}" if statement.also_in else ""
+        place = f"{number}\t{'t' if statement.is_first else 'f'}\t{also_in}"
+        yield f"{prefix}{number:012x}\t{values}\t{_IS_CONSUMER_DEBT[is_consumer_debt]}\t{place}\n"
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
     rest = iter(lines)
     while block := "".join(islice(rest, ROWS_AT_ONCE)):
         yield block.replace("\\", "\\\\").encode()  # tabs and newlines are gone from judged values
-
-
-def _line(judgment_id: str, judgment: Judgment) -> str:
-    case_number, plaintiff, defendant, amount, filing_date, county, is_consumer_debt = judgment
-    begin = f"{judgment_id}\t{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}\t"
-    return f"{begin}{_IS_CONSUMER_DEBT[is_consumer_debt]}\n"

@@ -1,4 +1,4 @@
-"""Reads the values of a Simplicity file as people write them: amounts, dates, names of counties. Pure.
+"""Reads the values of a Simplicity file as people write them: case numbers, amounts, dates, counties. Pure.
 
 Each function takes text without surplus spaces, and raises ValueError with the rule that is broken, never the text.
 """
@@ -8,6 +8,17 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+
+from services.domain.counties import canonical_county
+from services.domain.identifiers import (
+    PLACEHOLDER,
+    UNREADABLE,
+    check_identifier,
+    is_placeholder,
+    normalize_identifier,
+    unwrap_formula,
+    visible,
+)
 
 MAX_AMOUNT = Decimal("999999999999.99")  # what numeric(14, 2) holds
 EARLIEST_FILING = date(1900, 1, 1)
@@ -67,16 +78,46 @@ def parse_filing_date(text: str, *, today: date) -> date:
 
 def parse_consumer_debt(text: str) -> bool | None:
     """Whether it is consumer debt; None where the file says that nobody knows."""
-    try:
-        return _CONSUMER_DEBT[text.lower()]
-    except KeyError:
-        raise ValueError("neither yes nor no") from None
+    known = _CONSUMER_DEBT.get(text.lower(), text)
+    if isinstance(known, str):
+        if is_placeholder(text):
+            return None
+        raise ValueError("neither yes nor no")
+    return known
+
+
+def case_number(text: str) -> str:
+    """By which a case is known within its county, as `services.domain.identifiers` compares it."""
+    return check_identifier(normalize_identifier(text), "case number")
+
+
+def payment_reference(text: str) -> str:
+    """By which a payment is known within its case."""
+    return check_identifier(normalize_identifier(text), "reference")
+
+
+def party_name(text: str) -> str:
+    """A plaintiff or defendant as the file writes it, but for what nobody sees."""
+    if text.isascii() and text.isprintable() and text[0] != "=":
+        name = text
+    else:
+        name = " ".join(visible(unwrap_formula(text)).split())
+    return _present(name)
 
 
 def county_name(text: str) -> str:
-    """`KINGS COUNTY`, `kings` and `Kings` are one county; mixed case is left as it was written."""
-    bare = re.sub(r" county$", "", text, flags=re.IGNORECASE)
-    return bare.title() if bare.isupper() or bare.islower() else bare
+    """The usual spelling of the county that is meant: `KINGS COUNTY` and `County of Kings` are `Kings`."""
+    return canonical_county(_present(unwrap_formula(text)))
+
+
+def _present(text: str) -> str:
+    if not text:
+        raise ValueError("empty")
+    if is_placeholder(text):
+        raise ValueError(PLACEHOLDER)
+    if UNREADABLE in text:
+        raise ValueError("holds a character that cannot be read")
+    return text
 
 
 def _read_date(text: str, today: date) -> date | None:

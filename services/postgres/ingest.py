@@ -13,7 +13,10 @@ from services.postgres.queries import SQL
 
 @dataclass(frozen=True)
 class StartedBatch:
-    """`validated` and `failed` count the rows that are judged; `sha256` is of the file, in hex."""
+    """`validated` and `failed` count the rows that are judged; `sha256` is of the file, in hex.
+
+    `replaced` counts the cases that an earlier file had with other values.
+    """
 
     id: str
     source_system: str
@@ -22,6 +25,7 @@ class StartedBatch:
     row_count: int
     validated: int
     failed: int
+    replaced: int = 0
 
     @property
     def judged(self) -> int:
@@ -63,15 +67,18 @@ async def create_staging(conn: Connection) -> None:
     await conn.execute(SQL["create_staging"])
 
 
-async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> None:
-    """Stage judgments, in COPY's text format.
+async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> int:
+    """Stage what rows say of their cases, in COPY's text format; how many statements.
 
     They are: id, case number, county, plaintiff, defendant, amount, filing date, whether it is consumer debt (`t`, `f`,
-    or nothing where the file does not say).
+    or nothing where the file does not say), row number, whether it is the page's first on this case, and the further
+    rows that say the same (`{4,5}`, or nothing).
     """
-    async with conn.cursor() as cur, cur.copy(SQL["copy_judgments"]) as copy:
-        for block in blocks:
-            await copy.write(block)
+    async with conn.cursor() as cur:
+        async with cur.copy(SQL["copy_judgments"]) as copy:
+            for block in blocks:
+                await copy.write(block)
+        return cur.rowcount
 
 
 async def lock_judgments(conn: Connection) -> None:
@@ -79,9 +86,24 @@ async def lock_judgments(conn: Connection) -> None:
     await conn.execute(SQL["lock_judgments"])
 
 
-async def merge_judgments(conn: Connection, *, batch_id: str) -> None:
-    """Store what was staged, in which each county and case number stands once. What is stored already is replaced."""
-    await conn.execute(SQL["merge_judgments"], {"batch_id": batch_id})
+async def insert_judgments(conn: Connection, *, batch_id: str) -> int:
+    """Store what was staged first of each case that is new; how many."""
+    return (await conn.execute(SQL["insert_judgments"], {"batch_id": batch_id})).rowcount
+
+
+async def replace_judgments(conn: Connection, *, batch_id: str) -> None:
+    """Replace the cases of earlier files by what this one says first, and count those whose values change."""
+    await conn.execute(SQL["replace_judgments"], {"batch_id": batch_id})
+
+
+async def fill_in_consumer_debt(conn: Connection, *, batch_id: str) -> None:
+    """Take over whether it is consumer debt where only a later row of the file says so."""
+    await conn.execute(SQL["fill_in_consumer_debt"], {"batch_id": batch_id})
+
+
+async def refuse_conflicts(conn: Connection, *, batch_id: str, rule: str) -> None:
+    """Fail the rows that disagree with what is stored of their case from this file; the reason is `column: rule`."""
+    await conn.execute(SQL["refuse_conflicts"], {"batch_id": batch_id, "rule": rule})
 
 
 async def finish_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:

@@ -3,7 +3,7 @@
 UPDATE intake.simplicity_batches
 SET status = CASE WHEN status = 'completed' THEN status ELSE 'processing' END, updated_at = now()
 WHERE id = %(batch_id)s::uuid
-RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
+RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed, replaced_count AS replaced;
 
 -- name: list_blocks
 -- The next blocks of the file, in its order. By primary key.
@@ -27,36 +27,108 @@ COPY intake.simplicity_raw_rows (batch_id, row_number, status, raw, error) FROM 
 -- Judgments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
 CREATE TEMPORARY TABLE staged_judgments (
     id uuid, case_number text, county text, plaintiff text, defendant text, judgment_amount numeric(14, 2),
-    filing_date date, is_consumer_debt boolean
+    filing_date date, is_consumer_debt boolean, row_number integer, is_first boolean,
+    also_in integer[]
 ) ON COMMIT DROP;
 
 -- name: copy_judgments
--- One page of them, as text. Of all columns only is_consumer_debt may be empty: not known.
+-- One page of them, as text. Two columns may be empty: is_consumer_debt (not known), and also_in, the further rows of the
+-- page that say the same of the case.
 COPY pg_temp.staged_judgments FROM STDIN (NULL '');
 
 -- name: lock_judgments
 -- One worker merges at a time: two that meet the same cases in different orders would block each other.
 SELECT pg_advisory_xact_lock(hashtextextended('public.judgments', 0));
 
--- name: merge_judgments
--- All that was staged; the later file wins, and a known case keeps its id. A file that does not say whether it is
--- consumer debt takes nothing back. Served by the unique index.
-INSERT INTO public.judgments AS judgment
+-- name: insert_judgments
+-- Those whose case is new. Served by the unique index.
+INSERT INTO public.judgments
     (id, case_number, county, plaintiff, defendant, judgment_amount, filing_date, is_consumer_debt, batch_id)
 SELECT id, case_number, county, plaintiff, defendant, judgment_amount, filing_date, is_consumer_debt,
        %(batch_id)s::uuid
 FROM pg_temp.staged_judgments
-ON CONFLICT (county, case_number) DO UPDATE
-SET plaintiff = excluded.plaintiff, defendant = excluded.defendant, judgment_amount = excluded.judgment_amount,
-    filing_date = excluded.filing_date,
-    is_consumer_debt = coalesce(excluded.is_consumer_debt, judgment.is_consumer_debt), batch_id = excluded.batch_id, updated_at = now();
+WHERE is_first
+ON CONFLICT (county, case_number) DO NOTHING;
+
+-- name: replace_judgments
+-- The later file wins, and a known case keeps its id; the batch counts those whose values change. A file that does not say
+-- whether it is consumer debt takes nothing back. By the unique index of judgments.
+WITH replaced AS (
+    UPDATE public.judgments AS judgment
+    SET plaintiff = known.plaintiff, defendant = known.defendant, judgment_amount = known.judgment_amount,
+        filing_date = known.filing_date,
+        is_consumer_debt = coalesce(known.is_consumer_debt, judgment.is_consumer_debt),
+        batch_id = %(batch_id)s::uuid, updated_at = now()
+    FROM (
+        SELECT former.id AS judgment_id, staged.*,
+               (lower(normalize(former.plaintiff, NFKC)), lower(normalize(former.defendant, NFKC)),
+                former.judgment_amount, former.filing_date,
+                coalesce(staged.is_consumer_debt, former.is_consumer_debt)) IS DISTINCT FROM
+               (lower(normalize(staged.plaintiff, NFKC)), lower(normalize(staged.defendant, NFKC)),
+                staged.judgment_amount, staged.filing_date, former.is_consumer_debt) AS is_changed
+        FROM pg_temp.staged_judgments AS staged
+        JOIN public.judgments AS former
+            ON former.county = staged.county AND former.case_number = staged.case_number
+        WHERE staged.is_first AND former.batch_id IS DISTINCT FROM %(batch_id)s::uuid
+    ) AS known
+    WHERE judgment.id = known.judgment_id
+    RETURNING known.is_changed
+)
+UPDATE intake.simplicity_batches AS batch
+SET replaced_count = batch.replaced_count + counted.cases
+FROM (SELECT count(*) AS cases FROM replaced WHERE is_changed) AS counted
+WHERE batch.id = %(batch_id)s::uuid AND counted.cases > 0;
+
+-- name: fill_in_consumer_debt
+-- Where the row that was kept does not say, and another one of this file does: the first that does. By the unique index.
+UPDATE public.judgments AS judgment
+SET is_consumer_debt = known.is_consumer_debt, updated_at = now()
+FROM (
+    SELECT DISTINCT ON (county, case_number) county, case_number, is_consumer_debt
+    FROM pg_temp.staged_judgments
+    WHERE is_consumer_debt IS NOT NULL
+    ORDER BY county, case_number, row_number
+) AS known
+WHERE judgment.county = known.county AND judgment.case_number = known.case_number
+    AND judgment.batch_id = %(batch_id)s::uuid AND judgment.is_consumer_debt IS NULL;
+
+-- name: refuse_conflicts
+-- Rows that say something else than what is stored of their case from this same file: kept with the columns in which they
+-- differ, and counted as failed. By the unique index of judgments and the primary keys.
+WITH differing AS (
+    SELECT staged.row_number || coalesce(staged.also_in, '{}') AS row_numbers,
+           concat_ws('; ',
+               CASE WHEN lower(normalize(judgment.plaintiff, NFKC)) <> lower(normalize(staged.plaintiff, NFKC))
+                    THEN 'Plaintiff: ' || %(rule)s END,
+               CASE WHEN lower(normalize(judgment.defendant, NFKC)) <> lower(normalize(staged.defendant, NFKC))
+                    THEN 'Defendant: ' || %(rule)s END,
+               CASE WHEN judgment.judgment_amount <> staged.judgment_amount THEN 'Judgment Amount: ' || %(rule)s END,
+               CASE WHEN judgment.filing_date <> staged.filing_date THEN 'Filing Date: ' || %(rule)s END,
+               CASE WHEN judgment.is_consumer_debt <> staged.is_consumer_debt THEN 'Consumer Debt: ' || %(rule)s END
+           ) AS reason
+    FROM pg_temp.staged_judgments AS staged
+    JOIN public.judgments AS judgment
+        ON judgment.county = staged.county AND judgment.case_number = staged.case_number
+    WHERE judgment.id <> staged.id AND judgment.batch_id = %(batch_id)s::uuid
+), refused AS (
+    UPDATE intake.simplicity_raw_rows AS raw_row
+    SET status = 'failed', error = differing.reason
+    FROM differing
+    WHERE differing.reason <> '' AND raw_row.batch_id = %(batch_id)s::uuid
+        AND raw_row.row_number = ANY(differing.row_numbers)
+    RETURNING raw_row.row_number
+)
+UPDATE intake.simplicity_batches AS batch
+SET validated_count = batch.validated_count - counted.rows, failed_count = batch.failed_count + counted.rows
+FROM (SELECT count(*) AS rows FROM refused) AS counted
+WHERE batch.id = %(batch_id)s::uuid AND counted.rows > 0;
 
 -- name: finish_batch
 -- Completes the batch when every row is judged (it fails with its job, in the database). By primary key.
 UPDATE intake.simplicity_batches
 SET status = 'completed', error = NULL, updated_at = now(), completed_at = now()
 WHERE id = %(batch_id)s::uuid AND status = 'processing' AND validated_count + failed_count = row_count
-RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed;
+RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed, replaced_count AS replaced;
 
 -- name: delete_file
 -- The file is in its rows now. By primary key.

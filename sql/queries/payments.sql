@@ -9,15 +9,21 @@ CREATE TEMPORARY TABLE staged_payments (
 COPY pg_temp.staged_payments FROM STDIN;
 
 -- name: insert_payments
--- All that was staged and belongs to a known case; a reference that the case has already is left as it is. Makes their
--- judgments due (enforcement.review_paid). Served by the unique indexes of judgments and payments; in order, because two
--- workers that meet the same payments in different orders would block each other.
+-- All that was staged and belongs to a known case; a reference that the case has already is left as it is, in whatever case
+-- of letters an earlier version stored it, and with or without zeros in front, which spreadsheets drop. Makes their judgments
+-- due (enforcement.review_paid). Served by the unique indexes of judgments and payments; in order, because two workers
+-- that meet the same payments in different orders would block each other.
 INSERT INTO enforcement.payments (judgment_id, reference, received_on, amount)
-SELECT judgment.id, staged.reference, staged.received_on, staged.amount
+SELECT DISTINCT ON (judgment.id, ltrim(staged.reference, '0'))
+       judgment.id, staged.reference, staged.received_on, staged.amount
 FROM pg_temp.staged_payments AS staged
 JOIN public.judgments AS judgment
     ON judgment.case_number = staged.case_number AND judgment.county = staged.county
-ORDER BY judgment.id, staged.reference, staged.row_number
+WHERE NOT EXISTS (
+    SELECT FROM enforcement.payments AS payment
+    WHERE payment.judgment_id = judgment.id AND ltrim(upper(payment.reference), '0') = ltrim(staged.reference, '0')
+)
+ORDER BY judgment.id, ltrim(staged.reference, '0'), staged.row_number
 ON CONFLICT (judgment_id, reference) DO NOTHING;
 
 -- name: refuse_payments
@@ -27,16 +33,28 @@ WITH refused AS (
     UPDATE intake.simplicity_raw_rows AS raw_row
     SET status = 'failed',
         error = CASE
-            WHEN judgment.id IS NULL THEN 'Case Number: no such case in this county'
+            WHEN judged.judgment_id IS NULL THEN 'Case Number: no such case in this county'
+            WHEN judged.reference <> judged.own_reference
+            THEN 'Reference: known for this case but for zeros in front, which spreadsheets drop'
             ELSE 'Reference: known for this case with another day or amount'
         END
-    FROM pg_temp.staged_payments AS staged
-    LEFT JOIN public.judgments AS judgment
-        ON judgment.case_number = staged.case_number AND judgment.county = staged.county
-    LEFT JOIN enforcement.payments AS payment
-        ON payment.judgment_id = judgment.id AND payment.reference = staged.reference
-    WHERE raw_row.batch_id = %(batch_id)s::uuid AND raw_row.row_number = staged.row_number
-        AND (payment.received_on, payment.amount) IS DISTINCT FROM (staged.received_on, staged.amount)
+    FROM (
+        SELECT staged.row_number, staged.reference AS own_reference, judgment.id AS judgment_id, payment.reference,
+               (payment.received_on, payment.amount) IS NOT DISTINCT FROM (staged.received_on, staged.amount) AS is_same
+        FROM pg_temp.staged_payments AS staged
+        LEFT JOIN public.judgments AS judgment
+            ON judgment.case_number = staged.case_number AND judgment.county = staged.county
+        LEFT JOIN LATERAL (
+            SELECT upper(payment.reference) AS reference, payment.received_on, payment.amount
+            FROM enforcement.payments AS payment
+            WHERE payment.judgment_id = judgment.id
+                AND ltrim(upper(payment.reference), '0') = ltrim(staged.reference, '0')
+            ORDER BY upper(payment.reference) = staged.reference DESC
+            LIMIT 1
+        ) AS payment ON true
+    ) AS judged
+    WHERE raw_row.batch_id = %(batch_id)s::uuid AND raw_row.row_number = judged.row_number
+        AND (judged.judgment_id IS NULL OR judged.reference IS DISTINCT FROM judged.own_reference OR NOT judged.is_same)
     RETURNING raw_row.row_number
 )
 UPDATE intake.simplicity_batches AS batch

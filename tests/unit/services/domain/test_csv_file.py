@@ -3,13 +3,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from itertools import islice
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from services.domain.csv_file import MAX_LINE_LENGTH, MAX_LINES, CsvFile, UnusableFileError
+from services.domain.csv_file import (
+    MAX_LINE_LENGTH,
+    MAX_LINES,
+    MAX_LINES_BEFORE_HEADER,
+    CsvFile,
+    UnusableFileError,
+)
+from services.domain.encodings import BLOCK_BYTES, survey
 from services.domain.simplicity import Column
 
 HEADINGS = [column.heading for column in Column]
@@ -85,11 +93,101 @@ def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: 
 @example(["é€€", *"23456"])
 def test_a_file_that_is_valid_utf_8_is_read_as_utf_8_and_any_other_as_windows_1252(cells: list[str]) -> None:
     content = file_of(HEADINGS, cells, encoding="cp1252").getvalue()
+    assume(not survey(io.BytesIO(content)).repaired)
 
     read = cells_of(io.BytesIO(content))
 
     encoding = "utf-8" if is_utf8(content) else "cp1252"
     assert file_of(HEADINGS, *read, encoding=encoding).getvalue() == content
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_one_byte_of_windows_1252_in_a_utf_8_file_is_repaired_and_harms_no_other_cell(mark: bytes) -> None:
+    good = [["C-1", "José Núñez", *"3456"], ["C-2", "Zoë Ångström", *"3456"]]
+    content = mark + file_of(HEADINGS, *good).getvalue() + b"C-3,Caf\xe9 LLC,3,4,5,6\r\n"
+
+    file = CsvFile(io.BytesIO(content))
+
+    assert [cells for _, cells in file.rows()] == [*good, ["C-3", "Café LLC", *"3456"]]
+    assert file.notes == ("1 character read as Windows-1252 in a UTF-8 file, first at line 4",)
+
+
+def test_a_byte_that_no_encoding_has_is_marked_in_its_cell_alone() -> None:
+    content = file_of(HEADINGS, ["C-1", "José", *"3456"]).getvalue() + b"C-2,Ren\x81,3,4,5,6\r\n"
+
+    assert cells_of(io.BytesIO(content)) == [["C-1", "José", *"3456"], ["C-2", "Ren\ufffd", *"3456"]]
+
+
+def test_letters_on_the_border_of_two_blocks_need_no_repair() -> None:
+    for shift in range(4):
+        content = io.BytesIO(b"x" * (BLOCK_BYTES - shift) + "é€😀é".encode() + b"\n")
+
+        assert survey(content).repaired == 0
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Clerk of the Court - Judgments docketed 01/01/2024 to 03/31/2024\n\n",
+        "Report,of,March\nPrinted,by,somebody\n",
+        "sep=,\n",
+        "\ufeffsep=,\r\n",
+        '"A title\nover two lines"\n',
+    ],
+)
+def test_lines_before_the_header_are_skipped_and_noted(before: str) -> None:
+    rows = file_of(HEADINGS, list("123456")).getvalue()
+
+    file = CsvFile(io.BytesIO(before.encode() + rows))
+
+    assert [cells for _, cells in file.rows()] == [list("123456")]
+    lines = before.count("\n")
+    assert file.notes == (f"{lines} line{'s' * (lines > 1)} before the header skipped",)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_the_separator_that_excel_names_is_believed(delimiter: str) -> None:
+    content = f"sep={delimiter}\n".encode() + file_of(HEADINGS, list("123456"), delimiter=delimiter).getvalue()
+
+    assert cells_of(io.BytesIO(content)) == [list("123456")]
+
+
+def test_looks_for_the_header_in_the_first_lines_only() -> None:
+    rows = file_of(HEADINGS, list("123456")).getvalue()
+
+    assert cells_of(io.BytesIO(b"title\n" * MAX_LINES_BEFORE_HEADER + rows)) == [list("123456")]
+    with pytest.raises(UnusableFileError, match="missing columns"):
+        CsvFile(io.BytesIO(b"title\n" * (MAX_LINES_BEFORE_HEADER + 1) + rows))
+
+
+def test_names_what_is_missing_of_the_line_that_was_meant_as_the_header() -> None:
+    with pytest.raises(UnusableFileError, match=r"^missing columns: County$"):
+        CsvFile(io.BytesIO(b"A title\n" + file_of(HEADINGS[:-1], list("12345")).getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
+        (b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml", "an Excel workbook (.xlsx)"),
+        (b"PK\x03\x04\x14\0rows.csv", "a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Excel workbook (.xls)"),
+        (b"\x1f\x8b\x08\0", "compressed with gzip"),
+        (b"{\\rtf1\\ansi", "a text document (RTF)"),
+        ("Case Number,Plaintiff\n".encode("utf-16"), "UTF-16 text"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"\r\n<!DOCTYPE html>\n<html>", "a web page (HTML)"),
+        (b"\xef\xbb\xbf<table border=1>", "a web page (HTML)"),
+        (b'<?xml version="1.0"?>', "XML"),
+        (b'[{"case_number": "C-1"}]', "JSON"),
+        (b'{\n  "cases": []}', "JSON"),
+    ],
+)
+def test_a_wrong_kind_of_file_is_named_as_such(content: bytes, kind: str) -> None:
+    with pytest.raises(UnusableFileError, match=re.escape(f"it is {kind}, not a CSV file")) as caught:
+        CsvFile(io.BytesIO(content))
+
+    assert caught.value.what_next.endswith(".")
 
 
 def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:

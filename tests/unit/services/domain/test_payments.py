@@ -11,7 +11,7 @@ def test_reads_the_usual_header() -> None:
 
 
 def test_reads_other_names_in_any_order() -> None:
-    header = LAYOUT.read(["Receipt No.", "Date Paid", "AMOUNT", "notes", "index #", "venue", "Index Number"])
+    header = LAYOUT.read(["Receipt No.", "Date Paid", "AMOUNT", "notes", "row #", "venue", "Index Number"])
 
     assert header == Header(positions=(6, 5, 2, 1, 0), width=7)
 

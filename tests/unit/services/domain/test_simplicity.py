@@ -33,7 +33,16 @@ def test_names_every_missing_column() -> None:
 
 
 def test_refuses_two_columns_of_the_same_meaning() -> None:
-    assert read_header([*USUAL, "Amount"]) == HeaderFault(missing=(), doubled=(Column.AMOUNT,))
+    others = ["Amount" if name == "Judgment Amount" else name for name in USUAL]
+
+    assert read_header([*others, "Judgment Total"]) == HeaderFault(missing=(), doubled=(Column.AMOUNT,))
+    assert read_header([*USUAL, "Judgment Amount"]) == HeaderFault(missing=(), doubled=(Column.AMOUNT,))
+
+
+def test_the_exact_name_wins_over_another_one() -> None:
+    header = read_header(["Judgment Date", *USUAL])
+
+    assert header == Header(positions=(1, 2, 3, 4, 5, 6), width=7, optional=(None,))
 
 
 def test_passes_over_unknown_and_nameless_columns() -> None:
@@ -46,7 +55,7 @@ def test_finds_the_column_for_consumer_debt_where_there_is_one(name: str) -> Non
 
 
 def test_refuses_two_columns_for_consumer_debt() -> None:
-    assert read_header([*USUAL, "Consumer", "Consumer Debt"]) == HeaderFault(
+    assert read_header([*USUAL, "Consumer", "Consumer Flag"]) == HeaderFault(
         missing=(), doubled=(OptionalColumn.CONSUMER_DEBT,)
     )
 
