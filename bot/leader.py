@@ -15,6 +15,7 @@ from bot.settings import LeaseSettings
 from services.domain.errors import SourceError
 from services.postgres import leases
 from services.postgres.pool import Connection, Database
+from services.postgres.writes import WriteProbe
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ class Leader:
     """Takes the lease, runs `work` while it is held, and cancels it when it is lost.
 
     `finish` is the last thing done before the lease is given up in an orderly shutdown; it bounds itself.
-    `database_problem` is what the last try said about the database; None when it answered. `led_last`: whether this
-    process held the lease when the database answered last.
+    `database_problem` is what the last try said about the database; None when it answered and took a write.
+    `refuses_writes`: it answers, and takes no writes. `led_last`: whether this process held the lease when the database
+    answered last.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Leader:
         *,
         owner: str,
         settings: LeaseSettings,
+        writes: WriteProbe,
         work: Callable[[Fence], Awaitable[None]],
         finish: Callable[[Fence], Awaitable[None]],
     ) -> None:
@@ -59,12 +62,14 @@ class Leader:
         self._owner = owner
         self._duration = settings.duration
         self._renew_every_s = settings.renew_every.total_seconds()
+        self._writes = writes
         self._work = work
         self._finish = finish
         self._working: asyncio.Task[None] | None = None
         self._fence: Fence | None = None
         self._held_until = 0.0
         self.database_problem: str | None = "not asked yet"
+        self.refuses_writes = False
         self.led_last = False
 
     @property
@@ -96,11 +101,12 @@ class Leader:
             async with self._database.transaction(timeout_s=self._renew_every_s) as conn:
                 epoch = await leases.take_lease(conn, name=NAME, owner=self._owner, duration=self._duration)
         except SourceError as error:
-            self._note(error.why)
+            self._note(error)
             if not self.is_leading:
                 await self._stop()
             return
-        self._note(None)
+        # A lease that is renewed in place, or held by another replica, does not prove that anything new can be stored.
+        self._note(await self._writes.problem())
         self.led_last = epoch is not None
         if epoch is None:
             await self._stop()
@@ -143,7 +149,9 @@ class Leader:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    def _note(self, problem: str | None) -> None:
+    def _note(self, error: SourceError | None) -> None:
+        problem = error.why if error else None
         if problem != self.database_problem:
             logger.info("database: %s", problem or "reachable")
         self.database_problem = problem
+        self.refuses_writes = error is not None and error.takes_no_writes

@@ -43,6 +43,7 @@ from services.postgres.notifications import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
 from services.postgres.runs import CHANNEL as RUNS_CHANNEL
+from services.postgres.writes import WriteProbe
 from services.slack.client import SlackClient
 from services.webhooks.client import Webhooks
 
@@ -190,7 +191,15 @@ def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s
 def _leader(basis: Basis, sender: Sender, parts: Sequence[Part]) -> Leader:
     """What only one replica does at a time."""
     work = Leading(basis.database, parts)
-    return Leader(basis.database, owner=basis.owner, settings=basis.settings.leases, work=work.run, finish=sender.flush)
+    leases = basis.settings.leases
+    return Leader(
+        basis.database,
+        owner=basis.owner,
+        settings=leases,
+        writes=WriteProbe(basis.database, timeout_s=leases.renew_every.total_seconds()),
+        work=work.run,
+        finish=sender.flush,
+    )
 
 
 def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | None:

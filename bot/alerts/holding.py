@@ -15,17 +15,17 @@ from services.domain.services import Service
 # What may be nothing but the effect of what: {rule: the rules that explain it}.
 CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "heartbeats": ("database",),
-        "workers": ("database",),
-        "restarts": ("database", "crash_loop"),
-        "crash_loop": ("database",),
-        "slow_api": ("api", "database"),
-        "intake": ("api", "database"),
-        "backlog": ("database", "heartbeats", "crash_loop"),
-        "failed_jobs": ("database",),
-        "failure_rate": ("database", "failed_jobs"),
-        "exhausted": ("database", "failed_jobs"),
-        "orphaned": ("database", "heartbeats", "crash_loop"),
+        "heartbeats": ("database", "writes"),
+        "workers": ("database", "writes"),
+        "restarts": ("database", "writes", "crash_loop"),
+        "crash_loop": ("database", "writes"),
+        "slow_api": ("api", "database", "writes"),
+        "intake": ("api", "database", "writes"),
+        "backlog": ("database", "writes", "heartbeats", "crash_loop"),
+        "failed_jobs": ("database", "writes"),
+        "failure_rate": ("database", "writes", "failed_jobs"),
+        "exhausted": ("database", "writes", "failed_jobs"),
+        "orphaned": ("database", "writes", "heartbeats", "crash_loop"),
         "deployments": ("crash_loop",),
         "sha": ("deployments", "heartbeats"),
     }

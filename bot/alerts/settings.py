@@ -84,6 +84,7 @@ class Rules(_Table):
     slow_api: SlowApi
     intake: Rule
     database: Rule
+    writes: Rule
     visibility: Rule
     backlog: Backlog
     failed_jobs: Counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +55,7 @@ from services.postgres import (
     service_locks,
 )
 from services.postgres.pool import Connection, Database
+from services.postgres.writes import WriteProbe
 from services.railway.client import RailwayClient
 
 T = TypeVar("T")
@@ -76,7 +77,8 @@ class World:
     """Reads facts. No method raises for a source that fails, and none takes longer than `settings.source_timeout_s`.
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
-    itself, None on the terminal. `schedule`: of the on-call file, None without one.
+    itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
+    without one.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class World:
     ) -> None:
         self.settings = settings
         self.database = database
+        self.writes = WriteProbe(database, timeout_s=settings.source_timeout_s) if database else None
         self.railway = railway
         self.api = api
         self.git_sha = git_sha
@@ -138,7 +141,12 @@ class World:
         return await self._ask_api(lambda api: api.read_batch(batch_id))
 
     async def server(self) -> ServerFacts | Unavailable:
-        return await self.read(server.read_server)
+        """What the server says of itself, and whether it takes our writes: a read alone does not tell."""
+        facts = await self.read(server.read_server)
+        if isinstance(facts, Unavailable) or self.writes is None:
+            return facts
+        problem = await self._sources.ask("database", self.writes.problem())
+        return replace(facts, refuses_writes=problem.why if problem else None)
 
     async def session_roles(self) -> list[SessionRole] | Unavailable:
         """As which role the API and the workers are connected."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.outage.phones import Rung
+from bot.views.outage import back_words
 from services.domain.words import age
 from services.postgres import alerts, incidents, timeline
 from services.postgres.pool import Connection
@@ -17,20 +18,22 @@ FINGERPRINT = "database"  # the alert of which an absent database is the worst c
 @dataclass(frozen=True)
 class Away:
     """One absence. `since`: when it was first missed. `told_at`: when Slack had the message. `by`: which replica posted
-    it, in words. `problem`: empty where only that replica knows."""
+    it, in words. `problem`: empty where only that replica knows. `refused_writes`: it answered, and stored nothing."""
 
     since: datetime
     told_at: datetime
     ended_at: datetime
     by: str
     problem: str = ""
+    refused_writes: bool = False
 
 
 async def note_absence(conn: Connection, away: Away) -> None:
     """That it was told, and that it is over."""
     why = f" ({away.problem})" if away.problem else ""
-    told = f"the bot did not reach the database{why} since {away.since:%H:%M:%S} UTC: {away.by} told it in Slack"
-    over = f"the bot reaches the database again, after {age(away.ended_at - away.since)}"
+    what = "the database took no writes" if away.refused_writes else "the bot did not reach the database"
+    told = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} told it in Slack"
+    over = f"{back_words(refused_writes=away.refused_writes)}, after {age(away.ended_at - away.since)}"
     await _note(conn, away.told_at, "told", told)
     await _note(conn, away.ended_at, "resolved", over)
     for incident in await incidents.list_open_incidents(conn):

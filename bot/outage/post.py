@@ -37,13 +37,15 @@ FIND_WITHIN = timedelta(days=1)
 @dataclass(frozen=True)
 class Said:
     """The message as Slack has it. `since`: when the database was first missed, as far as this process knows. `by`:
-    which replica posted it, in words; `problem`: empty where only that one knows."""
+    which replica posted it, in words; `problem`: empty where only that one knows. `refused_writes`: the database
+    answered, and stored nothing."""
 
     channel_id: str
     ts: str
     since: datetime
     by: str
     problem: str = ""
+    refused_writes: bool = False
 
     @property
     def told_at(self) -> datetime:
@@ -119,8 +121,9 @@ class Outage:
     async def _tell(self, problem: str, since: datetime) -> None:
         """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
         api = await self._world.api_health()
-        environment, wakes = self._world.settings.environment, wakes_people(api)
-        line = view.away_line(environment, problem, api)
+        refuses = self._leader.refuses_writes
+        environment, wakes = self._world.settings.environment, wakes_people(api, refuses_writes=refuses)
+        line = view.away_line(environment, problem, api, refuses_writes=refuses)
         if wakes and self._leader.led_last:
             await self._phones.ring(line, since=since)
         try:
@@ -136,7 +139,7 @@ class Outage:
             text, blocks = view.away(line, wakes=wakes, since=since)
             channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY)
             by = "the last leader" if self._leader.led_last else "a replica that did not lead"
-            self._said = Said(channel_id, ts, since, by, problem)
+            self._said = Said(channel_id, ts, since, by, problem, refuses)
 
     async def _find(self) -> Said | None:
         """Another replica's message, or ours from before a restart."""
@@ -155,7 +158,8 @@ class Outage:
     async def _store(self, said: Said) -> None:
         """The database is back: everything that was said without it becomes known to it."""
         now = datetime.now(UTC)
-        content = view.back(self._world.settings.environment, since=said.since, at=now)
+        refused = said.refused_writes
+        content = view.back(self._world.settings.environment, since=said.since, at=now, refused_writes=refused)
         note = view.back_note(since=said.since, at=now)
         async with self._database.transaction() as conn:
             await store_outage(
@@ -166,7 +170,7 @@ class Outage:
                 content=content,
                 note=note,
                 rung=self._phones.rung,
-                away=Away(said.since, said.told_at, now, said.by, said.problem),
+                away=Away(said.since, said.told_at, now, said.by, said.problem, refused),
             )
         self._said = self._since = None
         self._phones.forget()

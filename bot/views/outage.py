@@ -15,10 +15,13 @@ from services.domain.words import age
 Content = tuple[str, list[Block]]
 
 
-def away_line(environment: str | None, problem: str, api: ApiHealth | Unavailable) -> str:
-    """The first line as plain text: what a phone shows."""
+def away_line(
+    environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
+) -> str:
+    """The first line as plain text: what a phone shows. `refuses_writes`: the database answers and stores nothing."""
     place = environment or "environment unknown"
-    return f"{place} · the bot does not reach the database ({problem}) · {_api(api)}"
+    what = "the database takes no writes" if refuses_writes else "the bot does not reach the database"
+    return f"{place} · {what} ({problem}) · {_api(api)}"
 
 
 def away(line: str, *, wakes: bool, since: datetime) -> Content:
@@ -33,9 +36,14 @@ def away(line: str, *, wakes: bool, since: datetime) -> Content:
     return fit_message(f"{head.replace('*', '')} {escape(line)}", blocks)
 
 
-def back(environment: str | None, *, since: datetime, at: datetime) -> Content:
+def back_words(*, refused_writes: bool = False) -> str:
+    """That it is over, as a clause."""
+    return "the database takes writes again" if refused_writes else "the bot reaches the database again"
+
+
+def back(environment: str | None, *, since: datetime, at: datetime, refused_writes: bool = False) -> Content:
     """The same message once it is over."""
-    line = f"{escape(environment or 'environment unknown')} · the bot reaches the database again"
+    line = f"{escape(environment or 'environment unknown')} · {back_words(refused_writes=refused_writes)}"
     blocks = [
         section(f"🟢 *Back* {line}"),
         context(f"away for {age(at - since)}, from {date_token(since)} to {date_token(at)}"),
@@ -52,4 +60,6 @@ def back_note(*, since: datetime, at: datetime) -> Content:
 def _api(api: ApiHealth | Unavailable) -> str:
     if isinstance(api, Unavailable):
         return f"the API does not answer ({api.why})"
+    if api.db_writable is False:
+        return "the API cannot write either"
     return "the API reaches it" if api.db_connected else "the API does not reach it either"

@@ -52,6 +52,8 @@ def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str
     took = f"in {health.elapsed_ms:.0f} ms"
     if not health.db_connected:
         return Status.FAIL, f"api does not reach its database (HTTP {health.http_status})", took
+    if health.db_writable is False:
+        return Status.FAIL, f"api cannot write to its database (HTTP {health.http_status})", took
     if not health.is_ok:
         return Status.FAIL, f"api answers {health.http_status} with status {health.status}", took
     if environment is None:

@@ -8,6 +8,7 @@ from services.domain.server import ServerFacts
 
 SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
 CONFIG = NextStep("Check the settings", "check-config")
+NO_WRITES = "the database takes no writes"
 
 _POOLER_MEANING = {
     "session": "session pooler",
@@ -17,15 +18,24 @@ _POOLER_MEANING = {
 
 
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
-    """`database.reachable`; when it is, `database.schemas`; when rows may be hidden from us, `database.visibility`."""
+    """`database.reachable`; when it is, `database.schemas`; `database.writes` when it takes none, and
+    `database.visibility` when rows may be hidden from us."""
     if isinstance(server, Unavailable):
         return [Finding("database.reachable", Status.UNKNOWN, "database does not answer", server.why, next_step=CONFIG)]
-    return [_reachable(server), _schemas(server), *([_hidden(server)] if server.hidden_tables else [])]
+    refused = [refuses_writes(server.refuses_writes)] if server.refuses_writes else []
+    hidden = [_hidden(server)] if server.hidden_tables else []
+    return [*refused, _reachable(server), _schemas(server), *hidden]
 
 
 def sees_all(server: ServerFacts | Unavailable) -> bool:
     """False when row-level security may hide rows from us, so that what we count may be too little."""
     return isinstance(server, Unavailable) or not server.hidden_tables
+
+
+def refuses_writes(why: str) -> Finding:
+    """It answers reads: whoever only looks finds nothing wrong."""
+    detail = f"{why}; nothing is queued, claimed, approved or recorded until the database has room or is writable again"
+    return Finding("database.writes", Status.FAIL, NO_WRITES, detail, evidence={"why": why}, next_step=CONFIG)
 
 
 def _reachable(server: ServerFacts) -> Finding:

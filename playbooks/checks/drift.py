@@ -72,6 +72,7 @@ AFFECTED: Mapping[str, str] = {
     "timeline": "the timelines of incidents",
     "uploads": "uploads, intake",
     "worker": "the workers, queue, throughput",
+    "writes": "noticing that the database takes no writes",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -14,7 +14,8 @@ from services.api.metrics import Metrics
 from services.api.settings import ApiSettings
 from services.domain.errors import SourceError
 from services.postgres.pool import Database
-from services.postgres.uploads import IntakeState, read_intake_state
+from services.postgres.uploads import IntakeState, prove_upload, read_intake_state
+from services.postgres.writes import WriteProbe
 
 
 def iso_seconds(moment: datetime) -> str:
@@ -32,56 +33,69 @@ class Live(BaseModel):
 
 
 class Health(BaseModel):
-    """Exactly the runbook's keys ("API Health Check"); `status` is `ok` or `degraded`."""
+    """The runbook's keys ("API Health Check"); `status` is `ok` or `degraded`.
+
+    `db_writable` is there only as `false`: the database answers, and refuses what is written.
+    """
 
     status: str
     environment: str
     git_sha: str
     db_connected: bool
     timestamp: Timestamp
+    db_writable: Literal[False] | None = None
 
 
 class IntakeHealth(BaseModel):
-    """`pending_jobs` and `last_batch_at` are null when the database does not tell, the latter also before any batch."""
+    """`pending_jobs` and `last_batch_at` are null when the database does not tell, the latter also before any batch.
+
+    `db_writable` as in `Health`.
+    """
 
     status: str
     db_connected: bool
     pending_jobs: int | None
     last_batch_at: Timestamp | None
     timestamp: Timestamp
+    db_writable: Literal[False] | None = None
 
 
 def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
     """`database` is only for probing, so that uploads which hold every other session do not look like an outage."""
     router = APIRouter(tags=["health"], responses=documented(429))
+    writes = WriteProbe(database, prove_upload, timeout_s=settings.health_timeout_s)
 
     @router.get("/api/live")
     async def live() -> Live:
         return Live()
 
-    @router.get("/api/health", responses={503: {"model": Health}})
+    @router.get("/api/health", responses={503: {"model": Health}}, response_model_exclude_unset=True)
     async def health(response: Response) -> Health:
         connected = await _is_connected(database, settings.health_timeout_s)
-        response.status_code = 200 if connected else 503
+        refuses = connected and await writes.problem() is not None
+        response.status_code = 200 if connected and not refuses else 503
         return Health(
-            status="ok" if connected else "degraded",
+            status="ok" if response.status_code == 200 else "degraded",
             environment=settings.environment,
             git_sha=settings.git_sha,
             db_connected=connected,
             timestamp=datetime.now(UTC),
+            **_told(refuses),
         )
 
-    @router.get("/api/v1/intake/health", responses={503: {"model": IntakeHealth}})
+    @router.get("/api/v1/intake/health", responses={503: {"model": IntakeHealth}}, response_model_exclude_unset=True)
     async def intake_health(response: Response) -> IntakeHealth:
         connected = await _is_connected(database, settings.health_timeout_s)
         state = await _intake_state(database, settings.health_timeout_s) if connected else None
-        response.status_code = 200 if state else 503
+        refuses = connected and await writes.problem() is not None
+        response.status_code = 200 if state and not refuses else 503
         return IntakeHealth(
-            status="ok" if state else "degraded",
+            status="ok" if response.status_code == 200 else "degraded",
             db_connected=connected,
             pending_jobs=state.pending_jobs if state else None,
             last_batch_at=state.last_batch_at if state else None,
             timestamp=datetime.now(UTC),
+            **_told(refuses),
         )
 
     if settings.metrics_enabled:
@@ -91,6 +105,11 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
             return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _told(refuses: bool) -> dict[str, Literal[False]]:
+    """Only when it is so: the healthy answer has the runbook's keys and no other."""
+    return {"db_writable": False} if refuses else {}
 
 
 async def _is_connected(database: Database, timeout_s: float) -> bool:

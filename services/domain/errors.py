@@ -61,7 +61,8 @@ class SourceError(Exception):
 
     Clients translate their SDK's errors into this at their edge. `why` never holds a secret, a DSN or a row's values.
     `retryable`: the same call may succeed later. `outcome_unknown`: the call may have taken effect although it failed.
-    `http_status`: of the answer, when there was one that could not be used.
+    `http_status`: of the answer, when there was one that could not be used. `takes_no_writes`: the database answers
+    reads and refuses every write.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SourceError(Exception):
         retryable: bool = False,
         outcome_unknown: bool = False,
         http_status: int | None = None,
+        takes_no_writes: bool = False,
     ) -> None:
         super().__init__(f"{source}: {why}")
         self.source = source
@@ -79,6 +81,7 @@ class SourceError(Exception):
         self.retryable = retryable
         self.outcome_unknown = outcome_unknown
         self.http_status = http_status
+        self.takes_no_writes = takes_no_writes
 
     @property
     def is_outage(self) -> bool:

@@ -18,7 +18,8 @@ class Endpoint(NamedTuple):
 class ApiHealth:
     """`/api/health`, as answered. `http_status` 503 with this body is an answer too: the API lives, its database not.
 
-    `elapsed_ms` is the whole request's time as the caller saw it.
+    `elapsed_ms` is the whole request's time as the caller saw it. `db_writable` is False when the database answers and
+    refuses what is written; None: not said.
     """
 
     http_status: int
@@ -28,6 +29,7 @@ class ApiHealth:
     db_connected: bool
     timestamp: datetime
     elapsed_ms: float
+    db_writable: bool | None = None
 
     @property
     def is_ok(self) -> bool:

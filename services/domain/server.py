@@ -11,7 +11,8 @@ class ServerFacts:
     """`schemas` are those of the runbook that this role may use. `hidden_tables`: those that it reads and
     of which row-level security may hide rows from it.
 
-    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell.
+    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
+    why the database takes no writes of ours; None when it does, or when nobody tried.
     """
 
     current_user: str
@@ -21,6 +22,7 @@ class ServerFacts:
     schemas: tuple[str, ...]
     hidden_tables: tuple[str, ...]
     pooler_mode: str
+    refuses_writes: str | None = None
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,7 @@ class _HealthAnswer(BaseModel):
     git_sha: str
     db_connected: bool
     timestamp: AwareDatetime
+    db_writable: bool | None = None
 
 
 class _IntakeAnswer(BaseModel):

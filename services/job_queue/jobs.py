@@ -47,18 +47,28 @@ class Failed:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """Stopped half-way because the worker stops; another one begins it anew."""
+    """Stopped half-way, and begun anew later: because the worker stops, or `why` says why nothing can be stored now.
+
+    The attempt does not count.
+    """
+
+    why: str = ""
 
 
 Outcome = Completed | Failed | HandedBack
 
 
-def failure_of(error: Exception) -> Failed:
-    """What is told of an error: its class and place. An exception's own text may hold the values of a row."""
+def failure_of(error: Exception) -> Failed | HandedBack:
+    """What is told of an error: its class and place. An exception's own text may hold the values of a row.
+
+    A database that takes no writes fails every job alike, so no job loses an attempt to it.
+    """
     if isinstance(error, UnusableJobError):
         return Failed(str(error), may_retry=False)
     if isinstance(error, OutsideError):
         return Failed(str(error), may_retry=error.may_retry, ours=False)
+    if isinstance(error, SourceError) and error.takes_no_writes:
+        return HandedBack(str(error))
     if isinstance(error, SourceError):
         return Failed(str(error), ours=not error.is_outage)
     return Failed(describe_error(error))

@@ -47,6 +47,8 @@ class WorkerLoop:
     bell: asyncio.Event
     _strays: Strays = field(init=False)
     _failures: int = field(default=0, init=False)
+    _refusals: int = field(default=0, init=False)  # in a row, of a database that fails whatever is asked
+    _told: str = field(default="", init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
     _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
@@ -91,7 +93,10 @@ class WorkerLoop:
                 done = []
             if jobs:
                 done = [(job, await self._work_on(job)) for job in jobs]
+                if any(isinstance(outcome, HandedBack) and outcome.why for _, outcome in done):
+                    await self._wait_for_writes()
             elif not self._is_ending:
+                self._refusals = 0
                 self._note_idle()
                 await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
 
@@ -101,6 +106,7 @@ class WorkerLoop:
             statuses, jobs = await settle_and_claim(
                 self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
             )
+            self._told = ""
             for job, _ in done:
                 tell_status(job, statuses[job.id])
                 self.state.end_job(job)
@@ -128,11 +134,20 @@ class WorkerLoop:
 
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
-        log.error("claim_pending_job: %s", error.why)
+        if error.why != self._told:
+            log.error("claim_pending_job: %s", error.why)
+        self._told = error.why
         if not error.is_outage:
             self._failures += 1
+        if error.takes_no_writes:  # it answers, so the next claim is what finds out
+            await self._wait_for_writes()
+            return
         await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
         await run_unless(self.stop, self._reconnect())
+
+    async def _wait_for_writes(self) -> None:
+        self._refusals += 1
+        await wait_for_any(self.stop, timeout_s=retry_delay_s(self._refusals))
 
     async def _reconnect(self) -> None:
         """Wait for the database, then hand back what a claim took whose answer was lost."""
@@ -148,7 +163,7 @@ class WorkerLoop:
             outcome = await self._handle(job)
         self._tell(job, outcome)
         if isinstance(outcome, Completed):
-            self._failures = 0
+            self._failures = self._refusals = 0
         elif isinstance(outcome, Failed) and outcome.ours:
             self._failures += 1
             if self._is_crash_loop:
@@ -178,8 +193,8 @@ class WorkerLoop:
                 log.info("[%s] Job completed: %s", self.worker_type, job.id)
             case Failed(why):
                 log.error("[%s] Job failed: %s", self.worker_type, why)
-            case HandedBack():
-                log.warning("[%s] Job handed back: %s", self.worker_type, job.id)
+            case HandedBack(why):
+                log.warning("[%s] Job handed back: %s%s", self.worker_type, job.id, f" ({why})" if why else "")
 
     def _note_idle(self) -> None:
         now = time.monotonic()

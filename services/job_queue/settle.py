@@ -40,13 +40,15 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
     be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
     `processing`, is handed back with the strays, and is found as an orphan once this worker no longer beats.
     """
-    failures = 0
+    failures, told = 0, ""
     while True:
         try:
             statuses, _ = await settle_and_claim(database, [(job, outcome)], worker_id=worker_id, job_types=(), limit=0)
         except SourceError as error:
             failures += 1
-            log.warning("update_job_status: job %s not written: %s", job.id, error.why)
+            if error.why != told:
+                log.warning("update_job_status: job %s not written: %s", job.id, error.why)
+            told = error.why
             if stop.is_set() or (not error.is_outage and isinstance(outcome, Failed)):
                 return
             if error.is_outage:

@@ -7,6 +7,7 @@ from psycopg import errors
 
 from services.domain.errors import SourceError
 from services.domain.masking import template
+from services.postgres.sqlstates import server_trouble
 
 SOURCE = "database"
 
@@ -55,17 +56,13 @@ def explain_connect(error: psycopg.Error) -> SourceError:
 
 def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
     """Why a statement failed."""
-    match error:
-        case errors.QueryCanceled():
-            return no_answer(timeout_s)
-        case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
-            return SourceError(SOURCE, "another session holds the lock", retryable=True)
-        case errors.AdminShutdown() | errors.CrashShutdown() | errors.CannotConnectNow():
-            return SourceError(SOURCE, "server is shutting down", retryable=True)
-        case errors.IdleInTransactionSessionTimeout():
-            return SourceError(SOURCE, "this process was too slow, and the server ended its session", retryable=True)
-        case psycopg.OperationalError() if error.sqlstate is None:
-            return SourceError(SOURCE, "connection lost", retryable=True)
+    if isinstance(error, errors.QueryCanceled):
+        return no_answer(timeout_s)
+    trouble = server_trouble(error.sqlstate)
+    if trouble is not None:
+        return SourceError(SOURCE, trouble.why, retryable=True, takes_no_writes=trouble.takes_no_writes)
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return SourceError(SOURCE, "connection lost", retryable=True)
     if isinstance(error, _NAMES_OBJECTS_ONLY) and error.diag.message_primary and _is_trusted(error):
         return SourceError(SOURCE, error.diag.message_primary)
     return SourceError(SOURCE, f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'none'})")

@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.postgres.errors import SOURCE, explain, explain_connect, no_answer
+from services.postgres.sqlstates import loses_the_answer
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -253,7 +254,7 @@ def _cut(conn: Connection) -> None:
 
 
 def _explain(error: psycopg.Error, limit: _Limit, *, committing: bool) -> SourceError:
-    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    lost = isinstance(error, psycopg.OperationalError) and loses_the_answer(error.sqlstate)
     late = lost and asyncio.get_running_loop().time() >= limit.deadline
     explained = no_answer(limit.timeout_s) if late else explain(error, timeout_s=limit.timeout_s)
     if committing and lost:

@@ -106,3 +106,8 @@ async def read_intake_state(conn: Connection) -> IntakeState:
     if state is None:
         raise RuntimeError("a SELECT of two scalars gave no row")
     return state
+
+
+async def prove_upload(conn: Connection) -> None:
+    """Write one row and delete it, in the API's own schema. Fails as any write does."""
+    await conn.execute(SQL["prove_upload"])

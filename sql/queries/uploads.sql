@@ -46,3 +46,7 @@ VALUES (%(event_type)s, %(source_system)s, %(details)s::jsonb);
 SELECT
     (SELECT count(*) FROM ops.job_queue WHERE status = 'pending' AND job_type = %(job_type)s) AS pending_jobs,
     (SELECT max(created_at) FROM intake.simplicity_batches) AS last_batch_at;
+
+-- name: prove_upload
+-- Fails when the database takes no writes of the API's. Writes one row and deletes it.
+SELECT intake.prove_write() AS proven;

@@ -30,9 +30,10 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
 def _heard(seen: Seen, finding: Finding) -> Finding:
     """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
 
-    An API that is cut off from the database says so itself, and `database` tells it: one cause, one page.
+    An API that is cut off from the database, or that cannot write there, says so itself, and `database` or `writes`
+    tells it: one cause, one page.
     """
-    if isinstance(seen.api, ApiHealth) and not seen.api.db_connected:
+    if isinstance(seen.api, ApiHealth) and (not seen.api.db_connected or seen.api.db_writable is False):
         return replace(finding, status=Status.UNKNOWN)
     if not isinstance(seen.api, Unavailable) or finding.status is not Status.UNKNOWN:
         return finding

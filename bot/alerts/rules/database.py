@@ -11,14 +11,17 @@ from bot.alerts.signal import Signal
 from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import database, migrations, outcomes, security
 from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
 from services.domain.services import WORKERS
 
 HEALTH = NextStep("Health", "health")
 
 
 def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
-    """`database`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
+    """`database`, `writes`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
     yield signal("database", rules.database, _reached(seen))
+    if seen.api is not None:
+        yield signal("writes", rules.writes, _written(seen.api))
     if seen.work is not None:
         waits = outcomes.check_contention(seen.work.lock_waits, longer_than_s=rules.contention.longer_than_s)
         yield signal("contention", rules.contention, waits)
@@ -39,6 +42,15 @@ def _reached(seen: Seen) -> Finding:
         return fine("database reached by everybody who says so")
     title = f"database not reached by {', '.join(lost)}"
     return Finding("", Status.FAIL, title, "the bot reaches it", evidence={"lost": lost}, next_step=HEALTH)
+
+
+def _written(api: ApiHealth | Unavailable) -> Finding:
+    """The bot stores what is decided here, so it can write: can the API? (docs/checks.md, "Writes")"""
+    if isinstance(api, Unavailable) or not api.db_connected:
+        return Finding("", Status.UNKNOWN, "whether the api can write to the database is unknown", next_step=HEALTH)
+    if api.db_writable is False:
+        return Finding("", Status.FAIL, database.NO_WRITES, "says the api", next_step=HEALTH)
+    return fine("the database takes writes")
 
 
 def _without_database(seen: Seen) -> list[str]:

@@ -106,6 +106,14 @@ FAULTS = (
         answers(503, status="degraded", db_connected=True),
         severity=PAGE,
     ),
+    Fault(
+        "writes",
+        "the database takes no writes",
+        ("health",),
+        answers(503, status="degraded", db_writable=False),
+        answers(200),
+        severity=PAGE,
+    ),
     Fault("slow_api", "api answers in ", MEND_API, slow(250), slow(60_000)),
     Fault("intake", "intake answers 200 with status degraded", ("intake", "rollback api"), intake_degraded),
     Fault(

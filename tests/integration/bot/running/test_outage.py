@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psycopg
 import pytest
 
 from bot.app import Bot
@@ -239,3 +242,36 @@ async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack:
     await until(lambda: outage._said is not None)
 
     assert len(told(slack)) == 1
+
+
+async def test_a_database_that_takes_no_writes_is_told_without_it_and_healthz_says_so(
+    start: StartBot, slack: Slack, phone: Phone, outside: Outside, database_urls: DatabaseUrls
+) -> None:
+    """As a hosting platform does it when the disk is nearly full: everything can be read, nothing stored."""
+    outside.health = {"status": "degraded", "db_connected": True, "db_writable": False}
+    bot = await start()
+    assert bot.web is not None
+    await lead(bot)
+    with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
+        _set_read_only(conn, "on")
+        line = (await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)).text  # it is edited later
+        [ring] = await phone.wait_for()
+        health = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{bot.web.port}/healthz", trust_env=False)
+        _set_read_only(conn, "off")
+
+    await until(lambda: told(slack) == ["🟢 Back dev · the database takes writes again"])
+    assert line.startswith("🔴 PAGE dev · the database takes no writes (the database is read-only)")
+    assert "the API cannot write either" in line
+    assert ring.body is not None
+    assert ring.body["subject"].startswith("PAGE dev · the database takes no writes")
+    assert (health.status_code, health.json()["database"]) == (503, {"ok": False, "why": "the database is read-only"})
+
+
+def _set_read_only(conn: psycopg.Connection, value: str) -> None:
+    name = psycopg.sql.Identifier(conn.info.dbname)
+    setting = psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+    conn.execute(setting.format(name, psycopg.sql.Identifier(value)))
+    conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'dragonfly_bot'"
+    )

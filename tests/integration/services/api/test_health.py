@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 import httpx
 import psycopg
+import pytest
+from psycopg import sql
 
 from services.domain.secrets import Secret
 from services.dragonfly_api.client import DragonflyApi
+from services.postgres import writes
+from services.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 
@@ -92,3 +97,64 @@ async def test_describes_itself(open_api: OpenApi) -> None:
         paths: httpx.Response = await api.get("/openapi.json")
 
     assert "multipart/form-data" in paths.text
+
+
+REFUSE = """
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON intake.write_probe EXECUTE FUNCTION public.refuse();
+"""
+
+
+async def test_health_is_503_while_the_database_takes_no_writes_and_recovers(
+    open_api: OpenApi, database_urls: DatabaseUrls, as_owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes.WriteProbe.__init__, "__kwdefaults__", {"timeout_s": 5.0, "every_s": 0.0})
+    await as_owner.execute(REFUSE)
+    async with open_api(database_urls.app) as http:
+        health, intake = [await http.get(path) for path in ("/api/health", "/api/v1/intake/health")]
+        read = await DragonflyApi("http://api.test", None, transport=http._transport).read_health()
+        await as_owner.execute("DROP TRIGGER refuse ON intake.write_probe")
+        after = await http.get("/api/health")
+
+    told = health.json()
+    assert (health.status_code, told["status"], told["db_connected"], told["db_writable"]) == (
+        503,
+        "degraded",
+        True,
+        False,
+    )
+    assert (intake.status_code, intake.json()["status"], intake.json()["db_writable"]) == (503, "degraded", False)
+    assert (read.db_writable, read.is_ok) == (False, False)
+    assert (after.status_code, "db_writable" in after.json()) == (200, False)
+
+
+async def test_a_read_only_database_is_not_healthy(
+    open_api: OpenApi, database_urls: DatabaseUrls, as_owner: Connection
+) -> None:
+    """As a hosting platform sets it when the disk is nearly full: reads go on."""
+    name = as_owner.info.dbname
+    await as_owner.execute(
+        sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(sql.Identifier(name))
+    )
+    async with open_api(database_urls.app) as http:
+        health = await http.get("/api/health")
+
+    assert (health.status_code, health.json()["db_connected"], health.json()["db_writable"]) == (503, True, False)
+
+
+async def test_whoever_asks_for_health_costs_one_write_in_ten_seconds(
+    open_api: OpenApi, database_urls: DatabaseUrls, as_owner: Connection
+) -> None:
+    await as_owner.execute(
+        "CREATE TABLE public.proofs (); GRANT INSERT ON public.proofs TO PUBLIC;"
+        " CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO public.proofs DEFAULT VALUES; RETURN NEW; END $$;"
+        " CREATE TRIGGER note BEFORE INSERT ON intake.write_probe FOR EACH ROW EXECUTE FUNCTION public.note()"
+    )
+    async with open_api(database_urls.app) as http:
+        answers = await asyncio.gather(*(http.get("/api/health") for _ in range(20)))
+
+    row = await (await as_owner.execute("SELECT count(*) FROM public.proofs")).fetchone()
+    assert {answer.status_code for answer in answers} == {200}
+    assert row == (1,)

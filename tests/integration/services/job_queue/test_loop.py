@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from services.domain.services import WorkerType
 from services.job_queue.heart import WorkerState
@@ -31,15 +33,21 @@ Work = Callable[..., contextlib.AbstractAsyncContextManager[WorkerLoop]]
 
 @dataclass
 class Jobs:
-    """Each attempt is noted in `begun`, and ends with `result` once it may. `(job id, attempts)` names it."""
+    """Each attempt is noted in `begun`, and ends with `result` once it may. `(job id, attempts)` names it.
+
+    `query`: run at its end.
+    """
 
     result: Result = field(default_factory=dict)
+    query: str = ""
     begun: list[tuple[str, int]] = field(default_factory=list)
     _ends: defaultdict[tuple[str, int], asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
-    async def handle(self, job: ClaimedJob, _: Database) -> Result:
+    async def handle(self, job: ClaimedJob, database: Database) -> Result:
         self.begun.append((job.id, job.attempts))
         await self._ends[job.id, job.attempts].wait()
+        if self.query:
+            await database.run(self.query, {})
         return self.result
 
     def end(self, job_id: str, attempts: int = 1) -> None:
@@ -49,6 +57,12 @@ class Jobs:
 @pytest.fixture
 def jobs() -> Jobs:
     return Jobs()
+
+
+@pytest.fixture
+async def as_superuser(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
+        yield conn
 
 
 @pytest.fixture
@@ -260,3 +274,64 @@ async def _give_it_a_chance(wrong: Callable[[], bool]) -> None:
 
 async def _rows(conn: Connection, query: str) -> list[tuple[object, ...]]:
     return await (await conn.execute(query)).fetchall()
+
+
+READ_ONLY = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'test' AND datname = current_database()"
+)
+
+
+async def set_read_only(conn: Connection, value: str) -> None:
+    """For sessions that begin from now on, so the worker's are ended."""
+    await conn.execute(sql.SQL(READ_ONLY).format(sql.Identifier(conn.info.dbname), sql.Identifier(value)))
+    await conn.execute(END_SESSIONS)
+
+
+async def test_a_database_that_takes_no_writes_is_waited_for_and_no_attempt_is_lost(
+    work: Work, jobs: Jobs, as_app: Connection, as_superuser: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than a crash loop would last: more refused claims than failures that end a worker."""
+    async with work() as loop:
+        await set_read_only(as_superuser, "on")
+        await until(lambda: loop._refusals > 2 * CRASH_LOOP_AFTER)
+        await set_read_only(as_superuser, "off")
+        job_id = await queue_job(as_app)
+        await until(lambda: jobs.begun == [(job_id, 1)])
+
+        await set_read_only(as_superuser, "on")
+        jobs.end(job_id)
+        refused = f"update_job_status: job {job_id} not written: the database is read-only"
+        await until(lambda: refused in caplog.messages)
+        assert await states(as_app) == {job_id: ("processing", 1)}
+        await set_read_only(as_superuser, "off")
+        await until(lambda: f"update_job_status: job {job_id} -> completed" in caplog.messages)
+
+    assert await states(as_app) == {job_id: ("completed", 1)}
+    for line in ("claim_pending_job: the database is read-only", refused):
+        assert caplog.messages.count(line) <= 2  # once for each time that it began
+
+
+async def test_a_job_that_the_full_disk_fails_is_handed_back_and_done_later(
+    work: Work, jobs: Jobs, as_app: Connection, as_owner: Connection, eventually: Eventually
+) -> None:
+    """A claim rewrites a row in place, which works on a full disk; what the job stores does not."""
+    await as_owner.execute(FULL)
+    jobs.query = "SELECT public.store()"
+    async with work() as loop:
+        job_id = await queue_job(as_app)
+        jobs.end(job_id)
+        await until(lambda: len(jobs.begun) > 2 * CRASH_LOOP_AFTER)
+        assert loop._failures == 0
+        assert {attempts for _, attempts in jobs.begun} == {1}
+        await as_owner.execute("CREATE OR REPLACE FUNCTION public.store() RETURNS void LANGUAGE sql AS 'SELECT'")
+        await eventually(lambda: all_completed(as_app))
+    assert await states(as_app) == {job_id: ("completed", 1)}
+
+
+FULL = """
+CREATE FUNCTION public.store() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file'; END $$;
+GRANT EXECUTE ON FUNCTION public.store() TO PUBLIC
+"""

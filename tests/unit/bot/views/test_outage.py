@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +25,18 @@ def health(*, db_connected: bool) -> ApiHealth:
 def test_people_are_woken_unless_the_api_reaches_it(api: ApiHealth | Unavailable, wakes: bool) -> None:
     assert wakes_people(api) is wakes
     assert not wakes_people(health(db_connected=True))
+
+
+def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write() -> None:
+    fine = health(db_connected=True)
+    refused = replace(fine, http_status=503, status="degraded", db_writable=False)
+
+    assert wakes_people(SILENT, refuses_writes=True)
+    assert wakes_people(refused, refuses_writes=True)
+    assert not wakes_people(fine, refuses_writes=True)
+    assert away_line("prod", "the database's disk is full", refused, refuses_writes=True) == (
+        "prod · the database takes no writes (the database's disk is full) · the API cannot write either"
+    )
 
 
 def test_first_line_says_what_each_signal_says() -> None:

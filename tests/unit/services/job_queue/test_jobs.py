@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from services.domain.errors import SourceError
-from services.job_queue.jobs import Failed, UnusableJobError, batch_of, failure_of
+from services.job_queue.jobs import Failed, HandedBack, UnusableJobError, batch_of, failure_of
 from services.postgres.worker import ClaimedJob
 
 BATCH = "123e4567-e89b-12d3-a456-426614174000"
@@ -33,8 +33,15 @@ def test_an_outage_is_not_the_workers_failure() -> None:
     assert failure_of(SourceError("database", "connection lost", retryable=True)) == Failed(
         "database: connection lost", ours=False
     )
-    assert not failure_of(SourceError("database", "connection lost, while saving", outcome_unknown=True)).ours
-    assert failure_of(SourceError("database", "permission denied for table x")).ours
+    lost = SourceError("database", "connection lost, while saving", outcome_unknown=True)
+    assert failure_of(lost) == Failed("database: connection lost, while saving", ours=False)
+    assert failure_of(SourceError("database", "no right")) == Failed("database: no right", ours=True)
+
+
+def test_no_job_loses_an_attempt_to_a_database_that_takes_no_writes() -> None:
+    full = SourceError("database", "the database's disk is full", retryable=True, takes_no_writes=True)
+
+    assert failure_of(full) == HandedBack("database: the database's disk is full")
 
 
 def test_tells_nothing_of_an_unknown_errors_text() -> None:
