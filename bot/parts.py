@@ -124,6 +124,7 @@ class Parts:
             told=sender.ring,
             on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
             on_services=rollouts.see,
+            name_of=self.changing.names.known,
         )
         self.hints.listen(watch.hint)
         self.hints.listen(keeper.ring)

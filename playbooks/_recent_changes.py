@@ -57,7 +57,7 @@ def _deployments(facts: Facts) -> Iterator[Happening]:
     for service, listed in facts.deployments.items():
         for one in () if isinstance(listed, Unavailable) else listed:
             subject = (one.commit_message or "").strip().partition("\n")[0]
-            by = f" by {one.author}" if one.author else ""
+            by = f" (commit by {one.author})" if one.author else ""
             words = f"{service.short}: deployment of {short_sha(one.commit_sha)}{by}, {one.status.value.lower()}"
             yield Happening(one.created_at, f"{words}: {subject}" if subject else words)
 

@@ -7,13 +7,15 @@ look. The heartbeats are no part of this, because they are to be the freshest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from bot.alerts.seen import Seen, Upkeep, Work
 from bot.facts import HeartbeatReading, World
 from bot.facts.oncall import gather_oncall, usable_schedule
+from playbooks._last_deploys import Facts as Deploys
+from playbooks._last_deploys import last_deploys, remember_deployments
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
@@ -141,6 +143,7 @@ class Readings:
         self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
         self._oncall = Poll(self._read_oncall, UPKEEP_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
+        self._made: Mapping[Service, Sequence[Deployment]] = {}
 
     async def refresh(self, patience_s: float) -> None:
         """Ask what is due; wait for what was never answered, and for the rest at most `patience_s`."""
@@ -161,6 +164,9 @@ class Readings:
     def see(self, reading: HeartbeatReading) -> Seen:
         """Everything as known now. Remembers the heartbeats for the next time."""
         world, services = self._world, self._services.take() if self._services else None
+        has_railway = services is not None and not isinstance(services, Unavailable)
+        if services is not None and not isinstance(services, Unavailable):
+            self._made = remember_deployments(self._made, services, reading.as_of)
         replicas = world.expected_replicas(Unavailable("Railway", "not configured") if services is None else services)
         seen = Seen(
             now=reading.as_of,
@@ -174,6 +180,7 @@ class Readings:
             api=self._api.take() if self._api else None,
             intake=self._intake.take() if self._intake else None,
             services=services,
+            made=self._made if has_railway else {},
             work=self._work.take(),
             upkeep=self._upkeep.take(),
             auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
@@ -200,7 +207,8 @@ class Readings:
         queue = await world.queue()
         exhausted = await world.read(lambda conn: jobs.count_exhausted_jobs(conn, window=HOUR))
         waits = await world.lock_waits()
-        return Work(queue, exhausted, waits, await world.read(service_locks.list_locks))
+        locks = await world.read(service_locks.list_locks)
+        return Work(queue, exhausted, waits, locks, await world.service_acts())
 
     async def _read_upkeep(self) -> Upkeep:
         read = self._world.read
@@ -215,12 +223,11 @@ class Readings:
         return {service: await self._world.auto_deploy(service) for service in Service}
 
 
-def last_deploy(seen: Seen) -> Deployment | None:
-    """The newest deployment that serves, of any service."""
-    if seen.services is None or isinstance(seen.services, Unavailable):
-        return None
-    serving = [state.serving for state in seen.services.values() if state.serving is not None]
-    return max(serving, key=lambda deployment: deployment.created_at, default=None)
+def deploys_of(seen: Seen, name_of: Callable[[str], str]) -> dict[Service | None, str]:
+    """What was deployed to each service last, in words; under None anywhere. Empty words: not known."""
+    acts = seen.work.acts if seen.work else ()
+    known = Deploys(seen.now, seen.made, () if isinstance(acts, Unavailable) else acts, name_of)
+    return {service: last_deploys(known, service) for service in (None, *Service)}
 
 
 def queue_of(seen: Seen) -> QueueSnapshot | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.bot_state import BotState
-from services.domain.deployments import ServiceState
+from services.domain.deployments import Deployment, ServiceState
 from services.domain.drills import Drill
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
@@ -20,6 +20,7 @@ from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.security import Exposure
 from services.domain.server import ServerFacts
+from services.domain.service_acts import ServiceAct
 from services.domain.services import Service, WorkerType
 
 
@@ -31,6 +32,7 @@ class Work:
     exhausted: int | Unavailable
     lock_waits: Sequence[LockWait] | Unavailable
     locks: Sequence[Lock] | Unavailable
+    acts: Sequence[ServiceAct] | Unavailable = ()
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Seen:
     """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
 
     expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
-    look. auto_deploy: whether a push to main deploys, a service. bot: what this process knows of itself. drills:
-    made-up workers, of the drill under way and of those just over.
-    oncall: who is on call, None without an on-call file.
+    look. made: the deployments of the last two hours, as far as Railway showed them. auto_deploy: whether a push to
+    main deploys, a service. bot: what this process knows of itself. drills: made-up workers, of the drill under way and
+    of those just over. oncall: who is on call, None without an on-call file.
     """
 
     now: datetime
@@ -64,6 +66,7 @@ class Seen:
     api: ApiHealth | Unavailable | None = None
     intake: IntakeHealth | Unavailable | None = None
     services: Mapping[Service, ServiceState] | Unavailable | None = None
+    made: Mapping[Service, Sequence[Deployment]] = field(default_factory=dict)
     work: Work | None = None
     upkeep: Upkeep | None = None
     auto_deploy: Mapping[Service, bool | Unavailable] | None = None

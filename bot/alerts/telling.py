@@ -86,7 +86,7 @@ class AlertTeller:
     async def _store(self, conn: Connection, move: Move, around: view.Surroundings, now: datetime) -> _Step:
         """The alert's row and the decision; a row that fires gets its message afterwards."""
         self._metrics.alerts.labels(move.decision or "edited").inc()
-        alert = self._worded(move, around, now)
+        alert = self._worded(move, around)
         if move.after is None:
             assert alert.id is not None  # noqa: S101 - what passes was stored
             await alerts.forget_alert(conn, alert.id)
@@ -107,7 +107,7 @@ class AlertTeller:
         )
         return _Step(move, alert, number)
 
-    def _worded(self, move: Move, around: view.Surroundings, now: datetime) -> Alert:
+    def _worded(self, move: Move, around: view.Surroundings) -> Alert:
         """The alert with its page line as of now, where something is said."""
         match move.change:
             case None:
@@ -115,7 +115,7 @@ class AlertTeller:
             case AlertChange.RESOLVED:
                 return replace(move.alert, line=view.end_line(move.alert, self._environment))
             case _:
-                return replace(move.alert, line=view.page_line(move.alert, around, as_of=now))
+                return replace(move.alert, line=view.page_line(move.alert, around))
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
         """Lines that people must notice: an edit alone nobody sees."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.alerts import rules
 from bot.alerts.decide import decide, next_moment
 from bot.alerts.holding import Circumstances, WorkingRun
-from bot.alerts.readings import EVERY_S, Readings, Services, earliest, last_deploy, queue_of
+from bot.alerts.readings import EVERY_S, Readings, Services, deploys_of, earliest, queue_of
 from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
 from bot.alerts.seen import Seen
@@ -44,7 +44,8 @@ PATIENCE_S = 1.0
 
 class Watch:
     """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything,
-    `on_services` with what Railway answered, as soon as it did."""
+    `on_services` with what Railway answered, as soon as it did. `name_of`: what a Slack id is called, "" when nobody
+    knows."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Watch:
         told: Callable[[], None],
         on_time: Callable[[], None] = lambda: None,
         on_services: Callable[[Services], None] = lambda _: None,
+        name_of: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._world = world
         self._database = database
@@ -63,6 +65,7 @@ class Watch:
         self._teller = teller
         self._told = told
         self._on_time = on_time
+        self._name_of = name_of
         self._bell = asyncio.Event()
         self._readings = Readings(world, answered=self._bell.set, on_services=on_services)
         self._is_watching = False
@@ -141,7 +144,7 @@ class Watch:
         ends = end_silences(moves, known, around)
         for end in ends:
             await self._end_silence(conn, end, known, around.now)
-        surroundings = Surroundings(seen.environment, queue_of(seen), last_deploy(seen))
+        surroundings = Surroundings(seen.environment, queue_of(seen), deploys_of(seen, self._name_of))
         await self._teller.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
         return bool(moves or ends)
 

@@ -38,10 +38,14 @@ class SlackNames:
 
     def of(self, slack_id: str) -> str:
         """ "@dragonfly-approvers", "Ann Keller"; a word that fits while the name is not known. Never asks Slack."""
+        return self.known(slack_id) or nameless(slack_id)
+
+    def known(self, slack_id: str) -> str:
+        """The same, and "" while the name is not known."""
         if slack_id not in self._wanted:
             self._wanted.add(slack_id)
             self._bell.ring()
-        return self._names.get(slack_id) or nameless(slack_id)
+        return self._names.get(slack_id, "")
 
     async def look_up(self, slack_ids: Iterable[str]) -> dict[str, str]:
         """What they are called; asks Slack for whom it has not told yet, a moment at most."""

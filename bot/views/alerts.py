@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bot.commands._contract import Block
@@ -15,11 +14,10 @@ from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape, link, plain
 from services.domain.alerts import Alert, AlertState, Severity, Silence
-from services.domain.deployments import Deployment
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
-from services.domain.sha import short_sha
-from services.domain.words import age, counted
+from services.domain.services import Service
+from services.domain.words import age, clock_time, counted
 
 RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
 SHOWN = 20  # alerts of one message
@@ -30,11 +28,12 @@ Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a page line says besides the trouble itself; None: not known just now."""
+    """What a page line says besides the trouble itself; None: not known just now. `deploys`: what was deployed to each
+    service last, in words; under None to any of them."""
 
     environment: str | None
     queue: QueueSnapshot | None = None
-    last_deploy: Deployment | None = None
+    deploys: Mapping[Service | None, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,15 @@ class Guide:
     railway_every_s: float
 
 
-def page_line(alert: Alert, around: Surroundings, *, as_of: datetime) -> str:
+def page_line(alert: Alert, around: Surroundings) -> str:
     """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows, as plain text.
 
-    A notification has no backlog and no deploy: it can wait until somebody asks.
+    What was deployed comes before the backlog: it is the first suspect. Clock times only, because the line is stored. A
+    notification has neither: it can wait until somebody asks.
     """
     parts = [_place(around.environment), _trouble(alert)]
     if alert.severity is Severity.PAGE:
-        parts += [*_backlog(around, as_of), _deploy(around, as_of)]
+        parts += [around.deploys.get(alert.service, ""), *_backlog(around)]
     line = plain(" · ".join(filter(None, parts)), limit=1500)
     return f"PAGE {line}" if alert.severity is Severity.PAGE else line
 
@@ -187,17 +187,9 @@ def _trouble(alert: Alert) -> str:
     return ", ".join(filter(None, (alert.title, alert.detail.split(";")[0])))
 
 
-def _backlog(around: Surroundings, as_of: datetime) -> list[str]:
+def _backlog(around: Surroundings) -> list[str]:
     if around.queue is None:
         return ["queue unknown"]
     oldest = around.queue.oldest_pending_at
-    waiting = f"{pending_words(around.queue.pending)} waiting" + (f", oldest {age(as_of - oldest)}" if oldest else "")
-    return [waiting, "DB ok"]
-
-
-def _deploy(around: Surroundings, as_of: datetime) -> str:
-    deploy = around.last_deploy
-    if deploy is None:
-        return ""
-    by = f" by {plain(deploy.author, limit=80)}" if deploy.author else ""
-    return f"last deploy {short_sha(deploy.commit_sha)} {age(as_of - deploy.created_at)} ago{by}"
+    since = f", oldest since {clock_time(oldest)}" if oldest else ""
+    return [f"{pending_words(around.queue.pending)} waiting{since}", "DB ok"]

@@ -10,6 +10,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, ServiceSta
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.sha import short_sha
+from services.domain.words import clock_time
 
 # What the newest deployment is worth while another one serves; {sha} is its commit. A status that is not here says
 # nothing: of SKIPPED nothing was built, because the push changed no file that the service watches.
@@ -111,7 +112,7 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
 
 def _stopped_detail(state: ServiceState, latest: Deployment) -> str:
     """Who stopped it, and a deployment that came since and does not serve."""
-    by = f"stopped by a run at {state.stopped_at:%H:%M} UTC" if state.stopped_at else "stopped in Railway"
+    by = f"stopped by a run at {clock_time(state.stopped_at)}" if state.stopped_at else "stopped in Railway"
     is_newer = latest.status in BESIDE and not latest.was_stopped
     return f"{by}; deployment {short_sha(latest.commit_sha)} is {latest.status.value}" if is_newer else by
 

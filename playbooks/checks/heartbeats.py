@@ -13,14 +13,15 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WorkerType
-from services.domain.words import age
+from services.domain.words import age, clock_time
 
 
 @dataclass(frozen=True)
 class Facts:
     """`as_of` is the database's clock. `expected`: Railway's configured replicas of each type, read `expected_age` ago.
 
-    `all_visible` is False when row-level security may hide rows from the role that read them.
+    `all_visible` is False when row-level security may hide rows from the role that read them. `stored`: what is said is
+    read later, so with clock times.
     """
 
     as_of: datetime
@@ -29,6 +30,7 @@ class Facts:
     stale_after: timedelta
     expected_age: timedelta = timedelta()
     all_visible: bool = True
+    stored: bool = False
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -62,7 +64,7 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
     lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))
-    detail = "; ".join([_last_seen(facts.as_of, seen), *lost, *_doubts(facts, expected)])
+    detail = "; ".join([_last_seen(facts, seen), *lost, *_doubts(facts, expected)])
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 
@@ -78,12 +80,13 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
     return Status.OK, words
 
 
-def _last_seen(now: datetime, seen: Sequence[Heartbeat]) -> str:
+def _last_seen(facts: Facts, seen: Sequence[Heartbeat]) -> str:
+    """Of the newest row, whoever's it is: an older one tells nothing of when the trouble began."""
     if not seen:
         return "no worker has reported in the last day"
-    last = max(seen, key=lambda beat: (not beat.is_stopped, beat.last_heartbeat_at))
-    ago = age(now - last.last_heartbeat_at)
-    return f"the last one stopped {ago} ago" if last.is_stopped else f"last beat {ago} ago"
+    last = max(seen, key=lambda beat: beat.last_heartbeat_at)
+    at = clock_time(last.last_heartbeat_at) if facts.stored else f"{age(facts.as_of - last.last_heartbeat_at)} ago"
+    return f"the last one stopped {at}" if last.is_stopped else f"last beat {at}"
 
 
 def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:

@@ -9,7 +9,7 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, QueueSnapshot, pending_words
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
-from services.domain.words import age, counted
+from services.domain.words import age, clock_time, counted
 
 QUEUE = NextStep("Look at the queue", "queue")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
@@ -17,13 +17,15 @@ FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 
 @dataclass(frozen=True)
 class Facts:
-    """`all_visible` is False when row-level security may hide rows, so that every count may be too low."""
+    """`all_visible` is False when row-level security may hide rows, so that every count may be too low.
+    `stored`: what is said is read later, so with clock times."""
 
     queue: QueueSnapshot | Unavailable
     all_visible: bool = True
     waits_long_after: timedelta = WAITS_LONG_AFTER
     backlog_after: timedelta = BACKLOG_AFTER
     many_failed: float = MANY_FAILED
+    stored: bool = False
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -43,7 +45,9 @@ def _backlog(queue: QueueSnapshot, facts: Facts) -> Finding:
         "oldest_pending_s": round(waited.total_seconds()),
         "processing": queue.processing,
     }
-    title = f"{pending_words(queue.pending)} waiting" + (f", oldest {age(waited)}" if queue.oldest_pending_at else "")
+    title = f"{pending_words(queue.pending)} waiting"
+    if queue.oldest_pending_at:
+        title += f", oldest since {clock_time(queue.oldest_pending_at)}" if facts.stored else f", oldest {age(waited)}"
     detail = f"{queue.processing} processing"
     status = _judge_wait(waited, facts)
     step = None if status is Status.OK else QUEUE

@@ -11,7 +11,7 @@ from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WORKERS, Service, WorkerType
-from services.domain.words import age, counted
+from services.domain.words import age, clock_time, counted
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
     if ended:
         last = max(ended, key=lambda beat: beat.last_heartbeat_at)
         title = f"{service.short} gave up after failing again and again"
-        detail = f"{last.worker_id} ended in error {age(last.age(facts.as_of))} ago"
+        detail = f"{last.worker_id} ended in error {clock_time(last.last_heartbeat_at)}"
         evidence = {"workers": [beat.worker_id for beat in ended]}
         return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
     if crashed:

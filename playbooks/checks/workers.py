@@ -11,18 +11,19 @@ from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import Service, WorkerType
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
-from services.domain.words import age
+from services.domain.words import lasting
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock."""
+    """`as_of` is the database's clock. `stored`: what is said is read later, so with clock times."""
 
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
     stale_after: timedelta
     stuck_after: timedelta = STUCK_AFTER
     slow_start_after: timedelta = SLOW_START_AFTER
+    stored: bool = False
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -70,9 +71,17 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
     if busy_for is not None and busy_for > facts.stuck_after:
-        return Status.WARN, f"worker on one job for {age(busy_for)}", f"job {beat.current_job_id}"
+        return (
+            Status.WARN,
+            f"worker on one job {lasting(now - busy_for, now, stored=facts.stored)}",
+            f"job {beat.current_job_id}",
+        )
     if beat.status == "starting" and beat.started_at and now - beat.started_at > facts.slow_start_after:
-        return Status.WARN, "worker does not get past its start", f"starting for {age(now - beat.started_at)}"
+        return (
+            Status.WARN,
+            "worker does not get past its start",
+            f"starting {lasting(beat.started_at, now, stored=facts.stored)}",
+        )
     return None
 
 

@@ -1,9 +1,9 @@
-"""Small words that every part says in the same way: ages and counts."""
+"""Small words that every part says in the same way: ages, times and counts."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 _SPAN = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
 _HISSING = ("ch", "sh", "s", "x")
@@ -20,6 +20,16 @@ def age(span: timedelta) -> str:
     if seconds < 48 * 3600:
         return f"{seconds // 3600} h"
     return f"{seconds // 86_400} d"
+
+
+def clock_time(moment: datetime) -> str:
+    """ "09:02 UTC", for what is stored and read later: an age would grow wrong."""
+    return f"{moment.astimezone(UTC):%H:%M} UTC"
+
+
+def lasting(since: datetime, now: datetime, *, stored: bool) -> str:
+    """ "for 12 min"; "since 09:02 UTC" where it is stored."""
+    return f"since {clock_time(since)}" if stored else f"for {age(now - since)}"
 
 
 def read_span(written: str) -> timedelta | None:

@@ -33,6 +33,6 @@ def next_deadline(seen: Seen) -> datetime | None:
 def _check(seen: Seen, drill: Drill) -> Finding:
     stale_after = drill.stale_at - drill.beat_at
     [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
-    facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after)
+    facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after, stored=True)
     [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]
     return replace(finding, title=f"{MARK} {drill.id}: a made-up worker, {finding.title}", next_step=None)

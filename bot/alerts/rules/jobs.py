@@ -36,6 +36,7 @@ def _queue(seen: Seen, rules: Rules) -> Iterator[Signal]:
         timedelta(seconds=rules.backlog.warn_after_s),
         timedelta(seconds=rules.backlog.page_after_s),
         rules.failed_jobs.at_least,
+        stored=True,
     )
     backlog, *others = queue.check(facts)
     severity = rules.backlog.severity if backlog.status is Status.FAIL else Severity.NOTIFY

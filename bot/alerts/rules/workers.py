@@ -52,7 +52,9 @@ def _facts(seen: Seen) -> heartbeats.Facts:
         worker_type: 1 if isinstance(count, Unavailable) and worker_type in types else count
         for worker_type, count in seen.expected.items()
     }
-    return heartbeats.Facts(seen.now, seen.heartbeats, expected, seen.stale_after, seen.expected_age, seen.all_visible)
+    return heartbeats.Facts(
+        seen.now, seen.heartbeats, expected, seen.stale_after, seen.expected_age, seen.all_visible, stored=True
+    )
 
 
 def _beating(finding: Finding) -> int:
@@ -98,6 +100,7 @@ def _wedged(seen: Seen, rules: Rules) -> Iterator[Signal]:
         seen.stale_after,
         timedelta(seconds=settings.stuck_after_s),
         timedelta(seconds=settings.slow_start_after_s),
+        stored=True,
     )
     wedged = [finding for finding in workers.check(facts) if finding.status is Status.WARN]
     for service in WORKERS:

@@ -43,7 +43,7 @@ def test_deployments_and_migrations_are_told_newest_first() -> None:
 
     assert words(facts) == [
         "migration 20251202000500 incidents applied",
-        "ingest: deployment of a1b2c3d4 by Ann, success: Fix it",
+        "ingest: deployment of a1b2c3d4 (commit by Ann), success: Fix it",
     ]
 
 

@@ -83,7 +83,7 @@ def _exposure(kind: str, opening: str, closing: str) -> Fault:
 
 FAULTS = (
     Fault("heartbeats.ingest", "ingest 0 of 1 beating", RESTART, silent(301), silent(270), severity=PAGE),
-    Fault("workers.ingest", "ingest worker on one job for 10 min", RESTART, busy(601), busy(570)),
+    Fault("workers.ingest", "ingest worker on one job since ", RESTART, busy(601), busy(570)),
     Fault("workers.ingest", "ingest worker does not get past its start", RESTART, starting(121), starting(90)),
     Fault("restarts.ingest", "ingest workers started 4 times in 15 min", RESTART, starts(4), starts(3)),
     Fault("crash_loop.ingest", "ingest gave up after failing", RESTART, gave_up(5), gave_up(301), severity=PAGE),
@@ -146,8 +146,8 @@ FAULTS = (
         sql("REVOKE SELECT (locked_by) ON ops.job_queue FROM dragonfly_bot"),
         heal=sql("GRANT SELECT (locked_by) ON ops.job_queue TO dragonfly_bot"),
     ),
-    Fault("backlog", "1 waiting, oldest 5 min", ("queue", "heartbeats"), waiting(301), waiting(270)),
-    Fault("backlog", "1 waiting, oldest 15 min", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
+    Fault("backlog", "1 waiting, oldest since ", ("queue", "heartbeats"), waiting(301), waiting(270)),
+    Fault("backlog", "1 waiting, oldest since ", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
     Fault("failed_jobs", "10 failed in the last hour", FAILED, failed(10), failed(9)),
     Fault("failure_rate", "20% of 20 jobs failed lately", FAILED, ended(16, 4), ended(15, 4)),
     Fault(

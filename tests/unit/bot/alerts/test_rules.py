@@ -31,6 +31,7 @@ from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedul
 from services.domain.security import Exposure
 from services.domain.server import ServerFacts
 from services.domain.services import Service, WorkerType
+from services.domain.words import clock_time
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
 
 STALE = timedelta(seconds=300)
@@ -212,7 +213,7 @@ def test_the_page_names_the_probable_cause() -> None:
 
     one = trouble(beat(301), services=gone)["heartbeats.ingest"]
 
-    assert one.finding.detail.startswith("last beat 5 min ago, worker dead: Railway runs 0 of 1")
+    assert one.finding.detail.startswith(f"last beat {clock_time(ago(301))}, worker dead: Railway runs 0 of 1")
     assert one.finding.evidence["cause"] == "worker dead"
 
 

@@ -17,7 +17,6 @@ from bot.interactions.commands import command_line
 from bot.views.alert_buttons import alert_buttons
 from bot.views.alerts import Guide, Surroundings, alert_message, disabled, end_line, notice, page_line
 from services.domain.alerts import Alert, AlertState, Severity
-from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.jobs import QueueSnapshot
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -33,9 +32,10 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def surroundings(author: str = "Ann") -> Surroundings:
-    deploy = Deployment("d1", DeploymentStatus.SUCCESS, ago(14), commit_sha="a1b2c3d4e5f6", author=author)
-    return Surroundings("prod", QueueSnapshot(NOW, 318, ago(9), 0, 0, 0), deploy)
+def surroundings(deploy: str = "deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann)") -> Surroundings:
+    return Surroundings(
+        "prod", QueueSnapshot(NOW, 318, ago(9), 0, 0, 0), {Service.INGEST: deploy, Service.API: "other"}
+    )
 
 
 def shown(*alerts: Alert, **more: Any) -> tuple[str, str]:
@@ -49,20 +49,20 @@ def buttons_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_page_line_is_the_answer() -> None:
-    assert page_line(STALE, surroundings(), as_of=NOW) == (
+    assert page_line(STALE, surroundings()) == (
         "PAGE prod · ingest 0 of 2 beating, last beat 6 min ago, worker dead: Railway runs 0 of 2"
-        " · 318 waiting, oldest 9 min · DB ok · last deploy a1b2c3d4 14 min ago by Ann"
+        " · deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann) · 318 waiting, oldest since 02:51 UTC · DB ok"
     )
 
 
 def test_a_notification_is_short() -> None:
     quiet = alert(severity=Severity.NOTIFY, title="ingest 1 of 2 beating")
 
-    assert page_line(quiet, surroundings(), as_of=NOW) == "prod · ingest 1 of 2 beating"
+    assert page_line(quiet, surroundings()) == "prod · ingest 1 of 2 beating"
 
 
 def test_what_is_not_known_is_said_or_left_out() -> None:
-    line = page_line(STALE, Surroundings(None), as_of=NOW)
+    line = page_line(STALE, Surroundings(None))
 
     assert line.startswith("PAGE environment unknown · ingest")
     assert line.endswith("queue unknown")

@@ -1,0 +1,110 @@
+"""Which deploy a page names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from playbooks._last_deploys import LOOK_BACK, Facts, last_deploys, remember_deployments
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.runs import Person
+from services.domain.service_acts import ServiceAct
+from services.domain.services import Service
+from tests.unit.playbooks.builders import NOW, deployment, sha, state
+
+API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
+
+
+def made(
+    name: str, digit: str, *, minutes: float = 10, status: DeploymentStatus = DeploymentStatus.SUCCESS
+) -> Deployment:
+    return replace(deployment(name, sha(digit), age_h=minutes / 60, status=status), author="Tom Okafor")
+
+
+def act(kind: str, deployment_id: str | None, service: Service = INGEST) -> ServiceAct:
+    return ServiceAct(service, kind, 5, deployment_id, NOW, Person("U1", "T1"))
+
+
+def words(service: Service | None, *acts: ServiceAct, name: str = "Ben Osei", **deployments: list[Deployment]) -> str:
+    known = {one: tuple(deployments.get(one.short, ())) for one in Service}
+    return last_deploys(Facts(NOW, known, acts, lambda _: name), service)
+
+
+def test_the_newest_of_the_service_itself_is_named_whatever_became_of_it() -> None:
+    crashed = made("bad", "e", status=DeploymentStatus.CRASHED)
+
+    assert words(INGEST, ingest=[made("good", "8", minutes=90), crashed]) == (
+        "deploy e0123456 CRASHED 11:50 UTC (commit by Tom Okafor)"
+    )
+
+
+def test_others_come_after_it_as_elsewhere() -> None:
+    own, other = made("own", "e", minutes=30), made("other", "8", minutes=1)
+
+    assert words(INGEST, ingest=[own], enforcement=[other]) == (
+        "deploy e0123456 11:30 UTC (commit by Tom Okafor)"
+        " · elsewhere: enforcement deploy 80123456 11:59 UTC (commit by Tom Okafor)"
+    )
+    assert words(API, enforcement=[other]).startswith(
+        "no deploy of api in the last 2 h · elsewhere: enforcement deploy"
+    )
+
+
+def test_one_push_to_all_services_is_named_once() -> None:
+    assert "elsewhere" not in words(INGEST, ingest=[made("a", "e")], api=[made("b", "e")])
+
+
+def test_without_a_service_it_is_named_of_any() -> None:
+    assert words(None, api=[made("a", "e")]) == "api deploy e0123456 11:50 UTC (commit by Tom Okafor)"
+    assert words(None) == ""
+
+
+@pytest.mark.parametrize("kind", ["StartService", "RedeployDeployment"])
+def test_a_start_from_zero_is_no_deploy(kind: str) -> None:
+    started = made("started", "8", minutes=2)
+
+    assert words(INGEST, act(kind, "started"), ingest=[started]) == "no deploy of ingest in the last 2 h"
+    assert words(INGEST, act(kind, "started"), ingest=[started, made("bad", "e")]).startswith("deploy e0123456 11:50")
+
+
+def test_a_restart_is_none_either_and_takes_no_deploy_away() -> None:
+    assert words(INGEST, act("RestartDeployment", "bad"), ingest=[made("bad", "e")]).startswith("deploy e0123456")
+
+
+def test_what_a_run_made_says_which_and_by_whom() -> None:
+    back = [made("back", "8")]
+
+    assert words(INGEST, act("RollBackDeployment", "back"), ingest=back) == (
+        "rolled back to 80123456 by Ben Osei (run 5) 11:50 UTC"
+    )
+    assert words(INGEST, act("DeployCommit", "back"), name="", ingest=back) == "deploy 80123456 (run 5) 11:50 UTC"
+
+
+def test_what_railway_skipped_is_none() -> None:
+    skipped = made("left out", "e", status=DeploymentStatus.SKIPPED)
+
+    assert words(INGEST, ingest=[skipped]) == "no deploy of ingest in the last 2 h"
+
+
+def test_it_is_none_of_late_beyond_the_limit() -> None:
+    minutes = LOOK_BACK / timedelta(minutes=1)
+
+    assert words(INGEST, ingest=[made("a", "e", minutes=minutes)]).startswith("deploy")
+    assert words(INGEST, ingest=[made("a", "e", minutes=minutes + 1)]).startswith("no deploy")
+
+
+def test_nothing_is_said_of_a_service_that_railway_did_not_show() -> None:
+    assert last_deploys(Facts(NOW, {}, (), lambda _: ""), INGEST) == ""
+
+
+def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> None:
+    building, old = made("bad", "e", status=DeploymentStatus.BUILDING), made("old", "8", minutes=119)
+    known = remember_deployments({}, {INGEST: replace(state(INGEST, current=old), latest=building)}, NOW)
+    crashed = replace(building, status=DeploymentStatus.CRASHED)
+
+    later = remember_deployments(known, {INGEST: ServiceState(INGEST, "s", (), crashed)}, NOW + timedelta(minutes=5))
+
+    assert set(known[INGEST]) == {building, replace(old, instances=state(INGEST).active[0].instances)}
+    assert later == {INGEST: (crashed,)}
