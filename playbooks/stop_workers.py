@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._load import Load, backlog, doubts, stopping
@@ -17,24 +18,32 @@ from playbooks._steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJo
 from playbooks._timeouts import stop_timeout_s
 from services.domain.errors import Unavailable
 from services.domain.services import WORKERS, Service
+from services.domain.words import age
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us."""
+    """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
+
+    `outdated`: why the states are those of `age` ago; None when Railway just told them.
+    """
 
     environment: str
     states: States
     load: Load
     dashboard: str | None = None
+    outdated: Unavailable | None = None
+    age: timedelta = timedelta()
 
 
 def plan(facts: Facts, services: Sequence[Service] = WORKERS, reason: str = "") -> Plan | NoPlan:
     """`services`: one worker service or both."""
     if isinstance(facts.states, Unavailable):
         return _by_hand(facts.states, facts.dashboard)
-    founds = list(_running(facts.states, services))
+    founds = list(_running(facts.states, services, is_certain=facts.outdated is None))
     scope = services[0].short if len(services) == 1 else "workers"
+    if not founds and facts.outdated is not None:
+        return _by_hand(facts.outdated, facts.dashboard)
     if not founds:
         return NoPlan(f"{scope}: nothing runs", "nothing to stop", (NextStep("Look at the workers", "heartbeats"),))
     return Plan(
@@ -60,11 +69,11 @@ def _by_hand(states: Unavailable, dashboard: str | None) -> NoPlan:
     )
 
 
-def _running(states: States, services: Sequence[Service]) -> Iterator[Standing]:
-    """The services of which something runs, or may run."""
+def _running(states: States, services: Sequence[Service], *, is_certain: bool) -> Iterator[Standing]:
+    """The services of which something runs, or may run. Not `is_certain`: what was stopped then may run by now."""
     for service in services:
         found = find_standing(states, service)
-        if isinstance(found, Standing) and not found.state.is_stopped:
+        if isinstance(found, Standing) and not (found.state.is_stopped and is_certain):
             yield found
 
 
@@ -81,6 +90,8 @@ def _count(found: Standing) -> int:
 
 
 def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
+    if facts.outdated is not None:
+        yield f"Railway was not read ({facts.outdated.why}); this plan shows its answer of {age(facts.age)} ago"
     for found in founds:
         yield from draining_doubts(found.state)
         yield from coming_doubts(found.state, "it would start it again, so cancel it in Railway")

@@ -17,6 +17,7 @@ from aiohttp import web
 Where = Literal["before", "after"]
 
 _RETRY = {"Retry-After": "1"}  # Railway sets it on every 429
+_LIMITS = re.compile("x-ratelimit-|retry-after", re.IGNORECASE)
 _OPERATION = re.compile(r"^\s*(?:#[^\n]*\n\s*)*(query|mutation)\s+(\w+)")
 
 
@@ -51,12 +52,13 @@ class Hold:
 
 
 class Wire:
-    """Everything passes until `hold` or `status` says otherwise. `calls` are all, in the order they came."""
+    """Everything passes until `hold`, `status` or `reads_status` says otherwise. `calls` are all, in their order."""
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
         self.calls: list[Call] = []
         self.status: int | None = None
+        self.reads_status: int | None = None
         self.delay_s = 0.0
         self._upstream = upstream
         self._holds: list[Hold] = []
@@ -104,8 +106,8 @@ class Wire:
         call = _read_call(body)
         self.calls.append(call)
         await asyncio.sleep(self.delay_s)
-        if self.status is not None:
-            return web.Response(status=self.status, text="upstream error", headers=_RETRY)
+        if status := self.status or (None if call.is_mutation else self.reads_status):
+            return web.Response(status=status, text="upstream error", headers=_RETRY)
         if refusal := await self._stop(call, "before", request):
             return refusal
         call.reached = True
@@ -114,7 +116,8 @@ class Wire:
         headers["Content-Type"] = "application/json"
         async with self._http.post(self._upstream, data=body, headers=headers) as answer:
             text = await answer.text()
-            passed = web.Response(status=answer.status, text=text, content_type="application/json")
+            limits = {name: value for name, value in answer.headers.items() if _LIMITS.match(name)}
+            passed = web.Response(status=answer.status, text=text, content_type="application/json", headers=limits)
         if refusal := await self._stop(call, "after", request):
             return refusal
         call.answered = True

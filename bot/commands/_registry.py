@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ from bot.commands._verbs import Change, Command, DeskCommand, RoomCommand, Verb
 from bot.commands._words import join_words, split_words
 from bot.views.message import fit_message
 from bot.views.text import code
+from playbooks._contract import Risk
 from services.domain.errors import Choice, UsageError
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.facts import Admission, World
     from bot.incidents.room import Room
 
 BARE = "home"  # what a line without words runs
@@ -78,15 +80,24 @@ async def run_words(
 async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, room: Room | None) -> Answer:
     match verb:
         case Command():
-            return await verb.handle(request, world)
+            async with _turn(world.questions, request):
+                return await verb.handle(request, world)
         case DeskCommand():
             return await verb.handle(request, world, desk)
         case RoomCommand():
             return await verb.handle(request, world, room)
-        case Change():
+        case Change(risk=Risk.BREAK_GLASS):
             return await ask(verb, request, world, desk)
+        case Change():
+            async with _turn(world.plans, request):
+                return await ask(verb, request, world, desk)
         case _:
             raise TypeError(f"{verb.name} is no kind of verb that can be run")
+
+
+def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
+    """Whoever sits at a terminal has a process of their own."""
+    return admission.admit(request.actor.user_id) if request.actor else nullcontext()
 
 
 def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tuple[str, ...]]:

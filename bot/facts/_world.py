@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bot.facts._admission import Admission
 from bot.facts._connect import Clients, connect, why_missing
 from bot.facts._overrides import OverrideMemory
 from bot.facts._replicas import KnownReplicas, ReplicaMemory
@@ -73,12 +75,20 @@ class HeartbeatReading:
     all_visible: bool = True
 
 
+@dataclass(frozen=True)
+class KnownServices:
+    """What Railway said `age` ago."""
+
+    services: dict[Service, ServiceState]
+    age: timedelta
+
+
 class World:
     """Reads facts. No method raises for a source that fails, and none takes longer than `settings.source_timeout_s`.
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
-    without one.
+    without one. `questions` and `plans` bound how many commands read at the same time.
     """
 
     def __init__(
@@ -102,6 +112,8 @@ class World:
         self._replicas = ReplicaMemory()
         self._overrides = OverrideMemory()
         self._acts: Sequence[ServiceAct] = ()
+        self.questions, self.plans = Admission(), Admission()
+        self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
 
     @classmethod
@@ -221,10 +233,19 @@ class World:
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway says, and of a service that does not run whether a run of ours stopped it."""
         services = await self._ask_railway(lambda railway: railway.read_services())
+        if not isinstance(services, Unavailable):
+            self._last_services = services, time.monotonic()
         if isinstance(services, Unavailable) or not any(state.needs_journal for state in services.values()):
             return services
         acts = await self._recall_acts()
         return {service: with_journal(state, acts) for service, state in services.items()}
+
+    def last_railway_services(self) -> KnownServices | None:
+        """The last answer of `railway_services`, however old; None before the first."""
+        if self._last_services is None:
+            return None
+        services, at = self._last_services
+        return KnownServices(services, timedelta(seconds=time.monotonic() - at))
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
         """What runs of ours did to each service's deployments of late, newest first."""

@@ -33,6 +33,7 @@ from playbooks import (
 )
 from playbooks._contract import NextStep, NoPlan, Plan
 from services.postgres.installation import read_environment
+from services.railway.reader import Purpose, at_least
 
 PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a database that hangs
 
@@ -129,7 +130,8 @@ def _of_our_environment(make: MakePlan) -> MakePlan:
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
         owner = asyncio.create_task(_read_owner(world))
         try:
-            plan = await make(parameters, world)
+            with at_least(Purpose.PLAN):
+                plan = await make(parameters, world)
             return _refuse_foreign(plan, await owner)
         finally:
             owner.cancel()

@@ -23,6 +23,7 @@ from bot.runs.tools import Act, Deed, Tools, Watch, past_steps
 from bot.runs.turn import Outcome, Turn, Wishes
 from bot.runs.watching import look_until_so
 from bot.settings.runs import RunSettings
+from playbooks._contract import Risk
 from playbooks._encoding import decode_step
 from playbooks._steps import is_act
 from services.domain.errors import SourceError
@@ -31,6 +32,7 @@ from services.postgres import runs
 from services.postgres.clock import read_clock
 from services.postgres.pool import Database
 from services.process.log import describe_error
+from services.railway.reader import Purpose, at_least, reading_for
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ class Carrier:
 
     async def carry(self) -> None:
         """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
-        tasks = {asyncio.create_task(self._work()), asyncio.create_task(self._keep())}
+        with reading_for(Purpose.CHANGE):
+            tasks = {asyncio.create_task(self._work()), asyncio.create_task(self._keep())}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -134,7 +137,8 @@ class Carrier:
         if isinstance(executor, Deed):
             await self._do(run, row, executor)
         else:
-            outcome = await self._guarded(executor, self._turn(run, steps, row, now))
+            with at_least(Purpose.EMERGENCY if run.risk == Risk.BREAK_GLASS else Purpose.CHANGE):
+                outcome = await self._guarded(executor, self._turn(run, steps, row, now))
             if outcome is None:
                 return False  # left to a successor
             async with self._journal.writing(settled=True) as conn:

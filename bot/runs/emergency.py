@@ -19,6 +19,7 @@ from playbooks._contract import Plan
 from playbooks._steps import StopService
 from services.domain.errors import SourceError
 from services.domain.services import Service
+from services.railway.reader import Purpose, reading_for
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class Stopped:
 async def stop_without_journal(plan: Plan, world: World) -> list[Stopped]:
     """Carry out what the plan stops, all at once. Never raises for a source that fails."""
     stops = [step for step in plan.steps if isinstance(step, StopService)]
-    return list(await asyncio.gather(*(_stop(step, world) for step in stops)))
+    with reading_for(Purpose.EMERGENCY):
+        return list(await asyncio.gather(*(_stop(step, world) for step in stops)))
 
 
 async def _stop(step: StopService, world: World) -> Stopped:
-    act = Stop(Reach(world), step)
+    act = Stop(Reach(world), step, unseen_too=True)
     before = await act.before()
     match before:
         case Done(note):

@@ -31,6 +31,7 @@ from bot.views.app_home import home_view
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
 from bot.web.metrics import Metrics
 from services.domain.errors import UsageError
+from services.railway.reader import Purpose, reading_for
 from services.slack.client import SlackClient
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,8 @@ class Listeners:
     async def _timed(self, asker: Asker, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"
         try:
-            await work
+            with reading_for(Purpose.ANSWER, asker.actor.user_id):
+                await work
             outcome = "answered"
         finally:
             self._metrics.answers.labels(asker.surface.value, outcome).observe(time.monotonic() - started)

@@ -21,7 +21,7 @@ from services.railway.parsing import (
     parse_variable_changes,
 )
 from services.railway.rate_limit import RateLimit
-from services.railway.transport import SOURCE, GraphQLError, TokenKind, Transport
+from services.railway.transport import SERVES_S, SOURCE, GraphQLError, TokenKind, Transport
 
 __all__ = ["RailwayClient", "RateLimit", "TokenKind"]
 
@@ -33,7 +33,10 @@ _T = TypeVar("_T")
 
 
 class RailwayClient:
-    """One environment of one project. Safe for concurrent use on one event loop; close it with `aclose`."""
+    """One environment of one project. Safe for concurrent use on one event loop; close it with `aclose`.
+
+    `serves_s`: for how long an answer serves people who ask the same.
+    """
 
     def __init__(
         self,
@@ -45,13 +48,19 @@ class RailwayClient:
         environment_id: str,
         timeout_s: float = 8.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        serves_s: float = SERVES_S,
     ) -> None:
         self._project_id = project_id
         self._environment_id = environment_id
         self._service_ids: dict[str, str] = {}
         self._may_read_config = True
         self._transport = Transport(
-            url=url, token=token, token_kind=token_kind, timeout_s=timeout_s, transport=transport
+            url=url,
+            token=token,
+            token_kind=token_kind,
+            timeout_s=timeout_s,
+            transport=transport,
+            serves_s=serves_s,
         )
 
     @property

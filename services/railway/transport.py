@@ -16,10 +16,14 @@ import httpx
 from services.domain.errors import REFUSED, SourceError
 from services.domain.masking import mask_line
 from services.domain.secrets import Secret
+from services.railway.quota import Quota
 from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry_after
+from services.railway.reader import Purpose, Reader, current_reader
 from services.railway.refusals import TOKEN_REFUSALS, is_refusal
+from services.railway.sharing import SharedReads
 
 SOURCE = "Railway"
+SERVES_S = 1.5  # how long an answer serves other people who ask the same
 _LONGEST_REASON = 200  # characters of Railway's own words that we pass on
 
 
@@ -75,7 +79,11 @@ class Departure:
 
 
 class Transport:
-    """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429."""
+    """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429.
+
+    `serves_s`: for how long an answer serves people who ask the same; whatever is no person's question is asked anew.
+    `quota` decides which reads may leave (`services.railway.reader` says for whom they are).
+    """
 
     def __init__(
         self,
@@ -85,8 +93,12 @@ class Transport:
         token_kind: TokenKind,
         timeout_s: float,
         transport: httpx.AsyncBaseTransport | None,
+        serves_s: float = SERVES_S,
+        quota: Quota | None = None,
     ) -> None:
         self.rate_limit: RateLimit | None = None
+        self._quota = quota or Quota()
+        self._shared: SharedReads[Mapping[str, Any]] = SharedReads(serves_s)
         self._url = url
         self._token = token
         self._timeout_s = timeout_s
@@ -102,32 +114,56 @@ class Transport:
         )
 
     async def call(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
-        """The `data` of a query. Raises SourceError for anything else; its reason never holds the token."""
-        return await self._call(document, variables, Departure(None))
+        """The `data` of a query; do not change it, it may be somebody else's too.
+
+        Raises SourceError for anything else, whose reason never holds the token.
+        """
+        reader = current_reader()
+        key = document + json.dumps(variables, sort_keys=True, default=str)
+        return await self._shared.read(
+            key, lambda: self._read(document, variables, reader), anew=reader.purpose is not Purpose.ANSWER
+        )
 
     async def change(self, document: str, variables: Mapping[str, object], *, deadline: float) -> Mapping[str, Any]:
         """The `data` of a mutation, which is sent at most once and not after `deadline` (time.monotonic()).
 
         Raises SourceError; `outcome_unknown` is set unless it is certain that Railway did nothing.
         """
-        departure = Departure(deadline)
+        departure, reader = Departure(deadline), current_reader()
+        self._shared.forget()
         try:
-            return await self._call(document, variables, departure)
+            return await self._call(document, variables, departure, Reader(max(reader.purpose, Purpose.CHANGE)))
         except SourceError as error:
             error.outcome_unknown = departure.may_have_happened and not _did_nothing(error)
             raise
+        finally:
+            self._shared.forget()  # what was read meanwhile may not show it yet
 
-    async def _call(self, document: str, variables: Mapping[str, object], departure: Departure) -> Mapping[str, Any]:
-        self._obey_rate_limit()
-        response = await self._post({"query": document, "variables": dict(variables)}, departure)
-        self.rate_limit = parse_rate_limit(response.headers, datetime.now(UTC)) or self.rate_limit
+    async def _read(self, document: str, variables: Mapping[str, object], reader: Reader) -> Mapping[str, Any]:
+        return await self._call(document, variables, Departure(None), reader)
+
+    async def _call(
+        self, document: str, variables: Mapping[str, object], departure: Departure, reader: Reader
+    ) -> Mapping[str, Any]:
+        if reader.purpose is not Purpose.EMERGENCY:
+            self._obey_rate_limit()
+        if why := self._quota.begin(reader, datetime.now(UTC)):
+            raise NothingDoneError(why, retryable=True)
+        told: RateLimit | None = None
+        try:
+            response = await self._post({"query": document, "variables": dict(variables)}, departure)
+            told = parse_rate_limit(response.headers, datetime.now(UTC))
+        finally:
+            self._quota.end(told, datetime.now(UTC))
+        self.rate_limit = told or self.rate_limit
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._refuse_until = time.monotonic() + parse_retry_after(response.headers)
             self._obey_rate_limit()
         return self._read_data(response)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Give up the reads under way, and close the connections."""
+        await self._shared.aclose()
         await self._http.aclose()
         await self._http_once.aclose()
 

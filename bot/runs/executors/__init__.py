@@ -17,6 +17,7 @@ from bot.runs.executors.soaking import WatchWhileSoaking
 from bot.runs.executors.stopping import Start, Stop, Stopped
 from bot.runs.tools import Executor, Tools
 from playbooks import _steps as steps
+from playbooks._contract import Risk
 
 
 def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one line a kind
@@ -29,7 +30,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
         case steps.ScaleService():
             return Scale(tools, step)
         case steps.StopService():
-            return Stop(tools, step)
+            return Stop(tools, step, unseen_too=tools.run.risk == Risk.BREAK_GLASS)
         case steps.StartService():
             return Start(tools, step)
         case steps.AwaitStopped():

@@ -18,16 +18,20 @@ _LEAVING = (*_ENDED, "REMOVING")
 
 
 class Stop(Act):
-    """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero."""
+    """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero.
 
-    def __init__(self, tools: Reach, step: StopService) -> None:
+    `unseen_too`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
+    """
+
+    def __init__(self, tools: Reach, step: StopService, *, unseen_too: bool = False) -> None:
         self._tools = tools
         self._step = step
+        self._unseen_too = unseen_too
 
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unseen(str(state))
         if not _to_stop(state):
             return Done(f"nothing of {self._step.service.short} runs")
         return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from playbooks._contract import NoPlan, Risk
 from playbooks._steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
@@ -86,3 +87,26 @@ def test_a_deployment_on_its_way_would_start_them_again() -> None:
     coming = replace(state(INGEST), latest=deployment("x", sha("e"), status=DeploymentStatus.DEPLOYING))
 
     assert any("cancel it in Railway" in warning for warning in made(plan(facts(coming), [INGEST])).warnings)
+
+
+REFUSED = Unavailable("Railway", "its rate limit is used up")
+
+
+def test_goes_by_what_was_known_while_railway_is_not_read() -> None:
+    old = replace(facts(stopped(INGEST)), outdated=REFUSED, age=timedelta(minutes=3))
+
+    planned = made(plan(old))
+
+    assert planned.services == {INGEST, ENFORCEMENT}  # what was stopped then may run by now
+    assert (
+        "Railway was not read (its rate limit is used up); this plan shows its answer of 3 min ago" in planned.warnings
+    )
+
+
+def test_names_the_way_by_hand_when_nothing_was_known() -> None:
+    known = replace(facts(), states={}, outdated=REFUSED)
+
+    none = plan(known)
+
+    assert isinstance(none, NoPlan)
+    assert none.is_unseen
