@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.commands._arguments import read_number
 from bot.commands._asking import DRY_RUN
 from bot.commands._contract import Block, Surface
@@ -10,27 +12,42 @@ from bot.commands._words import split_words
 from bot.commands.stop_workers import COMMAND as STOP_WORKERS
 from bot.commands.stop_workers import split
 from bot.views import incident_modals
-from bot.views.modals import stop_workers_modal
-from services.domain.errors import UsageError
+from bot.views.modals import PRESETS, stop_workers_modal
+from services.domain.errors import Choice, UsageError
 
 OPEN, RESOLVE = "incident open", "incident resolve"
 
 
-def prompt_for(line: str, surface: Surface, *, channel: str) -> Block | None:
-    """The modal; None for a line that needs none. Only a command and a click can open one."""
+@dataclass(frozen=True)
+class Prompt:
+    """`line`: what to type instead, its places in angle brackets. `choices`: whole lines to press instead."""
+
+    modal: Block
+    line: str
+    choices: tuple[Choice, ...] = ()
+
+
+def prompt_for(line: str, surface: Surface, *, channel: str) -> Prompt | None:
+    """What to ask; None for a line that needs none. Only a command and a click can open one."""
     try:
         verb, words = find(split_words(line, surface))
-        return None if DRY_RUN in words else _modal(verb.name, words, {"channel": channel})
+        return None if DRY_RUN in words else _prompt(verb.name, words, {"channel": channel})
     except UsageError:
         return None  # whoever runs the line says what is wrong with it
 
 
-def _modal(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Block | None:
+def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Prompt | None:
     if name == STOP_WORKERS.name:
         service, reason = split(words)
-        return None if reason else stop_workers_modal(service, metadata | {"service": service})
+        return None if reason else _stop_workers(service, metadata)
     if name == OPEN and not words:
-        return incident_modals.open_modal(metadata)
+        return Prompt(incident_modals.open_modal(metadata), f"{OPEN} <what is wrong>")
     if name == RESOLVE and len(words) == 1 and (number := read_number(words[0])) is not None:
-        return incident_modals.resolve_modal(number, metadata)
+        return Prompt(incident_modals.resolve_modal(number, metadata), f"{RESOLVE} {number} <cause>")
     return None
+
+
+def _stop_workers(service: str, metadata: dict[str, object]) -> Prompt:
+    name = STOP_WORKERS.name
+    choices = tuple(Choice(f"{name} {service} {preset}", preset) for preset in PRESETS)
+    return Prompt(stop_workers_modal(service, metadata | {"service": service}), f"{name} {service} <reason>", choices)

@@ -24,6 +24,7 @@ from bot.interactions.runs import RunClick, read_click
 from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
+from bot.slack_edge.dialogs import open_dialog
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
 from bot.views.filed import filed_answer
@@ -49,9 +50,9 @@ class Deciding:
 
     def register(self, app: AsyncApp) -> None:
         """Before the listeners that match everything."""
-        app.action(run_buttons.DENY)(self._opening(modals.deny_modal))
-        app.action(run_buttons.REVIEW)(self._opening(modals.review_modal))
-        app.action(run_buttons.ALONE)(self._opening(modals.alone_modal))
+        app.action(run_buttons.DENY)(self._opening(modals.deny_modal, "deny {} <why>"))
+        app.action(run_buttons.REVIEW)(self._opening(modals.review_modal, "review {} <what you found>"))
+        app.action(run_buttons.ALONE)(self._opening(modals.alone_modal, "start-alone {} <why>"))
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -63,7 +64,8 @@ class Deciding:
 
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
-        view_id = await self._slack.open_view(body["trigger_id"], modals.loading_modal("Approve, critical"))
+        loading = modals.loading_modal("Approve, critical")
+        view_id = await open_dialog(self._slack, body, loading, line=lambda: self._approving_line(run_id))
         record = await need_record(self._world, run_id)
         if isinstance(record, Unavailable):
             view = modals.failed_modal("Approve, critical", unavailable_answer(f"run {run_id}", record).text)
@@ -74,7 +76,8 @@ class Deciding:
 
     async def on_choose_target(self, body: Body) -> None:
         scope = str(body["actions"][0].get("value", ""))
-        view_id = await self._slack.open_view(body["trigger_id"], modals.loading_modal("Another target"))
+        loading = modals.loading_modal("Another target")
+        view_id = await open_dialog(self._slack, body, loading, line=f"rollback {scope} to <commit>")
         candidates = await list_candidates(scope, self._world) if find_services(scope) else ()
         if candidates:
             view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
@@ -87,14 +90,20 @@ class Deciding:
         if submission is not None:
             await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
 
-    def _opening(self, modal: Callable[[dict[str, object]], Block]) -> Callable[[Body], Awaitable[None]]:
-        """A handler that opens a modal about the clicked run."""
+    def _opening(self, modal: Callable[[dict[str, object]], Block], line: str) -> Callable[[Body], Awaitable[None]]:
+        """A handler that opens a modal about the clicked run. `line`: what to type instead, with a place for its id."""
 
         async def on_open(body: Body) -> None:
-            metadata = _metadata(body) | {"run": _need_click(body).run_id}
-            await self._slack.open_view(body["trigger_id"], modal(metadata))
+            run_id = _need_click(body).run_id
+            view = modal(_metadata(body) | {"run": run_id})
+            await open_dialog(self._slack, body, view, line=line.format(run_id))
 
         return on_open
+
+    async def _approving_line(self, run_id: int) -> str:
+        record = await need_record(self._world, run_id)
+        name = "<name>" if isinstance(record, Unavailable) else confirmation_phrase(record.run)
+        return f"approve {run_id} {name}"
 
     async def _answer_click(self, click: RunClick, asker: Asker, key: str | None) -> None:
         match click.verb:

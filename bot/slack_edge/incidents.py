@@ -7,13 +7,18 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands._incidents import outcome_answer, parse_severity
 from bot.commands._needs import need_room
+from bot.commands._words import join_words
 from bot.incidents.room import Room
+from bot.interactions.prompting import OPEN as OPEN_LINE
 from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker
+from bot.slack_edge.dialogs import open_dialog
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import incident_modals as modals
 from bot.views.plain import mrkdwn_text
+from bot.views.text import plain
+from services.domain.errors import Choice
 from services.domain.incidents import MarkedMessage
 from services.domain.masking_messages import mask_message
 from services.slack.client import SlackClient
@@ -42,8 +47,11 @@ class IncidentEdge:
         message, channel = body["message"], str(body["channel"]["id"])
         text = mrkdwn_text(mask_message(str(message.get("text", ""))[:SOURCE_LIMIT]))
         source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
-        view = modals.open_modal({"channel": channel, "source": source}, title=text.partition("\n")[0])
-        await self._slack.open_view(body["trigger_id"], view)
+        title = plain(text.partition("\n")[0], limit=modals.TITLE_LIMIT)
+        view = modals.open_modal({"channel": channel, "source": source}, title=title)
+        line = join_words([*OPEN_LINE.split(), *title.split()]) if title else None
+        choices = [Choice(line, "Open the incident")] if line else []
+        await open_dialog(self._slack, body, view, line=f"{OPEN_LINE} <what is wrong>", choices=choices)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
         submission = await take_submission(ack, body)

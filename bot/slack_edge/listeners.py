@@ -22,6 +22,7 @@ from bot.interactions.prompting import prompt_for
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.deciding import Deciding
+from bot.slack_edge.dialogs import open_dialog
 from bot.slack_edge.handling import Body, Work
 from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
@@ -116,7 +117,7 @@ class Listeners:
     async def _prompt_or_answer(self, body: Body, line: str, surface: Surface, channel: str) -> None:
         prompt = prompt_for(line, surface, channel=channel)
         if prompt is not None and self._desk is not None:
-            await self._slack.open_view(body["trigger_id"], prompt)
+            await open_dialog(self._slack, body, prompt.modal, line=prompt.line, choices=prompt.choices)
         else:
             await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
 

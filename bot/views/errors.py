@@ -21,7 +21,7 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
     what, why, what_next = _sentences(error, reference)
     sign = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}" if isinstance(error, UsageError) else "🔴"
     blocks = [section(f"{sign} *{what}*\n*Why:* {why}\n*What next:* {what_next}", accessory=_button(error))]
-    blocks += _choices(error.choices) if isinstance(error, UsageError) else []
+    blocks += _choices(error.choices) if isinstance(error, OperatorError) else []
     if reference:
         blocks.append(context(f"reference {escape(reference, limit=100)}"))
     data = {"error": _data(error, {"what": what, "why": why, "what_next": what_next}, reference)}
@@ -35,7 +35,7 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
 
 
 def _data(error: BaseException, words: Mapping[str, str], reference: str | None) -> dict[str, object]:
-    choices = [choice.line for choice in error.choices] if isinstance(error, UsageError) else []
+    choices = [choice.line for choice in error.choices] if isinstance(error, OperatorError) else []
     shown: dict[str, object] = {name: mrkdwn_text(said) for name, said in words.items()}
     return shown | {"reference": reference} | ({"choices": choices} if choices else {})
 

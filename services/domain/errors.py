@@ -9,23 +9,9 @@ from dataclasses import dataclass
 REFUSED = frozenset({400, 401, 403, 404, 422, 429})
 
 
-class OperatorError(Exception):
-    """The only error people see.
-
-    `what` failed (and, where it matters, what was not changed), `why`, and `what_next` to do. All three are our own
-    sentences: untrusted text goes into them only after `bot.views.text.escape`.
-    """
-
-    def __init__(self, what: str, *, why: str, what_next: str) -> None:
-        super().__init__(f"{what}: {why}. {what_next}")
-        self.what = what
-        self.why = why
-        self.what_next = what_next
-
-
 @dataclass(frozen=True)
 class Choice:
-    """A command line that was probably meant, offered as a button.
+    """A command line that is offered as a button.
 
     `about` is our own mrkdwn beside the button ("what incident 7 is"); the label of a line alone says the line.
     """
@@ -35,11 +21,27 @@ class Choice:
     about: str = ""
 
 
+class OperatorError(Exception):
+    """The only error people see.
+
+    `what` failed (and, where it matters, what was not changed), `why`, and `what_next` to do. All three are our own
+    sentences: untrusted text goes into them only after `bot.views.text.escape`. `choices`: lines that help, likeliest
+    first, to be pressed.
+    """
+
+    def __init__(self, what: str, *, why: str, what_next: str, choices: Sequence[Choice] = ()) -> None:
+        super().__init__(f"{what}: {why}. {what_next}")
+        self.what = what
+        self.why = why
+        self.what_next = what_next
+        self.choices = tuple(choices)
+
+
 class UsageError(OperatorError):
     """The words typed do not fit the command; nothing was done. The CLI exits with 2.
 
-    `choices`: what was probably meant, likeliest first. `instead`: the word that does not fit and the one that was
-    probably meant; whoever knows the whole line makes a choice of it.
+    `instead`: the word that does not fit and the one that was probably meant; whoever knows the whole line makes a
+    choice of it.
     """
 
     def __init__(
@@ -51,8 +53,7 @@ class UsageError(OperatorError):
         choices: Sequence[Choice] = (),
         instead: tuple[str, str] | None = None,
     ) -> None:
-        super().__init__(what, why=why, what_next=what_next)
-        self.choices = tuple(choices)
+        super().__init__(what, why=why, what_next=what_next, choices=choices)
         self.instead = instead
 
 

@@ -11,10 +11,11 @@ from services.sandbox.slack.limits import violations
     ("line", "service"), [("stop-workers", "workers"), ("stop-workers ingest", "ingest"), ("Stop workers", "workers")]
 )
 def test_a_stop_without_a_reason_is_asked_for_one(line: str, service: str) -> None:
-    modal = prompt_for(line, Surface.SLASH, channel="C1")
+    prompt = prompt_for(line, Surface.SLASH, channel="C1")
 
-    assert modal is not None
-    assert service in modal["blocks"][0]["text"]["text"]
+    assert prompt is not None
+    assert prompt.line == f"stop-workers {service} <reason>"
+    assert service in prompt.modal["blocks"][0]["text"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,11 @@ def test_nothing_else_opens_a_modal(line: str) -> None:
     ],
 )
 def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) -> None:
-    modal = prompt_for(line, Surface.BUTTON, channel="C1")
+    prompt = prompt_for(line, Surface.BUTTON, channel="C1")
 
-    assert modal is not None
-    assert modal["callback_id"] == callback_id
-    assert violations(modal, surface="modal") == []
+    assert prompt is not None
+    assert prompt.modal["callback_id"] == callback_id
+    assert violations(prompt.modal, surface="modal") == []
 
 
 @pytest.mark.parametrize(

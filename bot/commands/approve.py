@@ -1,0 +1,95 @@
+"""`approve`, `deny`, `review` and `start-alone`: what a run's buttons do, typed, for where no dialog opens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.commands._arguments import read_number, wrong_word
+from bot.commands._contract import Answer, Request
+from bot.commands._needs import need_actor, need_desk
+from bot.commands._outcome import outcome_answer
+from bot.commands._targets import parse_reason
+from bot.commands._verbs import DeskCommand
+from services.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.approvals.desk import Desk
+    from bot.facts import World
+
+GROUP = "Runs"
+APPROVE, DENY, REVIEW, ALONE = "approve 12", "deny 12 not tonight", "review 12 it was right", "start-alone 12 it grows"
+
+
+async def answer_approve(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+    """What is critical takes its own name behind the number, as the dialog asks for it."""
+    run_id, typed = _parse(request.words, APPROVE)
+    actor = need_actor(request)
+    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=True, typed=" ".join(typed)))
+
+
+async def answer_deny(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+    run_id, words = _parse(request.words, DENY)
+    reason, actor = parse_reason(words, DENY), need_actor(request)
+    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=False, reason=reason))
+
+
+async def answer_review(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+    run_id, words = _parse(request.words, REVIEW)
+    note, actor = parse_reason(words, REVIEW, called="finding"), need_actor(request)
+    return outcome_answer(await need_desk(desk).review(run_id, actor, note))
+
+
+async def answer_alone(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+    run_id, words = _parse(request.words, ALONE)
+    reason, actor = parse_reason(words, ALONE), need_actor(request)
+    return outcome_answer(await need_desk(desk).start_alone(run_id, actor, reason))
+
+
+def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
+    """The run's number and the words after it."""
+    if not words:
+        raise UsageError("Which run?", why="its number is missing", what_next=f"Write `{example}`; `runs` lists them.")
+    run_id = read_number(words[0])
+    if run_id is None:
+        raise wrong_word(words[0], "is not the number of a run", f"Write `{example}`; `runs` lists them.")
+    return run_id, words[1:]
+
+
+COMMANDS = (
+    DeskCommand(
+        name="approve",
+        summary="approve a run that waits; something critical takes its name behind the number",
+        group=GROUP,
+        handle=answer_approve,
+        usage="<id> [name]",
+        examples=(APPROVE, "approve 12 rollback-db 20251204000100 prod"),
+        private=True,
+    ),
+    DeskCommand(
+        name="deny",
+        summary="deny a run that waits, and say why",
+        group=GROUP,
+        handle=answer_deny,
+        usage="<id> <why>",
+        examples=(DENY,),
+        private=True,
+    ),
+    DeskCommand(
+        name="review",
+        summary="close the review of what was done without an approval: what you found",
+        group=GROUP,
+        handle=answer_review,
+        usage="<id> <what>",
+        examples=(REVIEW,),
+        private=True,
+    ),
+    DeskCommand(
+        name="start-alone",
+        summary="inside an incident, when no other approver answers: begin the countdown, and say why",
+        group=GROUP,
+        handle=answer_alone,
+        usage="<id> <why>",
+        examples=(ALONE,),
+        private=True,
+    ),
+)
