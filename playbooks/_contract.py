@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +51,7 @@ class Finding:
 
     `title` and `detail` are plain text, one short line each; they may hold untrusted words, and views escape them.
     `evidence` is JSON-able and holds no secret or personal data: the numbers behind the words, for `--json` and alerts.
+    `was_wrong`: from when to when it was so, where that is over; its status is OK then.
     """
 
     check: str
@@ -59,6 +61,7 @@ class Finding:
     service: Service | None = None
     evidence: Mapping[str, object] = field(default_factory=dict)
     next_step: NextStep | None = None
+    was_wrong: tuple[datetime, datetime] | None = None
 
 
 def worst(findings: Iterable[Finding]) -> Status:

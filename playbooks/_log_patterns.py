@@ -44,11 +44,11 @@ def _pattern(topic: Topic, sign: Sign, words: str, symptom: Symptom | None = Non
     return Pattern(topic, sign, re.compile(words, re.IGNORECASE), symptom)
 
 
+_REFUSED = r"password authentication failed|password refused|tenant or user not found|no pg_hba\.conf entry"
+_FULL = r"too many (?:connections|clients)|remaining connection slots|max client"
 _NO_DATABASE = (
-    r"password authentication failed|password refused|connection refused|PostgreSQL connection failed|not reachable|"
-    r"could not (?:connect|translate host)|too many (?:connections|clients)|remaining connection slots|max client|"
-    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed|"
-    r"tenant or user not found"
+    r"connection refused|PostgreSQL connection failed|not reachable|could not (?:connect|translate host)|"
+    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed"
 )
 _MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
 _REQUEST = r"^(?:GET|HEAD|POST) "
@@ -58,8 +58,10 @@ _WELL_ANSWERED = rf"{_REQUEST}(?!/api/live)\S+ 2\d\d\b"  # /api/live says nothin
 PATTERNS = (
     _pattern(Topic.CRASH_LOOP, Sign.FAILURE, r"crash loop detected", Symptom.CRASH_LOOP),
     _pattern(Topic.PERMISSIONS, Sign.FAILURE, r"permission denied", Symptom.PERMISSION_DENIED),
-    _pattern(Topic.PERMISSIONS, Sign.FAILURE, _MISSING, Symptom.NOT_CLAIMING),
-    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _NO_DATABASE, Symptom.NOT_CLAIMING),
+    _pattern(Topic.PERMISSIONS, Sign.FAILURE, _MISSING, Symptom.MISSING_OBJECT),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _REFUSED, Symptom.NOT_CLAIMING),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _FULL, Symptom.NO_CONNECTIONS),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _NO_DATABASE, Symptom.UNREACHABLE),
     _pattern(
         Topic.CLAIMING,
         Sign.FAILURE,
@@ -90,6 +92,11 @@ _ENDED_BY: Mapping[Topic, re.Pattern[str]] = {
 }
 
 
+def _route(line: str) -> str:
+    """ "GET /api/health" of "GET /api/health?full=1 503 12 ms"."""
+    return " ".join(line.split("?")[0].split()[:2])
+
+
 def recognise(message: str) -> Pattern | None:
     """The first pattern that the line shows; None when the runbook knows none of it."""
     read = message[:READ_LIMIT]
@@ -100,4 +107,6 @@ def ends(failure: str, topic: Topic, later: str) -> bool:
     """Whether a later line shows that what the failure told is over."""
     if failure.startswith("claim_pending_job:"):
         return _LOOKED.search(later) is not None
+    if topic is Topic.REQUESTS and _route(failure) != _route(later):
+        return False  # one route may work while another does not
     return topic in _ENDED_BY and _ENDED_BY[topic].search(later) is not None

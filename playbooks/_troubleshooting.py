@@ -11,7 +11,7 @@ from services.domain.services import Service
 
 
 class Symptom(StrEnum):
-    """The table's first column."""
+    """The runbook's first column, then what its table has no row for."""
 
     API_503 = "API returns 503"
     NOT_CLAIMING = "Workers not claiming jobs"
@@ -19,6 +19,9 @@ class Symptom(StrEnum):
     PERMISSION_DENIED = "permission denied for table"
     CRASH_LOOP = "Crash loop detected"
     STALE_HEARTBEAT = "Heartbeat stale"
+    UNREACHABLE = "Database unreachable"
+    NO_CONNECTIONS = "No database connection left"
+    MISSING_OBJECT = "Table, column or function does not exist"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,33 @@ TABLE: Mapping[Symptom, Row] = {
 }
 
 
+# An unreachable database is no matter of rights, and neither is one that lacks a migration.
+OUR_ROWS: Mapping[Symptom, Row] = {
+    Symptom.UNREACHABLE: Row(
+        "The database is away, or its host and port are wrong",
+        "Check Supabase's status, then the host and port in SUPABASE_DB_URL",
+        "Health",
+        "health",
+    ),
+    Symptom.NO_CONNECTIONS: Row(
+        "Every connection of the pooler or the server is in use",
+        "Scale the workers down, or raise the pooler's limit",
+        "Heartbeats",
+        "heartbeats",
+    ),
+    Symptom.MISSING_OBJECT: Row(
+        "A migration is not applied, or the code is older than the database",
+        "Apply the pending migrations, or roll back",
+        "Show migrations",
+        "migrations",
+    ),
+}
+ROWS: Mapping[Symptom, Row] = {**TABLE, **OUR_ROWS}
+
+
 def explain(finding: Finding, symptom: Symptom, service: Service | None = None) -> Finding:
     """The finding with its row of the table: cause and resolution in the detail, the next step as a button."""
-    row, short = TABLE[symptom], (service or finding.service or Service.API).short
+    row, short = ROWS[symptom], (service or finding.service or Service.API).short
     words = f"Likely cause: {row.cause}. To do: {row.resolution}."
     return replace(
         finding,

@@ -1,4 +1,4 @@
-"""What is wrong, what is it probably, and what is to be done? (runbook, "Troubleshooting", "Debug Commands")
+"""What is wrong, why, and what is to be done? (runbook, "Troubleshooting", "Debug Commands")
 
 When:   an alert or `health` says that something is wrong, and the logs alone do not tell what.
 Effect: none, it only reads.
@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from playbooks import env, health
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+from playbooks._diagnosis import diagnose
+from playbooks._root_causes import Diagnosed
 from playbooks._troubleshooting import Symptom, explain
 from playbooks.checks import claiming, drift, endpoints, failures, logs, roles, security
 from services.domain.drift import SchemaDrift
@@ -38,10 +40,10 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "Bot": ("bot",),
 }
 _SYMPTOMS = {
-    "heartbeats": Symptom.STALE_HEARTBEAT,
     "claiming": Symptom.NOT_CLAIMING,
     "roles": Symptom.PERMISSION_DENIED,
 }
+_WRONG = frozenset({Status.FAIL, Status.WARN})
 _AREA_OF = {word: area for area, words in AREAS.items() for word in words}
 
 
@@ -60,24 +62,65 @@ class Facts:
     exposures: Sequence[Exposure] | Unavailable
 
 
-def check(facts: Facts) -> list[Finding]:
-    """A finding for each thing that is wrong, with its row of the troubleshooting table; one an area that is fine.
+@dataclass(frozen=True)
+class Report:
+    """`diagnosed`: every finding, under the cause that explains it. `past`: what was wrong and is over. `areas`: one
+    line an area in which something is unknown or all is fine."""
 
-    What is unknown is one finding an area too: a silent source hides a dozen checks at once.
-    """
-    found: dict[str, list[Finding]] = {area: [] for area in AREAS}
-    for finding in _look(facts):
-        found[_AREA_OF[finding.check.split(".")[0]]].append(finding)
-    return [line for area, findings in found.items() for line in _lines(area, findings)]
+    diagnosed: Diagnosed
+    past: tuple[Finding, ...]
+    areas: tuple[Finding, ...]
+
+    @property
+    def wrong(self) -> tuple[Finding, ...]:
+        """What no cause explains, each with its row of the troubleshooting table where its evidence is there."""
+        return tuple(finding for finding in self.diagnosed.rest if finding.status in _WRONG)
+
+    @property
+    def unknown(self) -> tuple[Finding, ...]:
+        """One finding an area of which something is not known: a silent source hides a dozen checks at once."""
+        return tuple(finding for finding in self.areas if finding.status is Status.UNKNOWN)
+
+    @property
+    def fine(self) -> tuple[Finding, ...]:
+        """The areas in which all is fine."""
+        return tuple(finding for finding in self.areas if finding.status is Status.OK)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All lines: causes and what follows from them, what else is wrong or unknown, what is over, what is fine."""
+        told = [one for item in self.diagnosed.diagnoses for one in (item.finding, *item.follows)]
+        return [*told, *self.wrong, *self.unknown, *self.past, *self.fine]
+
+    @property
+    def status(self) -> Status:
+        return self.diagnosed.status
+
+
+def report(facts: Facts) -> Report:
+    """What is wrong and why, the cause before what follows from it."""
+    found = list(map(_with_row, _look(facts)))
+    diagnosed = diagnose(found, facts.health.as_of, database_since=facts.health.database_since)
+    areas: dict[str, list[Finding]] = {area: [] for area in AREAS}
+    for finding in diagnosed.rest:
+        areas[_area(finding)].append(finding)
+    busy = {_area(one) for item in diagnosed.diagnoses for one in (item.finding, *item.follows)}
+    lines = [line for area, findings in areas.items() if (line := _line(area, findings, is_busy=area in busy))]
+    return Report(diagnosed, tuple(one for one in diagnosed.rest if one.was_wrong), tuple(lines))
+
+
+def _area(finding: Finding) -> str:
+    return _AREA_OF[finding.check.split(".")[0]]
 
 
 def _look(facts: Facts) -> Iterator[Finding]:
-    yield from health.check(facts.health)
+    seen = health.check(facts.health)
+    yield from seen
     yield from claiming.check(facts.claiming)
     yield from roles.check(facts.roles)
     yield from failures.check(facts.failed)
     for log in facts.logs:
-        yield from _log(log)
+        yield from _log(replace(log, is_well=_is_well(seen, log.service)))
     yield from drift.check(facts.drift)
     yield from endpoints.check(facts.endpoints)
     yield from _security(security.check(facts.exposures))
@@ -85,13 +128,12 @@ def _look(facts: Facts) -> Iterator[Finding]:
         yield _variables(service, findings)
 
 
-def _lines(area: str, findings: Sequence[Finding]) -> Iterator[Finding]:
-    wrong = [finding for finding in findings if finding.status in (Status.FAIL, Status.WARN)]
+def _line(area: str, findings: Sequence[Finding], *, is_busy: bool) -> Finding | None:
+    """None for an area in which something is wrong: that has lines of its own."""
     unknown = [finding for finding in findings if finding.status is Status.UNKNOWN]
-    yield from map(_diagnose, wrong)
     if unknown:
         more = f" ({len(unknown) - 1} more unknown)" if len(unknown) > 1 else ""
-        yield Finding(
+        return Finding(
             f"doctor.{area.lower()}",
             Status.UNKNOWN,
             f"{area}: {unknown[0].title}{more}",
@@ -100,22 +142,23 @@ def _lines(area: str, findings: Sequence[Finding]) -> Iterator[Finding]:
             {finding.check: finding.detail for finding in unknown},
             unknown[0].next_step,
         )
-    if findings and not wrong and not unknown:
-        evidence = {finding.check: finding.title for finding in findings}
-        detail = _shortly([finding.title for finding in findings])
-        yield Finding(f"doctor.{area.lower()}", Status.OK, area, detail, evidence=evidence)
+    if not findings or is_busy or any(finding.status in _WRONG for finding in findings):
+        return None
+    evidence = {finding.check: finding.title for finding in findings}
+    detail = _shortly([finding.title for finding in findings if not finding.was_wrong])
+    return Finding(f"doctor.{area.lower()}", Status.OK, area, detail, evidence=evidence)
 
 
 def _shortly(titles: Sequence[str]) -> str:
-    """As many as fit, at least one; the others are counted."""
+    """As many as fit, at least one."""
     shown = [title for n, title in enumerate(titles) if n == 0 or len("; ".join(titles[: n + 1])) <= TITLES_LENGTH]
-    more = [f"{len(titles) - len(shown)} more"] if len(shown) < len(titles) else []
-    return "; ".join([*shown, *more])
+    return "; ".join(shown)
 
 
-def _diagnose(finding: Finding) -> Finding:
-    """With its row of the table, unless it has one already or the table has none for it."""
-    symptom = None if "symptom" in finding.evidence else _symptom(finding)
+def _with_row(finding: Finding) -> Finding:
+    """With its row of the troubleshooting table, where it has none yet and its evidence is there."""
+    is_told = finding.status not in _WRONG or "symptom" in finding.evidence
+    symptom = None if is_told else _symptom(finding)
     if symptom is None:
         return finding
     told = explain(finding, symptom)
@@ -124,26 +167,34 @@ def _diagnose(finding: Finding) -> Finding:
 
 
 def _symptom(finding: Finding) -> Symptom | None:
-    """The row that the check's own name leads to, or what it saw."""
+    """The row that fits what the check saw. A crash alone is no crash loop: only the log tells of that."""
     kind, _, what = finding.check.partition(".")
     if kind in ("api", "intake"):
         return Symptom.API_503 if _is_server_error(finding) else None
-    if kind == "deployment" and finding.status is Status.FAIL:
-        return Symptom.API_503 if finding.service is Service.API else Symptom.CRASH_LOOP
-    if kind == "workers" and finding.status is Status.FAIL:
-        return Symptom.CRASH_LOOP if finding.evidence.get("status") == "error" else Symptom.NOT_CLAIMING
+    if kind == "workers":
+        return Symptom.UNREACHABLE if finding.evidence.get("database_ok") is False else None
+    if kind == "heartbeats":
+        return Symptom.STALE_HEARTBEAT if finding.evidence.get("stale") else None
     return Symptom.PERMISSION_DENIED if kind == "drift" and what.startswith("rights.") else _SYMPTOMS.get(kind)
 
 
 def _is_server_error(finding: Finding) -> bool:
+    """The API's own word that it lacks its database is a cause of its own."""
     status = finding.evidence.get("http_status")
-    return isinstance(status, int) and status >= 500
+    return isinstance(status, int) and status >= 500 and finding.evidence.get("db_connected") is not False
+
+
+def _is_well(seen: Sequence[Finding], service: Service) -> bool:
+    """Whether the live checks of a service find nothing."""
+    live = ("api.health", "intake.health", f"heartbeats.{service.short}", f"workers.{service.short}")
+    own = [finding for finding in seen if finding.check in live and finding.service is service]
+    return bool(own) and all(finding.status is Status.OK for finding in own)
 
 
 def _log(facts: logs.Facts) -> Iterator[Finding]:
     """What shows success is for `logs`; here it is enough that nothing shows a failure."""
     findings = logs.check(facts)
-    wrong = [finding for finding in findings if finding.status is not Status.OK]
+    wrong = [finding for finding in findings if finding.status is not Status.OK or finding.was_wrong]
     short = facts.service.short
     fine = Finding(f"logs.{short}", Status.OK, f"{short} logs no failure", "", facts.service)
     yield from wrong or [fine]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+from playbooks._diagnosis import diagnose
+from playbooks._root_causes import Cause, Diagnosis
 from playbooks.checks import api, bot, database, deployments, heartbeats, intake, locks, migrations, queue, sha, workers
 from services.domain.bot_state import BotState
 from services.domain.deployments import ServiceState
@@ -28,7 +30,8 @@ from services.domain.services import Service, WorkerType
 class Facts:
     """`as_of` is the database's clock, the bot's own when there is no database; `now` is always the bot's.
 
-    `environment` is None when the bot's settings do not name it. `bot` is None on the terminal.
+    `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
+    when the bot has not reached the database; None when it does, or does not know.
     """
 
     environment: str | None
@@ -46,18 +49,18 @@ class Facts:
     expected_age: timedelta = timedelta()
     bot: BotState | None = None
     locks: Sequence[Lock] | Unavailable = ()
+    database_since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Line:
     """What was found about one subject: a service, or `database`, `queue`, `SHA`, `Railway`, `bot`.
 
-    `findings`: the most urgent first. `link` leads to the service in Railway.
+    `findings`: the most urgent first.
     """
 
     subject: str
     findings: tuple[Finding, ...]
-    link: str | None = None
 
     @property
     def status(self) -> Status:
@@ -70,12 +73,35 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """`headline` makes sense alone. `lines`: what is wrong first, otherwise services, database, queue and the rest."""
+    """`headline` makes sense alone, without the time since when the first cause is there. `lines`: what no cause of
+    `diagnoses` explains, what is wrong first, otherwise services, database, queue and the rest."""
 
     headline: str
     status: Status
     lines: tuple[Line, ...]
     findings: tuple[Finding, ...]
+    diagnoses: tuple[Diagnosis, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """What the headline names; None when it names a line."""
+        first = self.diagnoses[0].cause if self.diagnoses else None
+        lines = max((line.status.urgency for line in self.lines), default=0)
+        return first if first and first.finding.status.urgency >= lines else None
+
+    @property
+    def link(self) -> str | None:
+        """The project in Railway, of whose services the findings have the addresses."""
+        links = (finding.evidence.get("link") for finding in self.findings)
+        return next((link.partition("/service/")[0] for link in links if isinstance(link, str)), None)
+
+    @property
+    def wrong(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.status is not Status.OK)
+
+    @property
+    def fine(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.status is Status.OK)
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -100,10 +126,12 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def report(facts: Facts) -> Report:
-    """The findings of `check`, gathered into one line a subject under a headline."""
+    """The findings of `check`: causes with what follows from them, the rest as one line a subject, under a headline."""
     findings = check(facts)
-    lines = sorted(_lines(findings), key=_order)
-    return Report(_headline(facts.environment, lines), worst(findings), tuple(lines), tuple(findings))
+    diagnosed = diagnose(findings, facts.as_of, database_since=facts.database_since)
+    lines = sorted(_lines(diagnosed.rest), key=_order)
+    first = _headline(facts.environment, diagnosed.diagnoses, lines)
+    return Report(first, diagnosed.status, tuple(lines), tuple(findings), diagnosed.diagnoses)
 
 
 def _order(line: Line) -> tuple[int, bool]:
@@ -139,7 +167,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
     for subject in _SUBJECTS:
         own = [finding for finding in findings if _subject(finding) == subject]
         if own:
-            yield Line(subject, tuple(wrong_first(own)), _link(own))
+            yield Line(subject, tuple(wrong_first(own)))
 
 
 def _subject(finding: Finding) -> str:
@@ -149,23 +177,27 @@ def _subject(finding: Finding) -> str:
     return _AREAS.get(area, area)
 
 
-def _link(findings: Sequence[Finding]) -> str | None:
-    links = (finding.evidence.get("link") for finding in findings)
-    return next((link for link in links if isinstance(link, str)), None)
-
-
-def _headline(environment: str | None, lines: Sequence[Line]) -> str:
+def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Sequence[Line]) -> str:
     name = environment or "this environment"
     wrong = [line for line in lines if line.status is not Status.OK]
-    if not wrong:
+    told = [(one.finding.status, _lower(one.finding.title)) for one in diagnoses]
+    told += [(line.status, _first(line)) for line in wrong]
+    if not told:
         return f"{name} is healthy"
+    told.sort(key=lambda one: -one[0].urgency)
+    status, title = told[0]
     said = {
         Status.FAIL: f"{name} is not healthy",
         Status.UNKNOWN: f"{name} may not be healthy",
         Status.WARN: f"{name} is healthy, with a warning",
-    }[wrong[0].status]
-    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return f"{said}: {_first(wrong[0])}{more}"
+    }[status]
+    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+    return f"{said}: {title}{more}"
+
+
+def _lower(title: str) -> str:
+    """A sentence as a part of another one."""
+    return f"the{title[3:]}" if title.startswith("The ") else title
 
 
 def _first(line: Line) -> str:

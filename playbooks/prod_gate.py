@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from playbooks import health
 from playbooks._contract import Finding, Status
+from playbooks._diagnosis import diagnose
 from playbooks._gates import gate
+from playbooks._root_causes import Diagnosed
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
@@ -33,6 +35,19 @@ def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
     """One finding a gate, in the runbook's order. `strict`: a warning and an unknown fail too."""
     found = [gate("gate", name, findings) for name, findings in zip(GATES, _look(facts), strict=True)]
     return [_strictly(finding) for finding in found] if strict else found
+
+
+def find_causes(facts: Facts) -> Diagnosed:
+    """What the gates look at, under the causes that explain it."""
+    findings = [finding for findings in _look(facts) for finding in findings]
+    return diagnose(findings, facts.health.as_of, database_since=facts.health.database_since)
+
+
+def is_explained(found: Finding, diagnosed: Diagnosed) -> bool:
+    """Whether all that keeps a gate shut follows from a cause."""
+    told = {one.check for item in diagnosed.diagnoses for one in (item.finding, *item.follows)}
+    shut = [check for check, seen in found.evidence.items() if isinstance(seen, dict) and seen["status"] != Status.OK]
+    return bool(shut) and told.issuperset(shut)
 
 
 def _look(facts: Facts) -> list[list[Finding]]:

@@ -29,6 +29,16 @@ def parse_service(word: str) -> Service:
     return service
 
 
+def wants_all(words: Sequence[str]) -> bool:
+    """Whether `all` is written: nothing is folded then. Any other word is refused."""
+    if not words:
+        return False
+    no_more(words, 1)
+    if words[0].lower().lstrip("-") != "all":
+        raise wrong_word(words[0], "is not understood here", "Write `all` to see every finding, or nothing.")
+    return True
+
+
 def parse_user(word: str, usage: str) -> str:
     """A person's Slack id. `usage` is the sentence that says what to write."""
     user = USER.match(word)

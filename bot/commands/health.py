@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bot.commands._arguments import no_more
+from bot.commands._arguments import wants_all
 from bot.commands._contract import Answer, Request
 from bot.commands._verbs import Command
 from bot.facts import World
@@ -14,18 +14,18 @@ from playbooks import health
 
 
 async def handle(request: Request, world: World) -> Answer:
-    no_more(request.words, 0)
+    show_all = wants_all(request.words)
     started = time.perf_counter()
     facts = await gather_health(world)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    return health_answer(health.report(facts), moment=facts.as_of, elapsed_ms=elapsed_ms)
+    return health_answer(health.report(facts), moment=facts.as_of, elapsed_ms=elapsed_ms, show_all=show_all)
 
 
 COMMAND = Command(
     name="health",
-    summary="API, database, workers, queue, deployments and bot in one message",
+    summary="is everything fine? API, database, workers, queue, deployments and bot in one message",
     group="Start here",
     handle=handle,
-    usage="[--env <environment>]",
-    examples=("health",),
+    usage="[all] [--env <environment>]",
+    examples=("health", "health all"),
 )

@@ -7,7 +7,7 @@ from bot.commands._contract import Answer, Request
 from bot.commands._verbs import Command
 from bot.facts import World
 from bot.facts.checks import gather_gate
-from bot.views.findings import findings_answer
+from bot.views.diagnosis import gate_answer
 from playbooks import prod_gate
 
 STRICT = "--strict"
@@ -17,8 +17,9 @@ async def handle(request: Request, world: World) -> Answer:
     """For the asker alone: the security audit says what is not protected."""
     no_more(tuple(word for word in request.words if word != STRICT), 0)
     is_strict = STRICT in request.words
-    findings = prod_gate.check(await gather_gate(world), strict=is_strict)
-    return findings_answer("prod gate, strict" if is_strict else "prod gate", findings, private=True)
+    facts = await gather_gate(world)
+    title = "prod gate, strict" if is_strict else "prod gate"
+    return gate_answer(title, prod_gate.check(facts, strict=is_strict), prod_gate.find_causes(facts))
 
 
 COMMAND = Command(

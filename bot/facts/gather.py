@@ -54,6 +54,7 @@ async def gather_health(world: World) -> health.Facts:
         expected_age=seen.replicas.age,
         bot=world.bot_state() if world.bot_state else None,
         locks=locks.result(),
+        database_since=world.database.away_since if world.database else None,
     )
 
 

@@ -129,8 +129,8 @@ async def _logs(world: World, incident: Incident) -> view.Content:
 
 async def _doctor(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others
     facts = await gather_doctor(world)
-    findings = await asyncio.to_thread(doctor.check, facts)  # masking the lines of three logs takes its time
-    return view.findings_message(3, "What the doctor finds", "doctor", findings)
+    report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
+    return view.findings_message(3, "What the doctor finds", "doctor", report.findings)
 
 
 async def _dashboards(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others

@@ -13,6 +13,7 @@ from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
 from services.domain.errors import Unavailable
 
 SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
+PAST = "\N{INFORMATION SOURCE}\ufe0f"  # before what was wrong and is over
 WORD = {Status.OK: "OK", Status.WARN: "WARNING", Status.FAIL: "WRONG", Status.UNKNOWN: "UNKNOWN"}
 MAX_OWN_BLOCKS = 30  # findings with a block of their own; the rest shares sections
 LINE_LIMIT = 600  # characters of one finding
@@ -26,6 +27,9 @@ def headline(title: str, findings: Sequence[Finding]) -> str:
 
 def finding_line(finding: Finding) -> str:
     """One finding in mrkdwn: sign, title, detail. The word is there for those who cannot see the sign."""
+    if finding.was_wrong:
+        first, last = (date_token(moment, "{time}") for moment in finding.was_wrong)
+        return f"{PAST} was wrong {first}\N{EN DASH}{last}: *{escape(finding.title, limit=LINE_LIMIT // 3)}*"
     word = status_word(finding.status, finding.title)
     detail = f" — {escape(finding.detail, limit=LINE_LIMIT // 2)}" if finding.detail else ""
     return f"{SIGN[finding.status]} {word}*{escape(finding.title, limit=LINE_LIMIT // 3)}*{detail}"
@@ -119,5 +123,6 @@ def _finding_data(finding: Finding) -> dict[str, object]:
         "detail": finding.detail,
         "service": finding.service.value if finding.service else None,
         "evidence": dict(finding.evidence),
+        "was_wrong": [moment.isoformat() for moment in finding.was_wrong] if finding.was_wrong else None,
         "next_step": {"label": step.label, "command": step.command, "url": step.url} if step else None,
     }

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.commands._contract import Answer, Block
-from bot.views.blocks import context, is_web_address, section, sections
-from bot.views.findings import SIGN, as_of, finding_data, status_word, step_button
+from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
+from bot.views.diagnosis import cause_line, causes_data, since_words
+from bot.views.findings import SIGN, as_of, finding_data, finding_line, status_word, step_button
 from bot.views.message import fit_message
-from bot.views.text import escape, link
-from playbooks._contract import Finding, NextStep, Status
+from bot.views.text import escape
+from playbooks._contract import Finding, NextStep
 from playbooks.health import Line, Report
 
 MAX_BUTTONS = 5  # more than a person reads on a phone
@@ -18,15 +19,46 @@ MAX_PARTS = 4  # findings in one line; hundreds of workers may each have one
 PART_LIMIT = 200  # characters of a title, and of a detail
 
 
-def health_answer(report: Report, *, moment: datetime, elapsed_ms: float) -> Answer:
-    """`moment` is when the facts were true; `elapsed_ms` is how long reading them took."""
-    first = f"{SIGN[report.status]} *{escape(report.headline, limit=300)}*"
-    wrong = sum(line.status is not Status.OK for line in report.lines)
-    loud, quiet = report.lines[: min(wrong, MAX_BUTTONS)], report.lines[min(wrong, MAX_BUTTONS) :]
-    blocks: list[Block] = [section(first), *_loud(loud), *sections(map(_line, quiet))]
+def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_all: bool = False) -> Answer:
+    """`moment` is when the facts were true; `elapsed_ms` is how long reading them took. What is fine is folded, unless
+    `show_all`."""
+    first = health_headline(report)
+    wrong, fine = report.wrong[:MAX_BUTTONS], [*report.wrong[MAX_BUTTONS:], *report.fine]
+    blocks: list[Block] = [section(first)]
+    blocks += _diagnoses(report) if not show_all else sections(map(finding_line, _explained(report)))
+    blocks += [*_loud(wrong), *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:]))]
     blocks.append(context(f"{as_of(moment)} · took {elapsed_ms:.0f} ms"))
-    text = "\n".join([first, *map(_words, report.lines)])
+    blocks += actions([*([] if show_all else [command_button("Show all", "health all")]), *_railway(report)])
+    causes = [cause_line(one.cause) for one in report.diagnoses]
+    text = "\n".join([first, *causes, *map(_words, report.lines)])
     return Answer(*fit_message(text, blocks), _data(report, moment, elapsed_ms), report.status)
+
+
+def health_headline(report: Report) -> str:
+    """The answer in one line of mrkdwn, with the time since when its cause is there."""
+    since = since_words(report.cause) if report.cause else ""
+    return f"{SIGN[report.status]} *{escape(report.headline, limit=300)}*{since}"
+
+
+def _diagnoses(report: Report) -> list[Block]:
+    """What to do about each cause; the first one's title is in the headline already."""
+    blocks: list[Block] = []
+    for one in report.diagnoses:
+        detail = escape(one.finding.detail, limit=PART_LIMIT)
+        words = detail if one.cause is report.cause else cause_line(one.cause)
+        if words:
+            blocks.append(section(words, accessory=step_button(one.finding.next_step)))
+    follows = " ".join(one.words for one in report.diagnoses if one.words)
+    return [*blocks, *([section(follows)] if follows else [])]
+
+
+def _explained(report: Report) -> list[Finding]:
+    return [finding for one in report.diagnoses for finding in (one.finding, *one.follows)]
+
+
+def _railway(report: Report) -> list[Block]:
+    """One way into Railway, to the whole project."""
+    return [link_button("Railway", report.link)] if report.link and is_web_address(report.link) else []
 
 
 def _loud(lines: Sequence[Line]) -> Iterator[Block]:
@@ -34,12 +66,8 @@ def _loud(lines: Sequence[Line]) -> Iterator[Block]:
     offered: set[NextStep | None] = set()
     for line in lines:
         step = line.next_step
-        yield section(_line(line), accessory=None if step in offered else step_button(step))
+        yield section(_words(line), accessory=None if step in offered else step_button(step))
         offered.add(step)
-
-
-def _line(line: Line) -> str:
-    return f"{_words(line)}{_link(line.link)}"
 
 
 def _words(line: Line) -> str:
@@ -49,12 +77,6 @@ def _words(line: Line) -> str:
     return f"{SIGN[line.status]} {word}*{line.subject}* {' · '.join([*parts, *more])}"
 
 
-def _link(url: str | None) -> str:
-    if not url or not is_web_address(url):
-        return ""
-    return f" · {link(url, 'Railway')}"
-
-
 def _part(finding: Finding, subject: str) -> str:
     title = escape(finding.title.removeprefix(f"{subject} "), limit=PART_LIMIT)
     return f"{title} ({escape(finding.detail, limit=PART_LIMIT)})" if finding.detail else title
@@ -62,4 +84,5 @@ def _part(finding: Finding, subject: str) -> str:
 
 def _data(report: Report, moment: datetime, elapsed_ms: float) -> dict[str, object]:
     found = finding_data(report.headline, report.findings)
-    return {**found, "as_of": moment.isoformat(), "elapsed_ms": round(elapsed_ms, 1)}
+    causes = causes_data(report.diagnoses)
+    return {**found, "causes": causes, "as_of": moment.isoformat(), "elapsed_ms": round(elapsed_ms, 1)}

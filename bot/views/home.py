@@ -7,7 +7,8 @@ from datetime import datetime
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.findings import SIGN, WORD, as_of
+from bot.views.findings import as_of
+from bot.views.health import health_headline
 from bot.views.incidents import incident_block
 from bot.views.message import fit_message
 from bot.views.run_buttons import review as review_button
@@ -42,7 +43,7 @@ def home_answer(
 
     reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
     """
-    first = f"{SIGN[report.status]} *{WORD[report.status]}* · {escape(report.headline, limit=500)}"
+    first = health_headline(report)
     blocks = [
         section(first),
         *_incidents(incidents),

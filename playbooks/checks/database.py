@@ -10,11 +10,7 @@ SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
 CONFIG = NextStep("Check the settings", "check-config")
 NO_WRITES = "the database takes no writes"
 
-_POOLER_MEANING = {
-    "session": "session pooler",
-    "transaction": "transaction pooler: no LISTEN, so the bot polls",
-    "direct": "no pooler",
-}
+_NO_LISTEN = "transaction pooler: no LISTEN, so the bot polls"
 
 
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
@@ -39,10 +35,15 @@ def refuses_writes(why: str) -> Finding:
 
 
 def _reachable(server: ServerFacts) -> Finding:
-    pooler = _POOLER_MEANING.get(server.pooler_mode, "pooler mode unknown")
-    evidence = {"role": server.current_user, "database": server.database, "pooler_mode": server.pooler_mode}
+    evidence = {
+        "role": server.current_user,
+        "database": server.database,
+        "pooler_mode": server.pooler_mode,
+        "version": server.version,
+    }
     title = f"database reachable as {server.current_user}"
-    return Finding("database.reachable", Status.OK, title, f"{pooler}; Postgres {server.version}", evidence=evidence)
+    detail = _NO_LISTEN if server.pooler_mode == "transaction" else ""
+    return Finding("database.reachable", Status.OK, title, detail, evidence=evidence)
 
 
 def _schemas(server: ServerFacts) -> Finding:

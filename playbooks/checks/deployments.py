@@ -82,7 +82,7 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
     running, wanted = serving.running_instances, state.replicas_configured
     if wanted is not None and running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
-    return Status.OK, f"serves {short_sha(serving.commit_sha)}", f"{running} running"
+    return Status.OK, f"serves {short_sha(serving.commit_sha)}", ""
 
 
 def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str, str]:
@@ -131,6 +131,13 @@ def _of(deployment: Deployment) -> str:
     return f"deployment of {short_sha(deployment.commit_sha)}"
 
 
+def _crashed(state: ServiceState) -> int:
+    """Instances that crashed; one when what was to serve crashed as a whole."""
+    if state.serving is not None:
+        return sum(instance.status == "CRASHED" for instance in state.serving.instances)
+    return int(state.latest is not None and state.latest.status is DeploymentStatus.CRASHED)
+
+
 def _evidence(state: ServiceState) -> dict[str, object]:
     serving, latest = state.serving, state.latest
     return {
@@ -138,6 +145,10 @@ def _evidence(state: ServiceState) -> dict[str, object]:
         "serving_sha": serving.commit_sha if serving else None,
         "latest": latest.id if latest else None,
         "latest_status": latest.status.value if latest else None,
+        "latest_sha": latest.commit_sha if latest else None,
+        "latest_at": latest.created_at.isoformat() if latest else None,
+        "running": serving.running_instances if serving else 0,
+        "crashed": _crashed(state),
         "instances": {instance.id: instance.status for instance in serving.instances} if serving else {},
         "replicas_configured": state.replicas_configured,
         "link": state.link,

@@ -61,6 +61,7 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
         "beating": [beat.worker_id for beat in beating],
         "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in stale},
         "expected": None if isinstance(expected, Unavailable) else expected,
+        "last_beat_at": max(beat.last_heartbeat_at for beat in seen).isoformat() if seen else None,
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
     lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))

@@ -1,14 +1,14 @@
 """What do the newest lines of a log tell? (runbook, "Key Log Patterns")
 
 Lines that differ in their data only are one group, by their masked template (docs/adr/0006). A failure after which the
-same replica did well is a warning: it is over.
+same replica did well is over: it is told with the time that it lasted, and is no trouble any more.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from playbooks._contract import Finding, NextStep, Status, wrong_first
@@ -16,13 +16,14 @@ from playbooks._log_patterns import Pattern, Sign, Topic, ends, recognise
 from playbooks._troubleshooting import Symptom, explain
 from services.domain.deployments import LogLine
 from services.domain.errors import Unavailable
-from services.domain.masking import template
+from services.domain.masking import error_class, template
 from services.domain.services import Service
-from services.domain.thresholds import NOT_CLAIMED_AFTER
+from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
 from services.domain.words import age, counted
 
 MAX_GROUPS = 8  # more is no digest any more; the rest is counted
 
+_OUTAGES = frozenset({Topic.CONNECTIVITY, Topic.REQUESTS, Topic.OTHER})  # what ends without a line that says so
 _ERROR_LEVELS = frozenset({"error", "err", "critical", "fatal", "alert", "emerg"})
 _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "DEBUG")  # some libraries log to stderr
 
@@ -30,13 +31,15 @@ _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "D
 @dataclass(frozen=True)
 class Facts:
     """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
-    claim next has been due; None when none is, and for the API.
+    claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or beats as it
+    should right now; None when nobody looked.
     """
 
     service: Service
     lines: Sequence[LogLine] | Unavailable
     now: datetime
     next_due_at: datetime | Unavailable | None = None
+    is_well: bool | None = None
 
 
 @dataclass
@@ -97,17 +100,19 @@ def _is_error(line: LogLine) -> bool:
 
 
 def _failure(facts: Facts, group: _Group) -> Finding:
-    last = max(line.timestamp for line in group.last.values())
-    is_over = all(_is_over(facts, group.topic, line) for line in group.last.values())
+    last = max(group.last.values(), key=lambda line: line.timestamp)
+    first = group.first or last
+    is_over = _is_past(facts, group, last)
     status = Status.WARN if is_over or group.topic is Topic.OTHER else Status.FAIL
-    detail = f"{group.topic}, {counted(group.count, 'line')}, the last {age(facts.now - last)} ago"
+    detail = f"{group.topic}, {counted(group.count, 'line')}, the last {age(facts.now - last.timestamp)} ago"
     detail += "; it works again" if is_over else ""
     evidence = {
         "topic": group.topic.value,
         "template": group.template,
         "count": group.count,
-        "first_at": group.first.timestamp.isoformat() if group.first else None,
-        "last_at": last.isoformat(),
+        "error": error_class(last.message),
+        "first_at": first.timestamp.isoformat(),
+        "last_at": last.timestamp.isoformat(),
         "over": is_over,
     }
     short, slug = facts.service.short, group.topic.replace(" ", "_").lower()
@@ -115,15 +120,17 @@ def _failure(facts: Facts, group: _Group) -> Finding:
     finding = Finding(
         f"logs.{short}.{slug}", status, f"{short}: {group.template}", detail, facts.service, evidence, step
     )
-    symptom = _symptom(facts.service, group)
-    return finding if symptom is None else explain(finding, symptom)
+    if is_over and group.topic is not Topic.CLAIMING:  # that others were done does not undo a job's failure
+        return replace(finding, status=Status.OK, next_step=None, was_wrong=(first.timestamp, last.timestamp))
+    return finding if group.symptom is None else explain(finding, group.symptom)
 
 
-def _symptom(service: Service, group: _Group) -> Symptom | None:
-    """An API that lacks its database answers 503; a worker claims nothing."""
-    if service is Service.API and group.symptom is Symptom.NOT_CLAIMING:
-        return Symptom.API_503
-    return group.symptom
+def _is_past(facts: Facts, group: _Group, last: LogLine) -> bool:
+    """Whether every replica did well since, or an outage is long over while the service is well."""
+    is_old = facts.now - last.timestamp > OUTAGE_OVER_AFTER
+    if facts.is_well and is_old and group.topic in _OUTAGES:
+        return True
+    return all(_is_over(facts, group.topic, line) for line in group.last.values())
 
 
 def _is_over(facts: Facts, topic: Topic, failure: LogLine) -> bool:

@@ -57,7 +57,12 @@ def _check_worker(beat: Heartbeat, facts: Facts) -> Finding | None:
     if problem is None or service is None:
         return None
     status, words, detail = problem
-    evidence = {"worker_id": beat.worker_id, "status": beat.status, "current_job_id": beat.current_job_id}
+    evidence = {
+        "worker_id": beat.worker_id,
+        "status": beat.status,
+        "current_job_id": beat.current_job_id,
+        "database_ok": beat.database_ok,
+    }
     step = NextStep(f"Logs of {service.short}", f"logs {service.short}")
     name = f"workers.{service.short}"
     return Finding(name, status, f"{service.short} {words}", f"{beat.worker_id}: {detail}", service, evidence, step)

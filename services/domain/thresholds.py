@@ -15,3 +15,4 @@ STUCK_AFTER = timedelta(minutes=10)  # on one job; the largest file we take is a
 SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
 LOCK_FORGOTTEN_AFTER = timedelta(hours=24)  # whoever rolled back has had a day to look
 LOGS_LOOK_BACK = timedelta(hours=1)  # as far as the runbook looks back for failed jobs
+OUTAGE_OVER_AFTER = timedelta(minutes=5)  # without a new line, while the live check is fine: it is over

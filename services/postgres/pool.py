@@ -14,6 +14,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -87,6 +88,7 @@ class Database:
         self._free = asyncio.Semaphore(max_size)
         self._idle: list[Connection] = []
         self._closed = False
+        self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
 
     @classmethod
     def connect_lazily(
@@ -198,8 +200,12 @@ class Database:
         try:
             async with asyncio.timeout_at(limit.deadline):
                 conn = await connect(self._dsn, application_name=self._application_name, timeout_s=self._timeout_s)
-        except TimeoutError:
+        except (TimeoutError, SourceError) as error:
+            self.away_since = self.away_since or datetime.now(UTC)
+            if isinstance(error, SourceError):
+                raise
             raise no_answer(limit.timeout_s) from None
+        self.away_since = None
         try:
             await _begin(conn, limit, begin)
         except BaseException:

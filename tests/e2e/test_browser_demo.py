@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 async def test_health_is_typed_and_answered(stage: Stage, open_page: OpenPage) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
-        await _type(page, "/dragonfly health")
+        await _type(page, "/dragonfly health all")
 
         await expect(_last(page)).to_contain_text("dev is healthy")
         await expect(_last(page)).to_contain_text("1 of 1 beating")

@@ -65,7 +65,7 @@ async def test_each_command_answers(stage: Stage, line: str) -> None:
 async def test_health_is_true_about_what_runs(stage: Stage) -> None:
     await stage.uploaded()
 
-    answer = await stage.ask("/dragonfly health")
+    answer = await stage.ask("/dragonfly health all")
 
     shown = json.dumps(answer.blocks, ensure_ascii=False)
     assert "dev is healthy" in answer.text

@@ -21,7 +21,9 @@ SHA = "a1b2c3d4" + "0" * 32
 
 
 def serving(service: Service) -> ServiceState:
-    deployment = Deployment("d1", DeploymentStatus.SUCCESS, NOW, commit_sha=SHA, instances=(Instance("i1", "RUNNING"),))
+    deployed_at = NOW - timedelta(hours=3)
+    instances = (Instance("i1", "RUNNING"),)
+    deployment = Deployment("d1", DeploymentStatus.SUCCESS, deployed_at, commit_sha=SHA, instances=instances)
     link = f"https://railway.com/project/p/service/{service.short}"
     return ServiceState(service, "s1", (deployment,), deployment, replicas_configured=1, link=link)
 

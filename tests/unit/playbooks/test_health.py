@@ -25,16 +25,16 @@ def test_all_well_is_said_in_one_line_and_told_by_subject() -> None:
 
     assert (seen.status, seen.headline) == (Status.OK, "prod is healthy")
     assert [line.subject for line in seen.lines] == ["api", "ingest", "enforcement", "database", "queue", "SHA", "bot"]
-    assert seen.lines[0].link == "https://railway.com/project/p/service/api"
+    assert seen.link == "https://railway.com/project/p"
 
 
 def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
     seen = report(replace(HEALTHY, heartbeats=(beat(WorkerType.ENFORCEMENT),)))
 
-    assert seen.headline.startswith("prod is not healthy: ingest 0 of 1 beating")
-    assert seen.lines[0].subject == "ingest"
-    assert seen.lines[0].next_step is not None
-    assert seen.lines[0].next_step.command == "logs ingest"
+    assert seen.headline.startswith("prod is not healthy: ingest is down (0 of 1 alive)")
+    assert seen.cause is not None
+    assert seen.cause.finding.next_step is not None
+    assert seen.cause.finding.next_step.command == "restart ingest --through-zero"
 
 
 def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_trouble() -> None:
@@ -48,15 +48,26 @@ def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_trouble() -> 
         )
     )
 
-    assert [line.subject for line in seen.lines if line.status is not Status.OK] == ["ingest"]
+    assert seen.wrong == ()
+    assert [one.cause.service for one in seen.diagnoses] == [Service.INGEST]
 
 
-def test_one_more_thing_wrong_is_counted() -> None:
+def test_a_backlog_follows_from_a_worker_that_is_gone() -> None:
     queue = QueueSnapshot(NOW, 4, NOW - timedelta(minutes=16), 0, 0, 0)
 
     seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
 
-    assert seen.headline == "prod is not healthy: enforcement 0 of 1 beating, and 1 more"
+    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1 alive)"
+    assert [one.check for one in seen.diagnoses[0].follows] == ["queue.backlog"]
+
+
+def test_what_does_not_follow_from_the_cause_is_counted() -> None:
+    queue = QueueSnapshot(NOW, 0, None, 0, 20, 0)
+
+    seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
+
+    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1 alive), and 1 more"
+    assert [line.subject for line in seen.wrong] == ["queue"]
 
 
 def test_a_warning_keeps_it_healthy_and_the_queue_is_named() -> None:
@@ -98,7 +109,8 @@ def test_without_a_database_the_rest_is_still_told() -> None:
     seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY, locks=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
-    assert seen.headline == "prod may not be healthy: database does not answer, and 3 more"
+    assert seen.headline == "prod may not be healthy: the bot does not reach the database, but api does"
+    assert seen.wrong == ()
     assert [f.title for f in seen.findings if f.check.startswith(("database", "migrations"))] == [
         "database does not answer"
     ]
@@ -117,11 +129,13 @@ def test_the_terminal_has_no_bot_line_and_an_unnamed_environment_is_unknown() ->
     assert seen.headline.startswith("this environment may not be healthy")
 
 
-def test_every_finding_belongs_to_a_line() -> None:
+def test_every_finding_belongs_to_a_line_or_follows_from_a_cause() -> None:
     away = Unavailable("everything", "away")
     missing: dict[str, Any] = dict.fromkeys(SOURCES, away)
     nothing = replace(HEALTHY, **missing)
 
     for facts in (HEALTHY, nothing):
-        told = [finding for line in report(facts).lines for finding in line.findings]
-        assert sorted(told, key=repr) == sorted(check(facts), key=repr)
+        seen = report(facts)
+        told = [finding.check for line in seen.lines for finding in line.findings]
+        told += [one.check for item in seen.diagnoses for one in (item.finding, *item.follows)]
+        assert sorted(told) == sorted(finding.check for finding in check(facts))

@@ -55,8 +55,8 @@ async def test_health_tells_what_is_wrong_first_with_a_button(world: World, syst
 
     answer = await ask("health", world)
 
-    assert answer.text.splitlines()[0] == "🔴 *prod is not healthy: ingest 0 of 1 beating*"
-    assert answer.blocks[1]["accessory"]["value"] == "logs ingest"
+    assert answer.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1 alive)*"
+    assert answer.blocks[1]["accessory"]["value"] == "restart ingest --through-zero"
     data: Any = answer.data
     assert data["elapsed_ms"] > 0
 

@@ -37,7 +37,8 @@ def _work(system: System, outside: Outside) -> None:
 
 
 async def trouble(world: World) -> list[Finding]:
-    return [finding for finding in doctor.check(await gather_doctor(world)) if finding.status is not Status.OK]
+    found = doctor.report(await gather_doctor(world)).findings
+    return [finding for finding in found if finding.status is not Status.OK]
 
 
 async def symptoms(world: World) -> set[object]:
@@ -57,8 +58,7 @@ async def test_without_a_trouble_every_area_is_green(world: World) -> None:
          Symptom.PERMISSION_DENIED),
         ("REVOKE INSERT ON ops.job_queue FROM dragonfly_app", Symptom.PERMISSION_DENIED),
         ("DROP POLICY app ON public.judgments", Symptom.PERMISSION_DENIED),
-        ("UPDATE ops.worker_heartbeats SET status = 'error' WHERE worker_type ~ 'ingest'", Symptom.CRASH_LOOP),
-        ("UPDATE ops.worker_heartbeats SET database_ok = false WHERE worker_type ~ 'ingest'", Symptom.NOT_CLAIMING),
+        ("UPDATE ops.worker_heartbeats SET database_ok = false WHERE worker_type ~ 'ingest'", Symptom.UNREACHABLE),
         ("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '6 min'", Symptom.STALE_HEARTBEAT),
     ],
 )  # fmt: skip
@@ -86,6 +86,7 @@ async def test_a_job_that_its_type_s_limit_holds_back_is_no_trouble(world: World
     ("line", "symptom"),
     [
         ("PostgreSQL connection failed: FATAL: password authentication failed for user", Symptom.NOT_CLAIMING),
+        ("PostgreSQL connection failed: Connection refused", Symptom.UNREACHABLE),
         ("claim_pending_job: permission denied for function claim_pending_job", Symptom.PERMISSION_DENIED),
         ("[ingest_processor] Job failed: InFailedSqlTransaction", Symptom.FAILED_TRANSACTION),
         ("[ingest_processor] CRITICAL: Crash loop detected after 10 failures", Symptom.CRASH_LOOP),
@@ -98,9 +99,20 @@ async def test_a_line_of_a_log_leads_to_its_row(world: World, outside: Outside, 
 
 
 async def test_an_api_that_answers_503_leads_to_its_row(world: World, outside: Outside) -> None:
-    outside.api_status, outside.health = 503, {"status": "degraded", "db_connected": False}
+    outside.api_status, outside.health = 503, {"status": "degraded", "db_connected": True}
 
     assert Symptom.API_503 in await symptoms(world)
+
+
+async def test_an_api_that_alone_lacks_its_database_is_no_start_that_takes_long(world: World, outside: Outside) -> None:
+    outside.api_status, outside.health = 503, {"status": "degraded", "db_connected": False}
+
+    report = doctor.report(await gather_doctor(world))
+
+    assert [one.finding.title for one in report.diagnosed.diagnoses] == [
+        "api does not reach the database, but the bot does"
+    ]
+    assert Symptom.API_503 not in await symptoms(world)
 
 
 async def test_a_process_under_another_role_is_seen(world: World, database_urls: DatabaseUrls) -> None:
@@ -117,7 +129,7 @@ async def test_a_process_under_another_role_is_seen(world: World, database_urls:
          "the API has no POST /api/v1/intake/upload"),
         (lambda outside: outside.variables.pop("SUPABASE_URL"), "ingest: "),
         (lambda outside: outside.logs.update({Service.INGEST: []}), "Logs: ingest wrote nothing"),
-        (lambda outside: outside.replicas.update({Service.INGEST: 2}), "ingest 1 of 2 beating"),
+        (lambda outside: outside.replicas.update({Service.INGEST: 2}), "1 of 2 ingest workers alive"),
     ],
 )  # fmt: skip
 async def test_a_trouble_outside_is_seen(
@@ -160,19 +172,21 @@ async def test_a_silent_source_delays_nobody_and_is_unknown(
     world = make_world(database_urls.bot, timeout_s=6.0)
 
     async with asyncio.timeout(45):  # without a limit a source each it would be a minute
-        found = {finding.check: finding for finding in doctor.check(await gather_doctor(world))}
+        found = {finding.check: finding for finding in doctor.report(await gather_doctor(world)).findings}
 
-    assert found["doctor.deployments"].status is Status.UNKNOWN
+    assert found["deployment"].title == "Railway does not answer"
+    assert found["deployment"].status is Status.UNKNOWN
     assert found["doctor.drift"].status is Status.OK
 
 
 async def test_the_command_leads_with_what_is_wrong(world: World, system: System) -> None:
-    system.run("UPDATE ops.worker_heartbeats SET status = 'error' WHERE worker_type ~ 'ingest'")
+    system.run(
+        "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '6 min' WHERE worker_type ~ 'ingest'"
+    )
 
     answer = await run("doctor", Request(), world)
 
     shown = answer_text(answer)
-    assert shown.startswith("🔴 WRONG · doctor: ingest worker reports an error")
-    assert "Likely cause: 10 consecutive failures. To do: Check logs, fix root cause, redeploy." in shown
-    assert "→ Logs of ingest: dragonfly logs ingest" in shown
+    assert shown.startswith("🔴 ingest is down (0 of 1 alive) since ")
+    assert "→ Restart ingest: dragonfly restart ingest --through-zero" in shown
     assert answer.status is Status.FAIL

@@ -73,6 +73,25 @@ async def test_a_closed_port_is_not_reachable(unused_tcp_port: int) -> None:
     assert error.retryable
 
 
+async def test_the_first_miss_is_remembered_until_a_session_comes(
+    database_urls: DatabaseUrls, unused_tcp_port: int
+) -> None:
+    async with pool(f"postgresql://u:hunter2@127.0.0.1:{unused_tcp_port}/d") as away:
+        assert away.away_since is None
+        await why(away)
+        first = away.away_since
+        await why(away)
+
+    assert first is not None
+    assert away.away_since == first
+
+    async with pool(database_urls.bot) as back:
+        back.away_since = first
+        await back.open()
+
+    assert back.away_since is None
+
+
 async def test_a_malformed_dsn_is_not_repeated() -> None:
     async with pool("postgres//u:hunter2@host") as database:
         error = await why(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,12 +40,20 @@ def test_the_first_line_is_the_answer() -> None:
 
 
 def test_a_line_says_its_subject_once_and_in_words() -> None:
-    found = answer(Line("ingest", (WRONG, FINE), link="https://railway.com/p?a=1&b=2"))
+    found = answer(Line("ingest", (WRONG, FINE)))
 
     assert found.blocks[1]["text"]["text"] == (
         "🔴 wrong: *ingest* 0 of 1 beating (last beat 6 min ago) · serves a1b2c3d4 (1 running)"
-        " · <https://railway.com/p?a=1&amp;b=2|Railway>"
     )
+
+
+def test_railway_is_one_button_to_the_project() -> None:
+    at = "https://railway.com/project/p"
+    found = [replace(FINE, evidence={"link": f"{at}/service/{name}"}) for name in ("api", "ingest")]
+
+    shown = answer(*(Line(f"s{n}", (one,)) for n, one in enumerate(found)))
+
+    assert [one.get("url") for one in shown.blocks[-1]["elements"]] == [None, at]
 
 
 def test_the_fallback_tells_every_line() -> None:
@@ -96,9 +105,7 @@ def test_whatever_is_found_slack_takes_it_and_nobody_is_paged(
     title: str, detail: str, count: int, status: Status
 ) -> None:
     finding = Finding("x", status, title, detail, next_step=LOGS)
-    found = answer(
-        *[Line(f"s{n}", (finding,) * n, link="https://railway.com") for n in range(1, count + 1)], headline=title
-    )
+    found = answer(*[Line(f"s{n}", (finding,) * n) for n in range(1, count + 1)], headline=title)
 
     assert not violations({"text": found.text, "blocks": list(found.blocks)}, surface="message")
     assert "<!channel" not in str(found.blocks) + found.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from playbooks.checks.logs import MAX_GROUPS, Facts, check, error_digest
 from services.domain.deployments import LogLine
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-from services.domain.thresholds import NOT_CLAIMED_AFTER
+from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 A_BIT = timedelta(seconds=1)
@@ -60,11 +61,56 @@ def test_a_failure_leads_to_its_row_of_the_table() -> None:
     assert finding.next_step.command == "failed-jobs 1h"
 
 
-def test_a_failure_after_which_it_worked_is_a_warning() -> None:
-    [finding] = wrong(lines(DENIED, DONE))
+def past(seen: Sequence[LogLine], service: Service = Service.INGEST, *, is_well: bool | None = None) -> list[Finding]:
+    found = check(replace(facts(seen, service), is_well=is_well))
+    return [finding for finding in found if finding.was_wrong]
+
+
+def test_a_failure_after_which_it_worked_is_over_and_tells_from_when_to_when() -> None:
+    seen = lines(DENIED, DENIED, DONE)
+
+    [finding] = past(seen)
+
+    assert (finding.status, finding.was_wrong) == (Status.OK, (seen[0].timestamp, seen[1].timestamp))
+    assert "Likely cause" not in finding.detail
+
+
+def test_another_job_that_was_done_does_not_undo_a_failed_one() -> None:
+    [finding] = wrong(lines("[ingest_processor] Job failed: bad table", DONE))
 
     assert finding.status is Status.WARN
     assert "works again" in finding.detail
+
+
+BAD, GOOD = "GET /api/health 503 12 ms", "GET /api/health 200 3 ms"
+
+
+def test_a_503_is_over_with_a_200_of_the_same_route() -> None:
+    assert past(lines(BAD, GOOD), Service.API)
+    assert not past(lines(BAD, "GET /api/v1/intake/health 200 3 ms"), Service.API)
+    assert not past(lines(GOOD, BAD), Service.API)
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_well", "is_over"),
+    [
+        (OUTAGE_OVER_AFTER + A_BIT, True, True),
+        (OUTAGE_OVER_AFTER, True, False),
+        (OUTAGE_OVER_AFTER + A_BIT, False, False),
+        (OUTAGE_OVER_AFTER + A_BIT, None, False),
+    ],
+)
+@pytest.mark.parametrize("line", [BAD, "PostgreSQL connection failed: Connection refused", "boom"])
+def test_an_old_outage_is_over_while_the_live_check_is_fine(
+    line: str, ago: timedelta, is_well: bool | None, is_over: bool
+) -> None:
+    seen = [LogLine(NOW - ago, "error", line, "r1")]
+
+    assert bool(past(seen, Service.API, is_well=is_well)) is is_over
+
+
+def test_a_missing_right_is_not_over_because_time_has_passed() -> None:
+    assert not past([LogLine(NOW - timedelta(minutes=30), "error", DENIED, "r1")], is_well=True)
 
 
 def test_success_before_a_failure_does_not_count() -> None:
@@ -79,15 +125,24 @@ def test_one_replica_does_not_speak_for_another() -> None:
 
 def test_after_a_crash_loop_another_process_does() -> None:
     crashed = "[ingest_processor] CRITICAL: Crash loop detected after 10 failures"
-    [finding] = wrong([*lines(crashed, "", "", replica="a"), *lines(DONE, replica="b")])
 
-    assert finding.status is Status.WARN
+    assert past([*lines(crashed, "", "", replica="a"), *lines(DONE, replica="b")])
 
 
-def test_an_api_without_its_database_answers_503() -> None:
-    [finding] = wrong(lines("PostgreSQL connection failed: Connection refused"), Service.API)
+@pytest.mark.parametrize("service", [Service.API, Service.INGEST])
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("PostgreSQL connection failed: Connection refused", "The database is away"),
+        ("FATAL: password authentication failed for user", "DB permission issue"),
+        ("FATAL: sorry, too many clients already", "Every connection"),
+        ('relation "ops.job_queue" does not exist', "A migration is not applied"),
+    ],
+)
+def test_the_likely_cause_fits_the_class_of_the_error(line: str, cause: str, service: Service) -> None:
+    [finding] = wrong(lines(line), service)
 
-    assert "Service starting/crashed" in finding.detail
+    assert f"Likely cause: {cause}" in finding.detail
 
 
 @pytest.mark.parametrize(
@@ -163,7 +218,7 @@ def test_a_worker_is_never_silent_but_an_api_may_be(service: Service, status: St
 def test_the_digest_has_only_what_is_not_fine_and_the_urgent_first() -> None:
     found = error_digest(facts(lines(DENIED, DONE, "[ingest_processor] Job failed: bad table")))
 
-    assert [finding.status for finding in found] == [Status.FAIL, Status.WARN]
+    assert [finding.status for finding in found] == [Status.FAIL]
 
 
 CANARY = "Kowalski"

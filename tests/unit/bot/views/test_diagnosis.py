@@ -1,0 +1,131 @@
+"""A diagnosis on a phone: the cause and what to do in the first line, the rest behind a button."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bot.commands._contract import Answer
+from bot.views.diagnosis import doctor_answer, gate_answer
+from bot.views.health import health_answer, health_headline
+from bot.views.plain import answer_text
+from playbooks import doctor, health, prod_gate
+from playbooks._contract import Finding, Status
+from playbooks._root_causes import Diagnosed
+from services.sandbox.slack.limits import violations
+from tests.unit.playbooks.healthy import HEALTHY, NOW
+from tests.unit.playbooks.test_diagnosis import AWAY_SINCE, CASES, STOPPED, WELL, Case
+
+SINCE = f"<!date^{int(AWAY_SINCE.timestamp())}^{{time}}|2025-12-20 10:22 UTC>"
+
+
+def asked(facts: doctor.Facts, *, show_all: bool = False) -> Answer:
+    return doctor_answer(doctor.report(facts), notes=["took 9 ms"], show_all=show_all)
+
+
+def first_block(answer: Answer) -> str:
+    return str(answer.blocks[0]["text"]["text"])
+
+
+def values(answer: Answer) -> list[str]:
+    """What the buttons do, in order."""
+    found: list[str] = []
+    for block in answer.blocks:
+        elements = [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]
+        found += [one.get("value", one.get("url", "")) for one in elements if one.get("type") == "button"]
+    return found
+
+
+def test_the_first_line_is_the_cause_and_what_to_do() -> None:
+    answer = asked(STOPPED)
+
+    assert first_block(answer).startswith(
+        f"🔴 *The database has not answered since {SINCE}.* Check Supabase's status and the database's logs."
+    )
+    assert answer.text.startswith("🔴 *The database has not answered since")
+    assert answer.status is Status.FAIL
+
+
+def test_what_follows_is_counted_and_one_tap_away() -> None:
+    answer = asked(STOPPED)
+
+    assert "15 other findings follow from it." in str(answer.blocks)
+    assert "doctor all" in values(answer)
+    assert "grants" not in str(answer.blocks)
+    assert len(answer.blocks) <= 4
+
+
+def test_all_of_it_can_be_read() -> None:
+    shown = answer_text(asked(STOPPED, show_all=True))
+
+    assert "api does not reach its database (HTTP 503)" in shown
+    assert "heartbeats unknown" in shown
+
+
+def test_nothing_wrong_is_one_line_and_the_areas_are_named() -> None:
+    answer = asked(replace(WELL, env=replace(WELL.env, variables={})))
+
+    assert first_block(answer).startswith("✅ *doctor: nothing is wrong*")
+    assert len(answer.blocks) == 2
+    assert "more" not in first_block(answer)
+
+
+def test_what_is_over_is_told_with_its_time_and_makes_nothing_red() -> None:
+    old = Finding("logs.api.requests", Status.OK, "api: GET /api/health 503", was_wrong=(AWAY_SINCE, NOW))
+    report = doctor.report(WELL)
+
+    answer = doctor_answer(replace(report, past=(old,)), notes=[])
+
+    assert answer.status is Status.OK
+    assert f"was wrong {SINCE}" in str(answer.blocks)
+    assert "🔴" not in str(answer.blocks)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_slack_takes_every_answer_and_the_headline_is_there_once(case: Case) -> None:
+    answers = [
+        asked(case.facts),
+        health_answer(health.report(case.facts.health), moment=NOW, elapsed_ms=9),
+        gate_answer("prod gate", *gates(case.facts)),
+    ]
+
+    for answer in answers:
+        assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
+        assert json.dumps(list(answer.blocks)).count(case.title) <= 1
+
+
+def gates(facts: doctor.Facts) -> tuple[list[Finding], Diagnosed]:
+    seen = prod_gate.Facts(facts.health, facts.drift, facts.exposures)
+    return prod_gate.check(seen), prod_gate.find_causes(seen)
+
+
+def test_gates_that_follow_are_named_in_one_line() -> None:
+    answer = gate_answer("prod gate", *gates(STOPPED))
+
+    assert first_block(answer) == "🔴 *prod gate*: 5 of 5 gates are shut"
+    shown = str(answer.blocks)
+    assert "The database has not answered" in shown
+    assert "API health, Database connectivity, Schema consistency, Worker heartbeats, Security audit" in shown
+    assert answer.private
+
+
+def test_a_healthy_system_is_one_line_two_buttons_and_no_plumbing() -> None:
+    answer = health_answer(health.report(HEALTHY), moment=NOW, elapsed_ms=9)
+
+    assert first_block(answer) == "✅ *prod is healthy*"
+    assert len(answer.blocks) == 3
+    assert values(answer) == ["health all", "https://railway.com/project/p"]
+
+
+def test_health_can_be_unfolded() -> None:
+    shown = answer_text(health_answer(health.report(HEALTHY), moment=NOW, elapsed_ms=9, show_all=True))
+
+    assert "ingest 1 of 1 beating" in shown
+
+
+def test_the_time_of_the_cause_is_in_the_headline_of_health_and_home() -> None:
+    told = health_headline(health.report(STOPPED.health))
+
+    assert told == f"🔴 *prod is not healthy: the database has not answered* since {SINCE}"

@@ -1,0 +1,366 @@
+"""One cause first: planted troubles as a stopped server or a bad deploy show them, and what folds under each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from playbooks import doctor, env, health, prod_gate
+from playbooks._contract import Finding, NextStep, Status
+from playbooks._diagnosis import BLAMED_FOR, diagnose
+from playbooks._root_causes import EXPLAINS, Kind
+from playbooks.checks import claiming, logs
+from playbooks.checks.endpoints import NEEDED
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
+from services.domain.drift import MissingRight, SchemaDrift
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.migrations import MigrationStatus
+from services.domain.services import Service, WorkerType
+from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, beat, serving
+
+MINUTE = timedelta(minutes=1)
+AWAY_SINCE = NOW - 8 * MINUTE
+BAD = "e9a70d3b" + "0" * 32
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def log(service: Service, *messages: str, minutes: float = 1) -> logs.Facts:
+    return logs.Facts(service, [LogLine(ago(minutes), "error", one, "r1") for one in messages], NOW)
+
+
+WELL = doctor.Facts(
+    health=HEALTHY,
+    env=env.Facts({}, HEALTHY.services, "production", "prod", {}, NOW),
+    claiming=claiming.Facts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(Service)),
+    failed=(),
+    roles=(),
+    logs=[log(Service.API), log(Service.INGEST, "[ingest_processor] No pending jobs found (idle)")],
+    drift=SchemaDrift(100),
+    endpoints=NEEDED.keys(),
+    exposures=(),
+)
+
+
+def deployed(service: Service, minutes: float, *, crashed: bool = False, sha: str = BAD) -> ServiceState:
+    """The newest deployment of a service, so many minutes old."""
+    status = DeploymentStatus.CRASHED if crashed else DeploymentStatus.SUCCESS
+    instances = () if crashed else (Instance("i1", "RUNNING"),)
+    latest = Deployment("d2", status, ago(minutes), commit_sha=sha, instances=instances)
+    return replace(serving(service), active=() if crashed else (latest,), latest=latest)
+
+
+def running(service: Service, count: int, *, wanted: int, crashed: int = 0) -> ServiceState:
+    """A service whose instances are not all there."""
+    state = serving(service)
+    instances = [*(Instance(f"i{n}", "RUNNING") for n in range(count)), *(Instance("x", "CRASHED"),) * crashed]
+    one = replace(state.active[0], instances=tuple(instances))
+    return replace(state, active=(one,), latest=one, replicas_configured=wanted)
+
+
+def with_services(seen: health.Facts, *states: ServiceState) -> health.Facts:
+    assert not isinstance(seen.services, Unavailable)
+    return replace(seen, services={**seen.services, **{state.service: state for state in states}})
+
+
+def silent(kind: WorkerType, minutes: float) -> health.Facts:
+    stale = replace(beat(kind), last_heartbeat_at=ago(minutes))
+    others = tuple(one for one in HEALTHY.heartbeats if one.worker_type != kind)  # type: ignore[union-attr]
+    return replace(HEALTHY, heartbeats=(stale, *others))
+
+
+NO_DATABASE = Unavailable("database", "server not reachable")
+STOPPED = replace(
+    WELL,
+    health=replace(
+        HEALTHY,
+        api=ApiHealth(503, "degraded", "prod", SHA, False, NOW, 9),
+        intake=IntakeHealth(503, "degraded", False, None, None, 9),
+        server=NO_DATABASE,
+        migrations=NO_DATABASE,
+        heartbeats=NO_DATABASE,
+        queue=NO_DATABASE,
+        locks=NO_DATABASE,
+        database_since=AWAY_SINCE,
+    ),
+    claiming=claiming.Facts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(Service, NO_DATABASE)),
+    failed=NO_DATABASE,
+    roles=NO_DATABASE,
+    logs=[
+        log(Service.API, "GET /api/health 503 12 ms", "PostgreSQL connection failed: Connection refused"),
+        log(Service.INGEST, "PostgreSQL connection failed: Connection refused"),
+        log(Service.ENFORCEMENT, "heartbeat not written: server not reachable"),
+    ],
+    drift=NO_DATABASE,
+    exposures=NO_DATABASE,
+)
+NO_RAILWAY = Unavailable("Railway", "no answer within 5 s")
+RAILWAY_SILENT = replace(
+    WELL,
+    health=replace(HEALTHY, services=NO_RAILWAY, expected=dict.fromkeys(WorkerType, NO_RAILWAY)),
+    env=replace(WELL.env, variables=dict.fromkeys(Service, NO_RAILWAY), services=NO_RAILWAY),
+    logs=[logs.Facts(service, NO_RAILWAY, NOW) for service in Service],
+)
+GATEWAY = Unavailable("API", "HTTP 502", 502)
+API_DOWN = replace(WELL, health=replace(HEALTHY, api=GATEWAY, intake=GATEWAY), endpoints=Unavailable("API", "HTTP 502"))
+KILLED = replace(
+    WELL, health=with_services(silent(WorkerType.INGEST, 7), running(Service.INGEST, 0, wanted=1, crashed=1))
+)
+BAD_DEPLOY = replace(
+    WELL,
+    health=with_services(silent(WorkerType.INGEST, 7), deployed(Service.INGEST, 7, crashed=True)),
+    logs=[log(Service.INGEST, "FileNotFoundError: no such file")],
+)
+DENIED = replace(
+    WELL,
+    health=replace(HEALTHY, api=ApiHealth(503, "degraded", "prod", SHA, True, NOW, 9)),
+    claiming=replace(WELL.claiming, due={Service.INGEST: ago(3)}),
+    drift=SchemaDrift(
+        9,
+        missing=(
+            MissingRight("dragonfly_app", "INSERT", "ops.job_queue", ("worker",)),
+            MissingRight("dragonfly_app", "SELECT", "public.judgments", ("ingest",)),
+        ),
+    ),
+    logs=[log(Service.INGEST, "claim_pending_job: permission denied for function claim_pending_job")],
+)
+NOT_MIGRATED = replace(
+    WELL,
+    health=replace(HEALTHY, migrations=MigrationStatus((), ("20251205000100_x", "20251205000101_y"), (), ())),
+    drift=SchemaDrift(9, missing=(MissingRight("dragonfly_app", "EXECUTE", "ops.claim_pending_job", ("worker",)),)),
+    logs=[log(Service.INGEST, 'relation "ops.memos" does not exist')],
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A planted trouble: the one cause, since when, its button, and how many findings follow from it."""
+
+    facts: doctor.Facts
+    kind: Kind
+    title: str
+    since: datetime | None
+    step: NextStep
+    follows: int
+
+
+CASES = {
+    "Postgres stopped": Case(
+        STOPPED, Kind.DATABASE, "The database has not answered", AWAY_SINCE,
+        NextStep("Supabase's status", url="https://status.supabase.com"), 15,
+    ),
+    "Railway silent": Case(
+        RAILWAY_SILENT, Kind.RAILWAY, "Railway does not answer", None,
+        NextStep("Railway's status", url="https://status.railway.com"), 8,
+    ),
+    "API down": Case(
+        API_DOWN, Kind.API, "api answers HTTP 502", None, NextStep("Restart api", "restart api"), 2
+    ),
+    "worker killed": Case(
+        KILLED, Kind.WORKER, "ingest is down (0 of 1 alive)", ago(7),
+        NextStep("Restart ingest", "restart ingest --through-zero"), 1,
+    ),
+    "bad deploy crashing at start": Case(
+        BAD_DEPLOY, Kind.DEPLOY, "ingest crashes at start (FileNotFoundError): deploy e9a70d3b", ago(7),
+        NextStep("Roll back ingest…", "rollback ingest"), 2,
+    ),
+    "permissions taken away": Case(
+        DENIED, Kind.PERMISSIONS, "dragonfly_app lacks INSERT on ops.job_queue, and 1 more object", None,
+        NextStep("Show migrations", "migrations"), 4,
+    ),
+    "migrations missing": Case(
+        NOT_MIGRATED, Kind.MIGRATIONS, "2 migrations not applied, and the code needs them", None,
+        NextStep("Show migrations", "migrations"), 2,
+    ),
+}  # fmt: skip
+
+
+def seen(facts: doctor.Facts) -> doctor.Report:
+    return doctor.report(facts)
+
+
+def wrong(findings: Sequence[Finding]) -> list[str]:
+    return [one.title for one in findings if one.status is not Status.OK]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_doctor_names_one_cause_and_everything_else_follows_from_it(name: str) -> None:
+    case = CASES[name]
+
+    report = seen(case.facts)
+
+    [diagnosis] = report.diagnosed.diagnoses
+    assert (diagnosis.cause.kind, diagnosis.finding.title) == (case.kind, case.title)
+    assert diagnosis.cause.since == case.since
+    assert diagnosis.finding.next_step == case.step
+    assert wrong(report.diagnosed.rest) == []
+    assert len(diagnosis.follows) == case.follows, [one.check for one in diagnosis.follows]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_health_names_the_same_cause(name: str) -> None:
+    case = CASES[name]
+    told = health.report(case.facts.health)
+
+    if case.kind in (Kind.PERMISSIONS, Kind.MIGRATIONS):
+        return  # only the doctor looks at rights and at what the code needs
+    assert told.cause is not None
+    assert told.cause.kind is case.kind
+    assert told.wrong == ()
+
+
+def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None:
+    """The API does not say either: nobody can tell the bot's own network from the database's."""
+    quiet = Unavailable("API", "no answer within 5 s")
+
+    told = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
+
+    assert told.status is Status.UNKNOWN
+    assert "the database has not answered" in told.headline
+
+
+def test_a_bot_that_alone_is_cut_off_does_not_call_the_database_down() -> None:
+    report = seen(replace(STOPPED, health=replace(STOPPED.health, api=HEALTHY.api, intake=HEALTHY.intake), logs=[]))
+
+    [diagnosis] = report.diagnosed.diagnoses
+    assert diagnosis.finding.title == "The bot does not reach the database, but api does"
+    assert report.status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("why", "title", "command"),
+    [
+        ("password refused", "The database refuses the bot's login", "check-config"),
+        ("no such database or role", "The database refuses the bot's login", "check-config"),
+        ("too many connections", "The database has no free connection", "heartbeats"),
+        ("server is starting up", "The database is restarting", "health"),
+        ("not configured: SUPABASE_DB_URL", "The bot has no access to the database", "check-config"),
+    ],
+)
+def test_the_advice_fits_the_class_of_the_error(why: str, title: str, command: str) -> None:
+    server = Unavailable("database", why)
+    facts = replace(STOPPED.health, server=server)
+
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.finding.title == title
+    assert diagnosis.finding.next_step is not None
+    assert diagnosis.finding.next_step.command == command
+    assert "grants" not in f"{diagnosis.finding}"
+
+
+def test_what_the_api_alone_does_not_reach_is_no_outage_of_the_database() -> None:
+    api = ApiHealth(503, "degraded", "prod", SHA, False, NOW, 9)
+
+    [diagnosis] = health.report(replace(HEALTHY, api=api)).diagnoses
+
+    assert diagnosis.finding.title == "api does not reach the database, but the bot does"
+    assert diagnosis.finding.next_step == NextStep("Variables of api", "env api")
+
+
+def test_a_database_without_writes_explains_workers_and_api_that_fail() -> None:
+    assert not isinstance(HEALTHY.server, Unavailable)
+    full = replace(HEALTHY.server, refuses_writes="no space left on device")
+    api = ApiHealth(503, "degraded", "prod", SHA, True, NOW, 9)
+
+    [diagnosis] = health.report(replace(silent(WorkerType.INGEST, 7), server=full, api=api)).diagnoses
+
+    assert diagnosis.finding.title == "The database takes no writes"
+    assert [one.check for one in diagnosis.follows] == ["api.health", "heartbeats.ingest"]
+
+
+@pytest.mark.parametrize(("minutes", "kind"), [(0.0, Kind.DEPLOY), (0.1, Kind.WORKER)])
+def test_a_deploy_is_blamed_for_half_an_hour(minutes: float, kind: Kind) -> None:
+    old = deployed(Service.INGEST, BLAMED_FOR / MINUTE + minutes, crashed=True)
+
+    told = health.report(with_services(silent(WorkerType.INGEST, 7), old))
+
+    assert told.cause is not None
+    assert told.cause.kind is kind
+
+
+def test_an_api_that_fails_after_its_deploy_is_rolled_back() -> None:
+    facts = with_services(replace(HEALTHY, api=GATEWAY, intake=GATEWAY), deployed(Service.API, 9))
+
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.finding.title == "api went bad: deploy e9a70d3b"
+    assert diagnosis.finding.next_step == NextStep("Roll back api…", "rollback api")
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(60, Kind.DEPLOY), (61, Kind.WORKER)])
+def test_a_deploy_is_not_blamed_for_workers_that_were_silent_before_it(seconds: int, kind: Kind) -> None:
+    facts = with_services(silent(WorkerType.INGEST, 7 + seconds / 60), deployed(Service.INGEST, 7))
+
+    told = health.report(facts)
+
+    assert told.cause is not None
+    assert told.cause.kind is kind
+
+
+def test_a_deploy_of_another_service_is_not_blamed() -> None:
+    told = health.report(with_services(silent(WorkerType.INGEST, 7), deployed(Service.API, 9)))
+
+    assert [one.cause.kind for one in told.diagnoses] == [Kind.WORKER]
+
+
+def test_some_workers_that_are_left_are_counted_and_not_stopped() -> None:
+    beats = [replace(beat(WorkerType.INGEST), worker_id=f"ingest-{n}") for n in range(5)]
+    facts = replace(
+        HEALTHY, heartbeats=(*beats, beat(WorkerType.ENFORCEMENT)), expected={**HEALTHY.expected, WorkerType.INGEST: 6}
+    )
+
+    [diagnosis] = health.report(with_services(facts, running(Service.INGEST, 5, wanted=6))).diagnoses
+
+    assert diagnosis.finding.title == "5 of 6 ingest workers alive"
+    assert diagnosis.finding.next_step == NextStep("Restart ingest", "restart ingest")
+
+
+def test_only_the_log_tells_of_a_crash_loop() -> None:
+    looping = [log(Service.INGEST, "[ingest_processor] CRITICAL: Crash loop detected after 10 failures")]
+
+    [diagnosis] = seen(replace(KILLED, logs=looping)).diagnosed.diagnoses
+
+    assert diagnosis.finding.title == "ingest gave up after failing again and again"
+    assert diagnosis.finding.next_step == NextStep("Logs of ingest", "logs ingest")
+    assert "10 consecutive failures" not in f"{seen(KILLED)}"
+
+
+def test_two_causes_are_two_lines_and_the_red_one_is_first() -> None:
+    both = replace(RAILWAY_SILENT.health, api=GATEWAY, intake=GATEWAY)
+
+    told = health.report(both)
+
+    assert [one.cause.kind for one in told.diagnoses] == [Kind.API, Kind.RAILWAY]
+
+
+def test_a_failed_job_is_no_effect_of_a_worker_that_is_gone() -> None:
+    assert not isinstance(KILLED.health.queue, Unavailable)
+    failed = replace(KILLED, health=replace(KILLED.health, queue=replace(KILLED.health.queue, failed_last_hour=2)))
+
+    assert wrong(seen(failed).diagnosed.rest) == ["2 failed in the last hour"]
+
+
+def test_gates_that_a_cause_keeps_shut_are_known() -> None:
+    facts = prod_gate.Facts(STOPPED.health, STOPPED.drift, STOPPED.exposures)
+    diagnosed, gates = prod_gate.find_causes(facts), prod_gate.check(facts)
+
+    assert [prod_gate.is_explained(one, diagnosed) for one in gates] == [True] * 5
+    pending: Any = replace(HEALTHY, migrations=MigrationStatus((), ("x",), (), ()))
+    other = prod_gate.Facts(pending, SchemaDrift(100), ())
+    assert not any(prod_gate.is_explained(one, prod_gate.find_causes(other)) for one in prod_gate.check(other))
+
+
+def test_nothing_wrong_has_no_cause() -> None:
+    assert diagnose(health.check(HEALTHY), NOW).diagnoses == ()
+
+
+def test_each_kind_of_cause_explains_something() -> None:
+    assert set(EXPLAINS) == set(Kind)
