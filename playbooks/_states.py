@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playbooks._contract import NextStep, NoPlan
+from services.domain import deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
@@ -28,9 +29,10 @@ class Standing:
 
 def find_state(states: States, service: Service) -> ServiceState | NoPlan:
     """What Railway says of the service, or why there can be no plan for it."""
-    if isinstance(states, Unavailable):
-        return unavailable(states)
-    return states.get(service) or NoPlan(
+    state = deployments.find_state(states, service)
+    if isinstance(state, Unavailable):
+        return unavailable(state)
+    return state or NoPlan(
         f"{service.short} is not in this Railway environment",
         f"give the service its name {service.value} there",
         (NextStep("Check the settings", "check-config"),),

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from playbooks._contract import Finding
 from playbooks.checks import agreement, variables
-from services.domain.deployments import ServiceState
+from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
@@ -59,7 +59,7 @@ def _check_service(facts: Facts, service: Service) -> list[Finding]:
 
 
 def _start_command(facts: Facts, service: Service) -> str | Unavailable | None:
-    if isinstance(facts.services, Unavailable):
-        return facts.services
-    state = facts.services.get(service)
+    state = find_state(facts.services, service)
+    if isinstance(state, Unavailable):
+        return state
     return state.start_command if state else Unavailable("Railway", f"it has no service {service}")

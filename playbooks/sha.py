@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from playbooks._contract import Finding
 from playbooks.checks import sha
 from playbooks.checks.sha import Facts
-from services.domain.deployments import Deployment
+from services.domain.deployments import Deployment, find_state
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 
@@ -43,7 +43,7 @@ def overall(facts: Facts) -> Finding:
 
 
 def _serving(facts: Facts, service: Service) -> Deployment | Unavailable | None:
-    if isinstance(facts.services, Unavailable):
-        return facts.services
-    state = facts.services.get(service)
+    state = find_state(facts.services, service)
+    if isinstance(state, Unavailable):
+        return state
     return state.serving if state else None

@@ -16,7 +16,7 @@ from bot.views.findings import unavailable_answer
 from bot.views.logs import LogView, logs_answer
 from playbooks.checks.logs import Facts
 from playbooks.logs import Choice, check, choose
-from services.domain.deployments import LogLine
+from services.domain.deployments import LogLine, find_state
 from services.domain.errors import OperatorError, Unavailable
 from services.domain.services import Service
 
@@ -94,12 +94,12 @@ async def _choose(wanted: Wanted, world: World) -> Choice | Unavailable:
     async with asyncio.TaskGroup() as reads:
         services = reads.create_task(world.railway_services())
         deployments = reads.create_task(world.deployments(wanted.service))
-    states, listed = services.result(), deployments.result()
-    if isinstance(states, Unavailable):
-        return states
+    state, listed = find_state(services.result(), wanted.service), deployments.result()
+    if isinstance(state, Unavailable):
+        return state
     if isinstance(listed, Unavailable):
         return listed
-    choice = choose(states.get(wanted.service), listed, failed=wanted.failed)
+    choice = choose(state, listed, failed=wanted.failed)
     if choice is None:
         raise _no_deployment(wanted)
     return choice

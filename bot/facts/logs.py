@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from bot.facts._world import World
 from playbooks._contract import Finding
 from playbooks.checks import logs
-from services.domain.deployments import LogLine, ServiceState
+from services.domain.deployments import LogLine, ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.jobs import JOB_TYPES
 from services.domain.services import Service
@@ -54,9 +54,9 @@ def _due(due: Mapping[str, datetime] | Unavailable, job_types: Sequence[str]) ->
 async def _read_lines(
     world: World, service: Service, states: Mapping[Service, ServiceState] | Unavailable, look_back: timedelta
 ) -> list[LogLine] | Unavailable:
-    if isinstance(states, Unavailable):
-        return states
-    state = states.get(service)
+    state = find_state(states, service)
+    if isinstance(state, Unavailable):
+        return state
     if state is None or state.current is None:
         return Unavailable("Railway", f"{service.short} has no deployment")
     lines = await world.logs(state.current.id, limit=DIGEST_LINES)

@@ -105,6 +105,8 @@ def skipped(rollout: Rollout, services: Mapping[Service, ServiceState]) -> tuple
 
 
 def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
+    if state is not None and state.unknown is not None:
+        return Progress.COMING  # nobody can say: look again
     known = [] if state is None else [*filter(None, (state.serving, state.latest)), *state.active]
     deployment = next((one for one in known if one.id == deployment_id), None)
     if state is None or deployment is None:

@@ -12,7 +12,7 @@ from bot.facts import World
 from bot.runs.verdicts import Before, Done, Json, ReadBack, Sight
 from playbooks._encoding import decode_step
 from playbooks._steps import Step, is_act
-from services.domain.deployments import ServiceState
+from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import Run, RunStep, StepState
 from services.domain.services import Service
@@ -98,10 +98,8 @@ class Reach:
 
     async def state_of(self, service: Service) -> ServiceState | Unavailable:
         """What Railway says of the service."""
-        services = await self.world.railway_services()
-        if isinstance(services, Unavailable):
-            return services
-        return services.get(service) or Unavailable("Railway", f"it has no service called {service.value}")
+        state = find_state(await self.world.railway_services(), service)
+        return state or Unavailable("Railway", f"it has no service called {service.value}")
 
 
 @dataclass(frozen=True)

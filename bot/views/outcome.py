@@ -87,6 +87,8 @@ def _where(steps: Sequence[RunStep]) -> str:
 def _standing(state: ServiceState) -> str:
     current = state.current
     running = current.running_instances if current else 0
+    if state.unknown is not None:
+        return f"how {state.service.short} stands is unknown ({state.unknown})"
     wanted = "an unknown number of" if state.replicas_configured is None else str(state.replicas_configured)
     if state.is_stopped:
         return f"{state.service.short} is stopped"

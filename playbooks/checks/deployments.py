@@ -61,6 +61,9 @@ def _check_service(service: Service, state: ServiceState | None) -> Finding:
     if state is None:
         title, detail = f"{short} is not in this Railway project", "its name there must be " + service.value
         return Finding(name, Status.FAIL, title, detail, service, next_step=NextStep("Check settings", "check-config"))
+    if state.unknown is not None:
+        config = NextStep("Check the settings", "check-config")
+        return Finding(name, Status.UNKNOWN, f"{short} unknown in Railway", state.unknown, service, next_step=config)
     status, words, detail = _judge(state)
     step = None if status is Status.OK else _next_step(state, status)
     return Finding(name, status, f"{short} {words}", detail, service, _evidence(state), step)

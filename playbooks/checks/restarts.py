@@ -85,7 +85,7 @@ def _crashed_instances(facts: Facts, service: Service) -> int | None:
     if facts.services is None or isinstance(facts.services, Unavailable):
         return None
     state = facts.services.get(service)
-    if state is None:
+    if state is None or state.unknown is not None:
         return None
     if state.serving is not None:
         return sum(instance.status == "CRASHED" for instance in state.serving.instances)

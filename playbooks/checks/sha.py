@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status
-from services.domain.deployments import ServiceState
+from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.heartbeats import Heartbeat
@@ -38,9 +38,9 @@ def check(facts: Facts) -> list[Finding]:
 
 def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
     """The commit that Railway says is serving; None when nothing serves or Railway has no commit for it."""
-    if isinstance(facts.services, Unavailable):
-        return facts.services
-    state = facts.services.get(service)
+    state = find_state(facts.services, service)
+    if isinstance(state, Unavailable):
+        return state
     return state.serving.commit_sha if state and state.serving else None
 
 

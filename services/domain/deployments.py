@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from services.domain.errors import Unavailable
 from services.domain.services import Service
 
 
@@ -108,6 +109,7 @@ class ServiceState:
     `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
     `replicas_configured` is None when Railway did not say. `start_command` is None when Railway uses its default.
     `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or a later one started it.
+    `unknown`: why Railway did not tell of this service; nothing else is known of it then.
     """
 
     service: Service
@@ -121,6 +123,7 @@ class ServiceState:
     healthcheck_path: str | None = None
     link: str | None = None
     stopped_at: datetime | None = None
+    unknown: str | None = None
 
     @property
     def serving(self) -> Deployment | None:
@@ -148,11 +151,11 @@ class ServiceState:
     @property
     def needs_journal(self) -> bool:
         """Whether only the journal of our runs can tell if it was stopped on purpose."""
-        return self.serving is None and not self._was_stopped_in_railway
+        return self.serving is None and self.unknown is None and not self._was_stopped_in_railway
 
     @property
     def _was_stopped_by_run(self) -> bool:
-        if self.stopped_at is None:
+        if self.stopped_at is None or self.unknown is not None:
             return False
         latest = self.latest
         return latest is None or not latest.status.has_taken_over or latest.created_at <= self.stopped_at
@@ -165,7 +168,19 @@ class ServiceState:
     @property
     def replicas_wanted(self) -> int | None:
         """How many replicas should run: none of a stopped service, whatever is configured. None when not known."""
+        if self.unknown is not None:
+            return None
         return 0 if self.is_stopped else self.replicas_configured
+
+
+def find_state(
+    services: Mapping[Service, ServiceState] | Unavailable, service: Service
+) -> ServiceState | Unavailable | None:
+    """What Railway says of one service; None when it has none of this name."""
+    if isinstance(services, Unavailable):
+        return services
+    state = services.get(service)
+    return Unavailable("Railway", state.unknown) if state is not None and state.unknown is not None else state
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
-from services.domain.errors import SourceError
+from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange, find_state
+from services.domain.errors import SourceError, Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.railway.documents import DOCUMENTS
@@ -20,6 +20,7 @@ from services.railway.parsing import (
     parse_service,
     parse_variable_changes,
 )
+from services.railway.partial import is_of_one_service, keep_whole_services
 from services.railway.rate_limit import RateLimit
 from services.railway.transport import SERVES_S, SOURCE, GraphQLError, TokenKind, Transport
 
@@ -86,23 +87,26 @@ class RailwayClient:
         await self._transport.aclose()
 
     async def read_services(self) -> dict[Service, ServiceState]:
-        """All services of the runbook, in one request. One that the environment does not have is absent."""
+        """All services of the runbook, in one request. One that the environment does not have is absent; of one that
+        Railway failed to tell of, the state says why."""
         try:
             data = await self._call_read_services()
         except GraphQLError as exc:
             if exc.field != "config" or not self._may_read_config:
-                raise
+                return self._parse_what_is_there(exc)
             # Nothing says that every project token may read it; what was last deployed tells the replicas then.
             self._may_read_config = False
-            data = await self._call_read_services()
+            return await self.read_services()
         return _parse(lambda: self._parse_services(data["environment"]))
 
     async def read_service(self, service: Service) -> ServiceState:
-        """One service; SourceError when the environment does not have it."""
-        services = await self.read_services()
-        if service not in services:
+        """One service; SourceError when the environment does not have it, or Railway does not tell of it."""
+        state = find_state(await self.read_services(), service)
+        if isinstance(state, Unavailable):
+            raise SourceError(SOURCE, state.why, retryable=True)
+        if state is None:
             raise _no_such_service(service)
-        return services[service]
+        return state
 
     async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
         """The newest `limit` deployments, newest first, whatever became of them."""
@@ -149,9 +153,25 @@ class RailwayClient:
         variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
+    def _parse_what_is_there(self, error: GraphQLError) -> dict[Service, ServiceState]:
+        """Every service of which Railway did tell beside its error; the others are unknown, and say why.
+
+        Raises the error when it is about more than single services.
+        """
+        if error.data is None or not all(is_of_one_service(path) for path in error.paths):
+            raise error
+        environment = keep_whole_services(error.data, error.paths)
+        if environment is None:
+            raise error
+        known = _parse(lambda: self._parse_services(environment))
+        return {
+            service: known.get(service) or ServiceState(service, self._service_ids.get(service, ""), unknown=error.why)
+            for service in Service
+        }
+
     def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
         nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}
-        self._service_ids = {name: node["serviceId"] for name, node in nodes.items()}
+        self._service_ids |= {name: node["serviceId"] for name, node in nodes.items()}
         return {
             service: parse_service(
                 service, nodes[service], environment.get("config"), page=self._service_page(nodes[service]["serviceId"])

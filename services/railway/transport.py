@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -37,13 +37,24 @@ class TokenKind(StrEnum):
 class GraphQLError(SourceError):
     """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say.
 
-    is_refusal: it is certain that nothing was done.
+    is_refusal: it is certain that nothing was done. data: what it answered beside the error, None for nothing. paths:
+    where each error is in it; an empty one for an error that does not say.
     """
 
-    def __init__(self, why: str, *, field: str | None, is_refusal: bool = False) -> None:
+    def __init__(
+        self,
+        why: str,
+        *,
+        field: str | None,
+        is_refusal: bool = False,
+        data: Mapping[str, Any] | None = None,
+        paths: Sequence[Sequence[object]] = (),
+    ) -> None:
         super().__init__(SOURCE, why)
         self.field = field
         self.is_refusal = is_refusal
+        self.data = data
+        self.paths = paths
 
 
 class NothingDoneError(SourceError):
@@ -199,7 +210,7 @@ class Transport:
     def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
         answer = _parse_json(response)
         if isinstance(answer, dict) and answer.get("errors"):
-            raise self._graphql_error(answer["errors"], is_refusal=is_refusal(response.status_code, answer))
+            raise self._graphql_error(answer, is_refusal=is_refusal(response.status_code, answer))
         if response.status_code >= 300:
             raise _http_error(response.status_code)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
@@ -207,12 +218,19 @@ class Transport:
         data: Mapping[str, Any] = answer["data"]
         return data
 
-    def _graphql_error(self, errors: object, *, is_refusal: bool) -> GraphQLError:
+    def _graphql_error(self, answer: Mapping[str, Any], *, is_refusal: bool) -> GraphQLError:
+        errors, data = answer["errors"], answer.get("data")
         first = errors[0] if isinstance(errors, list) and errors else None
         said = _message(first).replace(self._token.reveal(), "…")
         refused = any(refusal in said.lower() for refusal in TOKEN_REFUSALS)
         why = f"it refuses our token: {mask_line(said)}" if refused else f"it answered with an error: {mask_line(said)}"
-        return GraphQLError(why, field=_field(first), is_refusal=is_refusal)
+        return GraphQLError(
+            why,
+            field=_field(first),
+            is_refusal=is_refusal,
+            data=data if isinstance(data, dict) else None,
+            paths=[_path(error) for error in errors] if isinstance(errors, list) else [()],
+        )
 
 
 def _did_nothing(error: SourceError) -> bool:
@@ -252,6 +270,10 @@ def _message(error: object) -> str:
 
 
 def _field(error: object) -> str | None:
-    path = error.get("path") if isinstance(error, dict) else None
-    names = [part for part in path if isinstance(part, str)] if isinstance(path, list) else []
+    names = [part for part in _path(error) if isinstance(part, str)]
     return names[-1] if names else None
+
+
+def _path(error: object) -> list[object]:
+    path = error.get("path") if isinstance(error, dict) else None
+    return path if isinstance(path, list) else []

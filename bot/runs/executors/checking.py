@@ -8,6 +8,7 @@ from bot.runs.executors.stopping import count_processes
 from bot.runs.tools import Tools, Watch
 from bot.runs.verdicts import Broken, Done, Sight, Unseen, Waiting
 from playbooks._steps import CheckWorkersHealthy, VerifyNoOrphanedJobs, VerifyNothingRuns, VerifySchemaHead
+from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import MISSED
 from services.domain.jobs import pending_words
@@ -101,7 +102,7 @@ class NothingRuns(Watch):
         services = await self._tools.world.railway_services()
         if isinstance(services, Unavailable):
             return Unseen(str(services))
-        left = [one.short for one in self._services if one not in services or count_processes(services[one])]
+        left = [one.short for one in self._services if _may_run(services.get(one))]
         if left:
             return Waiting(f"{', '.join(left)} may still run")
         reading = await self._tools.world.heartbeats()
@@ -135,3 +136,8 @@ class SchemaHead(Watch):
         if status.head == self._version:
             return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
         return Broken(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")
+
+
+def _may_run(state: ServiceState | None) -> bool:
+    """Also what Railway does not tell of."""
+    return state is None or state.unknown is not None or count_processes(state) > 0

@@ -181,3 +181,16 @@ def test_a_silent_railway_is_unknown_once() -> None:
     [finding] = check(Unavailable("Railway", "HTTP 429"))
 
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "HTTP 429")
+
+
+def test_a_service_of_which_railway_does_not_tell_is_unknown_and_the_others_are_not() -> None:
+    services = {**state(deployment()), Service.API: ServiceState(Service.API, "s", unknown="it answered with an error")}
+
+    api, ingest_, _ = check(services)
+
+    assert (api.status, api.title, api.detail) == (
+        Status.UNKNOWN,
+        "api unknown in Railway",
+        "it answered with an error",
+    )
+    assert ingest_.status is Status.OK

@@ -87,3 +87,62 @@ async def test_log_limit_stays_within_the_schemas_own() -> None:
 
     assert await client(railway).read_logs("d1", limit=100_000) == []
     assert railway.asked[0]["limit"] == 5000
+
+
+def node(service: Service, **changes: object) -> dict[str, Any]:
+    made = {"id": f"d-{service.short}", "status": "SUCCESS", "createdAt": "2026-01-05T12:00:00Z", "instances": []}
+    whole = {"serviceId": f"s-{service.short}", "serviceName": service.value, "numReplicas": 1}
+    return whole | {"activeDeployments": [made], "latestDeployment": made} | changes
+
+
+def answer_with_error(path: list[object] | None, **ingest: object) -> Railway:
+    """All three services, ingest the second, and an error of Railway's at this path."""
+    edges: list[object] = [{"node": node(one)} for one in Service]
+    edges[1] = ingest["edge"] if "edge" in ingest else {"node": node(Service.INGEST, **ingest)}
+    error: dict[str, object] = {"message": "Problem processing request"}
+    data = {"environment": {"config": None, "serviceInstances": {"edges": edges}}}
+    return Railway(answer={"data": data, "errors": [error if path is None else error | {"path": path}]})
+
+
+INGEST_NODE = ["environment", "serviceInstances", "edges", 1, "node"]
+
+
+@pytest.mark.parametrize(
+    ("path", "ingest"),
+    [
+        ([*INGEST_NODE, "latestDeployment"], {"latestDeployment": None}),
+        ([*INGEST_NODE, "latestDeployment", "status"], {"latestDeployment": None}),
+        ([*INGEST_NODE, "activeDeployments"], {"activeDeployments": None}),
+        ([*INGEST_NODE, "activeDeployments", 0, "id"], {"activeDeployments": [None]}),
+        ([*INGEST_NODE, "activeDeployments"], {"edge": {"node": None}}),
+        (INGEST_NODE, {"edge": None}),
+    ],
+)
+async def test_a_field_that_fails_takes_only_its_own_service_away(path: list[object], ingest: dict[str, Any]) -> None:
+    services = await client(answer_with_error(path, **ingest)).read_services()
+
+    assert services[Service.INGEST].unknown == "it answered with an error: Problem processing request"
+    assert services[Service.INGEST].replicas_wanted is None
+    assert [services[one].unknown for one in (Service.API, Service.ENFORCEMENT)] == [None, None]
+    assert services[Service.API].serving is not None
+
+
+@pytest.mark.parametrize("field", ["drainingSeconds", "healthcheckPath"])
+async def test_one_that_nothing_depends_on_takes_nothing_away(field: str) -> None:
+    services = await client(answer_with_error([*INGEST_NODE, field], **{field: None})).read_services()
+
+    assert services[Service.INGEST].unknown is None
+    assert services[Service.INGEST].serving is not None
+
+
+@pytest.mark.parametrize(
+    "path", [None, ["environment"], ["environment", "serviceInstances", "edges"], ["other", "x", 1]]
+)
+async def test_an_error_about_everything_is_one(path: list[object] | None) -> None:
+    with pytest.raises(SourceError, match="Problem processing request"):
+        await client(answer_with_error(path)).read_services()
+
+
+async def test_a_service_that_railway_failed_to_tell_of_cannot_be_asked_for() -> None:
+    with pytest.raises(SourceError, match="Problem processing request"):
+        await client(answer_with_error(INGEST_NODE, edge=None)).read_service(Service.INGEST)
