@@ -13,6 +13,7 @@ from services.domain.errors import SourceError
 from services.postgres.outbox import store_message
 from services.postgres.pool import Database
 from services.slack.client import Blocks, SlackClient
+from services.slack.pace import Urgency
 
 logger = logging.getLogger(__name__)
 
@@ -55,4 +56,4 @@ async def _post(slack: SlackClient, key: str, channel: str, text: str, blocks: B
             return
     except SourceError as error:
         logger.info("not known whether it was said already: %s", error.why)
-    await slack.post(channel_id, text, blocks, key=key)
+    await slack.post(channel_id, text, blocks, key=key, urgency=Urgency.NOTE)

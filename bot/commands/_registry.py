@@ -18,6 +18,7 @@ from bot.commands._synonyms import without_self
 from bot.commands._thread import with_service
 from bot.commands._verbs import Change, Command, DeskCommand, RoomCommand, Verb
 from bot.commands._words import join_words, split_words
+from bot.views.crowded import only_for_asker
 from bot.views.message import fit_message
 from bot.views.text import code
 from playbooks._contract import Risk
@@ -73,6 +74,8 @@ async def run_words(
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
+    if not isinstance(verb, Change):  # what was asked for and done is for everybody, however much else there is
+        answer = _bounded(answer, request, world)
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks)
 
@@ -83,9 +86,11 @@ async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, ro
             async with _turn(world.questions, request):
                 return await verb.handle(request, world)
         case DeskCommand():
-            return await verb.handle(request, world, desk)
+            async with _turn(world.decisions, request):
+                return await verb.handle(request, world, desk)
         case RoomCommand():
-            return await verb.handle(request, world, room)
+            async with _turn(world.decisions, request):
+                return await verb.handle(request, world, room)
         case Change(risk=Risk.BREAK_GLASS):
             return await ask(verb, request, world, desk)
         case Change():
@@ -98,6 +103,14 @@ async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, ro
 def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
     """Whoever sits at a terminal has a process of their own."""
     return admission.admit(request.actor.user_id) if request.actor else nullcontext()
+
+
+def _bounded(answer: Answer, request: Request, world: World) -> Answer:
+    """A public answer becomes the asker's own while the channel, or this person in it, has had many."""
+    actor, channel = request.actor, request.channel_id
+    if answer.private or actor is None or channel is None:
+        return answer
+    return answer if world.public_answers.take(channel, actor.user_id) else only_for_asker(answer)
 
 
 def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tuple[str, ...]]:

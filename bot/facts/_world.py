@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from bot.facts._admission import Admission
 from bot.facts._connect import Clients, connect, why_missing
 from bot.facts._overrides import OverrideMemory
+from bot.facts._public_answers import PublicAnswers
 from bot.facts._replicas import KnownReplicas, ReplicaMemory
 from bot.facts._sources import Sources
 from bot.incidents.oncall_file import load_schedule
@@ -88,7 +89,8 @@ class World:
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
-    without one. `questions` and `plans` bound how many commands read at the same time.
+    without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
+    `public_answers` how many answers a channel gets to see.
     """
 
     def __init__(
@@ -112,7 +114,8 @@ class World:
         self._replicas = ReplicaMemory()
         self._overrides = OverrideMemory()
         self._acts: Sequence[ServiceAct] = ()
-        self.questions, self.plans = Admission(), Admission()
+        self.questions, self.plans, self.decisions = Admission(), Admission(), Admission(at_once=8, per_person=4)
+        self.public_answers = PublicAnswers(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
 

@@ -27,6 +27,7 @@ from services.postgres.pool import Database
 from services.process.log import describe_error
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
+from services.slack.pace import Urgency
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Outage:
                 await self._phones.ring(line, since=since)
             channel_id = await self._slack.channel_id(self._channel)
             text, blocks = view.away(line, wakes=wakes, since=since)
-            channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY)
+            channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY, urgency=Urgency.PAGE)
             by = "the last leader" if self._leader.led_last else "a replica that did not lead"
             self._said = Said(channel_id, ts, since, by, problem, refuses)
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot.leader import Fence
 from bot.outbox.decide import (
+    AFTER_PAGES_S,
     GONE,
     LEAVES_WITHIN_S,
     LOOK_AGAIN,
@@ -29,6 +30,7 @@ from services.postgres import outbox
 from services.postgres.pool import Connection, Database
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
+from services.slack.pace import Urgency
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class OutboxLane:
 
     def __init__(self, lane: Lane, database: Database, slack: SlackClient, *, gates: Gates, metrics: Metrics) -> None:
         self._lane = lane
+        self._urgency = Urgency.PAGE if lane is Lane.PAGES else Urgency.NOTE
         self._database = database
         self._slack = slack
         self._gates = gates
@@ -105,7 +108,7 @@ class OutboxLane:
 
     async def _post(self, message: UnsentMessage, fence: Fence) -> None:
         channel = await self._slack.channel_id(message.channel)
-        await self._slack.pace.wait(channel)
+        await self._slack.pace.wait(channel, self._urgency)
         leaves_by = time.monotonic() + LEAVES_WITHIN_S
         if not await self._write(
             fence, lambda conn: outbox.begin_posting(conn, key=message.key, seen=message.posting_since)
@@ -159,6 +162,8 @@ class OutboxLane:
     async def _wait_as_asked(self, message: UnsentMessage, pause_s: float, error: SourceError, fence: Fence) -> None:
         """Slack was called too often: nothing of this kind goes out before it wants it. It is nobody's failure."""
         self._gates.close(self._lane, next_move(message), until=_now() + pause_s)
+        if self._lane is Lane.PAGES:
+            self._slack.pace.leave_to_pages(_now() + pause_s + AFTER_PAGES_S)
         logger.warning("%s not sent: %s; again in %g s", message.key, error.why, pause_s)
         await self._postpone(message, error, fence, timedelta(seconds=pause_s))
 

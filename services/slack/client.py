@@ -23,7 +23,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.slack.departure import departing, watch_departures
 from services.slack.errors import SOURCE, SlackRefusedError, translated
-from services.slack.pace import Pace
+from services.slack.pace import Pace, Urgency
 
 METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
 _PAGE = 200  # Slack advises at most 200 channels or messages a page
@@ -107,14 +107,16 @@ class SlackClient:
         thread_ts: str | None = None,
         key: str | None = None,
         leaves_by: float | None = None,
+        urgency: Urgency = Urgency.ANSWER,
     ) -> tuple[str, str]:
         """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel.
 
-        leaves_by: time.monotonic() until which the call may leave this process; whoever gives it waits for the pace
-        themselves. SourceError when that was over: then nothing was sent.
+        `urgency` decides who goes first when several wait for that. leaves_by: time.monotonic() until which the call
+        may leave this process; whoever gives it waits for the pace themselves. SourceError when that was over: then
+        nothing was sent.
         """
         if leaves_by is None:
-            await self.pace.wait(channel)
+            await self.pace.wait(channel, urgency)
         body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
         if thread_ts:
             body["thread_ts"] = thread_ts

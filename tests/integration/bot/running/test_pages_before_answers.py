@@ -1,0 +1,62 @@
+"""A page does not wait for answers, and no person fills the channel with theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bot.app import Bot
+from bot.views.crowded import NOTE
+from services.domain.outbox import PAGE
+from services.postgres import outbox
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Message
+from tests.integration.bot.running.conftest import Slack
+from tests.outside import PATIENCE_S
+
+BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
+ASKED = 60
+
+
+async def store_page(bot: Bot) -> None:
+    assert bot.world.database is not None
+    async with bot.world.database.transaction() as conn:
+        await outbox.store_message(
+            conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
+        )
+
+
+async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack: Slack) -> None:
+    answers = [
+        asyncio.create_task(bot.slack.post(cast.INCIDENTS_ID, f"answer {number}", BLOCKS)) for number in range(ASKED)
+    ]
+    await slack.wait_for(lambda message: message.text == "answer 0")
+
+    await store_page(bot)
+    await slack.wait_for(lambda message: message.text == "wake up")
+
+    for answer in answers:
+        answer.cancel()
+    before = [message.text for message in slack.seen()].index("wake up")
+    assert before < ASKED / 2  # one a second while this machine is slow to look; without a priority all of them
+
+
+async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: Bot, slack: Slack) -> None:
+    otto = slack.workspace.acting_as(cast.OTTO.id)
+
+    def answers() -> list[Message]:
+        return [message for message in slack.seen(cast.OTTO.id) if message.text != "wake up"]
+
+    for wave in range(1, ASKED // 5 + 1):  # as fast as they are answered, so that none is refused
+        await asyncio.gather(*(otto.type(cast.INCIDENTS_ID, "/dragonfly health") for _ in range(5)))
+        await store_page(bot)
+        async with asyncio.timeout(PATIENCE_S):
+            while len(answers()) < wave * 5:
+                await asyncio.sleep(0.05)
+    await slack.wait_for(lambda message: message.text == "wake up")
+
+    public = [message for message in answers() if message.visible_to is None]
+    noted = [message for message in answers() if NOTE in str(message.blocks)]
+    assert len(public) < ASKED / 2
+    assert noted
+    assert all(message.visible_to == cast.OTTO.id for message in noted)
