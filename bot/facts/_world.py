@@ -26,7 +26,7 @@ from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.heartbeats import Heartbeat
-from services.domain.intake import Batch, IntakeEvent
+from services.domain.intake import Batch, IntakeEvent, RowFault
 from services.domain.jobs import (
     FailedJob,
     JobOutcomes,
@@ -229,6 +229,13 @@ class World:
 
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
         return await self.read(lambda conn: intake.list_batches(conn, limit=limit))
+
+    async def find_batches(self, beginning: str) -> list[Batch] | Unavailable:
+        """The batches whose id begins so, at most two: whether there is one, and only one."""
+        return await self.read(lambda conn: intake.find_batches(conn, beginning=beginning))
+
+    async def row_faults(self, batch_id: str, *, limit: int = 20) -> list[RowFault] | Unavailable:
+        return await self.read(lambda conn: intake.list_row_faults(conn, batch_id=batch_id, limit=limit))
 
     async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
         return await self.read(lambda conn: intake.list_intake_events(conn, limit=limit))

@@ -13,10 +13,22 @@ from bot.views.findings import finding_data, findings_answer
 from bot.views.moments import clock, since
 from bot.views.text import cut, plain
 from playbooks._contract import Finding
-from services.domain.intake import Batch, IntakeEvent
+from services.domain.intake import Batch, IntakeEvent, RowFault
 
-COLUMNS = ("Batch", "Status", "Source", "Uploaded", "Rows", "Validated", "Failed")
+COLUMNS = (
+    "Batch",
+    "Failed",
+    "Uploaded",
+    "Rows",
+    "Validated",
+    "Status",
+    "Source",
+)  # a phone shows the first two or three
+FAULT_COLUMNS = ("Rows", "Column", "Why")
 WORD_LIMIT = 60  # characters of an event's type and source
+FAULT_LIMIT = 200
+HOW_TO_SEE_FAULTS = "Why rows failed: `intake <batch>`"
+HOW_TO_SEE_ROWS = "Which rows: `GET /api/v1/intake/batches/<id>/failed-rows` of the API, with its key"
 EVENTS_LIMIT = 2500  # characters of all events
 
 
@@ -32,20 +44,34 @@ def intake_answer(
     return findings_answer("intake", findings, data=data, extra=extra)
 
 
+def batch_answer(batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault]) -> Answer:
+    """One upload: what became of it, and why rows did not pass, the most frequent reason first."""
+    data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": [asdict(fault) for fault in faults]}
+    return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=_faults(faults))
+
+
+def _faults(faults: Sequence[RowFault]) -> list[Block]:
+    cells = []
+    for fault in faults:
+        column, _, rule = fault.fault.rpartition(": ")
+        cells.append((str(fault.rows), column or "-", plain(rule, limit=FAULT_LIMIT)))
+    return [*table(FAULT_COLUMNS, cells), context(HOW_TO_SEE_ROWS)] if cells else []
+
+
 def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
     cells = [
         (
-            batch.id,
-            f"{batch.status}, {batch.judged_percent} %" if batch.status == "processing" else batch.status,
-            batch.source_system,
+            batch.id[:8],
+            str(batch.failed),
             f"{since(batch.created_at, now)} ago",
             str(batch.row_count),
             str(batch.validated),
-            str(batch.failed),
+            f"{batch.status}, {batch.judged_percent} %" if batch.status == "processing" else batch.status,
+            batch.source_system,
         )
         for batch in batches
     ]
-    return table(COLUMNS, cells) if cells else []
+    return [*table(COLUMNS, cells), context(HOW_TO_SEE_FAULTS)] if cells else []
 
 
 def _events(events: Sequence[IntakeEvent]) -> list[Block]:
@@ -54,6 +80,7 @@ def _events(events: Sequence[IntakeEvent]) -> list[Block]:
             clock(event.created_at),
             plain(event.event_type, limit=WORD_LIMIT),
             plain(event.source_system, limit=WORD_LIMIT),
+            plain(event.reason or "", limit=WORD_LIMIT),
         )
         for event in events
     ]

@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "list_throughput": ("throughput",),
     "list_batches": ("intake",),
     "list_intake_events": ("intake",),
+    "find_batches": ("intake",),
+    "list_row_faults": ("intake",),
     "read_server": ("health",),
     "list_session_roles": ("doctor",),
     "list_job_outcomes": ("rollback", "scale"),

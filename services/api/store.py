@@ -66,7 +66,13 @@ async def store_file(
         with suppress(SourceError):
             async with database.transaction() as conn:
                 details = {"why": refusal.why}
-                await log_intake_event(conn, event_type="upload_refused", details=details, source_system=source_system)
+                await log_intake_event(
+                    conn,
+                    event_type="upload_refused",
+                    details=details,
+                    source_system=source_system,
+                    reason=refusal.why,
+                )
         raise
 
 

@@ -23,11 +23,28 @@ class Batch:
         """How far a worker is, 0 to 100, rounded down."""
         return (self.validated + self.failed) * 100 // self.row_count if self.row_count else 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Every row was judged and none of them passed."""
+        return self.status == "completed" and self.row_count > 0 and self.validated == 0
+
 
 @dataclass(frozen=True)
 class IntakeEvent:
-    """One row of `ops.intake_logs`. `details` stay in the database: they may hold personal data."""
+    """One row of `ops.intake_logs`. `details` stay in the database: they may hold personal data.
+
+    `reason`: why an upload was refused, in words of the API's own.
+    """
 
     created_at: datetime
     event_type: str
     source_system: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """Why rows of one batch did not pass: `Column: rule`, or the rule alone, and how many rows break it."""
+
+    fault: str
+    rows: int

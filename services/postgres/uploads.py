@@ -91,10 +91,20 @@ async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
 
 
 async def log_intake_event(
-    conn: Connection, *, event_type: str, details: Mapping[str, Any], source_system: str = SOURCE_SYSTEM
+    conn: Connection,
+    *,
+    event_type: str,
+    details: Mapping[str, Any],
+    source_system: str = SOURCE_SYSTEM,
+    reason: str | None = None,
 ) -> None:
-    """Add one event. `details` may hold personal data; the bot cannot read them."""
-    values = {"event_type": event_type, "source_system": source_system, "details": Jsonb(dict(details))}
+    """Add one event. `details` may hold personal data, and the bot cannot read them; `reason` is in our own words."""
+    values = {
+        "event_type": event_type,
+        "source_system": source_system,
+        "details": Jsonb(dict(details)),
+        "reason": reason,
+    }
     await conn.execute(SQL["log_intake_event"], values)
 
 

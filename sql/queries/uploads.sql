@@ -38,8 +38,8 @@ WHERE id = %(batch_id)s::uuid;
 
 -- name: log_intake_event
 -- One line of the intake's log.
-INSERT INTO ops.intake_logs (event_type, source_system, details)
-VALUES (%(event_type)s, %(source_system)s, %(details)s::jsonb);
+INSERT INTO ops.intake_logs (event_type, source_system, details, reason)
+VALUES (%(event_type)s, %(source_system)s, %(details)s::jsonb, %(reason)s);
 
 -- name: read_intake_state
 -- What the intake's health shows. Served by job_queue_claim_idx and simplicity_batches_created_idx.

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from playbooks._contract import Status, worst
-from playbooks.intake import Facts, check
+from playbooks.intake import Facts, check, check_batch
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
-from services.domain.intake import Batch
+from services.domain.intake import Batch, RowFault
 
 NOW = datetime(2025, 12, 20, 10, 0, tzinfo=UTC)
 FINE = IntakeHealth(200, "ok", db_connected=True, pending_jobs=0, last_batch_at=None, elapsed_ms=5)
@@ -49,3 +51,31 @@ def test_leads_on_from_the_intake_to_the_api() -> None:
 
     assert step is not None
     assert step.command == "logs api"
+
+
+def test_a_batch_of_which_no_row_passed_is_wrong_and_leads_to_the_reasons() -> None:
+    finding = check(Facts(FINE, [batch(failed=3), batch()], []))[-1]
+
+    assert (finding.status, finding.title) == (Status.FAIL, "no row passed in 1 among the latest 2 batches")
+    assert finding.next_step is not None
+    assert finding.next_step.command == "intake b"
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "status", "title"),
+    [
+        (batch(), Status.OK, "3 of 3 rows passed"),
+        (batch(failed=1), Status.WARN, "2 of 3 rows passed"),
+        (batch(failed=3), Status.FAIL, "none of 3 rows passed"),
+        (batch("failed", failed=1), Status.FAIL, "batch failed after 100 % of 3 rows"),
+        (batch("processing", failed=3), Status.OK, "processing: 100 % of 3 rows checked"),
+    ],
+)
+def test_says_what_became_of_one_batch(looked_at: Batch, status: Status, title: str) -> None:
+    [finding] = check_batch(looked_at, [RowFault("County: empty", 1)])
+
+    assert (finding.status, finding.title) == (status, title)
+
+
+def test_reasons_that_cannot_be_read_are_unknown() -> None:
+    assert check_batch(batch(failed=1), AWAY)[-1].status is Status.UNKNOWN

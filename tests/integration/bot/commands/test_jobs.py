@@ -181,5 +181,57 @@ async def test_the_bare_command_tells_the_state_and_what_serves(world: World, sy
     answer = await run("", SLACK, world)
 
     assert answer.private
-    assert answer.text == "✅ *OK* · prod is healthy"
+    assert answer.text == "✅ *prod is healthy*"
     assert "ingest `a1b2c3d4`" in answer.blocks[1]["text"]["text"]
+
+
+def plant_batch(system: System, batch_id: str, *errors: str | None) -> None:
+    """A completed batch, with a row per error; None is a row that passed."""
+    failed = sum(error is not None for error in errors)
+    system.run(
+        "INSERT INTO intake.simplicity_batches"
+        " (id, status, file_name, sha256, row_count, validated_count, failed_count)"
+        f" VALUES ('{batch_id}', 'completed', 'x', repeat('a', 64), {len(errors)}, {len(errors) - failed}, {failed})"
+    )
+    for number, error in enumerate(errors, start=1):
+        status, told = ("validated", "NULL") if error is None else ("failed", f"'{error}'")
+        system.run(
+            "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, status, raw, error)"
+            f" VALUES ('{batch_id}', {number}, '{status}', 'Canaria,1', {told})"
+        )
+
+
+async def test_intake_tells_why_rows_of_a_batch_failed(world: World, system: System) -> None:
+    plant_batch(
+        system, "0a1b2c3d-0000-4000-8000-000000000001", "County: empty; Plaintiff: empty", "County: empty", None
+    )
+
+    answer = await run("intake 0A1B2C3D", SLACK, world)
+
+    assert answer.text.startswith("⚠️ *WARNING* · intake 0a1b2c3d: 1 of 3 rows passed\n")
+    assert isinstance(answer.data, dict)
+    assert answer.data["faults"] == [{"fault": "County: empty", "rows": 2}, {"fault": "Plaintiff: empty", "rows": 1}]
+    assert "Canaria" not in json.dumps(answer.blocks)
+    assert not refused(answer)
+
+
+@pytest.mark.parametrize("word", ["0a1b2c3d", "ffffffff", "nonsense", "0a1", "%"])
+async def test_intake_asks_for_one_batch(world: World, system: System, word: str) -> None:
+    for number in (1, 2):
+        plant_batch(system, f"0a1b2c3d-0000-4000-8000-00000000000{number}", None)
+
+    with pytest.raises(UsageError) as caught:
+        await run(f"intake {word}", SLACK, world)
+
+    assert "`intake`" in caught.value.what_next
+
+
+async def test_intake_tells_why_an_upload_was_refused(world: World, system: System) -> None:
+    system.run(
+        "INSERT INTO ops.intake_logs (event_type, source_system, details, reason)"
+        " VALUES ('upload_refused', 'simplicity', '{}', 'it is a PDF, not a CSV file')"
+    )
+
+    answer = await run("intake", SLACK, world)
+
+    assert "it is a PDF, not a CSV file" in answer_text(answer)
