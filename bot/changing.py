@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from bot.approvals.calling import Calling
 from bot.approvals.decide import target_of
 from bot.approvals.desk import Desk
+from bot.approvals.emergency_notices import EmergencyNotices
 from bot.approvals.expiry import Expiry
 from bot.approvals.groups import Groups
 from bot.approvals.lone_starts import LoneStarts
@@ -64,7 +65,15 @@ class Changing:
         teller = Teller(self._say, told)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         calling = Calling.of(settings.changing, schedule)
-        self.desk = Desk(database, self._policy, self.groups, teller, channel=channel, calling=calling)
+        self.desk = Desk(
+            database,
+            self._policy,
+            self.groups,
+            teller,
+            channel=channel,
+            calling=calling,
+            notices=EmergencyNotices(slack, channel=channel),
+        )
         self.leading: list[Part] = [
             Expiry(database, teller),
             Reminders(database, teller, approvers=self._approvers),

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -104,7 +105,7 @@ async def _dispatch(words: list[str], environ: Mapping[str, str]) -> tuple[Answe
 async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
     """Slack is only asked by what needs the desk: reads and dry runs work without it."""
     verb, rest = find(words)
-    request = Request(surface=Surface.TERMINAL)
+    request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}")
     if isinstance(verb, Command) or DRY_RUN in rest:
         return await run_words(words, request, world)
     async with changing_of_terminal(settings, world) as changing:

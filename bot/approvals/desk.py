@@ -7,13 +7,14 @@ replicas, the second sees what the first did: the run is locked, and every chang
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from bot.approvals import decide, deciding, starting
 from bot.approvals.calling import Calling
 from bot.approvals.case import Case, open_case
 from bot.approvals.deciding import Decided
+from bot.approvals.emergency_notices import EmergencyNotices, Notice, join
 from bot.approvals.groups import Groups
 from bot.approvals.late import EVERY_S, Late
 from bot.approvals.people import People
@@ -24,13 +25,14 @@ from bot.approvals.rights import Allowed, Refused
 from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
 from bot.settings import ChangeSettings, Invalid
+from bot.views.emergency import stopping_notice
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._encoding import encode_step
 from services.domain.errors import OperatorError, SourceError
-from services.domain.runs import Person, Run, RunState
+from services.domain.runs import NewRun, Person, Run, RunState
 from services.postgres import reviews, runs
 from services.postgres.audit import append_audit
-from services.postgres.pool import Database
+from services.postgres.pool import Connection, Database
 from services.postgres.runs import Resolution
 
 __all__ = ["Decided", "Desk"]
@@ -38,7 +40,7 @@ __all__ = ["Decided", "Desk"]
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
-BREAK_GLASS_TIMEOUT_S = 2.0  # what has to happen at once does not wait long for a database that is away
+BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for a database that is away
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
@@ -57,6 +59,7 @@ class Desk:
         channel: str,
         calling: Calling | None = None,
         late_s: float = EVERY_S,
+        notices: EmergencyNotices | None = None,
     ) -> None:
         self.policy = policy
         self._database = database
@@ -65,9 +68,13 @@ class Desk:
         self._channel = channel
         self._calling = calling or Calling.of(ChangeSettings())
         self._late = Late(every_s=late_s)
+        self._notices = notices
 
-    async def file(self, plan: Plan, request: Request, *, reason: str = "") -> Run:
+    async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
         """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
+
+        One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
+        channel was told already; it becomes the run's message.
 
         Raises OperatorError for who may not ask, and for what nobody could approve; then SourceError when the database
         is away, which is soon for what has to happen at once.
@@ -75,27 +82,45 @@ class Desk:
         policy, person = self._usable_policy(), person_of(request.actor)
         people = await self.groups.people(person.user_id if person else None)
         allowed = await self._permit(plan, person, policy, people)
-        new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason))
+        new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason), delivery=request.delivery)
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
         async with self._database.transaction(timeout_s=timeout_s) as conn:
             run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            if run_id is None:
+                return await self._filed_before(conn, new, notice)
+            if notice is not None:
+                await join(conn, await _read(conn, run_id), notice)
             if person is not None and plan.risk is Risk.BREAK_GLASS:
                 await reviews.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             await self._teller.tell(conn, run_id, head=head)
             if await self._calling.call(conn, run_id, person, policy, people):  # pages hang on the run's message
                 await self._teller.tell(conn, run_id, head=head)
-            run = await runs.read_run(conn, run_id)
+            run = await _read(conn, run_id)
         self._teller.told()
-        assert run is not None  # noqa: S101 - written in the same transaction
         return run
 
-    def file_later(self, plan: Plan, request: Request, *, reason: str = "") -> None:
+    async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
+        """Tell the channel of an emergency stop without the database; None when it cannot be told."""
+        if self._notices is None:
+            return None
+        content = stopping_notice(plan, person_of(request.actor), _short(reason))
+        return await self._notices.post(content, delivery=request.delivery)
+
+    async def announce_outcome(
+        self, notice: Notice, plan: Plan, request: Request, lines: Sequence[tuple[bool, str]], *, reason: str = ""
+    ) -> None:
+        """What became of each service, in the same message. `lines` as in `stopping_notice`."""
+        if self._notices is not None:
+            content = stopping_notice(plan, person_of(request.actor), _short(reason), lines)
+            await self._notices.edit(notice, content)
+
+    def file_later(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> None:
         """File what was done without the database, once that is back."""
         policy, person = self._usable_policy(), person_of(request.actor)
         self._late.later(
-            lambda: self.file(plan, request, reason=reason),
+            lambda: self.file(plan, request, reason=reason, notice=notice),
             lambda: self._record(plan, person, "run.done_without_journal", policy, {"reason": reason}),
             within_s=policy.expires_after.total_seconds(),
         )
@@ -153,6 +178,16 @@ class Desk:
         """Who is who, as far as Slack tells at the moment."""
         return await self.groups.people(user_id)
 
+    async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
+        """The run of the same delivery."""
+        run_id = await runs.find_run_of_delivery(conn, delivery=new.delivery or "")
+        assert run_id is not None  # noqa: S101 - it was in the way of ours
+        run = await _read(conn, run_id)
+        if notice is not None:
+            await join(conn, run, notice)
+            self._teller.told()
+        return run
+
     async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
         verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
         if isinstance(verdict, Refused):
@@ -192,6 +227,12 @@ class Desk:
                 what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults) + ".",
             )
         return self.policy
+
+
+async def _read(conn: Connection, run_id: int) -> Run:
+    run = await runs.read_run(conn, run_id)
+    assert run is not None  # noqa: S101 - seen in the same transaction
+    return run
 
 
 def _short(reason: str) -> str:

@@ -12,7 +12,9 @@ from services.domain.runs import NewRun, Person
 TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
 
 
-def new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str) -> NewRun:
+def new_run(
+    plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str, delivery: str | None
+) -> NewRun:
     """The plan as a run that waits, or is approved already when it needs nobody. `person`: None on the terminal."""
     needs = decide.needs(plan.risk, has_requester=person is not None)
     return NewRun(
@@ -32,6 +34,7 @@ def new_run(plan: Plan, person: Person | None, policy: Policy, *, channel: str, 
         state=needs.first_state,
         kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
         format=FORMAT,
+        delivery=delivery,
     )
 
 

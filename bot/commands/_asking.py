@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from bot.commands._contract import Answer, Request, Surface
@@ -14,7 +15,7 @@ from bot.views.filed import filed_answer
 from bot.views.manual import manual_answer
 from bot.views.plan import dry_run_answer, no_plan_answer
 from playbooks._contract import NoPlan, Plan, Risk
-from services.domain.errors import SourceError, Unavailable
+from services.domain.errors import OperatorError, SourceError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,11 +55,37 @@ async def file(
         if error.source != DATABASE:
             raise
         if plan.risk is not Risk.BREAK_GLASS:
-            return await _by_hand(plan, world, f"runs are kept in the database: {error.why}")
+            return await _not_filed(plan, request, world, desk, error)
     # Whoever may do this was looked up in the policy and in Slack; only the journal has nowhere to be.
-    stopped = await stop_without_journal(plan, world)
-    desk.file_later(plan, request, reason=reason)
-    return emergency_answer(plan.environment, [(one.is_stopping, one.note) for one in stopped])
+    return await _stop_now(plan, request, world, desk, reason)
+
+
+async def _stop_now(plan: Plan, request: Request, world: World, desk: Desk, reason: str) -> Answer:
+    """The emergency stop without the database: done and told at the same time, and filed when that is back."""
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(desk.announce(plan, request, reason=reason))
+        stopping = group.create_task(stop_without_journal(plan, world))
+    notice, lines = telling.result(), [(one.is_stopping, one.note) for one in stopping.result()]
+    if notice is not None:
+        await desk.announce_outcome(notice, plan, request, lines, reason=reason)
+    desk.file_later(plan, request, reason=reason, notice=notice)
+    return emergency_answer(plan.environment, lines, told=notice is not None)
+
+
+async def _not_filed(plan: Plan, request: Request, world: World, desk: Desk, error: SourceError) -> Answer:
+    """By hand; if the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run."""
+    if not error.outcome_unknown:
+        return await _by_hand(plan, world, f"runs are kept in the database: {error.why}")
+    try:
+        if request.delivery is None:
+            raise error
+        return filed_answer(await desk.file(plan, request))
+    except SourceError as again:
+        raise OperatorError(
+            "It is not known whether your request was filed",
+            why=f"{again.source}: {again.why}",
+            what_next="`runs` shows it once the database answers. Do not do it by hand as well.",
+        ) from again
 
 
 async def _by_hand(plan: Plan, world: World, why: str) -> Answer:

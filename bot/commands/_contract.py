@@ -35,7 +35,8 @@ class Request:
     """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
 
     `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
-    before the bot was mentioned; it is never run, only looked through for what was probably meant.
+    before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
+    that a redelivery of the same payload repeats; it files one run, however often that is tried.
     """
 
     words: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Request:
     thread_ts: str | None = None
     incident: Incident | None = None
     before: str = ""
+    delivery: str | None = None
 
 
 @dataclass(frozen=True)

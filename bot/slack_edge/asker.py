@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.commands._contract import Actor, Request, Surface
 from bot.interactions.submissions import read_metadata
+from bot.slack_edge.keys import delivery_key
 
 Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Asker:
-    """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab."""
+    """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
+
+    `delivery`: the key that a redelivery repeats.
+    """
 
     surface: Surface
     actor: Actor
     channel_id: str | None = None
     thread_ts: str | None = None
     response_url: str | None = None
+    delivery: str | None = None
 
     @property
     def home(self) -> bool:
@@ -28,11 +33,16 @@ class Asker:
 
     @property
     def request(self) -> Request:
-        return Request((), self.surface, self.actor, self.channel_id, self.thread_ts)
+        return Request((), self.surface, self.actor, self.channel_id, self.thread_ts, delivery=self.delivery)
 
 
 def read_asker(body: Payload) -> Asker | None:
     """None when the payload names nobody (most events)."""
+    asker = _read(body)
+    return asker and replace(asker, delivery=delivery_key(body))
+
+
+def _read(body: Payload) -> Asker | None:
     if "command" in body:
         return _of_command(body)
     if "event" in body:

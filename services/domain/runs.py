@@ -94,6 +94,7 @@ class NewRun:
     services: full names, what the run takes while it runs. kinds: the names of its step kinds; with `format` they tell
     a replica whether it can carry the run out. approvals_needed: how many distinct people have to approve.
     expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
+    delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
     """
 
     environment: str
@@ -112,6 +113,7 @@ class NewRun:
     state: RunState
     kinds: tuple[str, ...]
     format: int
+    delivery: str | None = None
 
 
 @dataclass(frozen=True)

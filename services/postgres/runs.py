@@ -28,12 +28,12 @@ _RESOLVED: Mapping[Resolution, tuple[StepState, str]] = {
 }
 
 
-async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str, Any]]) -> int:
-    """File a plan with its steps (`encode_step`'s dicts); the new run's id."""
+async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str, Any]]) -> int | None:
+    """File a plan with its steps (`encode_step`'s dicts); the new run's id, None when its delivery has one already."""
     by = new.requested_by
     parameters = {
         **{name: getattr(new, name) for name in ("environment", "playbook", "plan_hash", "risk", "title", "reason")},
-        **{name: getattr(new, name) for name in ("channel", "approvals_needed", "format")},
+        **{name: getattr(new, name) for name in ("channel", "approvals_needed", "format", "delivery")},
         "state": new.state.value,
         "parameters": Jsonb(dict(new.parameters)),
         "plan": Jsonb(dict(new.plan)),
@@ -44,9 +44,16 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
         "expires_in": timedelta(seconds=new.expires_at_s),
     }
     row = await (await conn.execute(SQL["create_run"], parameters)).fetchone()
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
+    if row is None:
+        return None
     await create_steps(conn, run_id=row[0], steps=steps)
     return int(row[0])
+
+
+async def find_run_of_delivery(conn: Connection, *, delivery: str) -> int | None:
+    """The id of the run that this delivery has filed."""
+    row = await (await conn.execute(SQL["find_run_of_delivery"], {"delivery": delivery})).fetchone()
+    return int(row[0]) if row else None
 
 
 async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping[str, Any]], first: int = 0) -> None:

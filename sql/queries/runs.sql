@@ -1,15 +1,23 @@
 -- name: create_run
--- File a plan. Its steps follow in the same transaction.
+-- File a plan. Its steps follow in the same transaction. No row when this delivery has filed a run already; one that is
+-- being filed is waited for. Served by runs_delivery_idx.
 INSERT INTO chatops.runs (
     state, environment, playbook, parameters, plan, plan_hash, risk, title, services, requested_by_user,
-    requested_by_team, reason, channel, approvals_needed, kinds, format, expires_at
+    requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, expires_at
 )
 VALUES (
     %(state)s, %(environment)s, %(playbook)s, %(parameters)s, %(plan)s, %(plan_hash)s, %(risk)s, %(title)s,
     %(services)s, %(requested_by_user)s, %(requested_by_team)s, %(reason)s, %(channel)s, %(approvals_needed)s,
-    %(kinds)s, %(format)s, clock_timestamp() + %(expires_in)s
+    %(kinds)s, %(format)s, %(delivery)s, clock_timestamp() + %(expires_in)s
 )
+ON CONFLICT (delivery) WHERE delivery IS NOT NULL DO NOTHING
 RETURNING id;
+
+-- name: find_run_of_delivery
+-- The run that this delivery has filed. Served by runs_delivery_idx.
+SELECT id
+FROM chatops.runs
+WHERE delivery = %(delivery)s;
 
 -- name: create_steps
 -- Lines of the journal: one pending a step, in their order, from position `first` on.

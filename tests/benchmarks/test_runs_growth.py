@@ -86,7 +86,9 @@ class Bot:
 
     async def file(self) -> None:
         self._number += 1
-        self.run_id = await runs.create_run(self._conn, new_run(self._number), STEPS)
+        run_id = await runs.create_run(self._conn, new_run(self._number), STEPS)
+        assert run_id is not None
+        self.run_id = run_id
 
     async def list_to_carry(self) -> None:
         await runs.list_runs_to_carry(self._conn, kinds=KINDS, format=1, longest_lease=timedelta(minutes=1))

@@ -40,6 +40,20 @@ def decided(outcome: Decided | Refused) -> Decided:
     return outcome
 
 
+async def test_a_delivery_that_is_tried_again_files_one_run_and_tells_of_it_once(
+    desk: Desk, make_plan: MakePlan, books: Books
+) -> None:
+    asked = replace(request(OLIVIA), delivery="trigger:1")
+    first = await desk.file(make_plan(), asked)
+
+    again = await desk.file(make_plan(), asked)
+    other = await desk.file(make_plan(), replace(asked, delivery="trigger:2"))
+
+    assert again == first
+    assert other.id != first.id
+    assert await books.events(first.id) == ["run.filed"]
+
+
 async def test_request_waits_for_its_approval(desk: Desk, make_plan: MakePlan, books: Books) -> None:
     run = await desk.file(make_plan(), request(OLIVIA), reason=" bad release ")
 

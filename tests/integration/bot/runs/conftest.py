@@ -169,7 +169,9 @@ class Bench:
             format=FORMAT,
         )
         async with self.database.transaction() as conn:
-            return await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            assert run_id is not None
+            return run_id
 
     async def approve(self, run_id: int) -> None:
         async with self.database.transaction() as conn:

@@ -61,7 +61,9 @@ def file_run() -> FileRun:
     """`await file_run(conn, **differences from new_run)` -> run id."""
 
     async def file(conn: Connection, **changes: Any) -> int:
-        return await runs.create_run(conn, replace(NEW, **changes), STEPS)
+        run_id = await runs.create_run(conn, replace(NEW, **changes), STEPS)
+        assert run_id is not None
+        return run_id
 
     return file
 

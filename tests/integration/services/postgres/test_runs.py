@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.domain.errors import SourceError
 from services.domain.runs import NewRun, Person, Run, RunState, StepState, run_lease
 from services.postgres import leases, runs
 from services.postgres.pool import Connection, Database
+from tests.integration.services.postgres.conftest import NEW, STEPS
 from tests.outside import PATIENCE_S
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
@@ -398,6 +400,27 @@ async def test_a_retried_act_may_be_intended_again(as_bot: Connection, unknown_r
     await runs.move_run(as_bot, run_id=unknown_run, from_=[RunState.UNKNOWN], to=RunState.RUNNING)
 
     assert await runs.intend_step(as_bot, **fence(unknown_run), intent={})
+
+
+# One run a delivery
+
+
+async def test_one_delivery_files_one_run_with_its_steps_once(as_bot: Connection) -> None:
+    new = replace(NEW, delivery="trigger:1")
+    run_id = await runs.create_run(as_bot, new, STEPS)
+
+    assert run_id is not None
+    assert await runs.create_run(as_bot, new, STEPS) is None
+    assert await runs.find_run_of_delivery(as_bot, delivery="trigger:1") == run_id
+    assert len(await runs.read_steps(as_bot, run_id)) == len(STEPS)
+
+
+async def test_other_deliveries_and_unknown_ones_file_their_own(as_bot: Connection) -> None:
+    keys = ("trigger:1", "trigger:2", None, None)
+    filed = [await runs.create_run(as_bot, replace(NEW, delivery=key), STEPS) for key in keys]
+
+    assert len(set(filed)) == 4
+    assert await runs.find_run_of_delivery(as_bot, delivery="trigger:3") is None
 
 
 # Pre-emption

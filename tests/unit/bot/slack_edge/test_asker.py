@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.commands._contract import Surface
 from bot.slack_edge.asker import Asker, Payload, read_asker
+from bot.slack_edge.keys import delivery_key
 
 
 def asker(body: Payload) -> Asker:
@@ -52,3 +55,26 @@ def test_home_tab_has_no_channel() -> None:
 
 def test_event_of_nobody_has_no_asker() -> None:
     assert read_asker({"event": {"type": "channel_rename"}}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": "/dragonfly", "user_id": "U1", "team_id": "T1", "channel_id": "C1", "trigger_id": "1.2"},
+        {
+            "event": {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1.0"},
+            "team_id": "T1",
+            "event_id": "E1",
+        },
+        {
+            "user": {"id": "U1"},
+            "team": {"id": "T1"},
+            "container": {"message_ts": "5.0", "channel_id": "C1"},
+            "actions": [{"action_id": "run.ask_again", "action_ts": "6.0"}],
+        },
+        {"type": "view_submission", "user": {"id": "U1", "team_id": "T1"}, "trigger_id": "1.3", "view": {}},
+    ],
+    ids=["command", "mention", "button", "modal"],
+)
+def test_request_names_its_delivery_so_that_it_files_one_run(body: Payload) -> None:
+    assert asker(body).request.delivery == delivery_key(body) is not None
