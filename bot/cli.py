@@ -31,6 +31,9 @@ from bot.views.plain import answer_text
 from playbooks._contract import Status
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
+from services.domain.outside_text import printable_json
+from services.domain.own_secrets import redacted
+from services.process.log import fit_to_print
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +139,13 @@ def _names(world: World) -> dict[str, str]:
 
 def _shown(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> str:
     if as_json:
-        return json.dumps(answer.data, ensure_ascii=False, indent=2, default=str)
-    return answer_text(answer, names)
+        return printable_json(json.dumps(redacted(_plain_data(answer.data)), ensure_ascii=False, indent=2))
+    return fit_to_print(answer_text(answer, names))
+
+
+def _plain_data(data: object) -> object:
+    """As JSON has it: moments and enums are text."""
+    return json.loads(json.dumps(data, ensure_ascii=False, default=str))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ value counts as not set, because Railway keeps emptied variables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -34,6 +34,8 @@ from bot.settings.runs import RunSettings
 from bot.settings.values import Group
 from bot.settings.watching import WatchSettings
 from services.domain.errors import OperatorError
+from services.domain.own_secrets import remember_secrets
+from services.domain.secrets import Secret
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read every group; never raises."""
         given = {name: value.strip() for name, value in environ.items() if value.strip()}
-        return cls(
+        settings = cls(
             slack=_read("slack", SlackSettings, given),
             database=_read("database", DatabaseSettings, given),
             railway=_read("railway", RailwaySettings, given),
@@ -80,6 +82,8 @@ class Settings:
             monitor=_read("monitor", MonitorSettings, given),
             hooks=_read("hooks", HookSettings, given),
         )
+        remember_secrets("bot", settings.secrets)
+        return settings
 
     @property
     def invalid(self) -> tuple[Invalid, ...]:
@@ -90,6 +94,17 @@ class Settings:
     @property
     def faults(self) -> tuple[Fault, ...]:
         return tuple(fault for group in self.invalid for fault in group.faults)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the environment that can be used."""
+        values = (value for group in self._usable for _, value in group)
+        return tuple(_secrets_in(list(values)))
+
+    @property
+    def _usable(self) -> tuple[Group, ...]:
+        groups = (getattr(self, one.name) for one in fields(self))
+        return tuple(group for group in groups if isinstance(group, Group))
 
     @property
     def environment(self) -> str | None:
@@ -129,6 +144,20 @@ def require(group: GroupT | Invalid) -> GroupT:
             what_next=" ".join(f"{fault.variable}: {fault.what_next}." for fault in group.faults),
         )
     return group
+
+
+def _secrets_in(value: object) -> Iterator[Secret]:
+    """Those in a setting, however deep: pagers are a mapping of pagers."""
+    match value:
+        case Secret():
+            yield value
+        case Mapping():
+            yield from _secrets_in(list(value.values()))
+        case list() | tuple():
+            for one in value:
+                yield from _secrets_in(one)
+        case _ if is_dataclass(value):
+            yield from _secrets_in([getattr(value, one.name) for one in fields(value)])
 
 
 def _read(name: str, kind: type[GroupT], given: Mapping[str, str]) -> GroupT | Invalid:

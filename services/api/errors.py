@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from services.domain.errors import OperatorError, SourceError
+from services.domain.own_secrets import redacted
 
 log = logging.getLogger(__name__)
 
@@ -86,4 +87,5 @@ def refusal(error: RefusedError) -> JSONResponse:
 
 
 def _answer(status: int, what: str, why: str, what_next: str) -> JSONResponse:
-    return JSONResponse({"error": {"what": what, "why": why, "what_next": what_next}}, status_code=status)
+    error = redacted({"what": what, "why": why, "what_next": what_next})
+    return JSONResponse({"error": error}, status_code=status)

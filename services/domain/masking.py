@@ -1,7 +1,9 @@
 """Shows the shape of a log line or an error and hides its data.
 
-Personal data cannot be found by pattern, so nothing is looked for: a word is shown only when it is known to be a
-program's word, and everything else becomes "…". Whole lines that our own programs print are shown as they are.
+This is the strict way (docs/adr/0010), for whatever more than one person reads. Personal data cannot be found by
+pattern, so a word is shown only when it is known to be a program's word or is written as only programs write (an
+identifier, an exception's class, a module, a source file); everything else becomes "…". Whole lines that our own
+programs print are shown as they are.
 """
 
 from __future__ import annotations
@@ -10,18 +12,27 @@ import re
 from collections.abc import Iterator
 
 from services.domain._known_lines import is_known_line
-from services.domain._known_words import CAPITALS, LABELS, WITH_DIGITS, WORDS
+from services.domain._known_words import CAPITALS, LABELS, PRODUCTS, TITLES, WITH_DIGITS, WORDS
+from services.domain._program_names import is_class_name, is_exception, is_identifier, is_qualified, is_source_path
+from services.domain.secret_shapes import HIDDEN, hide_secrets
 
-HIDDEN = "…"
+__all__ = ["HIDDEN", "READ_LIMIT", "error_class", "is_known_word", "mask_line", "template"]
+
 READ_LIMIT = 1500  # characters looked at, for some 2 ms; the rest of a longer text counts as hidden
 
 _SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r")
 _PUNCTUATION = r"""!"#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~\-─-╿═-╬"""
 _IDENTIFIER = r"[a-z][a-z_]*(?:\.[a-z][a-z_]*)?"
 _PIECE = re.compile(
-    rf"""(?P<named>\b(?:relation|column|table|constraint|function|schema|type|role|index|sequence|database|view)
-             \ "(?P<identifier>{_IDENTIFIER})")      # Postgres quotes the names of its own things too
-       |(?P<status>\b(?:HTTP|[Ss]tatus(?:\ code)?|exit\ code|signal):?\ \d{{1,3}}\b)
+    rf"""(?P<named>\b(?:relation|column|table|constraint|function|schema|type|role|index|sequence|database|view
+             |attribute|argument:?|module\ named|codec|option|parameter|setting|variable)   # quoted, and no data
+             \ ["'`](?P<identifier>{_IDENTIFIER})["'`])
+       |(?P<contraction>\b(?:are|can|could|did|does|do|had|has|have|is|must|should|was|were|wo|would)(?:n't)\b|\bcan't\b)
+       |(?P<status>\b(?:HTTP|[Ss]tatus(?:[\ _]code)?|[Ee]xit\ code|code|[Ss]ignal|[Ee]rrno|[Ee]rror)
+               :?\ ?=?\ ?[1-9]\d{{0,2}}\b
+           |\b(?i:SQLSTATE):?[\ =]?[0-9A-Z]{{5}}\b|\bline\ \d{{1,6}}\b|\b0x[0-9a-f]{{2}}\b
+           |\b[1-5]\d\d(?=\ (?:OK|Created|Accepted|Bad|Unauthorized|Forbidden|Not|Conflict|Request|Unprocessable|Too
+               |Internal|Service|Gateway)\b))
        |(?P<row>Failing\ row\ contains\ .*)          # a whole row of data
        |(?P<key>=\ ?\(.*?\)(?=\s|\Z|[.,;]))          # Key (column)=(value)
        |(?P<json>\{{.*\}}|\{{.*\Z)
@@ -35,45 +46,65 @@ _PIECE = re.compile(
 _ENDING = re.compile(r"[.:!?]+\Z")
 _PARTS = re.compile(r"[._/\-]+")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+")
-_CLASS_NAME = re.compile(
-    r"\b(?:[A-Z][a-z]+|[A-Z]{2,}(?=[A-Z][a-z]))+(?:Error|Exception|Violation|Transaction|Timeout|Failure|Value|Exit|"
-    r"Privilege|Canceled|Shutdown|Table|Column|Function|Detected|Disconnect)\b"
-)
+_ALWAYS = CAPITALS | LABELS | PRODUCTS | TITLES
+_BEFORE = ("failed: ", "raise ", "raised ", "exception: ", "Exception: ", "error: ", "Error: ", "class ", "Caught ")
+_NAMED_FIRST = re.compile(r"\s*(?:[a-z_][\w.]{0,100}\.)?([A-Z]\w{1,80})(?=[:(]|\s*\Z)")
+_CAMEL = re.compile(r"\b[A-Z]\w{2,80}\b")
 _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[\s,.:;/@$%&+#'-]*{HIDDEN})+")
 
 
 def mask_line(line: str) -> str:
-    """A log line that may be shown to its asker: as it is when our own programs print such lines, else its template."""
+    """A log line that may be shown to anybody: as it is when our own programs print such lines, else its template."""
     return line if is_known_line(line) else template(line)
 
 
 def template(text: str) -> str:
     """The text in one line with every literal replaced by "…"; equal for texts that differ in their data only."""
-    masked = "".join(_masked_pieces(" ".join(text[:READ_LIMIT].split())))
+    line = " ".join(hide_secrets(text[:READ_LIMIT]).split())
+    masked = "".join(_masked_pieces(line))
     return _HIDDEN_RUN.sub(HIDDEN, masked + (f" {HIDDEN}" if len(text) > READ_LIMIT else ""))
 
 
 def error_class(text: str) -> str | None:
     """The name of the exception or SQL condition that an error text names first; None when it names none."""
-    names = (match.group() for match in _CLASS_NAME.finditer(text[:READ_LIMIT]))
-    return next((name for name in names if _is_camel(name)), None)
+    first = _NAMED_FIRST.match(text[:READ_LIMIT])
+    if first and (is_class_name(first[1]) or is_exception(first[1])):
+        return first[1]
+    names = (match.group() for match in _CAMEL.finditer(text[:READ_LIMIT]))
+    return next((name for name in names if is_exception(name)), None)
+
+
+def is_known_word(word: str) -> bool:
+    """Whether a word in lower case is a program's, in any of its forms."""
+    if word in WORDS:
+        return True
+    return any(_stem_is_known(word.removesuffix(suffix)) for suffix in _SUFFIXES if word.endswith(suffix))
 
 
 def _masked_pieces(line: str) -> Iterator[str]:
     starts_sentence = True
     for piece in _PIECE.finditer(line):
         kind, text = str(piece.lastgroup if piece.lastgroup != "identifier" else "named"), piece.group()
-        yield _masked(kind, text, piece["identifier"] or "", starts_sentence=starts_sentence)
+        if kind == "word":
+            names_class = _is_where_classes_stand(line, piece.start(), piece.end())
+            yield _masked_word(text, starts_sentence=starts_sentence, names_class=names_class)
+        else:
+            yield _masked(kind, text, piece["identifier"] or "")
         if kind != "space":
             starts_sentence = text.endswith((".", ":", "]", "!", "?", "-", "│"))
 
 
-def _masked(kind: str, text: str, identifier: str, *, starts_sentence: bool) -> str:
+def _is_where_classes_stand(line: str, start: int, end: int) -> bool:
+    """Before a colon or a parenthesis, behind "Job failed:" and the like, or alone."""
+    return line[end - 1] == ":" or line[end : end + 1] == "(" or (end == len(line) and line[:start].endswith(_BEFORE))
+
+
+def _masked(kind: str, text: str, identifier: str) -> str:
     match kind:
-        case "space" | "mark" | "status":
+        case "space" | "mark" | "status" | "contraction":
             return text
         case "named":
-            return text if _is_known_compound(identifier) else text.replace(identifier, HIDDEN)
+            return text if _is_shown(identifier, starts_sentence=False) else text.replace(identifier, HIDDEN)
         case "row":
             return f"Failing row contains {HIDDEN}"
         case "key":
@@ -81,47 +112,49 @@ def _masked(kind: str, text: str, identifier: str, *, starts_sentence: bool) -> 
         case "json":
             return f"{{{HIDDEN}}}"
         case "quoted":
-            return f'"{HIDDEN}"'
-        case "word":
-            return _masked_word(text, starts_sentence=starts_sentence)
+            return text if _is_quoted_name(text.strip("\"'`“”")) else f'"{HIDDEN}"'
         case _:
             return HIDDEN
 
 
-def _masked_word(text: str, *, starts_sentence: bool) -> str:
+def _masked_word(text: str, *, starts_sentence: bool, names_class: bool) -> str:
     word = _ENDING.sub("", text)
     ending = text[len(word) :]
-    return text if _is_shown(word, starts_sentence=starts_sentence) else HIDDEN + ending
+    is_class = names_class and is_class_name(word)
+    return text if is_class or _is_shown(word, starts_sentence=starts_sentence) else HIDDEN + ending
+
+
+def _is_quoted_name(word: str) -> bool:
+    return _is_name(word) or word in PRODUCTS
+
+
+def _is_name(word: str) -> bool:
+    """Whether it is written as only programs write."""
+    return is_identifier(word) or is_exception(word) or is_qualified(word) or is_source_path(word)
 
 
 def _is_shown(word: str, *, starts_sentence: bool) -> bool:
     if not word.isascii():
         return False
-    if word.lower() in WITH_DIGITS or word in CAPITALS or word in LABELS:
+    if word.lower() in WITH_DIGITS or word in _ALWAYS or _is_name(word):
         return True
     if word.islower() or not word.isalpha():
         return _is_known_compound(word)
     if word[0].isupper() and word[1:].islower():
-        return starts_sentence and _is_known(word.lower())
+        return starts_sentence and is_known_word(word.lower())
     return _is_camel(word)
 
 
 def _is_known_compound(word: str) -> bool:
     """`ops.job_queue`, `/api/health`, `dragonfly-api`, `psycopg.errors.UniqueViolation`: made of known words only."""
     parts = [part for part in _PARTS.split(word) if part]
-    return bool(parts) and all(_is_known(part) if part.islower() else _is_camel(part) for part in parts)
+    return bool(parts) and all(is_known_word(part) if part.islower() else _is_camel(part) for part in parts)
 
 
 def _is_camel(word: str) -> bool:
     """Whether it is written LikeThis, in two or more known words."""
     humps = _HUMPS.findall(word)
-    return len(humps) > 1 and "".join(humps) == word and all(_is_known(hump.lower()) for hump in humps)
-
-
-def _is_known(word: str) -> bool:
-    if word in WORDS:
-        return True
-    return any(_stem_is_known(word.removesuffix(suffix)) for suffix in _SUFFIXES if word.endswith(suffix))
+    return len(humps) > 1 and "".join(humps) == word and all(is_known_word(hump.lower()) for hump in humps)
 
 
 def _stem_is_known(stem: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from services.domain.own_secrets import without_own_secrets
 
 
 class Means(StrEnum):
@@ -71,3 +73,8 @@ class Page:
     text: str
     at: datetime
     event: PageEvent = PageEvent.TRIGGERED
+
+
+def redacted_page(page: Page) -> Page:
+    """The page without any of our own secrets: every client asks for it before it sends."""
+    return replace(page, subject=without_own_secrets(page.subject), text=without_own_secrets(page.text))

@@ -7,14 +7,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import httpx
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ValidationError
 
 from services.domain.errors import REFUSED, SourceError
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.intake import Batch
+from services.domain.masking_messages import mask_message
+from services.domain.outside_text import clean_text
 from services.domain.secrets import Secret
 
 SOURCE = "API"
@@ -146,32 +148,33 @@ class DragonflyApi:
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
+Text = Annotated[str, AfterValidator(clean_text)]
 
 
 class _HealthAnswer(BaseModel):
-    status: str
-    environment: str
-    git_sha: str
+    status: Text
+    environment: Text
+    git_sha: Text
     db_connected: bool
     timestamp: AwareDatetime
     db_writable: bool | None = None
 
 
 class _IntakeAnswer(BaseModel):
-    status: str
+    status: Text
     db_connected: bool
     pending_jobs: int | None
     last_batch_at: AwareDatetime | None
 
 
 class _UploadAnswer(BaseModel):
-    batch_id: str
+    batch_id: Text
 
 
 class _BatchAnswer(BaseModel):
-    id: str
-    status: str
-    source_system: str
+    id: Text
+    status: Text
+    source_system: Text
     created_at: AwareDatetime
     row_count: int
     validated: int
@@ -207,7 +210,8 @@ def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
     why, is_its_own = f"HTTP {status}", False
     with suppress(ValidationError):
         detail = _ErrorAnswer.model_validate_json(response.content).error
-        why, is_its_own = f"HTTP {status}: {detail.what}: {detail.why}"[:MAX_WHY_LENGTH], True
+        why = f"HTTP {status}: {mask_message(f'{detail.what}: {detail.why}')}"[:MAX_WHY_LENGTH]
+        is_its_own = True
     # A proxy that gave up waiting answers too, and the API may have finished behind it.
     is_certain = status in REFUSED or (is_its_own and status < 500)
     unknown = changes and not is_certain

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.domain.checkout import Checkout, Tag
 from services.domain.errors import SourceError
+from services.domain.outside_text import clean_text
 
 SOURCE = "git"
 REMOTE = "origin"  # the runbook's `git push origin v1.x.x`
@@ -62,7 +63,7 @@ async def _git(directory: Path, *arguments: str) -> str:
             await process.wait()
     if process.returncode:
         raise SourceError(SOURCE, _why(err.decode(errors="replace")))
-    return out.decode(errors="replace")
+    return clean_text(out.decode(errors="replace"))
 
 
 def _why(error: str) -> str:

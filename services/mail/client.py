@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from services.domain.errors import SourceError
-from services.domain.notifications import Page
+from services.domain.notifications import Page, redacted_page
 from services.domain.secrets import Secret
 
 SOURCE = "mail server"
@@ -40,7 +40,7 @@ class MailServer:
         try:
             async with asyncio.timeout(self.timeout_s):
                 await aiosmtplib.send(
-                    _message(page, sender=self.sender, to=address),
+                    _message(redacted_page(page), sender=self.sender, to=address),
                     hostname=parts.hostname,
                     port=parts.port,
                     username=unquote(parts.username) if parts.username else None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.domain.errors import SourceError
+from services.domain.own_secrets import without_own_secrets
 from services.domain.secrets import Secret
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ class OpenAIClient:
 
     async def _post(self, question: Question) -> bytes:
         messages: list[ChatCompletionMessageParam] = [
-            {"role": "system", "content": question.instructions},
-            {"role": "user", "content": question.text},
+            {"role": "system", "content": without_own_secrets(question.instructions)},
+            {"role": "user", "content": without_own_secrets(question.text)},
         ]
         answer_format: ResponseFormatJSONSchema = {
             "type": "json_schema",

@@ -58,6 +58,8 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
     """Why a statement failed."""
     if isinstance(error, errors.QueryCanceled):
         return no_answer(timeout_s)
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+        return not_encodable()
     trouble = server_trouble(error.sqlstate)
     if trouble is not None:
         return SourceError(SOURCE, trouble.why, retryable=True, takes_no_writes=trouble.takes_no_writes)
@@ -95,3 +97,8 @@ def explain_state(sqlstate: str, message: str) -> str:
 def no_answer(timeout_s: float) -> SourceError:
     """The server took too long."""
     return SourceError(SOURCE, f"no answer within {timeout_s:g} s", retryable=True)
+
+
+def not_encodable() -> SourceError:
+    """A text holds NUL or half an emoji: the statement never left."""
+    return SourceError(SOURCE, "a text holds a character that cannot be stored; nothing was saved")

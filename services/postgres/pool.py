@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.postgres.errors import SOURCE, explain, explain_connect, no_answer
+from services.postgres.errors import SOURCE, explain, explain_connect, no_answer, not_encodable
 from services.postgres.sqlstates import loses_the_answer
 
 Connection = psycopg.AsyncConnection[Any]
@@ -140,6 +140,8 @@ class Database:
                 return await cursor.fetchall()
         except psycopg.Error as error:
             raise _explain(error, limit, committing=True) from None
+        except UnicodeEncodeError:
+            raise not_encodable() from None
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
@@ -155,6 +157,8 @@ class Database:
         except psycopg.Error as error:
             # Not chained: psycopg's text may hold a row's values, and tracebacks reach the log.
             raise _explain(error, limit, committing=committing) from None
+        except UnicodeEncodeError:
+            raise not_encodable() from None
 
     @contextlib.asynccontextmanager
     async def _turn(self, limit: _Limit) -> AsyncIterator[None]:

@@ -1,6 +1,8 @@
 """Log lines, one sentence each, as the runbook searches for them: plain, or each as one JSON object.
 
-Railway adds time, replica and severity: what is written to stderr counts as an error there, so only that goes there.
+This is the door to the log: none of our own secrets leaves through it, and no text of others makes a line of its own or
+moves a cursor. Railway adds time, replica and severity: what is written to stderr counts as an error there, so only
+that goes there.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import traceback
 from typing import Literal
 
 from services.domain.errors import SourceError
+from services.domain.outside_text import printable, printable_json
+from services.domain.own_secrets import redacted, without_own_secrets
 
 LogFormat = Literal["plain", "json"]
 
@@ -27,7 +31,7 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         error = _error_of(record)
         line = record.getMessage() if error is None else f"{record.getMessage()} ({error})"
-        return line.replace("\n", "\n  ")
+        return fit_to_print(line.replace("\n", "\n  "))
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,7 +43,13 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = {"level": record.levelname.lower(), "message": record.getMessage(), "logger": record.name}
         error = _error_of(record)
-        return json.dumps(told if error is None else {**told, "error": error}, ensure_ascii=False)
+        told |= {} if error is None else {"error": error}
+        return printable_json(json.dumps(redacted(told), ensure_ascii=False))
+
+
+def fit_to_print(text: str) -> str:
+    """The text without our own secrets, and with escapes for what would act on the terminal or imitate a line."""
+    return printable(without_own_secrets(text))
 
 
 def describe_error(error: BaseException) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import re
 import sys
+from collections.abc import Iterator
 from typing import Literal, TypeVar
 
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.domain.own_secrets import remember_secrets
 from services.domain.secrets import Secret
 from services.domain.sha import short_sha
 from services.process.log import LogFormat
@@ -58,10 +60,20 @@ SettingsType = TypeVar("SettingsType", bound=ProcessSettings)
 def read_or_exit(settings_class: type[SettingsType]) -> SettingsType:
     """The settings, or the end of the process with every fault on stderr: one failed deploy, not several."""
     try:
-        return settings_class()
+        settings = settings_class()
     except ValidationError as error:
         sys.stderr.write(describe_faults(error) + "\n")
         raise SystemExit(EXIT_MISCONFIGURED) from None
+    remember_secrets("process", _secrets_of(settings))
+    return settings
+
+
+def _secrets_of(settings: ProcessSettings) -> Iterator[Secret]:
+    """Each secret of the environment; of several in one variable, each."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield from (Secret(part.strip()) for part in value.get_secret_value().split(","))
 
 
 def describe_faults(error: ValidationError) -> str:

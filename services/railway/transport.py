@@ -15,6 +15,7 @@ import httpx
 
 from services.domain.errors import REFUSED, SourceError
 from services.domain.masking import mask_line
+from services.domain.outside_text import read_json
 from services.domain.secrets import Secret
 from services.railway.quota import Quota
 from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry_after
@@ -251,8 +252,8 @@ def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
 def _parse_json(response: httpx.Response) -> object:
     """The body; None when it is no JSON, as with an error page of something in between."""
     try:
-        return response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        return read_json(response.content)
+    except (ValueError, RecursionError):
         return None
 
 

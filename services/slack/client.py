@@ -20,6 +20,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from services.domain.errors import SourceError
+from services.domain.outside_text import cleaned
+from services.domain.own_secrets import redacted
 from services.domain.secrets import Secret
 from services.slack.departure import departing, watch_departures
 from services.slack.errors import SOURCE, SlackRefusedError, translated
@@ -150,8 +152,8 @@ class SlackClient:
         )
         with translated("response_url"):
             answer = await client.send_dict(
-                {
-                    **_message(text, blocks),
+                redacted(_message(text, blocks))
+                | {
                     "response_type": "in_channel" if in_channel else "ephemeral",
                     "replace_original": False,
                 }
@@ -270,12 +272,15 @@ class SlackClient:
 
 
 async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: Any) -> Mapping[str, Any]:
-    """One call of slack_sdk, which knows how each method wants its arguments; the answer as a dict."""
+    """One call of slack_sdk, which knows how each method wants its arguments; the answer as a dict.
+
+    The door to Slack: none of our own secrets leaves through it, and nothing comes in that cannot be stored.
+    """
     with translated(method.__name__.replace("_", ".", 1)):
-        answer = await method(**body)
+        answer = await method(**redacted(body))
         if not isinstance(answer.data, dict):
             raise ValueError("no JSON object")  # noqa: TRY004 - a lost answer, not a mistake of ours
-        return answer.data
+        return cleaned(answer.data)
 
 
 def _message(text: str, blocks: Blocks) -> dict[str, Any]:

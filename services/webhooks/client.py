@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from services.domain.errors import SourceError
-from services.domain.notifications import Page, PageEvent
+from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 from services.webhooks.forms import pagerduty_event, plain_event
 
@@ -45,6 +45,7 @@ class Webhooks:
 
         The receiver tells a repetition by the header, and what belongs to one page by its key.
         """
+        page = redacted_page(page)
         if pager.routing_key is not None:
             body = pagerduty_event(page, routing_key=pager.routing_key.reveal())
         else:

@@ -337,3 +337,21 @@ async def test_times_are_utc_whatever_the_database_is_set_to(database_urls: Data
     await database.close()
     assert row is not None
     assert (row[1] - row[0], row[0].utcoffset()) == (timedelta(minutes=2), timedelta())
+
+
+@pytest.mark.parametrize("text", ["half an emoji \ud83d", "nul \0"])
+async def test_a_text_that_cannot_be_stored_is_a_refused_statement(database_urls: DatabaseUrls, text: str) -> None:
+    async with pool(database_urls.app) as database:
+        for attempt in (_in_transaction(database, text), database.run("SELECT %(t)s", {"t": text})):
+            with pytest.raises(SourceError, match="cannot be stored") as caught:
+                await attempt
+            assert not caught.value.retryable
+            assert not caught.value.outcome_unknown
+
+        async with database.read() as conn:
+            assert await one(conn, "SELECT 1") == 1
+
+
+async def _in_transaction(database: Database, text: str) -> None:
+    async with database.transaction() as conn:
+        await conn.execute(ADD_JOB, [text])

@@ -132,7 +132,7 @@ def test_shows_the_lines_of_the_runbook_as_they_are(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "[ingest_processor] Job failed: JohnSmithError",
+        "[ingest_processor] Job failed: John Smith",
         "GET /api/health/canaria 200 5 ms",
         "[enforcement_engine] Memos missing: OpenAI: John Smith refused",
         'INFO:     203.0.113.7:51234 - "GET /api/health HTTP/1.1" 200 OK',  # somebody's address
@@ -154,7 +154,9 @@ def test_a_line_that_only_begins_like_a_known_one_is_masked() -> None:
         ("psycopg.errors.UniqueViolation: duplicate key", "UniqueViolation"),
         ("InFailedSqlTransaction: current transaction is aborted", "InFailedSqlTransaction"),
         ("Traceback (most recent call last):\n  x\nValueError: bad", "ValueError"),
-        ("JohnSmithError: made of a name", None),
+        ("JudgeBoom: simulated failure", "JudgeBoom"),
+        ("backend.workers.JudgeBoom: simulated failure", "JudgeBoom"),
+        ("McDonald: made of a name", None),
         ("duplicate key value violates unique constraint", None),
     ],
 )

@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from services.domain.errors import SourceError
+from services.domain.own_secrets import remember_secrets
+from services.domain.secrets import Secret
 from services.process.log import JsonFormatter, PlainFormatter, describe_error
 
 
@@ -55,3 +57,25 @@ def test_a_line_break_in_a_message_cannot_fake_a_line() -> None:
     record = logging.LogRecord("x", logging.INFO, "", 1, "%s", ("one\nCRITICAL: two",), None)
 
     assert PlainFormatter().format(record) == "one\n  CRITICAL: two"
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()])
+@pytest.mark.parametrize("mark", ["\r", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\ud83d"])
+def test_nothing_in_a_message_acts_on_what_reads_the_log(formatter: logging.Formatter, mark: str) -> None:
+    line = formatter.format(logging.LogRecord("x", logging.INFO, "", 1, "%s", (f"one{mark}CRITICAL: two",), None))
+
+    assert mark not in line
+    assert line.splitlines() == [line]
+    line.encode()
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()])
+def test_none_of_our_own_secrets_gets_into_the_log(formatter: logging.Formatter) -> None:
+    remember_secrets("test", [Secret("swordfish")])
+    try:
+        line = formatter.format(logging.LogRecord("x", logging.INFO, "", 1, "it is %s", ("swordfish",), None))
+    finally:
+        remember_secrets("test", [])
+
+    assert "swordfish" not in line
+    assert "it is …" in line

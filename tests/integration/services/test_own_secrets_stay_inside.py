@@ -1,0 +1,129 @@
+"""One of our own secrets in a text, at each door through which texts leave: it is not on the other side."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from urllib.parse import unquote_plus
+
+import pytest
+from aiohttp import web
+
+from bot.cli import dispatch
+from services.api.errors import RefusedError, refusal
+from services.domain.notifications import Page
+from services.domain.own_secrets import remember_secrets
+from services.domain.secrets import Secret
+from services.mail.client import MailServer
+from services.openai.client import OpenAIClient, Question
+from services.slack.client import SlackClient
+from services.webhooks.client import Pager, Webhooks
+from tests.openai_server import OpenAIServer, Said, completion
+from tests.outside import Mailbox, Phone
+from tests.outside import mailbox as mailbox
+from tests.outside import phone as phone
+
+SECRET = "swordfishswordfish"
+FORMS = (SECRET, base64.b64encode(f"u:{SECRET}".encode()).decode()[8:20])
+TEXT = f"it is {SECRET}, {base64.b64encode(f'u:{SECRET}'.encode()).decode()} and sword\u200bfish\nswordfish"
+BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": TEXT}}]
+PAGE = Page("key", "prod", TEXT.replace("\n", " "), TEXT, datetime(2025, 12, 2, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def _remembered() -> Iterator[None]:
+    remember_secrets("test", [Secret(SECRET)])
+    yield
+    remember_secrets("test", [])
+
+
+def is_clean(text: str) -> bool:
+    squeezed = "".join(text.replace("\\n", "").replace("\\u200b", "").replace("\u200b", "").split())
+    return "…" in text.replace("\\u2026", "…") and not [form for form in FORMS if form in squeezed]
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[tuple[str, list[str]]]:
+    """An address that takes every call of Slack's API, and the bodies that came there."""
+    bodies: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        raw = await request.read()
+        bodies.append(raw.decode())
+        answer = {"ok": True, "channel": "C1", "ts": "1.0", "view": {"id": "V1"}, "file_id": "F1", "files": [{}]}
+        return web.json_response({**answer, "upload_url": str(request.url.with_path("/upload")), "text": "half \ud83d"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    yield f"http://127.0.0.1:{port}/", bodies
+    await runner.cleanup()
+
+
+async def test_slack(heard: tuple[str, list[str]]) -> None:
+    url, bodies = heard
+    slack = SlackClient(Secret("xoxb-1"), api_url=url)
+    try:
+        await slack.post("C1", TEXT, BLOCKS)
+        await slack.update("C1", "1.0", TEXT, BLOCKS)
+        await slack.post_ephemeral("C1", "U1", TEXT, BLOCKS)
+        await slack.respond(url, TEXT, BLOCKS)
+        await slack.open_view("t", {"type": "modal", "blocks": BLOCKS})
+        await slack.update_view("V1", {"type": "modal", "blocks": BLOCKS})
+        await slack.publish_home("U1", {"type": "home", "blocks": BLOCKS})
+    finally:
+        await slack.aclose()
+
+    assert len(bodies) == 7
+    assert [body for body in bodies if not is_clean(unquote_plus(body))] == []
+
+
+async def test_pager(phone: Phone) -> None:
+    webhooks = Webhooks()
+    try:
+        await webhooks.page(Pager(Secret(phone.url)), PAGE)
+        await webhooks.page(Pager(Secret(phone.url), Secret("r" * 32)), PAGE)
+    finally:
+        await webhooks.aclose()
+
+    assert all(is_clean(json.dumps(ring.body)) for ring in phone.rings)
+    assert len(phone.rings) == 2
+
+
+async def test_mail(mailbox: Mailbox) -> None:
+    await MailServer(Secret(mailbox.url), "bot@example.com").send("ann@example.com", PAGE)
+
+    [mail] = mailbox.mails
+    assert is_clean(mail["Subject"])
+    assert is_clean(mail.get_content())
+
+
+async def test_model_prompt() -> None:
+    async with OpenAIServer().serve() as server:
+        server.speak = lambda _: Said(completion("{}"))
+        client = OpenAIClient(api_key=Secret("k"), base_url=server.base_url, model="m", timeout_s=20.0, max_retries=0)
+        await client.ask(Question(TEXT, TEXT, "thing", {"type": "object"}, max_output_tokens=5))
+        await client.aclose()
+
+    for message in json.loads(server.requests[0])["messages"]:
+        assert is_clean(message["content"])
+
+
+def test_error_of_the_api() -> None:
+    answer = refusal(RefusedError(400, TEXT, why=TEXT, what_next=TEXT))
+
+    assert all(is_clean(text) for text in json.loads(bytes(answer.body))["error"].values())
+
+
+async def test_terminal_and_its_json() -> None:
+    environ = {"SLACK_BOT_TOKEN": f"xoxb-{SECRET}"}
+    wrong = f"xoxb-{SECRET}"
+    for words in (["logs", wrong], ["logs", wrong, "--json"], ["queue", wrong]):
+        outcome = await dispatch(words, environ)
+        assert SECRET not in outcome.text
