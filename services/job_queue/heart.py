@@ -16,6 +16,7 @@ from services.postgres.worker import ClaimedJob, beat, prune_heartbeats
 
 log = logging.getLogger(__name__)
 
+BUSY_EVERY_S = 5.0  # with a job under way: should the process die, the job is missed that much sooner
 SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state a thousand times a second
 TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
@@ -38,8 +39,8 @@ class WorkerState:
         return next(((job_id, began) for (job_id, _), began in self._began.items()), (None, None))
 
     @property
-    def attempts(self) -> frozenset[tuple[str, int]]:
-        """`(job id, attempts)` of all that are under way, also those whose outcome is not stored yet."""
+    def claims(self) -> frozenset[tuple[str, int]]:
+        """`(job id, claim)` of all that are under way, also those whose outcome is not stored yet."""
         return frozenset(self._began)
 
     def become(self, status: WorkerStatus) -> None:
@@ -47,11 +48,11 @@ class WorkerState:
         self.changed.set()
 
     def begin_job(self, job: ClaimedJob) -> None:
-        self._began[job.id, job.attempts] = datetime.now(UTC)
+        self._began[job.key] = datetime.now(UTC)
         self.changed.set()
 
     def end_job(self, job: ClaimedJob) -> None:
-        self._began.pop((job.id, job.attempts), None)
+        self._began.pop(job.key, None)
         self.changed.set()
 
 
@@ -77,13 +78,17 @@ class Heart:
         self._told = ""
 
     async def run(self, *, every_s: float) -> None:
-        """Beat every `every_s` seconds and at each change of state, until cancelled. A failed beat is tried again."""
+        """Beat every `every_s` seconds, with a job every `BUSY_EVERY_S`, and at each change of state, until cancelled.
+
+        A failed beat is tried again.
+        """
         await self._prune()
         while True:
             self._state.changed.clear()
             await self.beat()
-            await asyncio.sleep(min(SHORTEST_GAP_S, every_s))
-            await wait_for_any(self._state.changed, timeout_s=max(every_s - SHORTEST_GAP_S, 0))
+            pace_s = min(every_s, BUSY_EVERY_S) if self._state.claims else every_s
+            await asyncio.sleep(min(SHORTEST_GAP_S, pace_s))
+            await wait_for_any(self._state.changed, timeout_s=max(pace_s - SHORTEST_GAP_S, 0))
 
     async def beat(self) -> None:
         """Write one beat now. A database that does not answer is logged, once a reason, and nothing is raised."""

@@ -20,7 +20,7 @@ from services.job_queue.strays import Strays
 from services.job_queue.waiting import run_unless, wait_for_any
 from services.postgres.pool import Database
 from services.postgres.worker import ClaimedJob, reap_jobs
-from services.process.database import await_database, retry_delay_s
+from services.process.database import LONGEST_RETRY_S, await_database, retry_delay_s
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class WorkerLoop:
     _told: str = field(default="", init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
+    _trusts_silence_at: float = field(default=0.0, init=False)
     _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +69,11 @@ class WorkerLoop:
             grace.cancel()
         if self._is_crash_loop:
             raise CrashLoopError
+
+    @property
+    def _longest_return_s(self) -> float:
+        """How long after an outage another worker may need until it beats again."""
+        return LONGEST_RETRY_S + self.settings.gone_after_s
 
     @property
     def _is_crash_loop(self) -> bool:
@@ -126,17 +132,26 @@ class WorkerLoop:
         self._reap_at = time.monotonic() + self.settings.reap_every_s
         lock_timeout = timedelta(seconds=self.settings.lock_timeout_s)
         async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-            reaped = await reap_jobs(conn, job_types=list(self.handlers), lock_timeout=lock_timeout)
+            reaped = await reap_jobs(
+                conn, job_types=list(self.handlers), lock_timeout=lock_timeout, gone_after=self._gone_after()
+            )
         for job_id, status in reaped.items():
             log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
         # A claim that was sent into an outage may come through long after it.
         await run_unless(self.stop, self._strays.hand_back())
 
+    def _gone_after(self) -> timedelta | None:
+        """None shortly after an outage: then the others are silent too, and on their way back."""
+        if time.monotonic() < self._trusts_silence_at:
+            return None
+        return timedelta(seconds=self.settings.gone_after_s)
+
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
-        if error.why != self._told:
+        if error.why != self._told or not error.is_outage:
             log.error("claim_pending_job: %s", error.why)
         self._told = error.why
+        self._trusts_silence_at = time.monotonic() + self._longest_return_s
         if not error.is_outage:
             self._failures += 1
         if error.takes_no_writes:  # it answers, so the next claim is what finds out

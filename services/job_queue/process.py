@@ -60,8 +60,9 @@ class _Worker:
         self._stop, self._bell, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
         # LIKE 'dragonfly%' is how the runbook finds these sessions.
         self._name = f"{worker_type.service}:{self._id}"
-        self._database = self._connect(settings.sessions)
-        self._heart_database = self._connect(1)
+        self._database = self._connect(self._name, settings.sessions)
+        # By this name the others see whether the process is there (ops.reap_jobs).
+        self._heart_database = self._connect(f"{self._name}:beat", 1)
         self._heart = Heart(
             self._state,
             worker_id=self._id,
@@ -127,8 +128,8 @@ class _Worker:
         self._stop.set()
         self._state.become("stopping")
 
-    def _connect(self, max_size: int) -> Database:
-        return Database.connect_lazily(self._settings.dsn, application_name=self._name, max_size=max_size)
+    def _connect(self, name: str, max_size: int) -> Database:
+        return Database.connect_lazily(self._settings.dsn, application_name=name, max_size=max_size)
 
     def _print_banner(self) -> None:
         banner = starting_banner(

@@ -17,7 +17,8 @@ class WorkerSettings(ProcessSettings):
     claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats as many
     pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe
     lock_timeout_s: PositiveFloat = 600.0  # a job whose worker has been silent for so long goes to another one
-    reap_every_s: PositiveFloat = 60.0
+    gone_after_s: PositiveFloat = 17.0  # the same when its sessions are gone too: three missed beats of a busy worker
+    reap_every_s: PositiveFloat = 5.0
 
     @property
     def sessions(self) -> int:

@@ -68,8 +68,8 @@ def tell_status(job: ClaimedJob, status: str | None) -> None:
 def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
     match outcome:
         case Completed(result):
-            return Ending(job.id, "completed", result=result, attempts=job.attempts)
+            return Ending(job.id, "completed", result=result, claim=job.claim)
         case Failed(why, may_retry):
-            return Ending(job.id, "failed", error=why, may_retry=may_retry, attempts=job.attempts)
+            return Ending(job.id, "failed", error=why, may_retry=may_retry, claim=job.claim)
         case HandedBack():
-            return Ending(job.id, "pending", attempts=job.attempts)
+            return Ending(job.id, "pending", claim=job.claim)

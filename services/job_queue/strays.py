@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from services.job_queue.heart import WorkerState
 from services.postgres.pool import Database
-from services.postgres.worker import finish_job, list_own_jobs
+from services.postgres.worker import Ending, finish_and_claim_jobs, list_own_jobs
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,16 @@ class Strays:
         async with self._looking, AsyncExitStack() as held:
             for _ in range(self._lanes):
                 await held.enter_async_context(self.claiming)
-            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
-                for job_id, attempts in await list_own_jobs(conn, worker_id=self._worker_id):
-                    if (job_id, attempts) not in self._state.attempts:
-                        status = await finish_job(conn, job_id=job_id, status="pending", worker_id=self._worker_id)
-                        log.info("update_job_status: job %s -> %s", job_id, status)
+            known = self._state.claims
+            async with self._database.read(timeout_s=TIMEOUT_S) as conn:
+                owned = await list_own_jobs(conn, worker_id=self._worker_id)
+            strays = [Ending(job_id, "pending", claim=claim) for job_id, claim in owned if (job_id, claim) not in known]
+            if strays:
+                await self._hand_back(strays)
+
+    async def _hand_back(self, strays: Sequence[Ending]) -> None:
+        statuses, _ = await finish_and_claim_jobs(
+            self._database, endings=strays, worker_id=self._worker_id, job_types=(), limit=0, timeout_s=TIMEOUT_S
+        )
+        for job_id, status in statuses.items():
+            log.info("update_job_status: job %s -> %s", job_id, status)

@@ -16,13 +16,19 @@ from services.postgres.queries import SQL
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """One attempt at a job. `attempts` is 1 on the first try."""
+    """One attempt at a job. `attempts` is 1 on the first try; `claim` names this claim of the job, and only grows."""
 
     id: str
     job_type: str
     payload: Mapping[str, Any]
     attempts: int
     max_attempts: int
+    claim: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Of this claim, among all that there ever are."""
+        return self.id, self.claim
 
 
 async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str]) -> ClaimedJob | None:
@@ -39,14 +45,21 @@ async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[st
         return await cur.fetchall()
 
 
-async def reap_jobs(conn: Connection, *, job_types: Sequence[str], lock_timeout: timedelta) -> dict[str, str]:
-    """Take jobs from workers that have been silent for so long: `{job id: pending or failed}`."""
-    cursor = await conn.execute(SQL["reap_jobs"], {"job_types": list(job_types), "lock_timeout": lock_timeout})
+async def reap_jobs(
+    conn: Connection, *, job_types: Sequence[str], lock_timeout: timedelta, gone_after: timedelta | None = None
+) -> dict[str, str]:
+    """Take jobs from workers that have been silent for so long: `{job id: pending or failed}`.
+
+    `gone_after`: how long a worker must have been silent when the server also shows that its process is gone; None:
+    that is not looked at.
+    """
+    values = {"job_types": list(job_types), "lock_timeout": lock_timeout, "gone_after": gone_after}
+    cursor = await conn.execute(SQL["reap_jobs"], values)
     return dict(await cursor.fetchall())
 
 
 async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[tuple[str, int]]:
-    """`(job id, attempts)` of the jobs that count as being worked on by this worker."""
+    """`(job id, claim)` of the jobs that count as being worked on by this worker."""
     cursor = await conn.execute(SQL["list_own_jobs"], {"worker_id": worker_id})
     return await cursor.fetchall()
 
@@ -80,14 +93,14 @@ async def finish_job(
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt at the job `id` ends; see `finish_job`. With `attempts`, as claimed, no other attempt is ended."""
+    """How an attempt at the job `id` ends; see `finish_job`. With its `claim`, no other claim of the job is ended."""
 
     id: str
     status: Literal["completed", "failed", "pending"]
     result: Mapping[str, Any] | None = None
     error: str | None = None
     may_retry: bool = True
-    attempts: int | None = None
+    claim: int | None = None
 
 
 async def finish_and_claim_jobs(

@@ -1,22 +1,22 @@
 -- name: claim_jobs
 -- The next due jobs of these types, locked by this worker. Served by job_queue_claim_idx, a few probes a type and priority.
-SELECT id::text AS id, job_type, payload, attempts, max_attempts
+SELECT id::text AS id, job_type, payload, attempts, max_attempts, claim
 FROM ops.claim_pending_job(%(job_types)s::text[], %(worker_id)s, %(limit)s);
 
 -- name: finish_and_claim_jobs
 -- What a worker has done, then what it does next: each job with its status now, a claimed one with what it is about.
 -- By primary key and job_queue_claim_idx.
-SELECT id::text AS id, status, job_type, payload, attempts, max_attempts
+SELECT id::text AS id, status, job_type, payload, attempts, max_attempts, claim
 FROM ops.finish_and_claim_jobs(%(endings)s, %(worker_id)s, %(job_types)s::text[], %(limit)s);
 
 -- name: reap_jobs
 -- Jobs of workers that are gone, back in the queue. Served by job_queue_processing_idx.
 SELECT id::text, status
-FROM ops.reap_jobs(%(job_types)s::text[], %(lock_timeout)s::interval);
+FROM ops.reap_jobs(%(job_types)s::text[], %(lock_timeout)s::interval, p_gone_after => %(gone_after)s::interval);
 
 -- name: list_own_jobs
 -- A claim whose answer was lost is ours without our knowing. Served by job_queue_processing_idx.
-SELECT id::text, attempts
+SELECT id::text, claim
 FROM ops.job_queue
 WHERE status = 'processing' AND locked_by = %(worker_id)s;
 
@@ -35,17 +35,22 @@ ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id::text;
 
 -- name: beat
--- One row a worker process, rewritten with each beat. By primary key.
+-- One row a worker process, rewritten with each beat. By primary key. Beats come over a session called
+-- "<service>:<worker_id>:beat".
 INSERT INTO ops.worker_heartbeats AS beat
     (worker_id, worker_type, status, git_sha, current_job_id, current_job_started_at, database_ok, started_at,
-     last_heartbeat_at)
+     last_heartbeat_at, sessions_seen)
 VALUES
     (%(worker_id)s, %(worker_type)s, %(status)s, %(git_sha)s, %(current_job_id)s::uuid,
-     %(current_job_started_at)s::timestamptz, %(database_ok)s, coalesce(%(started_at)s::timestamptz, now()), now())
+     %(current_job_started_at)s::timestamptz, %(database_ok)s, coalesce(%(started_at)s::timestamptz, now()), now(),
+     EXISTS (
+         SELECT FROM pg_stat_activity AS session
+         WHERE session.datname = current_database() AND session.application_name LIKE '%%:' || %(worker_id)s || ':beat'
+     ))
 ON CONFLICT (worker_id) DO UPDATE
 SET status = excluded.status, git_sha = excluded.git_sha, current_job_id = excluded.current_job_id,
     current_job_started_at = excluded.current_job_started_at, database_ok = excluded.database_ok,
-    last_heartbeat_at = excluded.last_heartbeat_at;
+    last_heartbeat_at = excluded.last_heartbeat_at, sessions_seen = excluded.sessions_seen;
 
 -- name: prune_heartbeats
 -- Rows of processes that are long gone (7 days). Served by worker_heartbeats_last_idx.

@@ -11,6 +11,7 @@ import pytest
 from services.postgres.pool import Connection
 from services.postgres.worker import ClaimedJob, beat, claim_job, claim_jobs, finish_job, queue_job, reap_jobs
 from tests.conftest import DatabaseUrls
+from tests.outside import PATIENCE_S
 
 
 async def add(conn: Connection, job_type: str = "a", *, priority: int = 0, max_attempts: int = 5) -> str:
@@ -42,7 +43,7 @@ async def test_a_claim_locks_the_job_and_counts_the_attempt(as_app: Connection) 
     job = await claim(as_app)
     again = await claim(as_app)
 
-    assert job == ClaimedJob(job_id, "a", {}, 1, 5)
+    assert job == ClaimedJob(job_id, "a", {}, 1, 5, 1)
     assert again is None
 
 
@@ -107,7 +108,7 @@ async def test_several_jobs_are_claimed_at_once_the_most_urgent_first(as_app: Co
     rest = await claim_jobs(as_app, worker_id="w1", job_types=["a", "b"], limit=2)
 
     assert [job.id for job in jobs] == [urgent, first]
-    assert rest == [ClaimedJob(second, "a", {}, 1, 5)]
+    assert rest == [ClaimedJob(second, "a", {}, 1, 5, 1)]
 
 
 async def test_no_more_jobs_of_a_type_run_at_once_than_it_allows(as_app: Connection, as_owner: Connection) -> None:
@@ -259,3 +260,48 @@ async def test_an_orphan_without_attempts_left_fails(as_app: Connection) -> None
 
     assert reaped == {job_id: "failed"}
     assert (await state(as_app, job_id))[3] == "the worker went silent in the middle of the job"
+
+
+GONE_AFTER = timedelta(seconds=1)
+
+
+async def test_a_job_of_a_worker_whose_process_is_gone_goes_back_long_before_the_lock_times_out(
+    database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection
+) -> None:
+    """Of three silent workers one is there, of one nobody knows, and one has gone."""
+    jobs = {worker: await add(as_app) for worker in ("there", "hidden", "gone")}
+    sessions = {}
+    for worker, job_id in jobs.items():
+        claimed = await claim(as_app, worker=worker)
+        assert claimed
+        assert claimed.id == job_id
+        name = "pooler" if worker == "hidden" else f"dragonfly-ingest-worker:{worker}:beat"
+        sessions[worker] = await psycopg.AsyncConnection.connect(
+            database_urls.app, autocommit=True, application_name=name
+        )
+        await beat(sessions[worker], worker_id=worker, worker_type="t", status="running", git_sha=None)
+    await as_owner.execute("UPDATE ops.job_queue SET locked_at = now() - interval '1 minute'")
+    await as_owner.execute("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '1 minute'")
+    for worker in ("hidden", "gone"):
+        await sessions[worker].close()
+
+    reaped: dict[str, str] = {}
+    async with asyncio.timeout(PATIENCE_S):  # not shortly after the server's start
+        while not reaped:
+            reaped = await reap_jobs(as_app, job_types=["a"], lock_timeout=timedelta(minutes=10), gone_after=GONE_AFTER)
+
+    assert reaped == {jobs["gone"]: "pending"}
+    await sessions["there"].close()
+
+
+async def test_a_worker_that_fell_silent_a_moment_ago_is_not_gone(as_app: Connection, as_owner: Connection) -> None:
+    await add(as_app)
+    await claim(as_app, worker="gone")
+    await beat(as_app, worker_id="gone", worker_type="t", status="stopped", git_sha=None)
+    await as_owner.execute("UPDATE ops.job_queue SET locked_at = now() - interval '1 minute'")
+
+    lock_timeout = timedelta(minutes=10)
+    now = await reap_jobs(as_app, job_types=["a"], lock_timeout=lock_timeout, gone_after=timedelta(minutes=5))
+    never = await reap_jobs(as_app, job_types=["a"], lock_timeout=lock_timeout)
+
+    assert (now, never) == ({}, {})

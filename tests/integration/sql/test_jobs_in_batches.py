@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
@@ -150,7 +151,7 @@ async def test_what_is_done_makes_room_for_what_comes_next(database: Database, a
     statuses, [following] = await finish_and_claim(database, Ending(job.id, "completed"))
 
     assert (job.id, nothing, statuses) == (first, [], {first: "completed"})
-    assert following == ClaimedJob(second, "a", {}, 1, 5)
+    assert following == ClaimedJob(second, "a", {}, 1, 5, 1)
 
 
 async def test_an_ending_that_is_none_undoes_the_claim_too(database: Database, as_owner: Connection) -> None:
@@ -178,16 +179,36 @@ async def test_a_job_that_was_taken_from_a_worker_cannot_be_ended_by_it(
     assert (before, after) == ({job: None}, {job: None})
 
 
-async def test_an_ending_is_of_its_own_attempt_only(database: Database, as_owner: Connection) -> None:
+async def test_an_ending_is_of_its_own_claim_only(database: Database, as_owner: Connection) -> None:
+    """Handed back between the two, so that both have the same worker and the same attempt."""
+    job = await add(as_owner)
+    for _ in range(2):
+        await claim(as_owner, limit=1)
+        held = await (await as_owner.execute("SELECT attempts, claim FROM ops.job_queue")).fetchone()
+        await as_owner.execute("SELECT FROM ops.update_job_status(%s, 'pending')", [job])
+    await claim(as_owner, limit=1)
+
+    late, _ = await finish_and_claim(database, Ending(job, "completed", claim=2), limit=0)
+    right, _ = await finish_and_claim(database, Ending(job, "completed", claim=3), limit=0)
+
+    assert held == (1, 2)
+    assert (late, right) == ({job: None}, {job: "completed"})
+
+
+async def test_a_worker_of_the_former_version_ends_its_own_attempt_only(as_owner: Connection) -> None:
+    """It runs beside the new ones during a deploy, and knows of no claim."""
     job = await add(as_owner)
     for _ in range(2):
         await as_owner.execute("UPDATE ops.job_queue SET status = 'pending', locked_at = NULL, locked_by = NULL")
         await claim(as_owner, limit=1)
+    former = "SELECT status FROM ops.update_job_statuses(%s, NULL)"
 
-    late, _ = await finish_and_claim(database, Ending(job, "completed", attempts=1), limit=0)
-    right, _ = await finish_and_claim(database, Ending(job, "completed", attempts=2), limit=0)
+    late, right = [
+        await (await as_owner.execute(former, [Jsonb([ending])])).fetchall()
+        for ending in ({"id": job, "status": "completed", "attempts": attempts} for attempts in (1, 2))
+    ]
 
-    assert (late, right) == ({job: None}, {job: "completed"})
+    assert (late, right) == ([], [("completed",)])
 
 
 async def test_claims_what_the_rules_say_whatever_waits(as_owner: Connection) -> None:

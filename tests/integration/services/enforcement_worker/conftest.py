@@ -63,4 +63,4 @@ def store_batch(as_owner: Connection) -> StoreBatch:
 
 
 def job_for(batch_id: str) -> ClaimedJob:
-    return ClaimedJob(str(uuid4()), "enforcement_next_step", {"batch_id": batch_id}, 1, 5)
+    return ClaimedJob(str(uuid4()), "enforcement_next_step", {"batch_id": batch_id}, 1, 5, 1)

@@ -40,7 +40,7 @@ async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
 
 
 def review_job() -> ClaimedJob:
-    return ClaimedJob(str(uuid4()), "enforcement_review", {}, 1, 5)
+    return ClaimedJob(str(uuid4()), "enforcement_review", {}, 1, 5, 1)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async def take_in(
     database: Database, content: bytes, *, source_system: str = "simplicity"
 ) -> tuple[Stored, dict[str, object]]:
     stored = await store_file(database, UploadFile(io.BytesIO(content)), source_system=source_system, force=True)
-    job = ClaimedJob("j", "simplicity_ingest", {"batch_id": stored.batch_id}, 1, 5)
+    job = ClaimedJob("j", "simplicity_ingest", {"batch_id": stored.batch_id}, 1, 5, 1)
     return stored, dict(await ingest_batch(job, database))
 
 

@@ -22,7 +22,7 @@ SELECT (SELECT count(*) FROM intake.simplicity_raw_rows), (SELECT count(*) FROM 
 
 
 async def ingest(database: Database, batch_id: str) -> dict[str, object]:
-    return dict(await ingest_batch(ClaimedJob("j", "simplicity_ingest", {"batch_id": batch_id}, 1, 5), database))
+    return dict(await ingest_batch(ClaimedJob("j", "simplicity_ingest", {"batch_id": batch_id}, 1, 5, 1), database))
 
 
 async def counts(conn: Connection) -> tuple[int, int, int]:

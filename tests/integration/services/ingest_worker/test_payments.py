@@ -24,7 +24,7 @@ FAILED = "SELECT row_number, raw, error FROM intake.simplicity_raw_rows WHERE st
 
 
 async def ingest(database: Database, batch_id: str) -> dict[str, object]:
-    return dict(await ingest_batch(ClaimedJob("j", "simplicity_ingest", {"batch_id": batch_id}, 1, 5), database))
+    return dict(await ingest_batch(ClaimedJob("j", "simplicity_ingest", {"batch_id": batch_id}, 1, 5, 1), database))
 
 
 async def pay(database: Database, *lines: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from services.domain.services import WorkerType
-from services.job_queue.heart import WorkerState
+from services.job_queue.heart import BUSY_EVERY_S, WorkerState
 from services.job_queue.jobs import Result
 from services.job_queue.loop import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
 from services.job_queue.settings import WorkerSettings
@@ -99,8 +99,10 @@ def work(line: Line, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest
             yield loop
         finally:
             loop.stop.set()
-            await running
-            await database.close()
+            try:
+                await running
+            finally:
+                await database.close()
 
     return working
 
@@ -243,7 +245,7 @@ async def test_an_outcome_does_not_end_the_next_attempt_at_the_job(
         jobs.end(job, 1)
         await until(lambda: f"update_job_status: job {job} -> no longer ours, left alone" in caplog.messages)
         assert await states(as_app) == {job: ("processing", 2)}
-        assert loop.state.attempts == {(job, 2)}
+        assert loop.state.claims == {(job, 2)}
         jobs.end(job, 2)
 
         await eventually(lambda: all_completed(as_app))
@@ -335,3 +337,29 @@ CREATE FUNCTION public.store() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file'; END $$;
 GRANT EXECUTE ON FUNCTION public.store() TO PUBLIC
 """
+
+
+async def test_a_late_outcome_does_not_end_a_later_claim_of_the_same_attempt(
+    work: Work, jobs: Jobs, as_app: Connection, as_owner: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Handed back, it was claimed again by the same worker: the attempt has the same number, the claim has not."""
+    async with work(concurrency=2, reap_every_s=600.0) as loop:
+        job = await queue_job(as_app)
+        await until(lambda: len(jobs.begun) == 1)
+        await worker.finish_job(as_app, job_id=job, status="pending")
+        await until(lambda: len(loop.state.claims) == 2)
+
+        jobs.end(job)  # both lanes: the former claim's outcome comes first
+        await until(lambda: f"update_job_status: job {job} -> no longer ours, left alone" in caplog.messages)
+        await until(lambda: f"update_job_status: job {job} -> completed" in caplog.messages)
+
+    assert jobs.begun == [(job, 1), (job, 1)]
+    row = await (await as_owner.execute("SELECT status, attempts, claim FROM ops.job_queue")).fetchone()
+    assert row == ("completed", 1, 2)
+
+
+async def test_a_busy_worker_beats_often_enough_to_be_missed_within_30_s() -> None:
+    settings = WorkerSettings.model_validate({"environment": "dev", "supabase_db_url": "postgresql://u:p@h/d"})
+
+    assert settings.gone_after_s > BUSY_EVERY_S * 3
+    assert settings.gone_after_s + settings.reap_every_s + settings.poll_every_s < 30

@@ -380,3 +380,25 @@ async def test_says_everything_that_is_wrong_with_its_environment(spawn: Spawn) 
         "HEARTBEAT_EVERY_S",
     ]
     assert "production" not in "\n".join(worker.lines)
+
+
+async def test_a_killed_workers_job_is_done_by_another_one_although_its_lock_is_young(
+    spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
+) -> None:
+    """`kill -9` in the middle of a statement, which the server goes on with: that session is no sign of life."""
+    quick = {"HEARTBEAT_EVERY_S": "0.2", "GONE_AFTER_S": "1", "REAP_EVERY_S": "0.2"}
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+        await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
+        worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, **quick)
+        job_id = await queue_job(database_urls.app)
+        beat = "SELECT 1 FROM ops.worker_heartbeats WHERE current_job_id = %s::uuid AND sessions_seen"
+        await eventually(lambda: run_sql(database_urls.owner, beat, job_id))
+        worker.signal(signal.SIGKILL)
+        await worker.exit_code()
+        successor = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, **quick)
+        await successor.line_with(f"reap_jobs: job {job_id} of a silent worker -> pending")
+        await conn.rollback()
+
+    await successor.line_with(f"job {job_id} -> completed")
+    [done] = await run_sql(database_urls.owner, "SELECT status, attempts, claim FROM ops.job_queue")
+    assert done == ("completed", 2, 2)

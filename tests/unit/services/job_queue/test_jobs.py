@@ -12,7 +12,7 @@ BATCH = "123e4567-e89b-12d3-a456-426614174000"
 
 
 def job(payload: Mapping[str, object]) -> ClaimedJob:
-    return ClaimedJob(id="j", job_type="simplicity_ingest", payload=payload, attempts=1, max_attempts=5)
+    return ClaimedJob(id="j", job_type="simplicity_ingest", payload=payload, attempts=1, max_attempts=5, claim=1)
 
 
 def test_finds_the_batch_of_a_job() -> None:
