@@ -83,13 +83,15 @@ def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
 async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutcome:
     """Apply what is pending, as the role of the DSN. Safe to call from many processes at once.
 
-    Raises OperatorError when an applied file was changed or a file fails (its transaction is rolled back, the ones
-    before it stay), and SourceError when the server cannot be used.
+    Raises OperatorError when the tables that stand there are of another system (nothing is changed then), when an
+    applied file was changed, or when a file fails (its transaction is rolled back, the ones before it stay), and
+    SourceError when the server cannot be used.
     """
     files = read_files(directory)
     applied: list[str] = []
     conn = await connect(dsn, application_name="dragonfly-migrate", timeout_s=10)
     try:
+        await _refuse_another_system(conn, files)
         await _prepare(conn)
         while (title := await _apply_next(conn, files)) is not None:
             applied.append(title)
@@ -176,6 +178,33 @@ async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
         return ()
     cursor = await conn.execute(SQL["list_migrations"])
     return tuple(AppliedMigration(*row) for row in await cursor.fetchall())
+
+
+async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...]) -> None:
+    """Read only. Tables stand in `ops` or `intake`, and no migration that made them is recorded: not ours to change."""
+    async with turn(conn):
+        standing = await list_operated_tables(conn)
+        if not standing or await _has_any_of(conn, files):
+            return
+    raise OperatorError(
+        "Nothing was migrated, and nothing was changed",
+        why=f"this database has tables of another system that no migration here made: {', '.join(standing)}",
+        what_next="Check DRAGONFLY_ADMIN_DB_URL or SUPABASE_DB_URL: `dragonfly migrate` needs a database of its own.",
+    )
+
+
+async def list_operated_tables(conn: Connection, *, limit: int = 5) -> list[str]:
+    """Tables in `ops` and `intake`, by schema and name, whoever made them."""
+    cursor = await conn.execute(SQL["list_operated_tables"], {"limit": limit})
+    return [str(name) for (name,) in await cursor.fetchall()]
+
+
+async def _has_any_of(conn: Connection, files: tuple[Migration, ...]) -> bool:
+    if await _count_columns(conn) == 0:
+        return False
+    titles = {file.title for file in files}
+    cursor = await conn.execute(SQL["list_recorded_names"])
+    return any(f"{version}_{name}" in titles for version, name in await cursor.fetchall())
 
 
 async def _count_columns(conn: Connection) -> int:

@@ -41,3 +41,18 @@ VALUES (%(version)s, %(name)s, clock_timestamp(), %(checksum)s);
 -- Written in the transaction that rolls it back. By primary key.
 DELETE FROM supabase_migrations.schema_migrations
 WHERE version = %(version)s;
+
+-- name: list_operated_tables
+-- The tables that stand where ours go, a few by name; the catalogue is visible to every role.
+SELECT nspname || '.' || relname AS name
+FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname IN ('ops', 'intake') AND relkind IN ('r', 'p')
+ORDER BY name
+LIMIT %(limit)s;
+
+-- name: list_recorded_names
+-- Every recorded migration, whatever columns the table has; a few dozen rows, by the primary key.
+SELECT version, coalesce(to_jsonb(migration) ->> 'name', '') AS name
+FROM supabase_migrations.schema_migrations AS migration
+ORDER BY version;

@@ -175,3 +175,45 @@ async def test_without_rights_on_the_table_nothing_looks_up_to_date(
     with pytest.raises(SourceError, match="permission denied for table schema_migrations"):
         await read()
     await database.close()
+
+
+ANOTHER_SYSTEM = """
+CREATE SCHEMA ops;
+CREATE TABLE ops.job_queue (id uuid PRIMARY KEY, last_error text);
+CREATE SCHEMA supabase_migrations;
+CREATE TABLE supabase_migrations.schema_migrations (version text PRIMARY KEY, statements text[], name text);
+INSERT INTO supabase_migrations.schema_migrations VALUES ('0001', '{}', 'init'), ('20260101000000', '{}', 'other');
+"""
+CATALOGUE = """
+SELECT nspname, relname, attname, relacl::text
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace JOIN pg_attribute ON attrelid = pg_class.oid
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY 1, 2, attnum
+"""
+
+
+@pytest.mark.parametrize("statements", [ANOTHER_SYSTEM, "CREATE SCHEMA intake; CREATE TABLE intake.batches (id uuid)"])
+async def test_a_database_of_another_system_is_refused_before_anything_is_changed(
+    empty_database_urls: DatabaseUrls, directory: Path, statements: str
+) -> None:
+    async with await psycopg.AsyncConnection.connect(empty_database_urls.owner, autocommit=True) as conn:
+        await conn.execute(statements.encode())
+    before = await rows(empty_database_urls.owner, CATALOGUE)
+
+    with pytest.raises(OperatorError, match="nothing was changed") as caught:
+        await migrate(Secret(empty_database_urls.owner), directory=directory)
+
+    assert "of another system" in caught.value.why
+    assert "ops.job_queue" in caught.value.why or "intake.batches" in caught.value.why
+    assert await rows(empty_database_urls.owner, CATALOGUE) == before
+
+
+async def test_tables_that_our_files_made_are_migrated_further(
+    empty_database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    (tmp_path / "20260101000000_first.sql").write_text("CREATE SCHEMA ops; CREATE TABLE ops.first (id integer);")
+    await migrate(Secret(empty_database_urls.owner), directory=tmp_path)
+    (tmp_path / "20260102000000_second.sql").write_text(SECOND)
+
+    outcome = await migrate(Secret(empty_database_urls.owner), directory=tmp_path)
+
+    assert outcome.applied == ("20260102000000_second",)
