@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,12 +13,14 @@ from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway, NotFoundError
 from services.sandbox.railway.snapshot import Snapshot
+from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
 
 LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all, noticeably, past every time limit
 RATE_LIMITED_CALLS = 3
 RATE_LIMIT_S = 5.0
+FLOOD = {"/dragonfly doctor": 100, "@dragonfly health": 60}  # what one outsider asks at once, and how often
 DEPLOYMENTS_SHOWN = 4
 RINGS_SHOWN = 4
 
@@ -93,6 +96,8 @@ class Breaking:
         self._database = panel.database
         self._bot = panel.bot
         self._slack = panel.workspace.faults
+        self._outsider = panel.workspace.acting_as(cast.OTTO.id)
+        self._floods: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
 
     async def kill(self, act: Replica) -> None:
         _found(lambda: self._railway.kill(act.replica))
@@ -132,14 +137,28 @@ class Breaking:
         self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
         return {"told": f"Slack refuses the bot's next {RATE_LIMITED_CALLS} calls, for {RATE_LIMIT_S:g} s each"}
 
+    async def flood(self) -> dict[str, str]:
+        """Somebody who may change nothing asks as much as they can; returns before the bot has answered."""
+        flooding = asyncio.create_task(self._ask_all())
+        self._floods.add(flooding)
+        flooding.add_done_callback(self._floods.discard)
+        asked = " and ".join(f"{times} times {line}" for line, times in FLOOD.items())
+        return {"told": f"{cast.OTTO.real_name} asks {asked}"}
+
+    async def _ask_all(self) -> None:
+        async with asyncio.TaskGroup() as asking:
+            for line, times in FLOOD.items():
+                for _ in range(times):
+                    asking.create_task(self._outsider.type(cast.INCIDENTS_ID, line))
+
 
 def build_panel_router(panel: Panel) -> APIRouter:
     """One route for each button."""
     router = APIRouter(prefix="/page/break")
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
-    around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres, breaking.rate_limit_slack)
-    on_bot = (breaking.kill_bot, breaking.start_bot)
+    around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
+    on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot)
     for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router

@@ -1,5 +1,6 @@
 """The page's HTML as a browser gets it, and what its routes do in the local Slack and Railway."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -290,6 +291,21 @@ async def test_rate_limiting_waits_for_the_bots_next_call(page: httpx.AsyncClien
     await page.post("/page/break/rate-limit-slack", json={})
 
     assert workspace.faults.take("chat.postMessage") is not None
+
+
+async def test_a_flood_of_questions_comes_from_somebody_who_may_change_nothing(
+    page: httpx.AsyncClient, workspace: Workspace
+) -> None:
+    answer = await page.post("/page/break/flood", json={})
+    asked: list[Message] = []
+    async with asyncio.timeout(30):
+        while len(asked) < 60:
+            await asyncio.sleep(0)  # the answer does not wait for the flood
+            listed = workspace.messages_for(OLIVIA, cast.INCIDENTS_ID)
+            asked = [message for message in listed if message.text.endswith(" health")]
+
+    assert answer.json()["told"] == "Otto Lind asks 100 times /dragonfly doctor and 60 times @dragonfly health"
+    assert {message.user for message in asked} == {cast.OTTO.id}
 
 
 async def test_a_changed_message_is_shown_as_it_is_now(page: httpx.AsyncClient, workspace: Workspace) -> None:
