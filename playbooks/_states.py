@@ -91,8 +91,7 @@ def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") ->
 
 def commit_words(deployment: Deployment) -> str:
     """ "8d02b64e (Index failed jobs)", as far as Railway tells."""
-    message = (deployment.commit_message or "").partition("\n")[0].strip()
-    return f"{short_sha(deployment.commit_sha)} ({message})" if message else short_sha(deployment.commit_sha)
+    return f"{deployment.name} ({deployment.subject})" if deployment.subject else deployment.name
 
 
 def replicas_words(count: int | None) -> str:

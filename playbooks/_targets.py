@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from playbooks._advice import Offer
 from playbooks._candidates import Candidate, Past
 from playbooks._contract import NextStep, NoPlan
 from playbooks._states import Standing
-from services.domain.deployments import Deployment
+from services.domain.deployments import SHORT_ID, Deployment
 from services.domain.sha import is_sha, same_sha, short_sha
 
 OFFERED = 3  # the recommended one and two others; a longer list is no help at 3 a.m.
@@ -35,32 +36,49 @@ class Target:
 
 
 def find_target(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], to: str) -> Target | NoPlan:
-    """`to`: a commit of at least 7 characters, or the id of a deployment of the one service."""
-    owner = next((past for past in pasts if any(one.id == to for one in past.deployments)), None)
-    return _by_commit(scope, pasts, ranked, to) if owner is None else _by_id(owner, to, alone=len(pasts) == 1)
+    """`to`: a commit of at least 7 characters, or the id of a deployment of the one service, of at least 8."""
+    if any(one.commit_sha and same_sha(one.commit_sha, to) for past in pasts for one in past.deployments):
+        return _by_commit(scope, pasts, ranked, to)
+    named = [(past, one) for past in pasts for one in past.deployments if is_meant(one, to)]
+    if len(named) > 1:
+        look = NextStep("Deployments", f"deployments {pasts[0].service.short}")
+        return NoPlan(f"{to} means more than one deployment", "write more characters of its id", (look,))
+    if not named:
+        return _by_commit(scope, pasts, ranked, to)
+    return _by_id(*named[0], ranked, alone=len(pasts) == 1)
 
 
-def offer(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
+def is_meant(deployment: Deployment, to: str) -> bool:
+    """Whether these words are the deployment's id, or its first characters."""
+    return deployment.id == to or (len(to) >= SHORT_ID and deployment.id.startswith(to))
+
+
+def offer(scope: str, found: Offer) -> NoPlan:
     """Where it could go back to, the recommended one first; or the commits that could be built again."""
-    possible = [candidate for candidate in ranked if candidate.can_roll_back]
+    possible = [candidate for candidate in found.candidates if candidate.can_roll_back]
     if not possible:
-        return _nowhere(scope, ranked)
+        return _nowhere(scope, found.candidates)
     best = possible[0]
+    advice = "is recommended" if best.recommended else "ran last"
+    why = f"pick where {scope} goes back to: {best.name} {advice}, {best.evidence}"
     return NoPlan(
-        f"pick where {scope} goes back to: {short_sha(best.sha)} is recommended, {best.evidence}",
-        f"rollback {scope} to {short_sha(best.sha)}",
-        tuple(_to(scope, candidate.sha) for candidate in possible[:OFFERED]),
+        f"{found.doubt}. To do it all the same, {why}" if found.doubt else why,
+        f"rollback {scope} to {best.short_word}",
+        tuple(_to(scope, candidate) for candidate in possible[:OFFERED]),
     )
 
 
-def _by_id(past: Past, to: str, *, alone: bool) -> Target | NoPlan:
-    short, target = past.service.short, next(one for one in past.deployments if one.id == to)
+def _by_id(past: Past, target: Deployment, ranked: Sequence[Candidate], *, alone: bool) -> Target | NoPlan:
+    short = past.service.short
     if not alone:
-        only = f"rollback {short} to {to}"
+        only = f"rollback {short} to {target.id}"
         return NoPlan("a deployment belongs to one service", only, (NextStep(f"Only {short}", only),))
     if target.id == past.current.id:
-        return _serves_already(short, target.commit_sha)
-    return Target(to, [Move(past.found, target)]) if target.can_rollback else _gone(short, target.commit_sha)
+        return _serves_already(short, target)
+    if not target.can_rollback:
+        return _gone(short, target)
+    candidate = None if target.commit_sha else next((one for one in ranked if one.word == target.id), None)
+    return Target(target.id, [Move(past.found, target)], candidate)
 
 
 def _by_commit(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], to: str) -> Target | NoPlan:
@@ -68,13 +86,13 @@ def _by_commit(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], t
     if isinstance(sha, NoPlan):
         return sha
     if all(past.current.commit_sha == sha for past in pasts):
-        return _serves_already(scope, sha)
+        return _serves_already(scope, pasts[0].current)
     candidate = next((one for one in ranked if one.sha == sha), None)
     if candidate is None:
         lacking = [past.service.short for past in pasts if not any(one.commit_sha == sha for one in past.deployments)]
         return _rebuild(f"{', '.join(lacking) or scope} never served {short_sha(sha)}", scope, sha)
     if not candidate.can_roll_back:
-        return _gone(scope, sha)
+        return _rebuild(_gone_words(short_sha(sha)), scope, sha)
     known = {one.id: one for past in pasts for one in past.deployments}
     targets = candidate.deployments
     return Target(
@@ -101,10 +119,12 @@ def _find_commit(scope: str, pasts: Sequence[Past], to: str) -> str | NoPlan:
 def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
     if not ranked:
         return NoPlan(
-            f"Railway lists no earlier commit of {scope}",
+            f"Railway lists no earlier deployment of {scope}",
             f"build a good commit: deploy {scope} <sha>; it takes minutes",
         )
-    return _rebuild(f"Railway has no image of an earlier deployment of {scope} any more", scope, ranked[0].sha)
+    why = f"Railway has no image of an earlier deployment of {scope} any more"
+    sha = next((candidate.sha for candidate in ranked if candidate.sha), None)
+    return _rebuild(why, scope, sha) if sha else NoPlan(why, f"deploy a commit: deploy {scope} <sha>")
 
 
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
@@ -113,17 +133,22 @@ def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
     return NoPlan(why, f"build the commit again: {step.command}; it takes minutes and the variables of now", (step,))
 
 
-def _to(scope: str, sha: str) -> NextStep:
-    return NextStep(f"Roll back to {short_sha(sha)}", f"rollback {scope} to {short_sha(sha)}")
+def _to(scope: str, candidate: Candidate) -> NextStep:
+    verb = "Return to" if candidate.is_newer else "Roll back to"
+    return NextStep(f"{verb} {candidate.short_word}", f"rollback {scope} to {candidate.short_word}")
 
 
-def _serves_already(scope: str, sha: str | None) -> NoPlan:
+def _serves_already(scope: str, current: Deployment) -> NoPlan:
     check = f"verify {scope}"
-    return NoPlan(f"{scope} stands on {short_sha(sha)} already", "nothing to do", (NextStep("Verify it", check),))
+    return NoPlan(f"{scope} stands on {current.name} already", "nothing to do", (NextStep("Verify it", check),))
 
 
-def _gone(scope: str, sha: str | None) -> NoPlan:
-    why = f"Railway cannot roll back to {short_sha(sha)} any more: its image is gone"
-    if sha is None:
+def _gone(scope: str, deployment: Deployment) -> NoPlan:
+    why = _gone_words(deployment.name)
+    if deployment.commit_sha is None:
         return NoPlan(why, f"deploy a commit: deploy {scope} <sha>")
-    return _rebuild(why, scope, sha)
+    return _rebuild(why, scope, deployment.commit_sha)
+
+
+def _gone_words(name: str) -> str:
+    return f"Railway cannot roll back to {name} any more: its image is gone"

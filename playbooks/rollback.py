@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from playbooks._advice import Offer, advise
 from playbooks._candidates import Candidate, Past, rank
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._load import Load, doubts, stopping
@@ -53,35 +54,39 @@ class Facts:
     variable_changes: Mapping[Service, Sequence[VariableChange] | Unavailable]
 
 
-def rank_candidates(facts: Facts, services: Sequence[Service]) -> tuple[Candidate, ...] | NoPlan:
-    """Where these services can go back to together, best first; NoPlan when Railway does not tell."""
+def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer | NoPlan:
+    """Where these services can go back to together, and whether that helps; NoPlan when Railway does not tell."""
     pasts = _pasts(facts, services)
-    return pasts if isinstance(pasts, NoPlan) else rank(pasts, facts.migrations)
+    if isinstance(pasts, NoPlan):
+        return pasts
+    return advise(scope, pasts, rank(pasts, facts.migrations), facts.load.beats)
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None = None) -> Plan | NoPlan:
     """`scope` is the word for the services ("api", "workers", "all"); workers come first.
 
-    `to`: a commit of at least 7 characters, or the id of a deployment of the one service. Without it: the offer.
+    `to`: a commit of at least 7 characters, or the id of a deployment of the one service, of at least 8. Without it:
+    the offer.
     """
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts
     ranked = rank(pasts, facts.migrations)
     if to is None:
-        return offer(scope, ranked)
+        return offer(scope, advise(scope, pasts, ranked, facts.load.beats))
     target = find_target(scope, pasts, ranked, to)
     if isinstance(target, NoPlan):
         return target
     moves = target.moves
-    sources = ", ".join(dict.fromkeys(short_sha(move.found.current.commit_sha) for move in moves))
+    sources = ", ".join(dict.fromkeys(move.found.current.name for move in moves))
+    is_newer = target.candidate is not None and target.candidate.is_newer
     return Plan(
         environment=facts.environment,
         playbook="rollback",
         parameters={"service": scope, "to": target.word},
         steps=tuple(_steps(services, moves)),
         risk=Risk.HIGH,
-        title=f"Roll back {scope}: {sources} → {short_sha(moves[0].to.commit_sha)}",
+        title=f"{'Return' if is_newer else 'Roll back'} {scope}: {sources} → {moves[0].to.name}",
         impact=tuple(_impact(facts, target)),
         warnings=tuple(_warnings(facts, target)),
         undo="; ".join(_undo(move) for move in moves),
@@ -114,7 +119,7 @@ def _move_steps(move: Move) -> Iterator[Step]:
     service, sha = move.found.service, move.to.commit_sha
     yield RollBackDeployment(service, move.found.current.id, move.to.id, sha or "")
     yield AwaitDeployment(service, DEPLOY_S)
-    yield LockService(service, f"rolled back from {short_sha(move.found.current.commit_sha)} to {short_sha(sha)}")
+    yield LockService(service, f"rolled back from {move.found.current.name} to {move.to.name}")
     if sha:
         yield VerifySha(service, sha, SHA_S)
     count = _replicas_afterwards(move.found)
@@ -136,8 +141,8 @@ def _undo(move: Move) -> str:
 def _impact(facts: Facts, target: Target) -> Iterator[str]:
     for move in target.moves:
         yield f"{move.found.service.short}: {commit_words(move.found.current)} → {commit_words(move.to)}"
-    if target.candidate is not None:
-        yield f"{short_sha(target.candidate.sha)} {target.candidate.evidence}"
+    if target.candidate is not None and target.candidate.is_proven:
+        yield f"{target.candidate.name} {target.candidate.evidence}"
     yield from stopping(facts.load, [move.found.service for move in target.moves], "restarts")
     yield f"the old variables come back too; {_changed_since(facts, target)}"
     yield "pushes to main are not deployed, and deploys are refused, until unlock"
@@ -168,18 +173,18 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
         yield f"the migrations cannot be read: {facts.migrations.why}; the schema may be too new for the old code"
     elif candidate is not None and candidate.migrations_since:
         since = counted(candidate.migrations_since, "migration")
-        yield f"{since} applied since {short_sha(candidate.sha)} served: the old code meets a newer schema"
+        yield f"{since} applied since {candidate.name} served: the old code meets a newer schema"
     if isinstance(facts.outcomes, Unavailable):
         yield f"how its jobs went is not known: {facts.outcomes.why}"
     if candidate is not None and not candidate.is_proven:
-        yield f"{short_sha(candidate.sha)} is not proven: {candidate.evidence}"
+        yield f"{candidate.name} is not proven: {candidate.evidence}"
 
 
 def _move_doubts(move: Move) -> Iterator[str]:
     short, state = move.found.service.short, move.found.state
     yield from draining_doubts(state)
     if not move.to.commit_sha:
-        yield f"Railway does not say which commit the deployment of {short} is: it cannot be verified"
+        yield f"{move.to.name} of {short} has no commit: that it runs cannot be verified"
     if state.is_stopped:
         yield f"{short} is stopped, and a rollback starts it"
     yield from coming_doubts(state, "this replaces it")

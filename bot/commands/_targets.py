@@ -13,7 +13,7 @@ from services.domain.sha import is_sha
 
 REASON_LIMIT = 300
 _VERSION = re.compile(r"[0-9]{14}\Z")
-_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z")  # Railway's ids are UUIDs
+_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID, or its beginning
 
 
 def parse_services(words: Sequence[str], example: str) -> str:
@@ -39,7 +39,7 @@ def parse_target(word: str) -> str:
     raise wrong_word(
         word,
         "is neither a commit nor a deployment",
-        "Write 7 to 40 characters of the commit's SHA, or a deployment's id as `deployments` shows it.",
+        "Write 7 to 40 characters of the commit's SHA, or 8 or more of a deployment's id, as `deployments` shows them.",
     )
 
 

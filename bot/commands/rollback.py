@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more
@@ -12,9 +13,9 @@ from bot.commands._verbs import Change
 from bot.facts.changes.rollback import gather_rollback
 from bot.settings import require
 from bot.views.rollback import offer_answer
-from playbooks._candidates import Candidate
+from playbooks._advice import Offer
 from playbooks._contract import NoPlan
-from playbooks.rollback import rank_candidates
+from playbooks.rollback import find_offer
 from services.domain.errors import UsageError
 from services.domain.services import find_services
 
@@ -39,16 +40,18 @@ async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
     if "to" in parameters:
         return None
     scope = parameters["service"]
-    candidates = await list_candidates(scope, world)
-    return offer_answer(scope, candidates) if candidates else None
+    found = await read_offer(scope, world)
+    return offer_answer(scope, found) if found.candidates else None
 
 
-async def list_candidates(scope: str, world: World) -> Sequence[Candidate]:
-    """Where the services of `scope` can be rolled back to, best first; none also when Railway does not tell."""
+async def read_offer(scope: str, world: World) -> Offer:
+    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
     services = find_services(scope) or ()
     environment = require(world.settings.identity).environment
-    ranked = rank_candidates(await gather_rollback(world, environment, services), services)
-    return () if isinstance(ranked, NoPlan) else [candidate for candidate in ranked if candidate.can_roll_back]
+    found = find_offer(await gather_rollback(world, environment, services), scope, services)
+    if isinstance(found, NoPlan):
+        return Offer(())
+    return replace(found, candidates=tuple(one for one in found.candidates if one.can_roll_back))
 
 
 COMMAND = Change(

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from bot.commands.rollback import list_candidates
+from bot.commands.rollback import read_offer
 from bot.facts import World
 from bot.facts.checks import gather_doctor
 from bot.facts.logs import read_error_digest
@@ -140,7 +140,7 @@ async def _dashboards(world: World, incident: Incident) -> view.Content:  # noqa
 
 async def _rollback(world: World, incident: Incident) -> view.Content:
     scope = _scope(incident)
-    return view.rollback_message(scope, await list_candidates(scope, world))
+    return view.rollback_message(scope, await read_offer(scope, world))
 
 
 async def _oncall(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others

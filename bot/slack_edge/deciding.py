@@ -17,7 +17,7 @@ from bot.commands._needs import need_desk
 from bot.commands._outcome import outcome_answer
 from bot.commands._registry import run
 from bot.commands._runs import need_record
-from bot.commands.rollback import list_candidates
+from bot.commands.rollback import read_offer
 from bot.facts import World
 from bot.facts.plans import PLANS
 from bot.interactions.runs import RunClick, read_click
@@ -78,7 +78,7 @@ class Deciding:
         scope = str(body["actions"][0].get("value", ""))
         loading = modals.loading_modal("Another target")
         view_id = await open_dialog(self._slack, body, loading, line=f"rollback {scope} to <commit>")
-        candidates = await list_candidates(scope, self._world) if find_services(scope) else ()
+        candidates = (await read_offer(scope, self._world)).candidates if find_services(scope) else ()
         if candidates:
             view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
         else:

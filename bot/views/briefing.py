@@ -10,7 +10,7 @@ from bot.views.findings import finding_line
 from bot.views.message import fit_message
 from bot.views.rollback import offer_answer
 from bot.views.text import date_token, escape
-from playbooks._candidates import Candidate
+from playbooks._advice import Offer
 from playbooks._contract import Finding, Status, wrong_first
 from playbooks._recent_changes import Changes
 from services.domain.oncall import Chain, ChainLevel
@@ -58,13 +58,13 @@ def dashboards_message(ref: str | None) -> Content:
     return fit_message(f"{first}\n{line}", [section(f"{first}\n{line}"), *actions(buttons)])
 
 
-def rollback_message(scope: str, candidates: Sequence[Candidate]) -> Content:
+def rollback_message(scope: str, found: Offer) -> Content:
     """5. Where one could go back to; somebody else approves it as ever."""
     first = "*5. Roll back?*"
-    if not candidates:
+    if not found.candidates:
         line = f"Nowhere to go back to is known for {scope}: Railway does not tell, or has no earlier image."
         return fit_message(f"{first}\n{line}", [section(f"{first}\n{line}")])
-    offer = offer_answer(scope, candidates)
+    offer = offer_answer(scope, found)
     return fit_message(f"{first}\n{offer.text}", [section(first), *offer.blocks])
 
 

@@ -15,7 +15,7 @@ from services.domain.deployments import Deployment, ServiceState
 from services.domain.services import Service
 from services.domain.sha import short_sha
 
-COLUMNS = ("Serving", "Status", "SHA", "Created", "Roll back to", "Commit")
+COLUMNS = ("Serving", "Status", "SHA", "Created", "Roll back to", "Deployment", "Commit or image")
 
 
 def deployments_answer(
@@ -41,13 +41,14 @@ def deployments_answer(
 
 
 def _cells(deployment: Deployment, serving_id: str | None, now: datetime) -> tuple[str, ...]:
-    subject = (deployment.commit_message or "").strip().partition("\n")[0]
+    subject = deployment.subject
     return (
         "serving" if deployment.id == serving_id else "",
         deployment.status.value + (" (stopped)" if deployment.stopped else ""),
-        short_sha(deployment.commit_sha),
+        short_sha(deployment.commit_sha) if deployment.commit_sha else "",
         f"{since(deployment.created_at, now)} ago",
         "possible" if deployment.can_rollback else "",
+        deployment.short_id,
         f"{subject} ({deployment.author})" if deployment.author else subject,
     )
 

@@ -8,28 +8,54 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import BUTTON_LIMIT, actions, command_button, context, section
 from bot.views.message import fit_message
 from bot.views.modals import Choice
+from bot.views.moments import clock
 from bot.views.text import date_token, escape, plain
+from playbooks._advice import Offer
 from playbooks._candidates import Candidate
 from playbooks._contract import Status
-from services.domain.sha import short_sha
 
+INFO = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}"
 CHOOSE = "rollback.choose"  # the value is what is rolled back: a service, `workers` or `all`
 
 
-def offer_answer(scope: str, candidates: Sequence[Candidate]) -> Answer:
-    """The best candidate as a button; nothing happens before somebody else approves. At least one candidate."""
-    best = candidates[0]
-    word = "recommended" if best.is_proven else "the best there is, and not proven"
-    first = f"↩️ *Roll back {scope}* to `{short_sha(best.sha)}`: {escape(best.evidence)}"
+def offer_answer(scope: str, found: Offer) -> Answer:
+    """The recommended candidate as a button, or why none is; nothing happens before somebody else approves.
+
+    `found` has at least one candidate.
+    """
+    best = found.candidates[0]
+    first = f"↩️ *Roll back {scope}* to `{best.name}`: {escape(best.evidence)} (recommended)"
+    if not best.recommended:
+        lead = escape(found.doubt) if found.doubt else f"No target for {scope} is recommended"
+        which = "Newer than what runs" if best.is_newer else "What ran before"
+        first = f"{INFO} *{lead}.* {which}: `{best.name}`, {escape(best.evidence)}"
     subject = (best.message or "").strip().partition("\n")[0]
-    lines = [f"{first} ({word})", *([escape(subject, limit=200)] if subject else [])]
-    label = f"Roll back {scope} to {short_sha(best.sha)}: {best.evidence}"
-    buttons = [command_button(label, _command(scope, best), style="primary")]
-    buttons += [choose_button(scope)] if len(candidates) > 1 else []
-    notes = (f"it served until {date_token(best.until)}", "nothing happens before somebody else approves it")
-    data = [{"sha": one.sha, "evidence": one.evidence, "command": _command(scope, one)} for one in candidates]
+    lines = [first, *([escape(subject, limit=200)] if subject else [])]
+    buttons = _buttons(scope, found)
+    notes = (f"it ran until {date_token(best.until)}", "nothing happens before somebody else approves it")
+    data = [_data(scope, one) for one in found.candidates]
     blocks = [section("\n".join(lines)), *actions(buttons), context(*notes)]
     return Answer(*fit_message(first, blocks), data, Status.OK, private=True)
+
+
+def _buttons(scope: str, found: Offer) -> list[Block]:
+    """What helps sooner comes first; only what is recommended is green."""
+    best, instead = found.candidates[0], found.instead
+    verb = "Return" if best.is_newer else "Roll back"
+    label = f"{verb} {scope} to {best.short_word}"
+    sooner = [command_button(instead.label, instead.command)] if instead and instead.command else []
+    to_best = command_button(label, _command(scope, best), style="primary" if best.recommended else None)
+    return [*sooner, to_best, *([choose_button(scope)] if len(found.candidates) > 1 else [])]
+
+
+def _data(scope: str, one: Candidate) -> dict[str, object]:
+    return {
+        "sha": one.sha,
+        "deployments": {service.short: name for service, name in one.deployments.items()},
+        "evidence": one.evidence,
+        "recommended": one.recommended,
+        "command": _command(scope, one),
+    }
 
 
 def choose_button(scope: str) -> Block:
@@ -39,15 +65,23 @@ def choose_button(scope: str) -> Block:
 
 
 def choices(candidates: Sequence[Candidate]) -> list[Choice]:
-    """The candidates as a modal lists them; each comes back as its SHA."""
-    return [Choice(one.sha, _label(one), plain(one.evidence, limit=BUTTON_LIMIT)) for one in candidates]
+    """The candidates as a modal lists them, each with its evidence; each comes back as the word that commands take."""
+    return [Choice(one.word, _label(one), plain(_why(one), limit=BUTTON_LIMIT)) for one in candidates]
 
 
 def _label(candidate: Candidate) -> str:
     mark = "★ " if candidate.recommended else ""
     subject = (candidate.message or "").strip().partition("\n")[0]
-    return f"{mark}{short_sha(candidate.sha)} {subject}".strip()
+    return f"{mark}{candidate.name} {subject}".strip()
+
+
+def _why(candidate: Candidate) -> str:
+    """Without a commit also when it was made, and by whom: nothing else tells such deployments apart."""
+    if candidate.sha or candidate.made_at is None:
+        return candidate.evidence
+    by = f" by {candidate.made_by}" if candidate.made_by else ""
+    return f"{clock(candidate.made_at)} UTC{by}, {candidate.evidence}"
 
 
 def _command(scope: str, candidate: Candidate) -> str:
-    return f"rollback {scope} to {short_sha(candidate.sha)}"
+    return f"rollback {scope} to {candidate.short_word}"

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.sha import short_sha
+
+SHORT_ID = 8  # characters; Railway's ids are UUIDs
 
 
 class DeploymentStatus(StrEnum):
@@ -72,7 +75,8 @@ class Instance:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment. Commit fields are None when Railway's untyped `meta` does not have them. Times are UTC."""
+    """One deployment. Commit fields are None when Railway's untyped `meta` does not have them, as for an image or a
+    `railway up`; `image` is the image's name. Times are UTC."""
 
     id: str
     status: DeploymentStatus
@@ -86,6 +90,22 @@ class Deployment:
     author: str | None = None
     instances: tuple[Instance, ...] = ()
     link: str | None = None
+    image: str | None = None
+
+    @property
+    def name(self) -> str:
+        """ "8d02b64e" by its commit; "deployment 3f2a9c1e" without one."""
+        return short_sha(self.commit_sha) if self.commit_sha else f"deployment {self.short_id}"
+
+    @property
+    def short_id(self) -> str:
+        """As many characters of the id as commands take for it."""
+        return self.id[:SHORT_ID]
+
+    @property
+    def subject(self) -> str:
+        """The first line of its message, else the image; "" when Railway tells neither."""
+        return (self.commit_message or "").strip().partition("\n")[0] or self.image or ""
 
     @property
     def running_instances(self) -> int:

@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._candidates import MOST_FAILED, PROVEN_AFTER, Candidate, Past, rank, served_periods
+from playbooks._candidates import (
+    MOST_FAILED,
+    PROVEN_AFTER,
+    TRIED_AFTER,
+    Candidate,
+    Past,
+    deployed_at,
+    rank,
+    served_periods,
+)
 from playbooks._states import Standing
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
@@ -51,15 +60,71 @@ def test_a_crash_ends_its_time() -> None:
     assert period.end - period.begin == timedelta(minutes=30)
 
 
-def test_the_last_proven_one_is_recommended() -> None:
+def test_the_previous_successful_one_comes_first() -> None:
     ranked = rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED)
 
-    assert [(one.sha, one.recommended) for one in ranked] == [(sha("b"), True), (sha("a"), False)]
+    assert [one.sha for one in ranked] == [sha("b"), sha("a")]
     assert ranked[0].deployments == {API: "before"}
-    assert ranked[0].evidence == "served 24 h, no job ended"
+    assert ranked[0].evidence == "ran 24 h, no jobs ran then"
 
 
-@pytest.mark.parametrize(("served", "first"), [(PROVEN_AFTER, "b"), (PROVEN_AFTER - timedelta(seconds=1), "a")])
+@pytest.mark.parametrize(
+    ("served", "words"),
+    [(PROVEN_AFTER, "ran 60 min, no"), (PROVEN_AFTER - timedelta(seconds=1), "ran 59 min, not an hour yet, no")],
+)
+def test_its_evidence_says_when_it_ran_less_than_an_hour(served: timedelta, words: str) -> None:
+    brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
+
+    best = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED)[0]
+
+    assert best.sha == sha("b")
+    assert best.evidence.startswith(words)
+    assert best.is_proven is (served == PROVEN_AFTER)
+
+
+def test_one_that_crashed_comes_later() -> None:
+    crashed = replace(BEFORE, status=CRASHED)
+
+    assert [one.sha for one in rank([past(NOW_SERVING, crashed, LONG_AGO)], NONE_APPLIED)] == [sha("a"), sha("b")]
+
+
+def test_deployments_without_a_commit_are_candidates_of_their_own_service_alone() -> None:
+    first = replace(
+        deployment("3f2a9c1e-aaaa-4bbb-8ccc-1", "", age_h=26, ended_h=2), image="ghcr.io/x/api:1.2", author="Ann"
+    )
+    now = deployment("5b6c7d8e-aaaa-4bbb-8ccc-2", "", age_h=2)
+
+    (only,) = rank([past(now, first)], NONE_APPLIED)
+
+    assert (only.sha, only.word, only.name) == (None, "3f2a9c1e-aaaa-4bbb-8ccc-1", "deployment 3f2a9c1e")
+    assert (only.made_at, only.made_by) == (first.created_at, "Ann")
+    assert rank([past(now, first), past(now, first, service=INGEST)], NONE_APPLIED) == ()
+
+
+def test_one_that_came_after_what_runs_is_newer() -> None:
+    back = deployment("back", sha("a"), age_h=1)
+
+    ranked = rank(
+        [past(back, replace(NOW_SERVING, status=REMOVED, status_updated_at=back.created_at), BEFORE, LONG_AGO)],
+        NONE_APPLIED,
+    )
+
+    assert [(one.sha, one.is_newer) for one in ranked] == [(sha("c"), True), (sha("b"), True)]
+    assert not any(one.is_newer for one in rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED))
+
+
+def test_a_rollback_and_a_start_again_are_no_deploys() -> None:
+    again = deployment("again", sha("c"), age_h=1)
+    back = deployment("back", sha("b"), age_h=1)
+    was = replace(NOW_SERVING, status=REMOVED)
+
+    assert deployed_at(past(NOW_SERVING, BEFORE)) == NOW_SERVING.created_at
+    assert deployed_at(past(again, was, BEFORE)) == NOW_SERVING.created_at
+    assert deployed_at(past(back, was, BEFORE)) is None
+    assert deployed_at(past(replace(NOW_SERVING, status=FAILED, can_rollback=False), BEFORE)) == NOW_SERVING.created_at
+
+
+@pytest.mark.parametrize(("served", "first"), [(TRIED_AFTER, "b"), (TRIED_AFTER - timedelta(seconds=1), "a")])
 def test_one_that_served_too_shortly_comes_later(served: timedelta, first: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
@@ -78,16 +143,12 @@ def test_one_whose_jobs_failed_comes_later(failed: int, first: str) -> None:
     assert ranked[0].sha == sha(first)
 
 
-def test_one_without_an_image_comes_last_and_is_never_recommended() -> None:
+def test_one_without_an_image_comes_last() -> None:
     gone = replace(BEFORE, can_rollback=False)
 
     ranked = rank([past(NOW_SERVING, gone, LONG_AGO)], NONE_APPLIED)
 
-    assert [(one.sha, one.can_roll_back, one.recommended) for one in ranked] == [
-        (sha("a"), True, True),
-        (sha("b"), False, False),
-    ]
-    assert not any(one.recommended for one in rank([past(NOW_SERVING, gone)], NONE_APPLIED))
+    assert [(one.sha, one.can_roll_back) for one in ranked] == [(sha("a"), True), (sha("b"), False)]
 
 
 def test_the_times_of_one_commit_add_up_and_its_newest_image_is_taken() -> None:
@@ -118,7 +179,7 @@ def test_what_cannot_be_read_stays_unknown_and_blocks_nothing() -> None:
 
     (best,) = rank([replace(past(NOW_SERVING, BEFORE), outcomes=away)], away)
 
-    assert (best.jobs, best.migrations_since, best.recommended) == (None, None, True)
+    assert (best.jobs, best.migrations_since) == (None, None)
 
 
 def test_services_go_back_together_to_a_commit_that_each_of_them_had() -> None:

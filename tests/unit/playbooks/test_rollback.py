@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Risk
+from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._steps import (
     AwaitDeployment,
     FreezeAutoDeploy,
@@ -18,7 +18,7 @@ from playbooks._steps import (
     VerifyHeartbeats,
     VerifySha,
 )
-from playbooks.rollback import Facts, plan, rank_candidates
+from playbooks.rollback import Facts, find_offer, plan
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
@@ -87,7 +87,7 @@ def test_says_what_it_does_in_words_and_numbers() -> None:
 
     assert planned.impact == (
         f"ingest: {sha('c')[:8]} (Message of d-ingest) → {sha('b')[:8]} (Message of b-ingest)",
-        f"{sha('b')[:8]} served 24 h, 0.1 % of 1000 jobs failed",
+        f"{sha('b')[:8]} ran 24 h, 1 of 1000 jobs failed",
         "restarts 1 worker holding 1 job, oldest 4 min; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
         "the old variables come back too; Railway's history names none that changed since",
@@ -144,7 +144,7 @@ def test_without_a_target_the_recommended_one_comes_first() -> None:
         f"rollback api to {sha('b')[:8]}",
         f"rollback api to {sha('a')[:8]}",
     ]
-    assert "is recommended, served 24 h, 0.1 % of 1000 jobs failed" in offer.why
+    assert "is recommended, ran 24 h, 1 of 1000 jobs failed" in offer.why
 
 
 def test_each_label_fits_on_its_button() -> None:
@@ -272,11 +272,73 @@ def test_without_railway_there_is_no_plan() -> None:
     silent = replace(facts(), deployments={API: Unavailable("Railway", "HTTP 500")})
 
     assert refused(plan(silent, "api", [API], sha("b"))).why.startswith("Railway is needed")
-    assert isinstance(rank_candidates(silent, [API]), NoPlan)
+    assert isinstance(find_offer(silent, "api", [API]), NoPlan)
 
 
 def test_the_candidates_are_there_for_a_person_to_choose() -> None:
-    ranked = rank_candidates(facts(), [API])
+    found = find_offer(facts(), "api", [API])
 
-    assert not isinstance(ranked, NoPlan)
-    assert [one.sha for one in ranked] == [sha("b"), sha("a")]
+    assert not isinstance(found, NoPlan)
+    assert [(one.sha, one.recommended) for one in found.candidates] == [(sha("b"), True), (sha("a"), False)]
+
+
+UPLOADED = "3f2a9c1e-77aa-4bbb-8ccc-0123456789ab"
+
+
+def without_commits() -> Facts:
+    """Deployed by `railway up` and as an image: no commit anywhere."""
+    now = replace(deployment("5b6c7d8e-77aa-4bbb-8ccc-0123456789ab", "", age_h=0.5), commit_message=None)
+    uploaded = replace(
+        deployment(UPLOADED, "", age_h=30, status=REMOVED, ended_h=0.5), commit_message=None, image="ghcr.io/x/api:1.2"
+    )
+    return facts(state(API, current=now), api=[now, uploaded])
+
+
+def test_deployments_without_a_commit_are_offered_by_their_ids() -> None:
+    offer = refused(plan(without_commits(), "api", [API]))
+
+    assert [step.command for step in offer.next_steps] == ["rollback api to 3f2a9c1e"]
+    assert "deployment 3f2a9c1e is recommended" in offer.why
+
+
+@pytest.mark.parametrize("to", [UPLOADED, UPLOADED[:8], UPLOADED[:13]])
+def test_eight_characters_of_an_id_are_recognised(to: str) -> None:
+    planned = made(plan(without_commits(), "api", [API], to))
+
+    assert planned.steps[1] == RollBackDeployment(API, "5b6c7d8e-77aa-4bbb-8ccc-0123456789ab", UPLOADED, "")
+    assert planned.parameters == {"service": "api", "to": UPLOADED}
+    assert planned.title == "Roll back api: deployment 5b6c7d8e → deployment 3f2a9c1e"
+    assert planned.impact[0] == "api: deployment 5b6c7d8e → deployment 3f2a9c1e (ghcr.io/x/api:1.2)"
+
+
+def test_a_beginning_that_two_deployments_share_is_refused() -> None:
+    twin = deployment(UPLOADED[:8] + "-88aa-4bbb-8ccc-0123456789ab", "", age_h=40, status=REMOVED)
+    both = without_commits()
+    both = replace(both, deployments={**both.deployments, API: [*list_of(both), twin]})
+
+    assert "means more than one deployment" in refused(plan(both, "api", [API], UPLOADED[:8])).why
+    assert isinstance(plan(both, "api", [API], UPLOADED), Plan)
+
+
+def list_of(some: Facts) -> list[Deployment]:
+    listed = some.deployments[API]
+    assert not isinstance(listed, Unavailable)
+    return list(listed)
+
+
+def test_what_is_not_proven_is_said_once() -> None:
+    brief = deployment("b-api", sha("b"), age_h=1.5, status=REMOVED, ended_h=1)
+
+    planned = made(plan(facts(api=[deployment("d-api", sha("c")), brief]), "api", [API], sha("b")))
+
+    said = [line for line in (*planned.impact, *planned.warnings) if "ran 30 min, not an hour yet" in line]
+    assert said == [f"{sha('b')[:8]} is not proven: ran 30 min, not an hour yet, 1 of 1000 jobs failed"]
+
+
+def test_to_a_newer_version_it_returns() -> None:
+    back = deployment("back", sha("b"), age_h=0.1)
+    listed = [back, *(replace(one, status=REMOVED) for one in history(API))]
+
+    planned = made(plan(facts(state(API, current=back), api=listed), "api", [API], sha("c")))
+
+    assert planned.title == f"Return api: {sha('b')[:8]} → {sha('c')[:8]}"

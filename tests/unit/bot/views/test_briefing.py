@@ -12,6 +12,7 @@ from bot.views.briefing import (
     oncall_message,
     rollback_message,
 )
+from playbooks._advice import Offer
 from playbooks._contract import Finding, Status
 from playbooks._recent_changes import Changes, Happening
 from services.domain.oncall import Chain
@@ -52,7 +53,7 @@ def test_links_lead_to_the_logs_of_the_project() -> None:
 
 
 def test_nowhere_to_go_back_to_is_said() -> None:
-    assert "Nowhere to go back to is known for ingest" in rollback_message("ingest", [])[0]
+    assert "Nowhere to go back to is known for ingest" in rollback_message("ingest", Offer(()))[0]
 
 
 def test_who_is_called_is_told_without_ringing_anybody() -> None:

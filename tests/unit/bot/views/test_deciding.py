@@ -16,8 +16,9 @@ from bot.views.policy import Ruling, policy_answer
 from bot.views.rollback import choices, offer_answer
 from bot.views.stop_workers import presets_answer
 from bot.views.why import refusals_answer, why_answer
+from playbooks._advice import Offer
 from playbooks._candidates import Candidate
-from playbooks._contract import Risk, Status
+from playbooks._contract import NextStep, Risk, Status
 from services.domain.audit import AuditRow
 from services.domain.jobs import JobOutcomes
 from services.domain.records import Record
@@ -53,23 +54,56 @@ def refused(answer: Answer) -> Sequence[object]:
 
 
 def test_the_offer_leads_with_one_recommended_button() -> None:
-    answer = offer_answer("api", [BEST, replace(BEST, sha="c45e17a90b8f3d62", recommended=False)])
+    answer = offer_answer("api", Offer((BEST, replace(BEST, sha="c45e17a90b8f3d62", recommended=False))))
 
     first, other = answer.blocks[1]["elements"]
-    assert first["text"]["text"].startswith("Roll back api to 8d02b64e: served 6 d, 0.1 % of 1000 jobs failed")
+    assert answer.blocks[0]["text"]["text"].startswith(
+        "↩️ *Roll back api* to `8d02b64e`: ran 6 d, 1 of 1000 jobs failed (recommended)"
+    )
+    assert first["text"]["text"] == "Roll back api to 8d02b64e"
     assert (first["value"], first["style"]) == ("rollback api to 8d02b64e", "primary")
     assert (other["action_id"], other["value"]) == ("rollback.choose", "api")
 
 
 def test_a_single_candidate_has_no_other_target() -> None:
-    assert len(offer_answer("api", [BEST]).blocks[1]["elements"]) == 1
+    assert len(offer_answer("api", Offer((BEST,))).blocks[1]["elements"]) == 1
 
 
 def test_choices_say_which_is_recommended_and_why() -> None:
     [choice] = choices([BEST])
 
     assert choice.label == "★ 8d02b64e Index failed jobs"
-    assert choice.description.startswith("served 6 d")
+    assert choice.description.startswith("ran 6 d")
+
+
+def test_a_choice_without_a_commit_says_what_it_is_when_and_by_whom() -> None:
+    uploaded = replace(BEST, sha=None, message="ghcr.io/x/api:1.2", deployments={Service.API: "3f2a9c1e-77aa"})
+
+    [choice] = choices([replace(uploaded, made_at=NOW, made_by="Ann")])
+
+    assert (choice.value, choice.label) == ("3f2a9c1e-77aa", "★ deployment 3f2a9c1e ghcr.io/x/api:1.2")
+    assert choice.description.startswith("23 Nov 12:00 UTC by Ann, ran 6 d")
+
+
+def test_without_a_recommendation_nothing_is_green_and_what_helps_sooner_comes_first() -> None:
+    doubt = "A process of api died after it had worked for 10 min: restart it first"
+    found = Offer((replace(BEST, recommended=False),), doubt, NextStep("Restart api", "restart api"))
+
+    answer = offer_answer("api", found)
+
+    assert answer.text.startswith(f"\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16} *{doubt}.*")
+    assert [one["value"] for one in answer.blocks[1]["elements"]] == ["restart api", "rollback api to 8d02b64e"]
+    assert not any("style" in one for one in answer.blocks[1]["elements"])
+
+
+def test_to_what_is_newer_one_returns() -> None:
+    found = Offer((replace(BEST, recommended=False, is_newer=True),), "No deploy of api lately")
+
+    answer = offer_answer("api", found)
+
+    assert "Newer than what runs: `8d02b64e`" in shown(answer)
+    assert answer.blocks[1]["elements"][0]["text"]["text"] == "Return api to 8d02b64e"
+    assert "Roll back" not in shown(answer)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +184,7 @@ def test_slack_takes_them_whatever_they_hold() -> None:
         decided_answer(hostile_run, missing=0, notes=()),
         why_answer(Record(hostile_run, (), (), tuple(rows))),
         refusals_answer(rows),
-        offer_answer("api", [candidate] * 50),
+        offer_answer("api", Offer((candidate,) * 50)),
     ]
 
     assert [refused(answer) for answer in answers] == [[]] * len(answers)
