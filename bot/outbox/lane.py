@@ -29,7 +29,7 @@ from services.domain.outbox import Lane, UnsentMessage
 from services.postgres import outbox
 from services.postgres.pool import Connection, Database
 from services.slack.client import SlackClient
-from services.slack.errors import SlackRefusedError
+from services.slack.errors import THREAD_GONE, SlackRefusedError
 from services.slack.pace import Urgency
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,9 @@ class OutboxLane:
             await self._move(message, fence)
         except SlackRefusedError as refused:
             if message.ts is not None and refused.code in GONE:
-                await self._write(fence, lambda conn: outbox.forget_message(conn, key=message.key))
+                await self._post_anew(message, fence)
+            elif message.thread_ts is not None and refused.code == THREAD_GONE:
+                await self._post_thread_anew(message, refused, fence)
             elif refused.retry_after_s is not None:
                 await self._wait_as_asked(message, refused.retry_after_s, refused, fence)
             else:
@@ -92,6 +94,19 @@ class OutboxLane:
             await self._later(message, error, fence)
         else:
             self._metrics.messages.labels("sent").inc()
+
+    async def _post_anew(self, message: UnsentMessage, fence: Fence) -> None:
+        """Somebody deleted it. Only the copy that is gone is forgotten, not one that was posted since."""
+        assert message.ts is not None  # noqa: S101 - whoever calls has checked it
+        gone = message.ts
+        await self._write(fence, lambda conn: outbox.forget_message(conn, key=message.key, ts=gone))
+
+    async def _post_thread_anew(self, message: UnsentMessage, refused: SourceError, fence: Fence) -> None:
+        """Somebody deleted the message that it belongs below: that one is posted again first."""
+        assert message.thread_ts is not None  # noqa: S101 - whoever calls has checked it
+        gone = message.thread_ts
+        await self._write(fence, lambda conn: outbox.forget_thread(conn, key=message.key, ts=gone))
+        await self._postpone(message, refused, fence, timedelta())
 
     async def _move(self, message: UnsentMessage, fence: Fence) -> None:
         match next_move(message):
@@ -115,7 +130,13 @@ class OutboxLane:
         ):
             return
         channel, ts = await self._slack.post(
-            channel, message.text, message.blocks, thread_ts=message.thread_ts, key=message.key, leaves_by=leaves_by
+            channel,
+            message.text,
+            message.blocks,
+            thread_ts=message.thread_ts,
+            key=message.key,
+            leaves_by=leaves_by,
+            only_in_thread=True,
         )
         await self._sent(message, fence, channel, ts)
 

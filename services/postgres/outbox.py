@@ -87,9 +87,14 @@ async def mark_refused(conn: Connection, *, key: str, error: str, pause: timedel
     await conn.execute(SQL["mark_refused"], parameters)
 
 
-async def forget_message(conn: Connection, *, key: str) -> None:
-    """Slack does not have it any more: post it anew."""
-    await conn.execute(SQL["forget_message"], {"key": key})
+async def forget_message(conn: Connection, *, key: str, ts: str) -> None:
+    """Slack does not have this copy of it any more: post it anew."""
+    await conn.execute(SQL["forget_message"], {"key": key, "ts": ts})
+
+
+async def forget_thread(conn: Connection, *, key: str, ts: str) -> None:
+    """Slack does not have this copy of the message any more below which `key` belongs: post that one anew."""
+    await conn.execute(SQL["forget_thread"], {"key": key, "ts": ts})
 
 
 async def adopt_message(

@@ -7,6 +7,7 @@ something better to do meanwhile (`patience=0`).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ from services.domain.outside_text import cleaned
 from services.domain.own_secrets import redacted
 from services.domain.secrets import Secret
 from services.slack.departure import departing, watch_departures
-from services.slack.errors import SOURCE, SlackRefusedError, translated
+from services.slack.errors import SOURCE, THREAD_GONE, SlackRefusedError, translated
 from services.slack.pace import Pace, Urgency
 
 METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
@@ -110,12 +111,14 @@ class SlackClient:
         key: str | None = None,
         leaves_by: float | None = None,
         urgency: Urgency = Urgency.ANSWER,
+        only_in_thread: bool = False,
     ) -> tuple[str, str]:
         """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel.
 
         `urgency` decides who goes first when several wait for that. leaves_by: time.monotonic() until which the call
         may leave this process; whoever gives it waits for the pace themselves. SourceError when that was over: then
-        nothing was sent.
+        nothing was sent. only_in_thread: a reply whose message was deleted, which Slack puts into the channel, is taken
+        back. SlackRefusedError with `thread_not_found` then.
         """
         if leaves_by is None:
             await self.pace.wait(channel, urgency)
@@ -126,7 +129,11 @@ class SlackClient:
             body["metadata"] = _metadata(key)
         with departing(leaves_by):
             answer = await _call(self.web.chat_postMessage, **body)
-        return str(answer["channel"]), str(answer["ts"])
+        channel_id, ts = str(answer["channel"]), str(answer["ts"])
+        if only_in_thread and thread_ts and (answer.get("message") or {}).get("thread_ts") != thread_ts:
+            await self._take_back(channel_id, ts)
+            raise SlackRefusedError("chat.postMessage", THREAD_GONE)
+        return channel_id, ts
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
         """Make a message say something else. SlackRefusedError with `message_not_found` when it is gone.
@@ -250,6 +257,11 @@ class SlackClient:
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)
+
+    async def _take_back(self, channel_id: str, ts: str) -> None:
+        """Delete what has just been posted; where that fails it stays."""
+        with contextlib.suppress(SourceError):
+            await _call(self.web.chat_delete, channel=channel_id, ts=ts)
 
     async def _open_direct(self, user_id: str) -> str:
         answer = await _call(self.web.conversations_open, users=user_id)

@@ -12,6 +12,7 @@ from services.domain.errors import SourceError
 
 SOURCE = "Slack"
 DEFAULT_RETRY_AFTER_S = 30.0
+THREAD_GONE = "thread_not_found"
 
 _TRY_LATER = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
 _MAYBE_DONE = frozenset({"internal_error", "fatal_error", "service_unavailable"})  # Slack: "may have succeeded"

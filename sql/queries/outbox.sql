@@ -89,10 +89,17 @@ SET
 WHERE key = %(key)s;
 
 -- name: forget_message
--- Somebody deleted it in Slack: it is posted anew. By primary key.
+-- Somebody deleted it in Slack: it is posted anew, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
-WHERE key = %(key)s;
+WHERE key = %(key)s AND ts = %(ts)s;
+
+-- name: forget_thread
+-- Somebody deleted the message that this one belongs below: it is posted anew, once for each copy that is gone. By primary key.
+UPDATE chatops.outbox AS parent
+SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
+FROM chatops.outbox AS reply
+WHERE reply.key = %(key)s AND parent.key = reply.thread_key AND parent.ts = %(ts)s;
 
 -- name: adopt_message
 -- A message that was posted without the database, with what it is to say now; no row when it is known already. By primary key.

@@ -18,6 +18,8 @@ def post_message(workspace: Workspace, args: Json) -> Json:
     _refuse_empty(args)
     _pace(workspace, channel)
     message = new_message(workspace, args, channel.id)
+    if message.thread_ts and workspace.messages.find(channel.id, message.thread_ts) is None:
+        message.thread_ts = None  # Slack refuses nothing then: the reply stands in the channel
     workspace.post(message)
     shape = message_json(workspace, message, with_metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": shape}

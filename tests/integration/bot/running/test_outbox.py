@@ -289,6 +289,43 @@ async def test_deleted_message_is_posted_anew(stage: Stage, slack: Slack) -> Non
     assert [message.text for message in slack.seen()] == ["two"]
 
 
+async def test_replies_after_their_message_was_deleted_are_below_the_one_posted_anew(
+    stage: Stage, slack: Slack
+) -> None:
+    await stage.store("root", key="m1", priority=PAGE)
+    await stage.settle()
+    [root] = slack.seen()
+    slack.workspace.messages.remove(root)
+
+    async with stage.sending():
+        for number in range(3):
+            await stage.store(f"reply {number}", key=f"m{number + 2}", thread_key="m1", priority=PAGE * (number % 2))
+        await until(lambda: len(slack.seen()) == 4)
+        await asyncio.sleep(0.2)  # for what would come too often
+
+    [anew] = [message for message in slack.seen() if message.text == "root"]
+    replies = [message for message in slack.seen() if message.text != "root"]
+    assert anew.ts != root.ts
+    assert {reply.thread_ts for reply in replies} == {anew.ts}
+    assert sorted(reply.text for reply in replies) == ["reply 0", "reply 1", "reply 2"]
+
+
+async def test_deleted_message_with_an_edit_and_replies_is_posted_anew_once(stage: Stage, slack: Slack) -> None:
+    await stage.store("one", key="m1", priority=PAGE)
+    await stage.settle()
+    slack.workspace.messages.remove(slack.seen()[0])
+
+    async with stage.sending():
+        for number in range(3):
+            await stage.store(f"reply {number}", key=f"m{number + 2}", thread_key="m1")
+        await stage.store("two", key="m1", priority=PAGE)
+        await until(lambda: [message.text for message in slack.seen()].count("two") == 1 and len(slack.seen()) == 4)
+        await asyncio.sleep(0.2)
+
+    roots = [message for message in slack.seen() if message.thread_ts is None]
+    assert [message.text for message in roots] == ["two"]
+
+
 async def test_unknown_channel_waits_and_says_why(stage: Stage) -> None:
     await stage.store("one", channel="no-such-channel")
 
