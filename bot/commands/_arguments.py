@@ -60,17 +60,26 @@ def need_service(words: Sequence[str], example: str) -> Service:
 
 
 def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta) -> timedelta:
-    """A span such as `90s`, `10m`, `10 min`, `1h` or `2d`; at least a second, at most `largest`."""
-    no_more(words, 2)
+    """A span such as `90s`, `10m`, `10 min`, `1hr`, `2 hours` or `2d`; at least a second, at most `largest`."""
     if not words:
         return default
-    written = "".join(words)
+    window, rest = take_window(words, largest=largest)
+    if rest:
+        raise wrong_word(rest[0], "is one word too many", "This command takes a time span after its name.")
+    return window
+
+
+def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta, Sequence[str]]:
+    """The span that the words begin with, in one word or two, and the words after it. Raises UsageError."""
+    length = 2 if read_span(" ".join(words[:2])) and not read_span(words[0]) else 1
+    written = " ".join(words[:length])
     window = read_span(written)
     if window is None:
-        raise wrong_word(" ".join(words), "is not a time span", "Write number and unit: `90s`, `10m`, `1h` or `2d`.")
+        what_next = "Write number and unit: `90s`, `10m`, `2 hours` or `2d`."
+        raise wrong_word(" ".join(words[:2]), "is not a time span", what_next)
     if not timedelta(seconds=1) <= window <= largest:
         raise wrong_word(written, "is out of range", f"Take 1 s to {age(largest)}.")
-    return window
+    return window, words[length:]
 
 
 def parse_sha(word: str) -> str:

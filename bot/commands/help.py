@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.views.help import help_answer, topic_answer
+from bot.commands._contract import Answer, Request, Surface
+from bot.commands._matching import match, suggest
+from bot.commands._topics import TOPICS, find_topic, search
+from bot.commands._verbs import Command, Verb
+from bot.views.help import found_answer, help_answer, list_answer, topic_answer, topics_answer
 from playbooks._catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -15,27 +17,35 @@ if TYPE_CHECKING:
 
 
 async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001 - every command has this signature
-    """All commands, the commands of a group, or one command. Raises UsageError for a topic that is none of these."""
+    """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
     from bot.commands._registry import REGISTRY, find  # the registry imports this module
 
-    if not request.words:
-        return help_answer(list(REGISTRY.values()))
-    group = [c for c in REGISTRY.values() if c.group.lower() == " ".join(request.words).lower()]
+    words, verbs = list(request.words), list(REGISTRY.values())
+    if not words:
+        return help_answer(verbs) if request.surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
+    topic, group = find_topic(words), [verb for verb in verbs if verb.group.lower() == " ".join(words).lower()]
+    if topic is not None:
+        return list_answer(topic.label, [REGISTRY[name] for name in topic.names]) if topic.names else help_answer(verbs)
     if group:
         return help_answer(group)
-    command, rest = find(list(request.words))
-    no_more(rest, 0)
-    entry = CATALOGUE.get(command.name)
-    family = [other for name, other in REGISTRY.items() if name.startswith(f"{command.name} ")]
-    return topic_answer(command, when=entry.when if entry else None, family=family)
+    found, about = match(words, REGISTRY), search(words, REGISTRY)
+    if found is not None or not about:
+        return _about(found[0] if found else find(words)[0], REGISTRY)  # find says that there is no such command
+    return found_answer(" ".join(words), about, meant=next(iter(suggest(words[:1], (), REGISTRY)), None))
+
+
+def _about(verb: Verb, registry: Mapping[str, Verb]) -> Answer:
+    entry = CATALOGUE.get(verb.name)
+    family = [other for name, other in registry.items() if name.startswith(f"{verb.name} ")]
+    return topic_answer(verb, when=entry.when if entry else None, family=family)
 
 
 COMMAND = Command(
     name="help",
-    summary="all commands, or one with its examples",
+    summary="what there is to type: by topic, one command with its examples, or what some words are about",
     group="Start here",
     handle=answer_help,
-    usage="[command]",
-    examples=("help", "help logs"),
+    usage="[topic|command|words]",
+    examples=("help", "help all", "help logs", "help who is on call"),
     private=True,
 )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.approvals.rights import Refused
-from bot.commands._arguments import no_more, parse_user, parse_window
+from bot.commands._arguments import no_more, parse_user, take_window
 from bot.commands._contract import Answer, Request
 from bot.commands._needs import need_room
 from bot.commands._verbs import Command, RoomCommand, Verb
@@ -53,8 +53,8 @@ def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[
     user_id = parse_user(words[0], USAGE)
     if len(words) < 2:
         raise UsageError("For how long?", why="no time span is named", what_next=USAGE)
-    span = parse_window(words[1:2], default=LONGEST, largest=LONGEST)
-    return _rotation(words[2:], rotations), user_id, span
+    span, rest = take_window(words[1:], largest=LONGEST)
+    return _rotation(tuple(rest), rotations), user_id, span
 
 
 def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:

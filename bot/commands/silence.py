@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts import names, silencing
 from bot.approvals.policy import SILENCE
-from bot.commands._arguments import no_more, parse_window, read_number, wrong_word
+from bot.commands._arguments import no_more, read_number, take_window, wrong_word
 from bot.commands._contract import Answer, Request
 from bot.commands._needs import need_database, need_right
 from bot.commands._targets import parse_reason
@@ -32,7 +32,7 @@ async def answer_silence(request: Request, world: World, desk: Desk | None) -> A
         return await _lift(request, world, desk)
     what, lasts, words = parse(request.words)
     if not words:
-        return reasons_answer(what, request.words[1])
+        return reasons_answer(what, " ".join(request.words[1:]))
     reason = parse_reason(words, EXAMPLE)
     service = names.service_of(what)
     services = (service,) if service else ()
@@ -52,7 +52,8 @@ def parse(words: Sequence[str]) -> tuple[str, timedelta, Sequence[str]]:
     if len(words) < 2:
         why = "what and how long are needed" if not words else "for how long is missing"
         raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`.")
-    return need_what(words[0]), parse_window(words[1:2], default=LONGEST, largest=LONGEST), words[2:]
+    lasts, reason = take_window(words[1:], largest=LONGEST)
+    return need_what(words[0]), lasts, reason
 
 
 def need_what(word: str) -> str:

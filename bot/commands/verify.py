@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._arguments import no_more, parse_service, parse_sha
+from bot.commands._arguments import no_more, parse_service
+from bot.commands._commits import find_commit, is_beginning
 from bot.commands._contract import Answer, Request
 from bot.commands._verbs import Command
 from bot.facts import World
@@ -12,13 +13,14 @@ from bot.facts.gather import gather_verify
 from bot.views.verify import verify_answer
 from playbooks import verify
 from services.domain.services import WORKERS, Service
-from services.domain.sha import is_sha
 
 _GROUPS = {"all": tuple(Service), "workers": WORKERS}
 
 
 async def handle(request: Request, world: World) -> Answer:
-    targets, wanted = parse(request.words)
+    targets, word = parse(request.words)
+    line = " ".join(("verify", *request.words[:-1]))
+    wanted = await find_commit(word, targets, world, line=line) if word else None
     facts = await gather_verify(world, targets, wanted)
     steps = verify.steps(facts)
     status, sentence = verify.verdict(facts, steps)
@@ -26,14 +28,14 @@ async def handle(request: Request, world: World) -> Answer:
 
 
 def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
-    """The services and the SHA; a first word that is a SHA means all services."""
+    """The services and the commit as it was typed; a first word that can be a commit means all services."""
     no_more(words, 2)
     if not words:
         return tuple(Service), None
-    if len(words) == 1 and is_sha(words[0].lower()):
-        return tuple(Service), words[0].lower()
+    if len(words) == 1 and is_beginning(words[0]):
+        return tuple(Service), words[0]
     targets = _GROUPS.get(words[0].lower()) or (parse_service(words[0]),)
-    return targets, parse_sha(words[1]) if len(words) == 2 else None
+    return targets, words[1] if len(words) == 2 else None
 
 
 COMMAND = Command(

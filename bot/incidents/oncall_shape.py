@@ -21,7 +21,7 @@ _TARGET = r"^[a-z0-9][a-z0-9-]{0,98}$"
 def _span(value: object) -> timedelta:
     span = read_span(value) if isinstance(value, str) else None
     if span is None:
-        raise ValueError('is no time span: write "90s", "5m" or "1h"')
+        raise ValueError('is no time span: write "90s", "5m" or "2 hours"')
     if not SHORTEST <= span <= LONGEST:
         raise ValueError("is out of range: take 10 s to 24 h")
     return span

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from bot.commands._contract import Answer, Block
+from bot.commands._topics import Topic
 from bot.commands._verbs import Change, Verb
-from bot.views.blocks import actions, command_button, context, header, sections
+from bot.views.blocks import actions, command_button, context, header, section, sections
 from bot.views.message import fit_message
 from bot.views.text import code, escape
 
@@ -18,6 +19,36 @@ WAYS = (
 )
 FIRST_GROUP = "Start here"
 FIRST_STEPS = ("health", "queue", "failed-jobs")
+MOST_BUTTONS = 5
+
+
+def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
+    """What one comes for, as buttons; `--json` has every command all the same."""
+    first = "*What do you need?*"
+    buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
+    blocks = [section(first), *actions(buttons), context(WAYS)]
+    words = ", ".join(f"`help {topic.word}` ({topic.label})" for topic in topics)
+    return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
+
+
+def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
+    """A few commands in this order; those that can be run as they are have a button."""
+    at_once = [one for one in commands if one.is_read and not one.usage.startswith("<") and one.name != "policy"]
+    blocks = [
+        *sections([f"*{escape(title)}*", *map(_line, commands)]),
+        *actions([command_button(one.name, one.name) for one in at_once[:MOST_BUTTONS]]),
+        context("`help &lt;command&gt;` tells more of one, `help all` lists them all."),
+    ]
+    text = f"{escape(title)}: " + ", ".join(f"`{command.name}`" for command in commands)
+    return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
+
+
+def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None) -> Answer:
+    """The words name no command: those that are about them, and the name that was probably meant."""
+    hint = f" Did you mean {code(meant, limit=80)}?" if meant else ""
+    first = f"{code(words, limit=80)} is no command.{hint} These are about it:"
+    rows = [section(_line(one), accessory=command_button("More", f"help {one.name}")) for one in commands]
+    return Answer(*fit_message(first, [section(first), *rows]), commands_data(commands), private=True)
 
 
 def help_answer(commands: Sequence[Verb]) -> Answer:

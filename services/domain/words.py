@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_SPAN = re.compile(r"([0-9]{1,6})(s|sec|m|min|h|d)", re.IGNORECASE)
+_SPAN = re.compile(
+    r"([0-9]{1,6})\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)", re.IGNORECASE | re.ASCII
+)
 _HISSING = ("ch", "sh", "s", "x")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -33,8 +35,8 @@ def lasting(since: datetime, now: datetime, *, stored: bool) -> str:
 
 
 def read_span(written: str) -> timedelta | None:
-    """A span such as `90s`, `10m`, `10min`, `1h` or `2d`; None when it is written otherwise."""
-    match = _SPAN.fullmatch(written)
+    """A span such as `90s`, `10m`, `30mins`, `1hr`, `2 hours` or `2d`; None when it is written otherwise."""
+    match = _SPAN.fullmatch(written.strip())
     return timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])}) if match else None
 
 

@@ -272,3 +272,28 @@ async def test_a_silent_railway_is_unknown(world: World, railway: Railway, line:
 
     assert answer.status is Status.UNKNOWN
     assert refused(answer) == []
+
+
+async def test_verify_knows_a_commit_by_four_characters(world: World, railway: Railway) -> None:
+    railway.deployments.append(deployment(3, meta={"commitHash": "c45e17a9" * 5}))
+
+    answer = await run("verify ingest c45e", SLACK, world)
+
+    assert "c45e17a9" in answer.text
+
+
+async def test_verify_offers_the_commits_that_begin_so(world: World) -> None:
+    with pytest.raises(UsageError, match="2 commits begin") as refused:
+        await run("verify ingest 0000", SLACK, world)
+
+    assert sorted(choice.line for choice in refused.value.choices) == [
+        "verify ingest 00000001",
+        "verify ingest 00000002",
+    ]
+
+
+async def test_verify_takes_no_four_characters_while_railway_is_silent(world: World, railway: Railway) -> None:
+    railway.is_silent = True
+
+    with pytest.raises(UsageError, match="Railway does not tell all deployments"):
+        await run("verify ingest 0000", SLACK, world)

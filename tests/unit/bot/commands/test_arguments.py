@@ -15,6 +15,7 @@ from bot.commands._arguments import (
     parse_window,
     read_number,
     take_raw,
+    take_window,
 )
 from bot.commands._contract import Request, Surface
 from services.domain.errors import UsageError
@@ -32,6 +33,16 @@ def test_reads_a_window(word: str, seconds: int) -> None:
 
 def test_number_and_unit_may_stand_apart() -> None:
     assert parse_window(["10", "min"], default=HOUR, largest=DAY) == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [("2 hours we move", ["we", "move"]), ("2h hours it takes", ["hours", "it", "takes"]), ("1hr", [])],
+)
+def test_a_span_of_one_word_or_two_leaves_the_rest(line: str, rest: list[str]) -> None:
+    span, left = take_window(line.split(" "), largest=DAY)
+
+    assert (span in (HOUR, 2 * HOUR), left) == (True, rest)
 
 
 def test_takes_the_default_window() -> None:

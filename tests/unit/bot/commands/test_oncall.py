@@ -18,6 +18,8 @@ def test_a_person_stands_in_for_a_while(person: str) -> None:
 
 
 def test_the_only_rotation_need_not_be_named() -> None:
+    assert parse_override(("U0BEN", "2", "hours"), ONE) == ("primary", "U0BEN", timedelta(hours=2))
+    assert parse_override(("U0BEN", "1hr", "secondary"), TWO) == ("secondary", "U0BEN", timedelta(hours=1))
     assert parse_override(("U0BEN", "2h"), ONE) == ("primary", "U0BEN", timedelta(hours=2))
     assert parse_override(("end",), ONE) == ("primary", None, timedelta())
 

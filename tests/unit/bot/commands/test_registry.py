@@ -89,7 +89,7 @@ async def test_an_answer_always_fits_into_a_message(monkeypatch: pytest.MonkeyPa
         "logs",
         "logs ingest --what",
         "logs ingest -n",
-        "help nothing at all",
+        "help frobnicate",
         "scale",
         "scale ingest",
         "scale ingest -1",
@@ -135,7 +135,7 @@ async def test_help_of_a_family_names_its_members() -> None:
 
 
 async def test_the_words_of_the_help_are_marked_as_code_where_one_types_them() -> None:
-    answer = await run("help", Request(), World.from_settings(NO_SETTINGS))
+    answer = await run("help all", Request(), World.from_settings(NO_SETTINGS))
 
     assert "`silence end 5` lifts it" in str(answer.blocks)
 

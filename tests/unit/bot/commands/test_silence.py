@@ -23,6 +23,8 @@ def silence(number: int = 5, **more: object) -> Silence:
     ("line", "what", "lasts", "words"),
     [
         ("ingest 2h we move the queue", "ingest", timedelta(hours=2), ["we", "move", "the", "queue"]),
+        ("ingest 2 hours we move", "ingest", timedelta(hours=2), ["we", "move"]),
+        ("heartbeats.ingest 30mins", "heartbeats.ingest", timedelta(minutes=30), []),
         ("heartbeats.ingest 30m", "heartbeats.ingest", timedelta(minutes=30), []),
         ("failed-jobs 7d known", "failed_jobs", LONGEST, ["known"]),
     ],

@@ -146,7 +146,7 @@ def test_the_example_can_be_used() -> None:
         (GOOD.replace('call = ["primary"]', "call = []"), 9, "the level calls nobody"),
         (GOOD + 'by = ["shout"]\n', 11, "`by`: "),
         (GOOD + "by = []\n", 11, "`by` is empty"),
-        (GOOD + 'wait = "5 minutes"\n', 11, "`wait` is no time span"),
+        (GOOD + 'wait = "5 moments"\n', 11, "`wait` is no time span"),
         (GOOD + LEVEL + 'wait = "2d"\n', 13, "`wait` is out of range"),
         (PEOPLE + ROTATION, None, "`levels` is missing"),
         ("version = 1\nlevels = []\n", 2, "`levels` is empty"),

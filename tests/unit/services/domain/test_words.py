@@ -1,8 +1,10 @@
 """Counts as people say them."""
 
+from datetime import timedelta
+
 import pytest
 
-from services.domain.words import counted
+from services.domain.words import counted, read_span
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,23 @@ from services.domain.words import counted
 )
 def test_one_is_not_plural(number: int, noun: str, said: str) -> None:
     assert counted(number, noun) == said
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        *(("90s", 90), ("90sec", 90), ("90 secs", 90), ("1 second", 1), ("90seconds", 90)),
+        *(("30m", 1800), ("30min", 1800), ("30mins", 1800), ("30 minutes", 1800), ("1minute", 60)),
+        *(("1h", 3600), ("1hr", 3600), ("2hrs", 7200), ("2 hours", 7200), ("1HOUR", 3600), (" 2  hours ", 7200)),
+        *(("2d", 172800), ("1 day", 86400), ("2days", 172800)),
+    ],
+)
+def test_a_span_is_read_as_people_write_it(written: str, seconds: int) -> None:
+    assert read_span(written) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "h", "2", "2x", "2 hourss", "1.5h", "-1h", "\u0661h", "2 h 3", "1h30m", "9999999s"]
+)
+def test_anything_else_is_no_span(written: str) -> None:
+    assert read_span(written) is None
