@@ -27,6 +27,7 @@ from services.postgres.memos import (
     list_wanted_memos,
     read_memo_spending,
     release_memo,
+    retry_memo,
     store_memo,
 )
 from services.postgres.pool import Database
@@ -38,6 +39,8 @@ MOST_A_JOB = 500  # profiles; what is left waits for the next job
 MOST_REQUESTS = 3  # for one profile, over all jobs: an answer refused so often will be refused again
 MAX_OUTPUT_TOKENS = 900
 LEASE = timedelta(minutes=10)  # longer than a question takes with all its retries
+REFUSED_QUESTION = frozenset({400, 413, 422})  # what is wrong with one question says nothing about the next
+ALL_REJECTED = 5  # so many of them, and no answer
 LIST_TIMEOUT_S = 60.0  # reads the largest batch once
 
 NO_KEY = "OPENAI_API_KEY is not set, so results are deterministic only"
@@ -94,6 +97,7 @@ class _Asking:
         self._cost = Decimal(0)
         self._note = ""
         self._failure: SourceError | None = None
+        self._answered = self._rejected = 0
 
     async def run(self) -> None:
         """Ask for one memo after the other until there are none, the budget is used up, or the service fails."""
@@ -106,18 +110,58 @@ class _Asking:
                 self._note = NO_BUDGET
                 return
             async with self._database.transaction() as conn:
-                is_ours = await claim_memo(conn, memo_id=wanted.id, lease=LEASE)
-            if not is_ours:
+                is_ours = await claim_memo(conn, memo_id=wanted.id, lease=LEASE, reserve_usd=most)
+            if is_ours:
+                await self._ask(wanted, question, most)
+            else:
                 self._budget.settle(most, Decimal(0))
-                continue
-            try:
-                answer = await self._client.ask(question)
-            except SourceError as error:
-                self._failure = error
-                async with self._database.transaction() as conn:
-                    await release_memo(conn, memo_id=wanted.id)
-                return
+
+    async def _ask(self, wanted: WantedMemo, question: Question, most: Decimal) -> None:
+        """One question with its further attempts, each within the budget. What may have been paid for stays spent."""
+        reserved = most
+
+        async def again(error: SourceError) -> bool:
+            nonlocal reserved
+            spent = self._settle_failure(error, reserved)
+            reserved = most if self._budget.reserve(most) else Decimal(0)
+            async with self._database.transaction() as conn:
+                await retry_memo(conn, memo_id=wanted.id, spent_usd=spent, reserve_usd=reserved)
+            return reserved > 0
+
+        try:
+            answer = await self._client.ask(question, again=again)
+        except SourceError as error:
+            await self._fail(wanted, error, reserved)
+        else:
             await self._store(wanted, answer, question, most)
+
+    async def _fail(self, wanted: WantedMemo, error: SourceError, reserved: Decimal) -> None:
+        spent = self._settle_failure(error, reserved)
+        if error.http_status in REFUSED_QUESTION and self._may_be_the_question():
+            self._counts["refused"] += 1
+            told = MemoAnswer(None, f"the service refused the question: {error.why}", self._client.model, 0, 0, spent)
+            async with self._database.transaction() as conn:
+                await store_memo(conn, memo_id=wanted.id, answer=told)
+            return
+        if reserved:
+            self._failure = error
+        else:
+            self._note = NO_BUDGET  # for another attempt
+        async with self._database.transaction() as conn:
+            await release_memo(conn, memo_id=wanted.id, spent_usd=spent)
+
+    def _may_be_the_question(self) -> bool:
+        """Not when it refuses one question after the other, and answers none: then it is the model, or a setting."""
+        self._rejected += 1
+        return self._answered > 0 or self._rejected < ALL_REJECTED
+
+    def _settle_failure(self, error: SourceError, reserved: Decimal) -> Decimal:
+        """What the attempt may have cost: nothing when the service surely did not work."""
+        if error.outcome_unknown:
+            self._cost += reserved
+            return reserved
+        self._budget.settle(reserved, Decimal(0))
+        return Decimal(0)
 
     def result(self, wanted: int) -> Result:
         """Counts, the cost in US dollars as text, and, where memos are missing, why; told in the log too.
@@ -140,6 +184,7 @@ class _Asking:
         cost = self._prices.cost_of(usage)
         self._budget.settle(most, cost)
         self._cost += cost
+        self._answered += 1
         memo, why = _memo_or_why(answer)
         self._counts["written" if memo else "refused"] += 1
         async with self._database.transaction() as conn:

@@ -50,9 +50,9 @@ async def list_wanted_memos(conn: Connection, *, batch_id: str, max_requests: in
         return await cur.fetchall()
 
 
-async def claim_memo(conn: Connection, *, memo_id: str, lease: timedelta) -> bool:
-    """Whether the memo is ours to ask for; for so long nobody else will."""
-    cursor = await conn.execute(SQL["claim_memo"], {"memo_id": memo_id, "lease": lease})
+async def claim_memo(conn: Connection, *, memo_id: str, lease: timedelta, reserve_usd: Decimal) -> bool:
+    """Whether the memo is ours to ask for; for so long nobody else will. `reserve_usd` counts as spent meanwhile."""
+    cursor = await conn.execute(SQL["claim_memo"], {"memo_id": memo_id, "lease": lease, "reserve_usd": reserve_usd})
     return await cursor.fetchone() is not None
 
 
@@ -70,13 +70,18 @@ async def store_memo(conn: Connection, *, memo_id: str, answer: MemoAnswer) -> N
     await conn.execute(SQL["store_memo"], values)
 
 
-async def release_memo(conn: Connection, *, memo_id: str) -> None:
-    """Give up a claim: the question got no answer."""
-    await conn.execute(SQL["release_memo"], {"memo_id": memo_id})
+async def retry_memo(conn: Connection, *, memo_id: str, spent_usd: Decimal, reserve_usd: Decimal) -> None:
+    """Ask once more: `spent_usd` is what the last attempt may have cost, `reserve_usd` what the next may cost."""
+    await conn.execute(SQL["retry_memo"], {"memo_id": memo_id, "spent_usd": spent_usd, "reserve_usd": reserve_usd})
+
+
+async def release_memo(conn: Connection, *, memo_id: str, spent_usd: Decimal) -> None:
+    """Give up a claim: the question got no answer, and may have cost so much all the same."""
+    await conn.execute(SQL["release_memo"], {"memo_id": memo_id, "spent_usd": spent_usd})
 
 
 async def read_memo_spending(conn: Connection, *, job_id: str, batch_id: str) -> Decimal:
-    """US dollars that the job has spent on its batch so far; 0 at its first attempt."""
+    """US dollars that the job has spent on its batch so far, or set aside; 0 at its first attempt."""
     row = await (await conn.execute(SQL["read_memo_spending"], {"job_id": job_id, "batch_id": batch_id})).fetchone()
     if row is None:
         raise RuntimeError("a sum gave no row")

@@ -24,9 +24,10 @@ ORDER BY case_of.best DESC, case_of.cases DESC, memo.id
 LIMIT %(limit)s;
 
 -- name: claim_memo
--- Ours to ask for, unless another worker asks already. By primary key.
+-- Ours to ask for, unless another worker asks already; what the question may cost is set aside, and what was set aside for
+-- one that nobody finished is spent. By primary key.
 UPDATE enforcement.memos
-SET asked_at = now()
+SET asked_at = now(), cost_usd = cost_usd + reserved_usd, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written'
     AND (asked_at IS NULL OR asked_at < now() - %(lease)s::interval)
 RETURNING true;
@@ -37,19 +38,28 @@ UPDATE enforcement.memos
 SET status = CASE WHEN %(memo)s::jsonb IS NULL THEN 'refused' ELSE 'written' END, memo = %(memo)s::jsonb,
     refused_because = %(refused_because)s::text, model = %(model)s, requests = requests + 1,
     input_tokens = input_tokens + %(input_tokens)s, output_tokens = output_tokens + %(output_tokens)s,
-    cost_usd = cost_usd + %(cost_usd)s, answered_at = now()
+    cost_usd = cost_usd + %(cost_usd)s, reserved_usd = 0, answered_at = now()
+WHERE id = %(memo_id)s::uuid AND status <> 'written';
+
+-- name: retry_memo
+-- The same question once more: what the last attempt may have cost is spent, what the next may cost set aside. By primary
+-- key.
+UPDATE enforcement.memos
+SET asked_at = now(), cost_usd = cost_usd + %(spent_usd)s, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: release_memo
 -- Nobody asks for it any more: the next attempt may. By primary key.
-UPDATE enforcement.memos SET asked_at = NULL WHERE id = %(memo_id)s::uuid AND status <> 'written';
+UPDATE enforcement.memos
+SET asked_at = NULL, cost_usd = cost_usd + %(spent_usd)s, reserved_usd = 0, answered_at = now()
+WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: read_memo_spending
--- What earlier attempts at this job have spent on the memos of its batch, at most: a memo that was refused before counts
--- with all its requests. Served by judgments_batch_page_idx and the assessments' primary key.
-SELECT coalesce(sum(memo.cost_usd), 0)
+-- What earlier attempts at this job have spent on the memos of its batch, or set aside, at most: a memo that was asked for
+-- before counts with all its requests. Served by judgments_batch_page_idx and the assessments' primary key.
+SELECT coalesce(sum(memo.cost_usd + memo.reserved_usd), 0)
 FROM enforcement.memos AS memo
-WHERE memo.answered_at >= (SELECT job.created_at FROM ops.job_queue AS job WHERE job.id = %(job_id)s::uuid)
+WHERE greatest(memo.answered_at, memo.asked_at) >= (SELECT job.created_at FROM ops.job_queue AS job WHERE job.id = %(job_id)s::uuid)
     AND memo.id IN (
         SELECT assessment.memo_id
         FROM public.judgments AS judgment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -20,6 +22,7 @@ from services.openai.client import OpenAIClient
 from services.postgres.pool import Connection, Database
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
 from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, completion
+from tests.outside import until
 
 PRICES = Prices(Decimal("0.15"), Decimal("0.60"))
 AMOUNTS = ("500.00", "1500.00", "3000.00", "7000.00", "15000.00", "50000.00", "500000.00")  # each in a band of its own
@@ -30,9 +33,25 @@ Run = Callable[..., Any]
 @pytest.fixture
 async def run(database: Database, server: OpenAIServer) -> AsyncIterator[Run]:
     """Assesses the batch and handles a job for its memos, asking the local server: what came of that one."""
-    client = OpenAIClient(api_key=Secret("sk-x"), base_url=server.base_url, model="m-1", timeout_s=20.0, max_retries=0)
+    clients = []
 
-    async def run_job(batch_id: str, *, in_flight: int = 2, budget_usd: str = "1", job_id: str = "") -> Result:
+    async def run_job(
+        batch_id: str,
+        *,
+        in_flight: int = 2,
+        budget_usd: str = "1",
+        job_id: str = "",
+        timeout_s: float = 20.0,
+        max_retries: int = 0,
+    ) -> Result:
+        client = OpenAIClient(
+            api_key=Secret("sk-x"),
+            base_url=server.base_url,
+            model="m-1",
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+        )
+        clients.append(client)
         await assess_batch(job_for(batch_id), database, why_no_memos="asked for here")
         return await write_memos(
             replace(job_for(batch_id), id=job_id or str(uuid4())),
@@ -44,7 +63,8 @@ async def run(database: Database, server: OpenAIServer) -> AsyncIterator[Run]:
         )
 
     yield run_job
-    await client.aclose()
+    for client in clients:
+        await client.aclose()
 
 
 async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
@@ -269,3 +289,91 @@ async def test_a_memo_that_another_worker_asks_for_is_left_to_it(
     await as_owner.execute("UPDATE enforcement.memos SET asked_at = now() - interval '11 minutes'")
     await run(batch_id)
     assert len(server.requests) == 1
+
+
+LATE = Said(completion(json.dumps(GOOD_MEMO)), after_s=60)
+TWO_QUESTIONS = "0.0017"  # each may cost up to about 0.0008 dollars
+
+
+@pytest.mark.parametrize("max_retries", [0, 2])
+async def test_a_service_that_answers_too_late_is_never_asked_beyond_the_budget(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, max_retries: int
+) -> None:
+    """It may want money for each of them, so no timeout gives anything of the budget back, at whatever attempt."""
+    server.speak = lambda _: LATE
+    batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
+    job_id = await queued(as_owner)
+    results = []
+    for _ in range(8):
+        with contextlib.suppress(OutsideError):
+            results.append(
+                await run(batch_id, budget_usd=TWO_QUESTIONS, job_id=job_id, timeout_s=0.3, max_retries=max_retries)
+            )
+
+    assert len(server.requests) == 2
+    assert results[-1]["note"].startswith("OPENAI_BUDGET_USD is used up")
+    [(spent,)] = await rows(as_owner, "SELECT sum(cost_usd + reserved_usd) FROM enforcement.memos")
+    assert Decimal("0.0012") < spent <= Decimal(TWO_QUESTIONS)
+
+
+async def test_what_a_killed_worker_had_set_aside_is_spent(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
+    server.speak = lambda _: LATE
+    batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
+    job_id = await queued(as_owner)
+    asking = asyncio.create_task(run(batch_id, budget_usd=TWO_QUESTIONS, job_id=job_id))
+    await until(lambda: len(server.requests) == 2)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+
+    again = await run(batch_id, budget_usd=TWO_QUESTIONS, job_id=job_id)
+
+    assert (again["written"], len(server.requests)) == (0, 2)
+
+
+async def test_what_the_service_surely_did_not_do_costs_nothing(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
+    replies = iter([Said({}, status=503), Said({}, status=429, headers={"Retry-After": "0.01"})])
+    server.speak = lambda _: next(replies, Said(completion(json.dumps(GOOD_MEMO))))
+
+    result = await run(await store_batch({}), budget_usd="0.0009", max_retries=2)
+
+    assert result == {"written": 1, "refused": 0, "left": 0, "cost_usd": "0.000120"}
+    assert await rows(as_owner, "SELECT cost_usd, reserved_usd FROM enforcement.memos") == [
+        (Decimal("0.000120"), Decimal(0))
+    ]
+
+
+async def test_a_question_that_the_service_refuses_costs_only_its_own_memo(
+    run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
+    """Its content filter, say: the same words are refused each time, and the others are not."""
+    good = Said(completion(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Said({}, status=400) if len(server.requests) == 2 else good
+
+    result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
+
+    assert (result["written"], result["refused"], result["left"]) == (len(AMOUNTS) - 1, 1, 0)
+    refused = "SELECT refused_because, requests, cost_usd FROM enforcement.memos WHERE status = 'refused'"
+    assert await rows(as_owner, refused) == [("the service refused the question: it answered 400", 1, Decimal(0))]
+
+
+async def test_a_service_that_refuses_all_questions_fails_the_job(
+    run: Run, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
+    server.speak = lambda _: Said({}, status=400)
+
+    with pytest.raises(OutsideError, match="OpenAI: it answered 400"):
+        await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
+
+    assert len(server.requests) == 5
+
+
+async def queued(conn: Connection) -> str:
+    [(job_id,)] = await rows(
+        conn, "INSERT INTO ops.job_queue (job_type) VALUES ('enforcement_memos') RETURNING id::text"
+    )
+    return str(job_id)

@@ -161,20 +161,45 @@ async def test_gives_up_on_a_service_that_says_nothing(server: OpenAIServer) -> 
         await ask(server, timeout_s=0.3)
 
     assert told.value.retryable
+    assert told.value.outcome_unknown
 
 
 async def test_does_not_wait_longer_than_all_attempts_may_take(server: OpenAIServer) -> None:
     server.speak = lambda _: Said({}, status=429, headers={"Retry-After": "100"})
 
-    with pytest.raises(SourceError, match=r"no answer within 0\.6 s"):
-        await ask(server, timeout_s=0.3, max_retries=1)
+    with pytest.raises(SourceError, match="its rate limit or quota is used up"):
+        await ask(server, timeout_s=20, max_retries=2)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "may_cost"),
+    [
+        *((Said({}, status=status), False) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
+        *((Said({}, status=status), True) for status in (408, 504, 524)),
+        (Said("<html>"), True),
+    ],
+    ids=lambda value: str(getattr(value, "status", value)),
+)
+async def test_says_whether_the_service_may_want_money_without_an_answer(
+    server: OpenAIServer, said: Said, may_cost: bool
+) -> None:
+    server.speak = lambda _: said
+
+    with pytest.raises(SourceError) as told:
+        await ask(server)
+
+    assert told.value.outcome_unknown is may_cost
 
 
 async def test_says_that_nobody_listens() -> None:
     nobody = OpenAIServer(base_url="http://127.0.0.1:1/v1")
 
-    with pytest.raises(SourceError, match="it cannot be reached"):
+    with pytest.raises(SourceError, match="it cannot be reached") as told:
         await ask(nobody)
+
+    assert not told.value.outcome_unknown
 
 
 def test_the_sdk_is_not_loaded_before_the_first_question() -> None:
