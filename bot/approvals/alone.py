@@ -1,11 +1,13 @@
 """When a change may be started by its requester alone, because nobody answers; pure.
 
-Inside an open incident, by somebody who could approve it for others, after the approvers were called and stayed silent.
+Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by somebody who could approve it for
+others, after the approvers were called and stayed silent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.approvals.decide import is_requester, target_of
@@ -22,17 +24,49 @@ from services.domain.runs import Person, Run, RunState
 VERBS = frozenset({"rollback", "restart", "scale"})
 
 
-def covering_incident(target: Target, incidents: Iterable[Incident]) -> Incident | None:
-    """The oldest open incident of the environment that the change belongs to."""
+@dataclass(frozen=True)
+class Emergency:
+    """An incident and who says that it is one. `by_alert`: an alert opened or joined it; drills do not count.
+
+    acknowledged_by: the ids of everybody who ever acknowledged it.
+    """
+
+    incident: Incident
+    by_alert: bool = False
+    acknowledged_by: frozenset[str] = frozenset()
+
+
+def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[Incident]:
+    """The open incidents of the environment that the change belongs to, in their order."""
     services = [service.value for service in target.services]
-    fitting = (one for one in incidents if one.environment == target.environment and one.covers(services))
-    return next(fitting, None)
+    return [one for one in incidents if one.environment == target.environment and one.covers(services)]
+
+
+def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
+    """The first that somebody or something besides this person vouches for."""
+    return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
+
+
+def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
+    """Why the incident gives this person no right to start alone."""
+    incident = emergency.incident
+    if not incident.severity.calls_people:
+        name = incident.severity.upper()
+        return Refused(f"incident {incident.id} is {name}", "In a SEV3, somebody else has to approve it.")
+    opener = {incident.opened_by.user_id} if incident.opened_by else set()
+    if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
+        return None
+    why = f"only you say that incident {incident.id} is an emergency: no alert is part of it"
+    return Refused(why, "Let somebody else acknowledge it, or approve this change.")
 
 
 def who_to_call(
     person: Person | None, target: Target, risk: Risk, incident: Incident | None, policy: Policy, people: People
 ) -> Sequence[str] | None:
-    """The approvers to call, so that this person may start it alone should none answer; None: they never may."""
+    """The approvers to call, so that this person may start it alone should none answer; None: they never may.
+
+    `incident`: one of `find_emergency`.
+    """
     if person is None or incident is None or risk is not Risk.HIGH or target.playbook not in VERBS:
         return None
     if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
@@ -43,7 +77,7 @@ def who_to_call(
 def may_start_alone(
     run: Run,
     lone: LoneStart | None,
-    incident: Incident | None,
+    emergency: Emergency | None,
     person: Person,
     *,
     decisions: Sequence[Decision],
@@ -57,8 +91,11 @@ def may_start_alone(
         return Refused("nobody may start this alone", "Somebody else has to approve it.")
     if run.state is not RunState.AWAITING_APPROVAL or decisions:
         return Refused(f"this request is {run.state.value} already", f"`run {run.id}` tells of it.")
-    if incident is None or incident.state is IncidentState.RESOLVED:
+    if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
         return Refused("the incident is over", "Without one, somebody else has to approve it.")
+    doubt = doubt_emergency(emergency, person)
+    if doubt is not None:
+        return doubt
     if now < lone.open_at:
         return Refused("the approvers still have time to answer", f"You may from {date_token(lone.open_at)} on.")
     if run.expires_at <= now + countdown:

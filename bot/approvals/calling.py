@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.approvals import alone
 from bot.approvals.decide import target_of
+from bot.approvals.emergencies import read_emergency
 from bot.approvals.people import People
 from bot.approvals.policy import Policy
 from bot.settings import ChangeSettings
@@ -52,7 +53,8 @@ class Calling:
         if run is None or run.playbook not in alone.VERBS:
             return False
         target = target_of(run)
-        incident = alone.covering_incident(target, await list_open_incidents(conn))
+        covering = alone.covering_incidents(target, await list_open_incidents(conn))
+        incident = alone.find_emergency(person, [await read_emergency(conn, one) for one in covering])
         users = alone.who_to_call(person, target, Risk(run.risk), incident, policy, people)
         if incident is None or users is None:
             return False

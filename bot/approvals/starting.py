@@ -7,6 +7,7 @@ from datetime import timedelta
 from bot.approvals.alone import may_start_alone
 from bot.approvals.case import Case
 from bot.approvals.deciding import Decided
+from bot.approvals.emergencies import read_emergency
 from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.rights import Refused, Verdict
 from services.domain.runs import RunState
@@ -46,10 +47,11 @@ async def end_countdown(case: Case) -> None:
 
 async def _judge(case: Case, countdown: timedelta) -> Verdict:
     lone = await lone_starts.read_lone_start(case.conn, case.run.id)
+    incident = await read_incident(case.conn, lone.incident_id) if lone else None
     return may_start_alone(
         case.run,
         lone,
-        await read_incident(case.conn, lone.incident_id) if lone else None,
+        await read_emergency(case.conn, incident) if incident else None,
         case.person,
         decisions=case.decisions,
         now=case.now,

@@ -14,6 +14,7 @@ from bot.approvals.desk import Decided, Desk
 from bot.approvals.lone_starts import LoneStarts
 from bot.approvals.policy import Policy
 from bot.approvals.rights import Refused
+from bot.commands._contract import Actor
 from bot.leader import Fence, LostLeadershipError
 from bot.runs.telling import Teller
 from services.domain.incidents import IncidentSeverity, NewIncident
@@ -21,7 +22,7 @@ from services.domain.notifications import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
-from services.postgres import incidents
+from services.postgres import incidents, timeline
 from services.postgres.lone_starts import read_lone_start
 from services.postgres.notifications import end_notification, list_notifications
 from services.postgres.pool import Connection, Database
@@ -41,8 +42,13 @@ MakeAlone = Callable[..., tuple[Desk, LoneStarts]]
 
 @pytest.fixture
 async def incident(as_bot: Connection) -> int:
-    new = NewIncident("dev", IncidentSeverity.SEV1, "api is down", (Service.API.value,), None, {})
-    return await incidents.create_incident(as_bot, new)
+    """Opened by Ben; Ann is who asks."""
+    return await incidents.create_incident(as_bot, opened_by(BEN))
+
+
+def opened_by(actor: Actor, severity: IncidentSeverity = IncidentSeverity.SEV1) -> NewIncident:
+    person = Person(actor.user_id, actor.team_id)
+    return NewIncident("dev", severity, "api is down", (Service.API.value,), person, {})
 
 
 @pytest.fixture
@@ -253,6 +259,49 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
         assert state is (RunState.CANCELLED if isinstance(veto, Decided) else RunState.APPROVED)
         events = await books.events(run.id)
         assert ("run.started_alone" in events) is (state is RunState.APPROVED)
+
+
+@pytest.mark.parametrize("severity", [IncidentSeverity.SEV3, IncidentSeverity.SEV1])
+async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
+) -> None:
+    """An approver opened one, filed a change in it and started that without anybody else."""
+    await incidents.create_incident(as_bot, opened_by(ANN, severity))
+    desk, _ = make_alone()
+
+    run = await file(desk, make_plan)
+
+    assert await read_lone_start(as_bot, run.id) is None
+    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+    assert isinstance(refused, Refused)
+
+
+async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
+    make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection
+) -> None:
+    number = await incidents.create_incident(as_bot, opened_by(ANN))
+    desk, _ = make_alone()
+    ben = Person(BEN.user_id, BEN.team_id)
+    await timeline.add_event(as_bot, incident_id=number, kind="acknowledged", text="took it on", by=ben)
+
+    run = await file(desk, make_plan)
+
+    lone = await read_lone_start(as_bot, run.id)
+    assert lone is not None
+    assert lone.incident_id == number
+
+
+async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    desk, _ = make_alone()
+    run = await file(desk, make_plan)
+    await incidents.change_severity(as_bot, incident_id=incident, severity=IncidentSeverity.SEV3)
+
+    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+
+    assert isinstance(refused, Refused)
+    assert f"incident {incident} is SEV3" in refused.why
 
 
 async def test_the_end_of_the_incident_ends_the_countdown(

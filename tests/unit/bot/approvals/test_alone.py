@@ -13,7 +13,7 @@ from bot.approvals.policy import Policy, Target
 from bot.approvals.rights import Allowed, Refused, Verdict
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
-from services.domain.incidents import IncidentState
+from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.lone_starts import LoneStart
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
@@ -23,6 +23,7 @@ from tests.unit.bot.approvals.conftest import NOW, MakeRun
 COUNTDOWN = timedelta(seconds=60)
 LONE = LoneStart(7, 4, NOW - timedelta(minutes=3), NOW)
 INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
+EMERGENCY = alone.Emergency(INCIDENT, by_alert=True)
 
 
 @pytest.fixture
@@ -32,7 +33,13 @@ def run(make_run: MakeRun, ann: Person) -> Run:
 
 
 def judge(run: Run, person: Person, policy: Policy, people: People, **changed: object) -> Verdict:
-    given: dict[str, object] = {"lone": LONE, "incident": INCIDENT, "decisions": (), "now": NOW, "countdown": COUNTDOWN}
+    given: dict[str, object] = {
+        "lone": LONE,
+        "emergency": EMERGENCY,
+        "decisions": (),
+        "now": NOW,
+        "countdown": COUNTDOWN,
+    }
     return alone.may_start_alone(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
 
 
@@ -67,10 +74,63 @@ def test_nobody_else_may_and_nobody_without_a_call(
 
 
 def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
-    over = replace(INCIDENT, state=IncidentState.RESOLVED)
+    over = replace(EMERGENCY, incident=replace(INCIDENT, state=IncidentState.RESOLVED))
 
-    assert "the incident is over" in refused(judge(run, ann, policy, people, incident=over)).lower()
-    assert "the incident is over" in refused(judge(run, ann, policy, people, incident=None)).lower()
+    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=over)).lower()
+    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=None)).lower()
+
+
+@pytest.mark.parametrize("severity", IncidentSeverity)
+def test_a_sev3_is_no_emergency(
+    severity: IncidentSeverity, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    emergency = replace(EMERGENCY, incident=replace(INCIDENT, severity=severity))
+
+    verdict = judge(run, ann, policy, people, emergency=emergency)
+
+    assert isinstance(verdict, Allowed) is (severity is not IncidentSeverity.SEV3)
+    assert alone.find_emergency(ann, [emergency]) == (None if severity is IncidentSeverity.SEV3 else emergency.incident)
+
+
+@pytest.mark.parametrize(
+    ("opener", "by_alert", "acknowledged_by", "counts"),
+    [
+        (None, True, [], True),
+        (None, False, [], False),  # from a terminal: nobody knows by whom
+        ("U0BEN", False, [], True),
+        ("U0ANN", False, [], False),
+        ("U0ANN", False, ["U0ANN"], False),
+        ("U0ANN", False, ["U0BEN", "U0ANN"], True),
+        ("U0ANN", True, [], True),
+    ],
+)
+def test_an_emergency_does_not_rest_on_the_requesters_word_alone(
+    opener: str | None,
+    by_alert: bool,
+    acknowledged_by: list[str],
+    counts: bool,
+    run: Run,
+    ann: Person,
+    policy: Policy,
+    people: People,
+) -> None:
+    incident = replace(INCIDENT, opened_by=Person(opener, ann.team_id) if opener else None)
+    emergency = alone.Emergency(incident, by_alert, frozenset(acknowledged_by))
+
+    verdict = judge(run, ann, policy, people, emergency=emergency)
+
+    assert isinstance(verdict, Allowed) is counts
+    assert (alone.find_emergency(ann, [emergency]) == incident) is counts
+    if not counts:
+        assert refused(verdict).startswith("Only you say that incident 4 is an emergency")
+
+
+def test_the_first_incident_that_counts_is_taken(ann: Person) -> None:
+    own = alone.Emergency(replace(INCIDENT, id=3, opened_by=ann))
+
+    assert alone.find_emergency(ann, [own, EMERGENCY]) == INCIDENT
+    assert alone.find_emergency(ann, [own]) is None
+    assert alone.find_emergency(None, [EMERGENCY]) is None
 
 
 def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Policy, people: People) -> None:
@@ -127,7 +187,7 @@ def test_nobody_is_called_for_who_could_not_approve_it_or_without_an_incident(
 def test_an_incident_covers_its_own_services_and_environment_only() -> None:
     about_all = replace(INCIDENT, id=5, services=())
 
-    assert alone.covering_incident(Target("rollback", API, "prod"), [INCIDENT, about_all]) == INCIDENT
-    assert alone.covering_incident(Target("rollback", API, "dev"), [INCIDENT, about_all]) is None
+    assert alone.covering_incidents(Target("rollback", API, "prod"), [INCIDENT, about_all]) == [INCIDENT, about_all]
+    assert alone.covering_incidents(Target("rollback", API, "dev"), [INCIDENT, about_all]) == []
     both = Target("rollback", frozenset({Service.API, Service.INGEST}), "prod")
-    assert alone.covering_incident(both, [INCIDENT, about_all]) == about_all
+    assert alone.covering_incidents(both, [INCIDENT, about_all]) == [about_all]
