@@ -18,6 +18,9 @@ def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verd
     if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
         by = mention(run.cancel_requested_by.user_id)
         return Refused(f"{by} has cancelled it already", "It stops when the step under way has ended.")
+    stranger = people.stranger(person)
+    if stranger is None and is_requester(run, person):
+        return Allowed()  # one's own request is taken back without any right
     return may_steer(run, person, policy, people)
 
 
@@ -46,12 +49,7 @@ def may_review(run: Run, review: Review | None, person: Person, policy: Policy, 
 
 
 def may_steer(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether the run is also this person's business: who asked for it, and whoever may request or approve the same."""
-    stranger = people.stranger(person)
-    if stranger is not None:
-        return Refused(stranger, who_could(Right.REQUEST, target_of(run), policy, people))
-    if is_requester(run, person):
-        return Allowed()
+    """Whether this person may request or approve the same now. Having asked for the run gives no right to steer it."""
     asking = judge(Right.REQUEST, person, target_of(run), policy, people)
     approving = judge(Right.APPROVE, person, target_of(run), policy, people)
     return approving if isinstance(approving, Allowed) else asking

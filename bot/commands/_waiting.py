@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.approvals.decide import target_of
+from bot.approvals.decide import is_requester, target_of
 from bot.approvals.policy import Policy, Right
 from bot.approvals.rights import Allowed, judge
 from bot.approvals.steer import may_review
@@ -46,10 +46,10 @@ async def list_reviews(
 
 
 def _waits_for(run: Run, person: Person, policy: Policy, people: People) -> bool:
-    if run.requested_by == person and run.state is not RunState.AWAITING_APPROVAL:
+    if is_requester(run, person) and run.state is not RunState.AWAITING_APPROVAL:
         return True
     return (
         run.state is not RunState.PLANNED
-        and run.requested_by != person
+        and not is_requester(run, person)
         and isinstance(judge(Right.APPROVE, person, target_of(run), policy, people), Allowed)
     )
