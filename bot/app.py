@@ -14,15 +14,18 @@ from datetime import UTC, datetime
 
 from bot.alerts.rule_file import rule_faults
 from bot.announce import announce_disabled
+from bot.approvals.groups import make_profiles
 from bot.approvals.policy_file import policy_faults
 from bot.facts import World
 from bot.incidents.oncall_file import schedule_faults
 from bot.parts import Basis, Parts
 from bot.settings import Invalid, Settings, SlackSettings, WebSettings, require
 from bot.slack_edge.bolt import make_bolt
+from bot.slack_edge.gate import Gate
 from bot.slack_edge.listeners import Listeners
 from bot.slack_edge.once import Once
 from bot.slack_edge.ourselves import Ourselves
+from bot.slack_edge.rate_limited import RateLimited
 from bot.slack_edge.socket_mode import SocketMode
 from bot.web.app import add_events, create_app
 from bot.web.health import Health
@@ -51,9 +54,24 @@ class Bot:
         self.world = World.from_settings(settings, bot_state=self._state)
         self.slack = SlackClient(self._slack_settings.bot_token, api_url=self._slack_settings.api_url)
         self._ourselves = Ourselves(self.slack, self._slack_settings.bot_token)
+        self._profiles = make_profiles(self.slack)
         self._once = Once(self.world.database, owner=self._owner)
         self.parts = self._make_parts()
-        self._bolt = make_bolt(self._make_listeners(), self._ourselves, self.slack)
+        self._gate = Gate(
+            self.slack, self._profiles, workspace=lambda: self._ourselves.workspace, channel=self._incidents_channel
+        )
+        self._bolt = make_bolt(
+            self._make_listeners(),
+            self._ourselves,
+            self.slack,
+            gate=self._gate,
+            rate_limited=RateLimited(
+                self.world.database,
+                self.slack,
+                channel=self._incidents_channel,
+                told=self.parts.told if self.parts else lambda: None,
+            ),
+        )
         self.web = self._make_web()
         self._sockets = self._make_sockets()
 
@@ -75,6 +93,8 @@ class Bot:
         await self._once.drain(DRAIN_S)
         if self.parts is not None:
             await self.parts.stop()
+        await self._gate.aclose()
+        await self._profiles.aclose()
         await self.world.close()
         await self.slack.aclose()
         await self.web.close()
@@ -92,6 +112,10 @@ class Bot:
             git_sha=self.settings.git_sha,
             uptime_s=time.monotonic() - self._started,
         )
+
+    @property
+    def _incidents_channel(self) -> str:
+        return self._slack_settings.incidents_channel
 
     @property
     def _connections(self) -> int:
@@ -114,6 +138,7 @@ class Bot:
                 slack=self.slack,
                 owner=self._owner,
                 workspace=lambda: self._ourselves.workspace,
+                profiles=self._profiles,
                 metrics=self.metrics,
             )
         )

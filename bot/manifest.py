@@ -22,6 +22,7 @@ SCOPES = (
     "groups:history",  # the same in private channels
     "groups:read",
     "im:history",  # find a direct message whose answer was lost
+    "im:read",  # whether a direct message is with somebody of another company
     "im:write",  # call somebody directly
     "reactions:read",  # messages marked for the timeline
     "usergroups:read",  # who is in the groups of operators and approvers

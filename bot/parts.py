@@ -15,6 +15,7 @@ from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import usable_rules
 from bot.alerts.telling import AlertTeller
 from bot.alerts.watch import Watch
+from bot.approvals.groups import Profiles
 from bot.changing import Changing
 from bot.dead_mans_switch import DeadMansSwitch
 from bot.drill.keeper import DrillKeeper
@@ -54,7 +55,8 @@ POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 @dataclass(frozen=True)
 class Basis:
-    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first."""
+    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
+    `profiles`: what Slack told of users."""
 
     settings: Settings
     world: World
@@ -62,6 +64,7 @@ class Basis:
     slack: SlackClient
     owner: str
     workspace: Callable[[], str | None]
+    profiles: Profiles
     metrics: Metrics
 
     @property
@@ -89,6 +92,7 @@ class Parts:
             metrics=basis.metrics,
             on_time=pulse.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
         )
+        self.told = sender.ring
         reach = Reach(basis.settings, self._webhooks)
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
@@ -183,6 +187,7 @@ def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s
         channel=basis.channel,
         owner=basis.owner,
         workspace=basis.workspace,
+        profiles=basis.profiles,
         told=sender.ring,
         hears=hears,
         poll_s=poll_s,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.approvals.people import People
 from bot.approvals.policy import Policy, Right, Target
-from bot.approvals.rights import Allowed, Refused, Verdict, able, judge, who_could
+from bot.approvals.rights import Allowed, Refused, Verdict, able, judge, still_holds, who_could
 from bot.views.mentions import mention
 from playbooks._contract import Risk
 from services.domain.approvals import Decision
@@ -173,7 +173,7 @@ def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, peopl
 def _counts(run: Run, person: Person, policy: Policy, people: People) -> bool:
     if person.user_id in _excluded(run.requested_by, Risk(run.risk)):
         return False
-    return isinstance(judge(Right.APPROVE, person, target_of(run), policy, people), Allowed)
+    return still_holds(Right.APPROVE, person, target_of(run), policy, people)
 
 
 def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:

@@ -7,7 +7,7 @@ replicas, the second sees what the first did: the run is locked, and every chang
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from bot.approvals import decide, deciding, starting
@@ -18,10 +18,10 @@ from bot.approvals.emergency_notices import EmergencyNotices, Notice, join
 from bot.approvals.groups import Groups
 from bot.approvals.late import EVERY_S, Late
 from bot.approvals.people import People
-from bot.approvals.policy import Policy, Target
+from bot.approvals.policy import Policy, Right, Target
 from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.requests import audit_details, name_of, new_run, person_of
-from bot.approvals.rights import Allowed, Refused
+from bot.approvals.rights import Allowed, Refused, judge_anywhere
 from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
 from bot.settings import ChangeSettings, Invalid
@@ -30,6 +30,7 @@ from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._encoding import encode_step
 from services.domain.errors import OperatorError, SourceError
 from services.domain.runs import NewRun, Person, Run, RunState
+from services.domain.services import Service
 from services.postgres import reviews, runs
 from services.postgres.audit import append_audit
 from services.postgres.pool import Connection, Database
@@ -101,6 +102,22 @@ class Desk:
         self._teller.told()
         return run
 
+    async def refuse_early(
+        self, playbook: str, services: Iterable[Service], environment: str, request: Request
+    ) -> None:
+        """Raises OperatorError for somebody whom no plan of this playbook would let ask: before anything is read or a
+        dialog opens. `file` decides in the end."""
+        policy, person = self._usable_policy(), person_of(request.actor)
+        if person is None:
+            return
+        people = await self.groups.people(person.user_id)
+        target = Target(playbook, frozenset(services), environment)
+        verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
+        if isinstance(verdict, Refused):
+            details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
+            await self._record_refusal(person, details, verdict)
+            raise _not_filed(playbook, verdict)
+
     async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
         """Tell the channel of an emergency stop without the database; None when it cannot be told."""
         if self._notices is None:
@@ -121,7 +138,9 @@ class Desk:
         policy, person = self._usable_policy(), person_of(request.actor)
         self._late.later(
             lambda: self.file(plan, request, reason=reason, notice=notice),
-            lambda: self._record(plan, person, "run.done_without_journal", policy, {"reason": reason}),
+            lambda: self._record(
+                person, "run.done_without_journal", audit_details(plan, person, policy) | {"reason": reason}
+            ),
             within_s=policy.expires_after.total_seconds(),
         )
 
@@ -191,8 +210,8 @@ class Desk:
     async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
         verdict = decide.may_request(person, Target.of(plan), plan.risk, policy, people)
         if isinstance(verdict, Refused):
-            await self._record_refusal(plan, person, policy, verdict)
-            raise OperatorError(f"`{plan.playbook}` was not filed", why=verdict.why, what_next=verdict.what_next)
+            await self._record_refusal(person, audit_details(plan, person, policy), verdict)
+            raise _not_filed(plan.playbook, verdict)
         return verdict
 
     @asynccontextmanager
@@ -204,18 +223,15 @@ class Desk:
             yield await open_case(conn, run_id, person, policy, people, self._teller)
         self._teller.told()
 
-    async def _record_refusal(self, plan: Plan, person: Person | None, policy: Policy, refused: Refused) -> None:
+    async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:
         """The refusal stands even when it cannot be written down."""
         try:
-            await self._record(plan, person, "run.file.refused", policy, {"why": refused.why})
+            await self._record(person, "run.file.refused", {**details, "why": refused.why})
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
 
-    async def _record(
-        self, plan: Plan, person: Person | None, event: str, policy: Policy, more: Mapping[str, object]
-    ) -> None:
-        """An audit row about a plan that is no run. Raises SourceError."""
-        details = audit_details(plan, person, policy) | dict(more)
+    async def _record(self, person: Person | None, event: str, details: Mapping[str, object]) -> None:
+        """An audit row about what is no run. Raises SourceError."""
         async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
             await append_audit(conn, actor=name_of(person), event=event, run_id=None, details=details)
 
@@ -233,6 +249,10 @@ async def _read(conn: Connection, run_id: int) -> Run:
     run = await runs.read_run(conn, run_id)
     assert run is not None  # noqa: S101 - seen in the same transaction
     return run
+
+
+def _not_filed(playbook: str, refused: Refused) -> OperatorError:
+    return OperatorError(f"`{playbook}` was not filed", why=refused.why, what_next=refused.what_next)
 
 
 def _short(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""Asks Slack who people are: the members of the policy's groups, and who is a bot. What it told is kept.
+"""Asks Slack who people are: the members of the policy's groups, and the accounts of people. What it told is kept.
 
 Every decision asks anew, unless an answer is a few seconds old, so that somebody who was taken out of a group cannot
 decide any more. While Slack does not answer, what is kept is given with its age; how old it may be is not decided here.
@@ -7,28 +7,34 @@ decide any more. While Slack does not answer, what is kept is given with its age
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from bot.approvals.people import Members, People
-from services.domain.errors import SourceError, Unavailable
+from bot.approvals.lookups import TIMEOUT_S, Lookups
+from bot.approvals.people import Account, Members, People
+from services.domain.errors import Unavailable
+from services.domain.profiles import Profile
 from services.slack.client import SlackClient
-from services.slack.errors import SlackRefusedError
-
-logger = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members some 20 times a minute
-TIMEOUT_S = 2.0  # a person waits behind this
-KEEP_EVERY_S = 600.0  # of the hour that members may be old, fifty minutes are left when Slack falls silent
+KEEP_EVERY_S = 600.0  # of the hour that answers may be old, fifty minutes are left when Slack falls silent
 
 _GONE = frozenset({"no_such_subteam", "subteam_not_found"})
+_NO_USER = frozenset({"user_not_found", "user_not_visible"})
+
+Profiles = Lookups[Profile]
+
+
+def make_profiles(slack: SlackClient, *, clock: Callable[[], float] = time.monotonic) -> Profiles:
+    """One for the process: whoever asks for the same user waits for the same answer."""
+    return Lookups("user", slack.read_profile, gone=_NO_USER, clock=clock)
 
 
 class Groups:
-    """One for the process. `workspace` gives our team id, None while Slack has not told it."""
+    """One for the process. `workspace` gives our team id, None while Slack has not told it.
+
+    `users`: those who are kept in mind besides the groups' members, such as the people on call.
+    """
 
     def __init__(
         self,
@@ -36,21 +42,21 @@ class Groups:
         groups: Iterable[str],
         *,
         workspace: Callable[[], str | None],
+        profiles: Profiles | None = None,
+        users: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
         fresh_s: float = FRESH_S,
         timeout_s: float = TIMEOUT_S,
         keep_every_s: float = KEEP_EVERY_S,
     ) -> None:
-        self._slack = slack
         self._workspace = workspace
-        self._clock = clock
+        self._groups = tuple(dict.fromkeys(groups))
+        self._users = frozenset(users)
+        self._members = Lookups("members of", lambda group: _members(slack, group), gone=_GONE, clock=clock)
+        self._profiles = profiles or make_profiles(slack, clock=clock)
         self._fresh_s = fresh_s
         self._timeout_s = timeout_s
         self._keep_every_s = keep_every_s
-        self._members: dict[str, tuple[frozenset[str], float]] = {}
-        self._problems: dict[str, str] = dict.fromkeys(groups, "they were never read")
-        self._is_bot: dict[str, bool] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
 
     @property
     def workspace(self) -> str | None:
@@ -58,61 +64,43 @@ class Groups:
         return self._workspace()
 
     async def people(self, user_id: str | None = None) -> People:
-        """Who is in each group, and whether `user_id` is a bot. Takes no longer than the time limit; never raises."""
-        asked = [self._ask(group, self._read_members(group)) for group in self._problems if not self._is_fresh(group)]
-        if user_id is not None and user_id not in self._is_bot:
-            asked.append(self._ask(user_id, self._read_bot(user_id)))
+        """Who is in each group, and whose account `user_id` is. Takes no longer than the time limit; never raises."""
+        asked = self._members.begin(self._groups, fresh_s=self._fresh_s)
+        asked += self._profiles.begin([user_id] if user_id else [], fresh_s=self._fresh_s)
         if asked:
             await asyncio.wait(asked, timeout=self._timeout_s)
-        return self._known()
+        return self.known()
+
+    def known(self) -> People:
+        """The same as it was told last. Never asks."""
+        groups = {group: self._recall(group) for group in self._groups}
+        return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
 
     async def keep(self) -> None:
         """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""
         while True:
-            await self.people()
+            await self.refresh()
             await asyncio.sleep(self._keep_every_s)
+
+    async def refresh(self) -> None:
+        """Ask for all groups, their members' accounts and those of `users`."""
+        people = await self.people()
+        members = [one.users for one in people.groups.values() if isinstance(one, Members)]
+        await self._profiles.ask(sorted(self._users.union(*members)), fresh_s=self._fresh_s, timeout_s=self._timeout_s)
 
     async def aclose(self) -> None:
         """Give up what is still being asked."""
-        tasks = list(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _known(self) -> People:
-        bots = frozenset(user for user, is_bot in self._is_bot.items() if is_bot)
-        return People(self._workspace(), {group: self._recall(group) for group in self._problems}, bots)
+        await self._members.aclose()
+        await self._profiles.aclose()
 
     def _recall(self, group: str) -> Members | Unavailable:
-        if group not in self._members:
-            return Unavailable("Slack", self._problems[group])
-        users, read_at = self._members[group]
-        return Members(users, timedelta(seconds=self._clock() - read_at))
+        known = self._members.recall(group)
+        return known if isinstance(known, Unavailable) else Members(known.value, known.age)
 
-    def _is_fresh(self, group: str) -> bool:
-        return group in self._members and self._clock() - self._members[group][1] < self._fresh_s
+    def _account(self, user_id: str) -> Account | Unavailable:
+        known = self._profiles.recall(user_id)
+        return known if isinstance(known, Unavailable) else Account(known.value, known.age)
 
-    def _ask(self, key: str, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """One question at a time about each id; whoever asks the same meanwhile waits for the same answer."""
-        if key in self._asking:
-            call.close()
-            return self._asking[key]
-        task = self._asking[key] = asyncio.create_task(call)
-        task.add_done_callback(lambda _: self._asking.pop(key, None))
-        return task
 
-    async def _read_members(self, group: str) -> None:
-        asked_at = self._clock()  # before the question: whoever leaves during it is not a member for longer
-        try:
-            self._members[group] = frozenset(await self._slack.list_group_members(group)), asked_at
-        except SourceError as error:
-            logger.warning("members of %s not read: %s", group, error.why)
-            self._problems[group] = error.why
-            if isinstance(error, SlackRefusedError) and error.code in _GONE:
-                self._members.pop(group, None)
-
-    async def _read_bot(self, user_id: str) -> None:
-        try:
-            self._is_bot[user_id] = await self._slack.is_bot(user_id)
-        except SourceError as error:  # a listed id needs no look-up, so this stops nobody
-            logger.warning("a user was not looked up: %s", error.why)
+async def _members(slack: SlackClient, group: str) -> frozenset[str]:
+    return frozenset(await slack.list_group_members(group))

@@ -1,4 +1,4 @@
-"""Who somebody is, as far as Slack told: workspace, groups' members, bots; pure."""
+"""Who somebody is, as far as Slack told: workspace, groups' members, kind of account; pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.domain.errors import Unavailable
+from services.domain.profiles import Profile
 from services.domain.runs import Person
 from services.domain.words import age
 
-MAX_AGE = timedelta(hours=1)  # members older than this are not known any more
+MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more
 FRESH = timedelta(minutes=1)  # an age below it is not worth a word
 
 
@@ -23,15 +24,23 @@ class Members:
 
 
 @dataclass(frozen=True)
+class Account:
+    """A user's profile, as read from Slack `age` ago."""
+
+    profile: Profile
+    age: timedelta = timedelta()
+
+
+@dataclass(frozen=True)
 class People:
     """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack told it.
 
-    `groups` holds every group that the policy names. `bots`: user ids that are known not to be people.
+    `groups` holds every group that the policy names, `accounts` every user that was looked up.
     """
 
     workspace: str | None
     groups: Mapping[str, Members | Unavailable] = field(default_factory=dict)
-    bots: frozenset[str] = frozenset()
+    accounts: Mapping[str, Account | Unavailable] = field(default_factory=dict)
 
     def members(self, group: str) -> Members | Unavailable:
         """Who is in the group, or why nobody knows."""
@@ -40,12 +49,58 @@ class People:
             return Unavailable("Slack", f"they were last read {age(known.age)} ago, and an hour is the limit")
         return known
 
+    def account(self, user_id: str) -> Account | Unavailable:
+        """The user's account, or why it is not known."""
+        known = self.accounts.get(user_id) or Unavailable("Slack", "they were never looked up")
+        if isinstance(known, Account) and known.age > MAX_AGE:
+            return Unavailable("Slack", f"last read {age(known.age)} ago, and an hour is the limit")
+        return known
+
+    def outsider(self, person: Person) -> str | None:
+        """Why this person gets no answer at all: not of our workspace, or nobody can tell. A clause about "you"."""
+        return self._another(person) or self._unknown(person) or self._not_of_ours(person.user_id)
+
     def stranger(self, person: Person) -> str | None:
-        """Why this cannot be one of us; None when it can. A clause about "you"."""
+        """Why this person holds no right now, whatever the policy says; None when they may. A clause about "you".
+
+        What Slack does not tell counts against them.
+        """
+        return self.outsider(person) or self._not_a_member(person.user_id)
+
+    def former(self, person: Person) -> str | None:
+        """The same of somebody who acted earlier and was looked up then: only what is known counts against them."""
+        return self._another(person) or self._not_of_ours(person.user_id) or self._not_a_member(person.user_id)
+
+    def is_barred(self, user_id: str) -> bool:
+        """Whether the account is known to be one that holds no right."""
+        return bool(self._not_of_ours(user_id) or self._not_a_member(user_id))
+
+    def _another(self, person: Person) -> str | None:
         if self.workspace is None:
             return "Slack has not told yet which workspace is ours"
-        if person.team_id != self.workspace:
-            return "you belong to another workspace"
-        if person.user_id in self.bots:
-            return "a bot is not a person"
+        return "you belong to another workspace" if person.team_id not in ("", self.workspace) else None
+
+    def _unknown(self, person: Person) -> str | None:
+        known = self.account(person.user_id)
+        if isinstance(known, Unavailable):
+            return f"Slack does not tell whose account yours is ({known.why})"
+        if not person.team_id and not known.profile.team_id:
+            return "Slack does not tell which workspace you belong to"
         return None
+
+    def _not_of_ours(self, user_id: str) -> str | None:
+        known = self.account(user_id)
+        if isinstance(known, Unavailable):
+            return None
+        elsewhere = self.workspace is not None and known.profile.team_id not in ("", self.workspace)
+        if elsewhere or known.profile.is_stranger:
+            return "you belong to another workspace"
+        return "your Slack account is deactivated" if known.profile.is_deactivated else None
+
+    def _not_a_member(self, user_id: str) -> str | None:
+        known = self.account(user_id)
+        if isinstance(known, Unavailable):
+            return None
+        if known.profile.is_bot:
+            return "a bot is not a person"
+        return "a guest of the workspace holds no right here" if known.profile.is_guest else None

@@ -6,7 +6,7 @@ A deny wins; what nothing allows is refused; members that are not known allow no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.approvals.people import FRESH, People
 from bot.approvals.policy import ANYBODY, Policy, Right, Rule, Target, is_group
@@ -58,12 +58,29 @@ def judge(right: Right, person: Person, target: Target, policy: Policy, people: 
     return Allowed(tuple(sorted({rule.place for rule in rules})), tuple(sorted(_ages(rules, person.user_id, people))))
 
 
+def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
+    """Whether the person has this right over some part at least of what the playbook can change.
+
+    Refused means that no plan of it, whatever it touches, can pass `judge`; the refusal is about `target`.
+    """
+    parts = [frozenset[Service](), *(frozenset({service}) for service in Service)]
+    anywhere = (replace(target, services=services) for services in parts)
+    allowed = (judge(right, person, one, policy, people) for one in anywhere)
+    found = next((one for one in allowed if isinstance(one, Allowed)), None)
+    return found or judge(right, person, target, policy, people)
+
+
+def still_holds(right: Right, person: Person, target: Target, policy: Policy, people: People) -> bool:
+    """Whether somebody who acted earlier has the right still. They were looked up when they acted."""
+    return people.former(person) is None and _why_not(right, person.user_id, target, policy, people) is None
+
+
 def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
     """Everybody who has the right, as far as the groups' members are known."""
     named = policy.named(right, target)
     ruled = named | policy.named(right, target, denies=True)
     unread = frozenset(one for one in ruled if is_group(one) and isinstance(people.members(one), Unavailable))
-    users = _users(named, people) - people.bots
+    users = [user for user in _users(named, people) if not people.is_barred(user)]
     return Able(frozenset(u for u in users if _why_not(right, u, target, policy, people) is None), unread)
 
 

@@ -52,16 +52,49 @@ def _read(body: Payload) -> Asker | None:
     return None
 
 
+def named_teams(body: Payload) -> tuple[str, ...]:
+    """Every workspace that the payload names for whoever acted, the most telling first.
+
+    In a shared channel the outer `team_id` is ours also for somebody of another company. None at all with an
+    organization-wide installation.
+    """
+    event, user = body.get("event") or {}, body.get("user") or {}
+    named = (
+        event.get("user_team"),
+        event.get("source_team"),
+        user.get("team_id") if isinstance(user, Mapping) else None,
+        event.get("team"),
+        (body.get("team") or {}).get("id"),
+        body.get("team_id"),
+    )
+    return tuple(dict.fromkeys(str(team) for team in named if team))
+
+
+def read_channel(body: Payload) -> str | None:
+    """The conversation that the payload is about, also where nothing is answered there."""
+    event = body.get("event") or {}
+    if event.get("type") == "app_home_opened":  # the Messages tab, which it is not about
+        return None
+    item = event.get("item") or {}
+    asker = read_asker(body)
+    channel = item.get("channel") or (asker.channel_id if asker else None)
+    return str(channel) if channel else None
+
+
 def _of_command(body: Payload) -> Asker:
-    actor = Actor(body["user_id"], body["team_id"])
-    return Asker(Surface.SLASH, actor, body["channel_id"], None, body.get("response_url"))
+    return Asker(Surface.SLASH, _actor(body["user_id"], body), body["channel_id"], None, body.get("response_url"))
+
+
+def _actor(user_id: str, body: Payload) -> Actor:
+    """With an empty team where the payload names none: then the account's own counts."""
+    return Actor(user_id, next(iter(named_teams(body)), ""))
 
 
 def _of_event(body: Payload) -> Asker | None:
     event = body["event"]
     if "user" not in event:
         return None
-    actor = Actor(event["user"], body.get("team_id") or event.get("team", ""))
+    actor = _actor(event["user"], body)
     if event.get("type") == "app_home_opened":  # it names a channel too, the one of the Messages tab
         return Asker(Surface.BUTTON, actor)
     thread = event.get("thread_ts") or event.get("ts")  # an answer to a mention opens or continues its thread
@@ -70,12 +103,11 @@ def _of_event(body: Payload) -> Asker | None:
 
 def _of_interaction(body: Payload) -> Asker:
     user, container = body["user"], body.get("container") or {}
-    team = (body.get("team") or {}).get("id") or user.get("team_id", "")
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body)
     thread = container.get("thread_ts")
     if not thread and not container.get("is_ephemeral"):
         thread = container.get("message_ts")  # an answer to a button belongs below its message
-    return Asker(Surface.BUTTON, Actor(user["id"], team), channel, thread, body.get("response_url"))
+    return Asker(Surface.BUTTON, _actor(user["id"], body), channel, thread, body.get("response_url"))
 
 
 def _opened_in(body: Payload) -> str | None:

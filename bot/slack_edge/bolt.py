@@ -12,8 +12,10 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.slack_edge.acknowledge import acknowledge
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import read_asker
+from bot.slack_edge.gate import Gate, GatedApp
 from bot.slack_edge.listeners import Listeners
 from bot.slack_edge.ourselves import Ourselves
+from bot.slack_edge.rate_limited import RateLimited
 from bot.views.errors import error_answer
 from services.domain.errors import OperatorError, SourceError
 from services.process.log import describe_error
@@ -22,7 +24,9 @@ from services.slack.client import SlackClient
 logger = logging.getLogger(__name__)
 
 
-def make_bolt(listeners: Listeners, ourselves: Ourselves, slack: SlackClient) -> AsyncApp:
+def make_bolt(
+    listeners: Listeners, ourselves: Ourselves, slack: SlackClient, *, gate: Gate, rate_limited: RateLimited
+) -> AsyncApp:
     """Takes payloads from Socket Mode or HTTP alike."""
     quiet = logging.getLogger("slack_bolt.app")
     quiet.setLevel(logging.ERROR)  # it warns of things that are so on purpose
@@ -33,7 +37,8 @@ def make_bolt(listeners: Listeners, ourselves: Ourselves, slack: SlackClient) ->
     # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
     bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
     bolt.use(acknowledge)
-    listeners.register(bolt)
+    bolt.use(rate_limited.take)
+    listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body)))
 
     @bolt.error
     async def handle(error: Exception, body: dict[str, Any]) -> None:

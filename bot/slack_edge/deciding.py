@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.decide import confirmation_phrase
@@ -25,6 +24,7 @@ from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.dialogs import open_dialog
+from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
 from bot.views.filed import filed_answer
@@ -48,7 +48,7 @@ class Deciding:
         self._desk = desk
         self._do_once = do_once
 
-    def register(self, app: AsyncApp) -> None:
+    def register(self, app: App) -> None:
         """Before the listeners that match everything."""
         app.action(run_buttons.DENY)(self._opening(modals.deny_modal, "deny {} <why>"))
         app.action(run_buttons.REVIEW)(self._opening(modals.review_modal, "review {} <what you found>"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands._incidents import outcome_answer, parse_severity
@@ -14,6 +13,7 @@ from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker
 from bot.slack_edge.dialogs import open_dialog
+from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import incident_modals as modals
 from bot.views.plain import mrkdwn_text
@@ -35,7 +35,7 @@ class IncidentEdge:
         self._room = room
         self._do_once = do_once
 
-    def register(self, app: AsyncApp) -> None:
+    def register(self, app: App) -> None:
         """Before the listeners that match everything."""
         app.shortcut(modals.ESCALATE_THIS)(self.on_escalate_this)
         for kind in (modals.OPEN, modals.RESOLVE):

@@ -9,27 +9,32 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.desk import Desk
-from bot.commands._contract import Request, Surface
+from bot.commands._asking import refuse_early
+from bot.commands._contract import Block, Request, Surface
 from bot.commands._registry import edited_error, run
+from bot.commands.stop_workers import COMMAND as STOP_WORKERS
 from bot.facts import World
 from bot.incidents.room import Room
 from bot.interactions.commands import command_line
 from bot.interactions.prompting import prompt_for
+from bot.interactions.submissions import read_metadata
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.deciding import Deciding
 from bot.slack_edge.dialogs import open_dialog
+from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, Work
 from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
 from bot.slack_edge.speech import Mention, read_mention
+from bot.views import incident_modals
 from bot.views.app_home import home_view
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
+from bot.views.modals import STOP_WORKERS as STOP_WORKERS_MODAL
 from bot.web.metrics import Metrics
 from services.domain.errors import UsageError
 from services.railway.reader import Purpose, reading_for
@@ -65,7 +70,7 @@ class Listeners:
         self._once = once
         self._metrics = metrics
 
-    def register(self, app: AsyncApp) -> None:
+    def register(self, app: App) -> None:
         """The first that matches runs; the last of each kind matches everything, so that nothing is left unanswered."""
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
@@ -117,9 +122,19 @@ class Listeners:
     async def _prompt_or_answer(self, body: Body, line: str, surface: Surface, channel: str) -> None:
         prompt = prompt_for(line, surface, channel=channel)
         if prompt is not None and self._desk is not None:
+            await self._refuse_early(prompt.modal, body)
             await open_dialog(self._slack, body, prompt.modal, line=prompt.line, choices=prompt.choices)
         else:
             await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
+
+    async def _refuse_early(self, prompt: Block, body: Body) -> None:
+        """Nobody fills in a dialog only to read that they may not submit it. Raises OperatorError."""
+        asker, metadata = read_asker(body), read_metadata(prompt)
+        if asker is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
+            parameters = {"service": str(metadata["service"])}
+            await refuse_early(STOP_WORKERS.name, parameters, asker.request, self._world, self._desk)
+        elif asker is not None and prompt.get("callback_id") == incident_modals.RESOLVE and self._room is not None:
+            await self._room.refuse_early(asker.request)
 
     async def _do_once(self, body: Body, work: Work) -> None:
         asker = read_asker(body)

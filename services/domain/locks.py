@@ -13,7 +13,7 @@ class Lock:
     """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
 
     `owner` is who asked for the rollback: a Slack user id, or "terminal". `reason` is plain text, shown to whoever is
-    refused. `run_id` is the rollback's run, None when it is not known.
+    refused. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
     """
 
     service: Service
@@ -21,3 +21,9 @@ class Lock:
     reason: str
     locked_at: datetime
     run_id: int | None = None
+    owner_name: str = ""
+
+    @property
+    def by(self) -> str:
+        """The owner in words, for sentences."""
+        return self.owner_name or self.owner

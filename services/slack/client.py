@@ -23,6 +23,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from services.domain.errors import SourceError
 from services.domain.outside_text import cleaned
 from services.domain.own_secrets import redacted
+from services.domain.profiles import Profile
 from services.domain.secrets import Secret
 from services.slack.departure import departing, watch_departures
 from services.slack.errors import SOURCE, THREAD_GONE, SlackRefusedError, translated
@@ -235,13 +236,27 @@ class SlackClient:
         answer = await _call(self.web.usergroups_list, include_disabled=True)
         return {str(group["id"]): str(group["handle"]) for group in answer["usergroups"]}
 
-    async def is_bot(self, user_id: str) -> bool:
-        """Whether the user is a program. SlackRefusedError with `user_not_found` for an id of another workspace."""
-        answer = await _call(self.web.users_info, user=user_id)
-        return bool(answer["user"].get("is_bot"))
+    async def read_profile(self, user_id: str) -> Profile:
+        """Whose account this is. SlackRefusedError with `user_not_found` for an id that Slack does not show us."""
+        user = (await _call(self.web.users_info, user=user_id))["user"]
+        return Profile(
+            team_id=str(user.get("team_id") or ""),
+            is_bot=bool(user.get("is_bot")),
+            is_deactivated=bool(user.get("deleted")),
+            is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+            is_stranger=bool(user.get("is_stranger")),
+        )
+
+    async def is_shared_outside(self, channel_id: str) -> bool:
+        """Whether people of another company are in the conversation, or were invited into it.
+
+        SlackRefusedError with `channel_not_found` for a private one that the bot is not in.
+        """
+        channel = (await _call(self.web.conversations_info, channel=channel_id))["channel"]
+        return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
     async def read_user_name(self, user_id: str) -> str:
-        """What the user calls themselves: "Ann Keller". SlackRefusedError as in `is_bot`."""
+        """What the user calls themselves: "Ann Keller". SlackRefusedError as in `read_profile`."""
         answer = await _call(self.web.users_info, user=user_id)
         return str(answer["user"].get("real_name") or answer["user"]["name"])
 

@@ -53,7 +53,8 @@ class Events:
     def _tell(self, subscription: str, event: Json, channel: Channel | None) -> None:
         needs_bot = channel is not None and self._workspace.bot.id not in channel.members
         if subscription in self._workspace.subscribed_events and not needs_bot:
-            self._workspace.run(self.deliver(self._callback(event)))
+            is_shared = channel is not None and channel.is_ext_shared
+            self._workspace.run(self.deliver(self._callback(event) | {"is_ext_shared_channel": is_shared}))
 
     async def deliver(self, payload: Json) -> bool:
         """Deliver with Slack's retries; whether the app took it in the end."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 def message_json(workspace: "Workspace", message: Message, *, with_metadata: bool = False) -> Json:
     shape: Json = {"type": "message", "user": message.user, "text": message.text, "ts": message.ts}
     shape["team"] = workspace.team.id
+    author = workspace.users.get(message.user)
+    if author is not None and author.team_id:
+        shape |= {"user_team": author.team_id, "source_team": author.team_id}
     optional = {
         "thread_ts": message.thread_ts,
         "blocks": message.blocks,

@@ -25,16 +25,24 @@ class User:
     real_name: str
     title: str = ""
     is_bot: bool = False
+    team_id: str | None = None  # of another company, whose channel is shared with ours
+    deleted: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
 
     def to_slack(self, team: Team) -> Json:
         profile = {"real_name": self.real_name, "display_name": self.name, "title": self.title}
         return {
             "id": self.id,
-            "team_id": team.id,
+            "team_id": self.team_id or team.id,
             "name": self.name,
             "real_name": self.real_name,
-            "deleted": False,
+            "deleted": self.deleted,
             "is_bot": self.is_bot,
+            "is_restricted": self.is_restricted,
+            "is_ultra_restricted": self.is_ultra_restricted,
+            "is_stranger": self.is_stranger,
             "tz": "Etc/UTC",
             "tz_offset": 0,
             "profile": profile,
@@ -71,6 +79,7 @@ class Channel:
     topic: str = ""
     im_user: str | None = None
     bookmarks: list[Json] = field(default_factory=list)
+    is_ext_shared: bool = False  # with another company
 
     def to_slack(self, viewer: str) -> Json:
         is_im = self.im_user is not None
@@ -80,6 +89,7 @@ class Channel:
             "is_im": is_im,
             "is_private": False,
             "is_archived": False,
+            "is_ext_shared": self.is_ext_shared,
             "is_member": viewer in self.members,
         }
         if is_im:

@@ -108,7 +108,7 @@ def _interaction(workspace: "Workspace", user: User, kind: str) -> Json:
     team = {"id": workspace.team.id, "domain": workspace.team.domain}
     return {
         "type": kind,
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": workspace.team.id},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id or workspace.team.id},
         "api_app_id": cast.APP_ID,
         "token": TOKEN,
         "trigger_id": workspace.tickets.new_trigger(user.id),

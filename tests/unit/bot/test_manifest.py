@@ -58,6 +58,7 @@ def test_asks_for_no_more_than_it_uses() -> None:
                 "groups:history",
                 "groups:read",
                 "im:history",
+                "im:read",
                 "im:write",
                 "reactions:read",
                 "usergroups:read",

@@ -22,7 +22,10 @@ def list_channels(workspace: Workspace, args: Json) -> Json:
 
 
 def info(workspace: Workspace, args: Json) -> Json:
-    return {"channel": channel_by_id(workspace, args).to_slack(workspace.bot.id)}
+    channel = channel_by_id(workspace, args)
+    if channel.im_user and workspace.bot.id not in channel.members:
+        raise ApiError("channel_not_found")  # of two other people
+    return {"channel": channel.to_slack(workspace.bot.id)}
 
 
 def history(workspace: Workspace, args: Json) -> Json:

@@ -12,6 +12,8 @@ import pytest
 from bot.approvals.groups import Groups
 from bot.approvals.people import MAX_AGE, Members
 from services.domain.errors import Unavailable
+from services.domain.profiles import Profile
+from services.domain.runs import Person
 from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
@@ -20,6 +22,8 @@ from services.slack.errors import SlackRefusedError
 
 GROUP = cast.APPROVERS.id
 METHOD = "usergroups.users.list"
+
+ANN = Person(cast.ANN.id, cast.TEAM.id)
 
 MakeGroups = Callable[..., Groups]
 
@@ -65,10 +69,15 @@ def asked(workspace: Workspace, method: str = METHOD) -> int:
     return sum(call.method == method for call in workspace.calls)
 
 
-async def test_client_lists_members_and_knows_bots(slack: SlackClient) -> None:
+async def test_client_lists_members_and_knows_accounts(slack: SlackClient, workspace: Workspace) -> None:
+    workspace.users[cast.BEN.id] = replace(cast.BEN, is_ultra_restricted=True, deleted=True)
+    workspace.users[cast.OTTO.id] = replace(cast.OTTO, is_restricted=True, is_stranger=True, team_id="T0OTHER")
+
     assert await slack.list_group_members(GROUP) == [cast.ANN.id, cast.BEN.id]
-    assert not await slack.is_bot(cast.ANN.id)
-    assert await slack.is_bot(cast.BOT.id)
+    assert await slack.read_profile(cast.ANN.id) == Profile(cast.TEAM.id)
+    assert await slack.read_profile(cast.BOT.id) == Profile(cast.TEAM.id, is_bot=True)
+    assert await slack.read_profile(cast.BEN.id) == Profile(cast.TEAM.id, is_deactivated=True, is_guest=True)
+    assert await slack.read_profile(cast.OTTO.id) == Profile("T0OTHER", is_guest=True, is_stranger=True)
     with pytest.raises(SlackRefusedError, match="no_such_subteam"):
         await slack.list_group_members("S0NONE")
 
@@ -160,8 +169,48 @@ async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGr
     await asyncio.gather(keeping, return_exceptions=True)
 
 
-async def test_user_who_cannot_be_looked_up_counts_as_a_person(make_groups: MakeGroups, workspace: Workspace) -> None:
-    """A listed id needs no look-up."""
+async def test_user_who_was_never_looked_up_holds_no_right(make_groups: MakeGroups, workspace: Workspace) -> None:
     workspace.faults.plant("users.info", FaultKind.SERVER_ERROR)
 
-    assert (await make_groups().people(cast.ANN.id)).bots == frozenset()
+    people = await make_groups().people(cast.ANN.id)
+
+    assert "does not tell whose account yours is" in str(people.stranger(ANN))
+
+
+async def test_user_is_known_for_an_hour_while_slack_is_silent(
+    make_groups: MakeGroups, workspace: Workspace, clock: Clock
+) -> None:
+    groups = make_groups()
+    assert (await groups.people(cast.ANN.id)).stranger(ANN) is None
+    workspace.faults.plant("users.info", FaultKind.SERVER_ERROR, times=2)
+
+    clock.now += MAX_AGE.total_seconds()
+    young = await groups.people(cast.ANN.id)
+    clock.now += 1
+    old = await groups.people(cast.ANN.id)
+
+    assert young.stranger(ANN) is None
+    assert "last read 60 min ago" in str(old.stranger(ANN))
+
+
+async def test_account_that_was_deactivated_counts_no_more_at_the_next_question(
+    make_groups: MakeGroups, workspace: Workspace, clock: Clock
+) -> None:
+    groups = make_groups()
+    await groups.people(cast.ANN.id)
+    workspace.users[cast.ANN.id] = replace(cast.ANN, deleted=True)
+    clock.now += 5
+
+    assert "deactivated" in str((await groups.people(cast.ANN.id)).stranger(ANN))
+
+
+async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
+    slack: SlackClient, clock: Clock, workspace: Workspace
+) -> None:
+    groups = Groups(slack, (GROUP,), workspace=lambda: cast.TEAM.id, users=(cast.OLIVIA.id,), clock=clock, timeout_s=30)
+
+    await groups.refresh()
+
+    assert set(groups.known().accounts) == {cast.ANN.id, cast.BEN.id, cast.OLIVIA.id}
+    assert asked(workspace, "users.info") == 3
+    await groups.aclose()

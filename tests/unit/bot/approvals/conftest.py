@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.approvals.people import Members, People
+from bot.approvals.people import Account, Members, People
 from bot.approvals.policy import Policy, Target
 from bot.approvals.policy_file import read_policy
 from bot.settings import Invalid, PeopleSettings
+from services.domain.profiles import Profile
 from services.domain.runs import Person, Run
 from services.domain.services import Service
 from tests import runs
 
 TEAM = "T0TEAM"
 OPERATORS, APPROVERS = "S0OPERATORS", "S0APPROVERS"
+EVERYBODY = ("U0OLIVIA", "U0ANN", "U0BEN", "U0OTTO")
 NOW = datetime(2025, 12, 20, 3, 0, tzinfo=UTC)
 
 MakePolicy = Callable[..., Policy]
@@ -57,7 +59,8 @@ def people() -> People:
     """Ann and Ben may both ask and approve; both groups were read just now."""
     now = timedelta(0)
     operators = Members(frozenset({"U0OLIVIA", "U0ANN", "U0BEN"}), now)
-    return People(TEAM, {OPERATORS: operators, APPROVERS: Members(frozenset({"U0ANN", "U0BEN"}), now)})
+    groups = {OPERATORS: operators, APPROVERS: Members(frozenset({"U0ANN", "U0BEN"}), now)}
+    return People(TEAM, groups, {user: Account(Profile(TEAM)) for user in EVERYBODY})
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approvals.people import MAX_AGE, Members, People
+from bot.approvals.people import MAX_AGE, Account, Members, People
 from bot.approvals.policy import Policy, Right, Target
-from bot.approvals.rights import Allowed, Refused, able, approver_ids, judge
+from bot.approvals.rights import Allowed, Refused, able, approver_ids, judge, still_holds
 from services.domain.errors import Unavailable
+from services.domain.profiles import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
-from tests.unit.bot.approvals.conftest import APPROVERS, DEFAULT_RULES, OPERATORS, MakePolicy
+from tests.unit.bot.approvals.conftest import APPROVERS, DEFAULT_RULES, OPERATORS, TEAM, MakePolicy
 
 ALL = Target("rollback", frozenset(Service), "prod")
 
@@ -94,11 +95,68 @@ def test_member_who_was_removed_is_refused(ann: Person, rollback: Target, policy
     assert "<!subteam^S0APPROVERS> could" in refused(Right.APPROVE, ann, rollback, policy, left)
 
 
-@pytest.mark.parametrize("team", ["T0OTHER", ""])
-def test_other_workspace_is_refused(team: str, ann: Person, rollback: Target, policy: Policy, people: People) -> None:
-    stranger = replace(ann, team_id=team)
+def test_other_workspace_is_refused(ann: Person, rollback: Target, policy: Policy, people: People) -> None:
+    stranger = replace(ann, team_id="T0OTHER")
 
     assert refused(Right.APPROVE, stranger, rollback, policy, people).startswith("You belong to another workspace")
+
+
+@pytest.mark.parametrize(
+    ("account", "why"),
+    [
+        (Account(Profile(TEAM)), None),
+        (Account(Profile(TEAM), MAX_AGE), None),
+        (Account(Profile(TEAM), MAX_AGE + timedelta(seconds=1)), "does not tell whose account yours is"),
+        (Unavailable("Slack", "no answer in time"), "does not tell whose account yours is (no answer in time)"),
+        (None, "does not tell whose account yours is"),
+        (Account(Profile("T0OTHER")), "another workspace"),
+        (Account(Profile(TEAM, is_stranger=True)), "another workspace"),
+        (Account(Profile(TEAM, is_deactivated=True)), "deactivated"),
+        (Account(Profile(TEAM, is_guest=True)), "guest"),
+        (Account(Profile(TEAM, is_bot=True)), "bot"),
+    ],
+)
+@pytest.mark.parametrize("right", Right)
+def test_account_that_is_not_one_of_ours_holds_no_right(
+    right: Right,
+    account: Account | Unavailable | None,
+    why: str | None,
+    ann: Person,
+    rollback: Target,
+    policy: Policy,
+    people: People,
+) -> None:
+    known = replace(people, accounts={ann.user_id: account} if account else {})
+
+    verdict = judge(right, ann, rollback, policy, known)
+
+    if why is None:
+        assert isinstance(verdict, Allowed)
+    else:
+        assert isinstance(verdict, Refused)
+        assert why in verdict.why
+
+
+def test_workspace_that_no_payload_named_is_that_of_the_account(
+    ann: Person, rollback: Target, policy: Policy, people: People
+) -> None:
+    unnamed, nowhere = replace(ann, team_id=""), replace(people, accounts={ann.user_id: Account(Profile())})
+
+    assert isinstance(judge(Right.APPROVE, unnamed, rollback, policy, people), Allowed)
+    assert "which workspace you belong to" in refused(Right.APPROVE, unnamed, rollback, policy, nowhere)
+
+
+@pytest.mark.parametrize(
+    "profile", [Profile(TEAM, is_guest=True), Profile(TEAM, is_deactivated=True), Profile(is_stranger=True)]
+)
+def test_who_became_a_guest_holds_nothing_any_more_and_could_not_do_it(
+    profile: Profile, ann: Person, rollback: Target, policy: Policy, people: People
+) -> None:
+    known = replace(people, accounts={ann.user_id: Account(profile)})
+
+    assert not still_holds(Right.APPROVE, ann, rollback, policy, known)
+    assert still_holds(Right.APPROVE, ann, rollback, policy, replace(people, accounts={}))
+    assert able(Right.APPROVE, rollback, policy, known).users == {"U0BEN"}
 
 
 def test_nobody_is_known_before_our_own_workspace_is(
@@ -108,7 +166,7 @@ def test_nobody_is_known_before_our_own_workspace_is(
 
 
 def test_bot_is_refused_and_not_counted(ann: Person, rollback: Target, policy: Policy, people: People) -> None:
-    with_bot = replace(people, bots=frozenset({ann.user_id}))
+    with_bot = replace(people, accounts={ann.user_id: Account(Profile(TEAM, is_bot=True))})
 
     assert refused(Right.APPROVE, ann, rollback, policy, with_bot).startswith("A bot is not a person")
     assert able(Right.APPROVE, rollback, policy, with_bot).users == {"U0BEN"}

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from bot.approvals import steer
-from bot.approvals.people import People
+from bot.approvals.people import Account, People
 from bot.approvals.policy import Policy
 from bot.approvals.rights import Allowed, Refused, Verdict
+from services.domain.profiles import Profile
 from services.domain.reviews import Review
 from services.domain.runs import Person, RunState
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
@@ -30,6 +31,24 @@ def test_who_asked_or_could_decide_cancels(
     assert isinstance(steer.may_cancel(run, ben, policy, people), Allowed)
     assert refused(steer.may_cancel(run, otto, policy, people))
     assert refused(steer.may_cancel(run, replace(olivia, team_id="T0OTHER"), policy, people))
+
+
+def test_who_lost_the_right_may_take_their_own_run_back_but_not_steer_it(
+    make_run: MakeRun, otto: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    run = make_run(state=RunState.UNKNOWN, requested_by=otto)  # removed from the operators since
+
+    assert isinstance(steer.may_cancel(run, otto, policy, people), Allowed)
+    assert "not among those who may request" in refused(steer.may_resolve(run, otto, policy, people))
+    assert isinstance(steer.may_resolve(run, olivia, policy, people), Allowed)
+
+
+def test_a_guest_does_not_even_take_their_own_run_back(
+    make_run: MakeRun, olivia: Person, policy: Policy, people: People
+) -> None:
+    guests = replace(people, accounts={olivia.user_id: Account(Profile(is_guest=True))})
+
+    assert "guest" in refused(steer.may_cancel(make_run(state=RunState.RUNNING), olivia, policy, guests))
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state.is_final])
