@@ -11,7 +11,7 @@ from bot.approvals.decide import target_of
 from bot.approvals.desk import Desk
 from bot.approvals.emergency_notices import EmergencyNotices
 from bot.approvals.expiry import Expiry
-from bot.approvals.groups import Groups
+from bot.approvals.groups import Groups, Profiles
 from bot.approvals.lone_starts import LoneStarts
 from bot.approvals.policy import Policy, is_group
 from bot.approvals.policy_file import load_policy
@@ -54,14 +54,19 @@ class Changing:
         channel: str,
         owner: str,
         workspace: Callable[[], str | None],
+        profiles: Profiles | None = None,
         told: Callable[[], None] = lambda: None,
         hears: Callable[[], bool] = lambda: False,
         poll_s: Callable[[], float] = lambda: POLL_S,
     ) -> None:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
-        self.groups = Groups(slack, {*named, *filter(is_group, responders(world))}, workspace=workspace)
+        asked = {*named, *filter(is_group, responders(world))}
+        users = (one for one in responders(world) if not is_group(one))
+        self.groups = Groups(slack, asked, workspace=workspace, profiles=profiles, users=users)
         self.names = SlackNames(slack, called_by_id(world))
+        in_file = world.name_of
+        world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
         teller = Teller(self._say, told)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         calling = Calling.of(settings.changing, schedule)

@@ -22,18 +22,20 @@ from bot.commands._contract import Answer, Request, Surface
 from bot.commands._registry import find, run_words
 from bot.commands._verbs import Command, RoomCommand
 from bot.facts import World
+from bot.incidents.slack_names import SlackNames
 from bot.incidents.wiring import make_board, make_room
-from bot.settings import Settings
+from bot.settings import Invalid, Settings
 from bot.terminal import TERMINAL_ONLY
 from bot.views.errors import error_answer
 from bot.views.help import topic_answer
-from bot.views.plain import answer_text
+from bot.views.plain import answer_text, mentioned_ids
 from playbooks._contract import Status
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
 from services.domain.outside_text import printable_json
 from services.domain.own_secrets import redacted
 from services.process.log import fit_to_print
+from services.slack.client import SlackClient
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +102,8 @@ async def _dispatch(words: list[str], environ: Mapping[str, str]) -> tuple[Answe
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
-        return await _answer(words, settings, world), _names(world)
+        answer = await _answer(words, settings, world)
+        return answer, await _names(answer, settings, world)
     finally:
         await world.close()
 
@@ -131,10 +134,21 @@ def _print(text: str, stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered is flushed once more at the end
 
 
-def _names(world: World) -> dict[str, str]:
-    """Those of the on-call file: what only Slack knows is not asked for here."""
+async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, str]:
+    """What the people and groups in the answer are called: by the on-call file, otherwise by Slack."""
     schedule = world.schedule
-    return {one.slack: one.name for one in schedule.people.values()} if isinstance(schedule, Schedule) else {}
+    known = {one.slack: one.name for one in schedule.people.values()} if isinstance(schedule, Schedule) else {}
+    nameless = mentioned_ids(answer) - known.keys()
+    if not nameless or isinstance(settings.slack, Invalid):
+        return known
+    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    try:
+        names = SlackNames(slack, ())
+        await names.look_up(nameless)
+        found = {slack_id: names.known(slack_id) for slack_id in nameless}
+        return known | {slack_id: name.removeprefix("@") for slack_id, name in found.items() if name}
+    finally:
+        await slack.aclose()
 
 
 def _shown(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> str:

@@ -22,7 +22,7 @@ def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> N
     held = [locks[service] for service in services if service in locks]
     if not held:
         return None
-    whys = "; ".join(f"{lock.service.short} is locked by {lock.owner} ({lock.reason})" for lock in held)
+    whys = "; ".join(f"{lock.service.short} is locked by {lock.by} ({lock.reason})" for lock in held)
     first = held[0]
     return NoPlan(
         f"{whys}, {age(now - first.locked_at)} ago",

@@ -15,13 +15,13 @@ from playbooks.checks.oncall import Targets, check_reach
 from playbooks.checks.settings import Group, check_group
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, is_group
 from services.domain.words import counted
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`operators`, `approvers`: how many ids are listed, None when the variable is malformed.
+    """`operators`, `approvers`: the Slack ids that are listed, None when the variable is malformed.
 
     `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
     nobody could have it done, None when somebody could; empty when the policy cannot be used. `phones`: how many
@@ -30,8 +30,8 @@ class Facts:
     """
 
     groups: Sequence[Group]
-    operators: int | None
-    approvers: int | None
+    operators: Sequence[str] | None
+    approvers: Sequence[str] | None
     sources: Mapping[str, Unavailable | None]
     drift: SchemaDrift | Unavailable
     gaps: Mapping[str, str | Unavailable | None]
@@ -62,14 +62,23 @@ def _check_people(facts: Facts) -> list[Finding]:
     ]
 
 
-def _check_list(role: str, verb: str, count: int | None) -> Finding:
-    name, evidence = f"people.{role}", {"listed": count}
-    if count is None:
+def _check_list(role: str, verb: str, listed: Sequence[str] | None) -> Finding:
+    name, evidence = f"people.{role}", {"listed": None if listed is None else len(listed)}
+    if listed is None:
         return Finding(name, Status.FAIL, f"nobody may {verb} a change", "the list is malformed", evidence=evidence)
-    if count == 0:
+    if not listed:
         detail = f"DRAGONFLY_{role.upper()} is empty, and empty means nobody"
         return Finding(name, Status.WARN, f"nobody may {verb} a change", detail, evidence=evidence)
-    return Finding(name, Status.OK, f"{counted(count, role.removesuffix('s'))} listed", evidence=evidence)
+    return Finding(name, Status.OK, f"{role}: {_counted_ids(listed)}", evidence=evidence)
+
+
+def _counted_ids(listed: Sequence[str]) -> str:
+    """ "1 user group and 2 people": how many are in a group only Slack knows."""
+    groups = sum(map(is_group, listed))
+    parts = [counted(groups, "user group")] if groups else []
+    people = len(listed) - groups
+    parts += [f"{people} {'person' if people == 1 else 'people'}"] if people else []
+    return " and ".join(parts)
 
 
 def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding]:

@@ -54,4 +54,4 @@ def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
 def _held(lock: Lock | None, now: datetime) -> str:
     if lock is None:
         return "it is not locked, but its auto-deploys are switched off"
-    return f"locked by {lock.owner} {age(now - lock.locked_at)} ago: {lock.reason}"
+    return f"locked by {lock.by} {age(now - lock.locked_at)} ago: {lock.reason}"

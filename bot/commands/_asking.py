@@ -16,6 +16,7 @@ from bot.views.manual import manual_answer
 from bot.views.plan import dry_run_answer, no_plan_answer
 from playbooks._contract import NoPlan, Plan, Risk
 from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.services import find_services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +36,28 @@ async def ask(change: Change, request: Request, world: World, desk: Desk | None)
         plan = await PLANS[change.name](parameters, world)
         line = " ".join([change.name, *words])
         return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line)
-    offered = await change.offer(parameters, world) if change.offer else None
-    return offered or await file(change.name, parameters, request, world, desk)
+    if change.offer:
+        await refuse_early(change.name, parameters, request, world, desk)
+        offered = await change.offer(parameters, world)
+        if offered is not None:
+            return offered
+    return await file(change.name, parameters, request, world, desk)
+
+
+async def refuse_early(
+    playbook: str, parameters: Mapping[str, str], request: Request, world: World, desk: Desk | None
+) -> None:
+    """Raises OperatorError for somebody whom no plan would let ask for it. Nothing is read for them."""
+    if desk is not None:
+        services = find_services(parameters.get("service", "")) or ()
+        await desk.refuse_early(playbook, services, world.settings.environment or "", request)
 
 
 async def file(
     playbook: str, parameters: Mapping[str, str], request: Request, world: World, desk: Desk | None
 ) -> Answer:
     """Make the plan from facts of now and file it. Raises OperatorError when it may not be asked for."""
+    await refuse_early(playbook, parameters, request, world, desk)
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.policy import DRILL
 from bot.commands._arguments import no_more, wrong_word
+from bot.commands._asking import DRY_RUN
 from bot.commands._contract import Answer, Request
 from bot.commands._needs import need_database, need_right
 from bot.commands._verbs import DeskCommand
@@ -28,7 +29,7 @@ LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while 
 
 async def answer_drill(request: Request, world: World, desk: Desk | None) -> Answer:
     no_more(request.words, 1)
-    if not request.words:
+    if not request.words or request.words[0] == DRY_RUN:
         return await _offer(need_database(world), world.settings)
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
@@ -62,6 +63,6 @@ COMMAND = DeskCommand(
     summary="rehearse a page: a made-up worker falls silent, people are called, times are told",
     group="Alerts",
     handle=answer_drill,
-    usage="[start]",
+    usage="[start|--dry-run]",
     examples=("drill", "drill start"),
 )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.approvals.policy import RISKS, Right, Target
+from bot.approvals.people import People
+from bot.approvals.policy import RISKS, Policy, Right, Target
 from bot.approvals.rights import Allowed, Verdict, judge
 from bot.commands._arguments import parse_user, wrong_word
 from bot.commands._contract import Answer, Request
 from bot.commands._needs import need_desk
 from bot.commands._verbs import Change, DeskCommand
 from bot.settings import Invalid, require
-from bot.views.policy import Ruling, policy_answer
+from bot.views.policy import Ruling, of_them, policy_answer
 from services.domain.errors import OperatorError, UsageError
 from services.domain.runs import Person
-from services.domain.services import find_services
+from services.domain.services import Service, find_services
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -29,17 +32,56 @@ async def answer_policy(request: Request, world: World, desk: Desk | None) -> An
     if isinstance(desk.policy, Invalid):
         what_next = "`check-config` says what to mend."
         raise OperatorError("Nobody can change anything", why=desk.policy.why, what_next=what_next)
-    parameters = change.parse(words)
-    services = find_services(parameters.get("service", "")) or ()
-    target = Target(change.name, frozenset(services), require(world.settings.identity).environment)
+    services = named_services(change, words)
     people = await desk.people(user_id)
     team = request.actor.team_id if request.actor else people.workspace or ""
-    verdicts = {right: judge(right, Person(user_id, team), target, desk.policy, people) for right in Right}
-    rulings = [
-        Ruling(right.value, isinstance(verdict, Allowed), _because(verdict)) for right, verdict in verdicts.items()
-    ]
+    asked = _Asked(
+        Person(user_id, team), change.name, require(world.settings.identity).environment, desk.policy, people
+    )
+    is_asker = request.actor is not None and request.actor.user_id == user_id
+    rulings = [one for right in Right for one in _rulings(asked, right, services, is_asker=is_asker)]
     line = " ".join([change.name, *words])
     return policy_answer(user_id, line, rulings, risk=RISKS[change.name], policy_hash=desk.policy.hash)
+
+
+def named_services(change: Change, words: tuple[str, ...]) -> frozenset[Service] | None:
+    """The services that the words name, none for a change that touches none; None when they leave it open."""
+    if not words and change.usage.startswith("<service"):
+        return None
+    named = find_services(words[0]) if words else None
+    return frozenset(named or find_services(change.parse(words).get("service", "")) or ())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    person: Person
+    playbook: str
+    environment: str
+    policy: Policy
+    people: People
+
+    def judge(self, right: Right, services: frozenset[Service]) -> Verdict:
+        return judge(right, self.person, Target(self.playbook, services, self.environment), self.policy, self.people)
+
+
+def _rulings(asked: _Asked, right: Right, services: frozenset[Service] | None, *, is_asker: bool) -> Iterator[Ruling]:
+    """One for the services together; one for each where they are not named and differ."""
+    if services is not None:
+        yield _ruling(right, asked.judge(right, services), is_asker=is_asker)
+        return
+    verdicts = {service: asked.judge(right, frozenset({service})) for service in Service}
+    allowed = {isinstance(verdict, Allowed) for verdict in verdicts.values()}
+    if len(allowed) > 1:
+        for service, verdict in verdicts.items():
+            yield _ruling(right, verdict, is_asker=is_asker, service=service.short)
+    else:
+        together = frozenset(Service) if allowed == {True} else frozenset[Service]()
+        yield _ruling(right, asked.judge(right, together), is_asker=is_asker, service="every service")
+
+
+def _ruling(right: Right, verdict: Verdict, *, is_asker: bool, service: str = "") -> Ruling:
+    because = _because(verdict)
+    return Ruling(right.value, isinstance(verdict, Allowed), because if is_asker else of_them(because), service)
 
 
 def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
@@ -69,6 +111,6 @@ COMMAND = DeskCommand(
     group="Configuration",
     handle=answer_policy,
     usage="explain <user> <command>",
-    examples=("policy explain @ann rollback api",),
+    examples=("policy explain @ann rollback api", "policy explain @ann deploy"),
     private=True,
 )

@@ -38,7 +38,7 @@ from services.domain.jobs import (
 )
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
-from services.domain.oncall import KnownOverrides
+from services.domain.oncall import KnownOverrides, Schedule
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
 from services.domain.service_acts import ServiceAct, with_journal
@@ -90,7 +90,8 @@ class World:
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
     without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
-    `public_answers` how many answers a channel gets to see.
+    `public_answers` how many answers a channel gets to see. `name_of`: what somebody is called by their Slack id; the
+    bot, which may ask Slack, puts a better one in its place.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class World:
         self.public_answers = PublicAnswers(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
+        self.name_of: Callable[[str], str] = self._name_in_file
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
@@ -140,6 +142,10 @@ class World:
                 await client.aclose()
         if self.database is not None:
             await self.database.close()
+
+    def _name_in_file(self, slack_id: str) -> str:
+        """By the on-call file; the id itself for whom it does not name."""
+        return self.schedule.person_of(slack_id).name if isinstance(self.schedule, Schedule) else slack_id
 
     async def api_health(self) -> ApiHealth | Unavailable:
         return await self._ask_api(lambda api: api.read_health())
@@ -221,7 +227,9 @@ class World:
     async def locks(self) -> dict[Service, Lock] | Unavailable:
         """The services that are locked against deploys."""
         listed = await self.read(service_locks.list_locks)
-        return listed if isinstance(listed, Unavailable) else {lock.service: lock for lock in listed}
+        if isinstance(listed, Unavailable):
+            return listed
+        return {lock.service: replace(lock, owner_name=self.name_of(lock.owner)) for lock in listed}
 
     async def overrides(self) -> KnownOverrides:
         """Who stands in for whom on call, as last read when the database is away."""

@@ -142,8 +142,8 @@ async def gather_config(world: World) -> check_config.Facts:
     unusable = [one for one in files if isinstance(one, Invalid) and one not in world.settings.invalid]
     return check_config.Facts(
         groups=groups_of(*world.settings.invalid, *unusable),
-        operators=None if isinstance(people, Invalid) else len(people.operators),
-        approvers=None if isinstance(people, Invalid) else len(people.approvers),
+        operators=None if isinstance(people, Invalid) else people.operators,
+        approvers=None if isinstance(people, Invalid) else people.approvers,
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
         drift=drift.result(),
         gaps={} if isinstance(gaps, Invalid) else gaps,

@@ -16,17 +16,22 @@ from services.domain.runs import Person
 
 
 def may_open(person: Person | None, people: People) -> Verdict:
-    """None is somebody at a terminal, who may."""
-    stranger = people.stranger(person) if person else None
-    return Refused(stranger, "Ask somebody of ours to open it.") if stranger else Allowed()
+    """Everybody of our workspace, guests too. None is somebody at a terminal, who may."""
+    outsider = people.outsider(person) if person else None
+    return Refused(outsider, "Ask one of our own people to open it.") if outsider else Allowed()
 
 
 def may_respond(person: Person, people: People, responders: Collection[str]) -> Verdict:
-    """`responders`: ids of users and groups; none at all means everybody in our workspace."""
+    """`responders`: ids of users and groups; none at all means nobody."""
     stranger = people.stranger(person)
     if stranger is not None:
-        return Refused(stranger, "Ask somebody of ours.")
-    if not responders or person.user_id in responders:
+        return Refused(stranger, "Ask one of our own people.")
+    if not responders:
+        return Refused(
+            "there are no operators, no approvers and no on-call file, so nobody may answer for incidents",
+            "Set DRAGONFLY_OPERATORS, DRAGONFLY_APPROVERS or DRAGONFLY_ONCALL: see `check-config`.",
+        )
+    if person.user_id in responders:
         return Allowed()
     doubt = ""
     for group in sorted(filter(is_group, responders)):

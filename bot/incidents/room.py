@@ -77,6 +77,13 @@ class Room:
         self._board.told()
         return Done(incident, f"Incident {incident.id} is open.")
 
+    async def refuse_early(self, request: Request) -> None:
+        """Raises OperatorError for somebody who may not answer for incidents: before a dialog opens."""
+        person = person_of(request.actor)
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
+        if isinstance(verdict, Refused):
+            raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
+
     async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
         """The incident whose root message, or a message that calls for it, this is; also None while nobody can tell."""
         try:

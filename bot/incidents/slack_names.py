@@ -52,7 +52,11 @@ class SlackNames:
         wanted = set(slack_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                await self._read_users(wanted - self._names.keys())
+                unknown = wanted - self._names.keys()
+                groups = set(filter(is_group, unknown))
+                if groups:
+                    await self._read_groups()
+                await self._read_users(unknown - groups)
         return {slack_id: self._names.get(slack_id) or nameless(slack_id) for slack_id in wanted}
 
     async def run(self) -> None:

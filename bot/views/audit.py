@@ -14,6 +14,9 @@ from services.domain.audit import AuditReport, AuditRow
 from services.domain.words import counted
 
 DETAIL_LIMIT = 200
+REFUSED = "refused"  # how the event of a refusal ends
+_MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{2,}|!subteam\^S[A-Z0-9]{2,})&gt;")
+_CODE = re.compile(r"\u02cb([^\u02cb\n]+)\u02cb")  # what `escape` makes of back-ticks
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -46,11 +49,21 @@ def verification_answer(report: AuditReport) -> Answer:
 def row_line(row: AuditRow) -> str:
     """ "#12 today 12:05 · run.approved · U0ANN · run 3", in mrkdwn."""
     run = f" · run {row.run_id}" if row.run_id is not None else ""
-    told = ", ".join(f"{name} {_short(value)}" for name, value in row.details.items() if _is_told(value))
-    details = f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
+    is_refusal = row.event.endswith(REFUSED)
+    whys = [str(row.details["why"])] if is_refusal and row.details.get("why") else []
+    rest = {name: value for name, value in row.details.items() if not (is_refusal and name == "why")}
+    told = ", ".join(f"{name} {_short(value)}" for name, value in rest.items() if _is_told(value))
+    details = "".join(f" · {_sentence(why)}" for why in whys)
+    details += f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
     who = f"<@{row.actor}>" if row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper() else row.actor
     shown = who if who.startswith("<@") else escape(who, limit=80)
     return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {shown}{run}{details}"
+
+
+def _sentence(why: str) -> str:
+    """Why somebody was refused, with people and groups by name and commands as code; nothing else in it is markup."""
+    escaped = escape(why, limit=DETAIL_LIMIT)
+    return _CODE.sub(r"`\1`", _MENTION.sub(r"<\1>", escaped))
 
 
 def _is_told(value: object) -> bool:

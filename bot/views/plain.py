@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -30,6 +31,11 @@ def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({}))
     paragraphs = [block_text(block) for block in answer.blocks]
     text = clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
     return _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text)
+
+
+def mentioned_ids(answer: Answer) -> set[str]:
+    """The Slack ids of the people and groups that the answer's blocks mention."""
+    return {found[1] for block in answer.blocks for found in _MENTION.finditer(json.dumps(block))}
 
 
 def mrkdwn_text(mrkdwn: str) -> str:

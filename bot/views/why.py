@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Answer
-from bot.views.audit import row_data, row_line
+from bot.views.audit import REFUSED, row_data, row_line
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT
@@ -18,7 +18,6 @@ from services.domain.audit import AuditRow
 from services.domain.records import Record
 from services.domain.runs import RunState, StepState
 
-REFUSED = "refused"  # how the event of a refusal ends
 SHOWN = 20
 _TELLING = (StepState.FAILED, StepState.UNKNOWN, StepState.NOT_PROVED)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from playbooks._contract import Finding, Status, worst
 from playbooks.check_config import Facts, check
 from playbooks.checks.oncall import Targets
@@ -16,8 +18,8 @@ from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
 ANN = OnCallPerson("ann", "U0ANN", webhook="ann")
 COMPLETE = Facts(
     groups=[Group(name) for name in DISABLED_BY],
-    operators=2,
-    approvers=2,
+    operators=("U1", "U2"),
+    approvers=("U1", "U2"),
     sources={"database": None, "Railway": None, "API": None},
     drift=SchemaDrift(2),
     gaps={"rollback": None, "scale": None},
@@ -36,11 +38,21 @@ def test_complete_settings_and_answering_sources_are_fine() -> None:
     assert worst(check(COMPLETE)) is Status.OK
 
 
-def test_one_operator_is_listed_in_the_singular() -> None:
-    found = by_name(replace(COMPLETE, operators=1, approvers=2))
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        (("U1",), "1 person"),
+        (("U1", "W2"), "2 people"),
+        (("S0GROUP",), "1 user group"),
+        (("S0GROUP", "U1"), "1 user group and 1 person"),
+        (("S0ONE", "S0TWO", "U1", "U2"), "2 user groups and 2 people"),
+    ],
+)
+def test_user_group_is_not_counted_as_one_person(listed: tuple[str, ...], words: str) -> None:
+    found = by_name(replace(COMPLETE, operators=listed, approvers=listed))
 
-    assert found["people.operators"].title == "1 operator listed"
-    assert found["people.approvers"].title == "2 approvers listed"
+    assert found["people.operators"].title == f"operators: {words}"
+    assert found["people.approvers"].title == f"approvers: {words}"
 
 
 def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> None:
@@ -54,7 +66,7 @@ def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> Non
 
 
 def test_empty_lists_mean_nobody() -> None:
-    found = by_name(replace(COMPLETE, operators=0, approvers=None))
+    found = by_name(replace(COMPLETE, operators=(), approvers=None))
 
     assert found["people.operators"].title == "nobody may request a change"
     assert found["people.operators"].status is Status.WARN

@@ -17,8 +17,8 @@ def facts(*faults: str) -> Facts:
     groups = [Group(name, faults) for name in DISABLED_BY]
     return Facts(
         groups,
-        operators=0,
-        approvers=2,
+        operators=(),
+        approvers=("U1", "U2"),
         sources={},
         drift=Unavailable("database", "not configured"),
         gaps={},

@@ -1,0 +1,60 @@
+"""What people are told of others: the policy of somebody, names instead of ids, and the drill's dry run."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.app import Bot
+from bot.cli import dispatch
+from services.sandbox.slack import cast
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot, environment
+from tests.integration.bot.running.test_deciding import told
+
+PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+
+
+@pytest.fixture
+async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
+    return await start_bot(database_urls.bot, **PEOPLE)
+
+
+async def test_policy_of_somebody_else_is_told_of_them_and_for_all_services(bot: Bot, slack: Slack) -> None:
+    assert bot
+    await slack.type("/dragonfly policy explain @otto deploy")
+
+    answer = await told(slack, cast.OLIVIA, f"<@{cast.OTTO.id}>")
+
+    assert "🔴 may not request for every service: They are not among those who may request `deploy`" in answer.text
+    assert "🔴 may not approve for every service: They are not among" in answer.text
+
+
+async def test_policy_of_oneself_is_told_of_you(bot: Bot, slack: Slack) -> None:
+    assert bot
+    await slack.type("/dragonfly policy explain @olivia deploy")
+
+    answer = await told(slack, cast.OLIVIA, f"*<@{cast.OLIVIA.id}>*")
+
+    assert "✅ may request for every service" in answer.text
+    assert "You are not among those who may approve" in answer.text
+
+
+async def test_dry_run_of_a_drill_is_the_bare_drill(bot: Bot, slack: Slack) -> None:
+    assert bot
+    await slack.type("/dragonfly drill")
+    bare = await slack.wait_for()
+    await slack.type("/dragonfly drill --dry-run")
+
+    again = await slack.wait_for(lambda message: message.ts != bare.ts)
+
+    assert again.text == bare.text
+
+
+async def test_terminal_names_groups_as_slack_does(slack: Slack, database_urls: DatabaseUrls) -> None:
+    environ = environment(slack, database_urls.bot, **PEOPLE)
+
+    outcome = await dispatch(["policy", "explain", cast.OTTO.id, "restart", "ingest"], environ)
+
+    assert "@Otto Lind" in outcome.text
+    assert cast.OTTO.id not in outcome.text
+    assert "@dragonfly-operators could request it" in outcome.text

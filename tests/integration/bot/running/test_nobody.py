@@ -1,0 +1,243 @@
+"""Without operators, approvers and an on-call file nobody changes anything, on any surface; raising the alarm works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.cli import dispatch
+from bot.commands._registry import REGISTRY
+from bot.views import incident_modals, modals, run_buttons
+from bot.views.blocks import COMMAND_ACTION
+from playbooks._contract import Plan, Risk, encode_plan
+from playbooks._encoding import FORMAT, encode_step
+from playbooks._steps import RestartDeployment
+from services.domain.runs import NewRun, Person, RunState
+from services.domain.services import Service
+from services.postgres.pool import Connection
+from services.postgres.runs import create_run
+from services.sandbox.slack import cast, payloads
+from services.sandbox.slack.delivery import Envelope, EnvelopeKind
+from services.sandbox.slack.model import Message, View
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot, environment
+from tests.outside import PATIENCE_S
+
+LINES = {
+    "cancel": "cancel 1",
+    "deploy": "deploy api 8d02b64e",
+    "drill": "drill start",
+    "golden-path": "golden-path",
+    "incident ack": "incident ack 1",
+    "incident escalate": "incident escalate 1",
+    "incident resolve": "incident resolve 1 a bad deploy",
+    "incident severity": "incident severity 1 sev3",
+    "oncall override": f"oncall override <@{cast.BEN.id}> 2h",
+    "redeploy": "redeploy api",
+    "requeue": "requeue 123e4567-e89b-12d3-a456-426614174000",
+    "restart": "restart api",
+    "rollback": "rollback api",
+    "rollback-db": "rollback-db 20251202009900",
+    "scale": "scale api 2",
+    "silence": "silence ingest 2h we move the queue",
+    "stop-workers": "stop-workers wrong amounts",
+    "unlock": "unlock api fixed",
+}
+ALARM = "incident open"
+READS = {
+    *("audit", "check-config", "deployments", "doctor", "env", "failed-jobs", "health", "heartbeats", "help", "home"),
+    *("incident", "incident export", "incident timeline", "intake", "logs", "migrations", "oncall", "policy"),
+    *("preflight", "prod-gate", "queue", "run", "runs", "security-audit", "sha", "silences", "throughput", "verify"),
+    "why",
+}
+CLICKS = (
+    run_buttons.APPROVE,
+    run_buttons.CONFIRM,
+    run_buttons.CANCEL,
+    run_buttons.VETO,
+    f"{run_buttons.RESOLVE}.retry",
+    f"{run_buttons.RESOLVE}.abort",
+    run_buttons.ASK_AGAIN,
+)
+REFUSALS = (
+    "you are not among those who may",
+    "nobody may answer for incidents",
+    "nobody may start this alone",
+    "this request is not confirmed but approved",
+    "nothing about this run is unknown",
+    "cannot be asked for again",
+    "there is no on-call file",
+)
+TABLES = ("runs", "run_decisions", "incidents", "silences", "drills", "oncall_overrides", "service_locks", "reviews")
+HIGH = Plan(
+    environment="dev",
+    playbook="restart",
+    parameters={"service": "api"},
+    steps=(RestartDeployment(Service.API, "d-api"),),
+    risk=Risk.HIGH,
+    title="Restart api",
+)
+WHERE = {"channel": cast.INCIDENTS_ID}
+
+Send = Callable[[Slack, Message, str], Awaitable[None]]
+
+
+def test_every_verb_is_a_read_a_right_or_the_alarm() -> None:
+    assert READS | LINES.keys() | {ALARM} == REGISTRY.keys()
+
+
+async def by_slash(slack: Slack, _: Message, line: str) -> None:
+    await slack.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, f"/dragonfly {line}")
+
+
+async def by_mention(slack: Slack, _: Message, line: str) -> None:
+    slack.workspace.acting_as(cast.ANN.id).say(cast.INCIDENTS_ID, f"<@{cast.BOT.id}> {line}")
+
+
+async def by_button(slack: Slack, message: Message, line: str) -> None:
+    await click(slack, message, f"{COMMAND_ACTION}.0", line)
+
+
+async def click(slack: Slack, message: Message, action_id: str, value: str) -> None:
+    element = {"type": "button", "action_id": action_id, "value": value}
+    action = payloads.action_of(slack.workspace, "b", element, None)
+    payload = payloads.message_action(slack.workspace, cast.ANN, message, action, None)
+    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+
+
+async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
+    """A dialog that was opened while Ann had the right."""
+    payload = payloads.view_submission(slack.workspace, cast.ANN, View("V1", cast.ANN.id, "h", content, "V1"))
+    said = {"type": "plain_text_input", "value": answer}
+    payload["view"]["state"] = {"values": {"answer": {"answer": said}, "preset": {"preset": {"value": "a reason"}}}}
+    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+
+
+def dialogs() -> list[tuple[dict[str, Any], str]]:
+    """Every dialog that is no alarm, with what is entered into it."""
+    run = WHERE | {"run": 1}
+    typed = modals.modal("x", [], callback_id=modals.APPROVE_TYPED, submit="x", metadata=run | {"phrase": "yes"})
+    target = modals.modal("x", [], callback_id=modals.CHOOSE_TARGET, submit="x", metadata=WHERE | {"service": "api"})
+    return [
+        (modals.deny_modal(run), "no"),
+        (modals.alone_modal(run), "nobody answers"),
+        (typed, "yes"),
+        (target, "8d02b64e"),
+        (modals.stop_workers_modal("workers", WHERE | {"service": "workers"}), "now"),
+        (incident_modals.resolve_modal(1, WHERE), "a bad deploy"),
+    ]
+
+
+@pytest.fixture
+async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, as_bot: Connection) -> Message:
+    """A bot that knows nobody, a run that waits from better times, and an incident that Olivia opened."""
+    plan_of = NewRun(
+        environment=HIGH.environment,
+        playbook=HIGH.playbook,
+        parameters=HIGH.parameters,
+        plan=encode_plan(HIGH),
+        plan_hash=HIGH.hash,
+        risk=HIGH.risk.value,
+        title=HIGH.title,
+        services=(Service.API.value,),
+        requested_by=Person(cast.OLIVIA.id, cast.TEAM.id),
+        reason="",
+        channel=cast.INCIDENTS_ID,
+        approvals_needed=1,
+        expires_at_s=900,
+        state=RunState.AWAITING_APPROVAL,
+        kinds=("RestartDeployment",),
+        format=FORMAT,
+    )
+    await create_run(as_bot, plan_of, [encode_step(step) for step in HIGH.steps])
+    await as_bot.commit()
+    await start_bot(database_urls.bot)
+    await slack.type("/dragonfly incident open no ingest")
+    return await slack.wait_for(lambda message: "no ingest" in message.text and message.visible_to is None)
+
+
+@pytest.fixture
+def snapshot(database_urls: DatabaseUrls) -> Callable[[], Awaitable[list[object]]]:
+    """Every row that somebody with rights could have changed."""
+
+    async def read() -> list[object]:
+        async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as conn:
+            found: list[object] = []
+            for table in TABLES:
+                skip = "ARRAY['briefed', 'due_at', 'pages', 'next_level', 'active_at', 'reminded_at']"
+                sql = f"SELECT to_jsonb(one) - {skip} FROM chatops.{table} AS one ORDER BY 1"  # noqa: S608 - our names
+                found.append(await (await conn.execute(sql)).fetchall())
+            return found
+
+    return read
+
+
+async def refusals(slack: Slack, count: int) -> list[str]:
+    """What only Ann sees, once there are so many."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            texts = [one.text for one in slack.seen(cast.ANN.id) if one.visible_to == cast.ANN.id]
+            if len(texts) >= count:
+                return texts
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("send", [by_slash, by_mention, by_button])
+async def test_no_line_changes_anything(
+    scene: Message, slack: Slack, snapshot: Callable[[], Awaitable[list[object]]], send: Send
+) -> None:
+    before = await snapshot()
+
+    for line in LINES.values():
+        await send(slack, scene, line)
+
+    texts = await refusals(slack, len(LINES))
+    assert len(texts) == len(LINES)
+    assert [text for text in texts if not any(words in text.lower() for words in REFUSALS)] == []
+    assert await snapshot() == before
+
+
+async def test_no_button_and_no_dialog_changes_anything(
+    scene: Message, slack: Slack, snapshot: Callable[[], Awaitable[list[object]]]
+) -> None:
+    before = await snapshot()
+
+    for action_id in CLICKS:
+        await click(slack, scene, action_id, "1")
+    for content, answer in dialogs():
+        await submit(slack, content, answer)
+
+    texts = await refusals(slack, len(CLICKS) + len(dialogs()))
+    assert len(texts) == len(CLICKS) + len(dialogs())
+    assert [text for text in texts if not any(words in text.lower() for words in REFUSALS)] == []
+    assert await snapshot() == before
+
+
+async def test_no_dialog_opens_but_the_alarms(scene: Message, slack: Slack) -> None:
+    for line in ("stop-workers", "stop-workers ingest", "incident resolve 1"):
+        await by_slash(slack, scene, line)
+        await by_button(slack, scene, line)
+
+    await refusals(slack, 6)
+    assert slack.workspace.modal_for(cast.ANN.id) is None
+
+    await slack.workspace.acting_as(cast.ANN.id).shortcut(incident_modals.ESCALATE_THIS, cast.INCIDENTS_ID, scene.ts)
+    async with asyncio.timeout(PATIENCE_S):
+        while slack.workspace.modal_for(cast.ANN.id) is None:
+            await asyncio.sleep(0.02)
+
+
+async def test_no_line_of_a_terminal_changes_anything(
+    scene: Message, slack: Slack, database_urls: DatabaseUrls, snapshot: Callable[[], Awaitable[list[object]]]
+) -> None:
+    assert scene
+    before = await snapshot()
+
+    for line in LINES.values():
+        await dispatch(line.split(), environment(slack, database_urls.bot))
+
+    assert await snapshot() == before
