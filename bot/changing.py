@@ -66,6 +66,7 @@ class Changing:
         self.groups = Groups(slack, asked, workspace=workspace, profiles=profiles, users=users)
         self.names = SlackNames(slack, called_by_id(world))
         in_file = world.name_of
+        world.absent = self.groups.absent
         world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
         teller = Teller(self._say, told)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from playbooks._contract import Finding, Status
 from playbooks.checks import drift
-from playbooks.checks.oncall import Targets, check_reach
+from playbooks.checks.oncall import Targets, check_absent, check_reach
 from playbooks.checks.settings import Group, check_group
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
@@ -26,7 +26,7 @@ class Facts:
     `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
     nobody could have it done, None when somebody could; empty when the policy cannot be used. `phones`: how many
     targets there are outside Slack. `is_monitored`: whether somebody outside is told while the bot works.
-    `schedule`: of the on-call file, None without one that can be used.
+    `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
     """
 
     groups: Sequence[Group]
@@ -39,6 +39,7 @@ class Facts:
     is_monitored: bool
     schedule: Schedule | None = None
     targets: Targets = field(default_factory=Targets)
+    absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -115,7 +116,7 @@ def _check_monitor(is_monitored: bool) -> Finding:
 
 def _check_oncall(facts: Facts) -> list[Finding]:
     if facts.schedule is not None:
-        return check_reach(facts.schedule, facts.targets)
+        return [*check_reach(facts.schedule, facts.targets), *check_absent(facts.schedule, facts.absent)]
     if any(group.name == "oncall" and group.faults for group in facts.groups):
         return []  # said already, with the line
     detail = "incidents call the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from bot.approvals.lookups import TIMEOUT_S, Lookups
 from bot.approvals.people import Account, Members, People
+from bot.approvals.policy import is_group
 from services.domain.errors import Unavailable
 from services.domain.profiles import Profile
 from services.slack.client import SlackClient
@@ -75,6 +76,19 @@ class Groups:
         """The same as it was told last. Never asks."""
         groups = {group: self._recall(group) for group in self._groups}
         return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
+
+    def absent(self, slack_id: str) -> str | None:
+        """Why nobody is reached behind this id, as Slack told within the hour: "is deactivated in Slack". Never asks.
+
+        None for whom Slack did not tell of: calling in vain is better than not calling.
+        """
+        people = self.known()
+        if is_group(slack_id):
+            members = people.members(slack_id)
+            if isinstance(members, Unavailable) or any(not people.is_deactivated(one) for one in members.users):
+                return None
+            return "has no active members in Slack" if members.users else "has no members in Slack"
+        return "is deactivated in Slack" if people.is_deactivated(slack_id) else None
 
     async def keep(self) -> None:
         """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""

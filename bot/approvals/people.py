@@ -75,6 +75,11 @@ class People:
         """Whether the account is known to be one that holds no right."""
         return bool(self._not_of_ours(user_id) or self._not_a_member(user_id))
 
+    def is_deactivated(self, user_id: str) -> bool:
+        """Whether the account is known to be switched off."""
+        known = self.account(user_id)
+        return isinstance(known, Account) and known.profile.is_deactivated
+
     def _another(self, person: Person) -> str | None:
         if self.workspace is None:
             return "Slack has not told yet which workspace is ours"

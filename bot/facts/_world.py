@@ -39,6 +39,7 @@ from services.domain.jobs import (
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.oncall import KnownOverrides, Schedule
+from services.domain.rotations import Absent
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
 from services.domain.service_acts import ServiceAct, with_journal
@@ -91,7 +92,8 @@ class World:
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
     without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
     `public_answers` how many answers a channel gets to see. `name_of`: what somebody is called by their Slack id; the
-    bot, which may ask Slack, puts a better one in its place.
+    bot, which may ask Slack, puts a better one in its place. `absent`: why nobody is reached behind a Slack id, None
+    where nothing keeps that in mind.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class World:
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
         self.name_of: Callable[[str], str] = self._name_in_file
+        self.absent: Absent | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:

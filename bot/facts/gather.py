@@ -12,6 +12,7 @@ from bot.alerts.rule_file import load_rules
 from bot.facts._replicas import KnownReplicas
 from bot.facts._world import HeartbeatReading, World
 from bot.facts.journal import read_locks
+from bot.facts.oncall import read_absent
 from bot.facts.policy import read_gaps
 from bot.settings import Invalid, MailSettings, PagerSettings
 from playbooks import check_config, env, health, heartbeats, sha, verify
@@ -130,6 +131,7 @@ async def gather_config(world: World) -> check_config.Facts:
         health = group.create_task(world.api_health())
         server = group.create_task(world.server())
         policy = group.create_task(read_gaps(world.settings))
+        absent = group.create_task(read_absent(world))
     asked = {
         "database": (world.database, server.result()),
         "Railway": (world.railway, environment.result()),
@@ -150,6 +152,7 @@ async def gather_config(world: World) -> check_config.Facts:
         phones=world.settings.phones,
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
         schedule=None if isinstance(schedule, Invalid) else schedule,
+        absent=absent.result(),
         targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
     )
 

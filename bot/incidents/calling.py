@@ -50,7 +50,7 @@ async def call(board: Switchboard, conn: Connection, incident: Incident, move: C
     page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
     await board.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
     for target in move.level.targets:
-        await _ring(board, conn, incident, alerts, page, target)
+        await _ring(board, conn, incident, alerts, page, target, move.level.skipped)
     return incident
 
 
@@ -96,6 +96,7 @@ async def _ring(
     alerts: Sequence[JoinedAlert],
     page: PageSent,
     target: Target,
+    skipped: Sequence[str],
 ) -> None:
     key = target_key(page, target)
     if target.reach is Reach.DIRECT:
@@ -109,7 +110,7 @@ async def _ring(
             means=_MEANS[target.reach],
             target=target.address,
             subject=f"PAGE {line}",
-            text=_outside(incident, line, page, board.place.channel),
+            text=_outside(incident, line, page, board.place.channel, skipped),
             thread_key=incident.message_key,
         )
 
@@ -128,8 +129,8 @@ def _called(move: Call, reason: str) -> str:
     return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways_words(move.level.targets)}"
 
 
-def _outside(incident: Incident, line: str, page: PageSent, channel: str) -> str:
+def _outside(incident: Incident, line: str, page: PageSent, channel: str, skipped: Sequence[str]) -> str:
     """What a pager or a mail shows below its subject; plain text without data of the operated system."""
     what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
     how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
-    return f"{line}\n\n{what}\n{how}"
+    return "\n".join([line, "", what, *(f"Not called: {words}." for words in skipped), how])

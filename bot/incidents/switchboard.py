@@ -7,7 +7,7 @@ root message, the thread and the timeline never disagree.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.incidents.slack_names import nameless
@@ -25,9 +25,10 @@ from services.domain.oncall import (
     Target,
     decode_chain,
     encode_chain,
+    nobody_is_absent,
 )
 from services.domain.outbox import PAGE
-from services.domain.rotations import freeze
+from services.domain.rotations import Absent, freeze
 from services.domain.runs import Person
 from services.postgres import incident_alerts, incidents, oncall, outbox, timeline
 from services.postgres.clock import read_clock
@@ -56,7 +57,7 @@ class Switchboard:
     """One for the process. `told` wakes the sender of this process, should it be the leader.
 
     `say_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
-    is known is called.
+    is known is called. `absent`: why nobody is reached behind a Slack id.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Switchboard:
         told: Callable[[], None] = lambda: None,
         say_alert: SayAlert = nothing_is_said,
         name_of: Callable[[str], str] = nameless,
+        absent: Absent = nobody_is_absent,
     ) -> None:
         self.place = place
         self.told = told
         self._say_alert = say_alert
         self._name_of = name_of
+        self._absent = absent
 
     async def open(
         self,
@@ -159,9 +162,13 @@ class Switchboard:
         """Who is on call now. When nobody is, or there is no file, the approvers are mentioned."""
         schedule, now = self.place.schedule, await read_clock(conn)
         overrides = await oncall.list_overrides(conn)
-        chain = freeze(schedule, now, overrides, self._name_of) if schedule else Chain()
+        chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()
         if chain.levels or not self.place.approvers:
             return chain
-        called = tuple(Target(Reach.MENTION, one, self._name_of(one)) for one in self.place.approvers)
-        level = ChainLevel("approvers", called, CALL_AGAIN_AFTER)
+        whys = {one: self._absent(one) for one in self.place.approvers}
+        called = tuple(Target(Reach.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
+        left_out = tuple(f"{self._name_of(one)} {why}" for one, why in whys.items() if why is not None)
+        if not called:
+            return replace(chain, notes=(*chain.notes, *left_out))
+        level = ChainLevel("approvers", called, CALL_AGAIN_AFTER, left_out)
         return Chain((level,), chain.remind_after, chain.unacknowledge_after, chain.notes)

@@ -10,7 +10,7 @@ from bot.incidents.room import Room
 from bot.incidents.slack_names import SlackNames
 from bot.incidents.switchboard import Place, SayAlert, Switchboard, nothing_is_said
 from bot.settings import Invalid, require
-from services.domain.oncall import Schedule, is_group
+from services.domain.oncall import Schedule, is_group, nobody_is_absent
 from services.postgres.pool import Database
 
 
@@ -31,7 +31,7 @@ def make_board(
         schedule=_schedule(world),
         approvers=_approvers(world),
     )
-    return Switchboard(place, told, say_alert, name_of)
+    return Switchboard(place, told, say_alert, name_of, world.absent or nobody_is_absent)
 
 
 def make_room(world: World, database: Database, board: Switchboard, groups: Groups, names: SlackNames) -> Room:

@@ -10,7 +10,7 @@ from bot.notifications.reach import Reach
 from bot.outage.phones import Target
 from services.domain.notifications import Means
 from services.domain.oncall import Reach as By
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, nobody_is_absent
 from services.domain.rotations import freeze
 
 _MEANS = {By.WEBHOOK: Means.WEBHOOK, By.EMAIL: Means.EMAIL}
@@ -25,7 +25,7 @@ async def on_call_targets(world: World, reach: Reach) -> Sequence[Target]:
         return reach.everybody()
     known = await world.overrides()
     rows = known.rows if isinstance(known.rows, Sequence) else ()
-    chain = freeze(world.schedule, datetime.now(UTC), rows)
+    chain = freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
     for level in chain.levels:
         found = [(_MEANS[one.reach], one.address) for one in level.targets if one.reach in _MEANS]
         if found:

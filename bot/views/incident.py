@@ -53,8 +53,9 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
     ways = ways_words(target for target in level.targets if target.reach is not Reach.MENTION)
     line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is called: "
     line += escape(page.reason, limit=LINE_LIMIT)
-    blocks = [section(line), *([context(f"also {escape(ways, limit=LINE_LIMIT)}")] if ways else [])]
-    return fit_message(line, blocks)
+    notes = [f"also {escape(ways, limit=LINE_LIMIT)}"] if ways else []
+    notes += [f"⚠️ {escape(words, limit=LINE_LIMIT)}: not called" for words in level.skipped]
+    return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
 def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status
@@ -19,11 +19,15 @@ SEE = NextStep("On call", "oncall")
 
 @dataclass(frozen=True)
 class Facts:
-    """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first."""
+    """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first.
+
+    absent: `{Slack id: why nobody is reached behind it}`, as far as Slack told.
+    """
 
     schedule: Schedule | Unavailable | None
     overrides: Sequence[Override] | Unavailable
     now: datetime
+    absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,27 @@ def check(facts: Facts) -> list[Finding]:
         return []
     if isinstance(facts.schedule, Unavailable):
         return [Finding("oncall.schedule", Status.UNKNOWN, "the on-call file cannot be used", facts.schedule.why)]
+    return [*_check_gaps(facts, facts.schedule), *check_absent(facts.schedule, facts.absent)]
+
+
+def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) -> list[Finding]:
+    """One finding per person and group on a level whom Slack cannot reach any more; they are skipped when paging."""
+    if isinstance(absent, Unavailable):
+        why = absent.why
+        return [Finding("oncall.absent", Status.UNKNOWN, "not known whether everybody on call is in Slack still", why)]
+    found = ((level, name, absent.get(slack_id)) for level, name, slack_id in _named(schedule))
+    return [_absence(level, name, why) for level, name, why in found if why is not None]
+
+
+def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
     overrides = () if isinstance(facts.overrides, Unavailable) else facts.overrides
-    found = gaps(facts.schedule, facts.now, facts.now + AHEAD, overrides)
+    found = gaps(schedule, facts.now, facts.now + AHEAD, overrides)
     if found and isinstance(facts.overrides, Unavailable):
         why = f"overrides cannot be read: {facts.overrides.why}"
         return [Finding("oncall.schedule", Status.UNKNOWN, "not known whether somebody is always on call", why)]
     if not found:
         return [Finding("oncall.schedule", Status.OK, f"somebody is on call for the next {AHEAD.days} days")]
-    return [_gap(facts.schedule, gap, facts.now) for gap in found]
+    return [_gap(schedule, gap, facts.now) for gap in found]
 
 
 def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
@@ -67,6 +84,26 @@ def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
         title=f"nobody is on call at level {gap.level + 1} ({level.name}) {when}, for {lasts}",
         detail="correct the on-call file, or let somebody stand in with `oncall override`",
         evidence={"begins": gap.begins.isoformat(), "ends": gap.ends.isoformat()},
+        next_step=SEE,
+    )
+
+
+def _named(schedule: Schedule) -> Iterator[tuple[int, str, str]]:
+    """Everybody on a level: its number, the name in the file, and the Slack id; a group by its id."""
+    for number, level in enumerate(schedule.levels, start=1):
+        for call in level.calls:
+            for name in [call] if is_group(call) else _names(schedule, call):
+                yield number, name, name if is_group(name) else schedule.people[name].slack
+
+
+def _absence(level: int, name: str, why: str) -> Finding:
+    who = "a user group" if is_group(name) else name
+    return Finding(
+        check=f"oncall.absent.{level}.{name}",
+        status=Status.FAIL,
+        title=f"level {level} calls {who}, who {why}" if who == name else f"level {level} calls {who} that {why}",
+        detail=f"{who} is skipped when paging; take {name} out of the on-call file, or put somebody in their place",
+        evidence={"level": level, "name": name},
         next_step=SEE,
     )
 

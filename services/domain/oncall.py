@@ -156,11 +156,13 @@ def ways_words(targets: Iterable[Target]) -> str:
 
 @dataclass(frozen=True)
 class ChainLevel:
-    """Who was on call at one level when the chain was made, and how long to wait for them."""
+    """Who was on call at one level when the chain was made, and how long to wait for them. `skipped`: who is on call
+    there and cannot be called, in plain words ("ann is deactivated in Slack")."""
 
     name: str
     targets: tuple[Target, ...]
     wait: timedelta
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def encode_chain(chain: Chain) -> dict[str, Any]:
                 "name": level.name,
                 "wait_s": level.wait.total_seconds(),
                 "targets": [[target.reach.value, target.address, target.who] for target in level.targets],
+                "skipped": list(level.skipped),
             }
             for level in chain.levels
         ],
@@ -202,6 +205,7 @@ def decode_chain(stored: Mapping[str, Any]) -> Chain:
                 level["name"],
                 tuple(Target(Reach(reach), address, who) for reach, address, who in level["targets"]),
                 timedelta(seconds=level["wait_s"]),
+                tuple(level.get("skipped", ())),  # chains of former versions have none
             )
             for level in stored["levels"]
         ),
@@ -209,6 +213,11 @@ def decode_chain(stored: Mapping[str, Any]) -> Chain:
         unacknowledge_after=timedelta(seconds=stored["unacknowledge_after_s"]),
         notes=tuple(stored["notes"]),
     )
+
+
+def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001
+    """Where Slack is not asked: nobody is known to be absent."""
+    return None
 
 
 def is_group(call: str) -> bool:

@@ -22,9 +22,12 @@ from services.domain.oncall import (
     Schedule,
     Target,
     is_group,
+    nobody_is_absent,
 )
 
 _DAY = timedelta(days=1)
+
+Absent = Callable[[str], str | None]  # why nobody is reached behind a Slack id ("is deactivated in Slack"), else None
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,16 @@ def on_call(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[
     return list({person.slack: person for person in found if person is not None}.values())
 
 
-def targets(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> Iterator[Target]:
-    """How each of them is told, in the order of `Reach`."""
-    for person in on_call(schedule, level, at, overrides):
+def targets(
+    schedule: Schedule,
+    level: Level,
+    at: datetime,
+    overrides: Sequence[Override],
+    absent: Absent = nobody_is_absent,
+) -> Iterator[Target]:
+    """How each of them is told, in the order of `Reach`. Whoever is absent is left out."""
+    present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
+    for person in present:
         ways = {
             Reach.MENTION: person.slack,
             Reach.DIRECT: person.slack,
@@ -71,7 +81,8 @@ def targets(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[
             if reach in level.by and address:
                 yield Target(reach, address, person.name)
     for group in filter(is_group, level.calls):
-        yield Target(Reach.MENTION, group, group)
+        if absent(group) is None:
+            yield Target(Reach.MENTION, group, group)
     for reach, address in ((Reach.WEBHOOK, level.webhook), (Reach.EMAIL, level.email)):
         if address:
             yield Target(reach, address, address)
@@ -94,20 +105,43 @@ def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequen
     return found
 
 
+def skipped(
+    schedule: Schedule,
+    level: Level,
+    at: datetime,
+    overrides: Sequence[Override],
+    absent: Absent,
+    name_of: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Who is on call at this level and cannot be called: "ann is deactivated in Slack"."""
+    people = {person.slack: person.name for person in on_call(schedule, level, at, overrides)}
+    for slack_id, name in (people | {group: group for group in filter(is_group, level.calls)}).items():
+        why = absent(slack_id)
+        if why is not None:
+            yield f"{name_of(slack_id) if name == slack_id else name} {why}"
+
+
 def freeze(
-    schedule: Schedule, at: datetime, overrides: Sequence[Override], name_of: Callable[[str], str] = str
+    schedule: Schedule,
+    at: datetime,
+    overrides: Sequence[Override],
+    name_of: Callable[[str], str] = str,
+    absent: Absent = nobody_is_absent,
 ) -> Chain:
     """The chain as it is at this moment. A level that reaches nobody is passed over, and said.
 
-    `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called.
+    `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called. `absent`: why
+    nobody is reached behind a Slack id; such people are skipped, on the phone too, and the level says so.
     """
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):
-        called = tuple(_named(target, name_of) for target in targets(schedule, level, at, overrides))
+        called = tuple(_named(target, name_of) for target in targets(schedule, level, at, overrides, absent))
+        left_out = tuple(skipped(schedule, level, at, overrides, absent, name_of))
         if called:
-            levels.append(ChainLevel(_level_name(level, name_of), called, level.wait))
+            levels.append(ChainLevel(_level_name(level, name_of), called, level.wait, left_out))
         else:
-            notes.append(f"level {index} ({level.name}) has nobody on call")
+            why = f": {', '.join(left_out)}" if left_out else ""
+            notes.append(f"level {index} ({_level_name(level, name_of)}) has nobody on call{why}")
     return Chain(tuple(levels), schedule.remind_after, schedule.unacknowledge_after, tuple(notes))
 
 

@@ -214,3 +214,29 @@ async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
     assert set(groups.known().accounts) == {cast.ANN.id, cast.BEN.id, cast.OLIVIA.id}
     assert asked(workspace, "users.info") == 3
     await groups.aclose()
+
+
+async def test_who_is_gone_from_slack_is_told_from_what_is_kept(
+    slack: SlackClient, clock: Clock, workspace: Workspace
+) -> None:
+    workspace.groups["S0EMPTY"] = replace(cast.APPROVERS, id="S0EMPTY", users=())
+    workspace.groups["S0LEFT"] = replace(cast.APPROVERS, id="S0LEFT", users=(cast.OTTO.id,))
+    workspace.users[cast.OTTO.id] = replace(cast.OTTO, deleted=True)
+    asked_for = ("S0EMPTY", "S0LEFT", GROUP)
+    groups = Groups(slack, asked_for, workspace=lambda: cast.TEAM.id, clock=clock, timeout_s=30)
+    everybody = (*asked_for, cast.OTTO.id, cast.ANN.id, "U0NOBODY")
+    assert [groups.absent(one) for one in everybody] == [None] * 6
+
+    await groups.refresh()
+
+    assert [groups.absent(one) for one in everybody] == [
+        "has no members in Slack",
+        "has no active members in Slack",
+        None,
+        "is deactivated in Slack",
+        None,
+        None,
+    ]
+    clock.now += MAX_AGE.total_seconds() + 1
+    assert groups.absent(cast.OTTO.id) is None  # not known any more: calling in vain is better than not calling
+    await groups.aclose()

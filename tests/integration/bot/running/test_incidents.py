@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
@@ -11,6 +13,8 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+
+GONE = "level 1 calls ann, who is deactivated in Slack"
 
 
 def key_of(message: Message) -> str:
@@ -99,6 +103,31 @@ async def test_what_was_half_said_is_said_by_the_next_bot(
     assert len(keys) == len(set(keys))
     assert [key for key in keys if "briefing" in key] == [f"incident:1:briefing:{n}" for n in range(1, 7)]
     assert last.thread_ts == root.ts
+
+
+async def test_who_is_deactivated_is_skipped_by_the_page_which_says_so(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    slack.workspace.users[cast.ANN.id] = replace(cast.ANN, deleted=True)
+    file = tmp_path / "oncall.toml"
+    people = f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\n[people.ben]\nslack = "{cast.BEN.id}"\n'
+    file.write_text(people + '[[levels]]\ncall = ["ann", "ben"]\naccept_slack_only = true\n')
+    bot = await start_bot(database_urls.bot, DRAGONFLY_ONCALL=str(file), **PEOPLE)
+    assert bot.parts is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while bot.parts.changing.groups.absent(cast.ANN.id) is None:
+            await asyncio.sleep(0.01)
+
+    await slack.type("/dragonfly incident open no ingest")
+
+    call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
+    assert f"<@{cast.BEN.id}>" in call.text
+    assert f"<@{cast.ANN.id}>" not in str(call.blocks)
+    assert "⚠️ ann is deactivated in Slack: not called" in str(call.blocks)
+    await slack.type("/dragonfly oncall")
+    told = await slack.wait_for(lambda message: GONE in str(message.blocks))
+    await slack.type("/dragonfly check-config")
+    await slack.wait_for(lambda message: message.ts != told.ts and GONE in str(message.blocks))
 
 
 def first_action(message: Message, label: str) -> str:

@@ -28,7 +28,9 @@ from tests.integration.bot.running.conftest import Slack, StartBot, environment
 from tests.outside import PATIENCE_S
 
 LINES = {
+    "approve": "approve 1",
     "cancel": "cancel 1",
+    "deny": "deny 1 not now",
     "deploy": "deploy api 8d02b64e",
     "drill": "drill start",
     "golden-path": "golden-path",
@@ -40,10 +42,12 @@ LINES = {
     "redeploy": "redeploy api",
     "requeue": "requeue 123e4567-e89b-12d3-a456-426614174000",
     "restart": "restart api",
+    "review": "review 1 it was right",
     "rollback": "rollback api",
     "rollback-db": "rollback-db 20251202009900",
     "scale": "scale api 2",
     "silence": "silence ingest 2h we move the queue",
+    "start-alone": "start-alone 1 nobody answers",
     "stop-workers": "stop-workers wrong amounts",
     "unlock": "unlock api fixed",
 }
@@ -69,6 +73,7 @@ REFUSALS = (
     "nobody may start this alone",
     "this request is not confirmed but approved",
     "nothing about this run is unknown",
+    "this run was approved before it started",
     "cannot be asked for again",
     "there is no on-call file",
 )

@@ -69,6 +69,27 @@ def test_without_a_file_there_is_nothing_to_check_and_a_broken_one_is_unknown() 
     assert gap(Unavailable("on-call file", "line 3"), []).status is Status.UNKNOWN  # type: ignore[arg-type]
 
 
+def test_who_is_gone_from_slack_is_a_finding_on_each_level_that_calls_them() -> None:
+    levels = (LEVEL, Level(("cem", "ann", "S0GROUP"), ALL, WAIT))
+    absent = {"U1": "is deactivated in Slack", "S0GROUP": "has no members in Slack", "U9": "is deactivated in Slack"}
+
+    found = [one for one in check(Facts(replace(SCHEDULE, levels=levels), [], NOW, absent)) if "absent" in one.check]
+
+    assert [finding.title for finding in found] == [
+        "level 1 calls ann, who is deactivated in Slack",
+        "level 2 calls ann, who is deactivated in Slack",
+        "level 2 calls a user group that has no members in Slack",
+    ]
+    assert {finding.status for finding in found} == {Status.FAIL}
+    assert "take S0GROUP out of the on-call file" in found[-1].detail
+
+
+def test_who_is_in_slack_still_is_unknown_while_slack_does_not_answer() -> None:
+    found = check(Facts(SCHEDULE, [], NOW, Unavailable("Slack", "no answer")))
+
+    assert [(finding.check, finding.status) for finding in found][1:] == [("oncall.absent", Status.UNKNOWN)]
+
+
 def reach(level: Level) -> list[tuple[str, Status]]:
     found = check_reach(replace(SCHEDULE, levels=(level,)), TARGETS)
     return [(finding.title, finding.status) for finding in found]

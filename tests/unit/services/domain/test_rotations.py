@@ -194,6 +194,34 @@ def test_a_level_without_anybody_is_passed_over_and_said() -> None:
     assert chain.notes == ("level 1 (primary) has nobody on call",)
 
 
+def absent(slack_id: str) -> str | None:
+    return {"U1": "is deactivated in Slack", "S0GONE": "has no members in Slack"}.get(slack_id)
+
+
+def test_whoever_is_gone_from_slack_is_skipped_by_every_means_and_the_level_says_so() -> None:
+    level = Level(("ann", "ben", "S0GONE"), ALL, WAIT)
+
+    chain = freeze(schedule(level), FIRST, [], lambda slack_id: f"@{slack_id}", absent)
+
+    assert {target.who for target in chain.levels[0].targets} == {"ben"}
+    assert chain.levels[0].skipped == ("ann is deactivated in Slack", "@S0GONE has no members in Slack")
+    assert decode_chain(encode_chain(chain)) == chain
+
+
+def test_a_level_on_which_everybody_is_gone_is_passed_over_and_says_why() -> None:
+    chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [], str, absent)
+
+    assert [level.name for level in chain.levels] == ["ben"]
+    assert chain.notes == ("level 1 (ann) has nobody on call: ann is deactivated in Slack",)
+
+
+def test_a_chain_of_a_former_version_is_read() -> None:
+    stored = encode_chain(freeze(schedule(Level(("ben",), ALL, WAIT)), FIRST, []))
+    del stored["levels"][0]["skipped"]
+
+    assert decode_chain(stored).levels[0].skipped == ()
+
+
 def test_the_levels_begin_again_after_the_last() -> None:
     chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [])
     names = [level.name for number in range(4) if (level := chain.level(number))]
