@@ -34,6 +34,7 @@ UPKEEP_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
 PATIENCE_S = 1.0
 
+AWAY_AFTER = timedelta(seconds=60)  # three looks without heartbeats: nobody could write them either
 HOUR = timedelta(hours=1)
 LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
 
@@ -143,6 +144,7 @@ class Readings:
         self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
         self._oncall = Poll(self._read_oncall, UPKEEP_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
+        self._back_at: datetime | None = None
         self._made: Mapping[Service, Sequence[Deployment]] = {}
 
     async def refresh(self, patience_s: float) -> None:
@@ -164,6 +166,8 @@ class Readings:
     def see(self, reading: HeartbeatReading) -> Seen:
         """Everything as known now. Remembers the heartbeats for the next time."""
         world, services = self._world, self._services.take() if self._services else None
+        if self._earlier is not None and reading.as_of - self._earlier.as_of > AWAY_AFTER:
+            self._back_at = reading.as_of
         has_railway = services is not None and not isinstance(services, Unavailable)
         if services is not None and not isinstance(services, Unavailable):
             self._made = remember_deployments(self._made, services, reading.as_of)
@@ -177,6 +181,7 @@ class Readings:
             expected_age=replicas.age,
             all_visible=reading.all_visible,
             earlier=self._earlier,
+            back_at=self._back_at,
             api=self._api.take() if self._api else None,
             intake=self._intake.take() if self._intake else None,
             services=services,

@@ -50,9 +50,10 @@ class Seen:
     """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
 
     expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
-    look. made: the deployments of the last two hours, as far as Railway showed them. auto_deploy: whether a push to
-    main deploys, a service. bot: what this process knows of itself. drills: made-up workers, of the drill under way and
-    of those just over. oncall: who is on call, None without an on-call file.
+    look. back_at: when the database answered again after a while without it. made: the deployments of the last two
+    hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
+    knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,
+    None without an on-call file.
     """
 
     now: datetime
@@ -63,6 +64,7 @@ class Seen:
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     earlier: Earlier | None = None
+    back_at: datetime | None = None
     api: ApiHealth | Unavailable | None = None
     intake: IntakeHealth | Unavailable | None = None
     services: Mapping[Service, ServiceState] | Unavailable | None = None

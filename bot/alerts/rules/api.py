@@ -33,7 +33,7 @@ def _heard(seen: Seen, finding: Finding) -> Finding:
     An API that is cut off from the database, or that cannot write there, says so itself, and `database` or `writes`
     tells it: one cause, one page.
     """
-    if isinstance(seen.api, ApiHealth) and (not seen.api.db_connected or seen.api.db_writable is False):
+    if isinstance(seen.api, ApiHealth) and (seen.api.db_connected is False or seen.api.db_writable is False):
         return replace(finding, status=Status.UNKNOWN)
     if not isinstance(seen.api, Unavailable) or finding.status is not Status.UNKNOWN:
         return finding

@@ -54,7 +54,7 @@ def _written(api: ApiHealth | Unavailable) -> Finding:
 
 
 def _without_database(seen: Seen) -> list[str]:
-    api_lost = seen.api is not None and not isinstance(seen.api, Unavailable) and not seen.api.db_connected
+    api_lost = seen.api is not None and not isinstance(seen.api, Unavailable) and seen.api.db_connected is False
     beating = [beat for beat in seen.heartbeats if beat.is_beating(seen.now, seen.stale_after)]
     lost = {beat.worker_type for beat in beating if beat.database_ok is False}
     return [*(["api"] if api_lost else []), *(one.short for one in WORKERS if one.worker_type in lost)]

@@ -14,6 +14,7 @@ from playbooks._contract import Finding, Status
 from playbooks.checks import heartbeats, restarts, triage, workers
 from services.domain.alerts import Severity
 from services.domain.errors import Unavailable
+from services.domain.heartbeats import MISSED
 from services.domain.services import WORKERS, WorkerType
 
 
@@ -38,6 +39,8 @@ def _heartbeats(seen: Seen, rules: Rules) -> Iterator[Signal]:
     for finding, worker_type in zip(heartbeats.check(_facts(seen)), WorkerType, strict=True):
         wait = timedelta() if _fell_silent(seen, worker_type) else seen.stale_after
         severity = rules.heartbeats.severity if _beating(finding) == 0 else Severity.NOTIFY
+        if finding.status is Status.FAIL and _had_no_time_to_beat(seen):
+            finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
             finding, severity = _triaged(seen, finding, severity)
         settings, subject = rules.heartbeats, worker_type.service.short
@@ -55,6 +58,11 @@ def _facts(seen: Seen) -> heartbeats.Facts:
     return heartbeats.Facts(
         seen.now, seen.heartbeats, expected, seen.stale_after, seen.expected_age, seen.all_visible, stored=True
     )
+
+
+def _had_no_time_to_beat(seen: Seen) -> bool:
+    """The database has just come back: a worker has to reach it and beat before its silence means anything."""
+    return seen.back_at is not None and seen.now < seen.back_at + MISSED
 
 
 def _beating(finding: Finding) -> int:

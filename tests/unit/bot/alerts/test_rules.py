@@ -217,6 +217,15 @@ def test_the_page_names_the_probable_cause() -> None:
     assert one.finding.evidence["cause"] == "worker dead"
 
 
+@pytest.mark.parametrize(("seconds", "is_told"), [(0, False), (74, False), (75, True)])
+def test_a_worker_gets_time_to_beat_after_the_database_came_back(seconds: int, is_told: bool) -> None:
+    gone = services(ingest=state(Service.INGEST, running=1))
+
+    told = trouble(beat(500), services=gone, back_at=ago(seconds))
+
+    assert ("heartbeats.ingest" in told) is is_told
+
+
 def test_a_wrong_clock_wakes_nobody_up() -> None:
     skewed = beat(420)
     earlier = Earlier(ago(20), {"i1": ago(450)})
