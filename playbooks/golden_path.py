@@ -105,8 +105,9 @@ def _refuse(facts: Facts) -> NoPlan | None:
     if not api.is_ok:
         return _not_ready(f"the API answers {api.status} (HTTP {api.http_status})", "mend that first", "health")
     if api.environment != facts.environment:
+        other = api.environment or "an unknown environment"
         return _not_ready(
-            f"the API belongs to {api.environment}, and the bot's settings say {facts.environment}",
+            f"the API belongs to {other}, and the bot's settings say {facts.environment}",
             "mend DRAGONFLY_API_BASE or ENVIRONMENT first",
             "check-config",
         )

@@ -62,4 +62,6 @@ def _api(api: ApiHealth | Unavailable) -> str:
         return f"the API does not answer ({api.why})"
     if api.db_writable is False:
         return "the API cannot write either"
+    if api.db_connected is None:
+        return "the API does not say whether it reaches it"
     return "the API reaches it" if api.db_connected else "the API does not reach it either"

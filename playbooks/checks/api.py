@@ -50,14 +50,17 @@ def judge_silence(name: str, reason: Unavailable) -> Finding:
 
 def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str]:
     took = f"in {health.elapsed_ms:.0f} ms"
-    if not health.db_connected:
+    if health.db_connected is False:
         return Status.FAIL, f"api does not reach its database (HTTP {health.http_status})", took
     if health.db_writable is False:
         return Status.FAIL, f"api cannot write to its database (HTTP {health.http_status})", took
     if not health.is_ok:
         return Status.FAIL, f"api answers {health.http_status} with status {health.status}", took
+    if health.environment is None:
+        return Status.UNKNOWN, "api does not say its environment", took
     if environment is None:
         return Status.UNKNOWN, f"api runs in {health.environment}, ours is not set", took
     if health.environment != environment:
         return Status.FAIL, f"api runs in {health.environment}, not in {environment}", took
-    return Status.OK, f"api ok {took}", f"SHA {short_sha(health.git_sha)}"
+    silent = "" if health.db_connected else ", does not say whether it reaches its database"
+    return Status.OK, f"api ok {took}", f"SHA {short_sha(health.git_sha)}{silent}"

@@ -25,6 +25,6 @@ def check(health: IntakeHealth | Unavailable) -> list[Finding]:
     took = f"in {health.elapsed_ms:.0f} ms"
     if health.is_ok:
         return [Finding("intake.health", Status.OK, f"intake ok {took}", "", Service.API, evidence)]
-    detail = took if health.db_connected else f"{took}, it does not reach its database"
+    detail = took if health.db_connected is not False else f"{took}, it does not reach its database"
     title = f"intake answers {health.http_status} with status {health.status}"
     return [Finding("intake.health", Status.FAIL, title, detail, Service.API, evidence, STEP)]

@@ -18,35 +18,36 @@ class Endpoint(NamedTuple):
 class ApiHealth:
     """`/api/health`, as answered. `http_status` 503 with this body is an answer too: the API lives, its database not.
 
-    `elapsed_ms` is the whole request's time as the caller saw it. `db_writable` is False when the database answers and
-    refuses what is written; None: not said.
+    Of another version more or less is there: what is None was not said. `elapsed_ms` is the whole request's time as the
+    caller saw it. `db_writable` is False when the database answers and refuses what is written.
     """
 
     http_status: int
     status: str
-    environment: str
-    git_sha: str
-    db_connected: bool
-    timestamp: datetime
+    environment: str | None
+    git_sha: str | None
+    db_connected: bool | None
+    timestamp: datetime | None
     elapsed_ms: float
     db_writable: bool | None = None
 
     @property
     def is_ok(self) -> bool:
-        return self.http_status == 200 and self.status == "ok" and self.db_connected
+        return self.http_status == 200 and self.status == "ok" and self.db_connected is not False
 
 
 @dataclass(frozen=True)
 class IntakeHealth:
-    """`/api/v1/intake/health`, as answered: can the intake be reached and its tables be read and written."""
+    """`/api/v1/intake/health`, as answered: can the intake be reached and its tables be read and written. What is None
+    was not said."""
 
     http_status: int
     status: str
-    db_connected: bool
+    db_connected: bool | None
     pending_jobs: int | None
     last_batch_at: datetime | None
     elapsed_ms: float
 
     @property
     def is_ok(self) -> bool:
-        return self.http_status == 200 and self.status == "ok" and self.db_connected
+        return self.http_status == 200 and self.status == "ok" and self.db_connected is not False

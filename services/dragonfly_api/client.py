@@ -10,7 +10,14 @@ from types import TracebackType
 from typing import Annotated, Any, Self, TypeVar
 
 import httpx
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from services.domain.errors import REFUSED, SourceError
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
@@ -151,20 +158,37 @@ _Model = TypeVar("_Model", bound=BaseModel)
 Text = Annotated[str, AfterValidator(clean_text)]
 
 
+_T = TypeVar("_T")
+
+
+def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Said = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
+
+
 class _HealthAnswer(BaseModel):
+    """Of another version of the API some of it may be missing: only what needs it does without."""
+
     status: Text
-    environment: Text
-    git_sha: Text
-    db_connected: bool
-    timestamp: AwareDatetime
-    db_writable: bool | None = None
+    environment: Said[Text] = None
+    git_sha: Said[Text] = None
+    db_connected: Said[bool] = None
+    timestamp: Said[AwareDatetime] = None
+    db_writable: Said[bool] = None
 
 
 class _IntakeAnswer(BaseModel):
+    """The runbook's own answer has neither of the last two."""
+
     status: Text
-    db_connected: bool
-    pending_jobs: int | None
-    last_batch_at: AwareDatetime | None
+    db_connected: Said[bool] = None
+    pending_jobs: Said[int] = None
+    last_batch_at: Said[AwareDatetime] = None
 
 
 class _UploadAnswer(BaseModel):

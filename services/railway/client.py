@@ -172,13 +172,16 @@ class RailwayClient:
     def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
         nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}
         self._service_ids |= {name: node["serviceId"] for name, node in nodes.items()}
-        return {
-            service: parse_service(
-                service, nodes[service], environment.get("config"), page=self._service_page(nodes[service]["serviceId"])
-            )
-            for service in Service
-            if service in nodes
-        }
+        config = environment.get("config")
+        return {service: self._parse_one(service, nodes[service], config) for service in Service if service in nodes}
+
+    def _parse_one(self, service: Service, node: Mapping[str, Any], config: object) -> ServiceState:
+        """What is odd about one service says nothing of the others."""
+        try:
+            page = self._service_page(node["serviceId"])
+            return _parse(lambda: parse_service(service, node, config, page=page))
+        except SourceError as error:
+            return ServiceState(service, node["serviceId"], unknown=error.why)
 
     async def find_service_id(self, service: Service) -> str:
         """Railway's id. Kept once known: ids do not change, and each look-up counts against the rate limit."""

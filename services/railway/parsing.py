@@ -44,7 +44,7 @@ def parse_deployment(node: Json, *, page: str) -> Deployment:
     meta = _mapping(node.get("meta"))
     return Deployment(
         id=node["id"],
-        status=_status(node["status"]),
+        status=_status(node.get("status")),
         created_at=parse_time(node["createdAt"]),
         status_updated_at=parse_time(node["statusUpdatedAt"]) if node.get("statusUpdatedAt") else None,
         can_rollback=bool(node.get("canRollback")),
@@ -54,7 +54,10 @@ def parse_deployment(node: Json, *, page: str) -> Deployment:
         commit_message=_own_words(meta.get("commitMessage")) or _own_words(meta.get("cliMessage")),
         image=_text(meta.get("image")),
         author=_own_words(meta.get("commitAuthor")) or _own_words(_mapping(node.get("creator")).get("name")),
-        instances=tuple(Instance(id=one["id"], status=one["status"]) for one in node.get("instances") or ()),
+        instances=tuple(
+            Instance(id=str(one.get("id") or ""), status=str(one.get("status") or "UNKNOWN"))
+            for one in map(_mapping, node.get("instances") or ())
+        ),
         link=deployment_link(page, node["id"]),
     )
 
@@ -82,10 +85,11 @@ def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
         LogLine(
             timestamp=parse_time(node["timestamp"]),
             severity=node.get("severity") or "info",
-            message=node["message"],
+            message=_text(node.get("message")) or "",
             replica_id=_mapping(node.get("tags")).get("deploymentInstanceId"),
         )
         for node in nodes
+        if node.get("timestamp")
     ]
     return sorted(lines, key=lambda line: line.timestamp)[-limit:]
 
@@ -120,9 +124,9 @@ def _regions(deploy: Json, *, default_region: str | None) -> dict[str, int]:
     return {region: count} if region and count is not None else {}
 
 
-def _status(text: str) -> DeploymentStatus:
+def _status(text: object) -> DeploymentStatus:
     try:
-        return DeploymentStatus(text)
+        return DeploymentStatus(str(text))
     except ValueError:
         return DeploymentStatus.UNKNOWN
 

@@ -54,6 +54,29 @@ async def test_reads_an_intake_that_never_had_a_batch() -> None:
     assert (intake.pending_jobs, intake.last_batch_at, intake.is_ok) == (3, None, True)
 
 
+async def test_the_runbooks_own_answer_of_the_intake_is_enough() -> None:
+    async with api_that(lambda _: httpx.Response(200, json=HEALTH)) as api:
+        intake = await api.read_intake_health()
+
+    assert (intake.is_ok, intake.pending_jobs, intake.last_batch_at) == (True, None, None)
+
+
+@pytest.mark.parametrize("lacking", ["environment", "git_sha", "db_connected", "timestamp"])
+@pytest.mark.parametrize("odd", [None, "nothing", {"no": "value"}])
+async def test_what_an_answer_lacks_or_says_oddly_is_not_said(lacking: str, odd: object) -> None:
+    body = {name: value for name, value in HEALTH.items() if name != lacking}
+    if odd != "nothing":
+        body[lacking] = odd
+
+    async with api_that(lambda _: httpx.Response(200, json=body)) as api:
+        health = await api.read_health()
+
+    assert getattr(health, lacking) is None
+    assert health.is_ok
+    others = {"environment": "prod", "git_sha": "a1b2c3d4", "db_connected": True}
+    assert all(getattr(health, name) == value for name, value in others.items() if name != lacking)
+
+
 async def test_says_that_another_server_answered() -> None:
     page = httpx.Response(503, text="<html>Application failed to respond</html>")
 

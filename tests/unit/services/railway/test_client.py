@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.domain.deployments import DeploymentStatus
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
@@ -146,3 +147,26 @@ async def test_an_error_about_everything_is_one(path: list[object] | None) -> No
 async def test_a_service_that_railway_failed_to_tell_of_cannot_be_asked_for() -> None:
     with pytest.raises(SourceError, match="Problem processing request"):
         await client(answer_with_error(INGEST_NODE, edge=None)).read_service(Service.INGEST)
+
+
+async def test_a_service_of_odd_shape_is_unknown_and_the_others_are_not() -> None:
+    edges = [{"node": node(one)} for one in Service]
+    edges[1]["node"]["latestDeployment"] = {"id": "no time"}
+    data = {"environment": {"config": None, "serviceInstances": {"edges": edges}}}
+
+    services = await client(Railway(answer={"data": data})).read_services()
+
+    assert services[Service.INGEST].unknown == "its answer has an unexpected shape (KeyError)"
+    assert services[Service.API].serving is not None
+
+
+async def test_a_deployment_without_status_or_instances_is_there_all_the_same() -> None:
+    bare = {"id": "d", "createdAt": "2026-01-05T12:00:00Z", "instances": [{"id": "i"}, None]}
+    edges = [{"node": node(Service.API, latestDeployment=bare)}]
+    data = {"environment": {"config": None, "serviceInstances": {"edges": edges}}}
+
+    latest = (await client(Railway(answer={"data": data})).read_services())[Service.API].latest
+
+    assert latest is not None
+    assert latest.status is DeploymentStatus.UNKNOWN
+    assert [one.status for one in latest.instances] == ["UNKNOWN", "UNKNOWN"]
