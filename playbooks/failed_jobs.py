@@ -22,7 +22,7 @@ NO_MESSAGE = "no error message"
 class FailureGroup:
     """Jobs of one type that failed in one way. `error` is the masked template; `attempts` are the fewest and the most.
 
-    `sample_ids`: the newest first.
+    `sample_ids`: the newest first. `sample`: the newest one's error, as the asker may read it.
     """
 
     job_type: str
@@ -33,6 +33,7 @@ class FailureGroup:
     last_at: datetime
     sample_ids: tuple[str, ...]
     attempts: tuple[int, int]
+    sample: str
 
     @property
     def key(self) -> str:
@@ -45,12 +46,17 @@ def group_key(job_type: str, error: str) -> str:
     return "g-" + hashlib.sha256(f"{job_type}\n{error}".encode()).hexdigest()[:8]
 
 
-def group(jobs: Sequence[FailedJob], *, shape: Callable[[str], str] = template) -> list[FailureGroup]:
-    """One group a job type and error, the largest first, then the newest. `shape` makes the error's template."""
+def group(
+    jobs: Sequence[FailedJob], *, shape: Callable[[str], str] = template, show: Callable[[str], str] | None = None
+) -> list[FailureGroup]:
+    """One group a job type and error, the largest first, then the newest.
+
+    `shape` makes the error's template, `show` what the asker sees of the newest one; None shows the template.
+    """
     found: dict[tuple[str, str], list[FailedJob]] = {}
     for job in jobs:
         found.setdefault((job.job_type, error_of(job, shape=shape)), []).append(job)
-    groups = [_group(job_type, error, members) for (job_type, error), members in found.items()]
+    groups = [_group(job_type, error, members, show or shape) for (job_type, error), members in found.items()]
     return sorted(groups, key=lambda one: (one.count, one.last_at), reverse=True)
 
 
@@ -59,7 +65,7 @@ def error_of(job: FailedJob, *, shape: Callable[[str], str] = template) -> str:
     return (shape(job.error_message) if job.error_message else "") or NO_MESSAGE
 
 
-def _group(job_type: str, error: str, jobs: Sequence[FailedJob]) -> FailureGroup:
+def _group(job_type: str, error: str, jobs: Sequence[FailedJob], show: Callable[[str], str]) -> FailureGroup:
     newest_first = sorted(jobs, key=lambda job: job.updated_at, reverse=True)
     attempts = [job.attempts for job in jobs]
     return FailureGroup(
@@ -71,4 +77,5 @@ def _group(job_type: str, error: str, jobs: Sequence[FailedJob]) -> FailureGroup
         last_at=newest_first[0].updated_at,
         sample_ids=tuple(job.id for job in newest_first[:SAMPLES]),
         attempts=(min(attempts), max(attempts)),
+        sample=error_of(newest_first[0], shape=show),
     )

@@ -6,12 +6,13 @@ Effect: none, it only reads.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks._contract import Finding, NextStep
 from playbooks.checks import logs
-from services.domain.deployments import Deployment, ServiceState
+from services.domain.deployments import Deployment, LogLine, ServiceState
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,9 @@ def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, fai
         return Choice(serving, "serving")
     newest = next(iter(deployments), None)
     return Choice(newest, "the newest, nothing serves") if newest else None
+
+
+def line_key(line: LogLine) -> str:
+    """A short name of one line of a deployment, by which it is found again without repeating it."""
+    written = f"{line.timestamp.isoformat()}\n{line.replica_id}\n{line.message}"
+    return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:12]

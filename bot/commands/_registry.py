@@ -19,6 +19,7 @@ from bot.commands._thread import with_service
 from bot.commands._verbs import Change, Command, DeskCommand, RoomCommand, Verb
 from bot.commands._words import join_words, split_words
 from bot.views.crowded import only_for_asker
+from bot.views.masked import with_masked_note
 from bot.views.message import fit_message
 from bot.views.text import code
 from playbooks._contract import Risk
@@ -71,6 +72,8 @@ async def run_words(
         answer = await _run(verb, request, world, desk, room)
     except UsageError as error:
         raise _with_choice(error, verb, rest) from None
+    if verb.keeps_words:
+        answer = with_masked_note(answer, " ".join(request.words))
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer

@@ -26,6 +26,7 @@ class Verb:
 
     `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
     without `/dragonfly`.
+    `keeps_words`: what is typed behind it is kept and read by others, without the data in it, which its writer is told.
     `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
     `is_read`: it changes nothing, so it may be guessed at.
     """
@@ -36,6 +37,7 @@ class Verb:
     usage: str = ""
     examples: tuple[str, ...] = ()
     private: bool = False
+    keeps_words: bool = False
     is_read: bool = False
 
 

@@ -67,6 +67,7 @@ COMMANDS = (
     ),
     DeskCommand(
         name="deny",
+        keeps_words=True,
         summary="deny a run that waits, and say why",
         group=GROUP,
         handle=answer_deny,
@@ -76,6 +77,7 @@ COMMANDS = (
     ),
     DeskCommand(
         name="review",
+        keeps_words=True,
         summary="close the review of what was done without an approval: what you found",
         group=GROUP,
         handle=answer_review,
@@ -85,6 +87,7 @@ COMMANDS = (
     ),
     DeskCommand(
         name="start-alone",
+        keeps_words=True,
         summary="inside an incident, when no other approver answers: begin the countdown, and say why",
         group=GROUP,
         handle=answer_alone,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands._arguments import parse_window, take_raw
 from bot.commands._contract import Answer, Request
+from bot.commands._raw import record_raw, reveal_until
 from bot.commands._verbs import Command
 from bot.views.failed_jobs import failed_jobs_answer
 from bot.views.findings import unavailable_answer
@@ -26,6 +27,7 @@ RAW_LIMIT = 2000  # characters of an unmasked error
 async def answer_failed_jobs(request: Request, world: World) -> Answer:
     words, is_raw = take_raw(request)
     window = parse_window(words, default=timedelta(hours=1), largest=timedelta(days=30))
+    notice = await record_raw(world, "failed-jobs", tuple(words)) if is_raw else None
     async with asyncio.TaskGroup() as reads:
         jobs = reads.create_task(world.failed_jobs(window, limit=GROUPED))
         count = reads.create_task(world.failed_job_count(window))
@@ -33,9 +35,12 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
     if isinstance(listed, Unavailable):
         return unavailable_answer("failed jobs", listed)
     # In a thread: masking hundreds of long errors takes longer than Slack waits for the next acknowledgement.
-    groups = await asyncio.to_thread(group, listed, shape=_raw if is_raw else template)
+    shape, show = (_raw, _raw) if is_raw else (template, world.settings.log_privacy.mask)
+    groups = await asyncio.to_thread(group, listed, shape=shape, show=show)
     known_total = len(listed) if isinstance(total, Unavailable) else max(total, len(listed))
-    return failed_jobs_answer(groups, total=known_total, window=window, is_raw=is_raw)
+    return failed_jobs_answer(
+        groups, total=known_total, window=window, is_raw=is_raw, reveal_until=reveal_until(), notice=notice
+    )
 
 
 def _raw(error: str) -> str:

@@ -126,6 +126,7 @@ COMMANDS: tuple[Verb, ...] = (
     ),
     RoomCommand(
         name="incident open",
+        keeps_words=True,
         summary="raise the alarm: one message and its thread, and whoever is on call is called",
         group=GROUP,
         handle=answer_open,
@@ -162,6 +163,7 @@ COMMANDS: tuple[Verb, ...] = (
     ),
     RoomCommand(
         name="incident resolve",
+        keeps_words=True,
         summary="end it, with its cause; nobody is sent anything about it any more",
         group=GROUP,
         handle=answer_resolve,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands._arguments import need_service, parse_count, take_raw, wrong_word
 from bot.commands._contract import Answer, Request
+from bot.commands._raw import record_raw, reveal_until
 from bot.commands._verbs import Command
 from bot.facts.logs import DIGEST_LINES, read_due
 from bot.views.findings import unavailable_answer
@@ -18,6 +19,7 @@ from playbooks.checks.logs import Facts
 from playbooks.logs import Choice, check, choose
 from services.domain.deployments import LogLine, find_state
 from services.domain.errors import OperatorError, Unavailable
+from services.domain.privacy import Privacy
 from services.domain.services import Service
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Read:
 async def answer_logs(request: Request, world: World) -> Answer:
     words, is_raw = take_raw(request)
     wanted = parse(words)
+    notice = await record_raw(world, "logs", tuple(words)) if is_raw else None
     choice = await _choose(wanted, world)
     if isinstance(choice, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", choice)
@@ -60,13 +63,27 @@ async def answer_logs(request: Request, world: World) -> Answer:
     if isinstance(read, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", read)
     facts = Facts(wanted.service, read.newest, datetime.now(UTC), due.result()[wanted.service])
-    return await asyncio.to_thread(_answer, wanted, choice, read, facts, is_raw=is_raw)  # masking takes its time
+    privacy = None if is_raw else world.settings.log_privacy
+    # Masking takes its time.
+    return await asyncio.to_thread(_answer, wanted, choice, read, facts, privacy=privacy, notice=notice)
 
 
-def _answer(wanted: Wanted, choice: Choice, read: Read, facts: Facts, *, is_raw: bool) -> Answer:
+def _answer(
+    wanted: Wanted, choice: Choice, read: Read, facts: Facts, *, privacy: Privacy | None, notice: str | None
+) -> Answer:
     findings = () if read.is_build else check(facts)
     shown = read.lines[-wanted.lines :]
-    view = LogView(wanted.service, choice, findings, shown, wanted.filter, is_build=read.is_build, is_raw=is_raw)
+    view = LogView(
+        wanted.service,
+        choice,
+        findings,
+        shown,
+        wanted.filter,
+        is_build=read.is_build,
+        privacy=privacy,
+        reveal_until=reveal_until(),
+        notice=notice,
+    )
     return logs_answer(view)
 
 

@@ -86,6 +86,7 @@ async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
 COMMANDS = (
     DeskCommand(
         name="silence",
+        keeps_words=True,
         summary="tell nobody of an alert, a rule or a service for a while; `silence end 5` lifts it",
         group="Alerts",
         handle=answer_silence,

@@ -42,6 +42,7 @@ def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 COMMAND = Change(
     name="stop-workers",
+    keeps_words=True,
     summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
     group="Changes",
     usage="[ingest|enforcement] [reason]",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.commands._contract import Block
 from bot.views import incident_modals
+from bot.views.masked import is_changed, kept_as
 from bot.views.modals import (
     ALONE,
     ANSWER,
@@ -22,6 +25,9 @@ from bot.views.modals import (
 from services.domain.masking_messages import mask_message
 
 Payload = Mapping[str, Any]
+
+SEEN = "masked_seen"  # block and metadata: what the writer was shown that would be kept
+_OF_A_VIEW = ("type", "callback_id", "title", "submit", "close")
 
 # What each modal's metadata has to name.
 _NEEDS = {
@@ -97,6 +103,29 @@ def find_mistakes(submission: Submission) -> dict[str, str]:
     if submission.kind in _WANTED and not submission.answer.strip():
         return {ANSWER: _WANTED[submission.kind]}
     return {}
+
+
+def view_to_look_at(view: Payload, submission: Submission) -> Block | None:
+    """The modal again with what would be kept of the text, so that its writer sees it first.
+
+    None when nothing is taken out of it, or when its writer has seen that already. An emergency stop does not wait.
+    """
+    seen = hashlib.sha256(submission.words.encode()).hexdigest()[:12]
+    is_asked = submission.kind in _WANTED and is_changed(submission.answer)
+    if not is_asked or submission.metadata.get(SEEN) == seen:
+        return None
+    own = [block for block in view["blocks"] if block.get("block_id") != SEEN]
+    blocks = [kept_as(submission.answer) | {"block_id": SEEN}, *(_with_answer(one, submission.answer) for one in own)]
+    metadata = json.dumps({**submission.metadata, SEEN: seen})
+    again = {name: view[name] for name in _OF_A_VIEW if view.get(name)}
+    return again | {"blocks": blocks, "private_metadata": metadata}
+
+
+def _with_answer(block: Payload, answer: str) -> Block:
+    """A modal that is shown again begins with what was typed."""
+    if block.get("block_id") != ANSWER:
+        return dict(block)
+    return {**block, "element": {**block["element"], "initial_value": answer}}
 
 
 def _entered(values: Payload, name: str) -> str:

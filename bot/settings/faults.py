@@ -91,6 +91,7 @@ _WHAT_NEXT = {
     "DRAGONFLY_APPROVERS": "list user ids (U…) or user-group ids (S…), separated by commas",
     "ENVIRONMENT": "set dev, staging or prod",
     "SUPABASE_MODE": "set dev, staging or prod, the same as ENVIRONMENT",
+    "LOG_PRIVACY": "set strict or balanced, or remove it",
     "PORT": "set a port number, or remove it",
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
     ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",

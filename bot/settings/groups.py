@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
@@ -175,6 +175,12 @@ class WebSettings(Group):
     """Where /healthz, /metrics and /slack/events listen. Port 0: the system picks one."""
 
     port: int = Field(8080, validation_alias="PORT", ge=0, le=65_535)
+
+
+class PrivacySettings(Group):
+    """How much of a log line or an error the one who asked for it sees (docs/adr/0010)."""
+
+    log_privacy: Literal["strict", "balanced"] = Field("balanced", validation_alias="LOG_PRIVACY")
 
 
 class HookSettings(Group):

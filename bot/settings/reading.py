@@ -23,6 +23,7 @@ from bot.settings.groups import (
     IdentitySettings,
     OnCallSettings,
     PeopleSettings,
+    PrivacySettings,
     RailwaySettings,
     SlackSettings,
     WebSettings,
@@ -35,6 +36,7 @@ from bot.settings.values import Group
 from bot.settings.watching import WatchSettings
 from services.domain.errors import OperatorError
 from services.domain.own_secrets import remember_secrets
+from services.domain.privacy import Privacy
 from services.domain.secrets import Secret
 
 
@@ -56,6 +58,7 @@ class Settings:
     mail: MailSettings | Invalid
     monitor: MonitorSettings | Invalid
     hooks: HookSettings | Invalid
+    privacy: PrivacySettings | Invalid = field(default_factory=PrivacySettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -81,6 +84,7 @@ class Settings:
             mail=_read("mail", MailSettings, given),
             monitor=_read("monitor", MonitorSettings, given),
             hooks=_read("hooks", HookSettings, given),
+            privacy=_read("privacy", PrivacySettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings
@@ -120,6 +124,11 @@ class Settings:
     def phones(self) -> int:
         """How many targets outside Slack there are."""
         return sum(len(group.targets) for group in (self.pager, self.mail) if not isinstance(group, Invalid))
+
+    @property
+    def log_privacy(self) -> Privacy:
+        """What somebody sees of the lines that they asked for; strict when the variable is malformed."""
+        return Privacy.STRICT if isinstance(self.privacy, Invalid) else Privacy(self.privacy.log_privacy)
 
     @property
     def stale_after(self) -> timedelta:

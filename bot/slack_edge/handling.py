@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.interactions.submissions import Submission, find_mistakes, read_submission
+from bot.interactions.submissions import Submission, find_mistakes, read_submission, view_to_look_at
 from bot.slack_edge.asker import Asker
 
 Body = dict[str, Any]
@@ -16,11 +16,15 @@ DoOnce = Callable[[Body, Work], Awaitable[None]]  # does the work of a payload o
 
 
 async def take_submission(ack: AsyncAck, body: Body) -> Submission | None:
-    """Acknowledge a modal. None when that is all: it shows its mistakes now, or it is none of ours."""
+    """Acknowledge a modal. None when that is all: it shows its mistakes, or what is masked, or is none of ours."""
     submission = read_submission(body["view"])
     mistakes = find_mistakes(submission) if submission else {}
     if mistakes:
         await ack(response_action="errors", errors=mistakes)
+        return None
+    again = view_to_look_at(body["view"], submission) if submission else None
+    if again is not None:
+        await ack(response_action="update", view=again)
         return None
     await ack()
     return submission

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from bot.commands._contract import Block
-from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, plain
+from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, label_text, plain
 from services.domain.words import counted
 
 COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command line
@@ -21,7 +21,7 @@ BUTTON_LIMIT = 75
 VALUE_LIMIT = 2000
 URL_LIMIT = 3000
 MAX_BUTTONS = 25
-MENU_VALUE_LIMIT, MAX_MENU = 150, 5
+MENU_VALUE_LIMIT, MAX_MENU, MAX_OPTIONS = 150, 5, 100
 MAX_CONTEXT = 10
 MAX_FIELDS, FIELD_LIMIT = 10, 2000
 MAX_ROWS, MAX_CELLS = 100, 20
@@ -33,7 +33,7 @@ EMPTY = "—"  # Slack refuses empty text
 
 def header(text: str) -> Block:
     """A heading in plain text."""
-    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, limit=HEADER_LIMIT) or EMPTY}}
+    return {"type": "header", "text": {"type": "plain_text", "text": label_text(text, limit=HEADER_LIMIT) or EMPTY}}
 
 
 def section(mrkdwn: str, *, accessory: Block | None = None) -> Block:
@@ -96,14 +96,17 @@ def command_menu(items: Sequence[tuple[str, str]], n: int = 0) -> Block:
 
     Raises ValueError for a line that does not fit into an item.
     """
-    for _, command in items:
-        if not 0 < len(command) <= MENU_VALUE_LIMIT:
-            raise ValueError(f"an item carries 1 to {MENU_VALUE_LIMIT} characters, this command has {len(command)}")
-    options = [
-        {"text": {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT) or EMPTY}, "value": command}
-        for label, command in items[:MAX_MENU]
-    ]
-    return {"type": "overflow", "action_id": f"{COMMAND_ACTION}.{n}", "options": options}
+    return {"type": "overflow", "action_id": f"{COMMAND_ACTION}.{n}", "options": _options(items[:MAX_MENU])}
+
+
+def command_select(placeholder: str, items: Sequence[tuple[str, str]], n: int = 0) -> Block:
+    """A menu with a name of its own whose items run command lines: (label, command) each, at most a hundred."""
+    return {
+        "type": "static_select",
+        "action_id": f"{COMMAND_ACTION}.{n}",
+        "placeholder": {"type": "plain_text", "text": label_text(placeholder, limit=BUTTON_LIMIT)},
+        "options": _options(items[:MAX_OPTIONS]),
+    }
 
 
 def link_button(label: str, url: str, n: int = 0) -> Block:
@@ -152,8 +155,18 @@ def _row(cells: Sequence[str]) -> list[Block]:
     return [{"type": "raw_text", "text": plain(cell, limit=CELL_LIMIT) or EMPTY} for cell in cells[:MAX_CELLS]]
 
 
-def _button(label: str, action_id: str) -> Block:
-    text = {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT) or EMPTY, "emoji": False}
+def _options(items: Sequence[tuple[str, str]]) -> list[Block]:
+    for _, command in items:
+        if not 0 < len(command) <= MENU_VALUE_LIMIT:
+            raise ValueError(f"an item carries 1 to {MENU_VALUE_LIMIT} characters, this command has {len(command)}")
+    return [
+        {"text": {"type": "plain_text", "text": label_text(words, limit=BUTTON_LIMIT) or EMPTY}, "value": command}
+        for words, command in items
+    ]
+
+
+def _button(words: str, action_id: str) -> Block:
+    text = {"type": "plain_text", "text": label_text(words, limit=BUTTON_LIMIT) or EMPTY, "emoji": False}
     return {"type": "button", "action_id": action_id, "text": text}
 
 

@@ -10,10 +10,12 @@ from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.findings import SIGN, WORD
 from bot.views.message import fit_message
+from bot.views.reveal import reveal_buttons
 from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
 from playbooks.failed_jobs import FailureGroup
 from services.domain.jobs import service_of_job
+from services.domain.privacy import is_masked
 from services.domain.services import WORKERS
 from services.domain.thresholds import MANY_FAILED
 from services.domain.words import age, counted
@@ -21,18 +23,26 @@ from services.domain.words import age, counted
 ERROR_LIMIT = 300  # characters of one template
 RAW_LIMIT = 2500  # and of one whole error, on the terminal
 GROUPS_SHOWN = 15
-MASKED = "Errors are shown as their pattern: “…” stands for data. The whole error: `dragonfly failed-jobs --raw`."
+MASKED = "“…” stands for data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
 
 
 def failed_jobs_answer(
-    groups: Sequence[FailureGroup], *, total: int, window: timedelta, is_raw: bool = False
+    groups: Sequence[FailureGroup],
+    *,
+    total: int,
+    window: timedelta,
+    is_raw: bool = False,
+    reveal_until: int = 0,
+    notice: str | None = None,
 ) -> Answer:
-    """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked."""
+    """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
+    `notice` then says what is to be known about it. `reveal_until`: Unix time."""
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
     blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
-    notes = _notes(groups, total, is_raw=is_raw)
+    notes = [*_notes(groups, total, is_raw=is_raw), *filter(None, [notice])]
     blocks += [context(*notes)] if notes else []
+    blocks += [] if is_raw else _reveal(groups, reveal_until)
     blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups)])
     listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
     data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
@@ -56,11 +66,18 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
     ids = ", ".join(code(job_id, limit=60) for job_id in group.sample_ids)
     lines = (
         f"*{group.count} of {escape(group.job_type, limit=80)}*{kind}",
-        escape(group.error, limit=limit),
+        escape(group.sample, limit=limit),
         f"first {date_token(group.first_at)}, last {date_token(group.last_at)} · attempts: {attempts} · {ids}",
     )
     button = None if is_raw else command_button("Requeue", f"requeue {group.key}")
     return section("\n".join(lines), accessory=button)
+
+
+def _reveal(groups: Sequence[FailureGroup], until: int) -> list[Block]:
+    """The newest error of each group of which something is hidden, to be shown whole to whoever may see it."""
+    masked = [group for group in groups[:GROUPS_SHOWN] if is_masked(group.sample)]
+    items = [(f"{group.job_type}: {group.sample}", f"job {group.sample_ids[0]}") for group in masked]
+    return reveal_buttons(items, until=until)
 
 
 def _log_buttons(groups: Sequence[FailureGroup]) -> list[Block]:

@@ -19,11 +19,12 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text
 from bot.views.message import fit_message
 from bot.views.moments import clock_seconds
+from bot.views.reveal import reveal_buttons
 from bot.views.text import code, date_token, escape, plain
 from playbooks._contract import Finding, Status, worst
-from playbooks.logs import Choice
+from playbooks.logs import Choice, line_key
 from services.domain.deployments import LogLine
-from services.domain.masking import mask_line
+from services.domain.privacy import Privacy, is_masked
 from services.domain.services import Service
 from services.domain.sha import short_sha
 from services.domain.words import counted
@@ -32,13 +33,15 @@ TITLE = "logs"  # each finding names the service
 LINE_LIMIT = 300  # characters of one line in Slack
 RAW_LIMIT = 20_000  # and of one on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
-MASKED = "“…” stands for data. Whole lines: in Railway, or `dragonfly logs … --raw` on a terminal."
+MASKED = "“…” stands for data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
 
 
 @dataclass(frozen=True)
 class LogView:
     """What is shown. `findings`: what the log tells, none for a build. `lines`: oldest first. `filter` as it was asked
-    for, empty for none."""
+    for, empty for none. `privacy`: None shows the lines as they are; `notice` then says what is to be known about it.
+
+    `reveal_until`: Unix time until which a masked line can be shown whole by its button."""
 
     service: Service
     choice: Choice
@@ -46,7 +49,14 @@ class LogView:
     lines: Sequence[LogLine]
     filter: str
     is_build: bool
-    is_raw: bool
+    privacy: Privacy | None
+    reveal_until: int
+    notice: str | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether nothing is masked: on a terminal, where it was asked for."""
+        return self.privacy is None
 
     @property
     def has_replicas(self) -> bool:
@@ -56,7 +66,7 @@ class LogView:
 
 def logs_answer(view: LogView) -> Answer:
     """What the log tells; which deployment's it is, its newest lines with the latest last, and what to press next."""
-    messages = [line.message if view.is_raw else mask_line(line.message) for line in view.lines]
+    messages = [view.privacy.mask(line.message) if view.privacy else line.message for line in view.lines]
     limit = RAW_LIMIT if view.is_raw else LINE_LIMIT
     shown = [
         _line(line, plain(message, limit=limit), with_replica=view.has_replicas)
@@ -68,10 +78,22 @@ def logs_answer(view: LogView) -> Answer:
     blocks: list[Block] = [*told, section(headline)]
     blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
     blocks += [context(*_notes(view, len(shown) - len(fitting)))]
+    blocks += _reveal(view, messages)
     blocks += actions(_buttons(view))
     text, fitted = fit_message("\n".join([*_told(view), headline]), blocks)
     status = worst(view.findings) if view.findings else Status.OK
     return Answer(text, blocks if view.is_raw else fitted, _data(view, messages), status, private=True)
+
+
+def _reveal(view: LogView, messages: Sequence[str]) -> list[Block]:
+    """The newest lines of which something is hidden, to be shown whole to whoever may see them."""
+    if view.is_raw:
+        return []
+    kind = "build" if view.is_build else "log"
+    about = f"{kind} {view.service.short} {view.choice.deployment.id}"
+    pairs = [pair for pair in zip(view.lines, messages, strict=True) if is_masked(pair[1])]
+    labels = [(f"{clock_seconds(line.timestamp)} {message}", f"{about} {line_key(line)}") for line, message in pairs]
+    return reveal_buttons(labels[::-1], until=view.reveal_until)
 
 
 def _told(view: LogView) -> list[str]:
@@ -94,7 +116,8 @@ def _nothing(view: LogView) -> str:
 
 
 def _notes(view: LogView, left_out: int) -> list[str]:
-    notes = ["Times are UTC."] if view.is_raw else ["Times are UTC.", MASKED]
+    notes = ["Times are UTC.", view.notice or ""] if view.is_raw else ["Times are UTC.", MASKED]
+    notes = [note for note in notes if note]
     return [*notes, f"… {counted(left_out, 'older line')} did not fit"] if left_out else notes
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.commands._contract import Block
 from bot.views.blocks import EMPTY, context, section, sections
 from bot.views.plan import plan_lines
-from bot.views.text import code, escape, plain
+from bot.views.text import code, escape, label_text
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
@@ -139,4 +139,4 @@ def option(choice: Choice) -> Block:
 
 
 def _plain(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": plain(text, limit=limit) or EMPTY}
+    return {"type": "plain_text", "text": label_text(text, limit=limit) or EMPTY}

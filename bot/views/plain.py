@@ -51,7 +51,7 @@ def block_text(block: Block) -> str:
     """One block in plain words; buttons as what one would type instead."""
     match block["type"]:
         case "header":
-            return f"\n{block['text']['text']}"
+            return f"\n{without_look_alikes(block['text']['text'])}"
         case "section":
             return _section(block)
         case "context":
@@ -76,7 +76,9 @@ def _section(block: Block) -> str:
 def _button(element: Block) -> str:
     if element.get("type") == "overflow":
         return "\n".join(_button(option | {"action_id": element["action_id"]}) for option in element["options"])
-    label = element.get("text", {}).get("text", "")
+    if element.get("type") == "static_select":
+        return ""  # what it offers, a terminal has by other means
+    label = without_look_alikes(element.get("text", {}).get("text", ""))
     target = element.get("url") or _command(element)
     return f"    → {label}: {target}" if target else ""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.commands._contract import Block
 from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button
-from bot.views.text import plain
+from bot.views.text import label_text
 from playbooks._clean_up import is_left_to_clean_up
 from playbooks._contract import Risk
 from services.domain.runs import Run, RunState, RunStep
@@ -70,7 +70,7 @@ def review(run: Run) -> Block:
 
 def button(label: str, action_id: str, run_id: int, *, style: str | None = None, confirm: Block | None = None) -> Block:
     """One of a run's buttons."""
-    text = {"type": "plain_text", "text": plain(label, limit=BUTTON_LIMIT), "emoji": False}
+    text = {"type": "plain_text", "text": label_text(label, limit=BUTTON_LIMIT), "emoji": False}
     made: Block = {"type": "button", "action_id": action_id, "text": text, "value": str(run_id)}
     made |= {"style": style} if style else {}
     return made | ({"confirm": confirm} if confirm else {})
@@ -134,4 +134,4 @@ def _afterwards(run: Run, steps: Sequence[RunStep]) -> list[Block]:
 
 
 def _plain(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": plain(text, limit=limit) or EMPTY}
+    return {"type": "plain_text", "text": label_text(text, limit=limit) or EMPTY}

@@ -18,9 +18,12 @@ _FENCE = "```"
 _WHOLE = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|```|.", re.DOTALL)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack has no escape for its marks, so look-alikes take their place: the asterisk operator, the modifier letters low
-# macron and grave accent, the tilde operator. An underscore within a word marks nothing, and names are full of them.
-_LOOK_ALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
-_MARKS = re.compile(r"[*~`]|(?<!\w)_+|_++(?![^\W_])")
+# macron and grave accent, the tilde operator, the ratio. An underscore within a word marks nothing, and names are full
+# of them; nor does a colon but in `:emoji:` and in an address, which would imitate our own signs and links.
+_LOOK_ALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb", ":": "\u2236"}
+_COLONS = r":(?=[\d+'_-]*[A-Za-z+'_-][\w+'-]{0,100}:)|(?<!\d):(?=\d{1,100}:(?!\d))|:(?=//)"
+_COLON = re.compile(_COLONS)
+_MARKS = re.compile(rf"[*~`]|(?<!\w)_+|_++(?![^\W_])|{_COLONS}")
 _ALIKE, _MEANT = str.maketrans(_LOOK_ALIKES), str.maketrans({alike: mark for mark, alike in _LOOK_ALIKES.items()})
 
 
@@ -81,6 +84,11 @@ def without_look_alikes(text: str) -> str:
 def plain(text: str, *, limit: int = SECTION_LIMIT) -> str:
     """Untrusted text for a plain-text object, a table cell or the terminal: one clean line of at most `limit`."""
     return cut(_one_line(text), limit)
+
+
+def label_text(text: str, *, limit: int) -> str:
+    """Untrusted text for what is pressed, chosen or read as a heading: plain, and no `:emoji:` comes out of it."""
+    return cut(_COLON.sub(_LOOK_ALIKES[":"], _one_line(text)), limit)
 
 
 def cut(text: str, limit: int) -> str:

@@ -19,6 +19,9 @@ from services.domain.jobs import (
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
+ERROR_LIMIT = 2001  # characters: what a terminal shows of one, and one more by which a longer one is known
+WHOLE_ERROR_LIMIT = 9000  # what a message shows of one
+
 
 async def read_queue_snapshot(conn: Connection, *, stale_after: timedelta) -> QueueSnapshot:
     """The queue now. `stale_after`: the age at which a worker's beat no longer counts."""
@@ -32,10 +35,18 @@ async def read_queue_snapshot(conn: Connection, *, stale_after: timedelta) -> Qu
 
 
 async def list_failed_jobs(conn: Connection, *, window: timedelta, limit: int) -> list[FailedJob]:
-    """Jobs that failed for good within the window, newest first."""
+    """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters."""
     async with conn.cursor(row_factory=class_row(FailedJob)) as cur:
-        await cur.execute(SQL["list_failed_jobs"], {"window": window, "limit": limit})
+        values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
+        await cur.execute(SQL["list_failed_jobs"], values)
         return await cur.fetchall()
+
+
+async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
+    """At most `WHOLE_ERROR_LIMIT` characters; None for a job without an error, and for none of this id."""
+    values = {"job_id": job_id, "error_limit": WHOLE_ERROR_LIMIT}
+    row = await (await conn.execute(SQL["read_job_error"], values)).fetchone()
+    return row[0] if row else None
 
 
 async def count_failed_jobs(conn: Connection, *, window: timedelta) -> int:

@@ -8,7 +8,7 @@ LIMIT %(limit)s;
 
 -- name: list_intake_events
 -- The latest events; their details stay in the database. Served by intake_logs_created_idx.
-SELECT created_at, event_type, source_system, left(reason, 200) AS reason
+SELECT created_at, left(event_type, 200) AS event_type, left(source_system, 200) AS source_system, left(reason, 200) AS reason
 FROM ops.intake_logs
 ORDER BY created_at DESC
 LIMIT %(limit)s;

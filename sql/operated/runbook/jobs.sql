@@ -23,12 +23,19 @@ SELECT
        )) AS orphaned;
 
 -- name: list_failed_jobs
--- The latest failed jobs. Served by job_queue_failed_idx.
-SELECT id::text AS id, job_type, attempts, error_message, updated_at
+-- The latest failed jobs. Served by job_queue_failed_idx. Of an error no more than is looked at: it may be of any length.
+SELECT id::text AS id, left(job_type, 200) AS job_type, attempts,
+       left(error_message, %(error_limit)s::integer) AS error_message, updated_at
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval
 ORDER BY updated_at DESC
 LIMIT %(limit)s;
+
+-- name: read_job_error
+-- The error of one job, no longer than a message can show. By primary key.
+SELECT left(error_message, %(error_limit)s::integer) AS error_message
+FROM ops.job_queue
+WHERE id = %(job_id)s::uuid;
 
 -- name: count_failed_jobs
 -- How many failed in a window, also when the list above is cut. Served by job_queue_failed_idx.
@@ -54,7 +61,7 @@ ORDER BY 1 DESC;
 
 -- name: list_oldest_pending
 -- Due jobs that have waited longest. Served by job_queue_claim_idx, so many of each type and priority at most.
-SELECT job.id::text AS id, job.job_type, job.attempts, job.run_at AS waiting_since, job.created_at
+SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.run_at AS waiting_since, job.created_at
 FROM ops.pending_levels AS level
 CROSS JOIN LATERAL (
     SELECT queue.id, queue.job_type, queue.attempts, queue.run_at, queue.created_at
@@ -82,7 +89,8 @@ ORDER BY due_at;
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
 -- primary key of the heartbeats.
-SELECT job.id::text AS id, job.job_type, job.attempts, job.locked_at, job.locked_by, beat.last_heartbeat_at
+SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
+       left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
 FROM ops.job_queue AS job
 LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
 WHERE job.status = 'processing'

@@ -6,7 +6,8 @@ FROM ops.requeue_jobs(%(job_ids)s::uuid[], %(stale_after)s::interval) AS requeue
 -- name: list_orphaned_jobs
 -- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
 -- job_queue_processing_idx and the primary key of the heartbeats.
-SELECT job.id::text AS id, job.job_type, job.attempts, job.locked_at, job.locked_by, beat.last_heartbeat_at
+SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
+       left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
 FROM ops.job_queue AS job
 LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
 WHERE job.status = 'processing'
@@ -20,7 +21,7 @@ LIMIT %(limit)s;
 
 -- name: list_jobs
 -- What became of these jobs. By primary key.
-SELECT id::text AS id, job_type, status, attempts, max_attempts, updated_at
+SELECT id::text AS id, left(job_type, 200) AS job_type, status, attempts, max_attempts, updated_at
 FROM ops.job_queue
 WHERE id = ANY (%(job_ids)s::uuid[])
 ORDER BY id;

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from bot.commands._registry import run
 from bot.facts import World
 from bot.views.plain import answer_text
 from playbooks._contract import Status
-from services.domain.errors import UsageError
+from services.domain.errors import Unavailable, UsageError
+from services.postgres.jobs import ERROR_LIMIT
 from services.sandbox.slack.limits import violations
 
 if TYPE_CHECKING:
@@ -235,3 +237,29 @@ async def test_intake_tells_why_an_upload_was_refused(world: World, system: Syst
     answer = await run("intake", SLACK, world)
 
     assert "it is a PDF, not a CSV file" in answer_text(answer)
+
+
+async def test_errors_of_any_length_are_cut_in_the_database(world: World, system: System) -> None:
+    """Forty errors of 4 MB must not come over the line."""
+    plant_failures(system, 3, "boom " * 100_000)
+
+    listed = await world.failed_jobs(timedelta(hours=1))
+
+    assert not isinstance(listed, Unavailable)
+    assert [len(job.error_message or "") for job in listed] == [ERROR_LIMIT] * 3
+    assert "…" in (await run("failed-jobs", SLACK, world)).blocks[1]["text"]["text"]
+
+
+async def test_names_of_any_length_are_cut_in_the_database(world: World, system: System) -> None:
+    system.run(
+        "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status) "
+        "VALUES (repeat('w', 2000), 'ingest_processor', 'running')"
+    )
+    system.run("INSERT INTO ops.intake_logs (event_type, details) VALUES (repeat('e', 1000000), '{}')")
+
+    beats, events = await world.heartbeats(), await world.intake_events()
+
+    assert not isinstance(beats, Unavailable)
+    assert not isinstance(events, Unavailable)
+    assert max(len(row.worker_id) for row in beats.rows) == 200
+    assert max(len(row.event_type) for row in events) == 200

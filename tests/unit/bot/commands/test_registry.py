@@ -19,7 +19,7 @@ OF_THIS_RELEASE = {
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
     "incident timeline", "incident export",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
-    "golden-path", "approve", "deny", "review", "start-alone",
+    "golden-path", "approve", "deny", "review", "start-alone", "reveal",
 }  # fmt: skip
 
 

@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from bot.interactions.submissions import Submission, find_mistakes, read_metadata, read_submission
+from bot.interactions.submissions import (
+    SEEN,
+    Submission,
+    find_mistakes,
+    read_metadata,
+    read_submission,
+    view_to_look_at,
+)
+from bot.views.incident_modals import resolve_modal
 from bot.views.modals import ANSWER, APPROVE_TYPED, CHOOSE_TARGET, DENY, PRESET, STOP_WORKERS
+from services.sandbox.slack.limits import violations
 
 
 def view(kind: str, metadata: object, values: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -71,3 +80,46 @@ def test_something_critical_needs_its_name_typed(text: str, fine: bool) -> None:
 def test_metadata_of_others_is_not_trusted() -> None:
     assert read_metadata({"private_metadata": "not json"}) == {}
     assert read_metadata({}) == {}
+
+
+def resolving(text: str, **metadata: object) -> tuple[dict[str, Any], Submission]:
+    """A modal as Slack sends it back."""
+    opened = resolve_modal(7, {"channel": "C1", **metadata})
+    sent = {**opened, "id": "V1", "hash": "x", "state": {"values": typed(text)}}
+    submission = read_submission(sent)
+    assert submission is not None
+    return sent, submission
+
+
+def test_who_writes_a_cause_sees_what_is_taken_out_before_it_is_kept() -> None:
+    again = view_to_look_at(*resolving("the plaintiff Jane Roe owes $12"))
+
+    assert again is not None
+    note, ask = again["blocks"]
+    assert "the plaintiff … owes …" in note["text"]["text"]
+    assert ask["element"]["initial_value"] == "the plaintiff Jane Roe owes $12"
+    assert "hash" not in again
+    assert list(violations(again, surface="modal", method="views.update")) == []
+
+
+def test_what_was_seen_once_is_kept_and_what_differs_is_shown_anew() -> None:
+    first = view_to_look_at(*resolving("the plaintiff Jane Roe owes $12"))
+    assert first is not None
+    seen = json.loads(first["private_metadata"])
+
+    assert view_to_look_at(*resolving("the plaintiff Jane Roe owes $12", **seen)) is None
+    other = view_to_look_at(*resolving("defendant Jane Roe owes $12 now", **seen))
+    assert other is not None
+    assert [block.get("block_id") for block in other["blocks"]].count(SEEN) == 1
+
+
+def test_plain_words_are_kept_at_once() -> None:
+    assert view_to_look_at(*resolving("the pool was too small &amp; full")) is None
+
+
+def test_an_emergency_stop_does_not_wait_for_a_second_look() -> None:
+    sent = view(STOP_WORKERS, {"service": "workers"}, typed("defendant Jane Roe"))
+    submission = read_submission(sent)
+
+    assert submission is not None
+    assert view_to_look_at({**sent, "blocks": []}, submission) is None

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views.text import clean, code, cut, cut_mrkdwn, date_token, escape, link, plain, without_look_alikes
+from bot.views.text import (
+    clean,
+    code,
+    cut,
+    cut_mrkdwn,
+    date_token,
+    escape,
+    label_text,
+    link,
+    plain,
+    without_look_alikes,
+)
 from services.sandbox.page.drawing.context import Drawing
 from services.sandbox.page.drawing.mrkdwn import mrkdwn as drawn
 
@@ -60,19 +71,32 @@ def test_escaping_changes_nothing_but_markup(text: str) -> None:
     assert html.unescape(escape(text)) == html.unescape(escape(html.unescape(escape(text))))
 
 
-@given(st.text(alphabet="*_~`a5 .,é&<", max_size=40))
+@given(st.text(alphabet="*_~`a5 .,é&<:/", max_size=40))
 def test_what_people_write_formats_neither_itself_nor_our_words(text: str) -> None:
     shown = drawn(f"begin {escape(text)}, *{escape(text)}x* `ours` {escape(text)}", Drawing())
 
     assert re.findall(r"<(\w+)", str(shown)) == ["strong", "code"]
 
 
-@given(st.text(alphabet="*_~`a5 .,é&<", max_size=40))
+@given(st.text(alphabet="*_~`a5 .,é&<:/", max_size=40))
 def test_look_alikes_are_taken_back_where_nothing_is_parsed(text: str) -> None:
     assert without_look_alikes(html.unescape(escape(text))) == plain(text)
 
 
-@pytest.mark.parametrize("name", ["failed_jobs", "ops.job_queue", "SUPABASE_DB_URL", "a__b", "10:30 - 12 %", "#1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "failed_jobs",
+        "ops.job_queue",
+        "SUPABASE_DB_URL",
+        "a__b",
+        "10:30 - 12 %",
+        "10:30:15",
+        "ValueError: x: y",
+        "a:b",
+        "#1",
+    ],
+)
 def test_names_stay_as_they_are(name: str) -> None:
     assert escape(name) == name
 
@@ -80,6 +104,24 @@ def test_names_stay_as_they_are(name: str) -> None:
 @pytest.mark.parametrize("text", ["*", "_", "~", "`", "_private", "ends_", "2*3", "~/.config", "a_ b"])
 def test_what_could_format_does_not_stay(text: str) -> None:
     assert not re.search(r"[*~`]|(?<!\w)_|_(?!\w)", escape(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":white_check_mark: OK",
+        "x:red_circle:y",
+        ":100:",
+        ":+1:",
+        ":skin-tone-2::x:",
+        "https://evil.example",
+        "see http://x",
+    ],
+)
+def test_no_sign_and_no_link_of_ours_is_imitated(text: str) -> None:
+    for shown in (escape(text), label_text(text, limit=100)):
+        assert not re.search(r":[\w+'-]+:|://", shown)
+        assert without_look_alikes(shown) == text
 
 
 def test_code_is_copied_as_it_is() -> None:

@@ -1,0 +1,227 @@
+"""*Show the whole line*: for an operator or an approver, for a while, and written down."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import psycopg
+import pytest
+
+from bot.approvals.desk import Desk
+from bot.commands._contract import Actor, Answer, Request, Surface
+from bot.commands._registry import run
+from bot.facts import World
+from bot.settings import Settings
+from bot.views.plain import answer_text
+from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.secrets import Secret
+from services.postgres.audit import list_audit
+from services.postgres.pool import Database
+from services.railway.client import RailwayClient, TokenKind
+from services.sandbox.slack import cast
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import ANN, OLIVIA, OTTO, Books
+
+LINE = "gizmo 7: Plaintiff Maria Kowalski owes $1,204.50 with sk-live-4f9a8b7c6d5e"
+AT = "2025-12-20T10:30:00Z"
+
+
+def answer_railway(request: httpx.Request) -> httpx.Response:
+    document = json.loads(request.content)["query"]
+    deployment = {"id": "d-1", "status": "SUCCESS", "createdAt": AT, "meta": {}, "instances": []}
+    instance = {"serviceId": "s", "serviceName": "dragonfly-worker-ingest", "activeDeployments": [deployment],
+                "latestDeployment": deployment, "numReplicas": 1}  # fmt: skip
+    if "readLogs" in document:
+        lines = [{"timestamp": AT, "severity": "info", "message": message} for message in ("fine", LINE)]
+        return httpx.Response(200, json={"data": {"deploymentLogs": lines}})
+    if "listDeployments" in document:
+        return httpx.Response(200, json={"data": {"deployments": {"edges": [{"node": deployment}]}}})
+    edges = [{"node": instance}]
+    return httpx.Response(
+        200, json={"data": {"environment": {"name": "x", "config": None, "serviceInstances": {"edges": edges}}}}
+    )
+
+
+def settings(**more: str) -> Settings:
+    environ = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    return Settings.from_environment(environ | more)
+
+
+def make_world(dsn: str, **more: str) -> World:
+    return World(
+        settings(**more),
+        database=Database.connect_lazily(Secret(dsn), application_name="test", timeout_s=60.0),
+        railway=RailwayClient(
+            url="http://railway.test/graphql",
+            token=Secret("t"),
+            token_kind=TokenKind.PROJECT,
+            project_id="p",
+            environment_id="e",
+            transport=httpx.MockTransport(answer_railway),
+        ),
+    )
+
+
+@pytest.fixture
+async def world(database_urls: DatabaseUrls) -> AsyncIterator[World]:
+    world = make_world(database_urls.bot)
+    yield world
+    await world.close()
+
+
+def by(actor: Actor | None) -> Request:
+    return Request((), Surface.BUTTON if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+
+
+def reveal_lines(answer: Answer) -> list[str]:
+    """What the buttons of the answer would run."""
+    elements = [one for block in answer.blocks if block["type"] == "actions" for one in block["elements"]]
+    values = [option.get("value", "") for one in elements for option in one.get("options", [one])]
+    return [value for value in values if str(value).startswith("reveal ")]
+
+
+async def the_button(world: World, desk: Desk) -> str:
+    [line] = reveal_lines(await run("logs ingest", by(OLIVIA), world, desk))
+    return line
+
+
+async def details(books: Books) -> list[tuple[str, str, object]]:
+    return [(row.event, row.actor, row.details) for row in await list_audit(books.conn, limit=10)]
+
+
+@pytest.mark.parametrize("actor", [OLIVIA, ANN])
+async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
+    world: World, desk: Desk, books: Books, actor: Actor
+) -> None:
+    line = await the_button(world, desk)
+
+    answer = await run(line, by(actor), world, desk)
+
+    assert answer.private
+    shown = answer_text(answer)
+    assert "Plaintiff Maria Kowalski owes $1,204.50" in shown
+    assert "4f9a8b7c" not in shown
+    [(event, who, about)] = await details(books)
+    assert (event, who) == ("line.revealed", actor.user_id)
+    _, _, service, deployment, key, _ = line.split()
+    assert service == "ingest"
+    expected = {"source": "log", "service": "dragonfly-worker-ingest", "id": deployment, "line": key}
+    assert about == {**expected, "team": cast.TEAM.id}
+
+
+@pytest.mark.parametrize("actor", [OTTO, Actor(OLIVIA.user_id, "T0ELSEWHERE")])
+async def test_nobody_else_sees_it_and_the_refusal_is_written_down(
+    world: World, desk: Desk, books: Books, actor: Actor
+) -> None:
+    line = await the_button(world, desk)
+
+    with pytest.raises(OperatorError, match="Nothing was shown"):
+        await run(line, by(actor), world, desk)
+
+    [(event, who, _)] = await details(books)
+    assert (event, who) == ("line.reveal.refused", actor.user_id)
+
+
+async def test_empty_lists_let_nobody_see_it(database_urls: DatabaseUrls, desk: Desk, world: World) -> None:
+    line = await the_button(world, desk)
+    closed = make_world(database_urls.bot, DRAGONFLY_OPERATORS="", DRAGONFLY_APPROVERS="")
+    try:
+        with pytest.raises(OperatorError, match="Nobody is"):
+            await run(line, by(OLIVIA), closed, desk)
+    finally:
+        await closed.close()
+
+
+async def test_an_old_button_shows_nothing(world: World, desk: Desk, books: Books) -> None:
+    *words, _ = (await the_button(world, desk)).split()
+
+    with pytest.raises(OperatorError, match="expired"):
+        await run(" ".join([*words, str(int(time.time()) - 1)]), by(OLIVIA), world, desk)
+
+    assert await details(books) == []
+
+
+async def test_without_its_audit_row_nothing_is_shown(world: World, desk: Desk) -> None:
+    line = await the_button(world, desk)
+    nowhere = make_world("postgresql://nobody@127.0.0.1:1/x")
+    try:
+        with pytest.raises(SourceError, match="database"):
+            await run(line, by(OLIVIA), nowhere, desk)
+    finally:
+        await nowhere.close()
+
+
+async def test_a_line_that_is_no_more_says_so(world: World, desk: Desk) -> None:
+    *words, key, until = (await the_button(world, desk)).split()
+
+    with pytest.raises(OperatorError, match="any more"):
+        await run(" ".join([*words, key[::-1], until]), by(OLIVIA), world, desk)
+
+
+@pytest.mark.parametrize("words", ["log ingest d-1 x y", "job x 1", "log", "anything else", "job " + "a" * 36 + " 1"])
+async def test_words_that_no_button_carries_are_refused(world: World, desk: Desk, words: str) -> None:
+    with pytest.raises(UsageError):
+        await run(f"reveal {words}", by(OLIVIA), world, desk)
+
+
+async def test_the_error_of_a_failed_job_is_shown_whole(
+    world: World, desk: Desk, books: Books, database_urls: DatabaseUrls
+) -> None:
+    with psycopg.connect(database_urls.owner, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO ops.job_queue (job_type, status, error_message) VALUES ('simplicity_ingest', 'failed', %s)",
+            ['ValueError: no county "Kowalski"\nDETAIL: more'],
+        )
+    answer = await run("failed-jobs", by(OLIVIA), world, desk)
+    [line] = reveal_lines(answer)
+    assert "Kowalski" not in answer_text(answer)
+
+    shown = answer_text(await run(line, by(ANN), world, desk))
+
+    assert 'no county "Kowalski"' in shown
+    assert "DETAIL: more" in shown
+    [(event, _, about)] = await details(books)
+    assert (event, about) == (
+        "line.revealed",
+        {"source": "job", "id": line.split()[2], "line": "", "team": cast.TEAM.id},
+    )
+
+
+@pytest.mark.parametrize(("mode", "shows_gizmo"), [("balanced", True), ("strict", False), ("nonsense", False)])
+async def test_log_privacy_says_how_much_the_asker_sees(
+    database_urls: DatabaseUrls, desk: Desk, mode: str, shows_gizmo: bool
+) -> None:
+    world = make_world(database_urls.bot, LOG_PRIVACY=mode)
+    try:
+        shown = answer_text(await run("logs ingest", by(OLIVIA), world, desk))
+    finally:
+        await world.close()
+
+    assert ("gizmo 7" in shown) is shows_gizmo
+    assert "Kowalski" not in shown
+    assert "1,204" not in shown
+
+
+@pytest.mark.parametrize("line", ["logs ingest --raw", "failed-jobs --raw"])
+async def test_raw_on_the_terminal_is_written_down(world: World, books: Books, line: str) -> None:
+    await run(line, by(None), world)
+
+    [(event, who, about)] = await details(books)
+    assert (event, who) == ("raw.shown", "terminal")
+    assert isinstance(about, dict)
+    assert about["command"] == line.split()[0]
+    assert about["login"]
+
+
+async def test_raw_without_the_database_says_that_it_was_not_written_down() -> None:
+    nowhere = make_world("postgresql://nobody@127.0.0.1:1/x")
+    try:
+        shown = answer_text(await run("logs ingest --raw", by(None), nowhere))
+    finally:
+        await nowhere.close()
+
+    assert "Maria Kowalski" in shown
+    assert "not written into the audit log" in shown
