@@ -53,14 +53,18 @@ def row_line(row: AuditRow) -> str:
     whys = [str(row.details["why"])] if is_refusal and row.details.get("why") else []
     rest = {name: value for name, value in row.details.items() if not (is_refusal and name == "why")}
     told = ", ".join(f"{name} {_short(value)}" for name, value in rest.items() if _is_told(value))
-    details = "".join(f" · {_sentence(why)}" for why in whys)
+    details = "".join(f" · {reason_text(why)}" for why in whys)
     details += f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
-    who = f"<@{row.actor}>" if row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper() else row.actor
-    shown = who if who.startswith("<@") else escape(who, limit=80)
-    return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {shown}{run}{details}"
+    return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {actor_name(row)}{run}{details}"
 
 
-def _sentence(why: str) -> str:
+def actor_name(row: AuditRow) -> str:
+    """Who did it: a person whose name Slack shows, or a part of the bot by its own."""
+    is_person = row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper()
+    return f"<@{row.actor}>" if is_person else escape(row.actor, limit=80)
+
+
+def reason_text(why: str) -> str:
     """Why somebody was refused, with people and groups by name and commands as code; nothing else in it is markup."""
     escaped = escape(why, limit=DETAIL_LIMIT)
     return _CODE.sub(r"`\1`", _MENTION.sub(r"<\1>", escaped))

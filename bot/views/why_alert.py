@@ -9,35 +9,54 @@ from bot.views.alerts import silence_line
 from bot.views.blocks import actions, command_button, section, sections
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
-from services.domain.alerts import Alert, AlertHistory, AlertState, Silence
+from services.domain.alerts import Alert, AlertDecision, AlertHistory, AlertState, Silence
 
 
 def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Sequence[Silence]) -> Answer:
     """The newest decisions first, alert by alert; those of which nothing is known are left out. `silences`: of these
     alerts, those that last."""
     known = [history for history in histories if history.decisions or history.alert]
-    first = f"*Why {code(what)} was told, or was not*"
+    first = f"*Why people were notified about {code(what)}, or were not*"
     lines = [silence_line(one) for one in silences]
-    lines += [line for history in known for line in _lines(history)] or ["Nothing of the kind was seen for 30 days."]
+    lines += [line for history in known for line in _lines(history)] or [
+        "Nothing like it was seen in the last 30 days."
+    ]
     buttons = [command_button("Silences", "silences"), command_button("Health", "health")]
     blocks = [section(first), *sections(lines), *actions(buttons)]
     return Answer(*fit_message(first, blocks), [_data(history) for history in known], private=True)
 
 
+# What each stored decision means, as the middle of a sentence whose end is the stored reason.
+_SENTENCES = {
+    "pending": "The bot saw it and waited before notifying anybody",
+    "not told": "Nobody was notified",
+    "told": "People were notified",
+    "silenced": "A silence began to cover it, so updates stopped",
+    "watched": "It recovered, and the bot kept watching it",
+    "passed": "It went away by itself",
+    "resolved": "It was over, and people were notified",
+}
+
+
 def _lines(history: AlertHistory) -> Iterator[str]:
     yield f"*{escape(history.fingerprint)}* {_state(history.alert)}"
-    for one in history.decisions:
-        yield f"{date_token(one.at)} {escape(one.decision)}: {escape(one.reason, limit=300)}"
+    yield from map(_sentence, history.decisions)
+
+
+def _sentence(decision: AlertDecision) -> str:
+    """ "today 12:05 · Nobody was notified: silence 5 covers it."; another version may have written other words."""
+    what = _SENTENCES.get(decision.decision, escape(decision.decision))
+    return f"{date_token(decision.at)} · {what}: {escape(decision.reason, limit=300)}."
 
 
 def _state(alert: Alert | None) -> str:
     if alert is None:
-        return "is fine, as far as anybody knows"
+        return "is not firing now."
     if alert.state is AlertState.RESOLVED:
-        return f"is over: {escape(alert.title)}"
-    word = "fires" if alert.state is AlertState.FIRING else "is there, and nobody was told"
-    held = f", held back ({escape(alert.held)})" if alert.held else ""
-    return f"{word} since {date_token(alert.since)}{held}: {escape(alert.title)}"
+        return f"is over. It was: {escape(alert.title)}."
+    word = "has been firing" if alert.state is AlertState.FIRING else "has been seen, without notifying anybody,"
+    held = f" It is held back: {escape(alert.held)}." if alert.held else ""
+    return f"{word} since {date_token(alert.since)}: {escape(alert.title)}.{held}"
 
 
 def _data(history: AlertHistory) -> dict[str, object]:

@@ -151,7 +151,8 @@ def test_why_tells_the_steps_that_explain_it_and_who_was_refused() -> None:
 
     assert "Railway said no" in text
     assert "all well" not in text
-    assert "run.approve.refused · <@U0OTTO00001>" in text
+    assert "<@U0OTTO00001> tried to approve run" in text
+    assert "Refused: " in text
 
 
 def test_why_of_a_waiting_run_counts_its_approvals() -> None:
