@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bot.commands._contract import Block
 from bot.views.blocks import section
+from bot.views.ended import ended_line
 from bot.views.mentions import mention
 from bot.views.text import escape
 from services.domain.records import Record
@@ -47,6 +48,9 @@ class Teller:
         lone = await lone_starts.read_lone_start(conn, run.id)
         words, blocks = self._say(Record(run, steps, decisions, review=review, lone=lone), head)
         await store_message(conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks)
+        ended = ended_line(run, decisions)
+        if ended is not None:
+            await self._reply(conn, run, f"{run.message_key}:ended", ended)
 
     async def note(self, conn: Connection, run: Run, name: str, words: str, *, to: Sequence[str] = ()) -> None:
         """One line in the run's thread; `name` makes it once. The run's message has to be there already.
@@ -54,11 +58,9 @@ class Teller:
         to: Slack ids of people and groups to mention.
         """
         safe = " ".join([*map(mention, to), escape(words)])
+        await self._reply(conn, run, f"{run.message_key}:note:{name}", safe)
+
+    async def _reply(self, conn: Connection, run: Run, key: str, words: str) -> None:
         await store_message(
-            conn,
-            key=f"{run.message_key}:note:{name}",
-            channel=run.channel,
-            thread_key=run.message_key,
-            text=safe,
-            blocks=[section(safe)],
+            conn, key=key, channel=run.channel, thread_key=run.message_key, text=words, blocks=[section(words)]
         )

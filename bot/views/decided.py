@@ -8,7 +8,7 @@ from bot.commands._contract import Answer
 from bot.views.blocks import section
 from bot.views.message import fit_message
 from bot.views.plain import mrkdwn_text
-from bot.views.run import SIGNS
+from bot.views.run import sign
 from bot.views.runs import run_data
 from bot.views.text import escape
 from playbooks._contract import Status
@@ -20,7 +20,7 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
     """It counted. `missing`: approvals that are needed still; `notes` are mrkdwn."""
     more = f" {counted(missing, 'approval')} still missing." if missing else ""
     told = "".join(f" {note}." for note in notes)
-    first = f"{SIGNS[run.state]} · run {run.id} · {escape(run.title, limit=500)}.{more}{told}"
+    first = f"{sign(run)} · run {run.id} · {escape(run.title, limit=500)}.{more}{told}"
     return Answer(*fit_message(first, [section(first)]), run_data(run), private=True)
 
 

@@ -15,6 +15,7 @@ from services.domain.sha import short_sha
 from services.domain.words import counted
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
+_NOT_PROVED = "Done, but not proved"
 
 
 def outcome_words(
@@ -61,12 +62,17 @@ def schema_words(status: MigrationStatus | Unavailable) -> str:
     return f"The schema stands at {status.head or 'no migration at all'}."
 
 
+def is_proved(outcome: str | None) -> bool:
+    """Whether what a successful run says of itself holds no doubt; of one that says nothing, nobody knows better."""
+    return outcome is None or not outcome.startswith(_NOT_PROVED)
+
+
 def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: str | None, standing: str) -> str:
     done = sum(step.state in _FINE for step in steps)
     match state:
         case RunState.SUCCEEDED:
             missing = [step.note or f"step {step.position + 1}" for step in steps if step.state is StepState.NOT_PROVED]
-            return f"Done, but not proved: {'; '.join(missing)}." if missing else "Done, and every step is proved."
+            return f"{_NOT_PROVED}: {'; '.join(missing)}." if missing else "Done, and every step is proved."
         case RunState.CANCELLED:
             return (
                 f"Cancelled by {cancelled_by or 'somebody'} after {done} of {counted(len(steps), 'step')}. {standing}"

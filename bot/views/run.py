@@ -15,6 +15,7 @@ from bot.views.blocks import actions, context, section, sections
 from bot.views.golden_path import mission_blocks
 from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
+from bot.views.outcome import is_proved
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import progress, steps_done
@@ -39,6 +40,8 @@ SIGNS = {
     RunState.VOIDED: "⚫ *VOID*",
     RunState.UNKNOWN: "❔ *UNKNOWN, a person has to look*",
 }
+DENIED = "⛔ *DENIED*"
+NOT_PROVED = "⚠️ *DONE, NOT PROVED*"
 ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
 SHOWN_STEPS = 8  # of a plan that waits; Details has them all
 SHOWN_DECISIONS = 5
@@ -65,6 +68,13 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
     return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
 
 
+def sign(run: Run) -> str:
+    """How it stands, in a sign and a word. What was not done, or not proved, is never green."""
+    if run.was_denied:
+        return DENIED
+    return NOT_PROVED if run.state is RunState.SUCCEEDED and not is_proved(run.outcome) else SIGNS[run.state]
+
+
 def headline(run: Run, steps: Sequence[RunStep]) -> str:
     """ "🔵 *RUNNING* 3 of 9 · dev · *Scale ingest: 1 → 2*", in mrkdwn."""
     return f"{_sign(run, steps)} · {escape(run.environment)} · *{escape(run.title, limit=LINE_LIMIT)}*"
@@ -83,9 +93,9 @@ def _sign(run: Run, steps: Sequence[RunStep]) -> str:
             stopping = ", stopping" if run.cancel_requested_by else ""
             return f"{SIGNS[run.state]}{stopping} {steps_done(steps)} of {len(steps)}"
         case RunState.SUCCEEDED if any(step.state is StepState.NOT_PROVED for step in steps):
-            return "⚠️ *DONE, NOT PROVED*"
+            return NOT_PROVED
         case _:
-            return SIGNS[run.state]
+            return sign(run)
 
 
 def _request(record: Record, approvers: Sequence[str]) -> list[Block]:

@@ -32,7 +32,7 @@ _STATUSES = {
     StepState.INTENDED: "in_progress",
     StepState.RUNNING: "in_progress",
     StepState.DONE: "complete",
-    StepState.NOT_PROVED: "complete",
+    StepState.NOT_PROVED: "error",  # Slack has no warning, and a green tick would say that it is done
     StepState.FAILED: "error",
     StepState.UNKNOWN: "error",
     StepState.SKIPPED: "pending",
@@ -101,7 +101,8 @@ def _told(step: RunStep) -> str:
 def _word(step: RunStep) -> str:
     if step.state is StepState.SKIPPED:
         return "stopped" if step.started_at else "skipped"
-    return _WORDS.get(step.state, "")
+    is_refused = step.state is StepState.NOT_PROVED and (step.note or "").startswith("not done")
+    return "" if is_refused else _WORDS.get(step.state, "")
 
 
 def _took(step: RunStep) -> str:

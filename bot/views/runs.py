@@ -14,7 +14,7 @@ from bot.views.golden_path import mission_blocks
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
-from bot.views.run import SIGNS, decision_line, headline
+from bot.views.run import decision_line, headline, sign
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import step_lines
 from bot.views.text import code, date_token, escape
@@ -66,7 +66,7 @@ def record_answer(record: Record) -> Answer:
 def run_line(run: Run) -> str:
     """ "✅ *DONE* · run 12 · *Scale ingest: 1 → 2* · @olivia, today 12:05", in mrkdwn."""
     title = escape(run.title, limit=200)
-    return f"{SIGNS[run.state]} · run {run.id} · *{title}* · {person(run.requested_by)} {date_token(run.created_at)}"
+    return f"{sign(run)} · run {run.id} · *{title}* · {person(run.requested_by)} {date_token(run.created_at)}"
 
 
 def run_data(run: Run) -> dict[str, object]:

@@ -145,6 +145,11 @@ class Run:
     outcome: str | None
 
     @property
+    def was_denied(self) -> bool:
+        """An approver said no; stored as cancelled, with an outcome that begins so."""
+        return self.state is RunState.CANCELLED and (self.outcome or "").startswith("denied")
+
+    @property
     def message_key(self) -> str:
         return run_message_key(self.id)
 

@@ -135,7 +135,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
     await click(slack, message, DENY, cast.BEN)
     modal = await modal_of(slack, cast.BEN)
     await slack.workspace.acting_as(cast.BEN.id).submit(modal.id, {ANSWER: {ANSWER: "not today"}})
-    denied = await slack.wait_for(lambda one: one.ts == message.ts and "CANCELLED" in one.text)
+    denied = await slack.wait_for(lambda one: one.ts == message.ts and "DENIED" in one.text)
 
     await deliver_click(slack, old, APPROVE, cast.ANN)
 

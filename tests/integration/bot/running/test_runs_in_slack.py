@@ -173,7 +173,7 @@ async def test_a_click_on_veto_ends_the_countdown_and_the_request(
             await asyncio.sleep(0.05)
 
     await click(slack, asked, VETO, cast.BEN)
-    ended = await until(slack, asked, "CANCELLED")
+    ended = await until(slack, asked, "DENIED")
 
     assert "Denied by" in json.dumps(ended.blocks)
     assert wire.mutations == []

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.views.run import run_message
+from bot.views.ended import ended_line
+from bot.views.run import headline, run_message
+from bot.views.run_steps import step_line
+from bot.views.runs import run_line
 from playbooks._contract import Plan, Risk
 from playbooks._encoding import encode_step
 from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats
@@ -305,3 +308,69 @@ def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> 
     payload = {"channel": "C1", "text": message.text, "blocks": message.blocks}
     assert list(violations(payload, surface="message", method="chat.update")) == []
     assert any(block["type"] == "actions" for block in message.blocks), "the buttons are never what is left out"
+
+
+@pytest.mark.parametrize("state", StepState)
+def test_only_what_was_done_is_green(state: StepState) -> None:
+    """Whatever the kind of the step: a refused freeze has the same state as an unproved scale."""
+    steps = journal(state, StepState.DONE, StepState.DONE)
+
+    message = run_message(Record(a_run(RunState.RUNNING), steps))
+
+    [plan] = [block for block in message.blocks if block["type"] == "plan"]
+    assert (plan["tasks"][0]["status"] == "complete") is (state is StepState.DONE)
+    assert ("✅" in step_line(steps[0])) is (state is StepState.DONE)
+
+
+def test_what_was_refused_is_not_called_unproved() -> None:
+    refused = replace(DONE[0], state=StepState.NOT_PROVED, note="not done: Railway: it refuses our token")
+    unproved = replace(DONE[0], state=StepState.NOT_PROVED, note="could not be seen")
+
+    assert "not proved" not in step_line(refused)
+    assert "not proved" in step_line(unproved)
+
+
+def test_a_denial_is_called_one() -> None:
+    run = a_run(RunState.CANCELLED, outcome="denied: not today")
+
+    assert headline(run, DONE).startswith("⛔ *DENIED*")
+    assert run_line(run).startswith("⛔ *DENIED*")
+    assert headline(a_run(RunState.CANCELLED), DONE).startswith("⚫ *CANCELLED*")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sign"),
+    [("Done, and every step is proved.", "✅"), ("Done, but not proved: the freeze.", "⚠️"), (None, "✅")],
+)
+def test_the_list_of_runs_shows_what_is_not_proved(outcome: str | None, sign: str) -> None:
+    assert run_line(a_run(RunState.SUCCEEDED, outcome=outcome)).startswith(sign)
+
+
+DENIAL = Decision(12, ANN, False, "not <!channel>", PLAN.hash, "p", NOW)
+
+
+@pytest.mark.parametrize(
+    ("run", "decisions", "line"),
+    [
+        (a_run(RunState.CANCELLED), [DENIAL], "denied by <@U0ANN000001>: not &lt;!channel&gt;"),
+        (a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), [], "Done, and every step is proved."),
+        (a_run(RunState.FAILED, outcome="Stopped at step 2 of 3: no."), [], "failed: Stopped at step 2 of 3: no."),
+        (a_run(RunState.VOIDED, outcome="Void: run 7 started."), [], "Void: run 7 started."),
+        (a_run(RunState.EXPIRED, outcome="not approved in time"), [], "expired: not approved in time"),
+        (a_run(RunState.CANCELLED, cancel_requested_by=ANN, outcome=None), [], "cancelled"),
+    ],
+)
+def test_who_asked_is_told_how_it_ended(run: Run, decisions: list[Decision], line: str) -> None:
+    assert ended_line(run, decisions) == f"<@U0OLIVIA001>: {line}"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        *(a_run(state) for state in RunState if not state.is_final),
+        a_run(RunState.CANCELLED, cancel_requested_by=OLIVIA),
+        a_run(RunState.SUCCEEDED, requested_by=None),
+    ],
+)
+def test_nobody_is_told_of_what_goes_on_or_of_what_they_did_themselves(run: Run) -> None:
+    assert ended_line(run, []) is None
