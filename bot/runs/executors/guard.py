@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.heartbeats import MISSED, Heartbeat
+from services.domain.heartbeats import BEAT_EVERY, MISSED, Heartbeat
 from services.domain.jobs import JobOutcomes, LockWait, pending_words
 from services.domain.words import counted
 
@@ -19,6 +19,7 @@ WORSE_SHARE = 0.1  # ten percentage points more of the jobs fail
 SLOWER = 0.5  # half the pace, while work waits
 SETTLED_AFTER = timedelta(seconds=60)  # a pace over less is noise
 LONG_WAIT_S = 10.0  # a lock that is not granted for so long is contention
+ONE_BEAT = BEAT_EVERY + timedelta(seconds=5)  # writing one takes its time
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Facts:
     """`before` and `since` are how jobs ended in the ten minutes before the replica came, and since then.
 
     as_of: the database's clock. began: when the soak did. pending: jobs that wait. expected: workers that should beat.
+    crashed: instances of what is active that have crashed, by Railway's word; a beat outlives its worker for a while.
     """
 
     as_of: datetime
@@ -36,6 +38,7 @@ class Facts:
     locks: Sequence[LockWait]
     beats: Sequence[Heartbeat]
     expected: int | None
+    crashed: int = 0
 
     @property
     def elapsed(self) -> timedelta:
@@ -44,7 +47,23 @@ class Facts:
 
 def find_breach(facts: Facts) -> str | None:
     """What got worse, as a clause; None when nothing did."""
-    return _workers_lost(facts) or _locks_wait(facts) or _more_fail(facts) or _slower(facts)
+    return _crashed(facts) or _workers_lost(facts) or _locks_wait(facts) or _more_fail(facts) or _slower(facts)
+
+
+def find_silent(facts: Facts) -> str | None:
+    """Who has not beaten within the last interval, as a clause; None when every worker has: the last one may have died.
+
+    Beats from before the soak began prove nothing of it.
+    """
+    since = max(facts.began, facts.as_of - ONE_BEAT)
+    beating = sum(beat.last_heartbeat_at >= since and not beat.is_stopped for beat in facts.beats)
+    if facts.expected is None or beating >= facts.expected:
+        return None
+    return f"{beating} of {facts.expected} workers have beaten in the last {ONE_BEAT.total_seconds():.0f} s"
+
+
+def _crashed(facts: Facts) -> str | None:
+    return f"{counted(facts.crashed, 'instance')} crashed, says Railway" if facts.crashed else None
 
 
 def _workers_lost(facts: Facts) -> str | None:

@@ -33,10 +33,10 @@ class HeartbeatsAppear(Watch):
         beats = await fresh_beats(self._tools, self._step.service)
         if isinstance(beats, Unseen):
             return beats
-        words = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers beat"
+        count = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers"
         if len(beats) != self._step.expected:
-            return Waiting(words)
-        return Done(words, {"workers": [beat.worker_id for beat in beats]})
+            return Waiting(f"{count} have beaten since the change")
+        return Done(f"{count} beat", {"workers": [beat.worker_id for beat in beats]})
 
 
 class ShaReported(Watch):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.runs.executors.guard import BEFORE, Facts, find_breach
+from bot.runs.executors.guard import BEFORE, ONE_BEAT, Facts, find_breach, find_silent
 from bot.runs.executors.scaling import Scale
 from bot.runs.tools import Act, Tools, Watch
 from bot.runs.verdicts import Broken, Done, Sight, Unseen, Waiting
 from playbooks._steps import ScaleService, Soak, VerifyHeartbeats
+from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.runs import StepState
 from services.domain.words import age
+
+LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat
 
 
 class WatchWhileSoaking(Watch):
@@ -20,7 +23,8 @@ class WatchWhileSoaking(Watch):
     unseen = StepState.NOT_PROVED
 
     def __init__(self, tools: Tools, step: Soak) -> None:
-        self.timeout_s = step.seconds + tools.world.settings.source_timeout_s * 2  # the last look takes its time
+        # The last beats may be due after the time is up, and the last look takes its time.
+        self.timeout_s = step.seconds + (LAST_BEATS.total_seconds() + tools.world.settings.source_timeout_s) * 2
         self._tools = tools
         self._step = step
 
@@ -39,6 +43,9 @@ class WatchWhileSoaking(Watch):
         left = timedelta(seconds=self._step.seconds) - facts.elapsed
         if left > timedelta():
             return Waiting(f"nothing got worse; {age(left)} left")
+        silent = find_silent(facts)
+        if silent is not None:
+            return Waiting(f"nothing got worse; {silent}") if left > -LAST_BEATS else Broken(silent, {"breach": silent})
         return Done(f"nothing got worse in {age(facts.elapsed)}", {"completed": facts.since.completed})
 
     async def _gather(self) -> Facts | Unavailable:
@@ -49,7 +56,8 @@ class WatchWhileSoaking(Watch):
         began = self._tools.row.started_at or reading.as_of
         spans = [(self._came() - BEFORE, self._came()), (began, reading.as_of)]
         outcomes, queue, locks = await world.job_outcomes(spans), await world.queue(), await world.lock_waits()
-        for fact in (outcomes, queue, locks):
+        state = await self._tools.state_of(self._step.service)
+        for fact in (outcomes, queue, locks, state):
             if isinstance(fact, Unavailable):
                 return fact
         return Facts(
@@ -61,6 +69,7 @@ class WatchWhileSoaking(Watch):
             locks=locks,  # type: ignore[arg-type]
             beats=[beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type],
             expected=self._expected(),
+            crashed=_crashed(state),  # type: ignore[arg-type]
         )
 
     def _came(self) -> datetime:
@@ -76,3 +85,9 @@ class WatchWhileSoaking(Watch):
             if isinstance(past.step, VerifyHeartbeats) and past.step.service is self._step.service
         ]
         return counts[-1] if counts else None
+
+
+def _crashed(state: ServiceState) -> int:
+    """How many instances of what serves have crashed; one that was replaced is no loss."""
+    serving = state.current
+    return sum(instance.status == "CRASHED" for instance in serving.instances) if serving else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.domain.runs import RunState, StepState
-from tests.integration.bot.runs.conftest import Bench
+from tests.integration.bot.runs.conftest import Bench, MakeBench
 
 INGEST = "dragonfly-worker-ingest"
 ENDED = "INSERT INTO ops.job_queue (job_type, status) SELECT 'csv', %s FROM generate_series(1, 20)"
@@ -130,3 +130,19 @@ async def test_requeues_jobs_and_watches_them(bench: Bench) -> None:
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+
+
+async def test_worker_that_dies_during_the_soak_is_no_success(make_bench: MakeBench) -> None:
+    """Its last beat is fresh until long after the soak; Railway knows at once."""
+    bench = await make_bench(SOAK_SECONDS="3")
+    run_id = await bench.file_command("scale", service="ingest", to="2")
+    bench.start_runner()
+    _, steps = await bench.until(run_id, lambda _, steps: steps[4].state is StepState.RUNNING)
+    active = bench.railway.find_service(INGEST).active
+    assert active is not None
+    bench.railway.kill(active.replicas[0].id)
+
+    run, steps = await bench.ended(run_id)
+
+    assert run.state is RunState.FAILED
+    assert "1 instance crashed, says Railway" in (steps[4].note or "")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.runs.executors.guard import Facts, find_breach
+from bot.runs.executors.guard import Facts, find_breach, find_silent
 from services.domain.heartbeats import MISSED, Heartbeat
 from services.domain.jobs import JobOutcomes, LockWait
 
@@ -49,6 +49,29 @@ def test_nothing_worse_is_no_breach() -> None:
 )
 def test_lost_worker_is_a_breach(beats: list[Heartbeat], breach: str | None) -> None:
     assert find_breach(replace(FINE, beats=beats)) == breach
+
+
+def test_crashed_instance_is_a_breach_though_its_beat_is_fresh() -> None:
+    assert find_breach(replace(FINE, crashed=1)) == "1 instance crashed, says Railway"
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "silent"),
+    [(35, None), (36, "1 of 2 workers have beaten in the last 35 s")],
+)
+def test_soak_ends_once_each_worker_has_beaten_in_the_last_interval(ago_s: float, silent: str | None) -> None:
+    assert find_silent(replace(FINE, beats=[beat(ago=timedelta(seconds=ago_s)), beat()])) == silent
+
+
+def test_beat_from_before_the_soak_proves_nothing_of_it() -> None:
+    short = replace(FINE, began=NOW - timedelta(seconds=20))
+
+    assert find_silent(replace(short, beats=[beat(ago=timedelta(seconds=21)), beat()])) is not None
+    assert find_silent(replace(short, beats=[beat(ago=timedelta(seconds=20)), beat()])) is None
+
+
+def test_soak_of_what_does_not_beat_waits_for_no_beat() -> None:
+    assert find_silent(replace(FINE, beats=[], expected=None)) is None
 
 
 def test_service_that_does_not_beat_is_not_missed() -> None:
