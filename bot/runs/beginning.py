@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "bot"  # in the audit log, for what the bot does by itself
 STOP_WORKERS, ROLLBACK, SCALE = "stop-workers", "rollback", "scale"
+_MOVES_NOTHING = frozenset({"unlock"})  # no other plan rests on what it changes; each looks at the lock when it starts
 
 
 class Beginning:
@@ -84,7 +85,13 @@ class Beginning:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
             raise LostRunError
         outcome = f"Void: run {run.id} ({run.title}) started on the same service."
-        voided = await runs.void_waiting_runs(conn, services=run.services, except_run=run.id, outcome=outcome)
+        voided = await runs.void_waiting_runs(
+            conn,
+            services=run.services,
+            except_run=run.id,
+            outcome=outcome,
+            only_playbook=run.playbook if run.playbook in _MOVES_NOTHING else None,
+        )
         for other in [one.run_id for one in preempted] + voided:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
             await self._teller.tell(conn, other)

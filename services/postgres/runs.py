@@ -143,9 +143,16 @@ async def give_back_services(conn: Connection, *, run_id: int) -> None:
     await conn.execute(SQL["give_back_services"], {"run_id": run_id})
 
 
-async def void_waiting_runs(conn: Connection, *, services: Collection[str], except_run: int, outcome: str) -> list[int]:
-    """Void all other plans that wait for one of these services; which they were."""
-    parameters = {"services": list(services), "except_run": except_run, "outcome": outcome}
+async def void_waiting_runs(
+    conn: Connection, *, services: Collection[str], except_run: int, outcome: str, only_playbook: str | None = None
+) -> list[int]:
+    """Void all other plans that wait for one of these services; which they were. `only_playbook`: those of this one."""
+    parameters = {
+        "services": list(services),
+        "except_run": except_run,
+        "outcome": outcome,
+        "only_playbook": only_playbook,
+    }
     cur = await conn.execute(SQL["void_waiting_runs"], parameters)
     return [run_id for (run_id,) in await cur.fetchall()]
 

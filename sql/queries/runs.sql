@@ -113,8 +113,8 @@ DELETE FROM chatops.run_services
 WHERE run_id = %(run_id)s;
 
 -- name: void_waiting_runs
--- Another run starts on the same services: what waits for one of them was planned on facts that are about to change.
--- Served by runs_open_idx.
+-- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
+-- those of one playbook when it changes nothing that others rest on. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s
 WHERE id IN (
@@ -123,6 +123,7 @@ WHERE id IN (
     WHERE waiting.state IN ('planned', 'awaiting_approval', 'approved')
         AND waiting.services && %(services)s
         AND waiting.id <> %(except_run)s
+        AND (%(only_playbook)s::text IS NULL OR waiting.playbook = %(only_playbook)s)
     ORDER BY waiting.id
     FOR NO KEY UPDATE
 )

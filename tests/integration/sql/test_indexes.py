@@ -171,6 +171,7 @@ RUN_PARAMETERS = {
     "policy_hash": "p",
     "name": "run:40000",
     "longest_lease": timedelta(minutes=1),
+    "only_playbook": None,
 }
 EXPECTED_OF_RUNS = {
     "read_run": {"runs_pkey"},

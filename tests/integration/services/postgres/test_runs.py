@@ -207,6 +207,21 @@ async def test_plans_that_wait_for_a_service_are_voided_when_another_starts(
     assert (await read(as_bot, other)).state == RunState.APPROVED
 
 
+async def test_only_plans_of_one_playbook_are_voided_by_what_changes_nothing_else(
+    as_bot: Connection, file_run: FileRun, start_run: StartRun
+) -> None:
+    scale = await file_run(as_bot, playbook="scale")
+    unlock = await file_run(as_bot, playbook="unlock")
+    run_id = await start_run(as_bot, playbook="unlock")
+
+    voided = await runs.void_waiting_runs(
+        as_bot, services=["dragonfly-api"], except_run=run_id, outcome="x", only_playbook="unlock"
+    )
+
+    assert voided == [unlock]
+    assert (await read(as_bot, scale)).state == RunState.APPROVED
+
+
 # Expiry and cancelling
 
 
