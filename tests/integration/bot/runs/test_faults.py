@@ -276,3 +276,49 @@ async def test_run_of_a_newer_version_is_left_alone(bench: Bench) -> None:
     await asyncio.sleep(0.5)
 
     assert (await bench.read(run_id))[0].state is RunState.APPROVED
+
+
+async def test_run_does_not_start_while_another_has_its_service(bench: Bench) -> None:
+    """It was asked for after that one had started, so it was not voided with those that waited."""
+    first = await bench.file_command("scale", service="ingest", to="2")
+    hold = bench.wire.hold("commitPatch", "before")
+    bench.start_runner()
+    await hold.reached.wait()
+
+    second, steps = await bench.ended(await bench.file_command("restart", service="ingest"))
+
+    assert second.state is RunState.VOIDED
+    assert (second.outcome or "").startswith(f"Not started: run {first} (")
+    assert all(step.started_at is None for step in steps)
+    hold.release()
+    assert (await bench.ended(first))[0].state is RunState.SUCCEEDED
+
+
+async def test_pre_empting_run_waits_for_the_call_that_is_out(bench: Bench) -> None:
+    """A scale's call is on its way: a rollback that goes first acts when it cannot take effect any more."""
+    scale = await bench.file_command("scale", service="ingest", to="2")
+    hold = bench.wire.hold("commitPatch", "before")
+    bench.start_runner()
+    await hold.reached.wait()
+
+    old = bench.railway.commits[1].sha[:8]
+    run, steps = await bench.ended(await bench.file_command("rollback", service="ingest", to=old))
+
+    assert (await bench.read(scale))[0].state is RunState.CANCELLED
+    first_act = min(step.started_at for step in steps if step.intent is not None and step.started_at)
+    assert run.started_at is not None
+    # Renewed at most 0.3 s before; the rest is for a machine that is busy.
+    assert (first_act - run.started_at).total_seconds() > bench.settings.act_lease_s / 2
+
+
+async def test_unlock_voids_no_scale_that_waits(bench: Bench) -> None:
+    await bench.sql("INSERT INTO chatops.service_locks (service, owner, reason) VALUES (%s, 'U1', 'x')", INGEST)
+    scale = await bench.file(await bench.plan("scale", service="ingest", to="2"), state=RunState.PLANNED)
+    bench.start_runner()
+
+    unlocked, _ = await bench.ended(await bench.file_command("unlock", service="ingest", reason="mended"))
+    waits = (await bench.read(scale))[0].state
+    await bench.ended(await bench.file_command("restart", service="ingest"))
+
+    assert (unlocked.state, waits) == (RunState.SUCCEEDED, RunState.PLANNED)
+    assert (await bench.read(scale))[0].state is RunState.VOIDED

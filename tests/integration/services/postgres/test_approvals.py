@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from services.domain.runs import Person, RunState
@@ -117,3 +118,16 @@ async def test_a_double_click_on_two_replicas_is_one_decision(database: Database
 
     assert clicks.count((True, True)) == 1
     assert clicks.count((False, False)) == 19
+
+
+async def test_the_table_itself_takes_no_decision_on_an_expired_request(as_bot: Connection, file_run: FileRun) -> None:
+    """Whatever query comes: the trigger is the last guard."""
+    run_id = await file_run(as_bot, state=RunState.AWAITING_APPROVAL, approvals_needed=1, expires_at_s=0.01)
+    await asyncio.sleep(0.05)
+    insert = (
+        "INSERT INTO chatops.run_decisions (run_id, user_id, team_id, approve, reason, plan_hash, policy_hash)"
+        " VALUES (%s, 'U1', 'T1', true, '', %s, 'p1')"
+    )
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="does not wait for a decision"):
+        await as_bot.execute(insert, (run_id, HASH))
