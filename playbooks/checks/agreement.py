@@ -22,6 +22,13 @@ _PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_
 # Railway's default names for what the runbook calls dev, staging and prod.
 _RAILWAY_NAMES = {"production": "prod", "development": "dev", "stage": "staging"}
 
+# The runbook, "Start Commands": modules of these names start the Procfile's processes.
+RUNBOOK_COMMANDS = {
+    Service.API: "python -m tools.run_uvicorn",
+    Service.INGEST: "python -m backend.workers.ingest_processor",
+    Service.ENFORCEMENT: "python -m backend.workers.enforcement_engine",
+}
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -114,6 +121,9 @@ def _check_start_command(facts: Facts) -> Finding:
         return Finding(name, Status.WARN, "start command is not set", detail, facts.service)
     if _words(facts.start_command) == _words(facts.procfile_command):
         return Finding(name, Status.OK, "start command is the Procfile's", "", facts.service)
+    if _words(facts.start_command) == _words(RUNBOOK_COMMANDS[facts.service]):
+        detail = f"it starts the same as the Procfile's: {facts.procfile_command}"
+        return Finding(name, Status.OK, "start command is the runbook's", detail, facts.service)
     title = "start command differs from the Procfile's"
     detail = f"the Procfile has: {facts.procfile_command}"
     return Finding(name, Status.FAIL, title, detail, facts.service)

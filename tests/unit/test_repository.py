@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -15,6 +16,8 @@ from bot.commands._verbs import Change
 from bot.facts.plans import PLANS
 from bot.terminal import TERMINAL_ONLY
 from playbooks._contract import Risk
+from playbooks.checks.agreement import RUNBOOK_COMMANDS
+from services.domain.services import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = {
@@ -31,6 +34,14 @@ def test_the_procfile_has_the_processes_of_the_design() -> None:
 @pytest.mark.parametrize("module", PROCESSES.values())
 def test_each_process_of_the_procfile_can_be_run(module: str) -> None:
     assert importlib.util.find_spec(f"{module}.__main__") is not None
+
+
+@pytest.mark.parametrize("service", list(Service))
+def test_the_runbook_s_start_commands_start_the_procfile_s_processes(service: Service) -> None:
+    named = importlib.import_module(RUNBOOK_COMMANDS[service].removeprefix("python -m "))
+    process = importlib.import_module(f"{PROCESSES[service.value.removeprefix('dragonfly-')]}.__main__")
+
+    assert named.main is process.main
 
 
 def test_each_runnable_folder_of_the_product_is_in_the_procfile() -> None:

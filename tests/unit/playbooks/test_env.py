@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from playbooks._contract import Finding, Status, worst
+from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.env import Facts, check, read_procfile
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
@@ -132,7 +133,9 @@ def test_an_unknown_railway_environment_is_unknown() -> None:
     ("command", "status"),
     [
         ("python  -m services.api", None),
-        ("python -m tools.run_uvicorn", Status.FAIL),
+        ("python -m  tools.run_uvicorn", None),
+        ("python -m backend.workers.ingest_processor", Status.FAIL),
+        ("python -m tools.run_uvicorn --reload", Status.FAIL),
         ("python -m 'services.api", Status.FAIL),
         (None, Status.WARN),
     ],
@@ -143,6 +146,18 @@ def test_the_start_command_is_the_procfiles(command: str | None, status: Status 
     finding = wrong(replace(facts(), services=services)).get("start_command")
 
     assert (finding.status if finding else None) is status
+
+
+@pytest.mark.parametrize("service", list(Service))
+def test_the_runbook_s_own_start_command_is_fine(service: Service) -> None:
+    services = {service: ServiceState(service, "s1", start_command=RUNBOOK_COMMANDS[service])}
+    procfile = {one.value.removeprefix("dragonfly-"): "python -m another" for one in Service}
+
+    own = check(replace(facts(service=service), services=services, procfile=procfile))[service]
+
+    [finding] = [finding for finding in own if finding.check.endswith("start_command")]
+    assert finding.status is Status.OK
+    assert "runbook" in finding.title
 
 
 def test_variables_that_cannot_be_read_are_unknown() -> None:

@@ -1,0 +1,1 @@
+"""The runbook's names of the workers, which live in `services`."""

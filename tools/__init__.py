@@ -1,0 +1,1 @@
+"""The runbook's names of things that live elsewhere in this repository."""
