@@ -27,5 +27,5 @@ def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> N
     return NoPlan(
         f"{whys}, {age(now - first.locked_at)} ago",
         f"talk to them, then unlock {first.service.short} <reason>",
-        (NextStep("The run that locked it", f"run {first.run_id}"),) if first.run_id else (),
+        (NextStep("The run that locked it", f"run {first.run_id}") if first.run_id else NextStep("The locks", "home"),),
     )

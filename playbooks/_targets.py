@@ -10,6 +10,7 @@ from playbooks._candidates import Candidate, Past
 from playbooks._contract import NextStep, NoPlan
 from playbooks._states import Standing
 from services.domain.deployments import SHORT_ID, Deployment
+from services.domain.services import Service, find_services
 from services.domain.sha import is_sha, same_sha, short_sha
 
 OFFERED = 3  # the recommended one and two others; a longer list is no help at 3 a.m.
@@ -121,10 +122,22 @@ def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
         return NoPlan(
             f"Railway lists no earlier deployment of {scope}",
             f"build a good commit: deploy {scope} <sha>; it takes minutes",
+            (NextStep("What was deployed", f"deployments {_one_of(scope)}"),),
         )
     why = f"Railway has no image of an earlier deployment of {scope} any more"
     sha = next((candidate.sha for candidate in ranked if candidate.sha), None)
-    return _rebuild(why, scope, sha) if sha else NoPlan(why, f"deploy a commit: deploy {scope} <sha>")
+    return _rebuild(why, scope, sha) if sha else _deploy_one(why, scope)
+
+
+def _deploy_one(why: str, scope: str) -> NoPlan:
+    step = NextStep("What was deployed", f"deployments {_one_of(scope)}")
+    return NoPlan(why, f"deploy a commit: deploy {scope} <sha>", (step,))
+
+
+def _one_of(scope: str) -> str:
+    """A service of the scope; `workers` and `all` are no service whose deployments could be listed."""
+    services = find_services(scope) or tuple(Service)
+    return services[0].short
 
 
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
@@ -146,7 +159,7 @@ def _serves_already(scope: str, current: Deployment) -> NoPlan:
 def _gone(scope: str, deployment: Deployment) -> NoPlan:
     why = _gone_words(deployment.name)
     if deployment.commit_sha is None:
-        return NoPlan(why, f"deploy a commit: deploy {scope} <sha>")
+        return _deploy_one(why, scope)
     return _rebuild(why, scope, deployment.commit_sha)
 
 

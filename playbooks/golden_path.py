@@ -58,7 +58,11 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
     """`keep`: leave the batch for somebody to look at."""
     sample, refusal = facts.sample, _refuse(facts)
     if isinstance(sample, Unavailable):
-        return NoPlan(f"the test file cannot be used: {sample.why}", f"restore {SAMPLE} from the repository")
+        return NoPlan(
+            f"the test file cannot be used: {sample.why}",
+            f"restore {SAMPLE} from the repository",
+            (NextStep("Check the settings", "check-config"),),
+        )
     if refusal is not None:
         return refusal
     return Plan(
@@ -82,9 +86,10 @@ def plan_clean(facts: Facts) -> Plan | NoPlan:
         return unavailable(facts.under_way)
     if facts.under_way:
         runs = ", ".join(map(str, facts.under_way))
-        return NoPlan(f"a golden path is under way (run {runs})", "wait for its end, or cancel it")
+        steps = tuple(NextStep(f"Run {run}", f"run {run}") for run in facts.under_way[:1])
+        return NoPlan(f"a golden path is under way (run {runs})", "wait for its end, or cancel it", steps)
     if not facts.left:
-        return NoPlan("no golden path left a batch", "nothing to do")
+        return NoPlan("no golden path left a batch", "nothing to do", (NextStep("Latest batches", "intake"),))
     batches = [batch.id for batch in facts.left][:MOST_CLEANED]
     return Plan(
         environment=facts.environment,

@@ -79,7 +79,10 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
             f"{service.short} has {counted(from_, 'replica')} already", "nothing to do", (NextStep("Look at it", look),)
         )
     if to == 0 and service is Service.API:
-        return NoPlan("the API is not scaled to zero: nobody could upload or look", "restart it, or roll it back")
+        steps = (NextStep("Restart api", "restart api"), NextStep("Roll back api", "rollback api"))
+        return NoPlan(
+            "the API is not scaled to zero: nobody could upload or look", "restart it, or roll it back", steps
+        )
     return _refuse_sessions(facts.connections, facts.sessions, to - from_)
 
 
@@ -94,6 +97,7 @@ def _refuse_sessions(use: ConnectionUse | Unavailable, each: int | Unavailable, 
         f"the database has no room: {use.used} of {use.limit} connections are in use, and {more} more "
         f"{'replica needs' if more == 1 else 'replicas need'} {wanted}",
         f"add at most {counted(fits, 'replica')}, or raise the pooler's limit",
+        (NextStep("Who uses the database", "health"),),
     )
 
 

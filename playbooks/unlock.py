@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import NoPlan, Plan, Risk
+from playbooks._contract import NextStep, NoPlan, Plan, Risk
 from playbooks._locks import Locks
 from playbooks._states import unavailable
 from playbooks._steps import UnfreezeAutoDeploy, UnlockService
@@ -38,7 +38,8 @@ def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
     if lock is None and isinstance(facts.auto_deploy, Unavailable):
         return unavailable(facts.auto_deploy)
     if lock is None and facts.auto_deploy is True:
-        return NoPlan(f"{service.short} is not locked, and a push to main deploys it", "nothing to do")
+        look = (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),)
+        return NoPlan(f"{service.short} is not locked, and a push to main deploys it", "nothing to do", look)
     return Plan(
         environment=facts.environment,
         playbook="unlock",

@@ -28,7 +28,7 @@ from bot.settings import ChangeSettings, Invalid
 from bot.views.emergency import stopping_notice
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._encoding import encode_step
-from services.domain.errors import OperatorError, SourceError
+from services.domain.errors import Choice, OperatorError, SourceError
 from services.domain.runs import NewRun, Person, Run, RunState
 from services.domain.services import Service
 from services.postgres import reviews, runs
@@ -188,7 +188,7 @@ class Desk:
             raise OperatorError(
                 f"Run {run_id} cannot be asked for again",
                 why="only what expired or was voided can",
-                what_next="Type the command again to ask for it.",
+                what_next=f"`run {run_id}` shows what was asked for: type that again.",
             )
         plan = await make_plan(run.playbook, run.parameters)
         return plan if isinstance(plan, NoPlan) else await self.file(plan, request, reason=run.reason)
@@ -240,7 +240,8 @@ class Desk:
             raise OperatorError(
                 "Nothing can be changed",
                 why=f"the policy cannot be used: {self.policy.why}",
-                what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults) + ".",
+                what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults)
+                + ". `check-config` says whether it is mended.",
             )
         return self.policy
 
@@ -252,7 +253,12 @@ async def _read(conn: Connection, run_id: int) -> Run:
 
 
 def _not_filed(playbook: str, refused: Refused) -> OperatorError:
-    return OperatorError(f"`{playbook}` was not filed", why=refused.why, what_next=refused.what_next)
+    return OperatorError(
+        f"`{playbook}` was not filed",
+        why=refused.why,
+        what_next=refused.what_next,
+        choices=[Choice("oncall", "Who is on call")],
+    )
 
 
 def _short(reason: str) -> str:

@@ -12,6 +12,7 @@ from bot.facts.incidents import read_open_incidents
 from bot.incidents.acting import Done, Outcome
 from bot.views.decided import refused_answer
 from bot.views.incidents import done_answer, incident_line
+from playbooks._contract import NextStep
 from services.domain.errors import Choice, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bot.facts import World
 
 MOST_OFFERED = 10
+ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where somebody may not
 _LABELS = {
     "ack": "Acknowledge",
     "escalate": "Escalate",
@@ -75,4 +77,4 @@ def outcome_answer(outcome: Outcome) -> Answer:
     """For the one who clicked or typed; everybody else reads the incident's own messages."""
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
-    return refused_answer(outcome.sentence)
+    return refused_answer(outcome.sentence, ON_CALL)

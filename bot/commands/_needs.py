@@ -53,7 +53,9 @@ def need_actor(request: Request) -> Actor:
     """Raises OperatorError on the terminal, which knows nobody."""
     if request.actor is None:
         raise OperatorError(
-            "Nothing was done", why="nobody knows who types on a terminal", what_next="Write it in Slack."
+            "Nothing was done",
+            why="nobody knows who types on a terminal",
+            what_next="Type the same line in Slack, behind `/dragonfly`.",
         )
     return request.actor
 

@@ -71,7 +71,7 @@ async def run_words(
         request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
         answer = await _run(verb, request, world, desk, room)
     except UsageError as error:
-        raise _with_choice(error, verb, rest) from None
+        raise _completed(error, verb, rest) from None
     if verb.keeps_words:
         answer = with_masked_note(answer, " ".join(request.words))
     answer = replace(answer, private=answer.private or verb.private)
@@ -138,7 +138,7 @@ def edited_error(line: str) -> UsageError:
     return UsageError(
         "The edit was not run",
         why="a message is one command, read once when it is posted",
-        what_next="Type it again as a new message.",
+        what_next="Type it again as a new message that begins with `@dragonfly`.",
         choices=[Choice(typed)] if typed else (),
     )
 
@@ -169,11 +169,13 @@ def _why_unknown(words: Sequence[str]) -> str:
     return "the first word must be a command"
 
 
-def _with_choice(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
-    """The error, with the line in which the word that does not fit is the one that was probably meant."""
-    if error.instead is None or error.choices:
-        return error
-    typed, meant = error.instead
-    line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
-    error.choices = (Choice(line),) if line else ()
-    return error
+def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
+    """The error with what only the whole line tells: the line in which the word that does not fit is the one that was
+    probably meant, and, where nothing else is named to type, the help of this very command."""
+    choices = error.choices
+    if error.instead is not None and not choices:
+        typed, meant = error.instead
+        line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
+        choices = (Choice(line),) if line else ()
+    more = "" if "`" in error.what_next or choices else f" `help {verb.name}` tells more."
+    return UsageError(error.what, why=error.why, what_next=f"{error.what_next}{more}", choices=choices)

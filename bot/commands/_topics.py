@@ -36,7 +36,7 @@ TOPICS = (
         (
             *("health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "logs", "deployments", "sha"),
             *("verify", "env", "migrations", "security-audit", "prod-gate", "preflight", "check-config"),
-            *("runs", "run", "why", "audit", "policy"),
+            *("runs", "run", "why", "audit", "policy", "reveal"),
         ),
     ),
     Topic(

@@ -24,25 +24,26 @@ async def answer_approve(request: Request, world: World, desk: Desk | None) -> A
     """What is critical takes its own name behind the number, as the dialog asks for it."""
     run_id, typed = _parse(request.words, APPROVE)
     actor = need_actor(request)
-    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=True, typed=" ".join(typed)))
+    outcome = await need_desk(desk).decide(run_id, actor, approve=True, typed=" ".join(typed))
+    return outcome_answer(outcome, run_id)
 
 
 async def answer_deny(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, DENY)
     reason, actor = parse_reason(words, DENY), need_actor(request)
-    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=False, reason=reason))
+    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=False, reason=reason), run_id)
 
 
 async def answer_review(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, REVIEW)
     note, actor = parse_reason(words, REVIEW, called="finding"), need_actor(request)
-    return outcome_answer(await need_desk(desk).review(run_id, actor, note))
+    return outcome_answer(await need_desk(desk).review(run_id, actor, note), run_id)
 
 
 async def answer_alone(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, ALONE)
     reason, actor = parse_reason(words, ALONE), need_actor(request)
-    return outcome_answer(await need_desk(desk).start_alone(run_id, actor, reason))
+    return outcome_answer(await need_desk(desk).start_alone(run_id, actor, reason), run_id)
 
 
 def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def answer_cancel(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
     run_id = parse_run(request.words, "cancel 12")
     actor = need_actor(request)
-    return outcome_answer(await need_desk(desk).cancel(run_id, actor))
+    return outcome_answer(await need_desk(desk).cancel(run_id, actor), run_id)
 
 
 COMMAND = DeskCommand(

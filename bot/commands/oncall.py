@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.approvals.rights import Refused
 from bot.commands._arguments import no_more, parse_user, take_window
 from bot.commands._contract import Answer, Request
+from bot.commands._incidents import ON_CALL
 from bot.commands._needs import need_room
 from bot.commands._verbs import Command, RoomCommand, Verb
 from bot.facts.oncall import gather_oncall, usable_schedule
@@ -38,7 +39,7 @@ async def answer_override(request: Request, world: World, room: Room | None) -> 
         raise OperatorError("Nobody stands in", why=why, what_next="Mend it; `check-config` names the line.")
     rotation, user_id, span = parse_override(request.words, tuple(schedule.rotations))
     outcome = await need_room(room).override(request, rotation=rotation, user_id=user_id, span=span)
-    return refused_answer(outcome.sentence) if isinstance(outcome, Refused) else notice_answer(outcome)
+    return refused_answer(outcome.sentence, ON_CALL) if isinstance(outcome, Refused) else notice_answer(outcome)
 
 
 def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[str, str | None, timedelta]:

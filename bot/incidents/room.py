@@ -132,7 +132,11 @@ class Room:
         """
         person = person_of(request.actor)
         if person is None:
-            raise OperatorError("Nobody stands in", why="nobody knows who types on a terminal", what_next="Use Slack.")
+            raise OperatorError(
+                "Nobody stands in",
+                why="nobody knows who types on a terminal",
+                what_next="Type it in Slack, behind `/dragonfly`.",
+            )
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
         if isinstance(verdict, Refused):
             return verdict

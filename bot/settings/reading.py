@@ -150,7 +150,8 @@ def require(group: GroupT | Invalid) -> GroupT:
         raise OperatorError(
             f"The {group.group} settings cannot be used",
             why=group.why,
-            what_next=" ".join(f"{fault.variable}: {fault.what_next}." for fault in group.faults),
+            what_next=" ".join(f"{fault.variable}: {fault.what_next}." for fault in group.faults)
+            + " `check-config` says whether it is mended.",
         )
     return group
 

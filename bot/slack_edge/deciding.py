@@ -115,7 +115,7 @@ class Deciding:
                 outcome = await self._decide(click, asker)
                 if isinstance(outcome, Decided) and not outcome.missing and not outcome.notes:
                     return  # the run's message says it
-                answer = outcome_answer(outcome)
+                answer = outcome_answer(outcome, click.run_id)
         await deliver(self._slack, answer, asker, key=key)
 
     async def _decide(self, click: RunClick, asker: Asker) -> Decided | Refused:
@@ -153,7 +153,8 @@ class Deciding:
             parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
             return await file("stop-workers", parameters, asker.request, self._world, self._desk)
         outcome = await self._settle(submission, asker.actor)
-        return outcome_answer(outcome) if isinstance(outcome, Refused) or outcome.missing else None
+        is_told = isinstance(outcome, Refused) or outcome.missing
+        return outcome_answer(outcome, submission.run_id) if is_told else None
 
     async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
         """What a modal about a run decides."""

@@ -98,11 +98,15 @@ class Gate:
         why = People(workspace, accounts=accounts).outsider(Person(user_id, foreign or asker.actor.team_id))
         if why is None:
             return None
-        return OperatorError("Nothing was done", why=escape(why, limit=300), what_next="Ask one of our own people.")
+        return OperatorError(
+            "Nothing was done",
+            why=escape(why, limit=300),
+            what_next="Ask one of our own people to type it, after `/dragonfly`.",
+        )
 
     async def _why_not_here(self, channel_id: str | None, body: Body) -> OperatorError | None:
         shared = "this conversation is shared with another company"
-        elsewhere = f"Write it in {channel_name(self._channel)}, which only our own people read."
+        elsewhere = f"Type `/dragonfly` in {channel_name(self._channel)}, which only our own people read."
         if body.get("is_ext_shared_channel"):
             return OperatorError("Nothing was done", why=shared, what_next=elsewhere)
         if channel_id is None:
@@ -113,7 +117,7 @@ class Gate:
             return OperatorError("Nothing was done", why=shared, what_next=elsewhere) if known.value else None
         doubt = known.why if isinstance(known, Unavailable) else "last read over an hour ago"
         why = f"Slack does not tell who else reads this conversation ({escape(doubt, limit=200)})"
-        return OperatorError("Nothing was done", why=why, what_next=f"{elsewhere} Or invite me here first.")
+        return OperatorError("Nothing was done", why=why, what_next=f"{elsewhere} Or `/invite` me here first.")
 
 
 class GatedApp:

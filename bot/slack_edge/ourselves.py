@@ -40,7 +40,8 @@ class Ourselves:
                     raise OperatorError(
                         "The bot cannot start",
                         why=f"Slack refuses SLACK_BOT_TOKEN ({error.code})",
-                        what_next="Install the app into the workspace and copy its Bot User OAuth Token.",
+                        what_next="Install the app into the workspace (`dragonfly manifest` prints what it needs), and "
+                        "copy its Bot User OAuth Token.",
                     ) from None
                 logger.warning("Slack: %s; again in %g s", error.why, RETRY_S)
                 await asyncio.sleep(RETRY_S)

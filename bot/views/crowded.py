@@ -17,6 +17,6 @@ def only_for_asker(answer: Answer) -> Answer:
         raise OperatorError(
             "The file was not sent",
             why="this channel had many answers in the last minute, and everybody in it would see the file",
-            what_next="Ask again in a minute, or in another channel.",
+            what_next="Ask again in a minute, or in another channel; `incident timeline` shows it to you alone.",
         )
     return replace(answer, blocks=[context(NOTE), *answer.blocks], private=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Answer
-from bot.views.blocks import section
+from bot.views.blocks import actions, section
+from bot.views.findings import step_button
 from bot.views.message import fit_message
 from bot.views.plain import mrkdwn_text
 from bot.views.run import sign
 from bot.views.runs import run_data
 from bot.views.text import escape
-from playbooks._contract import Status
+from playbooks._contract import NextStep, Status
 from services.domain.runs import Run
 from services.domain.words import counted
 
@@ -24,7 +25,9 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
     return Answer(*fit_message(first, [section(first)]), run_data(run), private=True)
 
 
-def refused_answer(sentence: str) -> Answer:
-    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included."""
+def refused_answer(sentence: str, look: NextStep) -> Answer:
+    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `look`: what to press."""
     first = f"🔴 *It did not count*: {sentence}"
-    return Answer(*fit_message(first, [section(first)]), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)
+    button = step_button(look)
+    blocks = [section(first), *actions([button] if button else [])]
+    return Answer(*fit_message(first, blocks), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)

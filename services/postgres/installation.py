@@ -56,5 +56,6 @@ async def _check(conn: Connection, environment: str) -> None:
         raise OperatorError(
             "Nothing was migrated",
             why=f"the database belongs to {owner}, and ENVIRONMENT says {environment}",
-            what_next="Mend ENVIRONMENT or the connection string: one of them is another environment's.",
+            what_next="Mend ENVIRONMENT or the connection string: one of them is another environment's. "
+            "Then run `dragonfly migrate`.",
         )

@@ -72,7 +72,7 @@ def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
             raise OperatorError(
                 "The migrations cannot be read",
                 why=f"{path.name} has no version of its own (14 digits, then a name)",
-                what_next="Rename it to YYYYMMDDHHMMSS_name.sql.",
+                what_next="Rename it to `YYYYMMDDHHMMSS_name.sql`; then `dragonfly migrate`.",
             )
         content = path.read_bytes()
         checksum = hashlib.sha256(content).hexdigest()
@@ -217,5 +217,5 @@ def _refuse_changed(status: MigrationStatus) -> None:
         raise OperatorError(
             "Nothing was migrated",
             why=f"applied files were changed afterwards: {', '.join(status.changed)}",
-            what_next="Restore them from git, and put the change into a new file.",
+            what_next="Restore them from git, and put the change into a new file; then `dragonfly migrate`.",
         )

@@ -21,7 +21,7 @@ ROLLBACKS = SQL_DIRECTORY / "rollbacks"
 TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
 IDLE_S = 10  # in the transaction: the locks of a process that froze must not outlive this
 
-_AGAIN = "Ask for the rollback again."
+_AGAIN = "Ask for it again with `rollback-db`."
 _FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
 
 

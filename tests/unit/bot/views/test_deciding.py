@@ -127,11 +127,12 @@ def test_a_first_of_two_approvals_is_acknowledged() -> None:
 
 
 def test_a_refusal_is_private_and_says_why() -> None:
-    answer = refused_answer("Who asks does not approve. <@U0ANN000001> could approve it.")
+    answer = refused_answer("Who asks does not approve. <@U0ANN000001> could approve it.", NextStep("Run 7", "run 7"))
 
     assert answer.private
     assert answer.status is Status.FAIL
     assert "Who asks does not approve" in answer.text
+    assert answer.blocks[-1]["elements"][0]["value"] == "run 7"
 
 
 def test_a_ruling_names_its_rule() -> None:
