@@ -49,6 +49,11 @@ class People:
             return Unavailable("Slack", f"they were last read {age(known.age)} ago, and an hour is the limit")
         return known
 
+    def groups_of(self, user_id: str) -> list[str]:
+        """The groups in which the user is known to be."""
+        known = {group: self.members(group) for group in self.groups}
+        return [group for group, members in known.items() if isinstance(members, Members) and user_id in members.users]
+
     def account(self, user_id: str) -> Account | Unavailable:
         """The user's account, or why it is not known."""
         known = self.accounts.get(user_id) or Unavailable("Slack", "they were never looked up")

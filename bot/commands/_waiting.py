@@ -1,4 +1,4 @@
-"""The runs that wait for somebody: to be decided on, or to be reviewed."""
+"""What waits for one person: incidents that page them, runs to be decided on or reviewed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from bot.approvals.policy import Policy, Right
 from bot.approvals.rights import Allowed, judge
 from bot.approvals.steer import may_review
 from bot.facts.journal import read_open_reviews, read_open_runs
+from bot.incidents.assignments import Assignment, assignments_of
 from services.domain.errors import Unavailable
+from services.domain.incidents import Incident
 from services.domain.reviews import Review
 from services.domain.runs import UNDECIDED, Person, Run, RunState
 
@@ -31,6 +33,16 @@ async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> 
         return waiting
     people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
     return [run for run in waiting if _waits_for(run, person, desk.policy, people)]
+
+
+async def list_assignments(
+    actor: Actor | None, incidents: Sequence[Incident] | Unavailable, desk: Desk | None
+) -> Sequence[Assignment]:
+    """What unresolved incidents ask of this person; nothing when nobody knows who asks."""
+    if actor is None or isinstance(incidents, Unavailable) or not incidents:
+        return ()
+    groups = (await desk.people(actor.user_id)).groups_of(actor.user_id) if desk is not None else ()
+    return assignments_of(actor.user_id, groups, incidents)
 
 
 async def list_reviews(

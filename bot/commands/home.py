@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.commands._arguments import no_more
 from bot.commands._contract import Answer, Request
 from bot.commands._verbs import DeskCommand
-from bot.commands._waiting import list_reviews, list_waiting
+from bot.commands._waiting import list_assignments, list_reviews, list_waiting
 from bot.facts.gather import gather_health
 from bot.facts.incidents import read_open_incidents
 from bot.views.home import home_answer
@@ -28,7 +28,7 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
         waiting = reads.create_task(list_waiting(request.actor, world, desk))
         unresolved = reads.create_task(read_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, desk))
-    facts = gathering.result()
+    facts, incidents = gathering.result(), unresolved.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
         serving = {service: state.serving for service, state in facts.services.items()}
@@ -39,7 +39,8 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
         waiting=waiting.result(),
         reviews=reviews.result(),
         locks=facts.locks,
-        incidents=unresolved.result(),
+        incidents=incidents,
+        assignments=await list_assignments(request.actor, incidents, desk),
         now=datetime.now(UTC),
     )
 

@@ -27,6 +27,7 @@ from bot.slack_edge.dialogs import open_dialog
 from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
+from bot.views.app_home import START
 from bot.views.filed import filed_answer
 from bot.views.findings import unavailable_answer
 from bot.views.plan import no_plan_answer
@@ -114,6 +115,7 @@ class Deciding:
             case _:
                 outcome = await self._decide(click, asker)
                 if isinstance(outcome, Decided) and not outcome.missing and not outcome.notes:
+                    await self._refresh_home(asker)
                     return  # the run's message says it
                 answer = outcome_answer(outcome, click.run_id)
         await deliver(self._slack, answer, asker, key=key)
@@ -144,6 +146,14 @@ class Deciding:
         answer = await self._submit(submission, asker)
         if answer is not None:
             await deliver(self._slack, answer, asker, key=key)
+        else:
+            await self._refresh_home(asker)
+
+    async def _refresh_home(self, asker: Asker) -> None:
+        """Whoever decided on their Home tab sees there at once that it does not wait for them any more."""
+        if asker.home:
+            answer = await run(START, asker.request, self._world, self._desk)
+            await deliver(self._slack, answer, asker, key=None)
 
     async def _submit(self, submission: Submission, asker: Asker) -> Answer | None:
         if submission.kind == modals.CHOOSE_TARGET:

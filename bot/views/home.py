@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from bot.commands._contract import Answer, Block
+from bot.incidents.assignments import Asked, Assignment
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import as_of
 from bot.views.health import health_headline
-from bot.views.incidents import incident_block
+from bot.views.incidents import incident_block, incident_line
 from bot.views.message import fit_message
+from bot.views.run_buttons import buttons as run_buttons
 from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
 from bot.views.text import code, escape
@@ -28,6 +30,13 @@ from services.domain.words import counted
 SHOWN = 5  # runs with a button of their own
 BUTTONS = (("Health", "health"), ("Queue", "queue"), ("Failed jobs", "failed-jobs"), ("Help", "help"))
 
+# What an incident asks of the reader: the words, the button, and its command's verb.
+_ASKED = {
+    Asked.ACKNOWLEDGE: ("📟 *You are being paged.*", "Acknowledge", "ack"),
+    Asked.WORK: ("🟡 *You have this incident.*", "Resolve…", "resolve"),
+    Asked.RESOLVE: ("🟢 *The alerts are over.* Resolve your incident when it is done.", "Resolve…", "resolve"),
+}
+
 
 def home_answer(
     report: Report,
@@ -37,19 +46,24 @@ def home_answer(
     reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
     locks: Sequence[Lock] | Unavailable,
     incidents: Sequence[Incident] | Unavailable = (),
+    assignments: Sequence[Assignment] = (),
     now: datetime,
 ) -> Answer:
-    """`shas`: what serves, by service; None when Railway did not say. `waiting`: what the asker could decide.
+    """What waits for the asker comes before the state: pages, approvals, reviews, then incidents.
 
+    shas: the active deployment's commit by service; None when Railway did not say. waiting: the runs to be decided on.
     reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
+    assignments: what the open incidents ask of the asker, the most urgent first.
     """
-    first = health_headline(report)
+    paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
+    first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
     blocks = [
-        section(first),
-        *_incidents(incidents),
-        section(_shas(shas)),
-        *_waiting(waiting),
+        *_assignments(assignments),
+        *_waiting(waiting, also=bool(assignments) or bool(reviews)),
         *_reviews(() if isinstance(reviews, Unavailable) else reviews),
+        *_incidents(incidents, shown_above={one.incident.id for one in assignments}),
+        section(health_headline(report)),
+        section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *actions([command_button(label, command) for label, command in BUTTONS]),
         context(as_of(now)),
@@ -61,23 +75,40 @@ def home_answer(
         "serving": shas,
         "waiting": runs,
         "incidents": [] if isinstance(incidents, Unavailable) else [one.id for one in incidents],
+        "assignments": [{"incident": one.incident.id, "asked": one.asked.value} for one in assignments],
         "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
     }
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
 
 
-def _incidents(incidents: Sequence[Incident] | Unavailable) -> list[Block]:
+def _assignments(assignments: Sequence[Assignment]) -> list[Block]:
+    return [block for one in assignments[:SHOWN] for block in _assignment(one)]
+
+
+def _assignment(assignment: Assignment) -> list[Block]:
+    incident = assignment.incident
+    words, label, verb = _ASKED[assignment.asked]
+    buttons = [
+        command_button(label, f"incident {verb} {incident.id}", style="primary"),
+        command_button("Timeline", f"incident timeline {incident.id}"),
+    ]
+    return [section(f"{words}\n{incident_line(incident)}"), *actions(buttons)]
+
+
+def _incidents(incidents: Sequence[Incident] | Unavailable, *, shown_above: Collection[int]) -> list[Block]:
     if isinstance(incidents, Unavailable):
         return [section(f"Whether an incident is open is unknown: {escape(incidents.why, limit=200)}.")]
-    return [incident_block(incident) for incident in incidents[:SHOWN]]
+    others = [incident for incident in incidents if incident.id not in shown_above]
+    return [incident_block(incident) for incident in others[:SHOWN]]
 
 
-def _waiting(waiting: Sequence[Run] | Unavailable) -> list[Block]:
+def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]:
+    """`also`: something else waits for the asker."""
     if isinstance(waiting, Unavailable):
         return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
     if not waiting:
-        return [section("Nothing waits for you.")]
-    shown = [section(run_line(run), accessory=command_button("Details", f"run {run.id}")) for run in waiting[:SHOWN]]
+        return [] if also else [section("Nothing waits for you.")]
+    shown = [block for run in waiting[:SHOWN] for block in (section(run_line(run)), *actions(run_buttons(run, ())))]
     more = [context(f"… {len(waiting) - SHOWN} more in `runs`")] if len(waiting) > SHOWN else []
     return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]
 

@@ -175,6 +175,28 @@ async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Sla
         assert words in json.dumps(home.blocks)
 
 
+@pytest.mark.usefixtures("bot")
+async def test_what_is_approved_on_the_home_tab_waits_there_no_more(slack: Slack, file: File) -> None:
+    await file(HIGH)
+    ann = slack.workspace.acting_as(cast.ANN.id)
+    ann.open_home()
+    home = await home_with(slack, cast.ANN, "*1 run* waiting for you")
+
+    assert await ann.click_in_view(home.id, APPROVE) is None
+
+    await home_with(slack, cast.ANN, "Nothing waits for you.")
+
+
+async def home_with(slack: Slack, user: User, words: str) -> View:
+    """The person's Home tab, once it says so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            home = slack.workspace.home_for(user.id)
+            if home is not None and words in json.dumps(home.content, ensure_ascii=False):
+                return home
+            await asyncio.sleep(0.01)
+
+
 async def test_a_person_says_what_became_of_an_unknown_step(
     bot: Bot, slack: Slack, file: File, as_bot: psycopg.AsyncConnection[Any]
 ) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.incidents.assignments import Asked, Assignment
 from bot.views.home import home_answer
 from playbooks._contract import Status
 from playbooks.health import Report
@@ -18,6 +19,7 @@ from services.domain.runs import Person, RunState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import new_run
+from tests.unit.bot.incidents.builders import incident
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REPORT = Report("prod is healthy", Status.OK, (), ())
@@ -28,7 +30,33 @@ def test_a_run_that_waits_is_there_with_a_button() -> None:
     answer = home_answer(REPORT, None, waiting=[RUN], locks=(), now=NOW)
 
     assert "*1 run* waiting for you" in json.dumps(answer.blocks)
-    assert answer.blocks[3]["accessory"]["value"] == "run 12"
+    buttons = [
+        element["action_id"] for block in answer.blocks if block["type"] == "actions" for element in block["elements"]
+    ]
+    assert buttons[:3] == ["run.approve", "run.deny", "run.details"]
+
+
+def test_who_is_being_paged_reads_it_first_and_can_acknowledge() -> None:
+    paged = Assignment(incident(), Asked.ACKNOWLEDGE)
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[paged.incident], assignments=[paged], now=NOW)
+
+    assert answer.text.startswith("📟 *You are being paged*")
+    assert answer.blocks[0]["text"]["text"].startswith("📟 *You are being paged.*")
+    assert answer.blocks[1]["elements"][0]["value"] == "incident ack 7"
+    text = json.dumps(answer.blocks)
+    assert "Nothing waits" not in text
+    assert text.count("incident 7,") == 1
+
+
+@pytest.mark.parametrize(("asked", "words"), [(Asked.WORK, "You have this"), (Asked.RESOLVE, "The alerts are over")])
+def test_who_has_an_incident_can_resolve_it(asked: Asked, words: str) -> None:
+    mine = Assignment(incident(), asked)
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[mine.incident], assignments=[mine], now=NOW)
+
+    assert words in answer.blocks[0]["text"]["text"]
+    assert answer.blocks[1]["elements"][0]["value"] == "incident resolve 7"
 
 
 def test_locks_are_listed() -> None:

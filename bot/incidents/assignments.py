@@ -1,0 +1,50 @@
+"""What an incident asks of one person right now; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.domain.incidents import Incident, IncidentState
+from services.domain.oncall import decode_chain
+
+
+class Asked(StrEnum):
+    """What is asked of a person, the most urgent first."""
+
+    ACKNOWLEDGE = "acknowledge"  # they are being paged
+    WORK = "work"  # they acknowledged it, and it is not over
+    RESOLVE = "resolve"  # they acknowledged it, and its alerts have ended
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One incident, and what it asks of the person."""
+
+    incident: Incident
+    asked: Asked
+
+
+def assignments_of(user_id: str, groups: Collection[str], incidents: Iterable[Incident]) -> list[Assignment]:
+    """What these unresolved incidents ask of a user, the most urgent first. `groups`: the Slack groups they are in."""
+    found = [Assignment(one, asked) for one in incidents if (asked := _asked(one, user_id, {user_id, *groups}))]
+    return sorted(found, key=lambda assignment: list(Asked).index(assignment.asked))
+
+
+def _asked(incident: Incident, user_id: str, addresses: Collection[str]) -> Asked | None:
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        if incident.acknowledged_by is None or incident.acknowledged_by.user_id != user_id:
+            return None
+        return Asked.WORK if incident.cleared_at is None else Asked.RESOLVE
+    if incident.state is not IncidentState.OPEN or incident.cleared_at is not None:
+        return None
+    return Asked.ACKNOWLEDGE if _is_paged(incident, addresses) else None
+
+
+def _is_paged(incident: Incident, addresses: Collection[str]) -> bool:
+    """Whether one of the levels that were called so far reaches one of these addresses."""
+    levels = decode_chain(incident.chain).levels
+    called = min(incident.pages, len(levels))
+    paged = [levels[(incident.next_level - back) % len(levels)] for back in range(1, called + 1)]
+    return any(target.address in addresses for level in paged for target in level.targets)

@@ -1,0 +1,69 @@
+"""What an open incident asks of whom."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.incidents.assignments import Asked, assignments_of
+from services.domain.incidents import Incident
+from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
+from tests.unit.bot.incidents.builders import ANN, BEN, NOW, acknowledged, incident, resolved
+
+WAIT = timedelta(minutes=5)
+CHAIN = encode_chain(
+    Chain(
+        (
+            ChainLevel(
+                "primary", (Target(Reach.WEBHOOK, "ben", "ben"), Target(Reach.MENTION, BEN.user_id, "ben")), WAIT
+            ),
+            ChainLevel("secondary", (Target(Reach.MENTION, ANN.user_id, "ann"),), WAIT),
+            ChainLevel("everybody", (Target(Reach.MENTION, "S0APPROVERS", "approvers"),), WAIT),
+        )
+    )
+)
+
+
+def asked(one: Incident, user_id: str, *groups: str) -> list[Asked]:
+    return [assignment.asked for assignment in assignments_of(user_id, groups, [one])]
+
+
+@pytest.mark.parametrize(
+    ("pages", "next_level", "paged"),
+    [
+        (0, 0, set()),
+        (1, 1, {"ben"}),
+        (2, 2, {"ben", "ann"}),
+        (3, 3, {"ben", "ann", "olivia"}),
+        (7, 1, {"ben", "ann", "olivia"}),
+    ],
+)
+def test_who_was_called_so_far_is_being_paged(pages: int, next_level: int, paged: set[str]) -> None:
+    one = incident(chain=CHAIN, pages=pages, next_level=next_level)
+
+    people = {"ben": asked(one, BEN.user_id), "ann": asked(one, ANN.user_id), "olivia": asked(one, "U9", "S0APPROVERS")}
+
+    assert {name for name, found in people.items() if found == [Asked.ACKNOWLEDGE]} == paged
+
+
+def test_an_acknowledged_incident_asks_only_who_has_it() -> None:
+    one = acknowledged(chain=CHAIN, pages=1, next_level=1)
+
+    assert asked(one, ANN.user_id) == [Asked.WORK]
+    assert asked(one, BEN.user_id) == []
+
+
+def test_once_its_alerts_are_over_it_asks_to_be_resolved() -> None:
+    assert asked(acknowledged(chain=CHAIN, cleared_at=NOW), ANN.user_id) == [Asked.RESOLVE]
+    assert asked(incident(chain=CHAIN, pages=1, next_level=1, cleared_at=NOW), BEN.user_id) == []
+
+
+def test_a_resolved_incident_asks_nobody() -> None:
+    assert asked(resolved(chain=CHAIN, pages=1, next_level=1), BEN.user_id) == []
+
+
+def test_a_page_comes_before_work() -> None:
+    both = [acknowledged(chain=CHAIN, acknowledged_by=BEN), incident(chain=CHAIN, pages=1, next_level=1)]
+
+    assert [one.asked for one in assignments_of(BEN.user_id, (), both)] == [Asked.ACKNOWLEDGE, Asked.WORK]
