@@ -109,6 +109,7 @@ class Bot:
             leader=leader is not None and leader.is_leading,
             disabled=self._faults,
             late=self.parts.switch.late if self.parts and self.parts.switch else (),
+            channel=self.parts.channel.problem if self.parts else None,
             git_sha=self.settings.git_sha,
             uptime_s=time.monotonic() - self._started,
         )
@@ -125,7 +126,8 @@ class Bot:
 
     def _state(self) -> BotState:
         leading = self.parts.leader.is_leading if self.parts else None
-        return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leading)
+        problem = self.parts.channel.problem if self.parts else None
+        return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leading, problem)
 
     def _make_parts(self) -> Parts | None:
         if self.world.database is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import usable_rules
@@ -32,11 +33,15 @@ from bot.notifications.reach import Reach
 from bot.outage.phones import Phones
 from bot.outage.post import Outage
 from bot.outage.whom import on_call_targets
+from bot.outbox.recipients import page_recipients
 from bot.outbox.sender import Sender
+from bot.outbox.undeliverable import Undeliverable
 from bot.pulse import Pulse
 from bot.rollouts.watch import RolloutWatch
 from bot.settings import Invalid, Settings, require
+from bot.slack_edge.incidents_channel import IncidentsChannel
 from bot.web.metrics import Metrics
+from services.postgres import outbox
 from services.postgres.doorbell import Doorbell
 from services.postgres.hints import CHANNEL as HINTS_CHANNEL
 from services.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
@@ -50,6 +55,7 @@ from services.webhooks.client import Webhooks
 
 # Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
 EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
+RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
 POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
@@ -84,16 +90,23 @@ class Parts:
     def __init__(self, basis: Basis) -> None:
         self._outbox_slack = basis.slack_without_patience()
         self._webhooks = Webhooks()
-        pulse = Pulse()
+        pulse, reach = Pulse(), Reach(basis.settings, self._webhooks)
+        self.channel = IncidentsChannel(basis.slack, basis.channel, on_back=lambda: _retry_undeliverable(basis))
         sender = Sender(
             basis.database,
             self._outbox_slack,
             poll_s=self._poll_s,
             metrics=basis.metrics,
             on_time=pulse.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
+            undeliverable=Undeliverable(
+                self._outbox_slack,
+                environment=basis.settings.environment,
+                recipients=lambda: page_recipients(basis.world, basis.slack),
+                pagers=reach.everybody,
+                rung=self.channel.ring,
+            ),
         )
         self.told = sender.ring
-        reach = Reach(basis.settings, self._webhooks)
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database, hears=lambda: self._doorbell.works)
@@ -150,7 +163,7 @@ class Parts:
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (self.leader, self._doorbell, self.hints, self._outage)
+        everywhere = (self.leader, self._doorbell, self.hints, self._outage, self.channel)
         self._working = [asyncio.create_task(part.run()) for part in everywhere]
 
     async def stop(self) -> None:
@@ -166,6 +179,12 @@ class Parts:
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""
         return POLL_S if self._doorbell.works else POLL_WITHOUT_NOTICES_S
+
+
+async def _retry_undeliverable(basis: Basis) -> None:
+    """The incidents channel takes messages again: so do those that it refused of late."""
+    async with basis.database.transaction() as conn:
+        await outbox.retry_undeliverable(conn, channel=basis.channel, window=RETRY_REFUSED_WITHIN)
 
 
 def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 from playbooks._contract import Finding, Status
 from playbooks.checks import drift
+from playbooks.checks.bot import check_channel
 from playbooks.checks.oncall import Targets, check_absent, check_reach
 from playbooks.checks.settings import Group, check_group
 from services.domain.drift import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Schedule, is_group
+from services.domain.outbox import PAGE, RefusedMessage
 from services.domain.words import counted
 
 
@@ -27,6 +29,8 @@ class Facts:
     nobody could have it done, None when somebody could; empty when the policy cannot be used. `phones`: how many
     targets there are outside Slack. `is_monitored`: whether somebody outside is told while the bot works.
     `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
+    `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
+    `refused`: what Slack refused for good of late.
     """
 
     groups: Sequence[Group]
@@ -40,6 +44,8 @@ class Facts:
     schedule: Schedule | None = None
     targets: Targets = field(default_factory=Targets)
     absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
+    channel_problem: str | None = None
+    refused: Sequence[RefusedMessage] | Unavailable = ()
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -51,6 +57,8 @@ def check(facts: Facts) -> list[Finding]:
         *_check_oncall(facts),
         _check_phones(facts.phones),
         _check_monitor(facts.is_monitored),
+        *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
+        *_check_refused(facts.refused),
         *(_check_source(name, why) for name, why in facts.sources.items()),
         *drift.check(facts.drift),
     ]
@@ -112,6 +120,22 @@ def _check_monitor(is_monitored: bool) -> Finding:
         return Finding("paging.monitor", Status.OK, "somebody outside notices when the bot is dead")
     detail = "DEAD_MANS_SWITCH_URL is not set"
     return Finding("paging.monitor", Status.WARN, "nobody notices when the bot itself is dead", detail)
+
+
+def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Finding]:
+    """Slack took them in no form: each was told elsewhere if it was a page, and is in the log."""
+    if isinstance(refused, Unavailable) or not refused:
+        return []  # that the database is away is said already
+    newest = refused[0]
+    return [
+        Finding(
+            "slack.refused",
+            Status.FAIL if any(one.priority >= PAGE for one in refused) else Status.WARN,
+            f"Slack refused {counted(len(refused), 'message')} for good in the last 24 h",
+            f"the newest is {newest.key}: {newest.error}",
+            evidence={"refused": [{"key": one.key, "error": one.error} for one in refused]},
+        )
+    ]
 
 
 def _check_oncall(facts: Facts) -> list[Finding]:

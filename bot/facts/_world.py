@@ -39,6 +39,7 @@ from services.domain.jobs import (
 from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.oncall import KnownOverrides, Schedule
+from services.domain.outbox import RefusedMessage
 from services.domain.rotations import Absent
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
@@ -54,6 +55,7 @@ from services.postgres import (
     jobs,
     migrations,
     oncall,
+    outbox,
     server,
     service_acts,
     service_locks,
@@ -250,6 +252,10 @@ class World:
 
     async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
         return await self.read(lambda conn: intake.list_intake_events(conn, limit=limit))
+
+    async def undeliverable(self, *, limit: int = 10) -> list[RefusedMessage] | Unavailable:
+        """What Slack refused for good in the last 24 h, newest first."""
+        return await self.read(lambda conn: outbox.list_undeliverable(conn, window=timedelta(days=1), limit=limit))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway says, and of a service that does not run whether a run of ours stopped it."""

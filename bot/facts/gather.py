@@ -132,6 +132,7 @@ async def gather_config(world: World) -> check_config.Facts:
         server = group.create_task(world.server())
         policy = group.create_task(read_gaps(world.settings))
         absent = group.create_task(read_absent(world))
+        refused = group.create_task(world.undeliverable())
     asked = {
         "database": (world.database, server.result()),
         "Railway": (world.railway, environment.result()),
@@ -139,6 +140,7 @@ async def gather_config(world: World) -> check_config.Facts:
     }
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
     people, gaps, schedule = world.settings.people, policy.result(), world.schedule
+    state = world.bot_state() if world.bot_state else None
     rules = load_rules(world.settings.alerts)
     files = (gaps, schedule, rules)
     unusable = [one for one in files if isinstance(one, Invalid) and one not in world.settings.invalid]
@@ -154,6 +156,8 @@ async def gather_config(world: World) -> check_config.Facts:
         schedule=None if isinstance(schedule, Invalid) else schedule,
         absent=absent.result(),
         targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
+        channel_problem=state.channel_problem if state else None,
+        refused=refused.result(),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from services.domain.outbox import PAGE, Lane, UnsentMessage
+from services.domain.slack_refusals import Refusal
 
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message
 FIRST_RETRY = timedelta(seconds=1)
@@ -16,6 +17,8 @@ AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselv
 LEAVES_WITHIN_S = 2.0  # after the intent; who resolves an incident waits for so long and for a call besides
 LOOK_AGAIN = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
 LOOK_FOR = timedelta(minutes=1)  # then it never arrived
+
+TRIES_OF_UNKNOWN = 10
 
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
@@ -33,6 +36,17 @@ def next_move(message: UnsentMessage) -> Move:
     if message.ts is not None:
         return Move.UPDATE
     return Move.POST if message.posting_since is None else Move.FIND
+
+
+def is_final(refusal: Refusal, attempts: int) -> bool:
+    """Whether trying again cannot help, after so many failures before.
+
+    What Slack refuses because of our token waits for a person, and everything with it; a refusal that is in no table
+    gets ten tries.
+    """
+    if refusal is Refusal.UNKNOWN:
+        return attempts + 1 >= TRIES_OF_UNKNOWN
+    return refusal is not Refusal.TOKEN
 
 
 def is_post(move: Move) -> bool:

@@ -19,13 +19,17 @@ from bot.outbox.decide import (
     UPDATE_PAUSE,
     Gates,
     Move,
+    is_final,
     is_post,
     next_move,
     retry_after,
 )
+from bot.outbox.fallbacks import Fallbacks
+from bot.outbox.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
 from services.domain.outbox import Lane, UnsentMessage
+from services.domain.slack_refusals import refusal_of
 from services.postgres import outbox
 from services.postgres.pool import Connection, Database
 from services.slack.client import SlackClient
@@ -36,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 20
 _CLOCK_SLACK = timedelta(minutes=1)  # the database's clock and Slack's may differ
-# Slack will not take it however often it is tried; it waits for a person or for new content.
-_HOPELESS = frozenset({"invalid_auth", "account_inactive", "missing_scope", "channel_not_found", "not_in_channel"})
 _CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
 
 ResultT = TypeVar("ResultT")
@@ -46,13 +48,24 @@ ResultT = TypeVar("ResultT")
 class OutboxLane:
     """`gates` is shared with the other lane."""
 
-    def __init__(self, lane: Lane, database: Database, slack: SlackClient, *, gates: Gates, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        database: Database,
+        slack: SlackClient,
+        *,
+        gates: Gates,
+        metrics: Metrics,
+        undeliverable: Undeliverable,
+    ) -> None:
         self._lane = lane
         self._urgency = Urgency.PAGE if lane is Lane.PAGES else Urgency.NOTE
         self._database = database
         self._slack = slack
         self._gates = gates
         self._metrics = metrics
+        self._undeliverable = undeliverable
+        self._fallbacks = Fallbacks(slack)
 
     async def send_due(self, fence: Fence) -> float | None:
         """Send what is due; seconds until more may be, None when nothing waits.
@@ -80,14 +93,7 @@ class OutboxLane:
         try:
             await self._move(message, fence)
         except SlackRefusedError as refused:
-            if message.ts is not None and refused.code in GONE:
-                await self._post_anew(message, fence)
-            elif message.thread_ts is not None and refused.code == THREAD_GONE:
-                await self._post_thread_anew(message, refused, fence)
-            elif refused.retry_after_s is not None:
-                await self._wait_as_asked(message, refused.retry_after_s, refused, fence)
-            else:
-                await self._later(message, refused, fence, hopeless=refused.code in _HOPELESS)
+            await self._refused(message, refused, fence)
         except SourceError as error:
             if error.source != "Slack":
                 raise
@@ -108,11 +114,37 @@ class OutboxLane:
         await self._write(fence, lambda conn: outbox.forget_thread(conn, key=message.key, ts=gone))
         await self._postpone(message, refused, fence, timedelta())
 
+    async def _refused(self, message: UnsentMessage, refused: SlackRefusedError, fence: Fence) -> None:
+        if message.ts is not None and (refused.code in GONE or await self._fallbacks.has_moved(message, refused)):
+            await self._post_anew(message, fence)
+        elif message.thread_ts is not None and refused.code == THREAD_GONE:
+            await self._post_thread_anew(message, refused, fence)
+        elif refused.retry_after_s is not None:
+            await self._wait_as_asked(message, refused.retry_after_s, refused, fence)
+        elif not refused.is_outage and is_final(refusal_of(refused.code), message.attempts):
+            await self._give_up(message, refused, fence)
+        else:
+            await self._later(message, refused, fence)
+
+    async def _give_up(self, message: UnsentMessage, refused: SlackRefusedError, fence: Fence) -> None:
+        """It leaves the queue; a page is told elsewhere before."""
+        logger.error("%s is not tried again: %s", message.key, refused.why)
+        self._metrics.messages.labels("refused").inc()
+        told = await self._undeliverable.tell(message, refused) if message.is_new_page else None
+
+        async def store(conn: Connection) -> None:
+            error = refused.why if told is None else f"{refused.why}; {told.words}"
+            await outbox.mark_undeliverable(conn, key=message.key, version=message.version, error=error)
+            if told is not None:
+                await told.store(conn)
+
+        await self._write(fence, store)
+
     async def _move(self, message: UnsentMessage, fence: Fence) -> None:
         match next_move(message):
             case Move.UPDATE:
                 assert message.ts is not None  # noqa: S101 - that is what UPDATE means
-                await self._slack.update(message.channel, message.ts, message.text, message.blocks, key=message.key)
+                await self._fallbacks.update(message, message.channel, message.ts)
                 await self._sent(message, fence, message.channel, message.ts)
             case Move.FIND:
                 await self._find(message, fence)
@@ -129,15 +161,7 @@ class OutboxLane:
             fence, lambda conn: outbox.begin_posting(conn, key=message.key, seen=message.posting_since)
         ):
             return
-        channel, ts = await self._slack.post(
-            channel,
-            message.text,
-            message.blocks,
-            thread_ts=message.thread_ts,
-            key=message.key,
-            leaves_by=leaves_by,
-            only_in_thread=True,
-        )
+        channel, ts = await self._fallbacks.post(message, channel, leaves_by=leaves_by)
         await self._sent(message, fence, channel, ts)
 
     async def _find(self, message: UnsentMessage, fence: Fence) -> None:
@@ -158,7 +182,7 @@ class OutboxLane:
             await self._post(message, fence)
         else:
             # Which version got through is not known: one edit more makes it this one.
-            await self._slack.update(channel, ts, message.text, message.blocks, key=message.key)
+            await self._fallbacks.update(message, channel, ts)
             await self._sent(message, fence, channel, ts)
 
     async def _look_again(self, message: UnsentMessage, fence: Fence) -> None:
@@ -188,10 +212,9 @@ class OutboxLane:
         logger.warning("%s not sent: %s; again in %g s", message.key, error.why, pause_s)
         await self._postpone(message, error, fence, timedelta(seconds=pause_s))
 
-    async def _later(self, message: UnsentMessage, error: SourceError, fence: Fence, *, hopeless: bool = False) -> None:
-        logger.log(logging.ERROR if hopeless else logging.WARNING, "%s not sent: %s", message.key, error.why)
-        priority = 0 if hopeless else message.priority
-        await self._postpone(message, error, fence, retry_after(message.attempts + 1, priority=priority))
+    async def _later(self, message: UnsentMessage, error: SourceError, fence: Fence) -> None:
+        logger.warning("%s not sent: %s", message.key, error.why)
+        await self._postpone(message, error, fence, retry_after(message.attempts + 1, priority=message.priority))
 
     async def _postpone(self, message: UnsentMessage, error: SourceError, fence: Fence, pause: timedelta) -> None:
         self._metrics.messages.labels("failed").inc()

@@ -11,6 +11,7 @@ from bot.bell import Bell
 from bot.leader import Fence, LostLeadershipError
 from bot.outbox.decide import Gates
 from bot.outbox.lane import OutboxLane
+from bot.outbox.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
 from services.domain.outbox import Lane
@@ -25,7 +26,7 @@ FLUSH_S = 5.0  # a shutdown waits behind it
 class Sender:
     """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here.
 
-    `on_time` is called after each round through the pages.
+    `on_time` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
     """
 
     def __init__(
@@ -36,9 +37,13 @@ class Sender:
         poll_s: Callable[[], float],
         metrics: Metrics,
         on_time: Callable[[], None] = lambda: None,
+        undeliverable: Undeliverable | None = None,
     ) -> None:
-        gates = Gates()
-        self._lanes = {lane: OutboxLane(lane, database, slack, gates=gates, metrics=metrics) for lane in Lane}
+        gates, undeliverable = Gates(), undeliverable or Undeliverable(slack)
+        self._lanes = {
+            lane: OutboxLane(lane, database, slack, gates=gates, metrics=metrics, undeliverable=undeliverable)
+            for lane in Lane
+        }
         self._bells = {lane: Bell() for lane in Lane}
         self._poll_s = poll_s
         self._on_time = on_time

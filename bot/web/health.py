@@ -15,7 +15,7 @@ class Health:
 
     `database`: None when it answered last time, otherwise why not. `disabled` are the settings that are missing or
     malformed: they disable commands, they do not make the bot unhealthy. `late`: what keeps the dead man's switch from
-    calling; known on the leader only.
+    calling; known on the leader only. `channel`: why the incidents channel takes no messages, None while it does.
     """
 
     slack_connections: int
@@ -24,6 +24,7 @@ class Health:
     leader: bool
     disabled: Sequence[Fault] = ()
     late: Sequence[str] = ()
+    channel: str | None = None
     git_sha: str | None = None
     uptime_s: float = 0.0
 
@@ -50,6 +51,7 @@ class Health:
             "able_to_act": self.able_to_act,
             "slack": {"connections": self.slack_connections, "expected": self.slack_expected},
             "database": {"ok": self.database is None, "why": self.database},
+            "channel": {"ok": self.channel is None, "why": self.channel},
             "leader": self.leader,
             "late": list(self.late),
             "disabled": [{"variable": fault.variable, "problem": fault.problem} for fault in self.disabled],

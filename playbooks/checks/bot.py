@@ -20,11 +20,30 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding, `bot.self`; none on the terminal."""
+    """`bot.self`, and `bot.channel` when the incidents channel takes no messages; none on the terminal."""
     state = facts.state
     if state is None:
         return []
-    uptime = facts.now - state.started_at
+    return [*_check_channel(state), _check_self(state, facts.now)]
+
+
+def check_channel(problem: str) -> Finding:
+    """What `check-config` says of it too."""
+    return Finding(
+        "bot.channel",
+        Status.FAIL,
+        f"the incidents channel takes no messages: {problem}",
+        "pages go to whoever is on call and to the approvers directly until it does",
+        next_step=NextStep("Check the settings", "check-config"),
+    )
+
+
+def _check_channel(state: BotState) -> list[Finding]:
+    return [check_channel(state.channel_problem)] if state.channel_problem else []
+
+
+def _check_self(state: BotState, now: datetime) -> Finding:
+    uptime = now - state.started_at
     evidence = {
         "git_sha": state.git_sha,
         "uptime_s": round(uptime.total_seconds()),
@@ -35,14 +54,7 @@ def check(facts: Facts) -> list[Finding]:
     if state.connected is False:
         step = NextStep("Check the settings", "check-config")
         title = "bot is not connected to Slack"
-        return [Finding("bot.self", Status.FAIL, title, detail, evidence=evidence, next_step=step)]
+        return Finding("bot.self", Status.FAIL, title, detail, evidence=evidence, next_step=step)
     role = {True: "leader", False: "standing by", None: "leader unknown"}[state.leader]
-    return [
-        Finding(
-            "bot.self",
-            Status.OK,
-            "bot connected" if state.connected else "bot runs",
-            f"{detail}, {role}",
-            evidence=evidence,
-        )
-    ]
+    title = "bot connected" if state.connected else "bot runs"
+    return Finding("bot.self", Status.OK, title, f"{detail}, {role}", evidence=evidence)

@@ -23,6 +23,7 @@ class UnsentMessage:
 
     `channel` is an id once Slack took it, before that whatever was configured. `ts` is None until it was posted;
     `posting_since` then tells that a post may have got through; with `is_withdrawn` that is all that is of interest.
+    `home` is the channel as it was configured.
     """
 
     key: str
@@ -36,3 +37,20 @@ class UnsentMessage:
     attempts: int
     priority: int
     is_withdrawn: bool = False
+    home: str = ""
+
+    @property
+    def is_new_page(self) -> bool:
+        """Whether somebody is to be woken by it who was not yet."""
+        return self.ts is None and self.priority >= PAGE and not self.is_withdrawn
+
+
+@dataclass(frozen=True)
+class RefusedMessage:
+    """One message that left the queue because Slack refused it for good. `error`: what was refused, in our words."""
+
+    key: str
+    channel: str
+    priority: int
+    error: str
+    refused_at: datetime

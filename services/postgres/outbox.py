@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.outbox import PAGE, Lane, UnsentMessage
+from services.domain.outbox import PAGE, Lane, RefusedMessage, UnsentMessage
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -51,7 +51,7 @@ async def notify_outbox(conn: Connection) -> None:
 async def list_due_messages(
     conn: Connection, *, lane: Lane, may_post: bool, may_update: bool, limit: int
 ) -> list[UnsentMessage]:
-    """What may be sent now: pages first, then what Slack has never seen, then the oldest."""
+    """What may be sent now: pages first, then what Slack has never seen, then what is due longest."""
     parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
     async with conn.cursor(row_factory=class_row(UnsentMessage)) as cur:
         await cur.execute(SQL["list_due_messages"], parameters)
@@ -85,6 +85,25 @@ async def mark_refused(conn: Connection, *, key: str, error: str, pause: timedel
     """It failed; try again after `pause`. `maybe_posted`: look for it before posting again."""
     parameters = {"key": key, "error": error, "pause": pause, "maybe_posted": maybe_posted}
     await conn.execute(SQL["mark_refused"], parameters)
+
+
+async def mark_undeliverable(conn: Connection, *, key: str, version: int, error: str) -> None:
+    """Slack refused this version for good: it is not tried again before it says something else."""
+    await conn.execute(SQL["mark_undeliverable"], {"key": key, "version": version, "error": error})
+
+
+async def list_undeliverable(conn: Connection, *, window: timedelta, limit: int) -> list[RefusedMessage]:
+    """What Slack refused for good within the last `window`, newest first."""
+    async with conn.cursor(row_factory=class_row(RefusedMessage)) as cur:
+        await cur.execute(SQL["list_undeliverable"], {"window": window, "limit": limit})
+        return await cur.fetchall()
+
+
+async def retry_undeliverable(conn: Connection, *, channel: str, window: timedelta) -> int:
+    """The channel of this (configured) name takes messages again: how many are tried once more."""
+    tried = (await conn.execute(SQL["retry_undeliverable"], {"channel": channel, "window": window})).rowcount
+    await notify_outbox(conn)
+    return tried
 
 
 async def forget_message(conn: Connection, *, key: str, ts: str) -> None:

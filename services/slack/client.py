@@ -55,6 +55,15 @@ class Identity:
     team_id: str
 
 
+@dataclass(frozen=True)
+class ChannelState:
+    """A channel as `conversations.info` tells. `is_member`: whether the bot is."""
+
+    id: str
+    is_archived: bool
+    is_member: bool
+
+
 class SlackClient:
     """One workspace. Opens its HTTP session at the first call; `aclose` ends it.
 
@@ -214,6 +223,30 @@ class SlackClient:
             self._channel_ids[channel] = await look_up(channel.removeprefix("#"))
         return self._channel_ids[channel]
 
+    async def look_up_again(self, channel: str) -> str | None:
+        """The id of the channel of this name as it is now, archived ones left out; None for what is an id itself.
+
+        Raises SlackRefusedError with `channel_not_found`.
+        """
+        if channel.isupper() and channel.isalnum():
+            return None
+        self._channel_ids.pop(channel, None)
+        return await self.channel_id(channel)
+
+    async def read_channel(self, channel: str) -> ChannelState:
+        """The channel of this id or name; for a name whose channel is gone, the one that bears it now.
+
+        Raises SlackRefusedError with `channel_not_found` when there is none, or it is private and not ours.
+        """
+        state = await self._read_channel(await self.channel_id(channel))
+        if state is None or state.is_archived:
+            with contextlib.suppress(SlackRefusedError):
+                again = await self.look_up_again(channel)
+                state = state if again is None else await self._read_channel(again)
+        if state is None:
+            raise SlackRefusedError("conversations.info", "channel_not_found")
+        return state
+
     async def upload(self, channel: str, name: str, text: str, comment: str, *, thread_ts: str | None = None) -> None:
         """Share a text file in a channel or a thread, with our own mrkdwn above it. Needs membership of the channel."""
         await _call(
@@ -273,6 +306,17 @@ class SlackClient:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)
 
+    async def _read_channel(self, channel_id: str) -> ChannelState | None:
+        """None when there is none of this id."""
+        try:
+            answer = await _call(self.web.conversations_info, channel=channel_id)
+        except SlackRefusedError as refused:
+            if refused.code != "channel_not_found":
+                raise
+            return None
+        found = answer["channel"]
+        return ChannelState(str(found["id"]), bool(found.get("is_archived")), bool(found.get("is_member", True)))
+
     async def _take_back(self, channel_id: str, ts: str) -> None:
         """Delete what has just been posted; where that fails it stays."""
         with contextlib.suppress(SourceError):
@@ -286,16 +330,25 @@ class SlackClient:
         return [AsyncRateLimitErrorRetryHandler(max_retry_count=self._patience)] if self._patience else []
 
     async def _look_up_channel(self, name: str) -> str:
-        body: dict[str, Any] = {"types": "public_channel,private_channel", "exclude_archived": True, "limit": _PAGE}
+        """An archived channel only where no other has the name: what is posted there says what is wrong with it."""
+        found = await self._find_channel(name, exclude_archived=True) or await self._find_channel(
+            name, exclude_archived=False
+        )
+        if found is None:
+            raise SlackRefusedError("conversations.list", "channel_not_found")
+        return found
+
+    async def _find_channel(self, name: str, *, exclude_archived: bool) -> str | None:
+        body: dict[str, Any] = {"types": "public_channel,private_channel", "exclude_archived": exclude_archived}
         for _ in range(_MAX_PAGES):
-            page = await _call(self.web.conversations_list, **body)
+            page = await _call(self.web.conversations_list, limit=_PAGE, **body)
             for channel in page["channels"]:
                 if channel["name"] == name:
                     return str(channel["id"])
             body["cursor"] = (page.get("response_metadata") or {}).get("next_cursor")
             if not body["cursor"]:
                 break
-        raise SlackRefusedError("conversations.list", "channel_not_found")
+        return None
 
 
 async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: Any) -> Mapping[str, Any]:

@@ -12,6 +12,9 @@ ON CONFLICT (key) DO UPDATE SET
     blocks = excluded.blocks,
     priority = excluded.priority,
     content_version = stored.content_version + 1,
+    refused_at = NULL,
+    attempts = CASE WHEN stored.refused_at IS NULL THEN stored.attempts ELSE 0 END,
+    next_try_at = CASE WHEN stored.refused_at IS NULL THEN stored.next_try_at ELSE clock_timestamp() END,
     updated_at = clock_timestamp()
 WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blocks);
 
@@ -20,8 +23,8 @@ WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blo
 SELECT pg_notify('chatops_outbox', '');
 
 -- name: list_due_messages
--- What may be sent now in one lane, pages first, then what Slack has never seen. A reply waits for the message it belongs
--- to. Served by outbox_unsent_idx.
+-- What may be sent now in one lane, pages first, then what Slack has never seen, then what has been due longest. A reply
+-- waits for the message it belongs to, unless Slack refused that one. Served by outbox_unsent_idx.
 SELECT
     message.key,
     coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
@@ -33,15 +36,17 @@ SELECT
     message.posting_since,
     message.attempts,
     message.priority,
-    message.withdrawn_at IS NOT NULL AS is_withdrawn
+    message.withdrawn_at IS NOT NULL AS is_withdrawn,
+    message.channel AS home
 FROM chatops.outbox AS message
 LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
 WHERE message.sent_version < message.content_version
-    AND (message.thread_key IS NULL OR parent.ts IS NOT NULL)
+    AND message.refused_at IS NULL
+    AND (message.thread_key IS NULL OR parent.ts IS NOT NULL OR parent.refused_at IS NOT NULL)
     AND message.next_try_at <= clock_timestamp()
     AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
     AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END
-ORDER BY message.priority DESC, message.ts IS NOT NULL, message.created_at
+ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at
 LIMIT %(limit)s;
 
 -- name: read_outbox_wait
@@ -50,9 +55,14 @@ LIMIT %(limit)s;
 SELECT extract(EPOCH FROM min(message.next_try_at) - clock_timestamp())::float8 AS wait_s
 FROM chatops.outbox AS message
 WHERE message.sent_version < message.content_version
+    AND message.refused_at IS NULL
     AND (
         message.thread_key IS NULL
-        OR (SELECT parent.ts FROM chatops.outbox AS parent WHERE parent.key = message.thread_key) IS NOT NULL
+        OR (
+            SELECT coalesce(parent.ts, parent.refused_at::text)
+            FROM chatops.outbox AS parent
+            WHERE parent.key = message.thread_key
+        ) IS NOT NULL
     )
     AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
     AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END;
@@ -88,8 +98,33 @@ SET
     posting_since = CASE WHEN %(maybe_posted)s THEN posting_since END
 WHERE key = %(key)s;
 
+-- name: mark_undeliverable
+-- Slack refused it for good: it leaves the queue, unless it says something else by now. By primary key.
+UPDATE chatops.outbox
+SET
+    attempts = attempts + 1,
+    last_error = %(error)s,
+    refused_at = CASE WHEN content_version = %(version)s THEN clock_timestamp() END,
+    next_try_at = clock_timestamp(),
+    posting_since = NULL
+WHERE key = %(key)s;
+
+-- name: list_undeliverable
+-- What Slack refused for good of late, newest first. Served by outbox_refused_at_idx.
+SELECT key, channel, priority, coalesce(last_error, '') AS error, refused_at
+FROM chatops.outbox
+WHERE refused_at > clock_timestamp() - %(window)s::interval
+ORDER BY refused_at DESC
+LIMIT %(limit)s;
+
+-- name: retry_undeliverable
+-- A channel takes messages again: what it refused of late is tried once more. Served by outbox_refused_at_idx.
+UPDATE chatops.outbox
+SET refused_at = NULL, attempts = 0, next_try_at = clock_timestamp()
+WHERE refused_at > clock_timestamp() - %(window)s::interval AND channel = %(channel)s;
+
 -- name: forget_message
--- Somebody deleted it in Slack: it is posted anew, once for each copy that is gone. By primary key.
+-- Somebody deleted it in Slack, or its channel is gone: it is posted anew, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 WHERE key = %(key)s AND ts = %(ts)s;
@@ -111,7 +146,12 @@ RETURNING true AS adopted;
 -- name: replace_message
 -- What a message is to say, if it is still there; one that was withdrawn does not come back. By primary key.
 UPDATE chatops.outbox
-SET text = %(text)s, blocks = %(blocks)s, content_version = content_version + 1, updated_at = clock_timestamp()
+SET
+    text = %(text)s,
+    blocks = %(blocks)s,
+    content_version = content_version + 1,
+    refused_at = NULL,
+    updated_at = clock_timestamp()
 WHERE key = %(key)s AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s)
 RETURNING key;
 
@@ -146,10 +186,12 @@ FROM chatops.outbox
 WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL;
 
 -- name: read_oldest_page_s
--- For how many seconds a page waits that Slack has never seen; 0 when none does. Served by outbox_unsent_idx.
+-- For how many seconds a page waits that Slack has never seen; 0 when none does. What Slack refused for good waits for
+-- nothing. Served by outbox_unsent_idx.
 SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
 FROM chatops.outbox
-WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL AND withdrawn_at IS NULL;
+WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL AND withdrawn_at IS NULL
+    AND refused_at IS NULL;
 
 -- name: read_message_state
 -- When Slack took a message, and why it did not. By primary key.

@@ -11,6 +11,7 @@ class FaultKind(StrEnum):
     SERVER_ERROR = "server_error"  # 500, nothing applied
     LOST_ANSWER = "lost_answer"  # applied, then the connection is cut
     SLOW = "slow"  # applied after `seconds`
+    REFUSED = "refused"  # answered with the error `code`, nothing applied
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Fault:
     kind: FaultKind
     times: int
     seconds: float = 1.0
+    code: str = ""
 
 
 class Faults:
@@ -27,8 +29,8 @@ class Faults:
         self._waiting: dict[str, list[Fault]] = defaultdict(list)
         self.is_down = False  # every Web API call is answered 503, and no socket opens
 
-    def plant(self, method: str, kind: FaultKind, *, times: int = 1, seconds: float = 1.0) -> None:
-        self._waiting[method].append(Fault(kind, times, seconds))
+    def plant(self, method: str, kind: FaultKind, *, times: int = 1, seconds: float = 1.0, code: str = "") -> None:
+        self._waiting[method].append(Fault(kind, times, seconds, code))
 
     def clear(self) -> None:
         self._waiting.clear()

@@ -71,7 +71,7 @@ class UserGroup:
 
 @dataclass
 class Channel:
-    """A public channel, or a direct message when `im_user` names its person."""
+    """A public channel, or a direct message when `im_user` names its person. An archived one takes no message."""
 
     id: str
     name: str
@@ -80,6 +80,7 @@ class Channel:
     im_user: str | None = None
     bookmarks: list[Json] = field(default_factory=list)
     is_ext_shared: bool = False  # with another company
+    is_archived: bool = False
 
     def to_slack(self, viewer: str) -> Json:
         is_im = self.im_user is not None
@@ -88,7 +89,7 @@ class Channel:
             "is_channel": not is_im,
             "is_im": is_im,
             "is_private": False,
-            "is_archived": False,
+            "is_archived": self.is_archived,
             "is_ext_shared": self.is_ext_shared,
             "is_member": viewer in self.members,
         }

@@ -42,6 +42,10 @@ class WebApi:
             return self._refuse_rate(method, args, int(fault.seconds))
         if fault is not None and fault.kind is FaultKind.SERVER_ERROR:
             return Response("Server Error", status_code=500)
+        if fault is not None and fault.kind is FaultKind.REFUSED:
+            answer = ApiError(fault.code).to_answer()
+            record(self._workspace, method, args, answer)
+            return JSONResponse(answer)
         try:
             answer = self._call(method, args, _token(request, args))
         except RateLimitedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,9 @@ from playbooks.checks.settings import DISABLED_BY, Group
 from services.domain.drift import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
+from services.domain.outbox import PAGE, RefusedMessage
 
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 ANN = OnCallPerson("ann", "U0ANN", webhook="ann")
 COMPLETE = Facts(
     groups=[Group(name) for name in DISABLED_BY],
@@ -138,3 +140,19 @@ def test_a_mistake_in_the_on_call_file_is_said_once() -> None:
 
 def test_the_levels_of_the_on_call_file_are_judged() -> None:
     assert by_name(replace(COMPLETE, targets=Targets()))["oncall.target.webhook.ann"].status is Status.FAIL
+
+
+def test_a_channel_that_takes_nothing_is_wrong() -> None:
+    found = by_name(replace(COMPLETE, channel_problem="the bot is not a member"))
+
+    assert found["bot.channel"].status is Status.FAIL
+
+
+def test_pages_that_slack_refused_are_wrong_and_notes_a_warning() -> None:
+    note = RefusedMessage("alert:1", "C1", 0, "chat.postMessage was refused (invalid_blocks)", NOW)
+
+    assert by_name(replace(COMPLETE, refused=[note]))["slack.refused"].status is Status.WARN
+    page = by_name(replace(COMPLETE, refused=[replace(note, priority=PAGE), note]))["slack.refused"]
+    assert page.status is Status.FAIL
+    assert page.title == "Slack refused 2 messages for good in the last 24 h"
+    assert page.detail == "the newest is alert:1: chat.postMessage was refused (invalid_blocks)"

@@ -40,6 +40,8 @@ def post_ephemeral(workspace: Workspace, args: Json) -> Json:
 
 def update(workspace: Workspace, args: Json) -> Json:
     message = own_message(workspace, args, refused_as="cant_update_message")
+    if workspace.channels[message.channel].is_archived:
+        raise ApiError("is_inactive")
     refuse_violations(workspace, args, surface="message", method="chat.update", channel=message.channel)
     _refuse_empty(args)
     changed = changed_content(args)
@@ -101,6 +103,8 @@ def _target(workspace: Workspace, args: Json) -> Channel:
     channel = workspace.find_channel(wanted)
     if channel is None:
         raise ApiError("channel_not_found")
+    if channel.is_archived:
+        raise ApiError("is_archived")
     if workspace.bot.id not in channel.members:
         raise ApiError("not_in_channel")
     return channel

@@ -17,6 +17,8 @@ MAX_LIMIT = 999
 def list_channels(workspace: Workspace, args: Json) -> Json:
     types = set(str(args.get("types") or "public_channel").replace(" ", "").split(","))
     wanted = [c for c in workspace.channels.values() if ("im" if c.im_user else "public_channel") in types]
+    if is_true(args.get("exclude_archived")):
+        wanted = [channel for channel in wanted if not channel.is_archived]
     page, cursor = _page([channel.to_slack(workspace.bot.id) for channel in wanted], args)
     return {"channels": page, "response_metadata": {"next_cursor": cursor}}
 

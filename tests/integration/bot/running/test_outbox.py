@@ -326,8 +326,9 @@ async def test_deleted_message_with_an_edit_and_replies_is_posted_anew_once(stag
     assert [message.text for message in roots] == ["two"]
 
 
-async def test_unknown_channel_waits_and_says_why(stage: Stage) -> None:
-    await stage.store("one", channel="no-such-channel")
+async def test_a_failure_waits_and_says_why(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code="service_unavailable")
+    await stage.store("one")
 
     await stage.sender.send_due(stage.fence)
 
@@ -338,8 +339,19 @@ async def test_unknown_channel_waits_and_says_why(stage: Stage) -> None:
     assert wait_s is not None
     assert row is not None
     assert row[0] == 1
-    assert "channel_not_found" in row[1]
+    assert "service_unavailable" in row[1]
     assert row[2] >= FIRST_RETRY
+
+
+async def test_unknown_channel_leaves_the_queue_and_says_why(stage: Stage) -> None:
+    await stage.store("one", channel="no-such-channel")
+
+    await stage.sender.send_due(stage.fence)
+
+    async with stage.database.read() as conn:
+        assert await outbox.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True) is None
+        [message] = await outbox.list_undeliverable(conn, window=timedelta(days=1), limit=10)
+    assert message.error == "conversations.list was refused (channel_not_found)"
 
 
 async def test_former_leader_sends_nothing(stage: Stage, slack: Slack) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.outbox.decide import AFTER_PAGES_S, Gates, Move, next_move, retry_after
+from bot.outbox.decide import AFTER_PAGES_S, TRIES_OF_UNKNOWN, Gates, Move, is_final, next_move, retry_after
 from services.domain.outbox import PAGE, Lane, UnsentMessage
+from services.domain.slack_refusals import Refusal
 
 
 def message(*, ts: str | None = None, posting_since: datetime | None = None) -> UnsentMessage:
@@ -78,3 +79,18 @@ def test_gate_never_opens_earlier_than_was_said_before() -> None:
     gates.close(Lane.REST, Move.POST, until=5.0)
 
     assert not gates.is_open(Lane.REST, posting=True, now=29.0)
+
+
+def test_what_no_repetition_can_help_is_given_up() -> None:
+    given_up = {refusal for refusal in Refusal if is_final(refusal, 0)}
+
+    assert given_up == {Refusal.CONTENT, Refusal.THREAD, Refusal.PLACE}
+
+
+def test_a_refusal_that_nobody_knows_is_given_up_after_some_tries() -> None:
+    assert not is_final(Refusal.UNKNOWN, TRIES_OF_UNKNOWN - 2)
+    assert is_final(Refusal.UNKNOWN, TRIES_OF_UNKNOWN - 1)
+
+
+def test_what_the_token_may_not_do_waits_for_a_person() -> None:
+    assert not is_final(Refusal.TOKEN, 10_000)

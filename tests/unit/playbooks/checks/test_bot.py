@@ -31,3 +31,13 @@ def test_a_follower_is_fine_and_the_terminal_has_no_bot() -> None:
 
     assert finding.status is Status.OK
     assert check(Facts(None, NOW)) == []
+
+
+def test_an_incidents_channel_that_takes_nothing_is_wrong_and_comes_first() -> None:
+    found = check(Facts(replace(STATE, channel_problem="the channel is archived"), NOW))
+
+    assert [(finding.check, finding.status) for finding in found] == [
+        ("bot.channel", Status.FAIL),
+        ("bot.self", Status.OK),
+    ]
+    assert found[0].title == "the incidents channel takes no messages: the channel is archived"

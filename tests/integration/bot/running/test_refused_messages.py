@@ -1,0 +1,236 @@
+"""A message that Slack refuses for good holds up no other, and a page among them is told elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from bot.app import Bot
+from bot.outbox.sender import Sender
+from bot.outbox.undeliverable import Undeliverable
+from bot.web.metrics import Metrics
+from services.domain.notifications import Means
+from services.domain.outbox import PAGE, Lane, RefusedMessage
+from services.postgres import outbox
+from services.sandbox.slack import cast
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import Channel, Message
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.running.test_outbox import Stage
+from tests.integration.bot.running.test_outbox import stage as stage
+from tests.outside import until
+
+HOME = "dragonfly-incidents"
+DAY = timedelta(days=1)
+
+
+def tell(stage: Stage, *people: str, pagers: Sequence[tuple[Means, str]] = ()) -> None:
+    """Give the sender somebody to tell elsewhere."""
+
+    async def recipients() -> Sequence[str]:
+        return people
+
+    undeliverable = Undeliverable(stage.client, environment="dev", recipients=recipients, pagers=lambda: pagers)
+    stage.sender = Sender(
+        stage.database, stage.client, poll_s=lambda: 0.05, metrics=Metrics(), undeliverable=undeliverable
+    )
+
+
+async def send_all(stage: Stage) -> None:
+    while await stage.sender.send_due(stage.fence) == 0.0:
+        pass
+
+
+async def refused(stage: Stage) -> list[RefusedMessage]:
+    async with stage.database.read() as conn:
+        return await outbox.list_undeliverable(conn, window=DAY, limit=100)
+
+
+async def oldest_page_s(stage: Stage) -> float:
+    async with stage.database.read() as conn:
+        return await outbox.read_oldest_page_s(conn)
+
+
+def direct(slack: Slack, user: str) -> list[Message]:
+    """What this person got directly."""
+    channel = slack.workspace.direct_channel(user).id
+    return [message for message in slack.workspace.messages if message.channel == channel]
+
+
+def home(slack: Slack) -> Channel:
+    return slack.workspace.channels[cast.INCIDENTS_ID]
+
+
+def count_named(slack: Slack) -> int:
+    """How many answers in #general say what is wrong with the incidents channel."""
+    answers = [message for message in slack.workspace.messages if message.channel == cast.GENERAL_ID]
+    return sum("takes no messages: the channel is archived" in str(answer.blocks) for answer in answers)
+
+
+@pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_what_is_refused_for_what_it_says_is_plain_text_at_once(
+    stage: Stage, slack: Slack, method: str, code: str
+) -> None:
+    if method == "chat.update":
+        await stage.store("before", priority=PAGE)
+        await stage.settle()
+    slack.workspace.faults.plant(method, FaultKind.REFUSED, code=code)
+    await stage.store("wake up", priority=PAGE)
+    await stage.settle()
+
+    assert [(message.text, message.blocks) for message in slack.seen()] == [("wake up", [])]
+    assert not await refused(stage)
+
+
+async def test_thirty_that_are_refused_hold_up_no_good_page(stage: Stage, slack: Slack) -> None:
+    for number in range(30):
+        await stage.store("poisoned", key=f"p{number}", channel="U0NOBODY", priority=PAGE)
+    await stage.store("wake up", key="good", priority=PAGE)
+
+    await send_all(stage)
+
+    assert [message.text for message in slack.seen()] == ["wake up"]
+    assert len(await refused(stage)) == 30
+    assert await oldest_page_s(stage) == 0.0
+
+
+async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=20)
+    for number in range(20):
+        await stage.store("failing", key=f"f{number}", priority=PAGE, channel=cast.GENERAL_ID)
+    await stage.sender.send_due(stage.fence)
+    async with stage.database.transaction() as conn:
+        await conn.execute("UPDATE chatops.outbox SET next_try_at = clock_timestamp(), posting_since = NULL")
+        await conn.execute("UPDATE chatops.outbox SET next_try_at = next_try_at + interval '1 s' WHERE key <> 'f19'")
+    await stage.store("wake up", key="good", priority=PAGE)
+
+    async with stage.database.read() as conn:
+        due = await outbox.list_due_messages(conn, lane=Lane.PAGES, may_post=True, may_update=True, limit=2)
+
+    assert [message.key for message in due] == ["f19", "good"]
+
+
+async def test_a_page_whose_channel_is_archived_goes_to_people_directly(stage: Stage, slack: Slack) -> None:
+    tell(stage, cast.ANN.id, "U0NOBODY", cast.BEN.id)
+    home(slack).is_archived = True
+    await stage.store("wake up", priority=PAGE)
+
+    await send_all(stage)
+
+    assert [message.text for message in direct(slack, cast.ANN.id)] == ["wake up"]
+    assert "the channel is archived" in str(direct(slack, cast.BEN.id)[0].blocks)
+    [message] = await refused(stage)
+    assert message.error == "chat.postMessage was refused (is_archived); sent to 2 people directly"
+    assert await oldest_page_s(stage) == 0.0
+
+
+async def test_a_note_whose_channel_is_archived_is_for_nobody_else(stage: Stage, slack: Slack) -> None:
+    tell(stage, cast.ANN.id)
+    home(slack).is_archived = True
+    await stage.store("by the way")
+
+    await send_all(stage)
+
+    assert not direct(slack, cast.ANN.id)
+    assert [message.key for message in await refused(stage)] == ["m1"]
+
+
+async def test_pagers_ring_when_a_page_reaches_nobody_in_slack(stage: Stage, slack: Slack) -> None:
+    tell(stage, "U0NOBODY", pagers=[(Means.WEBHOOK, "default")])
+    home(slack).is_archived = True
+    await stage.store("wake up", priority=PAGE)
+
+    await send_all(stage)
+
+    async with stage.database.read() as conn:
+        rows = await (await conn.execute("SELECT key, target, subject FROM chatops.notifications")).fetchall()
+    [(key, target, subject)] = rows
+    assert (key, target) == ("m1:refused:webhook:default", "default")
+    assert subject.startswith("dev: a page could not be posted in Slack (is_archived)")
+
+
+async def test_what_was_refused_is_tried_again_when_it_says_something_else(stage: Stage, slack: Slack) -> None:
+    home(slack).is_archived = True
+    await stage.store("one")
+    await send_all(stage)
+    home(slack).is_archived = False
+    await send_all(stage)
+    assert not slack.seen()
+
+    await stage.store("two")
+    await stage.settle()
+
+    assert [message.text for message in slack.seen()] == ["two"]
+    assert not await refused(stage)
+
+
+async def test_a_reply_does_not_wait_for_a_message_that_was_refused(stage: Stage, slack: Slack) -> None:
+    await stage.store("root", key="root", channel="U0NOBODY")
+    await send_all(stage)
+
+    await stage.store("wake up", key="reply", thread_key="root", priority=PAGE)
+    await send_all(stage)
+
+    [message] = slack.seen()
+    assert (message.text, message.thread_ts) == ("wake up", None)
+
+
+@pytest.mark.parametrize("code", ["invalid_auth", "missing_scope", "account_inactive"])
+async def test_what_is_refused_because_of_the_token_stays_in_the_queue(stage: Stage, slack: Slack, code: str) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code=code)
+    await stage.store("wake up", priority=PAGE)
+    await stage.sender.send_due(stage.fence)
+    assert await oldest_page_s(stage) > 0.0
+
+    await stage.settle()
+
+    assert [message.text for message in slack.seen()] == ["wake up"]
+
+
+async def test_a_channel_made_anew_under_its_name_gets_pages_replies_and_old_messages(
+    stage: Stage, slack: Slack
+) -> None:
+    await stage.store("root", key="root")
+    await stage.settle()
+    home(slack).name, home(slack).is_archived = "old-incidents", True
+    anew = Channel("C0INCIDENT2", HOME, [*home(slack).members])
+    slack.workspace.channels[anew.id] = anew
+
+    await stage.store("wake up", key="reply", thread_key="root", priority=PAGE)
+    await stage.settle()
+    await stage.store("root, resolved", key="root")
+    await stage.settle()
+
+    posted = [message for message in slack.workspace.messages if message.channel == anew.id]
+    assert [(message.text, message.thread_ts) for message in posted] == [("wake up", None), ("root, resolved", None)]
+    assert not await refused(stage)
+
+
+async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_back(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=cast.ANN.id)
+    assert bot.parts is not None
+    assert bot.world.database is not None
+    parts = bot.parts
+    home(slack).is_archived = True
+    async with bot.world.database.transaction() as conn:
+        await outbox.store_message(conn, key="m1", channel=HOME, text="wake up", blocks=[], priority=PAGE)
+
+    await until(lambda: bool(direct(slack, cast.ANN.id)))
+    await until(lambda: parts.channel.problem is not None)
+    assert (await bot.health()).as_json()["channel"] == {"ok": False, "why": "the channel is archived"}
+    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    for number, line in enumerate(("health", "check-config"), 1):
+        await olivia.type(cast.GENERAL_ID, f"/dragonfly {line}")
+        await until(lambda number=number: count_named(slack) == number)  # type: ignore[misc]
+
+    home(slack).is_archived = False
+    parts.channel.ring()
+
+    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == cast.INCIDENTS_ID
+    assert parts.channel.problem is None
