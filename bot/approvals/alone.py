@@ -60,18 +60,30 @@ def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
     return Refused(why, "Let somebody else acknowledge it, or approve this change.")
 
 
-def who_to_call(
-    person: Person | None, target: Target, risk: Risk, incident: Incident | None, policy: Policy, people: People
-) -> Sequence[str] | None:
-    """The approvers to call, so that this person may start it alone should none answer; None: they never may.
+def who_to_call(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
+    """The approvers of a request inside an incident, whoever asks for it: all but that person."""
+    return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
 
-    `incident`: one of `find_emergency`.
-    """
-    if person is None or incident is None or risk is not Risk.HIGH or target.playbook not in VERBS:
-        return None
+
+def why_not_alone(
+    person: Person | None,
+    target: Target,
+    risk: Risk,
+    emergencies: Sequence[Emergency],
+    policy: Policy,
+    people: People,
+) -> str | None:
+    """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
+    if person is None:
+        return "a request from a terminal has no requester"
+    if risk is not Risk.HIGH or target.playbook not in VERBS:
+        return f"`{target.playbook}` always needs somebody else"
     if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
+        return "operators cannot"
+    if find_emergency(person, emergencies) is not None:
         return None
-    return sorted(able(Right.APPROVE, target, policy, people).users - {person.user_id})
+    doubts = (doubt_emergency(one, person) for one in emergencies)
+    return next((doubt.why for doubt in doubts if doubt), "there is no open incident")
 
 
 def may_start_alone(

@@ -1,8 +1,8 @@
-"""Calls the approvers of a request that its requester may start alone, should nobody answer."""
+"""Calls the approvers of a request inside an incident; some requesters may start it alone, should nobody answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,18 +12,19 @@ from bot.approvals.emergencies import read_emergency
 from bot.approvals.people import People
 from bot.approvals.policy import Policy
 from bot.settings import ChangeSettings
-from bot.views.calls import call_message
+from bot.views.calls import Called, call_message, call_over
 from playbooks._contract import Risk
 from services.domain.incidents import Incident
 from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
-from services.domain.runs import Person, Run
+from services.domain.runs import Person, Run, RunState
 from services.domain.words import age
 from services.postgres import runs
+from services.postgres.approvals import list_decisions
 from services.postgres.incidents import list_open_incidents
 from services.postgres.lone_starts import call_approvers
 from services.postgres.notifications import end_pages, store_notification
-from services.postgres.outbox import store_message
+from services.postgres.outbox import replace_messages, store_message
 from services.postgres.pool import Connection
 
 PAGE = 10  # priority in the outbox
@@ -44,28 +45,35 @@ class Calling:
     def of(cls, settings: ChangeSettings, schedule: Schedule | None = None) -> Calling:
         return cls(timedelta(seconds=settings.alone_after_s), timedelta(seconds=settings.alone_countdown_s), schedule)
 
-    async def call(self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People) -> bool:
-        """Whether they are called: where the requester may start it alone, should nobody answer.
+    async def call(
+        self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People
+    ) -> Called | None:
+        """Who is called; None where nobody has to approve it, or where no open incident covers it.
 
         In the transaction that files the request, once its message is stored.
         """
         run = await runs.read_run(conn, run_id)
-        if run is None or run.playbook not in alone.VERBS:
-            return False
+        if run is None or run.state is not RunState.AWAITING_APPROVAL:
+            return None
         target = target_of(run)
         covering = alone.covering_incidents(target, await list_open_incidents(conn))
-        incident = alone.find_emergency(person, [await read_emergency(conn, one) for one in covering])
-        users = alone.who_to_call(person, target, Risk(run.risk), incident, policy, people)
-        if incident is None or users is None:
-            return False
-        await self._call(conn, run, incident, users)
-        return True
+        emergencies = [await read_emergency(conn, one) for one in covering]
+        if not emergencies:
+            return None
+        why_not = alone.why_not_alone(person, target, Risk(run.risk), emergencies, policy, people)
+        incident = alone.find_emergency(person, emergencies) if why_not is None else covering[0]
+        assert incident is not None  # noqa: S101 - nobody starts anything alone without one
+        called = Called(tuple(alone.who_to_call(person, target, policy, people)), self.silence, why_not)
+        if called.may_start_alone:
+            await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
+        await self._call(conn, run, incident, called)
+        return called
 
-    async def _call(self, conn: Connection, run: Run, incident: Incident, users: Sequence[str]) -> None:
+    async def _call(self, conn: Connection, run: Run, incident: Incident, called: Called) -> None:
         """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
-        await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
-        text, blocks = call_message(run, incident.id)
-        for user in users:
+        text, blocks = call_message(run, incident.id, may_start_alone=called.may_start_alone)
+        without = f" Without an answer within {age(self.silence)} it may be started alone."
+        for user in called.users:
             key = f"{run.message_key}:call:{user}"
             await store_message(conn, key=key, channel=user, text=text, blocks=blocks, priority=PAGE)
             for means, target in _outside(self.schedule.person_of(user) if self.schedule else None):
@@ -76,16 +84,23 @@ class Calling:
                     means=means,
                     target=target,
                     subject=subject,
-                    text=f"{run.title}. Without an answer within {age(self.silence)} it may be started alone.",
+                    text=f"{run.title}.{without if called.may_start_alone else ' It waits for you.'}",
                     thread_key=run.message_key,
                 )
 
 
-async def end_calls(conn: Connection, run: Run) -> None:
-    """Nobody has to decide on it any more: pagers that ring are told, and whoever was not told yet never is."""
+async def end_calls(conn: Connection, run_id: int) -> None:
+    """Nobody has to decide on it any more: pagers that ring are told, whoever was not told yet never is, and the direct
+    messages say how it was decided."""
+    run = await runs.read_run(conn, run_id)
+    if run is None:
+        return
+    text, blocks = call_over(run, await list_decisions(conn, run_id))
+    prefix = f"{run.message_key}:call:"
+    await replace_messages(conn, key_prefix=prefix, since=run.created_at, text=text, blocks=blocks)
     await end_pages(
         conn,
-        key_prefix=f"{run.message_key}:call:",
+        key_prefix=prefix,
         thread_key=run.message_key,
         event=PageEvent.RESOLVED,
         subject=f"OVER {run.environment}: run {run.id} needs no approver any more",

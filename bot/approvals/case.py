@@ -47,7 +47,7 @@ class Case:
         if not await runs.move_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
             raise _too_late(self.run.id)
         if self.run.state in UNDECIDED:
-            await end_calls(self.conn, self.run)
+            await end_calls(self.conn, self.run.id)
 
     async def write_decision(self, *, approve: bool, reason: str) -> None:
         """Raises OperatorError when its time ran out just now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from bot.approvals import decide, deciding, starting
 from bot.approvals.calling import Calling
@@ -25,6 +26,7 @@ from bot.approvals.rights import Allowed, Refused, judge_anywhere
 from bot.commands._contract import Actor, Request
 from bot.runs.telling import Teller
 from bot.settings import ChangeSettings, Invalid
+from bot.views.calls import Called
 from bot.views.emergency import stopping_notice
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._encoding import encode_step
@@ -36,7 +38,7 @@ from services.postgres.audit import append_audit
 from services.postgres.pool import Connection, Database
 from services.postgres.runs import Resolution
 
-__all__ = ["Decided", "Desk"]
+__all__ = ["Decided", "Desk", "Filed"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,14 @@ BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A request, and who was called about it; None where nobody has to be."""
+
+    run: Run
+    called: Called | None = None
 
 
 class Desk:
@@ -72,6 +82,10 @@ class Desk:
         self._notices = notices
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
+        """`request`, where only the run matters."""
+        return (await self.request(plan, request, reason=reason, notice=notice)).run
+
+    async def request(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Filed:
         """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
 
         One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
@@ -89,18 +103,19 @@ class Desk:
         async with self._database.transaction(timeout_s=timeout_s) as conn:
             run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
             if run_id is None:
-                return await self._filed_before(conn, new, notice)
+                return Filed(await self._filed_before(conn, new, notice))
             if notice is not None:
                 await join(conn, await _read(conn, run_id), notice)
             if person is not None and plan.risk is Risk.BREAK_GLASS:
                 await reviews.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             await self._teller.tell(conn, run_id, head=head)
-            if await self._calling.call(conn, run_id, person, policy, people):  # pages hang on the run's message
+            called = await self._calling.call(conn, run_id, person, policy, people)  # pages hang on the run's message
+            if called is not None:
                 await self._teller.tell(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._teller.told()
-        return run
+        return Filed(run, called)
 
     async def refuse_early(
         self, playbook: str, services: Iterable[Service], environment: str, request: Request
@@ -180,7 +195,7 @@ class Desk:
         async with self._case(run_id, actor) as case:
             return await deciding.close_review(case, _short(note))
 
-    async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Run | NoPlan:
+    async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Filed | NoPlan:
         """The same request anew, from what is so now. Raises OperatorError as `file` does."""
         async with self._database.read() as conn:
             run = await runs.read_run(conn, run_id)
@@ -191,7 +206,7 @@ class Desk:
                 what_next=f"`run {run_id}` shows what was asked for: type that again.",
             )
         plan = await make_plan(run.playbook, run.parameters)
-        return plan if isinstance(plan, NoPlan) else await self.file(plan, request, reason=run.reason)
+        return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
 
     async def people(self, user_id: str | None = None) -> People:
         """Who is who, as far as Slack tells at the moment."""

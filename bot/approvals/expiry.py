@@ -35,8 +35,7 @@ class Expiry(Rounds):
             for run_id in expired:
                 head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
                 await self._teller.tell(conn, run_id, head=head)
-                if run := await runs.read_run(conn, run_id):
-                    await end_calls(conn, run)
+                await end_calls(conn, run_id)
         if expired:
             self._teller.told()
         return self._every_s

@@ -65,7 +65,8 @@ async def file(
         return await _by_hand(plan, world, "changes are approved in Slack, which is not there or not configured")
     desk, reason = need_desk(desk), parameters.get("reason", "")
     try:
-        return filed_answer(await desk.file(plan, request, reason=reason))
+        filed = await desk.request(plan, request, reason=reason)
+        return filed_answer(filed.run, filed.called)
     except SourceError as error:
         if error.source != DATABASE:
             raise
@@ -94,7 +95,8 @@ async def _not_filed(plan: Plan, request: Request, world: World, desk: Desk, err
     try:
         if request.delivery is None:
             raise error
-        return filed_answer(await desk.file(plan, request))
+        filed = await desk.request(plan, request)
+        return filed_answer(filed.run, filed.called)
     except SourceError as again:
         raise OperatorError(
             "It is not known whether your request was filed",

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
+from bot.approvals.calling import end_calls
 from bot.facts import World
 from bot.facts.plans import MakePlan
 from bot.runs.decide import difference
@@ -92,6 +93,8 @@ class Beginning:
             outcome=outcome,
             only_playbook=run.playbook if run.playbook in _MOVES_NOTHING else None,
         )
+        for other in voided:
+            await end_calls(conn, other)
         for other in [one.run_id for one in preempted] + voided:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
             await self._teller.tell(conn, other)

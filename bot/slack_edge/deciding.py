@@ -140,7 +140,7 @@ class Deciding:
         filed = await need_desk(self._desk).ask_again(
             run_id, asker.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
         )
-        return no_plan_answer(filed) if isinstance(filed, NoPlan) else filed_answer(filed)
+        return no_plan_answer(filed) if isinstance(filed, NoPlan) else filed_answer(filed.run, filed.called)
 
     async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:
         answer = await self._submit(submission, asker)

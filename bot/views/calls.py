@@ -2,19 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
 from bot.commands._contract import Block
 from bot.views.blocks import section
-from bot.views.mentions import person
+from bot.views.mentions import mention, person
 from bot.views.message import fit_message
 from bot.views.text import escape
-from services.domain.runs import Run
+from services.domain.approvals import Decision
+from services.domain.runs import Run, RunState
+from services.domain.words import age
+
+_OVER = {
+    RunState.CANCELLED: "⚫ *Cancelled*",
+    RunState.EXPIRED: "⚫ *Expired*",
+    RunState.VOIDED: "⚫ *Void*",
+}
 
 
-def call_message(run: Run, incident_id: int) -> tuple[str, list[Block]]:
+@dataclass(frozen=True)
+class Called:
+    """Slack ids of who was called, and how long they have. why_not_alone: a clause of ours; None: the requester may."""
+
+    users: tuple[str, ...]
+    silence: timedelta
+    why_not_alone: str | None
+
+    @property
+    def may_start_alone(self) -> bool:
+        return self.why_not_alone is None
+
+
+def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[str, list[Block]]:
     """A direct message."""
+    who = person(run.requested_by)
     first = (
         f"🟡 *An approver is needed* · {escape(run.environment)} · *{escape(run.title, limit=500)}* (run {run.id}, "
-        f"incident {incident_id}, asked for by {person(run.requested_by)}). Its message in the incidents channel has "
-        f"the buttons. If nobody answers, {person(run.requested_by)} may start it alone."
+        f"incident {incident_id}, asked for by {who}). Its message in the incidents channel has the buttons. "
     )
+    first += f"If nobody answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
     return fit_message(first, [section(first)])
+
+
+def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
+    """The same message once nobody has to decide any more."""
+    what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
+    first = f"{_decided(run, decisions)} · {what}. Nothing is asked of you."
+    return fit_message(first, [section(first)])
+
+
+def called_line(called: Called) -> str:
+    """ "@ann and @ben are called. You may not start it alone (operators cannot).", in mrkdwn, for who asked."""
+    *others, last = [mention(user) for user in called.users] or ["nobody"]
+    names = f"{', '.join(others)} and {last}" if others else last
+    who = f"{names} {'are' if others else 'is'} called"
+    if called.why_not_alone is not None:
+        return f"{who}. You may not start it alone ({called.why_not_alone})."
+    return f"{who}. If none of them answers within {age(called.silence)}, you may start it alone."
+
+
+def _decided(run: Run, decisions: Sequence[Decision]) -> str:
+    denial = next((one for one in decisions if not one.approve), None)
+    if denial is not None:
+        return f"⛔ *Denied* by {person(denial.person)}"
+    if run.state in _OVER:
+        return _OVER[run.state]
+    if not decisions:
+        return f"🚨 *Started alone* by {person(run.requested_by)}"
+    return f"✅ *Approved* by {' and '.join(person(one.person) for one in decisions)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands._contract import Answer
 from bot.views.blocks import context, section
+from bot.views.calls import Called, called_line
 from bot.views.message import fit_message
 from bot.views.runs import run_data
 from bot.views.text import date_token, escape
@@ -11,14 +12,15 @@ from services.domain.runs import Run, RunState
 from services.domain.words import counted
 
 
-def filed_answer(run: Run) -> Answer:
-    """The run's number and what it waits for."""
+def filed_answer(run: Run, called: Called | None = None) -> Answer:
+    """The run's number, what it waits for, and who was called about it."""
+    waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else ""]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
-        section(f"{first}\n{_waits_for(run)}"),
+        section(f"{first}\n{waits}"),
         context("the request has its own message in the incidents channel"),
     ]
-    return Answer(*fit_message(f"{first}: {_waits_for(run)}", blocks), run_data(run), private=True)
+    return Answer(*fit_message(f"{first}: {waits}", blocks), run_data(run), private=True)
 
 
 def _waits_for(run: Run) -> str:

@@ -153,6 +153,18 @@ async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequ
     return changed
 
 
+async def replace_messages(
+    conn: Connection, *, key_prefix: str, since: datetime, text: str, blocks: Sequence[Mapping[str, Any]]
+) -> int:
+    """Let all messages whose key begins so say something else; how many do. `since`: none of them is older."""
+    parameters = {"key_prefix": key_prefix, "since": since, "text": text}
+    blocks_json = Jsonb([dict(block) for block in blocks])
+    changed = (await conn.execute(SQL["replace_messages"], parameters | {"blocks": blocks_json})).rowcount
+    if changed:
+        await notify_outbox(conn)
+    return changed
+
+
 async def withdraw(
     conn: Connection, *, key_prefix: str, late: tuple[str, Sequence[Mapping[str, Any]]], patience_s: float = SETTLES_S
 ) -> None:

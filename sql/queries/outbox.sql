@@ -155,6 +155,18 @@ SET
 WHERE key = %(key)s AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s)
 RETURNING key;
 
+-- name: replace_messages
+-- What several messages are to say, if they are still there; they wake nobody any more. Served by outbox_updated_at_idx.
+UPDATE chatops.outbox
+SET
+    text = %(text)s,
+    blocks = %(blocks)s,
+    priority = 0,
+    content_version = content_version + 1,
+    updated_at = clock_timestamp()
+WHERE updated_at >= %(since)s AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL
+    AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s);
+
 -- name: withdraw_messages
 -- What was never handed to Slack never will be. Served by outbox_unsent_idx.
 DELETE FROM chatops.outbox

@@ -329,9 +329,10 @@ async def test_expired_request_is_asked_for_again(make_desk: MakeDesk, make_plan
         assert (playbook, parameters) == ("rollback", {"service": "api"})
         return make_plan(deployment="d2")
 
-    second = await desk.ask_again(first.id, request(ANN), plan_again)  # type: ignore[arg-type]
+    again = await desk.ask_again(first.id, request(ANN), plan_again)  # type: ignore[arg-type]
 
-    assert not isinstance(second, NoPlan)
+    assert not isinstance(again, NoPlan)
+    second = again.run
     assert (second.state, second.reason) == (RunState.AWAITING_APPROVAL, "bad release")
     assert second.requested_by == Person(ANN.user_id, ANN.team_id)
     with pytest.raises(OperatorError, match="only what expired or was voided"):

@@ -17,6 +17,8 @@ from bot.approvals.rights import Refused
 from bot.commands._contract import Actor
 from bot.leader import Fence, LostLeadershipError
 from bot.runs.telling import Teller
+from bot.views.filed import filed_answer
+from playbooks._contract import Risk
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.notifications import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
@@ -71,6 +73,10 @@ def keys(as_bot: Connection) -> Callable[[str], Awaitable[list[tuple[str, ...]]]
         return await (await as_bot.execute(query)).fetchall()
 
     return read
+
+
+Keys = Callable[[str], Awaitable[list[tuple[str, ...]]]]
+CALLED = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%' ORDER BY channel"
 
 
 async def file(desk: Desk, make_plan: MakePlan) -> Run:
@@ -130,15 +136,47 @@ async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
 
 
 @pytest.mark.parametrize("who", [OLIVIA, None])
-async def test_nobody_is_called_for_who_may_not_approve(
-    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, who: object
+async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, keys: Keys, who: Actor | None
 ) -> None:
     assert incident
     desk, _ = make_alone()
 
-    run = await desk.file(make_plan(), request(who))  # type: ignore[arg-type]
+    filed = await desk.request(make_plan(), request(who))
 
-    assert await read_lone_start(as_bot, run.id) is None
+    assert filed.called is not None
+    assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
+    assert await read_lone_start(as_bot, filed.run.id) is None
+    told = str(filed_answer(filed.run, filed.called).blocks)
+    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> are called. You may not start it alone (" in told
+    [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
+    assert "It waits for you" in page.text
+
+
+async def test_nobody_is_called_for_what_needs_nobody(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+
+    filed = await desk.request(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+
+    assert (filed.called, await keys(CALLED)) == (None, [])
+
+
+@pytest.mark.parametrize(("approve", "word"), [(True, "Approved"), (False, "Denied")])
+async def test_the_direct_messages_are_closed_once_somebody_has_decided(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys, approve: bool, word: str
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+
+    texts = [text for (text,) in await keys("SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:call:%'")]
+    assert len(texts) == 2
+    assert all(f"*{word}* by <@{BEN.user_id}>" in text and "Nothing is asked of you" in text for text in texts)
 
 
 async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:

@@ -154,34 +154,43 @@ API = frozenset({Service.API})
 
 
 @pytest.mark.parametrize(
-    ("verb", "risk", "called"),
+    ("verb", "risk", "why"),
     [
-        ("rollback", Risk.HIGH, True),
-        ("restart", Risk.HIGH, True),
-        ("scale", Risk.HIGH, True),
-        ("deploy", Risk.HIGH, False),
-        ("rollback-db", Risk.CRITICAL, False),
-        ("rollback", Risk.CRITICAL, False),
-        ("restart", Risk.LOW, False),
+        ("rollback", Risk.HIGH, None),
+        ("restart", Risk.HIGH, None),
+        ("scale", Risk.HIGH, None),
+        ("deploy", Risk.HIGH, "`deploy` always needs somebody else"),
+        ("rollback-db", Risk.CRITICAL, "`rollback-db` always needs somebody else"),
+        ("rollback", Risk.CRITICAL, "`rollback` always needs somebody else"),
+        ("restart", Risk.LOW, "`restart` always needs somebody else"),
     ],
 )
-def test_the_other_approvers_are_called_for_these_changes_only(
-    verb: str, risk: Risk, called: bool, ann: Person, policy: Policy, people: People
+def test_only_these_changes_may_be_started_alone(
+    verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
 ) -> None:
-    users = alone.who_to_call(ann, Target(verb, API, "prod"), risk, INCIDENT, policy, people)
-
-    assert (users is not None) is called
-    assert ann.user_id not in (users or ())
+    assert alone.why_not_alone(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
-def test_nobody_is_called_for_who_could_not_approve_it_or_without_an_incident(
+def test_who_asks_is_told_why_they_may_not_start_it_alone(
     ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")
+    own = alone.Emergency(replace(INCIDENT, opened_by=ann))
 
-    assert alone.who_to_call(olivia, target, Risk.HIGH, INCIDENT, policy, people) is None
-    assert alone.who_to_call(None, target, Risk.HIGH, INCIDENT, policy, people) is None
-    assert alone.who_to_call(ann, target, Risk.HIGH, None, policy, people) is None
+    assert alone.why_not_alone(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "operators cannot"
+    assert "terminal" in (alone.why_not_alone(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
+    assert "only you say" in (alone.why_not_alone(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert alone.why_not_alone(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
+
+
+def test_the_approvers_are_called_whoever_asks_but_not_about_their_own_request(
+    ann: Person, ben: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    target = Target("rollback", API, "prod")
+
+    assert alone.who_to_call(ann, target, policy, people) == [ben.user_id]
+    assert alone.who_to_call(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert alone.who_to_call(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
 
 
 def test_an_incident_covers_its_own_services_and_environment_only() -> None:
