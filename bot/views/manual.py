@@ -12,7 +12,7 @@ from bot.views.blocks import context, section, sections
 from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.steps import by_hand, step_words
-from bot.views.text import escape
+from bot.views.text import escape, link
 from playbooks._contract import Plan, Status, encode_plan
 from playbooks._steps import Step
 from services.domain.services import Service
@@ -23,7 +23,7 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
     first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"
     lines = [f"{n}. {_line(step)}" for n, step in enumerate(plan.steps, start=1)]
     named = [service for service in Service if service in plan.services and service in links]
-    pages = [f"{service.value}: {escape(links[service], limit=LINE_LIMIT)}" for service in named]
+    pages = [f"{service.value}: {link(links[service], 'its page in Railway')}" for service in named]
     blocks = [
         section(first),
         *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),

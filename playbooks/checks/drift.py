@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "list_running_jobs": ("queue", "stop-workers"),
     "list_lock_waits": ("queue",),
     "list_failed_jobs": ("failed-jobs", "requeue"),
+    "read_job_error": ("reveal",),
     "count_failed_jobs": ("failed-jobs",),
     "count_exhausted_jobs": (),
     "list_throughput": ("throughput",),
