@@ -32,6 +32,8 @@ from services.slack.pace import Pace, Urgency
 METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
 _PAGE = 200  # Slack advises at most 200 channels or messages a page
 _MAX_PAGES = 50
+# slack_sdk's own names, which are no methods of Slack's: an upload is several calls.
+_METHODS = {"files_upload_v2": "an upload (files.getUploadURLExternal, files.completeUploadExternal)"}
 
 Blocks = Sequence[Mapping[str, Any]]
 
@@ -356,7 +358,7 @@ async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: An
 
     The door to Slack: none of our own secrets leaves through it, and nothing comes in that cannot be stored.
     """
-    with translated(method.__name__.replace("_", ".", 1)):
+    with translated(_METHODS.get(method.__name__) or method.__name__.replace("_", ".")):
         answer = await method(**redacted(body))
         if not isinstance(answer.data, dict):
             raise ValueError("no JSON object")  # noqa: TRY004 - a lost answer, not a mistake of ours

@@ -54,6 +54,7 @@ def translated(method: str) -> Iterator[None]:
 
 def _refused(method: str, error: SlackApiError) -> SourceError:
     response = error.response
+    method = _asked(response) or method
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
     data = getattr(response, "data", None)
     code = str(data.get("error", status)) if isinstance(data, dict) else str(status)
@@ -62,6 +63,11 @@ def _refused(method: str, error: SlackApiError) -> SourceError:
     if status >= 500 or not isinstance(data, dict):
         return SlackRefusedError(method, code, retryable=True, outcome_unknown=True)
     return SlackRefusedError(method, code, retryable=code in _TRY_LATER, outcome_unknown=code in _MAYBE_DONE)
+
+
+def _asked(response: object) -> str | None:
+    """The method of Slack's that was called: one call of slack_sdk may be several, as that for an upload is."""
+    return str(getattr(response, "api_url", None) or "").rstrip("/").rpartition("/")[2] or None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -92,3 +92,26 @@ async def test_what_does_not_leave_in_time_never_leaves(slack: Slack, is_connect
     assert (error.retryable, error.outcome_unknown) == (True, False)
     assert [message.text for message in slack.seen()] == ["in time"]
     await client.aclose()
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+async def test_an_upload_that_fails_names_the_method_that_did(client: SlackClient, slack: Slack, method: str) -> None:
+    slack.workspace.faults.plant(method, FaultKind.SERVER_ERROR)
+
+    error = await failure_of(client.upload(cast.INCIDENTS_ID, "a.md", "text", "comment"))
+
+    assert error.why.startswith(f"{method} was refused")
+
+
+async def test_an_upload_whose_answer_is_lost_names_methods_that_exist(client: SlackClient, slack: Slack) -> None:
+    slack.workspace.faults.plant("files.getUploadURLExternal", FaultKind.LOST_ANSWER)
+
+    error = await failure_of(client.upload(cast.INCIDENTS_ID, "a.md", "text", "comment"))
+
+    assert error.why.startswith("an upload (files.getUploadURLExternal, files.completeUploadExternal)")
+    assert "upload_v2" not in error.why
+
+
+async def test_a_method_of_three_words_is_named_as_slack_does(client: SlackClient) -> None:
+    with pytest.raises(SlackRefusedError, match=r"usergroups\.users\.list was refused"):
+        await client.list_group_members("S0NOSUCHONE")
