@@ -32,7 +32,7 @@ from bot.views.plain import answer_text, mentioned_ids
 from playbooks._contract import Status
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
-from services.domain.outside_text import printable_json
+from services.domain.outside_text import clean_text, printable_json
 from services.domain.own_secrets import redacted
 from services.process.log import fit_to_print
 from services.slack.client import SlackClient
@@ -58,7 +58,7 @@ class Outcome:
 def main() -> None:
     """Run one command line and exit."""
     try:
-        outcome = asyncio.run(dispatch(sys.argv[1:], os.environ))
+        outcome = asyncio.run(dispatch(list(map(clean_text, sys.argv[1:])), os.environ))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     _print(outcome.text, sys.stderr if outcome.is_error else sys.stdout)

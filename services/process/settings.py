@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.domain.outside_text import clean_text
 from services.domain.own_secrets import remember_secrets
 from services.domain.secrets import Secret
 from services.domain.sha import short_sha
@@ -39,6 +40,12 @@ class ProcessSettings(BaseSettings):
         if not _DSN.fullmatch(value.get_secret_value()):
             raise ValueError("must look like postgresql://user:password@host:port/database")
         return value
+
+    @field_validator("railway_git_commit_sha", "railway_replica_id")
+    @classmethod
+    def _can_be_stored(cls, value: str | None) -> str | None:
+        """They go into rows: a byte of the environment that is no UTF-8 comes as half a character."""
+        return value and clean_text(value)
 
     @property
     def dsn(self) -> Secret:

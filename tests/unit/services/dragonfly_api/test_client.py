@@ -166,3 +166,18 @@ async def test_refuses_to_upload_without_a_key() -> None:
     async with api_that(lambda _: httpx.Response(500), key=None) as api:
         with pytest.raises(SourceError, match="DRAGONFLY_API_KEY is not set"):
             await api.upload_csv("a.csv", b"x")
+
+
+async def test_what_cannot_be_stored_does_not_come_in() -> None:
+    async with api_that(lambda _: httpx.Response(200, json=HEALTH | {"git_sha": "a1\0b2"})) as api:
+        assert (await api.read_health()).git_sha == "a1\ufffdb2"
+
+
+async def test_an_error_of_the_api_is_masked_before_it_goes_on() -> None:
+    """Another version of it may say anything."""
+    detail = {"what": "Nothing was stored", "why": "postgresql://bot:hunter2@db/x refused plaintiff Jane Roe"}
+    async with api_that(lambda _: httpx.Response(503, json={"error": detail})) as api:
+        with pytest.raises(SourceError) as caught:
+            await api.read_batch("b")
+
+    assert caught.value.why == "HTTP 503: Nothing was stored: … refused plaintiff …"

@@ -54,3 +54,11 @@ def test_cannot_be_changed() -> None:
 
     with pytest.raises(ValidationError):
         settings.environment = "prod"  # type: ignore[misc]
+
+
+def test_an_id_that_is_no_utf_8_can_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://u@h/d")
+    monkeypatch.setenv("RAILWAY_REPLICA_ID", "half \udcff")
+
+    assert ProcessSettings().railway_replica_id == "half \ufffd"

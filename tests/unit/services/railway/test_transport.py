@@ -198,3 +198,12 @@ async def test_query_may_leave_at_any_time() -> None:
     assert not departure.may_have_happened
     await departure.trace("http11.send_request_headers.started", {})
     assert departure.may_have_happened
+
+
+async def test_what_cannot_be_stored_does_not_come_in() -> None:
+    """Half an emoji or a NUL in a commit message would fail every statement that carries it."""
+    body = b'{"data": {"message": "half \\ud83d", "lines": ["nul \\u0000", "whole \\ud83d\\ude00"]}}'
+
+    data = await transport(lambda _: httpx.Response(200, content=body)).call("{ me }", {})
+
+    assert data == {"message": "half \ufffd", "lines": ["nul \ufffd", "whole \U0001f600"]}
