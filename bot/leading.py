@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
+from datetime import UTC
 from typing import Any, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -68,8 +69,10 @@ class Leading:
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled; ends when one part does, with its error."""
-        scheduler = AsyncIOScheduler(timezone="UTC")
-        scheduler.add_job(prune, IntervalTrigger(seconds=int(EVERY.total_seconds())), args=(self._database, fence))
+        # Not by name, and not the machine's own: neither needs a time zone database.
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        hourly = IntervalTrigger(seconds=int(EVERY.total_seconds()), timezone=UTC)
+        scheduler.add_job(prune, hourly, args=(self._database, fence))
         scheduler.start()
         try:
             await _until_one_ends(*(part.run(fence) for part in self._parts))

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from bot.alerts.settings import AlertRules
 from bot.settings import AlertSettings, Fault, Invalid
+from bot.settings.toml_lines import decode_toml
 
 DEFAULT = Path(__file__).parent.parent / "alerts.toml"
 GROUP = "rules"  # its name among the groups of settings
@@ -57,7 +58,7 @@ def default_rules() -> AlertRules:
 def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
     """The rules in a file's content over the default's; `name` is what faults call the file. All faults at once."""
     try:
-        text = content.decode()
+        text = decode_toml(content)
         given = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return _invalid(Fault(name, f"is not TOML: {error}", "correct that line"))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from bot.approvals.policy import ANYBODY, VERBS, Policy, Right, Rule
 from bot.settings import Fault, Invalid, PeopleSettings
-from bot.settings.toml_lines import TomlLines
+from bot.settings.toml_lines import TomlLines, decode_toml
 from services.domain.services import WORKERS, Service, find_service
 
 DEFAULT = Path(__file__).parent.parent / "policy.toml"
@@ -55,7 +55,7 @@ def policy_faults(people: PeopleSettings | Invalid) -> tuple[Fault, ...]:
 def read_policy(content: bytes, name: str, people: PeopleSettings) -> Policy | Invalid:
     """The policy in a file's content; `name` is what faults call the file. All faults at once."""
     try:
-        text = content.decode()
+        text = decode_toml(content)
         document = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return _invalid(Fault(name, f"is not TOML: {error}", "correct that line"))

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from bot.incidents.oncall_shape import FileTable, RotationTable
 from bot.settings import Fault, Invalid, OnCallSettings
-from bot.settings.toml_lines import TomlLines
+from bot.settings.toml_lines import TomlLines, decode_toml
 from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
 
 GROUP = "oncall"  # its name among the groups of settings
@@ -50,7 +50,7 @@ def schedule_faults(settings: OnCallSettings | Invalid) -> tuple[Fault, ...]:
 def read_schedule(content: bytes, name: str) -> Schedule | Invalid:
     """The schedule in a file's content; `name` is what faults call the file. All faults at once."""
     try:
-        text = content.decode()
+        text = decode_toml(content)
         document = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return Invalid(GROUP, (Fault(name, f"is not TOML: {error}", "correct that line"),))

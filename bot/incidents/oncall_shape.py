@@ -50,7 +50,18 @@ def _zone(value: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(value))
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        if not _knows_zones():
+            why = "cannot be looked up on a machine without time zones: install the package tzdata"
+            raise ValueError(why) from None
         raise ValueError('is no time zone: write a name such as "America/New_York"') from None
+
+
+def _knows_zones() -> bool:
+    try:
+        ZoneInfo("UTC")
+    except (ZoneInfoNotFoundError, OSError):
+        return False
+    return True
 
 
 def _day(value: object) -> date:
@@ -96,7 +107,7 @@ class LevelTable(_Table):
 
 class FileTable(_Table):
     version: Literal[1]
-    time_zone: Zone = ZoneInfo("UTC")
+    time_zone: Zone = Field(default="UTC", validate_default=True)  # looked up with a file, not at the import
     remind_after: Span = REMIND_AFTER
     unacknowledge_after: Span = UNACKNOWLEDGE_AFTER
     people: dict[str, PersonTable] = Field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""Finds the line of a TOML file in which something stands, because tomllib tells it for broken syntax only."""
+"""Reads TOML files as editors save them, and finds the line in which something stands: tomllib tells it for broken
+syntax only."""
 
 from __future__ import annotations
 
@@ -9,6 +10,11 @@ Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*=")
+
+
+def decode_toml(content: bytes) -> str:
+    """The text of a file, without the byte order mark that some editors put first. Raises UnicodeDecodeError."""
+    return content.decode("utf-8-sig")
 
 
 class TomlLines:

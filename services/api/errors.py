@@ -18,6 +18,8 @@ from services.domain.own_secrets import redacted
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = 10  # a database that restarts takes about as long
+
 
 class RefusedError(OperatorError):
     """A request that is refused with an HTTP status. No sentence repeats what was sent: it may be personal."""
@@ -57,7 +59,11 @@ def show_errors(app: FastAPI) -> None:
     async def source_failed(_: Request, error: SourceError) -> JSONResponse:
         log.warning("%s", error)
         what = "It is not known whether the request took effect" if error.outcome_unknown else "Nothing was changed"
-        return _answer(503, what, f"the {error.source} failed: {error.why}", "Look at /api/health, then try again.")
+        why = f"the {error.source} failed: {error.why}"
+        answer = _answer(503, what, why, "Look at /api/health, then try again.")
+        if error.is_outage:
+            answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -21,7 +21,7 @@ async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Fo
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes + FORM_OVERHEAD_BYTES:
         raise _too_large(max_bytes)
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise _malformed("the body is not multipart/form-data")
     stream = _bounded(request, max_bytes)
     try:

@@ -16,11 +16,14 @@ from services.domain.errors import SourceError
 from services.domain.headers import Layout
 from services.domain.layouts import LAYOUTS
 from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
-from services.postgres.pool import Connection, Database
+from services.postgres.pool import Connection, Database, answered
 from services.postgres.uploads import find_file, insert_batch, insert_block, lock_file, log_intake_event
 from services.postgres.worker import queue_job
 
 TIMEOUT_S = 120.0  # the largest file that is allowed, on the smallest database
+# Together below the 10 s within which a sender hears that the database is silent.
+START_S, ANSWER_S = 5.0, 4.0
+NOTE_TIMEOUT_S = 3.0
 MAX_NAME_LENGTH = 200
 
 
@@ -57,14 +60,15 @@ async def store_file(
     """
     try:
         survey = await asyncio.to_thread(_survey, upload.file, LAYOUTS[source_system])
-        async with database.transaction(timeout_s=TIMEOUT_S) as conn:
-            await lock_file(conn, sha256=survey.sha256)
+        async with database.transaction(timeout_s=TIMEOUT_S, start_s=START_S, answer_s=ANSWER_S) as conn:
+            with answered(conn, within_s=ANSWER_S):
+                await lock_file(conn, sha256=survey.sha256)
             if not force:
                 await _refuse_known(conn, survey.sha256)
             return await _store(conn, upload, survey, source_system, is_golden_path)
     except RefusedError as refusal:
         with suppress(SourceError):
-            async with database.transaction() as conn:
+            async with database.transaction(timeout_s=NOTE_TIMEOUT_S) as conn:
                 details = {"why": refusal.why}
                 await log_intake_event(
                     conn,
@@ -88,7 +92,8 @@ def _survey(content: BinaryIO, layout: Layout) -> _Survey:
 
 
 async def _refuse_known(conn: Connection, sha256: str) -> None:
-    known = await find_file(conn, sha256=sha256)
+    with answered(conn, within_s=ANSWER_S):
+        known = await find_file(conn, sha256=sha256)
     if known is not None:
         raise RefusedError(
             409,

@@ -62,20 +62,33 @@ async def _connect(dsn: Secret, application_name: str) -> Connection:
 
 @dataclass(frozen=True)
 class _Limit:
-    """How long a transaction may take, and until when: `deadline` is of the loop's clock."""
+    """How long a transaction may take, and until when: `deadline` is of the loop's clock.
+
+    `begins_by`: until when there has to be a session that answers. `answer_s`: how long each statement may take.
+    """
 
     timeout_s: float
+    answer_s: float
     deadline: float
+    begins_by: float
 
     @classmethod
-    def of(cls, timeout_s: float) -> _Limit:
-        return cls(timeout_s, asyncio.get_running_loop().time() + timeout_s)
+    def of(cls, timeout_s: float, *, start_s: float | None = None, answer_s: float | None = None) -> _Limit:
+        now = asyncio.get_running_loop().time()
+        begins_by = now + min(timeout_s if start_s is None else start_s, timeout_s)
+        return cls(timeout_s, timeout_s if answer_s is None else answer_s, now + timeout_s, begins_by)
+
+    @property
+    def answer_by(self) -> float:
+        """Until when a statement that is sent now has to be answered."""
+        return min(self.deadline, asyncio.get_running_loop().time() + self.answer_s)
 
     def begin(self, statement: str) -> str:
         """`statement`, and what the server has to keep during the transaction."""
         # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
-        limits = ("statement_timeout", "idle_in_transaction_session_timeout")
-        return "; ".join([statement, _UTC, *(f"SET LOCAL {name} = {round(self.timeout_s * 1000)}" for name in limits)])
+        limits = {"statement_timeout": self.answer_s, "idle_in_transaction_session_timeout": self.timeout_s}
+        settings = (f"SET LOCAL {name} = {round(seconds * 1000)}" for name, seconds in limits.items())
+        return "; ".join([statement, _UTC, *settings])
 
 
 class Database:
@@ -111,16 +124,19 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self, *, timeout_s: float = 5.0) -> AsyncIterator[Connection]:
         """A read-only transaction that ends within `timeout_s`, on the server too. Raises SourceError."""
-        async with self._transaction("BEGIN READ ONLY", timeout_s) as conn:
+        async with self._transaction("BEGIN READ ONLY", _Limit.of(timeout_s)) as conn:
             yield conn
 
     @contextlib.asynccontextmanager
-    async def transaction(self, *, timeout_s: float = 10.0) -> AsyncIterator[Connection]:
+    async def transaction(
+        self, *, timeout_s: float = 10.0, start_s: float | None = None, answer_s: float | None = None
+    ) -> AsyncIterator[Connection]:
         """A transaction: committed at the end, rolled back by an exception. Raises SourceError.
 
-        `outcome_unknown` is set when the answer to the commit was lost.
+        `outcome_unknown` is set when the answer to the commit was lost. A long one notices a silent server earlier with
+        `start_s`, the time until it has begun, and `answer_s`, the time for each statement: see `answered`.
         """
-        async with self._transaction("BEGIN", timeout_s) as conn:
+        async with self._transaction("BEGIN", _Limit.of(timeout_s, start_s=start_s, answer_s=answer_s)) as conn:
             yield conn
 
     async def run(self, query: str, values: Mapping[str, Any], *, timeout_s: float = 10.0) -> list[tuple[Any, ...]]:
@@ -144,8 +160,7 @@ class Database:
             raise not_encodable() from None
 
     @contextlib.asynccontextmanager
-    async def _transaction(self, begin: str, timeout_s: float) -> AsyncIterator[Connection]:
-        limit = _Limit.of(timeout_s)
+    async def _transaction(self, begin: str, limit: _Limit) -> AsyncIterator[Connection]:
         committing = False
         try:
             async with self._turn(limit), self._session(limit, limit.begin(begin)) as conn:
@@ -153,7 +168,8 @@ class Database:
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
                 committing = True
-                await conn.execute("COMMIT")
+                with _cut_at(conn, limit.answer_by):
+                    await conn.execute("COMMIT")
         except psycopg.Error as error:
             # Not chained: psycopg's text may hold a row's values, and tracebacks reach the log.
             raise _explain(error, limit, committing=committing) from None
@@ -164,7 +180,7 @@ class Database:
     async def _turn(self, limit: _Limit) -> AsyncIterator[None]:
         """Wait until one of our sessions is free."""
         try:
-            async with asyncio.timeout_at(limit.deadline):
+            async with asyncio.timeout_at(limit.begins_by):
                 await self._free.acquire()
         except TimeoutError:
             raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
@@ -202,13 +218,13 @@ class Database:
         if self._closed:
             raise SourceError(SOURCE, "the pool is closed")
         try:
-            async with asyncio.timeout_at(limit.deadline):
+            async with asyncio.timeout_at(limit.begins_by):
                 conn = await connect(self._dsn, application_name=self._application_name, timeout_s=self._timeout_s)
         except (TimeoutError, SourceError) as error:
             self.away_since = self.away_since or datetime.now(UTC)
             if isinstance(error, SourceError):
                 raise
-            raise no_answer(limit.timeout_s) from None
+            raise no_answer(min(limit.answer_s, limit.timeout_s)) from None
         self.away_since = None
         try:
             await _begin(conn, limit, begin)
@@ -234,7 +250,7 @@ class Database:
 
 async def _begin(conn: Connection, limit: _Limit, begin: str | None) -> None:
     if begin is not None:
-        with _cut_at(conn, limit.deadline):
+        with _cut_at(conn, limit.begins_by):
             await conn.execute(begin)
 
 
@@ -256,6 +272,22 @@ def _cut_at(conn: Connection, deadline: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@contextlib.contextmanager
+def answered(conn: Connection, *, within_s: float) -> Iterator[None]:
+    """What is asked inside has to be answered within so many seconds; otherwise the session is given up.
+
+    Raises SourceError then.
+    """
+    by = asyncio.get_running_loop().time() + within_s
+    try:
+        with _cut_at(conn, by):
+            yield
+    except psycopg.OperationalError as error:
+        if asyncio.get_running_loop().time() >= by and loses_the_answer(error.sqlstate):
+            raise no_answer(within_s) from None
+        raise
 
 
 def _cut(conn: Connection) -> None:

@@ -37,7 +37,7 @@ class WriteProbe:
         self._timeout_s = timeout_s
         self._every_s = every_s
         self._lock = asyncio.Lock()
-        self._next_at = float("-inf")
+        self._next_at = self._proven_at = float("-inf")
         self._problem: SourceError | None = None
 
     async def problem(self) -> SourceError | None:
@@ -45,11 +45,13 @@ class WriteProbe:
 
         A function or right that is missing says nothing about other writes: drift is found elsewhere.
         """
+        asked_at = _now()
         async with self._lock:
-            now = asyncio.get_running_loop().time()
-            if now >= self._next_at:
+            if self._proven_at < asked_at and _now() >= self._next_at:  # nobody proved it meanwhile
                 self._problem = await self._try()
-                self._next_at = now + (self._every_s if self._problem is None else min(RETRY_S, self._every_s))
+                self._proven_at = _now()
+                wait_s = self._every_s if self._problem is None else min(RETRY_S, self._every_s)
+                self._next_at = self._proven_at + wait_s
         return self._problem
 
     async def _try(self) -> SourceError | None:
@@ -59,3 +61,7 @@ class WriteProbe:
         except SourceError as error:
             return error if error.is_outage else None
         return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -90,3 +90,8 @@ def test_the_readme_lists_what_only_a_terminal_has(name: str) -> None:
 @pytest.mark.parametrize("target", re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text()))
 def test_the_readme_names_targets_that_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_time_zones_come_with_the_product_on_every_platform() -> None:
+    """A slim image has no database of them."""
+    assert re.search(r"^tzdata==\S+ \\$", (ROOT / "requirements.txt").read_text(), re.M)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.api.multipart import FORM_OVERHEAD_BYTES
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 
@@ -116,3 +117,40 @@ async def test_a_fault_of_ours_shows_nothing_of_the_inside(
     assert answer.status_code == 500
     assert error_of(answer.text)["why"] == "an error in the API"
     assert "canary" not in answer.text
+
+
+LIMIT = 1000
+
+
+@pytest.mark.parametrize(("beyond", "status"), [(0, 400), (1, 413)])
+async def test_a_file_that_is_declared_too_large_is_refused_before_a_byte_of_it_is_read(
+    open_api: OpenApi, database_urls: DatabaseUrls, beyond: int, status: int
+) -> None:
+    """Just within the limit its body is asked for, and is none."""
+    asked = 0
+
+    async def nothing() -> Any:
+        nonlocal asked
+        asked += 1
+        yield b""
+
+    declared = LIMIT + FORM_OVERHEAD_BYTES + beyond
+    headers = KEY | {"Content-Length": str(declared), "Content-Type": "multipart/form-data; boundary=x"}
+    async with open_api(database_urls.app, max_upload_bytes=LIMIT) as api:
+        answer = await api.post("/api/v1/intake/upload", content=nothing(), headers=headers)
+
+    assert (answer.status_code, asked) == (status, int(status == 400))
+    assert ("larger than 1,000 bytes" in error_of(answer.text)["why"]) is (status == 413)
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Form-Data", "MULTIPART/FORM-DATA"])
+async def test_the_kind_of_the_form_counts_in_any_case(
+    open_api: OpenApi, database_urls: DatabaseUrls, kind: str
+) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nno CSV\r\n--x--\r\n'
+    async with open_api(database_urls.app) as api:
+        answer = await api.post(
+            "/api/v1/intake/upload", content=body, headers=KEY | {"Content-Type": f"{kind}; boundary=x"}
+        )
+
+    assert answer.status_code == 422  # it was read as far as the file

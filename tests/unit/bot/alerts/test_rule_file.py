@@ -105,3 +105,7 @@ def test_every_rule_names_its_section_of_the_runbook() -> None:
 def test_every_name_belongs_to_a_rule() -> None:
     assert set(SUBJECTS) <= set(Rules.model_fields)
     assert {name.split(".")[0] for name in FINGERPRINTS} == set(Rules.model_fields)
+
+
+def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+    assert isinstance(read_rules(b"\xef\xbb\xbfversion = 1\n", "mine.toml"), AlertRules)

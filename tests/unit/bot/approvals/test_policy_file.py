@@ -176,3 +176,7 @@ def test_malformed_lists_of_people_make_the_policy_unusable() -> None:
     people = Invalid("people", (Fault("DRAGONFLY_APPROVERS", "holds 1 of 1 entries that are no Slack id", "list ids"),))
 
     assert load_policy(people) == people
+
+
+def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+    assert isinstance(read_policy(b"\xef\xbb\xbf" + DEFAULT.read_bytes(), "policy.toml", PEOPLE), Policy)

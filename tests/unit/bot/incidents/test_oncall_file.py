@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -183,3 +186,32 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
     assert fault.variable.startswith("DRAGONFLY_ONCALL ")
     assert fault.problem == "cannot be read (No such file or directory)"
+
+
+def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+    assert isinstance(read_schedule(b"\xef\xbb\xbf" + GOOD.encode(), "oncall.toml"), Schedule)
+
+
+WITHOUT_ZONES = """
+import sys
+sys.modules["tzdata"] = None
+import bot.app
+from bot.incidents.oncall_file import read_schedule
+print(read_schedule(sys.stdin.buffer.read(), "oncall.toml").faults[0].problem)
+"""
+
+
+def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
+    """Neither the system's database nor the package's."""
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ZONES],
+        input=GOOD.encode(),
+        env={"PYTHONTZPATH": "", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (told.stdout.decode(), told.stderr.decode()) == (
+        "`time_zone` cannot be looked up on a machine without time zones\n",
+        "",
+    )
