@@ -1,43 +1,78 @@
-"""Brings an answer to the one who asked: in the channel, in the thread, or for their eyes only."""
+"""Brings an answer to the one who asked: in the channel, in the thread, or for their eyes only.
+
+Where Slack does not take it there, it goes another way: through the address that came with the question, then as a
+direct message.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.commands._contract import Answer
 from bot.slack_edge.asker import Asker
 from bot.views.app_home import home_view
+from bot.views.undeliverable import direct_answer
 from services.domain.errors import SourceError
+from services.domain.slack_refusals import Refusal, refusal_of
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 
-# The bot is no member here, or this is a direct message between people: the command's own address still works.
-_NOT_OURS = frozenset({"channel_not_found", "is_archived", "not_in_channel", "restricted_action"})
 _CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
 
 
 async def deliver(slack: SlackClient, answer: Answer, asker: Asker, *, key: str | None) -> None:
     """Send the answer. Raises SourceError when no way is left."""
-    if answer.file is not None and asker.channel_id and not asker.home:
-        await slack.upload(asker.channel_id, answer.file.name, answer.file.text, answer.text, thread_ts=asker.thread_ts)
-    elif asker.home:
+    if asker.home:
         await slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
+        return
+    try:
+        await _deliver(slack, answer, asker, key)
+    except SlackRefusedError as refused:
+        if refusal_of(refused.code) is not Refusal.CONTENT or not answer.blocks:
+            raise
+        logger.warning("an answer is sent as plain text: %s", refused.why)
+        await _deliver(slack, replace(answer, blocks=()), asker, key)
+
+
+async def _deliver(slack: SlackClient, answer: Answer, asker: Asker, key: str | None) -> None:
+    if answer.file is not None and asker.channel_id:
+        await _upload(slack, answer, asker, asker.channel_id)
     elif answer.private:
         await _privately(slack, answer, asker)
     elif asker.channel_id:
         await _publicly(slack, answer, asker, asker.channel_id, key)
 
 
+async def _upload(slack: SlackClient, answer: Answer, asker: Asker, channel: str) -> None:
+    assert answer.file is not None  # noqa: S101 - whoever calls has checked it
+    name, text = answer.file.name, answer.file.text
+    try:
+        await slack.upload(channel, name, text, answer.text, thread_ts=asker.thread_ts)
+    except SlackRefusedError as refused:
+        if not _is_place(refused):
+            raise
+        logger.warning("a file is sent directly: %s", refused.why)
+        await slack.upload(asker.actor.user_id, name, text, answer.text)
+
+
 async def _privately(slack: SlackClient, answer: Answer, asker: Asker) -> None:
-    if asker.response_url:
-        await slack.respond(asker.response_url, answer.text, answer.blocks)
-    elif asker.channel_id:
-        user = asker.actor.user_id
-        thread = asker.thread_ts
-        await slack.post_ephemeral(asker.channel_id, user, answer.text, answer.blocks, thread_ts=thread)
+    if asker.response_url and await _responds(slack, answer, asker.response_url):
+        return
+    user = asker.actor.user_id
+    try:
+        if asker.channel_id:
+            await slack.post_ephemeral(asker.channel_id, user, answer.text, answer.blocks, thread_ts=asker.thread_ts)
+            return
+    except SlackRefusedError as refused:
+        if not _is_place(refused):
+            raise
+        await _directly(slack, answer, user, refused.code)
+    else:
+        await _directly(slack, answer, user, None)
 
 
 async def _publicly(slack: SlackClient, answer: Answer, asker: Asker, channel: str, key: str | None) -> None:
@@ -46,12 +81,34 @@ async def _publicly(slack: SlackClient, answer: Answer, asker: Asker, channel: s
     try:
         await slack.post(channel, answer.text, answer.blocks, thread_ts=thread, key=key)
     except SlackRefusedError as refused:
-        if refused.code not in _NOT_OURS or not asker.response_url:
+        if not _is_place(refused):
             raise
-        await slack.respond(asker.response_url, answer.text, answer.blocks, in_channel=True)
+        if not asker.response_url or not await _responds(slack, answer, asker.response_url, in_channel=True):
+            await _directly(slack, answer, asker.actor.user_id, refused.code)
     except SourceError as lost:
         if not lost.outcome_unknown or key is None:
             raise
         logger.warning("an answer may not have arrived (%s); looking for it", lost.why)
         if await slack.find(channel, key, since=since, thread_ts=thread) is None:
             await slack.post(channel, answer.text, answer.blocks, thread_ts=thread, key=key)
+
+
+async def _responds(slack: SlackClient, answer: Answer, response_url: str, *, in_channel: bool = False) -> bool:
+    """Whether the address took it: it lives for 30 minutes and five uses. Raises SourceError when that is not known."""
+    try:
+        await slack.respond(response_url, answer.text, answer.blocks, in_channel=in_channel)
+    except SourceError as error:
+        if error.outcome_unknown:
+            raise
+        logger.warning("an answer goes another way: %s", error.why)
+        return False
+    return True
+
+
+async def _directly(slack: SlackClient, answer: Answer, user: str, code: str | None) -> None:
+    text, blocks = direct_answer(answer.text, answer.blocks, code=code)
+    await slack.post(await slack.channel_id(user), text, blocks)
+
+
+def _is_place(refused: SlackRefusedError) -> bool:
+    return refusal_of(refused.code) in (Refusal.PLACE, Refusal.THREAD)

@@ -21,6 +21,13 @@ def direct_message(
     return fit_message(text, [context(note), *map(dict, blocks)])
 
 
+def direct_answer(text: str, blocks: Sequence[Mapping[str, Any]], *, code: str | None) -> tuple[str, list[Block]]:
+    """An answer for whoever asked where the bot can't answer. `code`: Slack's word for a refusal, or None."""
+    why = f": {escape(place_words(code))}" if code else ""
+    note = f"Sent to you directly, because it can't be posted where you asked{why}."
+    return fit_message(text, [context(note), *map(dict, blocks)])
+
+
 def pager_words(environment: str | None, code: str) -> str:
     """For whoever is rung because the page reached nobody in Slack. Nothing of the page itself leaves Slack."""
     return (
