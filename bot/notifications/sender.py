@@ -37,7 +37,7 @@ Outcome = TryAgain | GiveUp | None  # None: it was taken
 class NotificationSender:
     """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
 
-    `on_time` is called after each round.
+    `on_time` is called after each round. `start_s`: so long after it was locked a call may begin.
     """
 
     def __init__(
@@ -52,8 +52,10 @@ class NotificationSender:
         told: Callable[[], None],
         metrics: Metrics,
         on_time: Callable[[], None] = lambda: None,
+        start_s: float = START_S,
     ) -> None:
         self._means = means
+        self._start_s = start_s
         self._database = database
         self._reach = reach
         self._environment = environment
@@ -96,7 +98,7 @@ class NotificationSender:
         return wait_s
 
     async def _try(self, notification: Notification, locked_at: float) -> Outcome:
-        if asyncio.get_running_loop().time() > locked_at + START_S:
+        if asyncio.get_running_loop().time() > locked_at + self._start_s:
             raise SourceError("database", "too late to begin", retryable=True)
         try:
             await self._reach.tell(self._means, notification.target, page_of(notification, self._environment))

@@ -68,9 +68,9 @@ class Stage:
             )
 
 
-@pytest.fixture
-async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> AsyncIterator[Stage]:
-    settings = Settings.from_environment(
+def settings_for(phone: Phone, mailbox: Mailbox) -> Settings:
+    """Ann's pager and mail, and a pager whose address no client takes."""
+    return Settings.from_environment(
         {
             "ENVIRONMENT": "prod",
             "SUPABASE_MODE": "prod",
@@ -81,6 +81,11 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             "SMTP_FROM": "bot@example.com",
         }
     )
+
+
+@pytest.fixture
+async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> AsyncIterator[Stage]:
+    settings = settings_for(phone, mailbox)
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     webhooks = Webhooks(timeout_s=30.0)
     told: list[None] = []

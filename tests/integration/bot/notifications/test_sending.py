@@ -6,10 +6,19 @@ import asyncio
 
 import pytest
 
+from bot.notifications.reach import Reach
+from bot.notifications.sender import NotificationSender
+from bot.web.metrics import Metrics
+from services.domain.errors import SourceError
 from services.domain.notifications import Means, NotificationState, PageEvent
+from services.domain.secrets import Secret
 from services.postgres import notifications
-from tests.integration.bot.notifications.conftest import Stage
+from services.postgres.pool import Database
+from services.webhooks.client import Webhooks
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.notifications.conftest import Stage, settings_for
 from tests.outside import Mailbox, Phone, until
+from tests.wire import Line
 
 
 async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
@@ -182,6 +191,41 @@ async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stag
 
     first, second = phone.rings
     assert first.body == second.body
+
+
+async def test_who_was_frozen_before_it_began_rings_nobody(
+    stage: Stage, phone: Phone, mailbox: Mailbox, database_urls: DatabaseUrls
+) -> None:
+    """By then the server may have freed what it held, and a successor rings."""
+    await stage.store()
+    async with Line(database_urls.bot).serve() as line:
+        database = Database.connect_lazily(Secret(line.dsn), application_name="frozen", timeout_s=60.0)
+        webhooks = Webhooks(timeout_s=30.0)
+        frozen = NotificationSender(
+            Means.WEBHOOK,
+            database,
+            Reach(settings_for(phone, mailbox), webhooks),
+            environment="prod",
+            channel="dragonfly-incidents",
+            poll_s=lambda: 30.0,
+            told=lambda: None,
+            metrics=Metrics(),
+            start_s=0.05,
+        )
+        answer = line.hold(b"SKIP LOCKED", "after", lose=False)
+        sending = asyncio.create_task(frozen.send_due())
+        await answer.reached.wait()
+        await asyncio.sleep(0.1)  # longer than it may take to begin
+        answer.release()
+
+        with pytest.raises(SourceError, match="too late to begin"):
+            await sending
+
+        assert not phone.rings
+        await database.close()
+        await webhooks.aclose()
+    await stage.pager.send_due()
+    assert len(phone.rings) == 1
 
 
 async def test_bell_wakes_the_sender(stage: Stage, phone: Phone) -> None:

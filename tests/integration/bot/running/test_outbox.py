@@ -26,6 +26,7 @@ from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S, until
+from tests.wire import Line
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
 
@@ -244,6 +245,26 @@ async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> N
 
     async with stage.database.transaction() as conn:
         assert not await outbox.begin_posting(conn, key=old.key, seen=old.posting_since)
+
+
+async def test_a_message_that_another_began_to_post_meanwhile_is_left_to_it(
+    stage: Stage, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    async with Line(database_urls.bot).serve() as line:
+        database = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=60.0)
+        late = Stage(database, stage.client, stage.fence)
+        await stage.store("one")
+        claim = line.hold(b"SET posting_since = clock_timestamp()", "before", lose=False)
+        sending = asyncio.create_task(late.sender.send_due(stage.fence))
+        await claim.reached.wait()
+        async with stage.database.transaction() as conn:
+            assert await outbox.begin_posting(conn, key="m1", seen=None)
+
+        claim.release()
+        await sending
+
+        await database.close()
+    assert not slack.workspace.calls_of("chat.postMessage")
 
 
 async def test_errors_of_slack_lose_nothing_and_double_nothing(stage: Stage, slack: Slack) -> None:
