@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from bot.web.header_limit import HeaderLimitedProtocol
+
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
@@ -20,9 +22,23 @@ class _Server(uvicorn.Server):
 class WebServer:
     """`open` binds the port (0: any), `close` answers what is under way and ends."""
 
-    def __init__(self, app: FastAPI, *, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104 - Railway's proxy comes from outside
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        port: int,
+        host: str = "0.0.0.0",  # noqa: S104 - Railway's proxy comes from outside
+        protocol: type[HeaderLimitedProtocol] = HeaderLimitedProtocol,
+    ) -> None:
         self._config = uvicorn.Config(
-            app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+            app,
+            host=host,
+            port=port,
+            http=protocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=3,
         )
         self._server = _Server(self._config)
         self._socket: socket.socket | None = None

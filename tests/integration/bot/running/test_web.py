@@ -10,8 +10,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 
 from bot.app import Bot
+from bot.web.body import read_body
+from bot.web.header_limit import HeaderLimitedProtocol
+from bot.web.server import WebServer
 from services.sandbox.slack import cast
 from services.sandbox.slack.http_delivery import HttpDelivery
 from tests.conftest import DatabaseUrls
@@ -142,7 +146,74 @@ async def test_alive_is_not_able(start_bot: StartBot, http: httpx.AsyncClient) -
     assert (await http.get(f"{base}/livez")).status_code == 200
     assert health.status_code == 503
     assert health.json()["connected"] is True
-    assert "SUPABASE_DB_URL" in [fault["variable"] for fault in health.json()["disabled"]]
+    assert health.json()["disabled_settings"] > 0
+
+
+async def test_a_stranger_learns_no_name_of_a_setting(start_bot: StartBot, http: httpx.AsyncClient) -> None:
+    bot = await start_bot(None, RAILWAY_TOKEN="", DRAGONFLY_OPERATORS="no id", PAGER_WEBHOOK_URL="no address")
+    names = {fault.variable for group in bot.settings.invalid for fault in group.faults}
+    assert {"SUPABASE_DB_URL", "RAILWAY_TOKEN", "DRAGONFLY_OPERATORS"} <= names
+
+    for path in ("livez", "healthz", "metrics"):
+        answer = await http.get(f"http://127.0.0.1:{bot.web.port}/{path}")
+        assert not [name for name in names if name in answer.text]
+
+
+class Impatient(HeaderLimitedProtocol):
+    headers_within_s = 0.2
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[WebServer]:
+    """A server that waits for headers for 0.2 s."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def root() -> str:
+        return "here"
+
+    server = WebServer(app, port=0, host="127.0.0.1", protocol=Impatient)
+    await server.open()
+    yield server
+    await server.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_request_whose_headers_do_not_end_is_cut_off(impatient: WebServer, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+    writer.write(sent)
+
+    async with asyncio.timeout(PATIENCE_S):
+        assert await reader.read() == b""  # the end
+
+    writer.close()
+
+
+async def test_the_second_request_of_a_connection_has_a_limit_of_its_own(impatient: WebServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+
+        rest = await reader.read()
+
+    assert b"200" not in rest
+    writer.close()
+
+
+async def test_a_body_that_does_not_end_is_not_waited_for() -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield b"some"
+        await asyncio.Event().wait()
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": await anext(chunks), "more_body": True}
+
+    chunks = never()
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+    assert await read_body(request, limit=100, within_s=0.05) == b""
 
 
 async def test_metrics_count_answers(bot: Bot, slack: Slack, http: httpx.AsyncClient) -> None:
