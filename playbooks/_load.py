@@ -69,7 +69,8 @@ def backlog(load: Load) -> list[str]:
     if isinstance(queue, Unavailable):
         return []
     oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
-    return [f"{pending_words(queue.pending)} pending{oldest}, {queue.processing} processing"]
+    known = "" if load.all_visible else "at least "
+    return [f"{known}{pending_words(queue.pending)} pending{oldest}, {queue.processing} processing"]
 
 
 def doubts(load: Load) -> list[str]:
@@ -90,7 +91,9 @@ def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
 
 
 def _waiting(load: Load) -> str:
-    return "" if isinstance(load.queue, Unavailable) else f"; {pending_words(load.queue.pending)} pending"
+    if isinstance(load.queue, Unavailable):
+        return ""
+    return f"; {'' if load.all_visible else 'at least '}{pending_words(load.queue.pending)} pending"
 
 
 def _named(jobs: Sequence[RunningJob]) -> list[str]:

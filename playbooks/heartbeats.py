@@ -85,7 +85,8 @@ def _rows(facts: Facts, worker_type: str, own: Sequence[Heartbeat]) -> Iterator[
     yield from (_row(facts, _beating_state(beat, facts), beat) for beat in beating)
     yield from (_row(facts, State.STALE, beat) for beat in stale[:lacking])
     yield from (_row(facts, State.REPLACED, beat) for beat in stale[lacking:])
-    yield from [WorkerRow(State.MISSING, worker_type)] * (lacking - len(stale))
+    if facts.all_visible:
+        yield from [WorkerRow(State.MISSING, worker_type)] * (lacking - len(stale))
 
 
 def _row(facts: Facts, state: State, beat: Heartbeat) -> WorkerRow:

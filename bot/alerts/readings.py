@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from bot.alerts.seen import Seen, Upkeep, Work
 from bot.facts import HeartbeatReading, World
+from bot.facts._world import JOBS
 from bot.facts.oncall import gather_oncall, usable_schedule
 from playbooks._last_deploys import Facts as Deploys
 from playbooks._last_deploys import last_deploys, remember_deployments
@@ -210,7 +211,7 @@ class Readings:
         """One after the other: an idle bot holds few sessions."""
         world = self._world
         queue = await world.queue()
-        exhausted = await world.read(lambda conn: jobs.count_exhausted_jobs(conn, window=HOUR))
+        exhausted = await world.read_all_rows(lambda conn: jobs.count_exhausted_jobs(conn, window=HOUR), JOBS)
         waits = await world.lock_waits()
         locks = await world.read(service_locks.list_locks)
         return Work(queue, exhausted, waits, locks, await world.service_acts())
@@ -218,7 +219,9 @@ class Readings:
     async def _read_upkeep(self) -> Upkeep:
         read = self._world.read
         server, migrations = await read(read_server), await self._world.migrations()
-        return Upkeep(server, migrations, await read(list_exposures), await read(_read_outcomes))
+        return Upkeep(
+            server, migrations, await read(list_exposures), await self._world.read_all_rows(_read_outcomes, JOBS)
+        )
 
     async def _read_oncall(self) -> oncall.Facts:
         facts, _ = await gather_oncall(self._world)
@@ -236,8 +239,8 @@ def deploys_of(seen: Seen, name_of: Callable[[str], str]) -> dict[Service | None
 
 
 def queue_of(seen: Seen) -> QueueSnapshot | None:
-    """None while it is not known."""
-    queue = seen.work.queue if seen.work else None
+    """None while it is not known, or rows may be hidden."""
+    queue = seen.work.queue if seen.work and seen.all_visible else None
     return None if isinstance(queue, Unavailable) else queue
 
 

@@ -10,8 +10,7 @@ from bot.commands._arguments import parse_window, take_raw
 from bot.commands._contract import Answer, Request
 from bot.commands._raw import record_raw, reveal_until
 from bot.commands._verbs import Command
-from bot.views.failed_jobs import failed_jobs_answer
-from bot.views.findings import unavailable_answer
+from bot.views.failed_jobs import failed_jobs_answer, unknown_answer
 from bot.views.text import plain
 from playbooks.failed_jobs import group
 from services.domain.errors import Unavailable
@@ -33,7 +32,7 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
         count = reads.create_task(world.failed_job_count(window))
     listed, total = jobs.result(), count.result()
     if isinstance(listed, Unavailable):
-        return unavailable_answer("failed jobs", listed)
+        return unknown_answer(listed, window)
     # In a thread: masking hundreds of long errors takes longer than Slack waits for the next acknowledgement.
     shape, show = (_raw, _raw) if is_raw else (template, world.settings.log_privacy.mask)
     groups = await asyncio.to_thread(group, listed, shape=shape, show=show)

@@ -30,8 +30,8 @@ async def answer_intake(request: Request, world: World) -> Answer:
         batches = reads.create_task(world.batches())
         events = reads.create_task(world.intake_events())
     facts = Facts(health.result(), batches.result(), events.result())
-    shown_batches = () if isinstance(facts.batches, Unavailable) else facts.batches
-    shown_events = () if isinstance(facts.events, Unavailable) else facts.events
+    shown_batches = None if isinstance(facts.batches, Unavailable) else facts.batches
+    shown_events = None if isinstance(facts.events, Unavailable) else facts.events
     return intake_answer(check(facts), shown_batches, shown_events, now=datetime.now(UTC))
 
 
@@ -43,7 +43,7 @@ async def _answer_batch(word: str, world: World) -> Answer:
         why = "more than one batch begins with it" if found else "no batch begins with it"
         raise wrong_word(word, f"is not one batch: {why}", "Take an id from `intake`.")
     faults = await world.row_faults(found[0].id)
-    return batch_answer(found[0], check_batch(found[0], faults), () if isinstance(faults, Unavailable) else faults)
+    return batch_answer(found[0], check_batch(found[0], faults), None if isinstance(faults, Unavailable) else faults)
 
 
 def _parse_batch(word: str) -> str:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 async def answer_queue(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
     facts = await _gather(world)
-    locks = () if isinstance(facts.lock_waits, Unavailable) else facts.lock_waits
+    locks = None if isinstance(facts.lock_waits, Unavailable) else facts.lock_waits
+    is_known = not isinstance(facts.waiting, Unavailable) and not isinstance(facts.running, Unavailable)
     as_of = None if isinstance(facts.queue, Unavailable) else facts.queue.as_of
-    return queue_answer(check(facts), list_jobs(facts), locks, as_of=as_of)
+    return queue_answer(check(facts), list_jobs(facts), locks, as_of=as_of, is_known=is_known)
 
 
 async def _gather(world: World) -> Facts:

@@ -23,7 +23,7 @@ from services.domain.bot_state import BotState
 from services.domain.checkout import Checkout
 from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange
 from services.domain.drift import SchemaDrift
-from services.domain.errors import Unavailable
+from services.domain.errors import SourceError, Unavailable
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.intake import Batch, IntakeEvent, RowFault
@@ -66,6 +66,8 @@ from services.railway.client import RailwayClient
 
 T = TypeVar("T")
 
+JOBS, BEATS, EVENTS = "ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs"
+BATCHES, ROWS = "intake.simplicity_batches", "intake.simplicity_raw_rows"
 JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our journal adds to it
 ACTS = 10  # of each service: more than two hours hold
 
@@ -194,32 +196,32 @@ class World:
 
     async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
         """The newest first, at most `limit`."""
-        return await self.read(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit))
+        return await self.read_all_rows(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit), JOBS)
 
     async def failed_job_count(self, window: timedelta) -> int | Unavailable:
-        return await self.read(lambda conn: jobs.count_failed_jobs(conn, window=window))
+        return await self.read_all_rows(lambda conn: jobs.count_failed_jobs(conn, window=window), JOBS)
 
     async def throughput(self, window: timedelta) -> list[MinuteThroughput] | Unavailable:
-        return await self.read(lambda conn: jobs.list_throughput(conn, window=window))
+        return await self.read_all_rows(lambda conn: jobs.list_throughput(conn, window=window), JOBS)
 
     async def oldest_pending(self, *, limit: int = 20) -> list[PendingJob] | Unavailable:
         """Due jobs, the longest waiting first."""
-        return await self.read(lambda conn: jobs.list_oldest_pending(conn, limit=limit))
+        return await self.read_all_rows(lambda conn: jobs.list_oldest_pending(conn, limit=limit), JOBS)
 
     async def next_due(self, job_types: Sequence[str]) -> dict[str, datetime] | Unavailable:
         """Since when the next job of each type has been due; a type without one is absent."""
-        return await self.read(lambda conn: jobs.list_next_due(conn, job_types=job_types))
+        return await self.read_all_rows(lambda conn: jobs.list_next_due(conn, job_types=job_types), JOBS)
 
     async def running_jobs(self, *, limit: int = 100) -> list[RunningJob] | Unavailable:
         """Jobs in processing, the longest running first."""
-        return await self.read(lambda conn: jobs.list_running_jobs(conn, limit=limit))
+        return await self.read_all_rows(lambda conn: jobs.list_running_jobs(conn, limit=limit), JOBS, BEATS)
 
     async def lock_waits(self) -> list[LockWait] | Unavailable:
         return await self.read(jobs.list_lock_waits)
 
     async def job_outcomes(self, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes] | Unavailable:
         """How jobs ended in each span, in the given order."""
-        return await self.read(lambda conn: evidence.list_job_outcomes(conn, spans=spans))
+        return await self.read_all_rows(lambda conn: evidence.list_job_outcomes(conn, spans=spans), JOBS)
 
     async def connections(self) -> ConnectionUse | Unavailable:
         """The database's sessions against its limit, or against the pooler's where that is set and lower."""
@@ -241,17 +243,17 @@ class World:
         return self._overrides.recall(await self.read(oncall.list_overrides))
 
     async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
-        return await self.read(lambda conn: intake.list_batches(conn, limit=limit))
+        return await self.read_all_rows(lambda conn: intake.list_batches(conn, limit=limit), BATCHES)
 
     async def find_batches(self, beginning: str) -> list[Batch] | Unavailable:
         """The batches whose id begins so, at most two: whether there is one, and only one."""
-        return await self.read(lambda conn: intake.find_batches(conn, beginning=beginning))
+        return await self.read_all_rows(lambda conn: intake.find_batches(conn, beginning=beginning), BATCHES)
 
     async def row_faults(self, batch_id: str, *, limit: int = 20) -> list[RowFault] | Unavailable:
-        return await self.read(lambda conn: intake.list_row_faults(conn, batch_id=batch_id, limit=limit))
+        return await self.read_all_rows(lambda conn: intake.list_row_faults(conn, batch_id=batch_id, limit=limit), ROWS)
 
     async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
-        return await self.read(lambda conn: intake.list_intake_events(conn, limit=limit))
+        return await self.read_all_rows(lambda conn: intake.list_intake_events(conn, limit=limit), EVENTS)
 
     async def undeliverable(self, *, limit: int = 10) -> list[RefusedMessage] | Unavailable:
         """What Slack refused for good in the last 24 h, newest first."""
@@ -322,6 +324,17 @@ class World:
         if self.database is None:
             return Unavailable("database", why_missing(self.settings.database))
         return await self._sources.ask("database", self._in_transaction(self.database, query))
+
+    async def read_all_rows(self, query: Callable[[Connection], Awaitable[T]], *tables: str) -> T | Unavailable:
+        """A read whose answer counts on every row of these tables: not known where row-level security may hide some."""
+
+        async def read(conn: Connection) -> T:
+            hidden = await server.list_hidden_tables(conn, tables=tables)
+            if hidden:
+                raise SourceError("database", f"row-level security hides rows of {', '.join(hidden)} from our role")
+            return await query(conn)
+
+        return await self.read(read)
 
     async def _recall_acts(self) -> Sequence[ServiceAct]:
         """As last read, when the database does not answer at once."""

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.facts._world import World
+from bot.facts._world import BATCHES, JOBS, ROWS, World
 from bot.facts.checks import read_exposures
 from playbooks.checks import golden_path
 from services.domain.errors import Unavailable
@@ -40,15 +40,15 @@ def file_of(run: Run) -> bytes | Unavailable:
 
 async def read_golden_batch(world: World, sha256: str) -> GoldenBatch | Unavailable | None:
     """The batch of this very file; None when there is none."""
-    return await world.read(lambda conn: find_golden_batch(conn, sha256=sha256))
+    return await world.read_all_rows(lambda conn: find_golden_batch(conn, sha256=sha256), BATCHES)
 
 
 async def gather_verification(world: World, *, sha256: str, batch_id: str, rows: int) -> golden_path.Facts:
     """What the five SQL verifications look at."""
     async with asyncio.TaskGroup() as group:
         batch = group.create_task(read_golden_batch(world, sha256))
-        counts = group.create_task(world.read(lambda conn: count_batch_rows(conn, batch_id=batch_id)))
-        jobs = group.create_task(world.read(lambda conn: list_batch_jobs(conn, keys=job_keys(batch_id))))
+        counts = group.create_task(world.read_all_rows(lambda conn: count_batch_rows(conn, batch_id=batch_id), ROWS))
+        jobs = group.create_task(world.read_all_rows(lambda conn: list_batch_jobs(conn, keys=job_keys(batch_id)), JOBS))
         exposures = group.create_task(read_exposures(world))
         reading = group.create_task(world.heartbeats())
     beats = reading.result()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
-from bot.views.findings import SIGN, WORD
+from bot.views.findings import SIGN, WORD, unavailable_answer
 from bot.views.message import fit_message
 from bot.views.reveal import reveal_buttons
 from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
 from playbooks.failed_jobs import FailureGroup
+from services.domain.errors import Unavailable
 from services.domain.jobs import service_of_job
 from services.domain.privacy import is_masked
 from services.domain.services import WORKERS
@@ -48,6 +49,13 @@ def failed_jobs_answer(
     data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
     text, fitted = fit_message(headline, blocks)
     return Answer(text, blocks if is_raw else fitted, data, status, private=True)
+
+
+def unknown_answer(reason: Unavailable, window: timedelta) -> Answer:
+    """When nobody can tell: neither none nor some."""
+    answer = unavailable_answer("failed jobs", reason)
+    known = answer.data if isinstance(answer.data, dict) else {}
+    return replace(answer, data=known | {"window_s": window.total_seconds(), "total": None, "groups": None})
 
 
 def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str:

@@ -33,21 +33,26 @@ EVENTS_LIMIT = 2500  # characters of all events
 
 
 def intake_answer(
-    findings: Sequence[Finding], batches: Sequence[Batch], events: Sequence[IntakeEvent], *, now: datetime
+    findings: Sequence[Finding],
+    batches: Sequence[Batch] | None,
+    events: Sequence[IntakeEvent] | None,
+    *,
+    now: datetime,
 ) -> Answer:
-    """Batches and events, the newest first."""
+    """Batches and events, the newest first; None for what could not be read."""
     data = finding_data("intake", findings) | {
-        "batches": [asdict(batch) for batch in batches],
-        "events": [asdict(event) for event in events],
+        "batches": None if batches is None else [asdict(batch) for batch in batches],
+        "events": None if events is None else [asdict(event) for event in events],
     }
-    extra = [*_batches(batches, now), *_events(events)]
+    extra = [*_batches(batches or (), now), *_events(events or ())]
     return findings_answer("intake", findings, data=data, extra=extra)
 
 
-def batch_answer(batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault]) -> Answer:
-    """One upload: what became of it, and why rows did not pass, the most frequent reason first."""
-    data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": [asdict(fault) for fault in faults]}
-    return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=_faults(faults))
+def batch_answer(batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None) -> Answer:
+    """One upload: what became of it, and why rows did not pass, the most frequent reason first; None: not known."""
+    listed = None if faults is None else [asdict(fault) for fault in faults]
+    data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": listed}
+    return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=_faults(faults or ()))
 
 
 def _faults(faults: Sequence[RowFault]) -> list[Block]:

@@ -19,17 +19,23 @@ COLUMNS = ("Job", "Type", "State", "For", "Attempts", "Worker")
 
 
 def queue_answer(
-    findings: Sequence[Finding], rows: Sequence[JobRow], locks: Sequence[LockWait], *, as_of: datetime | None
+    findings: Sequence[Finding],
+    rows: Sequence[JobRow],
+    locks: Sequence[LockWait] | None,
+    *,
+    as_of: datetime | None,
+    is_known: bool = True,
 ) -> Answer:
-    """`as_of` is the database's clock; None when it could not be read."""
+    """`as_of` is the database's clock; None when it could not be read, as `locks`. `is_known`: `rows` are all there
+    are, as far as they are shown."""
     cells = [
         (row.id, row.job_type, row.state.value, since(row.since, as_of), str(row.attempts), row.worker or "")
         for row in rows
     ]
     data = finding_data("queue", findings) | {
         "as_of": as_of,
-        "jobs": [asdict(row) for row in rows],
-        "lock_waits": [asdict(wait) for wait in locks],
+        "jobs": [asdict(row) for row in rows] if rows or is_known else None,
+        "lock_waits": None if locks is None else [asdict(wait) for wait in locks],
     }
     notes = [as_of_note(as_of)] if as_of else []
     return findings_answer("queue", findings, data=data, notes=notes, extra=table(COLUMNS, cells) if cells else ())

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "list_lock_waits": ("queue",),
     "list_failed_jobs": ("failed-jobs", "requeue"),
     "read_job_error": ("reveal",),
+    "list_hidden_tables": ("failed-jobs", "queue", "throughput", "intake"),
     "count_failed_jobs": ("failed-jobs",),
     "count_exhausted_jobs": (),
     "list_throughput": ("throughput",),

@@ -65,6 +65,8 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
     lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))
+    if status is Status.UNKNOWN and not facts.all_visible:
+        evidence |= {"beating": None, "stale": None}
     detail = "; ".join([_last_seen(facts, seen), *lost, *_doubts(facts, expected)])
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
@@ -74,8 +76,10 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
     if isinstance(expected, Unavailable):
         return Status.UNKNOWN, f"{beating} beating, replicas unknown"
     words = f"{beating} of {expected} beating"
+    if not all_visible and (beating < expected or not beating):
+        return Status.UNKNOWN, f"at least {words}"
     if beating < expected:
-        return (Status.FAIL if all_visible else Status.UNKNOWN), words
+        return Status.FAIL, words
     if expected == 0 and beating == 0:
         words = "stopped (0 replicas)"
     return Status.OK, words

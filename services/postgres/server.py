@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.rows import class_row, dict_row
 
 from services.domain.server import ServerFacts, SessionRole
@@ -22,6 +24,12 @@ async def read_server(conn: Connection) -> ServerFacts:
     return ServerFacts(
         **{**row, "schemas": tuple(row["schemas"]), "hidden_tables": tuple(row["hidden_tables"])}, pooler_mode=mode
     )
+
+
+async def list_hidden_tables(conn: Connection, *, tables: Sequence[str]) -> list[str]:
+    """Those of these tables ("ops.job_queue") of which row-level security may hide rows from our role."""
+    cur = await conn.execute(SQL["list_hidden_tables"], {"tables": list(tables)})
+    return [name for (name,) in await cur.fetchall()]
 
 
 async def list_session_roles(conn: Connection) -> list[SessionRole]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.facts._world import World
+from bot.facts._world import BEATS, JOBS, World
 from bot.facts.changes._load import gather_load
 from playbooks.failed_jobs import error_of, group_key
 from playbooks.requeue import CAP, ORPHANS, Chosen, Facts
@@ -62,11 +62,13 @@ async def _mean(world: World, what: str, orphans: Sequence[RunningJob]) -> _Mean
 
 async def _read_orphans(world: World) -> list[RunningJob] | Unavailable:
     stale_after = world.settings.stale_after
-    return await world.read(lambda conn: requeue.list_orphaned_jobs(conn, stale_after=stale_after, limit=GROUPED))
+    return await world.read_all_rows(
+        lambda conn: requeue.list_orphaned_jobs(conn, stale_after=stale_after, limit=GROUPED), JOBS, BEATS
+    )
 
 
 async def _read_jobs(world: World, job_ids: Sequence[str]) -> list[Job] | Unavailable:
-    return await world.read(lambda conn: requeue.list_jobs(conn, job_ids=job_ids))
+    return await world.read_all_rows(lambda conn: requeue.list_jobs(conn, job_ids=job_ids), JOBS)
 
 
 async def _read_group(world: World, key: str) -> list[FailedJob] | Unavailable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.facts._world import JOBS
 from bot.runs.tools import Deed, Tools, Watch
 from bot.runs.verdicts import Broken, Done, Sight, Unseen, Waiting
 from playbooks._steps import RequeueJobs, VerifyJobsSettled
@@ -35,7 +36,9 @@ class JobsSettle(Watch):
         self._step = step
 
     async def look(self) -> Sight:
-        jobs = await self._tools.world.read(lambda conn: requeue.list_jobs(conn, job_ids=self._step.job_ids))
+        jobs = await self._tools.world.read_all_rows(
+            lambda conn: requeue.list_jobs(conn, job_ids=self._step.job_ids), JOBS
+        )
         if isinstance(jobs, Unavailable):
             return Unseen(str(jobs))
         requeued = self._requeued()

@@ -1,0 +1,154 @@
+"""A role from which row-level security hides every row: no read may take what it does not see for nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from bot.cli import EXIT
+from bot.commands._contract import Request, Surface
+from bot.commands._registry import run
+from bot.facts import World
+from bot.facts.changes.golden_path import gather_golden_path
+from bot.facts.changes.requeue import _read_jobs, _read_orphans
+from bot.facts.changes.rollback import gather_rollback
+from bot.facts.gather import gather_health
+from bot.facts.golden_path import gather_verification
+from playbooks import health
+from playbooks._contract import Status
+from playbooks.checks import golden_path
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import MakeWorld, System
+
+TERMINAL = Request(surface=Surface.TERMINAL)
+TABLES = ("ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs", "intake.simplicity_batches")
+COUNTS = ("total", "pending", "processing", "failed_last_hour", "orphaned", "completed", "failed", "batches")
+MIGRATIONS = "database.migrations"  # none of which is pending, and nothing hides that
+SHA256, BATCH = "0" * 64, "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, database_urls: DatabaseUrls) -> Iterator[World]:
+    """As a role of its own with the bot's rights, which does not bypass row-level security: roles are the server's."""
+    name = f"reader_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {name} LOGIN NOBYPASSRLS PASSWORD 'r' IN ROLE dragonfly_bot")
+        yield make_world(make_conninfo(database_urls.bot, user=name, password="r"))
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [name])
+        conn.execute(f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def hidden(system: System) -> System:
+    """Forty failed jobs and a worker of each type that beats, none of which the bot sees."""
+    system.work()
+    system.run("INSERT INTO ops.job_queue (job_type, status) SELECT 'a', 'failed' FROM generate_series(1, 40)")
+    system.run("ALTER TABLE intake.simplicity_raw_rows ENABLE ROW LEVEL SECURITY")
+    for table in TABLES:
+        system.run(f"ALTER POLICY bot_reads ON {table} USING (false)")
+    return system
+
+
+def counts_in(data: Any) -> dict[str, object]:
+    """Every count of what is hidden, wherever in the JSON it stands."""
+    if isinstance(data, list):
+        return {name: value for one in data for name, value in counts_in(one).items()}
+    if not isinstance(data, dict):
+        return {}
+    if data.get("check") == MIGRATIONS:
+        return {}
+    if data.get("check") == MIGRATIONS:
+        return {}
+    own = {name: value for name, value in data.items() if name in COUNTS}
+    return own | {name: value for one in data.values() for name, value in counts_in(one).items()}
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("line", ["failed-jobs", "queue", "throughput", "intake", "heartbeats"])
+async def test_a_read_says_null_and_ends_with_3(world: World, line: str) -> None:
+    answer = await run(line, TERMINAL, world)
+
+    assert EXIT[answer.status] == 3
+    assert {name: value for name, value in counts_in(answer.data).items() if value is not None} == {}
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_failed_jobs_are_unknown_and_say_why(world: World) -> None:
+    answer = await run("failed-jobs", TERMINAL, world)
+
+    assert isinstance(answer.data, dict)
+    assert (answer.data["total"], answer.data["groups"]) == (None, None)
+    assert "row-level security hides rows of ops.job_queue from our role" in answer.text
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("line", ["health", "home", "doctor"])
+async def test_a_report_never_says_that_there_is_none(world: World, line: str) -> None:
+    answer = await run(line, TERMINAL, world)
+
+    assert answer.status in (Status.UNKNOWN, Status.FAIL)
+    assert {name: value for name, value in counts_in(answer.data).items() if value is not None} == {}
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_health_knows_neither_the_queue_nor_the_workers(world: World) -> None:
+    found = {finding.check: finding for finding in health.report(await gather_health(world)).findings}
+
+    unknown = [name for name in found if name.startswith(("queue.", "heartbeats."))]
+    assert len(unknown) == 5
+    assert {found[name].status for name in unknown} == {Status.UNKNOWN}
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_the_evidence_of_changes_is_unknown(world: World) -> None:
+    rollback = await gather_rollback(world, "prod", [Service.INGEST])
+    golden = await gather_golden_path(world, "prod")
+
+    assert isinstance(rollback.outcomes, Unavailable)
+    assert isinstance(rollback.load.running, Unavailable)
+    assert not rollback.load.all_visible
+    assert isinstance(golden.left, Unavailable)
+    assert isinstance(await _read_orphans(world), Unavailable)
+    assert isinstance(await _read_jobs(world, [BATCH]), Unavailable)
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_the_golden_path_proves_nothing_of_what_is_hidden(world: World) -> None:
+    facts = await gather_verification(world, sha256=SHA256, batch_id=BATCH, rows=1)
+
+    assert all(isinstance(one, Unavailable) for one in (facts.batch, facts.counts, facts.jobs))
+    assert not facts.all_visible
+    assert Status.FAIL not in {finding.status for finding in golden_path.check(facts)}
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_every_read_that_counts_on_all_rows_is_unknown(world: World) -> None:
+    hour = timedelta(hours=1)
+    answers = [
+        await world.failed_jobs(hour),
+        await world.failed_job_count(hour),
+        await world.throughput(hour),
+        await world.oldest_pending(),
+        await world.next_due(["simplicity_ingest"]),
+        await world.running_jobs(),
+        await world.job_outcomes([]),
+        await world.batches(),
+        await world.find_batches("00000000"),
+        await world.row_faults(BATCH),
+        await world.intake_events(),
+    ]
+
+    assert [answer for answer in answers if not isinstance(answer, Unavailable)] == []
+
+
+async def test_with_policies_for_all_rows_nothing_is_hidden(world: World) -> None:
+    assert await world.failed_job_count(timedelta(hours=1)) == 0
+    assert await world.batches() == []
