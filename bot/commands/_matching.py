@@ -53,9 +53,10 @@ def _mistyped(words: Sequence[str], registry: Registry) -> tuple[float, list[Mat
     """The command whose name is nearest to the first word or two, or begins with it, and how near it is (0 to 1)."""
     best: tuple[float, list[Match]] = (0.0, [])
     asks = _asks(key(words[:1]), registry)
-    for length in (1, 2):
-        for known, name in _names(registry).items() if length <= len(words) else ():
-            likeness, verb = _likeness(key(words[:length]), known), registry[name]
+    for length in range(1, min(2, len(words)) + 1):
+        typed = key(words[:length])
+        for known, name in _names(registry).items():
+            likeness, verb = _likeness(typed, known), registry[name]
             if likeness > best[0] and likeness >= _cutoff(verb, asks=asks):
                 best = likeness, [(verb, tuple(words[length:]))]
     return best
@@ -64,8 +65,9 @@ def _mistyped(words: Sequence[str], registry: Registry) -> tuple[float, list[Mat
 def _likeness(typed: str, known: str) -> float:
     if known.startswith(f"{typed}-"):
         return CHANGE_CUTOFF
-    matcher = SequenceMatcher(None, known, typed, autojunk=False)
-    return matcher.ratio() if matcher.quick_ratio() >= READ_CUTOFF else 0.0
+    if 2 * min(len(known), len(typed)) < READ_CUTOFF * (len(known) + len(typed)):
+        return 0.0  # too long or too short to be alike: nobody waits for the comparison
+    return SequenceMatcher(None, known, typed, autojunk=False).ratio()
 
 
 def _cutoff(verb: Verb, *, asks: bool) -> float:

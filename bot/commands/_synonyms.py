@@ -80,7 +80,6 @@ _INFLECTED = re.compile(r"e?s|[a-z]?e?d|[a-z]?ings?")
 
 _SELF = frozenset({"dragonfly"})  # the bot's own name before the command
 _SAYS = re.compile(r"[^\W_]|[?~]")
-_ENDS = re.compile(r"\A[^\w~]+|[^\w~]+\Z")
 
 
 def key(words: Sequence[str]) -> str:
@@ -108,5 +107,20 @@ def is_inflected(word: str, name: str) -> bool:
 def _bare(word: str) -> str:
     folded = unicodedata.normalize("NFKC", word).casefold()
     dashed = "".join("-" if one == "_" or unicodedata.category(one) == "Pd" else one for one in folded)
-    bare = _ENDS.sub("", dashed).replace("'", "")
+    bare = _without_ends(dashed).replace("'", "")
     return bare or ("?" if "?" in dashed else dashed)
+
+
+def _without_ends(word: str) -> str:
+    """Without what stands around letters and digits; a loop, because a pattern would look at a long run again and
+    again."""
+    first, last = 0, len(word)
+    while first < last and not _counts(word[first]):
+        first += 1
+    while last > first and not _counts(word[last - 1]):
+        last -= 1
+    return word[first:last]
+
+
+def _counts(character: str) -> bool:
+    return character.isalnum() or character == "~"

@@ -17,7 +17,8 @@ _LONG_DASH = re.compile(r"(?<!\S)(?:\N{EM DASH}|\N{EN DASH}(?=\w\w))")
 _SHORT_DASH = re.compile(r"(?<!\S)\N{EN DASH}(?=\w)")
 
 
-_EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.+?)(?<=\S)\1(?!\w)")  # not ~: what is struck out is not meant
+_EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.{1,200}?)(?<=\S)\1(?!\w)")  # not ~: what is struck out is not meant
+_DEEPEST, _EMPHASIZED = 4, 1000  # emphasis within emphasis, characters: a line may be 40,000 stars
 _OPENING = re.compile(r"(?:[\s,;:.!]|[-\N{EN DASH}\N{EM DASH}]+(?=\s))+")
 _CLOSING = re.compile(r"(?<=\w)[.,;:!?]+\Z")
 _TYPED_IN_SLACK = (Surface.SLASH, Surface.MENTION)
@@ -46,8 +47,9 @@ def _quoted(word: str) -> str:
 
 def _without_markup(line: str) -> str:
     line = html.unescape(_LINK.sub(lambda link: link[2] or link[1], line)).replace("`", "")
-    plainer = _EMPHASIS.sub(r"\2", line)
-    while plainer != line:
-        line, plainer = plainer, _EMPHASIS.sub(r"\2", plainer)
+    begins, rest = line[:_EMPHASIZED], line[_EMPHASIZED:]
+    for _ in range(_DEEPEST):
+        begins = _EMPHASIS.sub(r"\2", begins)
+    line = begins + rest
     opening = _OPENING.match(line)
     return _CLOSING.sub("", line[opening.end() if opening else 0 :].rstrip())

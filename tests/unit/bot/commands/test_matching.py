@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,18 @@ def test_nobody_is_offered_what_they_typed(line: str) -> None:
 
     assert line.strip() not in offered
     assert all(find(split_words(one, Surface.BUTTON)) for one in offered)
+
+
+@pytest.mark.parametrize(
+    "line", ["*a " * 13_000, "*" * 40_000, "a" + "." * 40_000 + "a", "-" * 40_000, "_x" * 20_000, "'\"" * 20_000]
+)
+def test_a_long_line_is_read_in_no_time(line: str) -> None:
+    started = time.process_time()
+
+    with pytest.raises(UsageError):
+        find([*split_words(line, Surface.MENTION), "x"])
+
+    assert time.process_time() - started < 5  # looking at each character again and again takes minutes
 
 
 def test_letters_that_only_look_right_are_named() -> None:
