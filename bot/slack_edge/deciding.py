@@ -23,7 +23,7 @@ from bot.interactions.runs import RunClick, read_click
 from bot.interactions.submissions import Submission
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
-from bot.slack_edge.dialogs import open_dialog
+from bot.slack_edge.dialogs import fill_dialog, open_dialog
 from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
@@ -34,6 +34,7 @@ from bot.views.plan import no_plan_answer
 from bot.views.rollback import CHOOSE, choices
 from playbooks._contract import NoPlan
 from services.domain.errors import OperatorError, Unavailable
+from services.domain.records import Record
 from services.domain.services import find_services
 from services.slack.client import SlackClient
 
@@ -66,25 +67,26 @@ class Deciding:
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
         loading = modals.loading_modal("Approve, critical")
-        view_id = await open_dialog(self._slack, body, loading, line=lambda: self._approving_line(run_id))
+        view_id = await open_dialog(self._slack, body, loading, line=lambda: self._read_approving_line(run_id))
         record = await need_record(self._world, run_id)
         if isinstance(record, Unavailable):
             view = modals.failed_modal("Approve, critical", unavailable_answer(f"run {run_id}", record).text)
         else:
             phrase = confirmation_phrase(record.run)
             view = modals.typed_modal(record.run, phrase, _metadata(body) | {"run": run_id, "phrase": phrase})
-        await self._slack.update_view(view_id, view)
+        await fill_dialog(self._slack, view_id, view, line=_approving_line(run_id, record))
 
     async def on_choose_target(self, body: Body) -> None:
         scope = str(body["actions"][0].get("value", ""))
         loading = modals.loading_modal("Another target")
-        view_id = await open_dialog(self._slack, body, loading, line=f"rollback {scope} to <commit>")
+        line = f"rollback {scope} to <commit>"
+        view_id = await open_dialog(self._slack, body, loading, line=line)
         candidates = (await read_offer(scope, self._world)).candidates if find_services(scope) else ()
         if candidates:
             view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
         else:
             view = modals.failed_modal("Another target", "Railway does not tell where this could go back to.")
-        await self._slack.update_view(view_id, view)
+        await fill_dialog(self._slack, view_id, view, line=line)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
         submission = await take_submission(ack, body)
@@ -101,10 +103,8 @@ class Deciding:
 
         return on_open
 
-    async def _approving_line(self, run_id: int) -> str:
-        record = await need_record(self._world, run_id)
-        name = "<name>" if isinstance(record, Unavailable) else confirmation_phrase(record.run)
-        return f"approve {run_id} {name}"
+    async def _read_approving_line(self, run_id: int) -> str:
+        return _approving_line(run_id, await need_record(self._world, run_id))
 
     async def _answer_click(self, click: RunClick, asker: Asker, key: str | None) -> None:
         match click.verb:
@@ -178,6 +178,11 @@ class Deciding:
                 return await desk.review(run_id, actor, submission.words)
             case _:
                 return await desk.decide(run_id, actor, approve=False, reason=submission.words)
+
+
+def _approving_line(run_id: int, record: Record | Unavailable) -> str:
+    name = "<name>" if isinstance(record, Unavailable) else confirmation_phrase(record.run)
+    return f"approve {run_id} {name}"
 
 
 def _need_click(body: Body) -> RunClick:

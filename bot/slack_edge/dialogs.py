@@ -32,3 +32,12 @@ async def open_dialog(
     except SourceError as failure:
         logger.warning("a dialog did not open: %s", failure.why)
         raise no_dialog(failure, line if isinstance(line, str) else await line(), choices) from failure
+
+
+async def fill_dialog(slack: SlackClient, view_id: str, view: Mapping[str, Any], *, line: str) -> None:
+    """Show the content in a dialog that was opened empty. Raises OperatorError that names the line where that fails."""
+    try:
+        await slack.update_view(view_id, view)
+    except SourceError as failure:
+        logger.warning("a dialog stayed empty: %s", failure.why)
+        raise no_dialog(failure, line) from failure

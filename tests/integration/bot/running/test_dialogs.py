@@ -93,6 +93,20 @@ async def test_a_decision_whose_dialog_does_not_open_names_the_line(
     await told(slack, line.format(run.id), cast.ANN.id)
 
 
+async def test_a_dialog_that_stays_empty_names_the_line_too(
+    slack: Slack, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_workspace: Workspace, _arguments: Json) -> Json:
+        raise ApiError("not_found")
+
+    monkeypatch.setitem(METHODS, "views.update", refuse)
+    run, message = await file(CRITICAL)
+
+    await click(slack, message, APPROVE_TYPED, cast.ANN)
+
+    await told(slack, f"approve {run.id} rollback-db 20200101000000 dev", cast.ANN.id)
+
+
 @pytest.mark.usefixtures("no_dialogs")
 @pytest.mark.parametrize(
     ("action", "line"), [(REVIEW, "review 7 &lt;what you found&gt;"), (ALONE, "start-alone 7 &lt;why&gt;")]

@@ -1,0 +1,67 @@
+"""What was probably meant is a button, and pressing it is what typing it would have been."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Json, Message
+from tests.integration.bot.conftest import System
+from tests.integration.bot.running.conftest import Slack
+from tests.integration.bot.running.test_deciding import bot as bot
+
+
+def buttons(message: Message) -> list[Json]:
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
+    return [element for row in rows for element in row] + [
+        block["accessory"] for block in message.blocks if "accessory" in block
+    ]
+
+
+async def press(slack: Slack, message: Message, line: str) -> None:
+    [button] = [one for one in buttons(message) if one.get("value") == line]
+    await slack.workspace.acting_as(cast.OLIVIA.id).click(message.channel, message.ts, button["action_id"])
+
+
+async def answer_to(slack: Slack, line: str, words: str) -> Message:
+    await slack.type(f"/dragonfly {line}")
+    return await slack.wait_for(lambda message: words in message.text)
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_offered_change_waits_for_its_confirmation_as_when_typed(slack: Slack, system: System) -> None:
+    system.work()
+    offer = await answer_to(slack, "restrat ingest", "There is no command")
+    assert "🔴" not in str(offer.blocks) + offer.text
+
+    await press(slack, offer, "restart ingest")
+
+    run = await slack.wait_for(lambda message: "WAITS" in message.text)
+    assert "Restart ingest" in run.text
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_offered_change_of_high_risk_waits_for_an_approval(slack: Slack, system: System) -> None:
+    system.work()
+    offer = await answer_to(slack, "scael ingest 3", "There is no command")
+
+    await press(slack, offer, "scale ingest 3")
+
+    await slack.wait_for(lambda message: "WAITS FOR APPROVAL" in message.text)
+
+
+@pytest.mark.usefixtures("bot")
+async def test_of_several_open_incidents_each_has_its_button(slack: Slack) -> None:
+    for number, title in enumerate(("payments stand still", "amounts look wrong"), start=1):
+        await answer_to(slack, f"incident open sev3 {title}", f"Incident {number} is open")
+
+    which = await answer_to(slack, "ack", "Which incident")
+    rows = {block["accessory"]["value"]: block for block in which.blocks if "accessory" in block}
+    await press(slack, which, "incident ack 2")
+
+    assert [rows[line]["accessory"]["text"]["text"] for line in ("incident ack 1", "incident ack 2")] == [
+        "Acknowledge"
+    ] * 2
+    assert "payments stand still" in str(rows["incident ack 1"])
+    assert "amounts look wrong" in str(rows["incident ack 2"])
+    await slack.wait_for(lambda message: "You have it" in message.text)
