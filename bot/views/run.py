@@ -13,6 +13,7 @@ from typing import NamedTuple
 from bot.commands._contract import Block
 from bot.views.blocks import actions, context, section, sections
 from bot.views.golden_path import mission_blocks
+from bot.views.locks import lock_notes
 from bot.views.mentions import mention, person
 from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.outcome import is_proved
@@ -112,7 +113,12 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run = record.run
     outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
-    return [*unapproved_blocks(record, approvers), *outcome, *_steps(run, record.steps)]
+    return [
+        *unapproved_blocks(record, approvers),
+        *outcome,
+        *lock_notes(run, record.steps),
+        *_steps(run, record.steps),
+    ]
 
 
 def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:

@@ -1,4 +1,4 @@
-"""The buttons of a run: at most three, and only those that can be used as it stands.
+"""The buttons of a run: at most three and a menu, and only those that can be used as it stands.
 
 An action id is a stable verb, its value the run's id; the truth is looked up at the click.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Block
-from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button
+from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button, command_menu
+from bot.views.locks import locked_services
 from bot.views.text import label_text
 from playbooks._clean_up import is_left_to_clean_up
 from playbooks._contract import Risk
@@ -45,7 +46,7 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
         case RunState.EXPIRED | RunState.VOIDED:
             return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
         case _:
-            return [*_afterwards(run, steps)[:2], details(run)]
+            return _at_the_end(run, steps)
 
 
 def details(run: Run) -> Block:
@@ -124,13 +125,27 @@ def _resolve(run: Run, how: str, effect: str) -> Block:
     return button(label, f"{RESOLVE}.{how}", run.id, confirm=dialog)
 
 
-def _afterwards(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """What the run left to do, and the way back, once anything was begun."""
+def _at_the_end(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    """What the run left to do, and the way back, once anything was begun.
+
+    Of a rollback the way back is to what was broken: it is in the menu, and what is offered is to lift the lock.
+    """
+    undo = (run.plan.get("undo") or "").split("; ") if run.started_at else []
+    undos = [(f"Undo: {command}", command) for command in undo if command]
+    if run.playbook != "rollback":
+        return [*[*_left_to_do(steps), *(command_button(*one) for one in undos)][:2], details(run)]
+    unlocks = [
+        (f"Unlock {service.short}…", f"unlock {service.short} after run {run.id}") for service in locked_services(steps)
+    ]
+    rest = [*unlocks[1:], *undos]
+    shown = [*_left_to_do(steps), *(command_button(*one) for one in unlocks[:1])][:2]
+    return [*shown, details(run), *([command_menu(rest)] if rest else [])]
+
+
+def _left_to_do(steps: Sequence[RunStep]) -> list[Block]:
     left = [job for step in steps for job in (step.evidence or {}).get("orphans", ())]
     requeue = f"requeue {left[0]}" if len(left) == 1 else "requeue orphans"
-    found = [command_button(f"Requeue {counted(len(left), 'job')}", requeue)] if left else []
-    undo = run.plan.get("undo") if run.started_at else None
-    return [*found, *(command_button(f"Undo: {command}", command) for command in undo.split("; "))] if undo else found
+    return [command_button(f"Requeue {counted(len(left), 'job')}", requeue)] if left else []
 
 
 def _plain(text: str, limit: int) -> Block:

@@ -15,7 +15,7 @@ from bot.views.run_steps import step_line
 from bot.views.runs import run_line
 from playbooks._contract import Plan, Risk
 from playbooks._encoding import encode_step
-from playbooks._steps import LockService, ScaleService, Soak, Step, VerifyHeartbeats
+from playbooks._steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats
 from services.domain.approvals import Decision
 from services.domain.lone_starts import LoneStart
 from services.domain.records import Record
@@ -374,3 +374,37 @@ def test_who_asked_is_told_how_it_ended(run: Run, decisions: list[Decision], lin
 )
 def test_nobody_is_told_of_what_goes_on_or_of_what_they_did_themselves(run: Run) -> None:
     assert ended_line(run, []) is None
+
+
+ROLLBACK = replace(
+    PLAN,
+    playbook="rollback",
+    steps=(FreezeAutoDeploy(Service.INGEST), LockService(Service.INGEST, "rolled back"), LockService(Service.API, "x")),
+    undo="rollback ingest to c45e17a9",
+)
+
+
+def test_a_rollback_offers_to_unlock_and_hides_the_way_back_to_what_was_broken() -> None:
+    done = journal(StepState.DONE, StepState.DONE, StepState.DONE, plan=ROLLBACK)
+
+    message = run_message(Record(a_run(RunState.SUCCEEDED, ROLLBACK), done))
+
+    [row] = [block for block in message.blocks if block["type"] == "actions"]
+    shown = [element["text"]["text"] for element in row["elements"] if element["type"] == "button"]
+    [menu] = [element for element in row["elements"] if element["type"] == "overflow"]
+    assert shown == ["Unlock ingest…", "Details"]
+    assert row["elements"][0]["value"] == "unlock ingest after run 12"
+    assert [option["value"] for option in menu["options"]] == ["unlock api after run 12", "rollback ingest to c45e17a9"]
+    text = json.dumps(message.blocks, ensure_ascii=False)
+    assert "🔒 ingest stays locked: pushes are not deployed" in text
+    assert "api stays locked: this bot deploys nothing to it, and a push to main still does" in text
+    assert list(violations({"channel": "C1", "text": message.text, "blocks": message.blocks}, surface="message")) == []
+
+
+def test_nothing_is_said_of_a_lock_that_was_not_made() -> None:
+    steps = journal(StepState.DONE, StepState.SKIPPED, StepState.SKIPPED, plan=ROLLBACK)
+
+    text = json.dumps(run_message(Record(a_run(RunState.CANCELLED, ROLLBACK), steps)).blocks)
+
+    assert "stays locked" not in text
+    assert "Unlock" not in text
