@@ -7,13 +7,23 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import MutableMapping
 
 from bot.app import run
 from bot.settings import Settings
+from bot.settings.groups import ADMIN_URL
 from services.domain.errors import OperatorError
 from services.process.log import log_to_streams
 
+logger = logging.getLogger("bot")
+
 EXIT_MISCONFIGURED = 2
+
+
+def drop_owner(environ: MutableMapping[str, str]) -> None:
+    """The owner's connection string is for `dragonfly migrate`: the bot does not keep it, nor hand it to a child."""
+    if environ.pop(ADMIN_URL, None):
+        logger.warning("%s is not for the bot, which drops it: set it where `dragonfly migrate` runs only", ADMIN_URL)
 
 
 async def _main() -> None:
@@ -28,6 +38,7 @@ def main() -> None:
     """Run until told to stop."""
     log_to_streams()
     logging.getLogger("bot").setLevel(logging.INFO)
+    drop_owner(os.environ)
     try:
         asyncio.run(_main())
     except OperatorError as error:

@@ -40,13 +40,14 @@ from services.domain.services import WORKERS, Service
 # A deployment made this shortly before the migration ran has probably brought it, in its pre-deploy command.
 BRINGS_WITHIN = timedelta(seconds=BUILD_S)
 MIGRATIONS = NextStep("Migrations", "migrations")
+ROLLBACK_URL = "DRAGONFLY_ROLLBACK_DB_URL"
 
 
 @dataclass(frozen=True)
 class Facts:
     """`rollbacks`: `{version: the prepared file}`. `deployments`: each service's newest ones.
 
-    `is_admin`: whether a connection string of the owner is configured (DRAGONFLY_ADMIN_DB_URL).
+    `may_undo`: whether the bot has a connection string of a role that may (`ROLLBACK_URL`).
     """
 
     environment: str
@@ -56,7 +57,7 @@ class Facts:
     migrations: MigrationStatus | Unavailable
     rollbacks: Mapping[str, PreparedRollback]
     load: Load
-    is_admin: bool = True
+    may_undo: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan
 
 
 def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan | None:
+    if not facts.may_undo:
+        return NoPlan(
+            f"this bot may not undo migrations: {ROLLBACK_URL} is not set",
+            "do it as the owner on a terminal: stop the workers, apply "
+            f"sql/rollbacks/{version}_rollback.sql with psql in one transaction, and deploy the code that fits",
+            (MIGRATIONS,),
+        )
     applied = sorted(one.version for one in migrations.applied)
     if version not in applied:
         return NoPlan(f"migration {version} is not applied", f"the newest one is {migrations.head}", (MIGRATIONS,))
@@ -177,10 +185,20 @@ def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Seque
         if fit.code is None:
             yield f"{short}: which code fits the schema afterwards is unknown; {now} starts again at {fit.count}"
         else:
-            yield f"{short}: {commit_words(fit.code)} fits the schema afterwards and starts at {fit.count}"
+            yield _code_afterwards(fit, fit.code)
     yield from stopping(facts.load, [fit.found.service for fit in fits])
     yield "if the SQL fails it is rolled back whole, and what ran before starts again; otherwise it stays stopped"
     yield "the way back: dragonfly migrate on a terminal, then deploy the code of now"
+
+
+def _code_afterwards(fit: _Fit, code: Deployment) -> str:
+    """Which code comes up, and whether it is another one than now."""
+    short, now = fit.found.service.short, fit.found.current
+    if code.id == now.id:
+        return (
+            f"{short}: its code stays {commit_words(code)}, which fits the schema afterwards; it starts at {fit.count}"
+        )
+    return f"{short}: its code goes from {commit_words(now)} to {commit_words(code)}, and starts at {fit.count}"
 
 
 def _warnings(facts: Facts, fits: Sequence[_Fit], undone: AppliedMigration, *, with_api: bool) -> Iterator[str]:
@@ -192,8 +210,6 @@ def _warnings(facts: Facts, fits: Sequence[_Fit], undone: AppliedMigration, *, w
         yield "the API keeps running, and its code has to work without this migration"
     if any(fit.code is not None and fit.code.id != fit.found.current.id for fit in fits):
         yield "the old variables come back with the old code"
-    if not facts.is_admin:
-        yield "DRAGONFLY_ADMIN_DB_URL is not set: the bot's own role is probably not allowed to change the schema"
     for fit in fits:
         yield from draining_doubts(fit.found.state)
     yield from doubts(facts.load)

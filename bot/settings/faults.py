@@ -76,6 +76,7 @@ _WHAT_NEXT = {
     "SLACK_API_URL": "remove it to use Slack's own",
     "SUPABASE_DB_URL": "copy the pooler's connection string for role dragonfly_bot from Supabase",
     "DRAGONFLY_ADMIN_DB_URL": "copy the pooler's connection string of the owner from Supabase, or remove it",
+    "DRAGONFLY_ROLLBACK_DB_URL": "copy the connection string of the role that may undo migrations, or remove it",
     "RAILWAY_TOKEN": "make a project token in Railway's project settings",
     "RAILWAY_PROJECT_ID": "copy it from Railway's project settings",
     "RAILWAY_ENVIRONMENT_ID": "copy it from the address of the environment's page in Railway",

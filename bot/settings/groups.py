@@ -60,13 +60,20 @@ class SlackSettings(Group):
         return self.app_token is not None
 
 
+ADMIN_URL = "DRAGONFLY_ADMIN_DB_URL"
+
+
 class DatabaseSettings(Group):
-    """`admin_url` is for migrations and the runbook's own SQL; without it `url` is used for those too."""
+    """`admin_url` is the owner's, for migrations on a terminal; without it `url` is used for those too.
+
+    `rollback_url`: of a role that may undo migrations; None: `rollback-db` is not for this bot.
+    """
 
     url: SecretValue = Field(validation_alias="SUPABASE_DB_URL")
-    admin_url: SecretValue | None = Field(None, validation_alias="DRAGONFLY_ADMIN_DB_URL")
+    admin_url: SecretValue | None = Field(None, validation_alias=ADMIN_URL)
+    rollback_url: SecretValue | None = Field(None, validation_alias="DRAGONFLY_ROLLBACK_DB_URL")
 
-    @field_validator("url", "admin_url")
+    @field_validator("url", "admin_url", "rollback_url")
     @classmethod
     def _check_scheme(cls, value: Secret | None) -> Secret | None:
         if value and not value.reveal().startswith(("postgresql://", "postgres://")):

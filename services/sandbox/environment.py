@@ -93,7 +93,7 @@ def bot_variables(
         "SUPABASE_MODE": ENVIRONMENT,
         "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
         "SUPABASE_DB_URL": database.bot.reveal(),
-        "DRAGONFLY_ADMIN_DB_URL": database.owner.reveal(),
+        "DRAGONFLY_ROLLBACK_DB_URL": database.owner.reveal(),
         "SLACK_BOT_TOKEN": SLACK_BOT_TOKEN,
         "SLACK_APP_TOKEN": SLACK_APP_TOKEN,
         "SLACK_API_URL": addresses.slack_api,

@@ -138,7 +138,8 @@ class Sandbox:
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
             variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
-            write_terminal(self._settings.directory, variables, working_directory=ROOT)
+            owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot
+            write_terminal(self._settings.directory, variables | owner, working_directory=ROOT)
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
             self.bots.append(bot)
             self._cleanup.push_async_callback(bot.stop)

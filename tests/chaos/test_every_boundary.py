@@ -86,7 +86,7 @@ async def test_act(
     boundary: str,
     how: str,
 ) -> None:
-    bench = await make_bench(settings=RunSettings(), DRAGONFLY_ADMIN_DB_URL=admin_line.dsn)
+    bench = await make_bench(settings=RunSettings(), DRAGONFLY_ROLLBACK_DB_URL=admin_line.dsn)
     goes_on_s, done_s = await _stopped_at(bench, start_replica, admin_line, case, boundary, how)
 
     record(act=case.act, boundary=boundary, how=how, goes_on_s=goes_on_s, done_s=done_s)

@@ -30,5 +30,5 @@ async def gather_rollback_db(world: World, environment: str) -> Facts:
         migrations=migrations.result(),
         rollbacks=rollbacks.result(),
         load=load.result(),
-        is_admin=isinstance(database, DatabaseSettings) and database.admin_url is not None,
+        may_undo=isinstance(database, DatabaseSettings) and database.rollback_url is not None,
     )

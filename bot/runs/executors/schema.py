@@ -1,4 +1,4 @@
-"""Undoes the newest migration with its prepared file, in one transaction of the owner's."""
+"""Undoes the newest migration with its prepared file, in one transaction of the role that may."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from bot.runs.tools import Act, Tools
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Unseen
 from bot.settings import require
 from playbooks._steps import ApplySqlFile
+from playbooks.rollback_db import ROLLBACK_URL
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.migrations import PreparedRollback
 from services.postgres.rollbacks import TIMEOUT_S, AnotherHeadError, apply_rollback
@@ -56,7 +57,9 @@ class ApplySql(Act):
         settings = self._tools.world.settings
         database, directory = require(settings.database), settings.changing.rollbacks
         rollback = PreparedRollback(self._step.version, self._step.checksum)
-        await apply_rollback(database.admin_url or database.url, rollback, head=head, directory=directory)
+        if database.rollback_url is None:
+            raise SourceError(SOURCE, f"{ROLLBACK_URL} is not set")
+        await apply_rollback(database.rollback_url, rollback, head=head, directory=directory)
 
     async def _done_before(self, error: AnotherHeadError) -> Done:
         """By a process that was taken for dead, and finished while this one waited for its lock."""

@@ -316,7 +316,7 @@ async def make_bench(
             "RAILWAY_PROJECT_ID": railway.place.project_id,
             "RAILWAY_ENVIRONMENT_ID": railway.place.environment_id,
             "DRAGONFLY_API_BASE": railway.edge_url,
-            "DRAGONFLY_ADMIN_DB_URL": database_urls.owner,
+            "DRAGONFLY_ROLLBACK_DB_URL": database_urls.owner,
             "SOAK_SECONDS": "1",
             "DRAGONFLY_SQL": str(sql_directory),
             **more,

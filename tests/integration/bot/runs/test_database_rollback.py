@@ -80,7 +80,7 @@ async def test_killed_at_a_boundary_of_the_sql(
     make_bench: MakeBench, start_replica: StartReplica, admin_line: Line, boundary: str
 ) -> None:
     """Before the commit reached the server nothing happened, and afterwards everything has: it is undone once."""
-    bench = await make_bench(DRAGONFLY_ADMIN_DB_URL=admin_line.dsn)
+    bench = await make_bench(DRAGONFLY_ROLLBACK_DB_URL=admin_line.dsn)
     run_id = await bench.file_command("rollback-db", version=VERSION)
     async with bench.at(boundary, run_id, "ApplySqlFile", lambda where: admin_line.hold(b"COMMIT", where)) as reached:
         victim = await start_replica(bench, "victim")
