@@ -40,7 +40,9 @@ from services.domain.locks import Lock
 from services.domain.migrations import MigrationStatus
 from services.domain.oncall import KnownOverrides, Schedule
 from services.domain.outbox import RefusedMessage
+from services.domain.own_secrets import remember_secrets
 from services.domain.rotations import Absent
+from services.domain.secret_shapes import is_secret_name
 from services.domain.secrets import Secret
 from services.domain.server import ConnectionUse, ServerFacts, SessionRole
 from services.domain.service_acts import ServiceAct, with_journal
@@ -297,7 +299,13 @@ class World:
         return await self._ask_railway(lambda railway: railway.read_build_logs(deployment_id, limit=limit))
 
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
-        return await self._ask_railway(lambda railway: railway.read_variables(service))
+        """What they hold is remembered as ours: from then on no secret among them leaves through any door."""
+        read = await self._ask_railway(lambda railway: railway.read_variables(service))
+        if not isinstance(read, Unavailable):
+            remember_secrets(
+                f"variables of {service.short}", (one for name, one in read.items() if _is_secret(name, one))
+            )
+        return read
 
     async def variable_changes(self, service: Service) -> list[VariableChange] | Unavailable:
         """Newest first, names only, as far as Railway's history goes."""
@@ -360,6 +368,11 @@ class World:
     async def _in_transaction(self, database: Database, query: Callable[[Connection], Awaitable[T]]) -> T:
         async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
             return await query(conn)
+
+
+def _is_secret(name: str, value: Secret) -> bool:
+    """By the variable's name, or because it is an address with a password."""
+    return is_secret_name(name) or "@" in value.reveal().partition("://")[2]
 
 
 async def _read_heartbeats(conn: Connection) -> HeartbeatReading:

@@ -8,98 +8,99 @@ from __future__ import annotations
 _WORDS = """
 a able abort aborted about above abruptly absent accept accepted accepting access account ack acknowledge acquire
 across act active activity actual add additional address administrator adopt advisory after again against age agent
-aggregate alert alias alive all allocate allocation allocator allow allowed allowlist along already also always
+aggregate alert alias alive all allocate allocation allocator allow allowed allowlist alone along already also always
 ambiguous amount an and another answer answered answers any anything api app append application applied apply applying
-are argument arithmetic array artifact as asked asks assert assertion asset assign associate async at attached attempt
-attribute auth authenticate authentication authority authorization authorize auto automatically autoscale autoscaler
-autovacuum available average await awaited away back backend backlog backoff backup bad balance balancer banner base
-batch batches be beat been before began begin begun below better between billing bind bit bitmap blank blob block
-blocked blocking blocklist body boolean boom boot born bot both bottom bound boundary brace bracket branch break
-broken bucket buffer bug build builder building built bulk burst business busy but by byte bytes cache calculate
-calculation calendar call callable callback can canary cancel cancellation candidate cannot capacity cast catalog
-caught cause certificate cgroup chain chained change channel char character chars charset check checkpoint checksum
-child choice chunk chunked cipher claim class clean cleanly clear client clock close closed cluster code cold collect
-collector colon column columns comma command commit common communicate compare compatible compile compiler complete
-completion compressed compute concurrency concurrent concurrently condition config configuration configure confirm
-conflict connect connected connection consistent constraint consume contact contain container content context continue
-conversion convert cookie copy core coroutine correct corrupt could count counted counter counts county cpu crash
-crashed crashing create created credential cron csrf css csv ctrl current currently cursor cycle daemon data database
-date datetime day days dead deadlock debug decimal declare decode decoded decoder decrypt dedupe deduplicated default
-defendant defer define deflate degradation degraded delay delete deleted deleting delimiter delivery denied deny
-denylist depend dependencies dependency deploy deployment deprecated deprecation deprovision depth deserialize detach
-detached detail details detect determine deterministic device diagnostic dial dict did diff different digest digit
-directory disable disconnect disconnected disk divide division dns do docket docs document documentation does domain
-done dotenv double down downgrade download downstream dragonfly drain drift drop dropped due dump duplicate duplicates
-duration during dynamic each early egress either elapsed element else email embedding emit empty enable encode encoder
-encoding encounter encrypt end endpoint enforce enforcement engine enqueue enter entire entry enum env environment eof
-equal error escape establish established estimate evaluate event every everybody everything evict exact exceed
-exceeded except exception exclude exclusive executable execute execution executor exhaust exist exit exited exiting
-expect expected expecting expire explicit export exporter expression extend extension extent external extra facts fail
-failover failure fake fall fallback false fast fatal fault feature fetch field file filing fill filter final find fine
-finish finished firewall first fix fixed fixture flag float flush flushed flushing folder follow footer for forbid
-forbidden force forcibly foreign fork form format formatter forward found free freeze fresh from full function future
-gaierror garbage gateway gauge gc general generate generation get gets getting give given global gone good goodbye got
-graceful gracefully granted grantee grants greeting group gzip had half handle handled handler handshake hang hanging
+are argument arithmetic array arrive artifact as ask asked asks assert assertion asset assign associate async at
+attached attempt attribute auth authenticate authentication authority authorization authorize auto automatically
+autoscale autoscaler autovacuum available average await awaited away back backend backlog backoff backup bad balance
+balancer banner base batch batches be beat been before began begin begun belong below better between billing bind bit
+bitmap blank blob block blocked blocking blocklist body boolean boom boot born bot both bottom bound boundary brace
+bracket branch break briefing broken bucket buffer bug build builder building built bulk burst business busy but by
+byte bytes cache calculate calculation calendar call callable callback can canary cancel cancellation candidate cannot
+capacity carry cast catalog caught cause certificate cgroup chain chained change channel char character chars charset
+check checkpoint checksum child choice chunk chunked cipher claim class clean cleanly clear client clock close closed
+cluster code cold collect collector colon column columns comma command commit common communicate compare compatible
+compile compiler complete completion compressed compute concurrency concurrent concurrently condition config
+configuration configure confirm conflict connect connected connection consistent constraint consume contact contain
+container content context continue conversion convert cookie copy core coroutine correct corrupt could count counted
+counter counts county cpu crash crashed crashing create created credential cron csrf css csv ctrl current currently
+cursor cycle daemon data database date datetime day days dead deadlock debug decimal declare decode decoded decoder
+decrypt dedupe deduplicated default defendant defer define deflate degradation degraded delay delete deleted deleting
+delimiter deliver delivery denied deny denylist depend dependencies dependency deploy deployment deprecated
+deprecation deprovision depth deserialize detach detached detail details detect determine deterministic device
+diagnostic dial dialog dict did diff different digest digit direct directly directory disable disconnect disconnected
+disk divide division dns do docket docs document documentation does domain done dotenv double down downgrade download
+downstream dragonfly drain drift drop dropped due dump duplicate duplicates duration during dynamic each early egress
+either elapsed element else email embedding emergency emit empty enable encode encoder encoding encounter encrypt end
+endpoint enforce enforcement engine enqueue enter entire entry enum env environment eof epoch equal error escape
+establish established estimate evaluate event every everybody everything evict exact exceed exceeded except exception
+exclude exclusive executable execute execution executor exhaust exist exit exited exiting expect expected expecting
+expire explicit export exporter expression extend extension extent external extra facts fail failover failure fake
+fall fallback false fast fatal fault feature fetch field file filing fill filter final find fine finish finished
+firewall first fix fixed fixture flag float flush flushed flushing folder follow footer for forbid forbidden force
+forcibly foreign fork form format formatter forward found free freeze fresh from full function future gaierror garbage
+gateway gauge gc general generate generation get gets getting git give given global gone good goodbye got graceful
+gracefully granted grantee grants greeting group gzip had half hand handle handled handler handshake hang hanging
 happen has hash have header headers health healthcheck healthy heap heartbeat held hello here hint histogram hit hold
 holder hook host hour hours how html http https hung id identifier idle if ignore illegal image imap implementation
 implicit import in incident include incoming incompatible incomplete incorrect index inference infinite infinity info
 information infrastructure ingest ingress inherit ini init initial initialize inner inode input insert inside install
 installation installing instance instead insufficient int intake integer integrity interest interface internal
-interrupt interval into invalid invoke io ipv is isolation issue issuer it item iterable iteration its job jobs join
-json judgment judgments just keep kernel key keyword kill killed kind know known label labels lack language large last
-late latency later launch layer layout leak lease leave left legacy length less level lexer lib library life like
-limit limited limits line lines link linked linking list listen listening literal live load loaded loading local
-locale locate location lock lockfile log logger logging logical login lookup loop loopback looping lost low lower
-machine main maintenance major make malformed manage mandatory manifest manual manually many map match max maximum
-mean meanwhile measure median member membership memory mention merge message metadata method metric microseconds
-middleware migrate migration milliseconds minimum minor minute minutes mismatch miss missing mock modal mode model
-module modulo monitor monotonic month more most mount mounted move ms multipart multiple multiprocess must my name
-namespace nan native need needed negative neither nested network never new newline next no nobody node non nonce none
-nonexistent nonzero nor normal normalize normalized not note nothing notice notification notify now nowhere npm ntp
-null number numbers numeric object obsolete obtain occur of off offset ok okay old oldest on once one only oom open
-openai opened operate operation operator ops option optional or order organization origin orm orphan orphaned other
-our out outage outcome output outside over overflow overlap overloaded override own owner package parallel parameter
-parent parse parser part partial partially partition pass password patched patching path pattern pause payload peer
-pending per percent percentile perform perhaps period permanently permission permit permitted phase ping pip pipe
-pipeline place plain plaintext plaintiff plan planner platform please plus pod point poison policy poll pool pooler
-port portal position positional positive possible post posted postgre postgres postgresql posting postmaster prefix
-prepare prepared present presigned press prevent previous primary print prior priority privilege problem procedure
-proceed process processing processor prod produce production profile profiler progress prohibit prohibited project
-prompt propagate property protocol prove provide provider provision proxy psycopg public publication publish pull
-purge push put puts putting python quarantined query question queue quick quiet quit quitting quota quote raise raised
-random range rate ratelimited ratio raw reach reachable reaction read readonly ready reap reason receive recent
-recognize reconnect reconnected reconnecting record records recover recovered recovery recursion redelivery redeploy
-redeployment redirect reduce redundant refer reference referer refresh refuse refused region register registry reject
-rejected relation release reload remain remote remove removed rename renew reopened repeat replace replica replication
-replied reply repo report repository request requests requeue require required reserve reset resolve resolver resource
-respond response rest restart restarted restarting restore restrict result resume rethrown retrieve retry retryable
-return reuse revert reverted reverting revoke right rls role roll rollback rolled rolling rollout root round route
-router row rows rule run running runtime safe salt same sample sandbox sanitize sanitized save saved savepoint saving
-scalar scale scaling scan schedule scheduler schema scope scopes scrape script search second seconds secret section
-secure security see seed segfault segment select self semantic send sent sentry sequence serial serializable
-serialization serialize serve server service serving session set sets setting settings severity shape share shared
-sheet short should shut shutdown shutting sign signal signature signed signer silent simple simplicity simulate
-simulated simulation since single size skew skip skipped slash sleep sliding slot slow small smtp snapshot so socket
-soft software solve some something sometimes somewhere soon sorry source space span spawn specific specification
-specify split spreadsheet sql ssl stack stage stale standard standby start started starting startup state statement
-static status stderr stdin stdout steady step still stop stopped stopping storage store strategy stream strict string
-strip structure stub stuck style subclass submit subnet subprocess subscribe subscription subtotal subtransaction
-succeed succeeded success successful successfully such suffix sum summary supabase super superuser supervisor supply
-support suspend swallowed swap switch symbol symlink sync synced synchronize syncing syntax system tab table
-tablespace tag take taken target task tasks tcp team telemetry temperature temporarily temporary tenant terminal
-terminate terminated terminating test testing tests text than that the their them then there these third this those
-thread threadpool threshold throttle throttled through throw thrown tick ticket time timeout timestamp timezone title
-tls to toggle token tokens toml too tool top total trace traceback track traffic transaction transfer transform
-transient transition translate transport tree trigger trim true truncate trust trusted try tty tunnel tuple turn twice
-two type udp unable unauthorized unavailable unbound unchanged unclosed undefined under underflow unequal unexpected
-unfinished unhandled unhealthy union unique unit unknown unlink unlinked unlock unmounted unnamed unreachable
-unrecognized unresolved unsafe unset unspecified unsupported unterminated until up update upgrade upload upon upper
-upstream uri url usage use used user uses using utf uuid uvicorn vacuum valid validate validation value variable
-vector verbose verified verify version via view violate violation virtual visible void volume wait waiter wake wal
-want warm warn warning was watch way we web webhook websocket wedged week weeks were what wheel when where whether
-which while whitelist whitespace who whole whose why wide window wire with within without word words work workbook
-worker workers workspace world worse worst would wrap wrapped write written wrong xml yaml year yet yield you your
-zero zombie zone
+interrupt interval into invalid invoke io ipv is isolation issue issuer it item iterable iteration its itself job jobs
+join json judgment judgments just keep kernel key keyword kill killed kind know known label labels lack language large
+last late latency later launch layer layout lead leader leak lease leave left legacy length less level lexer lib
+library life like limit limited limits line lines link linked linking list listen listening literal live load loaded
+loading local locale locate location lock lockfile log logger logging logical login long look lookup loop loopback
+looping lost low lower machine made mail main maintenance major make malformed manage mandatory manifest manual
+manually many map match max maximum mean meanwhile measure median member membership memo memory mention merge message
+metadata method metric microseconds middleware migrate migration milliseconds minimum minor minute minutes mismatch
+miss missing mock modal mode model module modulo monitor monotonic month more most mount mounted move ms multipart
+multiple multiprocess must my name namespace nan native need needed negative neither nested network never new newline
+next no nobody node non nonce none nonexistent nonzero nor normal normalize normalized not note nothing notice
+notification notify now nowhere npm ntp null number numbers numeric object obsolete obtain occur of off offset ok okay
+old oldest on once one only oom open openai opened operate operation operator ops option optional or order
+organization origin orm orphan orphaned other our out outage outbox outcome output outside over overflow overlap
+overloaded override own owner package pager parallel parameter parent parse parser part partial partially partition
+pass password patched patching path pattern pause payload peer pending per percent percentile perform perhaps period
+permanently permission permit permitted phase ping pip pipe pipeline place plain plaintext plaintiff plan planner
+platform please plus pod point poison policy poll pool pooler port portal position positional positive possible post
+posted postgre postgres postgresql posting postmaster prefix prepare prepared present presigned press prevent previous
+primary print prior priority privilege problem procedure proceed process processing processor prod produce production
+profile profiler progress prohibit prohibited project prompt propagate property protocol prove provide provider
+provision proxy psycopg public publication publish pull purge push put puts putting python quarantined query question
+queue quick quiet quit quitting quota quote raise raised ran random range rate ratelimited ratio raw reach reachable
+reaction read readonly ready reap reason receive recent recognize reconnect reconnected reconnecting record records
+recover recovered recovery recursion redelivery redeploy redeployment redirect reduce redundant refer reference
+referer refresh refuse refused region register registry reject rejected relation release reload remain remember remote
+remove removed rename renew reopened repeat replace replica replication replied reply repo report repository request
+requests requeue require required reserve reset resolve resolver resource respond response rest restart restarted
+restarting restore restrict result resume retention rethrown retrieve retry retryable return reuse revert reverted
+reverting review revoke right rls role roll rollback rolled rolling rollout root round route router row rows rule run
+running runtime safe said salt same sample sandbox sanitize sanitized save saved savepoint saving scalar scale scaling
+scan schedule scheduler schema scope scopes scrape script search second seconds secret section secure security see
+seed segfault segment select self semantic send sent sentry sequence serial serializable serialization serialize serve
+server service serving session set sets setting settings severity shape share shared sheet short should show shut
+shutdown shutting sign signal signature signed signer silence silent simple simplicity simulate simulated simulation
+since single size skew skip skipped slash sleep sliding slot slow small smtp snapshot so socket soft software solve
+some something sometimes somewhere soon sorry source space span spawn specific specification specify split spreadsheet
+sql ssl stack stage stale standard standby start started starting startup state statement static status stay stderr
+stdin stdout steady step still stop stopped stopping storage store strategy stream strict string strip structure stub
+stuck style subclass submit subnet subprocess subscribe subscription subtotal subtransaction succeed succeeded success
+successful successfully such suffix sum summary supabase super superuser supervisor supply support suspend swallowed
+swap switch symbol symlink sync synced synchronize syncing syntax system tab table tablespace tag take taken target
+task tasks tcp team telemetry teller temperature temporarily temporary tenant terminal terminate terminated
+terminating test testing tests text than that the their them then there these third this those thread threadpool
+threshold throttle throttled through throw thrown tick ticket time timeout timestamp timezone title tls to toggle
+token tokens told toml too tool top total trace traceback track traffic transaction transfer transform transient
+transition translate transport tree trigger trim true truncate trust trusted try tty tunnel tuple turn twice two type
+udp unable unauthorized unavailable unbound unchanged unclosed undefined under underflow unequal unexpected unfinished
+unhandled unhealthy union unique unit unknown unlink unlinked unlock unmounted unnamed unreachable unrecognized
+unresolved unsafe unset unspecified unsupported unterminated until up update upgrade upload upon upper upstream uri
+url usage use used user uses using utf uuid uvicorn vacuum valid validate validation value variable vector verbose
+verified verify version via view violate violation virtual visible void volume wait waiter wake wal want warm warn
+warning was watch way we web webhook websocket wedged week weeks were what wheel when where whether which while
+whitelist whitespace who whole whose why wide window wire with within without word words work workbook worker workers
+workspace world worse worst would wrap wrapped write written wrong xml yaml year yet yield you your zero zombie zone
 """
 WORDS = frozenset(_WORDS.split())
 

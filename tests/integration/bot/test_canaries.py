@@ -26,8 +26,11 @@ from bot.leader import NAME, Fence
 from bot.settings import Settings
 from bot.views.plain import answer_text
 from bot.web.metrics import Metrics
+from services.domain import own_secrets
 from services.domain.errors import OperatorError
+from services.domain.own_secrets import without_own_secrets
 from services.domain.secrets import Secret
+from services.domain.services import Service
 from services.dragonfly_api.client import DragonflyApi
 from services.postgres.leases import take_lease
 from services.postgres.pool import Database
@@ -166,3 +169,16 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
         stored = owner.execute("SELECT alerts::text FROM chatops.alerts").fetchall()
     assert told
     assert leaks(repr(told) + repr(stored) + "\n".join(log.seen)) == []
+
+
+async def test_the_secrets_of_the_services_are_ours_too_once_they_were_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_secrets, "_remembered", {})
+    monkeypatch.setattr(own_secrets, "_forms", ())
+    line = f"the key is {person('VARIABLE')}"
+    assert without_own_secrets(line) == line
+
+    await world.variables(Service.ENFORCEMENT)
+
+    assert without_own_secrets(line) == "the key is …"
