@@ -151,6 +151,7 @@ class Bot:
             slack=self.slack,
             desk=self.parts.changing.desk if self.parts else None,
             room=self.parts.room if self.parts else None,
+            outage=self.parts.outage if self.parts else None,
             once=self._once,
             metrics=self.metrics,
             bot_user=lambda: self._ourselves.identity.user_id if self._ourselves.identity else None,

@@ -30,9 +30,10 @@ from bot.leader import Leader
 from bot.leading import Leading, Part
 from bot.notifications.notifiers import Notifiers
 from bot.notifications.reach import Reach
+from bot.outage.paging import OutagePaging
 from bot.outage.phones import Phones
 from bot.outage.post import Outage
-from bot.outage.whom import on_call_targets
+from bot.outage.whom import on_call_levels
 from bot.outbox.recipients import page_recipients
 from bot.outbox.sender import Sender
 from bot.outbox.undeliverable import Undeliverable
@@ -41,6 +42,7 @@ from bot.rollouts.watch import RolloutWatch
 from bot.settings import Invalid, Settings, require
 from bot.slack_edge.incidents_channel import IncidentsChannel
 from bot.web.metrics import Metrics
+from services.domain.supabase import STATUS_PAGE, database_log_link, project_ref
 from services.postgres import outbox
 from services.postgres.doorbell import Doorbell
 from services.postgres.hints import CHANNEL as HINTS_CHANNEL
@@ -50,6 +52,7 @@ from services.postgres.outbox import CHANNEL as OUTBOX_CHANNEL
 from services.postgres.pool import Database
 from services.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.postgres.writes import WriteProbe
+from services.railway.links import project_link
 from services.slack.client import SlackClient
 from services.webhooks.client import Webhooks
 
@@ -148,7 +151,7 @@ class Parts:
         incidents: tuple[Part, ...] = (escalation, briefing, keeper)
         watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
-        self._outage = _outage(basis, self.leader, reach, sender)
+        self.outage = _outage(basis, self.leader, reach, sender)
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,
@@ -163,7 +166,7 @@ class Parts:
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (self.leader, self._doorbell, self.hints, self._outage, self.channel)
+        everywhere = (self.leader, self._doorbell, self.hints, self.outage, self.channel)
         self._working = [asyncio.create_task(part.run()) for part in everywhere]
 
     async def stop(self) -> None:
@@ -236,16 +239,37 @@ def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | 
 
 
 def _outage(basis: Basis, leader: Leader, reach: Reach, sender: Sender) -> Outage:
+    settings = basis.settings.outage
+    phones = Phones(reach, environment=basis.settings.environment)
+    paging = OutagePaging(
+        basis.slack,
+        phones,
+        levels=lambda: on_call_levels(basis.world, reach),
+        grace=timedelta(seconds=settings.others_after_s + settings.spread_s),
+        look_every=timedelta(seconds=settings.find_every_s),
+    )
     return Outage(
         leader,
         basis.world,
         basis.database,
         basis.slack,
-        Phones(reach, environment=basis.settings.environment, whom=lambda: on_call_targets(basis.world, reach)),
+        phones,
+        paging,
         channel=basis.channel,
-        settings=basis.settings.outage,
+        settings=settings,
         told=sender.ring,
+        links=_outage_links(basis.settings),
     )
+
+
+def _outage_links(settings: Settings) -> dict[str, str]:
+    """Where people look while the database is away."""
+    identity, railway = settings.identity, settings.railway
+    ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
+    links = {"Supabase status": STATUS_PAGE} | (database_log_link(ref) if ref else {})
+    if not isinstance(railway, Invalid):
+        links["Railway"] = project_link(railway.project_id, railway.environment_id)
+    return links
 
 
 def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s: Callable[[], float]) -> Notifiers:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,11 +18,12 @@ from bot.facts import World
 from bot.leader import Leader
 from bot.outage.decide import CANNOT_LOOK, wakes_people
 from bot.outage.history import Away
+from bot.outage.paging import OutagePaging
 from bot.outage.phones import Phones
 from bot.outage.store import store_outage
 from bot.settings.outage import OutageSettings
 from bot.views import outage as view
-from services.domain.errors import SourceError
+from services.domain.errors import OperatorError, SourceError
 from services.postgres.pool import Database
 from services.process.log import describe_error
 from services.slack.client import SlackClient
@@ -54,7 +55,7 @@ class Said:
 
 
 class Outage:
-    """`told` wakes the sender of messages."""
+    """`told` wakes the sender of messages. `links`: `{label: address}` of where people look."""
 
     def __init__(
         self,
@@ -63,16 +64,20 @@ class Outage:
         database: Database,
         slack: SlackClient,
         phones: Phones,
+        paging: OutagePaging,
         *,
         channel: str,
         settings: OutageSettings,
         told: Callable[[], None],
+        links: Mapping[str, str],
     ) -> None:
         self._leader = leader
         self._world = world
         self._database = database
         self._slack = slack
         self._phones = phones
+        self._paging = paging
+        self._links = links
         self._channel = channel
         self._settings = settings
         self._told = told
@@ -80,6 +85,7 @@ class Outage:
         self._since: datetime | None = None
         self._missed_at = 0.0
         self._said: Said | None = None
+        self._wakes = False
         self._led_since: float | None = None
         self._next_find = 0.0
 
@@ -113,6 +119,24 @@ class Outage:
             self._since, self._missed_at = datetime.now(UTC), _now()
         if self._said is None and _now() - self._missed_at >= self._patience_s:
             await self._tell(problem, self._since)
+        if self._said is not None and self._wakes:
+            said, is_last_leader = self._said, self._leader.led_last
+            await self._paging.go_on(said.channel_id, said.ts, since=self._since, is_last_leader=is_last_leader)
+
+    async def acknowledge(self, user_id: str) -> None:
+        """Somebody has it: nobody else is paged, and the message says who it is.
+
+        Raises OperatorError when there is no outage to acknowledge, SourceError when Slack does not answer.
+        """
+        problem = self._leader.database_problem
+        said = self._said or (await self._find() if problem is not None else None)
+        if said is None or problem is None:
+            what_next = "`health` tells how the database is."
+            raise OperatorError("Nothing was acknowledged", why="no database outage is announced", what_next=what_next)
+        await self._paging.acknowledge(said.channel_id, said.ts, user_id)
+        line, wakes = await self._line(problem)
+        text, blocks = view.away(line, wakes=wakes, since=said.since, links=self._links, acknowledged_by=user_id)
+        await self._slack.update(said.channel_id, said.ts, text, blocks)
 
     @property
     def _patience_s(self) -> float:
@@ -121,26 +145,31 @@ class Outage:
 
     async def _tell(self, problem: str, since: datetime) -> None:
         """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
-        api = await self._world.api_health()
-        refuses = self._leader.refuses_writes
-        environment, wakes = self._world.settings.environment, wakes_people(api, refuses_writes=refuses)
-        line = view.away_line(environment, problem, api, refuses_writes=refuses)
+        line, wakes = await self._line(problem)
+        self._wakes = wakes
+        paged = await self._paging.freeze(line) if wakes else ()
         if wakes and self._leader.led_last:
-            await self._phones.ring(line, since=since)
+            await self._paging.ring_first(since=since)
         try:
             self._said = await self._find()
         except SourceError:
             if wakes:
-                await self._phones.ring(line, since=since)
+                await self._paging.ring_first(since=since)
             raise
         if self._said is None:
             if wakes:
-                await self._phones.ring(line, since=since)
+                await self._paging.ring_first(since=since)
             channel_id = await self._slack.channel_id(self._channel)
-            text, blocks = view.away(line, wakes=wakes, since=since)
+            text, blocks = view.away(line, wakes=wakes, since=since, paged=paged, links=self._links)
             channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY, urgency=Urgency.PAGE)
             by = "the last leader" if self._leader.led_last else "a replica that did not lead"
-            self._said = Said(channel_id, ts, since, by, problem, refuses)
+            self._said = Said(channel_id, ts, since, by, problem, self._leader.refuses_writes)
+
+    async def _line(self, problem: str) -> tuple[str, bool]:
+        """The first line as plain text, and whether it is a page."""
+        api, refuses = await self._world.api_health(), self._leader.refuses_writes
+        line = view.away_line(self._world.settings.environment, problem, api, refuses_writes=refuses)
+        return line, wakes_people(api, refuses_writes=refuses)
 
     async def _find(self) -> Said | None:
         """Another replica's message, or ours from before a restart."""
@@ -175,6 +204,7 @@ class Outage:
             )
         self._said = self._since = None
         self._phones.forget()
+        self._paging.forget()
         self._told()
 
     async def _look_back(self) -> None:

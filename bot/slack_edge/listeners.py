@@ -21,6 +21,7 @@ from bot.incidents.room import Room
 from bot.interactions.commands import command_line
 from bot.interactions.prompting import prompt_for
 from bot.interactions.submissions import read_metadata
+from bot.outage.post import Outage
 from bot.slack_edge.answering import deliver
 from bot.slack_edge.asker import Asker, read_asker
 from bot.slack_edge.deciding import Deciding
@@ -30,6 +31,7 @@ from bot.slack_edge.handling import Body, Work
 from bot.slack_edge.incidents import IncidentEdge
 from bot.slack_edge.keys import delivery_key
 from bot.slack_edge.once import Once
+from bot.slack_edge.outage import OutageEdge
 from bot.slack_edge.speech import Mention, read_mention
 from bot.views import incident_modals
 from bot.views.app_home import home_view
@@ -57,6 +59,7 @@ class Listeners:
         slack: SlackClient,
         desk: Desk | None,
         room: Room | None,
+        outage: Outage | None,
         once: Once,
         metrics: Metrics,
         bot_user: Callable[[], str | None],
@@ -66,6 +69,7 @@ class Listeners:
         self._bot_user = bot_user
         self._desk = desk
         self._room = room
+        self._outage = outage
         self._slack = slack
         self._once = once
         self._metrics = metrics
@@ -76,6 +80,7 @@ class Listeners:
         app.event("app_mention")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
         IncidentEdge(slack=self._slack, room=self._room, do_once=self._do_once).register(app)
+        OutageEdge(slack=self._slack, room=self._room, outage=self._outage, do_once=self._do_once).register(app)
         app.event(_ANY)(self.on_other_event)
         Deciding(world=self._world, slack=self._slack, desk=self._desk, do_once=self._do_once).register(app)
         app.action(_COMMAND)(self.on_button)

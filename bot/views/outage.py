@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.commands._contract import Block
-from bot.views.blocks import actions, command_button, context, section
+from bot.outage.decide import PagedLevel
+from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
+from bot.views.mentions import mention
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from services.domain.errors import Unavailable
@@ -13,6 +17,8 @@ from services.domain.health import ApiHealth
 from services.domain.words import age
 
 Content = tuple[str, list[Block]]
+
+ACKNOWLEDGE = "outage.acknowledge"  # action id
 
 
 def away_line(
@@ -24,16 +30,52 @@ def away_line(
     return f"{place} · {what} ({problem}) · {_api(api)}"
 
 
-def away(line: str, *, wakes: bool, since: datetime) -> Content:
-    """`wakes`: the database seems down for everybody, so this is a page."""
+def away(
+    line: str,
+    *,
+    wakes: bool,
+    since: datetime,
+    paged: Sequence[str] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
+    acknowledged_by: str | None = None,
+) -> Content:
+    """`wakes`: the database seems down for everybody, so this is a page. `paged`: Slack ids of who is paged first.
+
+    links: `{label: address}` of where to look. acknowledged_by: who has it; nobody else is paged then.
+    """
     head = "🔴 *PAGE*" if wakes else "🟠 *Blind*"
+    state = f" · 🟡 acknowledged by <@{acknowledged_by}>" if acknowledged_by else ""
+    is_asked = wakes and acknowledged_by is None
+    buttons = [
+        *([_acknowledge_button()] if is_asked else []),
+        command_button("Health", "health"),
+        command_button("On call", "oncall"),
+        *(link_button(label, url) for label, url in links.items() if is_web_address(url)),
+    ]
+    called = [f"📟 {' '.join(map(mention, dict.fromkeys(paged)))} paged first"] if is_asked and paged else []
     blocks = [
-        section(f"{head} {escape(line)}"),
-        section("Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."),
-        *actions([command_button("Health", "health", style="primary"), command_button("On call", "oncall")]),
+        section(f"{head} {escape(line)}{state}"),
+        *sections([*called, "Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."]),
+        *actions(buttons),
         context(f"missed since {date_token(since)}"),
     ]
-    return fit_message(f"{head.replace('*', '')} {escape(line)}", blocks)
+    return fit_message(f"{head.replace('*', '')} {escape(line)}{state}", blocks)
+
+
+def paged_note(level: PagedLevel) -> Content:
+    """In the thread: the next level is paged. The mentions are what rings in Slack."""
+    mentions = " ".join(map(mention, level.mentions))
+    line = (
+        f"📟 {mentions} *Level {level.number}* ({escape(level.name, limit=200)}) is paged: nobody has acknowledged it"
+    )
+    notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in level.skipped]
+    return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
+
+
+def acknowledged_note(user_id: str) -> Content:
+    """In the thread: who has it."""
+    line = f"🟡 {mention(user_id)} acknowledged it: nobody else is paged."
+    return fit_message(line, [section(line)])
 
 
 def back_words(*, refused_writes: bool = False) -> str:
@@ -55,6 +97,11 @@ def back_note(*, since: datetime, at: datetime) -> Content:
     """In the thread, because an edit notifies nobody."""
     line = f"🟢 The database is back after {age(at - since)}. Alerts and runs go on from what it says now."
     return fit_message(line, [section(line)])
+
+
+def _acknowledge_button() -> Block:
+    text = {"type": "plain_text", "text": "Acknowledge", "emoji": False}
+    return {"type": "button", "action_id": ACKNOWLEDGE, "text": text, "value": "database", "style": "primary"}
 
 
 def _api(api: ApiHealth | Unavailable) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _HOST = re.compile(r"https://([a-z0-9]{1,40})\.supabase\.(?:co|in|net)/?\Z")
+STATUS_PAGE = "https://status.supabase.com"
 _DASHBOARD = "https://supabase.com/dashboard/project"
 
 
@@ -20,3 +21,8 @@ def log_links(ref: str) -> dict[str, str]:
         "Database logs": f"{_DASHBOARD}/{ref}/logs/postgres-logs",
         "Auth logs": f"{_DASHBOARD}/{ref}/logs/auth-logs",
     }
+
+
+def database_log_link(ref: str) -> dict[str, str]:
+    """Of `log_links`, that of the database alone."""
+    return {label: url for label, url in log_links(ref).items() if label == "Database logs"}

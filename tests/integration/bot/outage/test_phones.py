@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.notifications.reach import Reach
 from bot.outage import phones as module
-from bot.outage.phones import Phones, Target
+from bot.outage.phones import Phones
 from bot.settings import Settings
 from services.domain.notifications import Means
 from services.webhooks.client import Webhooks
@@ -19,18 +19,15 @@ from tests.outside import phone as phone
 
 @pytest.fixture
 async def phones(phone: Phone) -> AsyncIterator[Phones]:
-    async def whom() -> Sequence[Target]:
-        return [(Means.WEBHOOK, "ann")]
-
     webhooks = Webhooks(timeout_s=30.0)
     settings = Settings.from_environment({"ENVIRONMENT": "prod", "PAGER_WEBHOOK_URL_ANN": phone.url})
-    yield Phones(Reach(settings, webhooks), environment="prod", whom=whom)
+    yield Phones(Reach(settings, webhooks), environment="prod")
     await webhooks.aclose()
 
 
 async def _outage(phones: Phones) -> None:
     phones.forget()
-    await phones.ring("the database does not answer", since=datetime.now(UTC))
+    await phones.ring("the database does not answer", [(Means.WEBHOOK, "ann")], since=datetime.now(UTC))
 
 
 async def test_the_end_of_a_second_outage_is_told_however_long_ago_the_first_one_ended(

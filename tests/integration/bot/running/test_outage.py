@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,18 @@ import psycopg
 import pytest
 
 from bot.app import Bot
+from bot.outage.paging import ACKNOWLEDGED
 from bot.settings import OutageSettings
+from bot.views.outage import ACKNOWLEDGE
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.notifications import Means, NotificationState
+from services.domain.oncall import Schedule
+from services.domain.secrets import Secret
 from services.postgres import alerts, incidents, notifications, timeline
 from services.sandbox.slack import cast
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
+from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -152,6 +159,90 @@ async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, pho
     assert phone.rings == []
 
 
+TWO_LEVELS = (
+    f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\nwebhook = "ann"\n'
+    f'[people.ben]\nslack = "{cast.BEN.id}"\nwebhook = "ben"\n'
+    '[[levels]]\ncall = ["ann"]\n[[levels]]\ncall = ["ben"]\n'
+)
+
+
+@asynccontextmanager
+async def two_levels(start: StartBot, tmp_path: Path, *, wait: timedelta) -> AsyncIterator[tuple[Bot, Phone, Phone]]:
+    """A leader whose file calls Ann, then Ben, each after so long, shorter than a file may say; their phones."""
+    path = tmp_path / "oncall.toml"
+    path.write_text(TWO_LEVELS)
+    async with open_phone() as of_ann, open_phone() as of_ben:
+        urls = {"PAGER_WEBHOOK_URL_ANN": of_ann.url, "PAGER_WEBHOOK_URL_BEN": of_ben.url}
+        bot = await start(DRAGONFLY_ONCALL=str(path), **urls)
+        schedule = bot.world.schedule
+        assert isinstance(schedule, Schedule)
+        bot.world.schedule = replace(schedule, levels=tuple(replace(one, wait=wait) for one in schedule.levels))
+        await lead(bot)
+        yield bot, of_ann, of_ben
+
+
+def triggered(phone: Phone) -> list[Any]:
+    return [ring.body["key"] for ring in phone.rings if ring.body and ring.body["event"] == "triggered"]
+
+
+async def test_the_next_level_is_paged_without_the_database_and_the_first_one_again(
+    start: StartBot, slack: Slack, line: Line, tmp_path: Path
+) -> None:
+    async with two_levels(start, tmp_path, wait=timedelta(seconds=2)) as (_, of_ann, of_ben):
+        line.cut()
+        root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+
+        await until(lambda: len(triggered(of_ann)) >= 2 and len(triggered(of_ben)) >= 1)
+
+    assert f"<@{cast.ANN.id}> paged first" in str(root.blocks)
+    assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page rings anew
+    notes = [one for one in slack.seen() if one.thread_ts == root.ts and "is paged" in one.text]
+    assert notes[0].text.startswith(f"📟 <@{cast.BEN.id}> *Level 2* (ben) is paged: nobody has acknowledged it")
+
+
+async def test_acknowledge_works_without_the_database_and_ends_the_pages(
+    start: StartBot, slack: Slack, line: Line, tmp_path: Path
+) -> None:
+    async with two_levels(start, tmp_path, wait=timedelta(hours=1)) as (_, of_ann, of_ben):
+        line.cut()
+        root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+        await of_ann.wait_for()
+        labels = [one["text"]["text"] for block in root.blocks for one in block.get("elements", []) if "url" in one]
+        assert labels == ["Supabase status", "Railway"]
+
+        otto = slack.workspace.acting_as(cast.OTTO.id)
+        await otto.click(root.channel, root.ts, ACKNOWLEDGE)
+        await until(lambda: any("neither on call" in one.text for one in slack.seen(cast.OTTO.id)))
+        await slack.workspace.acting_as(cast.BEN.id).click(root.channel, root.ts, ACKNOWLEDGE)
+
+        await until(lambda: any(f"acknowledged by <@{cast.BEN.id}>" in text for text in told(slack)))
+        _, over = await of_ann.wait_for(2)
+
+    assert over.body is not None
+    assert over.body["event"] == "acknowledged"
+    assert not any(one.get("action_id") == ACKNOWLEDGE for block in root.blocks for one in block.get("elements", []))
+    assert of_ben.rings == []
+
+
+async def test_acknowledgement_at_one_replica_ends_the_pages_of_another(
+    start: StartBot, slack: Slack, line: Line, tmp_path: Path
+) -> None:
+    async with two_levels(start, tmp_path, wait=timedelta(hours=1)) as (bot, of_ann, of_ben):
+        assert bot.parts is not None
+        line.cut()
+        root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+        await of_ann.wait_for()
+        client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/")
+        await client.post(root.channel, "🟡 somebody has it", [], thread_ts=root.ts, key=ACKNOWLEDGED)
+        await client.aclose()
+
+        _, over = await of_ann.wait_for(2)
+
+    assert over.body is not None
+    assert over.body["event"] == "acknowledged"
+    assert of_ben.rings == []
+
+
 async def test_short_absence_is_not_told(start: StartBot, slack: Slack, line: Line) -> None:
     bot = await start(replace(QUICK, tell_after_s=600.0))
     await lead(bot)
@@ -174,7 +265,7 @@ async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack,
     third = await start()
 
     for bot in (second, third):
-        outage = bot.parts._outage if bot.parts else None
+        outage = bot.parts.outage if bot.parts else None
         assert outage is not None
         await until(lambda outage=outage: outage._said is not None)  # type: ignore[misc]
 
@@ -237,7 +328,7 @@ async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
     line.cut()
 
-    outage = bot.parts._outage if bot.parts else None
+    outage = bot.parts.outage if bot.parts else None
     assert outage is not None
     await until(lambda: outage._said is not None)
 
