@@ -51,7 +51,8 @@ TOPICS = (
         "people",
         "On call",
         (
-            *("oncall", "oncall override", "incident", "incident open", "incident ack", "incident escalate"),
+            *("oncall", "oncall override", "oncall take", "incident", "incident open", "incident ack"),
+            "incident escalate",
             *("incident severity", "incident resolve", "incident timeline", "incident export"),
             *("silence", "silences", "drill"),
         ),

@@ -14,8 +14,9 @@ from bot.approvals.groups import Groups
 from bot.approvals.requests import name_of, person_of
 from bot.approvals.rights import Refused
 from bot.commands._contract import Request
-from bot.incidents import acting, calling
+from bot.incidents import acting, calling, overrides
 from bot.incidents.acting import Done, Outcome
+from bot.incidents.overrides import SlackOnly
 from bot.incidents.rights import may_open, may_respond
 from bot.incidents.slack_names import SlackNames
 from bot.incidents.switchboard import Switchboard
@@ -24,7 +25,8 @@ from bot.views.text import date_token
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident, IncidentSeverity, MarkedMessage
 from services.domain.masking_messages import mask_message
-from services.domain.oncall import decode_chain
+from services.domain.oncall import Override, decode_chain
+from services.domain.rotations import levels_without_a_phone
 from services.domain.runs import Person
 from services.postgres import incidents, oncall, timeline
 from services.postgres.audit import append_audit
@@ -125,9 +127,12 @@ class Room:
             lambda board, conn, incident, person: acting.change_severity(board, conn, incident, person, severity),
         )
 
-    async def override(self, request: Request, *, rotation: str, user_id: str | None, span: timedelta) -> str | Refused:
+    async def override(
+        self, request: Request, *, rotation: str, user_id: str | None, span: timedelta, slack_only: bool = False
+    ) -> str | SlackOnly | Refused:
         """Somebody stands in for a rotation from now on, or (None) nobody any more; what became of it, in mrkdwn.
 
+        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
         Incidents that are open keep the chain with which they began.
         """
         person = person_of(request.actor)
@@ -140,18 +145,66 @@ class Room:
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
         if isinstance(verdict, Refused):
             return verdict
+        place, details = self._board.place, {"rotation": rotation, "user": user_id, "seconds": span.total_seconds()}
+        gone = await self._why_not_on_call(user_id) if user_id else None
+        if gone is not None:
+            return gone
         async with self._database.transaction() as conn:
-            ended = await oncall.end_overrides(conn, rotation=rotation)
-            now = await read_clock(conn)
-            if user_id is not None:
-                await oncall.add_override(
-                    conn, rotation=rotation, user_id=user_id, begins_at=now, ends_at=now + span, by=person
+            levels = () if slack_only or user_id is None else await self._losing_phones(conn, rotation, user_id, person)
+            if levels:
+                return SlackOnly(levels)
+            if user_id is None:
+                ended = await overrides.end(conn, place.schedule, channel=place.channel, rotation=rotation, by=person)
+                words = f"{rotation}: {'as the file says again' if ended else 'nobody stood in'}."
+            else:
+                made = await overrides.put_on_call(
+                    conn,
+                    place.schedule,
+                    channel=place.channel,
+                    rotation=rotation,
+                    user_id=user_id,
+                    span=span,
+                    by=person,
                 )
-            details = {"rotation": rotation, "user": user_id, "seconds": span.total_seconds(), "team": person.team_id}
+                words = f"{mention(user_id)} stands in for {rotation} until {date_token(made.ends_at)}. Both are told."
+            details |= {"team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
-        if user_id is None:
-            return f"{rotation}: {'as the file says again' if ended else 'nobody stood in'}."
-        return f"{mention(user_id)} stands in for {rotation} until {date_token(now + span)}."
+        self._board.told()
+        return words
+
+    async def take_override(self, request: Request, override_id: int) -> str | Refused:
+        """Whoever was put on call says that they take it; what became of it, in mrkdwn."""
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError("Nothing changed", why="nobody knows who types on a terminal", what_next="Use Slack.")
+        stranger = (await self._groups.people(person.user_id)).stranger(person)
+        if stranger is not None:
+            return Refused(stranger, "Ask one of our own people.")
+        channel = self._board.place.channel
+        async with self._database.transaction() as conn:
+            taken = await overrides.take(conn, channel=channel, override_id=override_id, user_id=person.user_id)
+            if taken is None:
+                return Refused("you are not put on call by this, or it is over", "`oncall` shows who is on call.")
+            details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
+            await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
+        self._board.told()
+        return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
+
+    async def _why_not_on_call(self, user_id: str) -> Refused | None:
+        """Nobody can be called behind an account that is switched off, or that is no person's."""
+        people = await self._groups.people(user_id)
+        if not people.is_barred(user_id):
+            return None
+        return Refused(f"{mention(user_id)} is no active member of our workspace", "Put somebody else on call.")
+
+    async def _losing_phones(self, conn: Connection, rotation: str, user_id: str, by: Person) -> tuple[int, ...]:
+        """The levels that this person would leave without a phone."""
+        schedule, now = self._board.place.schedule, await read_clock(conn)
+        if schedule is None:
+            return ()
+        standing_in = Override(0, rotation, user_id, now, now + timedelta(days=1), by, now)
+        known = await oncall.list_overrides(conn)
+        return tuple(levels_without_a_phone(schedule, now, known, standing_in))
 
     async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
         """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bot.facts import World
 from bot.incidents.wiring import called_by_id
 from services.domain.errors import SourceError
-from services.domain.oncall import Reach, Schedule, is_group
+from services.domain.oncall import Reach, Schedule, is_group, nobody_is_absent
 from services.domain.rotations import freeze
 from services.slack.client import SlackClient
 
@@ -33,7 +33,7 @@ async def _on_call(world: World) -> list[str]:
         return []
     known = await world.overrides()
     rows = known.rows if isinstance(known.rows, Sequence) else ()
-    chain = freeze(world.schedule, datetime.now(UTC), rows)
+    chain = freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
     in_slack = (Reach.DIRECT, Reach.MENTION)
     return [target.address for level in chain.levels for target in level.targets if target.reach in in_slack]
 

@@ -75,6 +75,7 @@ def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:
     return [
         f"{mention(one.user_id)} stands in for {escape(one.rotation, limit=100)} "
         f"{'' if one.holds(now) else f'from {date_token(one.begins_at)} '}until {date_token(one.ends_at)}"
+        f"{'' if one.confirmed_at else ' · not confirmed yet'}"
         for one in overrides
     ]
 

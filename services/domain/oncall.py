@@ -114,7 +114,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Override:
-    """`user_id` stands in for the rotation's own people, from `begins_at` until before `ends_at`. `by` arranged it."""
+    """`user_id` stands in for the rotation's own people, from `begins_at` until before `ends_at`. `by` arranged it.
+
+    confirmed_at: when `user_id` said that they take it.
+    """
 
     id: int
     rotation: str
@@ -123,6 +126,12 @@ class Override:
     ends_at: datetime
     by: Person
     created_at: datetime
+    confirmed_at: datetime | None = None
+
+    @property
+    def message_key(self) -> str:
+        """The outbox key of its message in the channel."""
+        return f"oncall:override:{self.id}"
 
     def holds(self, at: datetime) -> bool:
         return self.begins_at <= at < self.ends_at

@@ -88,6 +88,25 @@ def targets(
             yield Target(reach, address, address)
 
 
+def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
+    """Who is on call for this rotation, or stands in for whoever is; None when nobody is, or it is not in the file."""
+    return _person(schedule, rotation, at, overrides) if rotation in schedule.rotations else None
+
+
+def levels_without_a_phone(
+    schedule: Schedule, at: datetime, overrides: Sequence[Override], standing_in: Override
+) -> list[int]:
+    """The numbers of the levels that would reach nobody outside Slack with this override, and do not mean to."""
+    with_it = [*overrides, standing_in]
+    return [
+        number
+        for number, level in enumerate(schedule.levels, start=1)
+        if standing_in.rotation in level.calls
+        and not level.accepts_slack_only
+        and not any(target.reach.leaves_slack for target in targets(schedule, level, at, with_it))
+    ]
+
+
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
     """When a level has nobody at all, between the two moments."""
     edges = sorted({begins, ends, *_edges(schedule, begins, ends, overrides)})

@@ -42,5 +42,12 @@ async def end_overrides(conn: Connection, *, rotation: str) -> int:
     return (await conn.execute(SQL["end_overrides"], {"rotation": rotation})).rowcount
 
 
+async def confirm_override(conn: Connection, *, override_id: int, user_id: str) -> Override | None:
+    """The override, confirmed now or before; None when it is over, or somebody else's."""
+    async with conn.cursor(row_factory=kwargs_row(_to_override)) as cur:
+        await cur.execute(SQL["confirm_override"], {"override_id": override_id, "user_id": user_id})
+        return await cur.fetchone()
+
+
 def _to_override(*, by_user: str, by_team: str, **columns: Any) -> Override:
     return Override(by=Person(by_user, by_team), **columns)

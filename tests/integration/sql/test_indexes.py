@@ -254,6 +254,7 @@ ANALYZE chatops.incidents, chatops.alerts, chatops.incident_alerts, chatops.inci
 INCIDENT_PARAMETERS = {
     "incident_id": 10_000,
     "alert_id": 10_000,
+    "override_id": 1,
     "user_id": "U1",
     "team_id": "T1",
     "by_user": "U1",
@@ -304,6 +305,7 @@ EXPECTED_OF_INCIDENTS = {
     "remove_mark": set[str](),  # by one of two indexes
     "list_overrides": {"oncall_overrides_ends_at_idx"},
     "end_overrides": {"oncall_overrides_ends_at_idx"},
+    "confirm_override": {"oncall_overrides_pkey"},
 }
 
 

@@ -14,10 +14,11 @@ import pytest
 from bot.approvals.rights import Refused
 from bot.commands._contract import Actor
 from bot.incidents.acting import Done, Outcome
+from bot.incidents.overrides import SlackOnly
 from services.domain.errors import OperatorError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.notifications import NotificationState
-from services.domain.oncall import Level, Reach, Rotation
+from services.domain.oncall import Level, Reach, Rotation, Schedule
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.postgres.notifications import end_notification
@@ -301,6 +302,94 @@ async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(s
     called = [f"<@{cast.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
     assert called == [False, True, False]
     assert (await books.audit()).count("oncall.override") == 2
+
+
+def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
+    """Ann has the turn, and level 1 calls whoever has it; Olivia has no phone."""
+    rotation = Rotation("primary", people, 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
+    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
+
+
+async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_takes_it(
+    scene: Scene, books: Books
+) -> None:
+    scene.reschedule(with_primary())
+
+    await scene.room.override(request(OLIVIA), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
+
+    messages = await books.messages()
+    key = "oncall:override:1"
+    assert set(messages) == {key, f"{key}:direct", f"{key}:relieved"}
+    assert f"<@{cast.BEN.id}> is on call for *primary* instead of <@{cast.ANN.id}> until" in messages[key]
+    assert "has not confirmed it yet" in await books.blocks(key)
+    assert "You are on call for *primary*" in messages[f"{key}:direct"]
+    assert "oncall take 1" in await books.blocks(f"{key}:direct")
+    assert "instead of you" in messages[f"{key}:relieved"]
+
+    refused = await scene.room.take_override(request(ANN), 1)
+    taken = await scene.room.take_override(request(BEN), 1)
+
+    assert isinstance(refused, Refused)
+    assert str(taken).startswith("You are on call for primary until")
+    assert f"✅ <@{cast.BEN.id}> takes it" in await books.blocks(key)
+    assert "oncall take" not in await books.blocks(key)
+    assert (await books.audit()) == ["oncall.override", "oncall.taken"]
+
+
+async def test_whoever_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+
+    await scene.room.override(request(BEN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
+
+    assert f"✅ <@{cast.BEN.id}> takes it" in await books.blocks("oncall:override:1")
+
+
+async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+    await scene.room.override(request(ANN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
+
+    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+
+    messages = await books.messages()
+    key = "oncall:ended:1"
+    assert f"as the on-call file says again: <@{cast.ANN.id}> is on call" in messages[key]
+    assert {f"{key}:{cast.ANN.id}", f"{key}:{cast.BEN.id}"} < set(messages)
+
+
+async def test_an_override_that_loses_the_last_phone_is_asked_for_first(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+    span = timedelta(hours=2)
+
+    asked = await scene.room.override(request(ANN), rotation="primary", user_id=cast.OLIVIA.id, span=span)
+
+    assert asked == SlackOnly((1,))
+    assert await books.messages() == {}
+    assert await books.audit() == []
+    told = await scene.room.override(
+        request(ANN), rotation="primary", user_id=cast.OLIVIA.id, span=span, slack_only=True
+    )
+    assert isinstance(told, str)
+
+
+async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_asked_about(scene: Scene) -> None:
+    base, span = with_primary(), timedelta(hours=2)
+    for change in ({"accepts_slack_only": True}, {"webhook": "team"}):
+        scene.reschedule(replace(base, levels=(replace(base.levels[0], **change),)))
+
+        told = await scene.room.override(request(ANN), rotation="primary", user_id=cast.OLIVIA.id, span=span)
+
+        assert isinstance(told, str)
+
+
+async def test_nobody_is_put_on_call_behind_a_deactivated_account(scene: Scene, workspace: Workspace) -> None:
+    scene.reschedule(with_primary())
+    workspace.users[cast.BEN.id] = replace(cast.BEN, deleted=True)
+
+    refused = await scene.room.override(request(ANN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
+
+    assert isinstance(refused, Refused)
+    assert "no active member" in refused.why
 
 
 async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:

@@ -39,6 +39,7 @@ LINES = {
     "incident resolve": "incident resolve 1 a bad deploy",
     "incident severity": "incident severity 1 sev3",
     "oncall override": f"oncall override <@{cast.BEN.id}> 2h",
+    "oncall take": "oncall take 1",
     "redeploy": "redeploy api",
     "requeue": "requeue 123e4567-e89b-12d3-a456-426614174000",
     "restart": "restart api",
@@ -76,6 +77,7 @@ REFUSALS = (
     "this run was approved before it started",
     "cannot be asked for again",
     "there is no on-call file",
+    "you are not put on call by this",
 )
 TABLES = ("runs", "run_decisions", "incidents", "silences", "drills", "oncall_overrides", "service_locks", "reviews")
 HIGH = Plan(

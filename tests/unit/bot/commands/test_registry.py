@@ -14,7 +14,7 @@ NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
-    "runs", "run", "audit", "why", "policy", "cancel", "oncall", "oncall override",
+    "runs", "run", "audit", "why", "policy", "cancel", "oncall", "oncall override", "oncall take",
     "silence", "silences", "drill",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
     "incident timeline", "incident export",

@@ -1,0 +1,90 @@
+"""Somebody stands in for a rotation: stored, posted in the channel, and sent to both of them, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.views import overrides as view
+from services.domain.oncall import Override, Schedule
+from services.domain.rotations import holder
+from services.domain.runs import Person
+from services.postgres import oncall, outbox
+from services.postgres.clock import read_clock
+from services.postgres.pool import Connection
+
+
+@dataclass(frozen=True)
+class SlackOnly:
+    """Nothing changed: with this person these levels would reach nobody outside Slack."""
+
+    levels: tuple[int, ...]
+
+
+async def put_on_call(
+    conn: Connection,
+    schedule: Schedule | None,
+    *,
+    channel: str,
+    rotation: str,
+    user_id: str,
+    span: timedelta,
+    by: Person,
+) -> Override:
+    """From now on. Whoever puts themselves on call has confirmed it by that."""
+    before = await _on_call(conn, schedule, rotation)
+    await oncall.end_overrides(conn, rotation=rotation)
+    now = await read_clock(conn)
+    number = await oncall.add_override(
+        conn, rotation=rotation, user_id=user_id, begins_at=now, ends_at=now + span, by=by
+    )
+    made = Override(number, rotation, user_id, now, now + span, by, now)
+    if user_id == by.user_id:
+        made = await oncall.confirm_override(conn, override_id=number, user_id=user_id) or made
+    await tell(conn, made, before, channel=channel)
+    if before is not None and before != user_id:
+        await _send(conn, f"{made.message_key}:relieved", before, view.relieved_message(made))
+    return made
+
+
+async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
+    """Whoever was put on call takes it; None when it is over, or somebody else's."""
+    taken = await oncall.confirm_override(conn, override_id=override_id, user_id=user_id)
+    if taken is not None:
+        await tell(conn, taken, None, channel=channel)
+    return taken
+
+
+async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
+    """The file holds again; whether somebody stood in."""
+    before = await _on_call(conn, schedule, rotation)
+    ended = [one for one in await oncall.list_overrides(conn) if one.rotation == rotation]
+    if not await oncall.end_overrides(conn, rotation=rotation):
+        return False
+    after = await _on_call(conn, schedule, rotation)
+    key = f"oncall:ended:{max(one.id for one in ended)}" if ended else f"oncall:ended:{rotation}"
+    content = view.ended_message(rotation, after, by.user_id)
+    await _send(conn, key, channel, content)
+    for user in sorted({before, after} - {None}, key=str):
+        await _send(conn, f"{key}:{user}", str(user), content)
+    return True
+
+
+async def tell(conn: Connection, override: Override, before: str | None, *, channel: str) -> None:
+    """Its message in the channel, and the one to whoever is on call by it."""
+    await _send(conn, override.message_key, channel, view.override_message(override, before))
+    key = f"{override.message_key}:direct"
+    await _send(conn, key, override.user_id, view.put_on_call_message(override, before))
+
+
+async def _on_call(conn: Connection, schedule: Schedule | None, rotation: str) -> str | None:
+    """The Slack id of whoever is on call for the rotation now."""
+    if schedule is None:
+        return None
+    found = holder(schedule, rotation, await read_clock(conn), await oncall.list_overrides(conn))
+    return found.slack if found else None
+
+
+async def _send(conn: Connection, key: str, channel: str, content: view.Content) -> None:
+    text, blocks = content
+    await outbox.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
