@@ -140,6 +140,7 @@ class Bot:
                 slack=self.slack,
                 owner=self._owner,
                 workspace=lambda: self._ourselves.workspace,
+                workspace_url=lambda: self._ourselves.identity.url if self._ourselves.identity else None,
                 profiles=self._profiles,
                 metrics=self.metrics,
             )

@@ -73,6 +73,7 @@ class Basis:
     slack: SlackClient
     owner: str
     workspace: Callable[[], str | None]
+    workspace_url: Callable[[], str | None]
     profiles: Profiles
     metrics: Metrics
 
@@ -277,6 +278,7 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
         basis.database,
         reach,
         environment=basis.settings.environment,
+        workspace_url=basis.workspace_url,
         channel=basis.channel,
         poll_s=poll_s,
         told=sender.ring,

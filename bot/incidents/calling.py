@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.incidents.decide import Call, calls_people, next_call
 from bot.incidents.switchboard import Switchboard
 from bot.views import incident as view
-from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import Reach, Target, decode_chain, ways_words
 from services.domain.outbox import PAGE
@@ -18,6 +18,13 @@ from services.postgres.clock import read_clock
 from services.postgres.notifications import end_pages, store_notification
 from services.postgres.pool import Connection
 
+PATIENCE = timedelta(seconds=1)  # the thread's address is what people tap; posting the root message takes less
+# PagerDuty's words: https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+_SEVERITIES = {
+    IncidentSeverity.SEV1: "critical",
+    IncidentSeverity.SEV2: "error",
+    IncidentSeverity.SEV3: "warning",
+}
 _MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
 
 
@@ -110,8 +117,10 @@ async def _ring(
             means=_MEANS[target.reach],
             target=target.address,
             subject=f"PAGE {line}",
-            text=_outside(incident, line, page, board.place.channel, skipped),
+            text=_outside(incident, page, board.place.channel, skipped),
             thread_key=incident.message_key,
+            details=_details(incident),
+            patience=PATIENCE,
         )
 
 
@@ -129,8 +138,14 @@ def _called(move: Call, reason: str) -> str:
     return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways_words(move.level.targets)}"
 
 
-def _outside(incident: Incident, line: str, page: PageSent, channel: str, skipped: Sequence[str]) -> str:
+def _details(incident: Incident) -> dict[str, str]:
+    """What a pager sorts by."""
+    one = {"component": incident.services[0]} if len(incident.services) == 1 else {}
+    return {"severity": _SEVERITIES[incident.severity], **one}
+
+
+def _outside(incident: Incident, page: PageSent, channel: str, skipped: Sequence[str]) -> str:
     """What a pager or a mail shows below its subject; plain text without data of the operated system."""
     what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
     how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
-    return "\n".join([line, "", what, *(f"Not called: {words}." for words in skipped), how])
+    return "\n".join([what, *(f"Not called: {words}." for words in skipped), how])

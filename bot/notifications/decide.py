@@ -40,8 +40,11 @@ def after_failure(notification: Notification, error: SourceError) -> TryAgain | 
     return TryAgain(error.why, pause)
 
 
-def page_of(notification: Notification, environment: str | None) -> Page:
-    """What is handed over. Its key is the same at each try, and unique across environments and emptied databases."""
+def page_of(notification: Notification, environment: str | None, *, workspace_url: str | None = None) -> Page:
+    """What is handed over. Its key is the same at each try, and unique across environments and emptied databases.
+
+    `workspace_url`: of our Slack workspace, as Slack tells it; without it the page carries no link.
+    """
     place = environment or "unknown"
     return Page(
         key=f"dragonfly:{place}:{notification.page_key}:{notification.paged_at.timestamp():.0f}",
@@ -50,4 +53,15 @@ def page_of(notification: Notification, environment: str | None) -> Page:
         text=notification.text,
         at=notification.created_at,
         event=notification.event,
+        alert_key=f"dragonfly:{place}:{notification.alert_key}" if notification.alert_key else "",
+        severity=notification.details.get("severity", "critical"),
+        component=notification.details.get("component", ""),
+        link=message_link(workspace_url, notification.root_channel, notification.root_ts),
     )
+
+
+def message_link(workspace_url: str | None, channel_id: str | None, ts: str | None) -> str | None:
+    """The address of a message, which opens Slack's app on a phone; None where a part of it is not known."""
+    if not workspace_url or not channel_id or not ts:
+        return None
+    return f"{workspace_url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"

@@ -47,6 +47,7 @@ class NotificationSender:
         reach: Reach,
         *,
         environment: str | None,
+        workspace_url: Callable[[], str | None],
         channel: str,
         poll_s: Callable[[], float],
         told: Callable[[], None],
@@ -59,6 +60,7 @@ class NotificationSender:
         self._database = database
         self._reach = reach
         self._environment = environment
+        self._workspace_url = workspace_url
         self._channel = channel
         self._poll_s = poll_s
         self._told = told
@@ -101,7 +103,8 @@ class NotificationSender:
         if asyncio.get_running_loop().time() > locked_at + self._start_s:
             raise SourceError("database", "too late to begin", retryable=True)
         try:
-            await self._reach.tell(self._means, notification.target, page_of(notification, self._environment))
+            page = page_of(notification, self._environment, workspace_url=self._workspace_url())
+            await self._reach.tell(self._means, notification.target, page)
         except SourceError as error:
             return after_failure(notification, error)
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,7 +40,9 @@ class Notification:
 
     `thread_key`: the outbox message in whose thread people see what became of it. Times are the
     database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that
-    it is about, which it is itself when `event` is TRIGGERED.
+    it is about, which it is itself when `event` is TRIGGERED. `alert_key`: the same for all pages that are one alert of
+    the receiver; None in rows of former versions. `details`: severity and component. `root_channel`, `root_ts`: the
+    message of `thread_key` in Slack, None until it is there.
     """
 
     key: str
@@ -57,6 +60,10 @@ class Notification:
     event: PageEvent
     page_key: str
     paged_at: datetime
+    alert_key: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    root_channel: str | None = None
+    root_ts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,9 @@ class Page:
     """What a receiver outside gets. `key` is the same for each repetition, and no other page of any environment has it.
 
     With another `event` it tells what became of the page of this key. `subject` is one line. Neither holds anything
-    personal or secret: it leaves the house.
+    personal or secret: it leaves the house. `alert_key`: the same for all pages that are one alert of the receiver.
+    `severity` is one of PagerDuty's words; `component` a service, empty where it is about none alone; `link` the
+    address of the thread in Slack, None where it is not known.
     """
 
     key: str
@@ -73,6 +82,10 @@ class Page:
     text: str
     at: datetime
     event: PageEvent = PageEvent.TRIGGERED
+    alert_key: str = ""
+    severity: str = "critical"
+    component: str = ""
+    link: str | None = None
 
 
 def redacted_page(page: Page) -> Page:

@@ -74,7 +74,7 @@ def _message(page: Page, *, sender: str, to: str) -> EmailMessage:
     message["Message-ID"] = f"<{hashlib.sha256(f'{page.key} {to}'.encode()).hexdigest()[:32]}@{_HOST_NAME}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
     message["Importance"] = "high"
-    message.set_content(page.text)
+    message.set_content(page.text if page.link is None else f"{page.text}\n\nOpen the thread: {page.link}\n")
     return message
 
 

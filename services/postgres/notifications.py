@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
 
 from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.postgres.pool import Connection
@@ -25,11 +27,15 @@ async def store_notification(
     subject: str,
     text: str,
     thread_key: str | None = None,
+    details: Mapping[str, str] = MappingProxyType({}),
+    patience: timedelta = timedelta(),
 ) -> bool:
     """Tell `target` once, in the transaction of the state that it tells of; False: the key was there, nothing changes.
 
     `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
-    `thread_key` people see in that message's thread what became of it.
+    `thread_key` people see in that message's thread what became of it, and the page leads to it. `details`: `severity`,
+    one of PagerDuty's, and `component`, both optional. `patience`: how long to wait for that message to be in Slack,
+    so that the page has its address.
     """
     parameters = {
         "key": key,
@@ -38,6 +44,8 @@ async def store_notification(
         "subject": _one_line(subject),
         "text": text[:MAX_TEXT],
         "thread_key": thread_key,
+        "details": Jsonb(dict(details)),
+        "patience": patience,
     }
     cur = await conn.execute(SQL["store_notification"], parameters)
     await notify_notifications(conn)

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from services.domain.errors import OperatorError, SourceError
@@ -94,6 +94,7 @@ class Sandbox:
         if self._settings.port not in (0, server.port):
             self._progress(f"port {self._settings.port} is taken: using {server.port}")
         self.page_url = self.workspace.base_url = server.url
+        self.workspace.team = replace(self.workspace.team, address=f"{server.url}/")
         await self._start_stand_ins(server)
         self._progress("the API and the workers")
         await self._start_bots()

@@ -50,11 +50,12 @@ class SlackMessage:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the token is: `auth.test`."""
+    """Who the token is: `auth.test`. `url`: "https://acme.slack.com/"; empty where Slack does not say."""
 
     user_id: str
     bot_id: str
     team_id: str
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class SlackClient:
     async def identify(self) -> Identity:
         """Who we are. SlackRefusedError with `invalid_auth` when the token is no good."""
         answer = await _call(self.web.auth_test)
-        return Identity(str(answer["user_id"]), str(answer.get("bot_id", "")), str(answer["team_id"]))
+        url = str(answer.get("url") or "")
+        return Identity(str(answer["user_id"]), str(answer.get("bot_id", "")), str(answer["team_id"]), url)
 
     async def post(
         self,

@@ -20,19 +20,19 @@ _ACTIONS = {
 
 
 def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
-    """Of the Events API v2. All events of a page have one `dedup_key`: a second trigger joins the open alert, an
+    """Of the Events API v2. All pages about one matter have one `dedup_key`: a second trigger joins the open alert, an
     acknowledge silences it, a resolve closes it, and neither of the two opens one.
     """
     event = {
         "routing_key": routing_key,
         "event_action": _ACTIONS[page.event],
-        "dedup_key": page.key[:MAX_DEDUP_KEY],
+        "dedup_key": (page.alert_key or page.key)[:MAX_DEDUP_KEY],
     }
     return event if page.event is not PageEvent.TRIGGERED else event | _trigger(page)
 
 
 def plain_event(page: Page) -> dict[str, str]:
-    """The same as a flat object of strings."""
+    """The same as a flat object of strings; `link` is empty where the thread's address is not known."""
     return {
         "event": page.event,
         "key": page.key,
@@ -41,17 +41,25 @@ def plain_event(page: Page) -> dict[str, str]:
         "text": page.text,
         "at": page.at.isoformat(),
         "client": CLIENT,
+        "alert_key": page.alert_key or page.key,
+        "severity": page.severity,
+        "component": page.component,
+        "link": page.link or "",
     }
 
 
 def _trigger(page: Page) -> dict[str, Any]:
-    return {
-        "client": CLIENT,
-        "payload": {
-            "summary": page.subject[:MAX_SUMMARY],
-            "source": f"dragonfly-{page.environment}",
-            "severity": "critical",
-            "timestamp": page.at.isoformat(),
-            "custom_details": {"text": page.text},
-        },
+    payload: dict[str, Any] = {
+        "summary": page.subject[:MAX_SUMMARY],
+        "source": f"dragonfly-{page.environment}",
+        "severity": page.severity,
+        "timestamp": page.at.isoformat(),
+        "group": page.environment,
+        "custom_details": {"text": page.text},
     }
+    if page.component:
+        payload["component"] = page.component
+    event: dict[str, Any] = {"client": CLIENT, "payload": payload}
+    if page.link is not None:
+        event |= {"client_url": page.link, "links": [{"href": page.link, "text": "Open the thread in Slack"}]}
+    return event

@@ -1,7 +1,24 @@
 -- name: store_notification
--- Something to be told once; the same key again changes nothing. By primary key.
-INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key)
-VALUES (%(key)s, %(means)s, %(target)s, %(subject)s, %(text)s, %(thread_key)s)
+-- Something to be told once; the same key again changes nothing. A further page about the same matter belongs to the alert
+-- that the target's pager has open; where the matter's message is not in Slack yet, the page waits a moment for its
+-- address. Served by notifications_thread_key_idx, notifications_follows_idx and primary keys.
+INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, details, alert_key, next_try_at)
+SELECT
+    %(key)s, %(means)s, %(target)s, %(subject)s, %(text)s, %(thread_key)s, %(details)s::jsonb,
+    coalesce(
+        (SELECT page.alert_key
+         FROM chatops.notifications AS page
+         WHERE page.thread_key = %(thread_key)s AND page.means = %(means)s AND page.target = %(target)s
+             AND page.event = 'triggered'
+             AND NOT EXISTS (SELECT FROM chatops.notifications AS later WHERE later.follows = page.key)
+         ORDER BY page.created_at DESC
+         LIMIT 1),
+        coalesce(%(thread_key)s, %(key)s) || ':' || floor(extract(EPOCH FROM clock_timestamp()) * 1000)::bigint
+    ),
+    clock_timestamp() + CASE
+        WHEN EXISTS (SELECT FROM chatops.outbox WHERE key = %(thread_key)s AND ts IS NULL) THEN %(patience)s::interval
+        ELSE interval '0'
+    END
 ON CONFLICT (key) DO NOTHING;
 
 -- name: notify_notifications
@@ -18,10 +35,10 @@ WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s) AND event < %(event
 -- name: follow_notifications
 -- Each pager that rings, or may ring because an answer was lost, is to be told what became of it; once. Served by
 -- notifications_thread_key_idx.
-INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, event, follows)
+INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, event, follows, details, alert_key)
 SELECT
     page.key || ':' || %(event)s::chatops.page_event, page.means, page.target, %(subject)s, %(text)s, page.thread_key,
-    %(event)s::chatops.page_event, page.key
+    %(event)s::chatops.page_event, page.key, page.details, page.alert_key
 FROM chatops.notifications AS page
 WHERE page.thread_key = %(thread_key)s AND starts_with(page.key, %(key_prefix)s)
     AND page.event = 'triggered' AND page.means = 'webhook' AND page.attempts > 0 AND page.state <> 'failed'
@@ -32,9 +49,11 @@ ON CONFLICT (key) DO NOTHING;
 SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
-    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at
+    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
+    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows
+LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
 WHERE told.thread_key = %(thread_key)s
 ORDER BY told.created_at, told.key;
 
@@ -44,9 +63,11 @@ ORDER BY told.created_at, told.key;
 SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
-    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at
+    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
+    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows
+LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
 WHERE told.state = 'waiting' AND told.means = %(means)s AND told.next_try_at <= clock_timestamp()
 ORDER BY told.next_try_at, told.key
 LIMIT %(limit)s

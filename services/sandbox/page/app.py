@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 
 from services.sandbox.page.commands import CommandHint
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
@@ -70,15 +70,31 @@ def build_router(
             raise HTTPException(404, "The page has no such part")
         return show(request, f"{fragment}.html")
 
-    @router.get("/static/{path:path}")
-    async def static(path: str) -> FileResponse:
-        file = (STATIC / path).resolve()
-        if not file.is_relative_to(STATIC) or not file.is_file():
-            raise HTTPException(404, "There is no such file")
-        # "no-cache": asked for anew each time, so that a changed file is seen after the next start.
-        return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})
+    router.include_router(_build_links(workspace))
+    router.add_api_route("/static/{path:path}", static, methods=["GET"])
 
     from_here = [Depends(refuse_other_sites)]
     router.include_router(build_people_router(workspace), dependencies=from_here)
     router.include_router(build_panel_router(panel), dependencies=from_here)
     return router
+
+
+def _build_links(workspace: Workspace) -> APIRouter:
+    """The addresses of messages, as Slack forms them: the message's thread is opened."""
+    router = APIRouter()
+
+    @router.get("/archives/{channel}/p{number}")
+    async def message(channel: str, number: str, request: Request) -> RedirectResponse:
+        place = read_place(workspace, request.query_params)
+        return RedirectResponse(place.link(**{"in": channel, "thread": f"{number[:-6]}.{number[-6:]}"}))
+
+    return router
+
+
+async def static(path: str) -> FileResponse:
+    """One of the page's own files. Raises HTTPException (404)."""
+    file = (STATIC / path).resolve()
+    if not file.is_relative_to(STATIC) or not file.is_file():
+        raise HTTPException(404, "There is no such file")
+    # "no-cache": asked for anew each time, so that a changed file is seen after the next start.
+    return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})

@@ -12,10 +12,11 @@ class Team:
     id: str
     name: str
     domain: str
+    address: str = ""  # where a browser finds it, if not at Slack
 
     @property
     def url(self) -> str:
-        return f"https://{self.domain}.slack.com/"
+        return self.address or f"https://{self.domain}.slack.com/"
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             database,
             Reach(settings, webhooks),
             environment="prod",
+            workspace_url=lambda: "https://acme.slack.com/",
             channel="dragonfly-incidents",
             poll_s=lambda: 30.0,
             told=lambda: told.append(None),

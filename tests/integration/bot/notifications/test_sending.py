@@ -206,6 +206,7 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
             database,
             Reach(settings_for(phone, mailbox), webhooks),
             environment="prod",
+            workspace_url=lambda: None,
             channel="dragonfly-incidents",
             poll_s=lambda: 30.0,
             told=lambda: None,

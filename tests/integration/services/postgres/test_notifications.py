@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.domain.errors import SourceError
-from services.domain.notifications import Means, Notification, NotificationState
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.postgres import notifications, outbox
 from services.postgres.pool import Connection, Database
 from services.postgres.queries import SQL
@@ -196,3 +196,55 @@ async def test_nothing_costs_more_with_the_years(as_owner: Connection) -> None:
         scanned_whole += [name for row in rows if "Seq Scan" in row[0]]
 
     assert scanned_whole == []
+
+
+async def alert_keys(database: Database) -> list[str | None]:
+    async with database.transaction() as conn:
+        return [found.alert_key for found in await due(conn)]
+
+
+async def test_every_round_to_one_target_is_one_alert_until_somebody_has_it(database: Database) -> None:
+    async with database.transaction() as conn:
+        await outbox.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
+        await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)
+        await store(conn, "incident:1:page:2:webhook:ben", thread_key=THREAD, target="ben")
+        await store(conn, "incident:1:page:3:webhook:ann", thread_key=THREAD)
+
+    [first, other, second] = await alert_keys(database)
+
+    assert first is not None
+    assert first.startswith("incident:1:")
+    assert first == second
+    assert other is not None
+
+
+async def test_a_page_after_an_acknowledgement_rings_as_a_new_alert(database: Database) -> None:
+    async with database.transaction() as conn:
+        await outbox.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
+        await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)
+        [first] = await due(conn)
+        await notifications.end_notification(conn, key=first.key, state=NotificationState.SENT)
+    async with database.transaction() as conn:
+        await notifications.end_pages(
+            conn,
+            key_prefix="incident:1:page:",
+            thread_key=THREAD,
+            event=PageEvent.ACKNOWLEDGED,
+            subject="OVER",
+            text="x",
+        )
+        await store(conn, "incident:1:page:2:webhook:ann", thread_key=THREAD)
+
+    [taken, again] = await alert_keys(database)
+
+    assert taken == first.alert_key
+    assert again != first.alert_key
+
+
+async def test_a_page_waits_a_moment_for_the_address_of_its_message(database: Database) -> None:
+    async with database.transaction() as conn:
+        await outbox.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
+        await store(conn, "incident:1:page:1", thread_key=THREAD, patience=timedelta(minutes=1))
+        await store(conn, "incident:2:page:1", patience=timedelta(minutes=1))
+
+    assert await keys(database) == ["incident:2:page:1"]

@@ -39,3 +39,30 @@ def test_pagerduty_knows_what_became_of_a_page_by_its_key(event: PageEvent, acti
 @pytest.mark.parametrize("event", PageEvent)
 def test_plain_form_says_which_event_it_is(event: PageEvent) -> None:
     assert plain_event(Page("k", "prod", "s", "t", AT, event))["event"] == event.value
+
+
+def test_all_pages_about_one_matter_are_one_alert() -> None:
+    pages = [Page(key, "prod", "PAGE", "text", AT, alert_key="dragonfly:prod:incident:7:1764547200") for key in "ab"]
+
+    assert {pagerduty_event(page, routing_key="r")["dedup_key"] for page in pages} == {pages[0].alert_key}
+    assert [plain_event(page)["key"] for page in pages] == ["a", "b"]
+
+
+def test_a_page_says_how_bad_it_is_what_it_is_about_and_where_to_go() -> None:
+    page = Page("k", "prod", "PAGE", "text", AT, severity="error", component="dragonfly-api", link="https://x/p1")
+
+    event = pagerduty_event(page, routing_key="r")
+
+    assert event["payload"]["severity"] == "error"
+    assert event["payload"]["component"] == "dragonfly-api"
+    assert event["payload"]["group"] == "prod"
+    assert event["client_url"] == "https://x/p1"
+    assert event["links"] == [{"href": "https://x/p1", "text": "Open the thread in Slack"}]
+    assert (plain_event(page)["link"], plain_event(page)["component"]) == ("https://x/p1", "dragonfly-api")
+
+
+def test_what_is_not_known_is_left_out_of_a_page() -> None:
+    event = pagerduty_event(Page("k", "prod", "PAGE", "text", AT), routing_key="r")
+
+    assert not {"client_url", "links"} & set(event)
+    assert "component" not in event["payload"]
