@@ -17,6 +17,7 @@ from services.api.keys import KEY_HEADER
 
 UNLIMITED = "/api/live"  # Railway restarts what does not answer its health check
 REAL_ADDRESS = "x-real-ip"  # Railway's edge writes the caller's address there
+SUBSCRIBER_BITS = 64  # what a provider gives to one subscriber (RFC 6177)
 REMEMBERED = 10_000  # addresses and keys; whoever was not seen for longest is forgotten first
 
 
@@ -82,7 +83,20 @@ def _address_of(scope: Scope, headers: Headers) -> str:
     """
     peer = scope["client"][0] if scope.get("client") else ""
     told = headers.get(REAL_ADDRESS, "")
-    return told[:45] if told and not _is_public(peer) else peer
+    return subscriber_of(told[:45] if told and not _is_public(peer) else peer)
+
+
+def subscriber_of(address: str) -> str:
+    """Whose address it is: of IPv6 the /64, of which one subscriber has all; what is no address stays as it is."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, SUBSCRIBER_BITS), strict=False))
 
 
 def _is_public(address: str) -> bool:

@@ -154,3 +154,12 @@ async def test_the_kind_of_the_form_counts_in_any_case(
         )
 
     assert answer.status_code == 422  # it was read as far as the file
+
+
+async def test_addresses_of_one_subscriber_share_the_limit(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+    async with open_api(database_urls.app, requests_per_minute_per_address=3) as api:
+        same = [await api.get("/api/health", headers={"X-Real-IP": f"2001:db8:1:2:{n}::1"}) for n in range(4)]
+        other = await api.get("/api/health", headers={"X-Real-IP": "2001:db8:1:3::1"})
+
+    assert [answer.status_code for answer in same] == [200, 200, 200, 429]
+    assert other.status_code == 200

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.rate_limits import Allowance, _address_of
+from services.api.rate_limits import Allowance, _address_of, subscriber_of
 
 
 def test_so_many_pass_at_once_and_the_next_has_to_wait() -> None:
@@ -79,3 +79,21 @@ def test_only_a_proxy_of_a_private_network_tells_the_address(peer: str, told: st
     made = scope(peer, **({"x_real_ip": told} if told else {}))
 
     assert _address_of(made, Headers(scope=made)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "subscriber"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9", "203.0.113.9"),
+        ("no address", "no address"),
+        ("", ""),
+    ],
+)
+def test_one_subscriber_is_one_caller(address: str, subscriber: str) -> None:
+    """A provider gives each of them 2^64 IPv6 addresses, and one for each request would never be limited."""
+    assert subscriber_of(address) == subscriber
