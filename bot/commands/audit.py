@@ -1,4 +1,4 @@
-"""`audit [verify [hash]]`: who did what, and whether the log still says so."""
+"""`audit [verify [hash]|export]`: who did what, and whether the log still says so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more, wrong_word
-from bot.commands._contract import Answer, Request
+from bot.commands._contract import Answer, Request, Surface
 from bot.commands._verbs import Command
-from bot.facts.journal import read_audit, verify_audit
-from bot.views.audit import audit_answer, verification_answer
+from bot.facts.journal import export_audit, read_audit, verify_audit
+from bot.views.audit import audit_answer, export_answer, verification_answer
 from bot.views.findings import unavailable_answer
 from services.domain.errors import Unavailable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.facts import World
 
 SHOWN = 30
-VERIFY = "verify"
+VERIFY, EXPORT = "verify", "export"
 _HASH = re.compile(r"[0-9a-f]{8,64}\Z")
 
 
@@ -26,12 +26,22 @@ async def answer_audit(request: Request, world: World) -> Answer:
     if not request.words:
         rows = await read_audit(world, limit=SHOWN)
         return unavailable_answer("the audit log", rows) if isinstance(rows, Unavailable) else audit_answer(rows)
+    if request.words[0].lower() == EXPORT:
+        return await _export(request, world)
     if request.words[0].lower() != VERIFY:
-        raise wrong_word(request.words[0], "does not fit here", "Write `audit` or `audit verify`.")
+        raise wrong_word(request.words[0], "does not fit here", "Write `audit`, `audit verify` or `audit export`.")
     report = await verify_audit(world, remembered=_parse_hash(request.words[1:]))
     if isinstance(report, Unavailable):
         return unavailable_answer("whether the audit log is whole", report)
     return verification_answer(report)
+
+
+async def _export(request: Request, world: World) -> Answer:
+    no_more(request.words, 1)
+    if request.surface is not Surface.TERMINAL:
+        raise wrong_word(EXPORT, "is for the terminal", "Run `dragonfly audit export > audit.jsonl` there.")
+    found = await export_audit(world)
+    return unavailable_answer("the audit log", found) if isinstance(found, Unavailable) else export_answer(*found)
 
 
 def _parse_hash(words: tuple[str, ...]) -> str:
@@ -48,7 +58,7 @@ COMMAND = Command(
     summary="who did what; `verify` proves that no row was changed, taken away or cut off",
     group="Runs",
     handle=answer_audit,
-    usage="[verify [hash]]",
+    usage="[verify [hash]|export]",
     examples=("audit", "audit verify"),
     private=True,
 )

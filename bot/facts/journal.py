@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.facts._world import World
-from services.domain.audit import AuditReport, AuditRow
+from services.domain.audit import AuditReport, AuditRow, ExportedRow
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.records import Record
@@ -12,6 +14,7 @@ from services.domain.runs import Run
 from services.postgres import approvals, audit, lone_starts, reviews, runs, service_locks
 from services.postgres.pool import Connection
 
+EXPORTED_AT_ONCE = 5000
 AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
 
 
@@ -38,6 +41,23 @@ async def read_audit(world: World, *, limit: int) -> list[AuditRow] | Unavailabl
 async def verify_audit(world: World, *, remembered: str) -> AuditReport | Unavailable:
     """Whether the chain holds; `remembered` is the beginning of a hash that some closing message shows, or empty."""
     return await world.read(lambda conn: audit.verify_audit(conn, remembered=remembered))
+
+
+async def export_audit(world: World) -> tuple[list[ExportedRow], tuple[int, str]] | Unavailable:
+    """All rows up to the newest, oldest first, and the chain's head: `(number, hash)`."""
+    head = await world.read(audit.read_audit_head)
+    if isinstance(head, Unavailable):
+        return head
+    rows: list[ExportedRow] = []
+    while not rows or rows[-1].seq < head[0]:
+        read_page = partial(audit.export_audit, after=rows[-1].seq if rows else 0, limit=EXPORTED_AT_ONCE)
+        page = await world.read(read_page)
+        if isinstance(page, Unavailable):
+            return page
+        if not page:
+            break  # cut off: the head tells
+        rows += page
+    return [row for row in rows if row.seq <= head[0]], head
 
 
 async def read_open_reviews(world: World) -> list[tuple[Review, Run]] | Unavailable:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
-from bot.commands._contract import Answer
+from bot.commands._contract import Answer, Attachment
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
-from services.domain.audit import AuditReport, AuditRow
+from services.domain.audit import AuditReport, AuditRow, ExportedRow
 from services.domain.words import counted
 
 DETAIL_LIMIT = 200
+HOW_TO_VERIFY = (
+    "hash = hex(sha256(hash of the line before + content)); nothing is before the first, the last is the head"
+)
 REFUSED = "refused"  # how the event of a refusal ends
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{2,}|!subteam\^S[A-Z0-9]{2,})&gt;")
 _CODE = re.compile(r"\u02cb([^\u02cb\n]+)\u02cb")  # what `escape` makes of back-ticks
@@ -44,6 +48,17 @@ def verification_answer(report: AuditReport) -> Answer:
     note = f"{head} · compare it with the hash in the newest closed run's message"
     blocks = [section(first), context(note)]
     return Answer(*fit_message(first, blocks), data, Status.OK if report.ok else Status.FAIL)
+
+
+def export_answer(rows: Sequence[ExportedRow], head: tuple[int, str]) -> Answer:
+    """JSON lines: each row as its hash covers it, oldest first, then the chain's head."""
+    last = rows[-1] if rows else None
+    is_whole = head == ((last.seq, last.hash) if last else (0, ""))
+    lines = [json.dumps({"seq": row.seq, "hash": row.hash, "content": row.content}) for row in rows]
+    end = {"head": {"seq": head[0], "hash": head[1]}, "rows": len(rows), "is_whole": is_whole, "how": HOW_TO_VERIFY}
+    text = "\n".join([*lines, json.dumps(end)])
+    status = Status.OK if is_whole else Status.FAIL
+    return Answer("", (), end, status, file=Attachment("audit.jsonl", text))
 
 
 def row_line(row: AuditRow) -> str:

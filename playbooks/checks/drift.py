@@ -67,6 +67,7 @@ AFFECTED: Mapping[str, str] = {
     "oncall": "oncall, and whom an incident calls",
     "outbox": "messages of runs and alerts",
     "payments": "files of payments",
+    "pruning": "retention of jobs, events and raw rows",
     "reviews": "reviews of what ran without approval",
     "rollouts": "what is said of deployments",
     "runs": "runs, run, cancel, and every change",

@@ -22,6 +22,15 @@ class AuditRow:
 
 
 @dataclass(frozen=True)
+class ExportedRow:
+    """`hash` is SHA-256, in hex, over the hash of the row before (nothing before the first) and `content`."""
+
+    seq: int
+    hash: str
+    content: str
+
+
+@dataclass(frozen=True)
 class AuditReport:
     """What checking the whole chain found.
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import gc
 import sys
+from functools import partial
 
 from services.domain.services import WorkerType
 from services.domain.simplicity import JOB_TYPE
 from services.ingest_worker.handler import ingest_batch
+from services.ingest_worker.retention import EVERY_S, prune_old
+from services.ingest_worker.settings import IngestSettings
+from services.job_queue.chores import Chore
 from services.job_queue.process import run_worker
-from services.job_queue.settings import WorkerSettings
 from services.process.settings import read_or_exit
 
 
 def main() -> int:
-    settings = read_or_exit(WorkerSettings)
+    settings = read_or_exit(IngestSettings)
     # A page of rows is a hundred thousand objects and no cycle; looking for cycles took as long as judging.
     gc.freeze()
     gc.set_threshold(200_000)
     # One thread judges while the other stores; what the database answers must not wait 5 ms for its turn.
     sys.setswitchinterval(0.0005)
-    return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings)
+    retention = Chore("retention", EVERY_S, partial(prune_old, settings=settings))
+    return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings, chores=[retention])
 
 
 if __name__ == "__main__":

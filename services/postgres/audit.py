@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.audit import AuditChain, AuditReport, AuditRow, judge_chain
+from services.domain.audit import AuditChain, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -58,3 +58,17 @@ async def check_audit(conn: Connection, *, remembered: str) -> AuditChain:
         chain = await cur.fetchone()
     assert chain is not None  # noqa: S101 - an aggregate always gives one row
     return chain
+
+
+async def export_audit(conn: Connection, *, after: int, limit: int) -> list[ExportedRow]:
+    """The rows that follow the row `after`, oldest first."""
+    async with conn.cursor(row_factory=class_row(ExportedRow)) as cur:
+        await cur.execute(SQL["export_audit"], {"after": after, "limit": limit})
+        return await cur.fetchall()
+
+
+async def read_audit_head(conn: Connection) -> tuple[int, str]:
+    """The newest row's number and hash; 0 and empty before the first."""
+    row = await (await conn.execute(SQL["read_audit_head"])).fetchone()
+    assert row is not None  # noqa: S101 - written by the migration, and kept by a trigger
+    return row[0], row[1]

@@ -51,3 +51,22 @@ SELECT
 FROM found
 CROSS JOIN chatops.audit_head AS head
 LEFT JOIN LATERAL (SELECT audit.seq, audit.hash FROM chatops.audit ORDER BY audit.seq DESC LIMIT 1) AS last ON true;
+
+-- name: export_audit
+-- Rows after one of them, as the text that their hash covers, oldest first. By primary key.
+SELECT seq, hash, jsonb_build_object(
+    'seq', seq,
+    'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'actor', actor,
+    'event', event,
+    'run_id', run_id,
+    'details', details
+)::text AS content
+FROM chatops.audit
+WHERE seq > %(after)s
+ORDER BY seq
+LIMIT %(limit)s;
+
+-- name: read_audit_head
+-- What the newest row is, as remembered apart from the rows. The one row.
+SELECT seq, hash FROM chatops.audit_head;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import dispatch
+from services.postgres.audit import append_audit
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL_DIRECTORY
 from tests.conftest import DatabaseUrls
@@ -101,3 +103,37 @@ async def test_an_unreachable_database_is_unknown_and_no_secret_is_told() -> Non
 
     assert outcome.code == 3
     assert "hunter2" not in outcome.text
+
+
+async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
+    database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing but SHA-256: each hash covers the one before and the line's content, the last one is the head."""
+    monkeypatch.setattr("bot.facts.journal.EXPORTED_AT_ONCE", 2)
+    for number in range(5):
+        details = {"n": number, "why": "naïve “quotes”\n"}
+        await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details=details)
+
+    outcome = await dispatch(["audit", "export"], environment(database_urls.bot))
+
+    *rows, end = [json.loads(line) for line in outcome.text.splitlines()]
+    before = ""
+    for row in rows:
+        before = hashlib.sha256((before + row["content"]).encode()).hexdigest()
+        assert row["hash"] == before
+    assert [json.loads(row["content"])["actor"] for row in rows] == ["U0", "U1", "U2", "U3", "U4"]
+    assert (end["head"], end["rows"], end["is_whole"]) == ({"seq": 5, "hash": before}, 5, True)
+    assert outcome.code == 0
+
+
+async def test_an_export_of_a_log_that_was_cut_off_says_so(
+    database_urls: DatabaseUrls, as_bot: Connection, as_owner: Connection
+) -> None:
+    for number in range(3):
+        await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details={})
+    await as_owner.execute("ALTER TABLE chatops.audit DISABLE TRIGGER USER; DELETE FROM chatops.audit WHERE seq = 3")
+
+    outcome = await dispatch(["audit", "export"], environment(database_urls.bot))
+
+    end = json.loads(outcome.text.splitlines()[-1])
+    assert (end["rows"], end["head"]["seq"], end["is_whole"], outcome.code) == (2, 3, False, 1)
