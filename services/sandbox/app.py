@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from services.domain.errors import OperatorError
 from services.sandbox.openai import build_router as build_openai
+from services.sandbox.other_sites import serve_own_hosts_only
 from services.sandbox.page.app import build_router as build_page
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.phone.pager import build_router as build_pager
@@ -36,6 +37,7 @@ def build_app(
     app.include_router(build_pager(phones))
     app.include_router(build_page(workspace, railway, phones, database, bot, commands, shortcuts))
     app.add_exception_handler(OperatorError, _show_error)
+    serve_own_hosts_only(app)
     return app
 
 

@@ -32,7 +32,7 @@ async def test_what_only_one_person_sees_is_gone_for_another(stage: Stage, open_
 
         await page.get_by_role("link", name="Otto Lind").click()
 
-        await expect(page.get_by_role("combobox", name="Message #dragonfly-incidents")).to_be_visible()
+        await expect(page.get_by_role("textbox", name="Message #dragonfly-incidents")).to_be_visible()
         await expect(page.get_by_text("SUPABASE_DB_URL is present")).to_have_count(0)
 
 
@@ -76,7 +76,7 @@ async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage,
 
 
 async def _type(page: Page, line: str) -> None:
-    box = page.get_by_role("combobox", name="Message #dragonfly-incidents")
+    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
     await box.fill(line)
     await box.press("Escape")  # the completion
     await box.press("Enter")

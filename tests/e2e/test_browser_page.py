@@ -175,13 +175,13 @@ async def phone(open_page: "OpenPage", base_url: str) -> AsyncIterator[Page]:
 
 
 async def say(page: Page, text: str) -> None:
-    box = page.get_by_role("combobox", name="Message #dragonfly-incidents")
+    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
     await box.fill(text)
     await box.press("Enter")
 
 
 async def test_a_command_is_completed_sent_and_answered_without_a_reload(page: Page) -> None:
-    box = page.get_by_role("combobox", name="Message #dragonfly-incidents")
+    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
 
     await page.keyboard.press("Escape")
     await page.locator("h1").click()
@@ -204,7 +204,7 @@ async def test_the_bare_command_is_sent_as_it_stands(page: Page) -> None:
     await say(page, "/dragonfly")
 
     await expect(page.locator("#timeline article").last).to_contain_text("All is well")
-    await expect(page.get_by_role("combobox", name="Message #dragonfly-incidents")).to_have_value("")
+    await expect(page.get_by_role("textbox", name="Message #dragonfly-incidents")).to_have_value("")
 
 
 async def test_an_ephemeral_answer_can_be_dismissed(page: Page) -> None:
@@ -262,7 +262,7 @@ async def test_a_draft_and_its_focus_survive_new_messages(page: Page, base_url: 
     other = await page.context.new_page()
     await other.goto(f"{base_url}/?as={cast.ANN.id}")
     await page.bring_to_front()
-    box = page.get_by_role("combobox", name="Message #dragonfly-incidents")
+    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
     await box.fill("half a thought")
 
     await say(other, "something new")
@@ -277,7 +277,7 @@ async def test_a_thread_opens_takes_a_reply_and_closes_with_escape(page: Page) -
     await page.locator("#timeline article").hover()
     await page.get_by_role("link", name="Reply in thread").click()
 
-    reply = page.get_by_role("combobox", name="Reply…")
+    reply = page.get_by_role("textbox", name="Reply…")
     await reply.fill("looking")
     await reply.press("Enter")
     await expect(page.locator("#thread")).to_contain_text("1 reply")

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 
+from services.sandbox.other_sites import refuse_other_sites
 from services.sandbox.page.commands import CommandHint
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.page.lines import DrawnBodies
 from services.sandbox.page.live import live_events
-from services.sandbox.page.pages import FOLDER, HEADERS, Pages, refuse_other_sites
+from services.sandbox.page.pages import FOLDER, HEADERS, Pages
 from services.sandbox.page.panel import Panel, build_panel_router
 from services.sandbox.page.people import build_people_router
 from services.sandbox.page.place import read_place

@@ -13,6 +13,7 @@ from services.sandbox.page.drawing.context import Drawing
 from services.sandbox.page.drawing.html import el, join
 from services.sandbox.page.drawing.mrkdwn import mrkdwn
 from services.sandbox.page.render import render_blocks
+from services.sandbox.slack.files import file_path
 from services.sandbox.slack.model import Json, Message, User
 from services.sandbox.slack.workspace import Workspace
 
@@ -21,6 +22,15 @@ DRAWN_BODIES = 1_000  # kept, for all people together
 CHANNEL, THREAD = "c", "t"  # the two places where one message may stand on one page
 
 _Content = tuple[str, list[Json], list[Json]]
+
+
+@dataclass(frozen=True)
+class SharedFile:
+    """`url`: where it can be opened; None once it is gone."""
+
+    name: str
+    about: str
+    url: str | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Line:
     is_edited: bool
     is_broadcast: bool
     reactions: tuple[tuple[str, int], ...] = ()
-    files: tuple[tuple[str, str], ...] = ()
+    files: tuple[SharedFile, ...] = ()
     replies: int = 0
     last_reply_at: datetime | None = None
 
@@ -120,9 +130,11 @@ class LineDrawer:
         ]
         return join([body, [el("div", part, class_="attachment") for part in attached]])
 
-    def _file(self, file_id: str) -> tuple[str, str]:
+    def _file(self, file_id: str) -> SharedFile:
         file = self._workspace.files.find(file_id)
-        return (file.title or file.name, f"{file.size:,} bytes") if file else (file_id, "gone")
+        if file is None:
+            return SharedFile(file_id, "gone", None)
+        return SharedFile(file.title or file.name, f"{file.size:,} bytes", file_path(file))
 
     def _replies(self, message: Message) -> list[Message]:
         if message.is_reply:

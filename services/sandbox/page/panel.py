@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import httpx
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
+from services.sandbox.environment import API_KEY
 from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway, NotFoundError
@@ -23,6 +25,7 @@ RATE_LIMIT_S = 5.0
 FLOOD = {"/dragonfly doctor": 100, "@dragonfly health": 60}  # what one outsider asks at once, and how often
 DEPLOYMENTS_SHOWN = 4
 RINGS_SHOWN = 4
+UPLOAD_TIMEOUT_S = 30.0
 
 
 class Panel:
@@ -84,6 +87,13 @@ class Deploy(Restart):
     sha: str
 
 
+class Upload(BaseModel):
+    """A CSV file, as text."""
+
+    name: str = Field(min_length=1, max_length=200)
+    content: str = Field(max_length=5_000_000)
+
+
 class Latency(BaseModel):
     seconds: float = Field(ge=0, le=60)
 
@@ -137,6 +147,17 @@ class Breaking:
         self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
         return {"told": f"Slack refuses the bot's next {RATE_LIMITED_CALLS} calls, for {RATE_LIMIT_S:g} s each"}
 
+    async def upload(self, act: Upload) -> dict[str, str]:
+        """Send a file through the API, as a sender outside would: what the API said of it."""
+        file = {"file": (act.name, act.content.encode(), "text/csv")}
+        headers = {"X-DRAGONFLY-API-KEY": API_KEY}
+        async with httpx.AsyncClient(base_url=self._railway.edge_url, timeout=UPLOAD_TIMEOUT_S, trust_env=False) as api:
+            try:
+                answer = await api.post("/api/v1/intake/upload", files=file, headers=headers)
+            except httpx.HTTPError as error:
+                return {"told": f"{act.name} was not uploaded: the API does not answer ({type(error).__name__})"}
+        return {"told": _upload_answer(act.name, answer)}
+
     async def flood(self) -> dict[str, str]:
         """Somebody who may change nothing asks as much as they can; returns before the bot has answered."""
         flooding = asyncio.create_task(self._ask_all())
@@ -152,12 +173,22 @@ class Breaking:
                     asking.create_task(self._outsider.type(cast.INCIDENTS_ID, line))
 
 
+def _upload_answer(name: str, answer: httpx.Response) -> str:
+    if answer.status_code == 202:
+        return f"{name}: {answer.json()['rows']} rows stored as batch {answer.json()['batch_id'][:8]}"
+    try:
+        error = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return f"{name} was not stored: the API answered {answer.status_code}"
+    return f"{name}: {error['what']}: {error['why']}. {error['what_next']}"
+
+
 def build_panel_router(panel: Panel) -> APIRouter:
     """One route for each button."""
     router = APIRouter(prefix="/page/break")
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
-    around = (breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
+    around = (breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
     on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot)
     for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])

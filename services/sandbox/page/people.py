@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -109,7 +110,9 @@ class People:
         return Outcome()  # what is wrong stands beside the fields
 
     async def close(self, act: CloseModal) -> Outcome:
-        await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
+        """Closing what is closed already, by another key at the same moment, is no trouble."""
+        with suppress(NothingThereError):
+            await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
         return Outcome()
 
     async def dismiss(self, act: Dismiss) -> Outcome:

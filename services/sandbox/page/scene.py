@@ -67,6 +67,11 @@ class Scene:
         return None if self.place.channel_id == HOME else self.workspace.channels[self.place.channel_id]
 
     @property
+    def may_write(self) -> bool:
+        """Not to the app itself: its manifest makes the Messages tab read-only (`messages_tab_read_only_enabled`)."""
+        return self.channel is not None and self.channel.im_user is None
+
+    @property
     def title(self) -> str:
         channel = self.channel
         if channel is None or channel.im_user:

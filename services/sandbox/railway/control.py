@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, Field
 
+from services.sandbox.other_sites import refuse_other_sites
 from services.sandbox.railway.faults import Faults
 from services.sandbox.railway.local import LocalRailway, NotFoundError
 
@@ -45,7 +46,7 @@ class LatencyOrder(BaseModel):
 
 def build_control_router(railway: LocalRailway) -> APIRouter:
     """404 says what does not exist, 422 what is malformed."""
-    router = APIRouter(prefix="/control/railway")
+    router = APIRouter(prefix="/control/railway", dependencies=[Depends(refuse_other_sites)])
 
     @router.get("/state")
     async def state() -> dict[str, Any]:

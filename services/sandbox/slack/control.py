@@ -4,11 +4,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import HTTPException
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from services.sandbox.other_sites import refuse_other_sites
 from services.sandbox.slack.errors import NothingThereError
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.json_shapes import message_json, view_json
@@ -100,7 +101,7 @@ class ControlRoute(APIRoute):
 
 def build_control_router(workspace: Workspace) -> APIRouter:
     """The switches. An unknown person, message or view is answered with 404 and a sentence."""
-    router = APIRouter(prefix="/control/slack", route_class=ControlRoute)
+    router = APIRouter(prefix="/control/slack", route_class=ControlRoute, dependencies=[Depends(refuse_other_sites)])
     _add_people(router, workspace)
     _add_views(router, workspace)
     _add_faults(router, workspace)

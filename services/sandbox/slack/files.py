@@ -1,6 +1,7 @@
 """Uploaded files and their three-step upload."""
 
 import secrets
+from urllib.parse import quote
 
 from services.sandbox.slack.model import File, Json
 
@@ -23,8 +24,13 @@ class FileStore:
         return file
 
 
+def file_path(file: File) -> str:
+    """Where its bytes are served."""
+    return f"/slack/files/{file.id}/{quote(file.name, safe='')}"
+
+
 def file_json(file: File, *, created: int, base_url: str) -> Json:
-    url = f"{base_url}/slack/files/{file.id}/{file.name}"
+    url = f"{base_url}{file_path(file)}"
     return {
         "id": file.id,
         "created": created,

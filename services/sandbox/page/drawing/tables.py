@@ -22,10 +22,16 @@ def table(block: Json, drawing: Drawing) -> Markup:
     rows = block.get("rows", ())
     head, body = rows[:1], rows[1:]
     return _scrolling(
-        "Table",
+        _label(head),
         el("thead", [_row(row, settings, drawing, header=True) for row in head]),
         el("tbody", [_row(row, settings, drawing) for row in body]),
     )
+
+
+def _label(head: Sequence[Sequence[Json]]) -> str:
+    """What tells this table from the others on the page, for who cannot see it."""
+    names = [str(cell.get("text", "")) for row in head for cell in row if cell.get("type") == "raw_text"]
+    return f"Table of {', '.join(filter(None, names))}" if any(names) else "Table"
 
 
 def data_table(block: Json, drawing: Drawing) -> Markup:

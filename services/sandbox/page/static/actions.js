@@ -126,6 +126,11 @@ function toast(text) {
       await post("/page/submit", { view_id: form.dataset.view, answers: answersIn(form) });
       form.removeAttribute("aria-busy");
     }
+    if (form.matches("[data-upload]")) {
+      event.preventDefault();
+      const file = form.file.files[0];
+      if (file && (await post("/page/break/upload", { name: file.name, content: await file.text() }))) form.reset();
+    }
     if (form.matches("[data-break]")) {
       event.preventDefault();
       breakIt(form.querySelector("[type=submit]"), { ...form.dataset, sha: form.sha.value });

@@ -33,6 +33,8 @@
     const options = Array.from(menu.children);
     let active = -1;
     let hasMoved = false; // through the menu, by arrow key
+    // A draft stays with its person, channel and thread: through a reload, and while another thread is open.
+    const draft = ["draft", document.body.dataset.viewer, document.body.dataset.channel, form.dataset.thread].join(" ");
 
     const shown = () => options.filter((option) => !option.hidden);
 
@@ -56,7 +58,6 @@
 
     function show(isShown) {
       menu.hidden = !isShown;
-      box.setAttribute("aria-expanded", String(isShown));
       if (!isShown) choose(-1);
     }
 
@@ -102,6 +103,8 @@
       box.style.height = "auto";
       box.style.height = `${Math.min(box.scrollHeight, 220)}px`;
       form.classList.toggle("has-text", box.value.trim() !== "");
+      if (box.value.trim()) sessionStorage.setItem(draft, box.value);
+      else sessionStorage.removeItem(draft);
     }
 
     async function send() {
@@ -145,6 +148,11 @@
           return;
         }
       }
+      if (event.key === "Escape" && box.value.trim()) {
+        event.stopPropagation(); // the thread stays open with what is being written
+        box.blur();
+        return;
+      }
       if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         send();
@@ -162,6 +170,8 @@
       send();
       box.focus();
     });
+    box.value = sessionStorage.getItem(draft) ?? "";
+    grow();
     if (window.matchMedia("(hover: hover)").matches && (form.dataset.thread || !document.querySelector("#reply-text"))) {
       box.focus({ preventScroll: true });
     }

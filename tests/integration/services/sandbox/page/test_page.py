@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from bot.manifest import manifest
 from services.sandbox.page.app import build_router
 from services.sandbox.phone.phones import Phones, RingState
 from services.sandbox.railway.local import LocalRailway
@@ -383,3 +384,45 @@ async def test_mails_are_shown_with_their_words(page: httpx.AsyncClient, phones:
     html = (await page.get("/page/phones")).text
     assert "Mail (1)" in html
     assert "Incident 1 &lt;script&gt;" in html
+
+
+async def test_a_shared_file_can_be_opened(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    file = workspace.files.reserve("incident 1.md", 4, user=BOT)
+    file.content, file.is_complete = b"text", True
+    post(workspace, BOT, "The export", files=[file.id, "F0GONE"])
+
+    html = (await page.get(f"/page/timeline?as={OLIVIA}")).text
+
+    assert f'href="/slack/files/{file.id}/incident%201.md" download="incident 1.md"' in html
+    assert "<strong>F0GONE</strong>" in html
+
+
+async def test_nobody_writes_to_the_app_itself(page: httpx.AsyncClient, workspace: Workspace) -> None:
+    """As the manifest has it: Slack shows no message box there."""
+    direct = workspace.direct_channel(OLIVIA).id
+
+    to_app, in_channel = [(await page.get(f"/?as={OLIVIA}&in={place}")).text for place in (direct, cast.INCIDENTS_ID)]
+
+    assert ("<textarea" in to_app, "<textarea" in in_channel) == (False, True)
+    assert manifest()["features"]["app_home"]["messages_tab_read_only_enabled"] is True
+
+
+@pytest.mark.parametrize("place", ["home", cast.INCIDENTS_ID])
+async def test_the_skip_link_leads_somewhere(page: httpx.AsyncClient, place: str) -> None:
+    html = (await page.get(f"/?as={OLIVIA}&in={place}")).text
+
+    target = re.findall(r'class="skip" href="#([\w-]+)"', html)[0]
+    assert f'id="{target}"' in html
+
+
+async def test_a_modal_that_is_closed_already_is_closed(page: httpx.AsyncClient) -> None:
+    answer = await page.post("/page/close", json={"viewer": OLIVIA, "view_id": "V0GONE"})
+
+    assert answer.status_code == 200
+
+
+async def test_an_upload_is_told_as_the_api_answers(page: httpx.AsyncClient) -> None:
+    """Nobody listens yet."""
+    answer = await page.post("/page/break/upload", json={"name": "a.csv", "content": "Case Number"})
+
+    assert answer.json()["told"].startswith("a.csv was not uploaded: the API does not answer")
