@@ -11,7 +11,9 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from services.domain.dsn import ENCODE, FOREIGN, without
 
 ENVIRONMENTS = ("dev", "staging", "prod")  # the runbook's values of ENVIRONMENT and SUPABASE_MODE
 MIN_KEY_LENGTH = 100  # the runbook: "100+ character JWT"
@@ -90,10 +92,9 @@ def read_url(value: str) -> Shape:
 def read_dsn(value: str) -> Shape:
     """A Postgres address. Of Supabase's, the port says which pooler answers."""
     parts = _split(value)
-    if parts is None or parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
-        return Shape("is not a postgresql:// address with a host")
-    if not parts.username or parts.password is None:
-        return Shape("lacks the user or the password")
+    fault = _dsn_fault(value, parts)
+    if fault or parts is None or parts.hostname is None or parts.username is None:
+        return Shape(fault)
     port = parts.port or 5432
     if parts.hostname in _LOCAL_HOSTS:
         return Shape(meaning="local, no pooler")
@@ -107,6 +108,20 @@ def read_dsn(value: str) -> Shape:
     if port not in _PORTS:
         return Shape(f"names port {port}: the poolers listen on 5432 (session) and 6543 (transaction)", user.group(1))
     return Shape(project=user.group(1), meaning=_PORTS[port])
+
+
+def _dsn_fault(value: str, parts: SplitResult | None) -> str | None:
+    """What Postgres cannot use, or would read otherwise than it was meant: raw characters in the password, parameters
+    of other programs."""
+    authority, _, rest = value.partition("://")[2].partition("/")
+    if authority.count("@") > 1 or "@" in rest:
+        return ENCODE
+    if parts is None or parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+        return "is not a postgresql:// address with a host"
+    if not parts.username or parts.password is None:
+        return "lacks the user or the password"
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return next((without(name) for name in names if name in FOREIGN), None)
 
 
 def read_service_role_key(value: str, now: datetime) -> Shape:

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import errors
 
+from services.domain.dsn import ENCODE, foreign_parameter
 from services.domain.errors import SourceError
 from services.domain.masking import template
 from services.postgres.sqlstates import server_trouble
 
 SOURCE = "database"
 
-# What libpq and the poolers write when no session comes about -> (what we say, whether a retry can help).
+# What libpq, the server and the poolers write when no session comes about -> (what we say, whether a retry can help).
+# The first that fits counts. Supavisor's words are those of its `errors` and `client_handler` modules.
 _CONNECT = (
     ("password authentication failed", "password refused", False),
     ("tenant or user not found", "the pooler knows no such user or project", False),
+    ("circuit", "the pooler blocks new logins for a while after too many failed ones (circuit breaker)", True),
+    ("too many authentication", "the pooler blocks new logins for a while after too many failed ones", True),
+    ("checkout", "the pooler found no free connection in time (checkout timeout)", True),
+    ("check out", "the pooler found no free connection in time (checkout timeout)", True),
+    ("allow_list", "the pooler's allow-list does not have our address", False),
+    ("allow list", "the pooler's allow-list does not have our address", False),
+    ("not permitted", "the pooler does not permit this user", False),
     ("no pg_hba.conf entry", "the server does not allow this user from here", False),
+    (
+        "root certificate",
+        "sslmode checks the server, and the root certificate is missing: set sslrootcert",
+        False,
+    ),
+    ("certificate", "the server's certificate does not fit what sslmode demands", False),
+    ("sasl", "the login failed (SASL): the password, or the pooler's way to check it", False),
+    ("scram", "the login failed (SCRAM): the password, or the pooler's way to check it", False),
     ("does not exist", "no such database or role", False),
+    ("closed the connection", "the connection was broken off during the login", True),
+    ("closed unexpectedly", "the connection was broken off during the login (TLS)", True),
+    ("eof", "the connection was broken off during the login (TLS)", True),
     ("ssl", "no encrypted connection possible", False),
     ("too many c", "too many connections", True),
     ("max client", "too many connections", True),
+    ("maxclients", "too many connections", True),
     ("remaining connection slots", "too many connections", True),
+    ("accepting connections", "the database is not accepting connections", True),
     ("starting up", "server is starting up", True),
     ("shutting down", "server is shutting down", True),
     ("recovery mode", "server is recovering from a crash", True),
     ("timeout expired", "no answer to the connection attempt", True),
+    ("percent-encoded", f"the connection string is malformed: {ENCODE}", False),
+    ("servname not supported", f"the connection string is malformed: {ENCODE}", False),
+    ("invalid port", f"the connection string is malformed: {ENCODE}", False),
     ("resolve", "server not reachable: its host name is not known", True),
 )
+_HOST_WITH_AT = re.compile(r"resolve host '[^']*@")  # what is left of a password with an @ is taken for the host
+_NOT_REFUSED = "is the server running on that host and accepting tcp/ip connections?"  # libpq's guess, not an answer
 
 # Their primary message names only schemas, tables, columns, functions or constraints; values stand in DETAIL.
 _NAMES_OBJECTS_ONLY = (
@@ -45,7 +74,12 @@ _OUR_FUNCTIONS = ("PL/pgSQL function chatops.", "PL/pgSQL function intake.remove
 
 def explain_connect(error: psycopg.Error) -> SourceError:
     """Why no session came about."""
-    text = str(error).lower()
+    parameter = foreign_parameter(str(error))
+    text = str(error).lower().replace(_NOT_REFUSED, "")
+    if parameter is not None:
+        return SourceError(SOURCE, parameter)
+    if _HOST_WITH_AT.search(text):
+        return SourceError(SOURCE, f"the connection string is malformed: {ENCODE}")
     for words, why, retryable in _CONNECT:
         if words in text:
             return SourceError(SOURCE, why, retryable=retryable)

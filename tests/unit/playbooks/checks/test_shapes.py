@@ -121,6 +121,9 @@ def test_takes_database_addresses_and_says_what_the_port_means(value: str, proje
         ("postgresql://postgres:p@aws-0-eu.pooler.supabase.com:5432/postgres", "role.project"),
         ("postgresql://app.abc:p@aws-0-eu.pooler.supabase.com:5433/postgres", "port 5433"),
         ("postgresql://app:p@db.example.com:port/x", "postgresql://"),
+        ("postgresql://app:p@ss@db.example.com/x", "percent-encode the password"),
+        ("postgresql://app:p/ss@db.example.com/x", "percent-encode the password"),
+        ("postgresql://app:p@db.example.com/x?pgbouncer=true", "`pgbouncer`"),
     ],
 )
 def test_refuses_other_database_addresses(value: str, words: str) -> None:
