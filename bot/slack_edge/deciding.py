@@ -62,7 +62,8 @@ class Deciding:
 
     async def on_click(self, body: Body) -> None:
         click = _need_click(body)
-        await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key))
+        is_private = bool((body.get("container") or {}).get("is_ephemeral"))
+        await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key, is_private=is_private))
 
     async def on_approve_typed(self, body: Body) -> None:
         run_id = _need_click(body).run_id
@@ -106,7 +107,8 @@ class Deciding:
     async def _read_approving_line(self, run_id: int) -> str:
         return _approving_line(run_id, await need_record(self._world, run_id))
 
-    async def _answer_click(self, click: RunClick, asker: Asker, key: str | None) -> None:
+    async def _answer_click(self, click: RunClick, asker: Asker, key: str | None, *, is_private: bool) -> None:
+        """`is_private`: on a button that only the asker sees, away from the run's message."""
         match click.verb:
             case run_buttons.DETAILS:
                 answer = await run(f"run {click.run_id}", asker.request, self._world)
@@ -114,7 +116,7 @@ class Deciding:
                 answer = await self._ask_again(click.run_id, asker)
             case _:
                 outcome = await self._decide(click, asker)
-                if isinstance(outcome, Decided) and not outcome.missing and not outcome.notes:
+                if isinstance(outcome, Decided) and not (outcome.missing or outcome.notes or is_private):
                     await self._refresh_home(asker)
                     return  # the run's message says it
                 answer = outcome_answer(outcome, click.run_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bot.commands._contract import Answer
-from bot.views.blocks import context, section
+from bot.commands._contract import Answer, Block
+from bot.views.blocks import actions, context, section, sections
 from bot.views.calls import Called, called_line
 from bot.views.message import fit_message
+from bot.views.plan import plan_lines
+from bot.views.run_buttons import CANCEL, CONFIRM, button
 from bot.views.runs import run_data
 from bot.views.text import date_token, escape
 from services.domain.runs import Run, RunState
@@ -18,9 +20,21 @@ def filed_answer(run: Run, called: Called | None = None) -> Answer:
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
         section(f"{first}\n{waits}"),
+        *_confirm_here(run),
         context("the request has its own message in the incidents channel"),
     ]
     return Answer(*fit_message(f"{first}: {waits}", blocks), run_data(run), private=True)
+
+
+def _confirm_here(run: Run) -> list[Block]:
+    """Who asked for something of low risk need not look for its message; what it does stands above the button."""
+    if run.state is not RunState.PLANNED:
+        return []
+    plan = run.plan
+    return [
+        *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
+        *actions([button("Confirm", CONFIRM, run.id, style="primary"), button("Cancel", CANCEL, run.id)]),
+    ]
 
 
 def _waits_for(run: Run) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from bot.app import Bot
 from bot.commands._contract import Actor, Request, Surface
+from bot.views.filed import filed_answer
 from bot.views.modals import ANSWER
 from bot.views.run import run_message
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
@@ -21,12 +22,14 @@ from playbooks._contract import Plan, Risk
 from playbooks._steps import RestartDeployment, VerifySchemaHead
 from services.domain.records import Record
 from services.domain.runs import Run, RunState
+from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.postgres.runs import take_services
 from services.sandbox.slack import cast, payloads
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User, View
+from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S
@@ -219,3 +222,20 @@ async def test_a_person_says_what_became_of_an_unknown_step(
 
     failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)
     assert "Given up" in failed.text
+
+
+async def test_low_risk_is_confirmed_in_the_private_answer_which_says_that_it_counted(slack: Slack, file: File) -> None:
+    run, message = await file(replace(HIGH, risk=Risk.LOW, playbook="restart", title="Restart api"))
+    answer, olivia = filed_answer(run), cast.OLIVIA.id
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.workspace.base_url}/slack/api/")
+    await client.post_ephemeral(message.channel, olivia, answer.text, answer.blocks)
+    await client.aclose()
+    private = await slack.wait_for(lambda one: one.visible_to == olivia and f"*Run {run.id}*" in one.text)
+
+    await click(slack, private, "run.confirm", cast.OLIVIA)
+
+    told = await slack.wait_for(
+        lambda one: one.visible_to == olivia and one.ts != private.ts and f"run {run.id}" in one.text
+    )
+    assert "Restart api" in told.text
+    await slack.wait_for(lambda one: one.ts == message.ts and "WAITS" not in one.text)

@@ -1,0 +1,39 @@
+"""What the one who asked reads at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.views.filed import filed_answer
+from bot.views.run_buttons import CANCEL, CONFIRM
+from playbooks._contract import Plan, Risk
+from playbooks._steps import RestartDeployment
+from services.domain.runs import RunState
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+from tests.runs import run_of
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+STEPS = (RestartDeployment(Service.API, "d1"),)
+PLAN = Plan("prod", "restart", {"service": "api"}, STEPS, Risk.LOW, "Restart api", impact=("3 jobs run",), undo="x")
+
+
+def test_what_is_of_low_risk_is_confirmed_in_the_answer_without_a_second_dialog() -> None:
+    answer = filed_answer(run_of(PLAN, NOW, state=RunState.PLANNED))
+
+    [row] = [block for block in answer.blocks if block["type"] == "actions"]
+    assert [element["action_id"] for element in row["elements"]] == [CONFIRM, CANCEL]
+    assert not any("confirm" in element for element in row["elements"])
+    assert "3 jobs run" in str(answer.blocks), "no dialog tells what it does"
+    assert (
+        list(violations({"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}, surface="message")) == []
+    )
+
+
+@pytest.mark.parametrize("state", [RunState.AWAITING_APPROVAL, RunState.APPROVED])
+def test_nothing_else_is_confirmed_there(state: RunState) -> None:
+    answer = filed_answer(run_of(PLAN, NOW, state=state))
+
+    assert not [block for block in answer.blocks if block["type"] == "actions"]
