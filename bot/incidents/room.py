@@ -176,7 +176,11 @@ class Room:
         """Whoever was put on call says that they take it; what became of it, in mrkdwn."""
         person = person_of(request.actor)
         if person is None:
-            raise OperatorError("Nothing changed", why="nobody knows who types on a terminal", what_next="Use Slack.")
+            raise OperatorError(
+                "Nothing changed",
+                why="nobody knows who types on a terminal",
+                what_next="Type it in Slack, behind `/dragonfly`.",
+            )
         stranger = (await self._groups.people(person.user_id)).stranger(person)
         if stranger is not None:
             return Refused(stranger, "Ask one of our own people.")
