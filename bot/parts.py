@@ -8,9 +8,10 @@ what a notice of Postgres wakes into the doorbell's bells.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bot.alerts.messages import AlertMessages
 from bot.alerts.rule_file import usable_rules
@@ -111,7 +112,6 @@ class Parts:
             ),
         )
         self.told = sender.ring
-        notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s)
         self.switch = _switch(basis, self._webhooks, pulse)
         self.hints = Hints(basis.database, hears=lambda: self._doorbell.works)
         self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
@@ -124,6 +124,8 @@ class Parts:
             owners=owners_of,
         )
         board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
+        retell = partial(board.retell, basis.database)
+        notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s, retell)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
         escalation = Escalation(
             basis.database,
@@ -273,7 +275,14 @@ def _outage_links(settings: Settings) -> dict[str, str]:
     return links
 
 
-def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s: Callable[[], float]) -> Notifiers:
+def _notifiers(
+    basis: Basis,
+    reach: Reach,
+    sender: Sender,
+    pulse: Pulse,
+    poll_s: Callable[[], float],
+    retell: Callable[[str], Awaitable[None]],
+) -> Notifiers:
     return Notifiers(
         basis.database,
         reach,
@@ -284,4 +293,5 @@ def _notifiers(basis: Basis, reach: Reach, sender: Sender, pulse: Pulse, poll_s:
         told=sender.ring,
         metrics=basis.metrics,
         pulse=pulse,
+        retell=retell,
     )

@@ -79,11 +79,12 @@ _CLASSES = (
 @dataclass(frozen=True)
 class _Found:
     """What the checks found. `database_since`: since when the bot has not reached the database, None if it does not
-    know."""
+    know. `same_again`: deployments that changed nothing of what runs."""
 
     findings: Sequence[Finding]
     now: datetime
     database_since: datetime | None
+    same_again: frozenset[str]
 
     def one(self, check: str) -> Finding | None:
         return next((finding for finding in self.findings if finding.check == check), None)
@@ -94,9 +95,15 @@ class _Found:
         return [one for one in self.findings if one.status in statuses and one.check.startswith(f"{prefix}.")]
 
 
-def diagnose(findings: Sequence[Finding], now: datetime, *, database_since: datetime | None = None) -> Diagnosed:
+def diagnose(
+    findings: Sequence[Finding],
+    now: datetime,
+    *,
+    database_since: datetime | None = None,
+    same_again: frozenset[str] = frozenset(),
+) -> Diagnosed:
     """The causes among the findings, each with what follows from it; the most urgent cause first."""
-    found = _Found(findings, now, database_since)
+    found = _Found(findings, now, database_since, same_again)
     return fold(findings, [cause for find in _FINDERS for cause in find(found)])
 
 
@@ -191,12 +198,12 @@ def _find_deploys(found: _Found) -> Iterator[Cause]:
         deployed_at = _moment(state.evidence.get("latest_at")) if state else None
         if state is None or deployed_at is None or not broken or found.now - deployed_at > BLAMED_FOR:
             continue
-        if _fell_silent_before(found, service, deployed_at):
+        if state.evidence.get("latest") in found.same_again or _fell_silent_before(found, service, deployed_at):
             continue
         if state.evidence.get("latest_status") not in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED):
             continue  # on its way, or it never ran
         short, sha = service.short, state.evidence.get("latest_sha")
-        words = "crashes at start" if state.status is Status.FAIL else "went bad"
+        words = "crashes at start" if _crashed_at_start(state) else "went bad"
         deploy = f"deploy {short_sha(sha if isinstance(sha, str) else None)}"
         title = f"{short} {words}{_error(found, service)}: {deploy}"
         step = NextStep(f"Roll back {short}…", f"rollback {short}")
@@ -299,6 +306,11 @@ def _broken(found: _Found, service: Service) -> list[Finding]:
     api = found.one("api.health") if service is Service.API else None
     broken += [api] if api is not None and api.status is not Status.OK and not _is_unset(api) else []
     return [*broken, *_gave_up(found, service)]
+
+
+def _crashed_at_start(state: Finding) -> bool:
+    """Whether what was deployed never came to run."""
+    return state.evidence.get("latest_status") == DeploymentStatus.CRASHED
 
 
 def _fell_silent_before(found: _Found, service: Service, deployed_at: datetime) -> bool:

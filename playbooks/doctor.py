@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from playbooks import env, health
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
-from playbooks._diagnosis import diagnose
 from playbooks._root_causes import Diagnosed
 from playbooks._troubleshooting import Symptom, explain
 from playbooks.checks import claiming, drift, endpoints, failures, logs, roles, security
@@ -100,7 +99,7 @@ class Report:
 def report(facts: Facts) -> Report:
     """What is wrong and why, the cause before what follows from it."""
     found = list(map(_with_row, _look(facts)))
-    diagnosed = diagnose(found, facts.health.as_of, database_since=facts.health.database_since)
+    diagnosed = health.diagnose_with(facts.health, found)
     areas: dict[str, list[Finding]] = {area: [] for area in AREAS}
     for finding in diagnosed.rest:
         areas[_area(finding)].append(finding)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
 from playbooks._diagnosis import diagnose
-from playbooks._root_causes import Cause, Diagnosis
+from playbooks._root_causes import Cause, Diagnosed, Diagnosis
 from playbooks.checks import api, bot, database, deployments, heartbeats, intake, locks, migrations, queue, sha, workers
 from services.domain.bot_state import BotState
 from services.domain.deployments import ServiceState
@@ -31,7 +31,8 @@ class Facts:
     """`as_of` is the database's clock, the bot's own when there is no database; `now` is always the bot's.
 
     `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
-    when the bot has not reached the database; None when it does, or does not know.
+    when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
+    of ours made of the commit that was there before (a restart, a start), which are no deploys.
     """
 
     environment: str | None
@@ -50,6 +51,7 @@ class Facts:
     bot: BotState | None = None
     locks: Sequence[Lock] | Unavailable = ()
     database_since: datetime | None = None
+    same_again: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,15 @@ def check(facts: Facts) -> list[Finding]:
 def report(facts: Facts) -> Report:
     """The findings of `check`: causes with what follows from them, the rest as one line a subject, under a headline."""
     findings = check(facts)
-    diagnosed = diagnose(findings, facts.as_of, database_since=facts.database_since)
+    diagnosed = diagnose_with(facts, findings)
     lines = sorted(_lines(diagnosed.rest), key=_order)
     first = _headline(facts.environment, diagnosed.diagnoses, lines)
     return Report(first, diagnosed.status, tuple(lines), tuple(findings), diagnosed.diagnoses)
+
+
+def diagnose_with(facts: Facts, findings: Sequence[Finding]) -> Diagnosed:
+    """The causes among findings that rest on these facts, and on more."""
+    return diagnose(findings, facts.as_of, database_since=facts.database_since, same_again=facts.same_again)
 
 
 def _order(line: Line) -> tuple[int, bool]:

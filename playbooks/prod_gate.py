@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from playbooks import health
 from playbooks._contract import Finding, Status
-from playbooks._diagnosis import diagnose
 from playbooks._gates import gate
 from playbooks._root_causes import Diagnosed
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
@@ -40,7 +39,7 @@ def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
 def find_causes(facts: Facts) -> Diagnosed:
     """What the gates look at, under the causes that explain it."""
     findings = [finding for findings in _look(facts) for finding in findings]
-    return diagnose(findings, facts.health.as_of, database_since=facts.health.database_since)
+    return health.diagnose_with(facts.health, findings)
 
 
 def is_explained(found: Finding, diagnosed: Diagnosed) -> bool:

@@ -216,7 +216,8 @@ def _fine(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
         return _resolve(signal, alert, around)
     if alert.fine_since is not None:
         return None
-    calm = replace(alert, fine_since=around.now, said_at=around.now)
+    title, detail = signal.finding.title, signal.finding.detail
+    calm = replace(alert, fine_since=around.now, said_at=around.now, title=title, detail=detail)
     reason = (
         f"it came back before ({counted(alert.fires, 'time')} told): over when it stays fine until {ends_at:%H:%M} UTC"
     )
@@ -231,10 +232,15 @@ def _pass(alert: Alert, around: Circumstances) -> Move:
 
 
 def _over_at(alert: Alert, around: Circumstances) -> datetime:
-    """When what looks fine counts as over: at once, unless it came back before."""
-    if alert.fires < 2:
+    """When what looks fine counts as over: at once, unless it came back soon after it had seemed over before.
+
+    Two troubles with a long quiet time between them are two, and no flapping.
+    """
+    quiet = timedelta(seconds=around.telling.quiet_s)
+    ended, fired = alert.resolved_at, alert.fired_at
+    if alert.fires < 2 or (ended is not None and fired is not None and fired - ended > quiet):
         return around.now
-    return (alert.fine_since or around.now) + timedelta(seconds=around.telling.quiet_s)
+    return (alert.fine_since or around.now) + quiet
 
 
 def _resolve(signal: Signal, alert: Alert, around: Circumstances) -> Move:

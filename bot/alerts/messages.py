@@ -18,11 +18,10 @@ PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 
 @dataclass(frozen=True)
 class Home:
-    """Where a message of alerts belongs: the thread of its incident's root message. `is_first`: it opened that one."""
+    """Where alerts belong that have an incident: its root message tells them, and its thread is where people talk."""
 
     incident_id: int
     thread_key: str
-    is_first: bool
 
 
 HomeOf = Callable[[Connection, Sequence[Alert]], Awaitable[Home | None]]
@@ -68,7 +67,7 @@ class AlertMessages:
         is_page = any(alert.severity is Severity.PAGE and alert.is_open for alert in shown)
         owners = await self._owners(conn, shown)
         home = await self._home(conn, shown)
-        joined = home.incident_id if home and not home.is_first else None
+        joined = home.incident_id if home else None
         known = await silences.list_silences(conn)
         text, blocks = view.alert_message(shown, known, self._guide, owners=owners, joined=joined)
         await outbox.store_message(
@@ -78,8 +77,10 @@ class AlertMessages:
             thread_key=home.thread_key if home else None,
             text=text,
             blocks=blocks,
-            priority=PAGE if is_page else NOTIFY,
+            priority=PAGE if is_page and home is None else NOTIFY,  # what stays away is no page that waits
         )
+        if home is not None:  # the incident's root message says it; what was posted before it belonged there stays true
+            await outbox.keep_unposted(conn, key=key)
 
     async def note(self, conn: Connection, message_key: str, name: str, words: str) -> None:
         """A line in the thread of a message that is there; `name` makes it once."""
@@ -90,6 +91,10 @@ class AlertMessages:
         thread_key = next((alert.message_key for alert in about if alert.message_key), None)
         key = f"silence:{silence.id}:{'ended' if silence.ended_at else 'reminder'}"
         await self._add(conn, key, thread_key, view.notice(words, to=silence.owner))
+
+    async def has_home(self, conn: Connection, message_key: str) -> bool:
+        """Whether the alerts of this message belong to an incident."""
+        return await self._home(conn, await alerts.list_alerts_of_message(conn, message_key)) is not None
 
     async def _add(self, conn: Connection, key: str, thread_key: str | None, content: view.Content) -> None:
         text, blocks = content

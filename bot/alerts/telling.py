@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.alerts.decide import Move
 from bot.alerts.grouping import share_messages
@@ -114,15 +114,19 @@ class AlertTeller:
                 return move.alert
             case AlertChange.RESOLVED:
                 return replace(move.alert, line=view.end_line(move.alert, self._environment))
+            case _ if move.alert.fine_since is not None:
+                until = move.alert.fine_since + timedelta(seconds=self._rules.telling.quiet_s)
+                return replace(move.alert, line=view.calm_line(move.alert, self._environment, until=until))
             case _:
                 return replace(move.alert, line=view.page_line(move.alert, around))
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
         """Lines that people must notice: an edit alone nobody sees."""
         key, move = step.alert.message_key, step.move
+        is_new = move.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
         if move.run is not None and move.notice:
             await self._messages.note(conn, move.run.message_key, f"alert:{step.number}", move.notice)
-        elif key and (move.notice or joined):
+        elif key and (move.notice or joined) and not (is_new and await self._messages.has_home(conn, key)):
             await self._messages.note(conn, key, str(step.number), move.notice or f"Also: {step.alert.title}")
 
     async def _tell_others(self, conn: Connection, step: _Step, now: datetime) -> None:

@@ -24,6 +24,7 @@ from services.domain.health import ApiHealth
 from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import QueueSnapshot
 from services.domain.server import ServerFacts
+from services.domain.service_acts import SAME_AGAIN, ServiceAct
 from services.domain.services import Service
 
 PROCFILE = Path(__file__).resolve().parents[2] / "Procfile"
@@ -38,6 +39,7 @@ async def gather_health(world: World) -> health.Facts:
         migrations = group.create_task(world.migrations())
         queue = group.create_task(world.queue())
         locks = group.create_task(read_locks(world))
+        acts = group.create_task(world.service_acts())
     seen = running.result()
     return health.Facts(
         environment=world.settings.environment,
@@ -56,7 +58,14 @@ async def gather_health(world: World) -> health.Facts:
         bot=world.bot_state() if world.bot_state else None,
         locks=locks.result(),
         database_since=world.database.away_since if world.database else None,
+        same_again=_same_again(acts.result()),
     )
+
+
+def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:
+    """Deployments that a restart or a start made: of the commit that was there before."""
+    known = () if isinstance(acts, Unavailable) else acts
+    return frozenset(act.deployment_id for act in known if act.deployment_id and act.kind in SAME_AGAIN)
 
 
 async def gather_sha(world: World) -> sha.Facts:

@@ -56,7 +56,8 @@ async def acknowledge(board: Switchboard, conn: Connection, incident: Incident, 
         await board.record(conn, incident, "active", "is still on it", by=person)
         return Done(await board.tell_everywhere(conn, incident.id), "You have it still; the reminder starts anew.")
     words = "took it over" if before else "took it on, nobody else is called"
-    await board.record(conn, incident, "acknowledged", words, by=person)
+    # The root message says who has it; only whoever had it before has to notice.
+    await board.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
     return Done(await board.tell_everywhere(conn, incident.id), "You have it; nobody else is called.")
 
 

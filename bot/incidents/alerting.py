@@ -47,8 +47,9 @@ class Alerting:
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
         words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
-        has_message = event.change is AlertChange.FIRED and not event.again and not was_over
-        await self._board.record(conn, incident, "joined", words, in_thread=not has_message)  # its own is in the thread
+        # The root message shows it; who is called reads that, and who has it already has to notice.
+        is_news = was_over or event.again or incident.state is IncidentState.ACKNOWLEDGED
+        await self._board.record(conn, incident, "joined", words, in_thread=is_news)
         incident = await self._board.tell(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
@@ -120,8 +121,7 @@ async def home_of(conn: Connection, shown: Sequence[Alert]) -> Home | None:
     numbers = [one.incident_id for one in joined if one is not None]
     if not numbers or len(numbers) < len(shown):
         return None
-    first = (await incident_alerts.list_joined_alerts(conn, numbers[0]))[0]
-    return Home(numbers[0], f"incident:{numbers[0]}", is_first=first.alert_id in {alert.id for alert in shown})
+    return Home(numbers[0], f"incident:{numbers[0]}")
 
 
 async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:

@@ -1,21 +1,23 @@
-"""Tells in each new incident's thread, by itself and in order, what the runbook's escalation path looks at.
+"""Writes one diagnosis into each new incident's thread, by itself, and edits it as its parts arrive.
 
-All steps are read at the same time, each within its own limit; a source that is away is said, and delays nothing. How
-far an incident has been told is written with each message, so that a successor goes on where its predecessor stopped.
-Runs on the leader only.
+The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
+is said, and delays nothing. How far an incident has been told is written with each edit, so that a successor goes on
+where its predecessor stopped. The cause and the first thing to do are kept with the incident for its root message. Runs
+on the leader only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from bot.commands.rollback import read_offer
 from bot.facts import World
 from bot.facts.checks import gather_doctor
-from bot.facts.logs import read_error_digest
 from bot.facts.recent_changes import gather_recent_changes
 from bot.incidents.switchboard import Switchboard
 from bot.leader import Fence
@@ -23,10 +25,10 @@ from bot.leading import Rounds
 from bot.settings import Invalid
 from bot.views import briefing as view
 from playbooks import doctor
-from playbooks._recent_changes import recent_changes
+from playbooks._candidates import Candidate
+from playbooks._recent_changes import Changes, recent_changes
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident
-from services.domain.oncall import decode_chain
 from services.domain.services import Service, find_service
 from services.domain.supabase import project_ref
 from services.postgres import incidents
@@ -34,15 +36,7 @@ from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
 
-STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the next step is told
-
-
-class Step(NamedTuple):
-    """`what` and `command` are for when it cannot be told."""
-
-    what: str
-    command: str
-    tell: Callable[[World, Incident], Awaitable[view.Content]]
+STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then it is told without
 
 
 class Briefing(Rounds):
@@ -70,7 +64,7 @@ class Briefing(Rounds):
         """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
-        waiting = [one for one in unresolved if one.briefed < len(STEPS)]
+        waiting = [one for one in unresolved if one.briefed < len(PARTS)]
         results = await asyncio.gather(*(self._brief(one, fence) for one in waiting), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -78,91 +72,74 @@ class Briefing(Rounds):
         return self._poll_s()
 
     async def _brief(self, incident: Incident, fence: Fence) -> None:
-        numbers = range(incident.briefed + 1, len(STEPS) + 1)
-        told = [asyncio.create_task(self._tell(number, incident)) for number in numbers]
+        """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
+        reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
+        parts = view.Parts()
         try:
-            for number, task in zip(numbers, told, strict=True):
-                if not await self._say(number, incident, await task, fence):
+            for number, task in enumerate(asyncio.as_completed(reading), start=1):
+                name, part = await task
+                parts = replace(parts, **{name: part})
+                if number > incident.briefed and not await self._say(number, incident, parts, fence):
                     return  # somebody resolved it
         finally:
-            for task in told:
-                task.cancel()
-            await asyncio.gather(*told, return_exceptions=True)
+            for one in reading:
+                one.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
 
-    async def _tell(self, number: int, incident: Incident) -> view.Content:
-        """What the step says, or why it cannot."""
-        step = STEPS[number - 1]
+    async def _read(self, name: str, incident: Incident) -> tuple[str, Any]:
+        """The part, or why it cannot be told."""
         try:
             async with asyncio.timeout(self._step_s):
-                return await step.tell(self._world, incident)
+                return name, await PARTS[name](self._world, incident)
         except TimeoutError:
             why = f"no answer within {self._step_s:g} s"
         except (OperatorError, SourceError) as error:
             why = error.why
-        except Exception as error:  # one step's bug must not take the others away
-            logger.error("step %d of the briefing failed: %s", number, type(error).__name__)  # noqa: TRY400 - may hold data
+        except Exception as error:  # one part's bug must not take the others away
+            logger.error("%s of the diagnosis failed: %s", name, type(error).__name__)  # noqa: TRY400 - may hold data
             why = f"its answer could not be understood ({type(error).__name__})"
-        return view.missing_message(number, step.what, why, step.command)
+        return name, view.Missing(why)
 
-    async def _say(self, number: int, incident: Incident, content: view.Content, fence: Fence) -> bool:
+    async def _say(self, number: int, incident: Incident, parts: view.Parts, fence: Fence) -> bool:
+        services, identity = services_of(incident), self._world.settings.identity
+        ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
+        told, content = view.told_of(parts, services), view.diagnosis_message(parts, services, ref)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            is_next = await incidents.note_briefed(conn, incident_id=incident.id, part=number)
+            is_next = await incidents.note_briefed(
+                conn, incident_id=incident.id, part=number, diagnosis=told.diagnosis, remedy=told.remedy
+            )
             if is_next:
-                await self._board.say(conn, incident, f"{incident.message_key}:briefing:{number}", content)
+                await self._board.say(conn, incident, f"{incident.message_key}:diagnosis", content)
+                await self._board.tell(conn, incident.id)
         self._board.told()
         return is_next
 
 
-async def _changes(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others
-    return view.changes_message(recent_changes(await gather_recent_changes(world)))
+async def _changes(world: World, incident: Incident) -> Changes:  # noqa: ARG001 - as the others
+    return recent_changes(await gather_recent_changes(world))
 
 
-async def _logs(world: World, incident: Incident) -> view.Content:
-    services = _services(incident)
-    async with asyncio.TaskGroup() as group:
-        read = [group.create_task(read_error_digest(world, service)) for service in services]
-    findings = [finding for task in read for finding in task.result()]
-    names = ", ".join(service.short for service in services)
-    return view.findings_message(2, f"What the logs of {names} tell", f"logs {services[0].short}", findings)
-
-
-async def _doctor(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others
+async def _report(world: World, incident: Incident) -> doctor.Report:  # noqa: ARG001 - as the others
     facts = await gather_doctor(world)
-    report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
-    return view.findings_message(3, "What the doctor finds", "doctor", report.findings)
+    return await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
 
 
-async def _dashboards(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others
-    identity = world.settings.identity
-    return view.dashboards_message(None if isinstance(identity, Invalid) else project_ref(identity.supabase_url))
+async def _candidates(world: World, incident: Incident) -> Sequence[Candidate]:
+    """None where a rollback is unlikely to help."""
+    services = services_of(incident)
+    if len(services) != 1:
+        return ()
+    offer = await read_offer(services[0].short, world)
+    return offer.candidates if offer.doubt is None else ()
 
 
-async def _rollback(world: World, incident: Incident) -> view.Content:
-    scope = _scope(incident)
-    return view.rollback_message(scope, await read_offer(scope, world))
-
-
-async def _oncall(world: World, incident: Incident) -> view.Content:  # noqa: ARG001 - as the others
-    return view.oncall_message(decode_chain(incident.chain))
-
-
-def _services(incident: Incident) -> list[Service]:
+def services_of(incident: Incident) -> list[Service]:
     """Those that it names; one that names none is about all."""
     named = [service for name in incident.services if (service := find_service(name))]
     return named or list(Service)
 
 
-def _scope(incident: Incident) -> str:
-    named = _services(incident)
-    return named[0].short if len(named) == 1 else "all"
-
-
-STEPS = (
-    Step("What changed in the last two hours", "runs", _changes),
-    Step("What the logs tell", "doctor", _logs),
-    Step("What the doctor finds", "doctor", _doctor),
-    Step("Supabase's dashboard", "health", _dashboards),
-    Step("Roll back?", "deployments api", _rollback),
-    Step("Who is called", "oncall", _oncall),
+PARTS: Mapping[str, Callable[[World, Incident], Awaitable[object]]] = MappingProxyType(
+    {"changes": _changes, "report": _report, "candidates": _candidates}
 )

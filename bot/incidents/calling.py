@@ -117,7 +117,7 @@ async def _ring(
             means=_MEANS[target.reach],
             target=target.address,
             subject=f"PAGE {line}",
-            text=_outside(incident, page, board.place.channel, skipped),
+            text=_outside(incident, view.details(incident, alerts), page, board.place.channel, skipped),
             thread_key=incident.message_key,
             details=_details(incident),
             patience=PATIENCE,
@@ -144,8 +144,8 @@ def _details(incident: Incident) -> dict[str, str]:
     return {"severity": _SEVERITIES[incident.severity], **one}
 
 
-def _outside(incident: Incident, page: PageSent, channel: str, skipped: Sequence[str]) -> str:
-    """What a pager or a mail shows below its subject; plain text without data of the operated system."""
+def _outside(incident: Incident, details: Sequence[str], page: PageSent, channel: str, skipped: Sequence[str]) -> str:
+    """What a pager or a mail shows below its subject, which is not said again; no data of the operated system."""
     what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
     how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
-    return "\n".join([what, *(f"Not called: {words}." for words in skipped), how])
+    return "\n".join([*details, *([""] if details else []), what, *(f"Not called: {words}." for words in skipped), how])

@@ -30,9 +30,9 @@ from services.domain.oncall import (
 from services.domain.outbox import PAGE
 from services.domain.rotations import Absent, freeze
 from services.domain.runs import Person
-from services.postgres import incident_alerts, incidents, oncall, outbox, timeline
+from services.postgres import incident_alerts, incidents, notifications, oncall, outbox, timeline
 from services.postgres.clock import read_clock
-from services.postgres.pool import Connection
+from services.postgres.pool import Connection, Database
 
 TITLE_LIMIT = 300  # characters
 
@@ -130,11 +130,19 @@ class Switchboard:
         assert incident is not None  # noqa: S101 - whoever calls has written or locked it
         alerts = await incident_alerts.list_joined_alerts(conn, incident_id)
         pages = await incidents.list_pages(conn, incident_id)
-        words, blocks = view.incident_message(incident, alerts, pages, decode_chain(incident.chain))
+        outside = await notifications.list_notifications(conn, thread_key=incident.message_key)
+        words, blocks = view.incident_message(incident, alerts, pages, decode_chain(incident.chain), outside)
         await outbox.store_message(
             conn, key=incident.message_key, channel=self.place.channel, text=words, blocks=blocks, priority=PAGE
         )
         return incident
+
+    async def retell(self, database: Database, message_key: str) -> None:
+        """The root message of this key as everything stands now, in a transaction of its own."""
+        number = int(message_key.partition(":")[2])
+        async with database.transaction() as conn:
+            if await incidents.lock_incident(conn, number) is not None:
+                await self.tell(conn, number)
 
     async def tell_everywhere(self, conn: Connection, incident_id: int) -> Incident:
         """Somebody has it now, or has it no longer: the root message and those of its alerts say so."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.leader import Fence
 from bot.notifications.reach import Reach
@@ -17,7 +17,7 @@ LATE_AFTER_S = 90.0  # three rounds without anything to send
 
 
 class Notifiers:
-    """A part of the leader's work. `ring` wakes all."""
+    """A part of the leader's work. `ring` wakes all. `retell`: see `NotificationSender`."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Notifiers:
         told: Callable[[], None],
         metrics: Metrics,
         pulse: Pulse,
+        retell: Callable[[str], Awaitable[None]],
     ) -> None:
         self._senders = [
             NotificationSender(
@@ -44,6 +45,7 @@ class Notifiers:
                 told=told,
                 metrics=metrics,
                 on_time=pulse.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
+                retell=retell,
             )
             for means in Means
         ]

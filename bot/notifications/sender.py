@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.bell import Bell
 from bot.commands._contract import Block
@@ -18,6 +18,7 @@ from bot.notifications.reach import Reach
 from bot.views.notifications import not_reached, told_elsewhere
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
+from services.domain.incidents import is_root
 from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.domain.outbox import PAGE
 from services.postgres import notifications, outbox
@@ -34,10 +35,15 @@ _AT_ONCE = 20
 Outcome = TryAgain | GiveUp | None  # None: it was taken
 
 
+async def retell_nothing(key: str) -> None:
+    """What `retell` does when nothing else is given."""
+
+
 class NotificationSender:
     """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
 
-    `on_time` is called after each round. `start_s`: so long after it was locked a call may begin.
+    `start_s`: so long after it was locked a call may begin. `on_time` is called after each round. `retell` says an
+    incident's root message again, by its key: it says who was told. Every other matter has a message for that.
     """
 
     def __init__(
@@ -54,7 +60,9 @@ class NotificationSender:
         metrics: Metrics,
         on_time: Callable[[], None] = lambda: None,
         start_s: float = START_S,
+        retell: Callable[[str], Awaitable[None]] = retell_nothing,
     ) -> None:
+        self._retell = retell
         self._means = means
         self._start_s = start_s
         self._database = database
@@ -86,6 +94,8 @@ class NotificationSender:
                 await self._write(conn, notification, outcome)
             await self._tell(conn, due, outcomes)
             wait_s = await notifications.read_notifications_wait(conn, means=self._means)
+        for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
+            await self._retell(key)  # no part of the above: whoever answers an incident may wait for what is held here
         if due:
             self._told()
         return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())
@@ -125,7 +135,7 @@ class NotificationSender:
 
     async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
         """In each thread one message that stays true, and one more for each who will not be rung."""
-        for thread_key in sorted({each.thread_key for each in due if each.thread_key is not None}):
+        for thread_key in sorted({key for each in due if (key := each.thread_key) and not is_root(key)}):
             told = await notifications.list_notifications(conn, thread_key=thread_key)
             await self._say(conn, f"{thread_key}:told", thread_key, told_elsewhere(told), priority=0)
         for notification, outcome in zip(due, outcomes, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from bot.commands._contract import Block
@@ -13,7 +14,7 @@ from bot.views.blocks import actions, command_button, context, is_web_address, s
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape, link, plain
-from services.domain.alerts import Alert, AlertState, Severity, Silence
+from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -57,6 +58,13 @@ def page_line(alert: Alert, around: Surroundings) -> str:
         parts += [around.deploys.get(alert.service, ""), *_backlog(around)]
     line = plain(" · ".join(filter(None, parts)), limit=1500)
     return f"PAGE {line}" if alert.severity is Severity.PAGE else line
+
+
+def calm_line(alert: Alert, environment: str | None, *, until: datetime) -> str:
+    """ "prod · ingest 1 of 1 beating · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"."""
+    since = clock_time(alert.fine_since or until)
+    words = f"{CALM}{since}, watched until {clock_time(until)} because it came back before"
+    return plain(f"{_place(environment)} · {alert.title} · {words}", limit=1500)
 
 
 def end_line(alert: Alert, environment: str | None) -> str:

@@ -1,87 +1,152 @@
-"""What the bot tells in an incident's thread by itself: the runbook's escalation path, one message a step."""
+"""The one message that the bot writes in an incident's thread by itself: the likely cause, edited as parts arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, link_button, section, sections
-from bot.views.findings import finding_line
+from bot.views.diagnosis import cause_line, since_words
+from bot.views.findings import SIGN
 from bot.views.message import fit_message
-from bot.views.rollback import offer_answer
 from bot.views.text import date_token, escape
-from playbooks._advice import Offer
-from playbooks._contract import Finding, Status, wrong_first
+from playbooks import doctor
+from playbooks._candidates import Candidate
+from playbooks._contract import NextStep, wrong_first
 from playbooks._recent_changes import Changes
-from services.domain.oncall import Chain, ChainLevel
+from playbooks._remedies import choose_remedy, find_cause
+from playbooks._root_causes import Diagnosis
+from services.domain.services import Service
 from services.domain.supabase import log_links
-from services.domain.words import age, counted
+from services.domain.words import clock_time, counted
 
 Content = tuple[str, list[Block]]
 
-LINE_LIMIT = 300
-SHOWN = 12  # lines of one step; its command has them all
+LINE_LIMIT = 160  # characters of one line below the first: two lines on a phone
+SHOWN = 3  # changes, and findings that no cause explains; their commands have them all
 
 
-def changes_message(changes: Changes) -> Content:
-    """1. What changed in the last two hours, newest first."""
-    happenings = changes.happenings[:SHOWN]
-    lines = [f"{date_token(one.at, '{time}')} {escape(one.words, limit=LINE_LIMIT)}" for one in happenings]
-    left = len(changes.happenings) - len(lines)
-    lines += [f"… {counted(left, 'more change')}"] if left > 0 else []
-    lines += [f"❔ unknown: {escape(words, limit=LINE_LIMIT)}" for words in changes.unknown]
-    first = "*1. What changed in the last two hours*"
-    nothing = ["Nothing was deployed, migrated or run."] if not changes.happenings and not changes.unknown else []
-    note = context("What people do by hand in Railway's or Supabase's dashboard is not among it.")
-    return fit_message("\n".join([first, *nothing, *lines]), [*sections([first, *nothing, *lines]), note])
+@dataclass(frozen=True)
+class Missing:
+    """A part that could not be read, and why."""
+
+    why: str
 
 
-def findings_message(number: int, what: str, command: str, findings: Sequence[Finding]) -> Content:
-    """2. and 3. What the logs and the doctor tell; `command` is where to read on."""
-    loud = [finding for finding in wrong_first(findings) if finding.status is not Status.OK]
-    first = f"*{number}. {escape(what)}*"
-    lines = [finding_line(finding) for finding in loud[:SHOWN]]
-    lines += [f"… {counted(len(loud) - SHOWN, 'more finding')}"] if loud[SHOWN:] else []
-    lines = lines or ["✅ Nothing that is wrong."]
-    buttons = actions([command_button("Read on", command)])
-    return fit_message("\n".join([first, *lines]), [*sections([first, *lines]), *buttons])
+@dataclass(frozen=True)
+class Parts:
+    """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first."""
+
+    changes: Changes | Missing | None = None
+    report: doctor.Report | Missing | None = None
+    candidates: Sequence[Candidate] | Missing | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return None not in (self.changes, self.report, self.candidates)
 
 
-def dashboards_message(ref: str | None) -> Content:
-    """4. Supabase's own logs, which the bot does not read."""
-    first = "*4. Supabase's dashboard*"
-    if ref is None:
-        line = "No links: `SUPABASE_URL` does not tell the project. Open Database → Logs and Auth → Logs by hand."
-        return fit_message(f"{first}\n{line}", [section(f"{first}\n{line}")])
-    line = "The logs of the database and of the sign-in service, which the bot does not read:"
-    buttons = [link_button(label, url) for label, url in log_links(ref).items()]
-    return fit_message(f"{first}\n{line}", [section(f"{first}\n{line}"), *actions(buttons)])
+@dataclass(frozen=True)
+class Told:
+    """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button."""
+
+    diagnosis: str | None
+    remedy: str | None
 
 
-def rollback_message(scope: str, found: Offer) -> Content:
-    """5. Where one could go back to; somebody else approves it as ever."""
-    first = "*5. Roll back?*"
-    if not found.candidates:
-        line = f"Nowhere to go back to is known for {scope}: Railway does not tell, or has no earlier image."
-        return fit_message(f"{first}\n{line}", [section(f"{first}\n{line}")])
-    offer = offer_answer(scope, found)
-    return fit_message(f"{first}\n{offer.text}", [section(first), *offer.blocks])
+def find_cause_of(parts: Parts, services: Sequence[Service]) -> Diagnosis | None:
+    """The cause that fits the incident, once the doctor has answered."""
+    return find_cause(parts.report.diagnosed, services) if isinstance(parts.report, doctor.Report) else None
 
 
-def oncall_message(chain: Chain) -> Content:
-    """6. Who is called in which order, as it was when the incident began. Nobody is rung by reading it."""
-    first = "*6. Who is called*"
-    lines = [f"{number}. {_who(level)}, {age(level.wait)} each" for number, level in enumerate(chain.levels, start=1)]
-    lines += [f"⚠️ {escape(words)}" for words in chain.notes]
-    lines = lines or ["⚠️ Nobody: there is neither an on-call file nor an approver."]
-    return fit_message("\n".join([first, *lines]), sections([first, *lines]))
+def told_of(parts: Parts, services: Sequence[Service]) -> Told:
+    """What the root message takes over."""
+    cause = find_cause_of(parts, services)
+    if cause is None:
+        return Told(None, None)
+    since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
+    remedy = _remedy(parts, cause)
+    return Told(f"{cause.finding.title}{since}", remedy.command if remedy else None)
 
 
-def missing_message(number: int, what: str, why: str, command: str) -> Content:
-    """In the place of a step whose source is away: said, and the rest goes on."""
-    first = f"*{number}. {escape(what)}*: ❔ not known, {escape(why, limit=LINE_LIMIT)}"
-    return fit_message(first, [section(first), *actions([command_button("Try again", command)])])
+def diagnosis_message(parts: Parts, services: Sequence[Service], ref: str | None) -> Content:
+    """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
+    cause = find_cause_of(parts, services)
+    first = _first(parts, cause)
+    lines = [line for line in (*_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
+    blocks = [section(first), *sections(lines), *actions(_buttons(parts, cause, services, ref))]
+    if not parts.is_complete:
+        blocks.append(context("Still reading; this message changes."))
+    return fit_message("\n".join([first, *lines]), blocks)
 
 
-def _who(level: ChainLevel) -> str:
-    return escape(", ".join(dict.fromkeys(target.who for target in level.targets)), limit=LINE_LIMIT)
+def _first(parts: Parts, cause: Diagnosis | None) -> str:
+    if cause is not None:
+        title = f"{escape(cause.finding.title, limit=200).rstrip('.')}{since_words(cause.cause)}"
+        return f"🔎 *Most likely: {title}.* {escape(cause.finding.detail, limit=LINE_LIMIT)}".strip()
+    if isinstance(parts.report, doctor.Report):
+        wrong = wrong_first(parts.report.wrong)
+        if wrong:
+            return f"🔎 *Most likely: {escape(wrong[0].title, limit=200)}.* No cause explains it."
+        return "🔎 *No cause found:* every check that could be made is fine now."
+    return "🔎 *Diagnosis:* reading deployments, logs and the database…"
+
+
+def _others(parts: Parts, cause: Diagnosis | None) -> Iterator[str]:
+    """What follows from the cause as a number, other causes, and what none of them explains."""
+    if not isinstance(parts.report, doctor.Report):
+        return
+    if cause is not None and cause.words:
+        yield cause.words
+    for one in parts.report.diagnosed.diagnoses:
+        if one is not cause:
+            yield f"Also: {cause_line(one.cause)}"
+    wrong = wrong_first(parts.report.wrong)[0 if cause else 1 :]
+    for finding in wrong[:SHOWN]:
+        yield f"{SIGN[finding.status]} {escape(finding.title, limit=LINE_LIMIT)}"
+    if wrong[SHOWN:]:
+        yield f"… {counted(len(wrong) - SHOWN, 'more finding')}"
+
+
+def _changes(parts: Parts) -> Iterator[str]:
+    """Newest first: what was changed last most often broke it."""
+    if not isinstance(parts.changes, Changes):
+        return
+    happenings = parts.changes.happenings
+    if not happenings and not parts.changes.unknown:
+        yield "Nothing was deployed, migrated or run in the last 2 h."
+    for one in happenings[:SHOWN]:
+        yield f"• {date_token(one.at, '{time}')} {escape(one.words, limit=LINE_LIMIT)}"
+    if happenings[SHOWN:]:
+        yield f"… {counted(len(happenings) - SHOWN, 'more change')} in the last 2 h"
+    for words in parts.changes.unknown[:SHOWN]:
+        yield f"❔ not known: {escape(words, limit=LINE_LIMIT)}"
+
+
+def _missing(parts: Parts) -> Iterator[str]:
+    named = {"recent changes": parts.changes, "the doctor": parts.report, "earlier versions": parts.candidates}
+    for name, part in named.items():
+        if isinstance(part, Missing):
+            yield f"❔ not known: {name}, {escape(part.why, limit=LINE_LIMIT)}"
+
+
+def _buttons(parts: Parts, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
+    """What to do, then where to look: at most eight, some of them links."""
+    one = cause.cause.service if cause and cause.cause.service else services[0] if len(services) == 1 else None
+    remedy = _remedy(parts, cause) if cause else None
+    first = [command_button(remedy.label, remedy.command or "", style="primary")] if remedy else []
+    url = cause.finding.next_step.url if cause and cause.finding.next_step else None
+    first += [link_button(cause.finding.next_step.label, url)] if cause and cause.finding.next_step and url else []
+    looks = [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
+    links = log_links(ref) if ref else {}
+    return [
+        *first,
+        *(command_button(label, line) for label, line in [*looks, ("Doctor", "doctor")]),
+        *(link_button(f"Supabase: {label.lower()}", url) for label, url in links.items()),
+    ]
+
+
+def _remedy(parts: Parts, cause: Diagnosis) -> NextStep | None:
+    known = parts.candidates
+    return choose_remedy(cause, () if known is None or isinstance(known, Missing) else known)

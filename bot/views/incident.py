@@ -6,45 +6,119 @@ The first line is the answer: how it stands, what is wrong, since when. What is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.incident_buttons import buttons
 from bot.views.mentions import channel_name, mention, person
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.notifications import told_words
+from bot.views.text import date_token, escape, plain
+from services.domain.alerts import CALM
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
+from services.domain.notifications import Notification
 from services.domain.oncall import Chain, ChainLevel, Reach, ways_words
-from services.domain.words import age, counted
+from services.domain.words import age, clock_time, counted
 
-LINE_LIMIT = 600  # characters of one line of an alert, a title or a cause
+LINE_LIMIT = 600  # characters of one line of an alert or a cause
+TITLE_LIMIT = 200
+PHONE_LIMIT = 110  # characters that a phone's notification shows
 SHOWN_ALERTS = 5
 
 Content = tuple[str, list[Block]]
 
 
 def incident_message(
-    incident: Incident, alerts: Sequence[JoinedAlert], pages: Sequence[PageSent], chain: Chain
+    incident: Incident,
+    alerts: Sequence[JoinedAlert],
+    pages: Sequence[PageSent],
+    chain: Chain,
+    outside: Sequence[Notification] = (),
 ) -> Content:
-    """`alerts` in the order in which they joined, `pages` oldest first."""
+    """`alerts` in the order in which they joined, `pages` oldest first. `outside`: who is told outside Slack.
+
+    What is wrong, why, how the work stands, who is called; then the buttons, and below them the details.
+    """
     first = headline(incident, alerts)
-    lines = [*_end(incident), *_other_alerts(alerts), *_called(incident, pages, chain)]
+    who = [*_called(incident, pages, chain, outside)]
+    lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
     blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), context(_notes(incident))]
-    return fit_message(first, blocks)
+    return fit_message(phone_line(incident, alerts), blocks)
 
 
 def headline(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """ "🔴 *PAGE* prod · ingest 0 of 2 beating, …", in mrkdwn."""
-    return f"{_sign(incident)} {escape(summary(incident, alerts), limit=LINE_LIMIT)}"
+    """ "🔴 *PAGE* prod · *ingest is down (0 of 2)* since 09:02", in mrkdwn."""
+    said = _said(incident, alerts)
+    since = f" since {date_token(said.since, '{time}')}" if said.since else ""
+    return f"{_sign(incident, said)} {escape(said.place)} · *{escape(said.title, limit=TITLE_LIMIT)}*{since}"
+
+
+def phone_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
+    """The same for a notification, which shows no dates of Slack's: what, where, since when, in `PHONE_LIMIT`."""
+    said = _said(incident, alerts)
+    since = f" since {clock_time(said.since)}" if said.since else ""
+    sign = f"{_sign(incident, said)} {escape(said.place, limit=40)} · "
+    room = max(PHONE_LIMIT - len(sign.replace("*", "")) - len(since), 40)
+    return f"{sign}{escape(said.title, limit=room)}{since}"
 
 
 def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """What is wrong, as plain text: what the first alert that fires says, or the title."""
+    """What is wrong, where and since when, as one short line of plain text."""
+    said = _said(incident, alerts)
+    since = f" since {clock_time(said.since)}" if said.since else ""
+    return plain(f"{plain(said.place, limit=40)} · {plain(said.title, limit=PHONE_LIMIT - 30)}{since}")
+
+
+def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
+    """What stands below the summary, as plain text: the likely cause, and how the work stands."""
+    said = _said(incident, alerts)
+    why = incident.diagnosis or said.why
+    return [line for line in (why, said.work) if line]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an alert's line says, in its parts. since: None where it is over."""
+
+    place: str
+    title: str
+    why: str = ""
+    work: str = ""
+    since: datetime | None = None
+    is_calm: bool = False
+
+
+def _said(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Said:
+    """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved."""
     firing = [alert for alert in alerts if alert.cleared_at is None]
-    line = firing[0].line if firing else (alerts[-1].line if alerts else "")
-    if line and incident.state is not IncidentState.RESOLVED:
-        return line.removeprefix("PAGE ").removeprefix("Resolved ")
-    return f"{incident.environment} · {incident.title}"
+    alert = firing[0] if firing else alerts[-1] if alerts else None
+    is_over = incident.state is IncidentState.RESOLVED
+    if alert is None or not alert.line or is_over:
+        since = None if is_over or incident.cleared_at else incident.since
+        return _Said(incident.environment, incident.title, since=since)
+    place, *rest = alert.line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
+    title, _, detail = (rest[0] if rest else incident.title).partition(", ")
+    calm = next((words for words in rest[1:] if words.startswith(CALM)), None)
+    if calm is not None:
+        return _Said(place, f"{title}: {calm}", is_calm=True)
+    work = [words for words in rest[1:] if _is_work(words)]
+    why = [detail, *(words for words in rest[1:] if words not in work)]
+    since = incident.since if alert.cleared_at is None else None
+    return _Said(place, title, " · ".join(filter(None, why)), " · ".join(work), since)
+
+
+def _is_work(words: str) -> bool:
+    """Whether a part of an alert's line tells how the work stands."""
+    return words.startswith(("DB ", "queue ")) or " waiting" in words
+
+
+def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
+    """The likely cause, and how the work stands, while it is not over."""
+    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None:
+        return []
+    return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 
 
 def called_message(page: PageSent, level: ChainLevel) -> Content:
@@ -61,6 +135,7 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
 def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:
     """To one person: what is wrong, and the two buttons that somebody who was just woken needs."""
     first = headline(incident, alerts)
+    lines = [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
     asked = [
         command_button("Acknowledge", f"incident ack {incident.id}", style="primary"),
         command_button("Escalate", f"incident escalate {incident.id}"),
@@ -68,7 +143,9 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
     where = (
         f"incident {incident.id} · you are called at level {page.level + 1} · the thread is in {channel_name(channel)}"
     )
-    return fit_message(first, [section(first), *actions(asked), context(where)])
+    return fit_message(
+        phone_line(incident, alerts), [section(first), *sections(lines), *actions(asked), context(where)]
+    )
 
 
 def late_call(incident: Incident) -> Content:
@@ -81,7 +158,8 @@ def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert]) -> C
     """The same message once nobody has to answer it any more."""
     first = headline(incident, alerts)
     return fit_message(
-        first, [section(first), context(f"incident {incident.id} · nothing is asked of you here any more")]
+        phone_line(incident, alerts),
+        [section(first), context(f"incident {incident.id} · nothing is asked of you here any more")],
     )
 
 
@@ -103,13 +181,15 @@ def note(words: str) -> Content:
     return fit_message(words, [section(words)])
 
 
-def _sign(incident: Incident) -> str:
+def _sign(incident: Incident, said: _Said) -> str:
     is_over = incident.cleared_at is not None
     match incident.state:
         case IncidentState.RESOLVED:
             return "✅ *RESOLVED*"
         case IncidentState.ACKNOWLEDGED if is_over:
             return f"🟢 *CLEARED*, to be resolved by {person(incident.acknowledged_by)} ·"
+        case _ if said.is_calm:
+            return "🟢"
         case IncidentState.ACKNOWLEDGED:
             return f"🟡 *ACKNOWLEDGED* by {person(incident.acknowledged_by)} ·"
         case _ if is_over:
@@ -139,11 +219,18 @@ def _end(incident: Incident) -> list[str]:
 def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
     """Those that fire besides the one in the first line."""
     firing = [alert for alert in alerts if alert.cleared_at is None][1:]
-    lines = [f"🔴 {escape(alert.line.removeprefix('PAGE '), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
+    lines = [f"🔴 {escape(_trouble(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
     return [*lines, *([f"… {counted(len(firing) - SHOWN_ALERTS, 'more alert')}"] if firing[SHOWN_ALERTS:] else [])]
 
 
-def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain) -> list[str]:
+def _trouble(alert: JoinedAlert) -> str:
+    """What another alert says, without the place and the work, which the first one told."""
+    parts = alert.line.removeprefix("PAGE ").split(" · ")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside: Sequence[Notification]) -> list[str]:
+    """Who is called, by what, and who is next."""
     if incident.state is not IncidentState.OPEN or not incident.severity.calls_people:
         return []
     notes = [f"⚠️ {escape(words)}" for words in chain.notes]
@@ -153,6 +240,7 @@ def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain) -> list
         return notes
     last = pages[-1]
     words = f"📟 called {_names(chain.levels[last.level % len(chain.levels)])} {date_token(last.paged_at, '{time}')}"
+    words += told_words(outside)
     following = chain.level(incident.next_level)
     if incident.due_at is not None and following is not None:
         words += f" · next {_names(following)} {date_token(incident.due_at, '{time}')}"

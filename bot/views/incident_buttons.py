@@ -5,15 +5,19 @@ All of them run command lines, so whoever may not is told so, and what changes s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from bot.commands._contract import Block
 from bot.views.alert_buttons import next_steps
 from bot.views.blocks import command_button, command_menu
+from playbooks._diagnosis import BLAMED_FOR
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.services import Service, find_service
 
 MOST = 3
+_DEPLOY = re.compile(r"deploy .*?\b(\d\d:\d\d) UTC")  # as `playbooks._last_deploys` words it
 
 
 def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
@@ -23,22 +27,63 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
             command_button("Timeline", f"incident timeline {incident.id}"),
             command_button("Postmortem", f"incident export {incident.id}"),
         ]
-    first = _first(incident)
-    fitting = list(dict.fromkeys([*_remedies(incident, alerts), ("Health", "health"), ("Queue", "queue")]))
-    shown = fitting[: MOST - 1]
-    return [first, *(command_button(label, line) for label, line in shown), command_menu(_rest(incident, alerts))]
-
-
-def _first(incident: Incident) -> Block:
-    if incident.state is IncidentState.OPEN and incident.cleared_at is None:
-        return command_button("Acknowledge", f"incident ack {incident.id}", style="primary")
-    return command_button("Resolve…", f"incident resolve {incident.id}", style="primary")
+    acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
+    menu = command_menu(_rest(incident, alerts))
+    if incident.cleared_at is not None:  # nothing is left to restart or to roll back
+        return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
+    steps = _remedies(incident, alerts)
+    looks = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
+    if incident.state is IncidentState.OPEN:
+        shown = [*steps, *looks][: MOST - 1]
+        first = [command_button("Acknowledge", acknowledge, style="primary")]
+    else:
+        shown, first = [*[*steps, *looks][: MOST - 1], resolve], []
+    is_sure = bool(steps) and _is_sure(incident, alerts)
+    styled = ["primary" if is_sure and n == 0 else None for n in range(len(shown))]
+    return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
 
 
 def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
-    """What the rule of the first alert proposes; without one, what is done to a process."""
+    """What the diagnosis found, else what the rule of the first alert proposes: the way back first after a deploy."""
     rule = alerts[0].fingerprint.partition(".")[0] if alerts else "restarts"
-    return next_steps(rule, _service(incident))
+    service = _service(incident)
+    steps = next_steps(rule, service)
+    if was_deployed_lately(incident, alerts):
+        steps.sort(key=lambda step: not step[1].startswith("rollback "))
+    if incident.remedy is None:
+        return steps
+    found = (_label(incident.remedy), incident.remedy)
+    return [found, *(step for step in steps if step[1].split()[0] != incident.remedy.split()[0])]
+
+
+def _label(remedy: str) -> str:
+    """ "Roll back to 8d02b64e" of "rollback ingest to 8d02b64e"."""
+    verb, *words = remedy.split()
+    if verb == "rollback":
+        return f"Roll back to {words[-1]}" if "to" in words else "Roll back…"
+    return f"{verb.capitalize()} {words[0]}" if words else verb.capitalize()
+
+
+def _is_sure(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
+    """Whether the first step deserves a primary button: the diagnosis found it, or a deploy was just made."""
+    return incident.remedy is not None or was_deployed_lately(incident, alerts)
+
+
+def was_deployed_lately(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
+    """Whether an alert's line names a deploy of the service's own within half an hour before the trouble."""
+    for alert in alerts:
+        for words in alert.line.split(" · "):
+            made = _DEPLOY.match(words)
+            if made is not None and _minutes_before(incident.since, made[1]) <= BLAMED_FOR / timedelta(minutes=1):
+                return True
+    return False
+
+
+def _minutes_before(moment: datetime, clock: str) -> int:
+    """From "09:02" UTC to the moment, within the day before it."""
+    hours, minutes = map(int, clock.split(":"))
+    at = moment.astimezone(UTC)
+    return (at.hour * 60 + at.minute - hours * 60 - minutes) % (24 * 60)
 
 
 def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:

@@ -10,6 +10,12 @@ from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 
+_BRIEF = {
+    NotificationState.SENT: "✓",
+    NotificationState.WAITING: "not yet",
+    NotificationState.FAILED: "not reached",
+    NotificationState.CANCELLED: "not needed",
+}
 MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
 
 
@@ -20,6 +26,13 @@ def told_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Blo
     blocks = [context("Told outside Slack"), *sections(lines)]
     reached = sum(page.state is NotificationState.SENT for page in pages)
     return fit_message(f"Told outside Slack: {reached} of {len(pages)}", blocks)
+
+
+def told_words(notifications: Sequence[Notification]) -> str:
+    """The same in a few words for the line that says who is called: " · pager ✓ · e-mail not yet"."""
+    pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
+    words = [f"{MEANS_WORDS[one.means]} {_BRIEF[one.state]}" for one in pages]
+    return "".join(f" · {each}" for each in dict.fromkeys(words))
 
 
 def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from services.domain.services import Service
 
+CALM = "fine since "  # begins the part of an alert's line that says that it is fine, and watched still
+
 
 class Severity(StrEnum):
     """`page`: somebody is woken up for it; `notify`: the channel is told, and it can wait for the day."""

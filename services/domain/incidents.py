@@ -66,7 +66,8 @@ class Incident:
     opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
     pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
     leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
-    briefed: how many parts of the briefing were told.
+    briefed: how many parts of the diagnosis were told. diagnosis: the most likely cause as plain text that nobody
+    escaped yet, remedy: the command line against it; None while they are not known.
     """
 
     id: int
@@ -92,6 +93,8 @@ class Incident:
     resolved_by: Person | None
     resolved_at: datetime | None
     cause: str | None
+    diagnosis: str | None = None
+    remedy: str | None = None
 
     @property
     def message_key(self) -> str:
@@ -156,6 +159,11 @@ class MarkedMessage:
     @property
     def written_at(self) -> datetime:
         return datetime.fromtimestamp(float(self.ts), UTC)
+
+
+def is_root(message_key: str) -> bool:
+    """Whether an outbox key is that of an incident's one message in the channel."""
+    return message_key.startswith("incident:") and message_key.count(":") == 1
 
 
 def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> Incident | None:

@@ -11,6 +11,9 @@ from services.domain.runs import Person
 from services.domain.services import Service
 
 STOP = "StopService"
+SAME_AGAIN = frozenset(
+    {"StartService", "RedeployDeployment", "RestartDeployment"}
+)  # of the commit that was there before
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,15 @@ async def set_cleared(conn: Connection, *, incident_id: int, cleared_at: datetim
     return await _happened(conn, SQL["set_cleared"], {"incident_id": incident_id, "cleared_at": cleared_at})
 
 
-async def note_briefed(conn: Connection, *, incident_id: int, part: int) -> bool:
-    """Whether this part (1, 2 …) of the briefing was the next one, and the incident has not ended."""
-    return await _happened(conn, SQL["note_briefed"], {"incident_id": incident_id, "part": part})
+async def note_briefed(
+    conn: Connection, *, incident_id: int, part: int, diagnosis: str | None = None, remedy: str | None = None
+) -> bool:
+    """Whether this part (1, 2 …) of the diagnosis was the next one, and the incident has not ended.
+
+    `diagnosis` and `remedy` as in `Incident`; None leaves what is there.
+    """
+    parameters = {"incident_id": incident_id, "part": part, "diagnosis": diagnosis, "remedy": remedy}
+    return await _happened(conn, SQL["note_briefed"], parameters)
 
 
 async def record_page(

@@ -165,6 +165,11 @@ async def replace_messages(
     return changed
 
 
+async def keep_unposted(conn: Connection, *, key: str) -> None:
+    """Let a message that Slack does not have yet stay away from it, because another one says the same."""
+    await conn.execute(SQL["keep_unposted"], {"key": key})
+
+
 async def withdraw(
     conn: Connection, *, key_prefix: str, late: tuple[str, Sequence[Mapping[str, Any]]], patience_s: float = SETTLES_S
 ) -> None:

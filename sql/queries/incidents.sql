@@ -12,7 +12,8 @@ RETURNING id;
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
-    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
+    diagnosis, remedy
 FROM chatops.incidents
 WHERE id = %(incident_id)s;
 
@@ -24,7 +25,7 @@ SELECT
     incident.chain, incident.pages, incident.next_level, incident.due_at, incident.acknowledged_by_user,
     incident.acknowledged_by_team, incident.acknowledged_at, incident.first_acknowledged_at, incident.active_at,
     incident.reminded_at, incident.cleared_at, incident.briefed, incident.resolved_by_user,
-    incident.resolved_by_team, incident.resolved_at, incident.cause
+    incident.resolved_by_team, incident.resolved_at, incident.cause, incident.diagnosis, incident.remedy
 FROM chatops.outbox AS message
 INNER JOIN chatops.incidents AS incident ON incident.id = split_part(message.key, ':', 2)::bigint
 WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
@@ -35,7 +36,8 @@ WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
-    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
+    diagnosis, remedy
 FROM chatops.incidents
 WHERE state <> 'resolved'
 ORDER BY id;
@@ -45,7 +47,8 @@ ORDER BY id;
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
-    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause
+    first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
+    diagnosis, remedy
 FROM chatops.incidents
 ORDER BY id DESC
 LIMIT %(limit)s;
@@ -131,9 +134,12 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FR
 RETURNING id;
 
 -- name: note_briefed
--- One part more of the briefing is told. By primary key.
+-- One part more of the diagnosis is told; what is not found yet leaves what is there. By primary key.
 UPDATE chatops.incidents
-SET briefed = %(part)s
+SET
+    briefed = %(part)s,
+    diagnosis = coalesce(%(diagnosis)s::text, diagnosis),
+    remedy = coalesce(%(remedy)s::text, remedy)
 WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
 RETURNING id;
 

@@ -167,6 +167,13 @@ SET
 WHERE updated_at >= %(since)s AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL
     AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s);
 
+-- name: keep_unposted
+-- Another message says it: this one is not posted unless Slack has it already. Its thread still is a place for replies. By
+-- primary key.
+UPDATE chatops.outbox
+SET next_try_at = clock_timestamp() + interval '100 years'
+WHERE key = %(key)s AND ts IS NULL AND posting_since IS NULL;
+
 -- name: withdraw_messages
 -- What was never handed to Slack never will be. Served by outbox_unsent_idx.
 DELETE FROM chatops.outbox

@@ -45,7 +45,7 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         )
         await card.last.get_by_role("button", name="Kill", exact=True).click()
 
-        alert = page.locator("#timeline article").filter(has_text="0 of 1 beating").last
+        alert = page.locator("#timeline article").filter(has_text="PAGE dev · ingest").last
         await expect(alert).to_be_visible()
         await card.last.get_by_role("button", name="Start").click()
         await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible()

@@ -264,6 +264,8 @@ INCIDENT_PARAMETERS = {
     "due_in": timedelta(minutes=5),
     "cleared_at": None,
     "part": 1,
+    "diagnosis": "d",
+    "remedy": None,
     "number": 2,
     "level": 0,
     "reason": "r",

@@ -1,4 +1,4 @@
-"""An alert's own message says who has it: told by the incident, in the transaction of the acknowledgement."""
+"""One message says who has an alert: its incident's, in the transaction of the acknowledgement."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ STALE = "prod · ingest 0 of 1 beating"
 
 
 async def message(engine: Engine) -> str:
-    """What the alert's own message says, a moment ago told as a page."""
-    [found] = [one for one in await engine.said() if one.key.startswith("alert:") and one.key.count(":") == 1]
+    """What the root message says."""
+    [found] = [one for one in await engine.said() if one.key == "incident:1"]
     return found.text
 
 
@@ -32,15 +32,15 @@ async def go_silent(engine: Engine, working: System) -> None:
     await engine.look()
 
 
-async def test_acknowledging_the_incident_edits_the_alert_s_message(
+async def test_acknowledging_the_incident_edits_its_message(
     engine: Engine, board: Switchboard, working: System
 ) -> None:
     await go_silent(engine, working)
     before = await message(engine)
     await acknowledge(engine, board, ANN)
 
-    assert before.startswith(f"🔴 PAGE {STALE}")
-    assert (await message(engine)).startswith(f"🟡 Acknowledged by <@U0ANN> · {STALE}")
+    assert before.startswith(f"🔴 *PAGE* {STALE}")
+    assert (await message(engine)).startswith(f"🟡 *ACKNOWLEDGED* by <@U0ANN> · {STALE}")
 
 
 async def test_another_look_leaves_the_acknowledgement_and_another_owner_replaces_it(
@@ -53,8 +53,8 @@ async def test_another_look_leaves_the_acknowledgement_and_another_owner_replace
     still = await message(engine)
     await acknowledge(engine, board, BEN)
 
-    assert still.startswith("🟡 Acknowledged by <@U0ANN>")
-    assert (await message(engine)).startswith("🟡 Acknowledged by <@U0BEN>")
+    assert still.startswith("🟡 *ACKNOWLEDGED* by <@U0ANN>")
+    assert (await message(engine)).startswith("🟡 *ACKNOWLEDGED* by <@U0BEN>")
 
 
 async def test_asking_for_more_people_takes_the_acknowledgement_back(
@@ -65,10 +65,10 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     async with engine.database.transaction() as conn:
         await acting.escalate(board, conn, await acting.find(conn, 1), ANN)
 
-    assert (await message(engine)).startswith(f"🔴 PAGE {STALE}")
+    assert (await message(engine)).startswith(f"🔴 *PAGE* {STALE}")
 
 
-async def test_once_it_is_over_it_says_so_and_no_longer_who_had_it(
+async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
     engine: Engine, board: Switchboard, working: System
 ) -> None:
     await go_silent(engine, working)
@@ -76,4 +76,4 @@ async def test_once_it_is_over_it_says_so_and_no_longer_who_had_it(
     working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
     await engine.look()
 
-    assert (await message(engine)).startswith("🟢 Resolved prod · ingest 1 of 1 beating")
+    assert (await message(engine)).startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · prod · ingest 1 of 1 beating")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import psycopg
 
@@ -19,16 +20,21 @@ def _key(message: Message) -> str:
 
 
 def _told(slack: Slack) -> list[Message]:
-    """What the alerts themselves say, in the thread of the incident that they opened; its own messages are left out."""
-    return [message for message in slack.seen() if _key(message).startswith("alert:")]
+    """The root messages of the incidents that alerts opened; nothing else says what the alerts say."""
+    assert not [message for message in slack.seen() if re.fullmatch(r"alert:\d+", _key(message))]
+    return [message for message in slack.seen() if _is_root(message)]
+
+
+def _is_root(message: Message) -> bool:
+    return re.fullmatch(r"incident:\d+", _key(message)) is not None
 
 
 def _is_page(message: Message) -> bool:
-    return _key(message).startswith("alert:") and "PAGE" in message.text
+    return _is_root(message) and "PAGE" in message.text
 
 
 def _is_resolved(message: Message) -> bool:
-    return _key(message).startswith("alert:") and "Resolved" in message.text
+    return _is_root(message) and "CLEARED" in message.text
 
 
 async def _nobody_is_told(slack: Slack, seconds: float) -> None:
@@ -78,12 +84,12 @@ async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     await slack.wait_for(_is_resolved)
 
     second.kill()
-    back = await slack.wait_for(lambda message: "It is back" in message.text)
+    back = await slack.wait_for(lambda message: "it fires again" in message.text)
     await slack.wait_for(_is_page)
 
-    page, reply = _told(slack)
+    [page] = _told(slack)
     assert _is_page(page)
-    assert (reply.ts, reply.thread_ts) == (back.ts, page.thread_ts)
+    assert back.thread_ts == page.ts
 
 
 async def test_orderly_stop_and_scale_down_alert_nobody(

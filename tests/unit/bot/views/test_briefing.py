@@ -1,85 +1,135 @@
-"""What the thread is told by itself, within Slack's limits whatever is in it."""
+"""The one message of diagnosis in a thread: the cause and what to do in the first line, whatever is away or in it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from bot.views.briefing import (
-    changes_message,
-    dashboards_message,
-    findings_message,
-    missing_message,
-    oncall_message,
-    rollback_message,
-)
-from playbooks._advice import Offer
+import pytest
+
+from bot.views.briefing import Missing, Parts, diagnosis_message, told_of
+from playbooks import doctor
+from playbooks._candidates import Candidate
 from playbooks._contract import Finding, Status
 from playbooks._recent_changes import Changes, Happening
-from services.domain.oncall import Chain
+from services.domain.jobs import QueueSnapshot
+from services.domain.services import Service
 from services.sandbox.slack.limits import violations
-from tests.unit.bot.incidents.builders import CHAIN, NOW
+from tests.unit.playbooks.healthy import NOW
+from tests.unit.playbooks.test_diagnosis import BAD_DEPLOY, CASES, KILLED, STOPPED, WELL
 
 EVIL = "<!channel> `x` <https://evil|good> ``` " + "A" * 9000
-WRONG = Finding("queue", Status.FAIL, "318 wait", "oldest 9 min")
-FINE = Finding("api", Status.OK, "API answers")
+INGEST = [Service.INGEST]
+BEFORE = Candidate(
+    "8d02b64e" + "0" * 32, "Fix it", {Service.INGEST: "d1"}, timedelta(hours=2), NOW, None, 0, can_roll_back=True
+)
 
 
-def test_changes_are_lines_and_no_change_is_said() -> None:
-    told = changes_message(Changes((Happening(NOW, "ingest: deployment of a1b2c3d4"),), ()))[0]
-
-    assert told.splitlines()[0] == "*1. What changed in the last two hours*"
-    assert "ingest: deployment of a1b2c3d4" in told
-    assert "Nothing was deployed" in changes_message(Changes((), ()))[0]
+def told(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
+    known = {"changes": Changes((), ()), "candidates": [BEFORE], "report": doctor.report(facts), **parts}
+    return diagnosis_message(Parts(**known), INGEST, "abc")
 
 
-def test_not_knowing_is_not_the_same_as_nothing() -> None:
-    told = changes_message(Changes((), ("runs: connection refused",)))[0]
-
-    assert "Nothing was deployed" not in told
-    assert "unknown: runs: connection refused" in told
-
-
-def test_only_what_is_wrong_is_told() -> None:
-    told = findings_message(3, "What the doctor finds", "doctor", [FINE, WRONG])[0]
-
-    assert "318 wait" in told
-    assert "API answers" not in told
-    assert "Nothing that is wrong" in findings_message(3, "x", "doctor", [FINE])[0]
+def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
+    """Label, what it does, style."""
+    found = [one for block in blocks if block["type"] == "actions" for one in block["elements"]]
+    return [(one["text"]["text"], one.get("value") or one["url"], one.get("style")) for one in found]
 
 
-def test_links_lead_to_the_logs_of_the_project() -> None:
-    assert "supabase.com/dashboard/project/abc/logs/postgres-logs" in str(dashboards_message("abc")[1])
-    assert "SUPABASE_URL" in dashboards_message(None)[0]
+def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
+    text, blocks = told(BAD_DEPLOY)
+
+    assert text.startswith("🔎 *Most likely: ingest crashes at start (FileNotFoundError): deploy e9a70d3b at <!date^")
+    assert buttons(blocks)[:4] == [
+        ("Roll back to 8d02b64e", "rollback ingest to 8d02b64e", "primary"),
+        ("Logs", "logs ingest", None),
+        ("Changes", "deployments ingest", None),
+        ("Doctor", "doctor", None),
+    ]
 
 
-def test_nowhere_to_go_back_to_is_said() -> None:
-    assert "Nowhere to go back to is known for ingest" in rollback_message("ingest", Offer(()))[0]
+def test_a_killed_worker_is_restarted_and_not_rolled_back() -> None:
+    text, blocks = told(KILLED)
+
+    assert text.startswith("🔎 *Most likely: ingest is down (0 of 1 alive) since <!date^")
+    assert buttons(blocks)[0] == ("Restart ingest", "restart ingest --through-zero", "primary")
+    assert "rollback" not in str(blocks)
 
 
-def test_who_is_called_is_told_without_ringing_anybody() -> None:
-    told = oncall_message(CHAIN)[0]
+def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
+    _, blocks = told(STOPPED)
 
-    assert told.splitlines()[1:] == ["1. ann, 5 min each", "2. ben, 10 min each"]
-    assert "<@" not in told
-    assert "Nobody" in oncall_message(Chain())[0]
+    shown = [label for label, _, _ in buttons(blocks)]
+    assert shown[0] == "Supabase's status"
+    assert "Supabase: database logs" in shown
+    assert not {"restart", "rollback"} & {value.split()[0] for _, value, _ in buttons(blocks)}
+    assert "15 other findings follow from it." in str(blocks)
 
 
-def test_a_step_that_cannot_be_told_says_why() -> None:
-    assert (
-        "not known, no answer within 8 s"
-        in missing_message(3, "What the doctor finds", "no answer within 8 s", "doctor")[0]
-    )
+def test_while_parts_are_read_it_says_so_and_is_short() -> None:
+    text, blocks = diagnosis_message(Parts(), INGEST, None)
+
+    assert text.startswith("🔎 *Diagnosis:* reading")
+    assert "this message changes" in str(blocks)
+
+
+def test_nothing_wrong_any_more_is_said() -> None:
+    assert told(WELL)[0].startswith("🔎 *No cause found:*")
+
+
+def test_what_no_cause_explains_is_told_without_one() -> None:
+    assert isinstance(WELL.health.queue, QueueSnapshot)
+    failed = replace(WELL.health, queue=replace(WELL.health.queue, failed_last_hour=2))
+
+    assert told(replace(WELL, health=failed))[0].startswith("🔎 *Most likely: 2 failed in the last hour.*")
+
+
+def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
+    happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
+
+    shown = str(told(KILLED, changes=Changes(happenings, ("runs: connection refused",)))[1])
+
+    assert "change 0" in shown
+    assert "change 3" not in shown
+    assert "2 more changes in the last 2 h" in shown
+    assert "not known: runs: connection refused" in shown
+    assert "Nothing was deployed" in str(told(KILLED)[1])
+
+
+def test_a_part_that_is_away_is_said() -> None:
+    text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
+
+    assert "❔ not known: the doctor, no answer within 8 s" in text
+    assert "❔ not known: earlier versions, Railway is silent" in text
+
+
+def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
+    parts = Parts(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
+
+    kept = told_of(parts, INGEST)
+
+    assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
+    assert kept.remedy == "rollback ingest to 8d02b64e"
+    assert told_of(Parts(), INGEST).diagnosis is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_known_trouble_fits_a_phone(name: str) -> None:
+    text, blocks = told(CASES[name].facts)
+
+    assert len(text) < 900
+    assert len(blocks) <= 3
 
 
 def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
     happenings = tuple(Happening(NOW, EVIL) for _ in range(100))
-    findings = [Finding("x", Status.FAIL, EVIL, EVIL) for _ in range(100)]
-    contents: list[Any] = [
-        changes_message(Changes(happenings, (EVIL,))),
-        findings_message(2, "x", "logs ingest", findings),
-        dashboards_message("abc"),
-        oncall_message(Chain(CHAIN.levels * 30, notes=(EVIL,))),
-        missing_message(1, "x", EVIL, "runs"),
+    finding = Finding("x", Status.FAIL, EVIL, EVIL)
+    report = doctor.report(STOPPED)
+    bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
+    contents = [
+        diagnosis_message(Parts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
+        told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
     ]
 
     assert [

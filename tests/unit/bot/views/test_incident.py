@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from bot.facts.incidents import IncidentRecord
 from bot.views.incident import (
+    PHONE_LIMIT,
     called_message,
     direct_message,
     direct_message_after,
@@ -19,6 +21,7 @@ from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.postmortem import postmortem, postmortem_answer
 from playbooks._contract import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, JoinedAlert, PageSent
+from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.domain.oncall import Chain
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
@@ -36,8 +39,18 @@ from tests.unit.bot.incidents.builders import (
 )
 
 PAGES = [PageSent(7, 1, 0, "an alert opened it", NOW)]
+FULL = (
+    "PAGE prod · ingest is down (0 of 1), last beat 11:55 UTC, worker dead: Railway runs 0 of 1"
+    " · deploy e9a70d3b CRASHED 11:54 UTC (commit by Tom) · 0 waiting · DB ok"
+)
+SINCE = f"{int((NOW - FIVE).timestamp())}^{{time}}"
 EVIL = "<!channel> `x` *b* <https://evil|good> ``` \N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 9000
 Content = tuple[str, list[dict[str, Any]]]
+
+
+def told(state: NotificationState, means: Means) -> Notification:
+    key, event = "incident:7:page:1:x", PageEvent.TRIGGERED
+    return Notification(key, means, "ann", "s", "t", "incident:7", state, 1, None, NOW, NOW, 0.0, event, key, NOW)
 
 
 def message(one: Incident, alerts: list[JoinedAlert] | None = None, chain: Chain = CHAIN) -> Content:
@@ -58,14 +71,64 @@ def menu(blocks: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize(
     ("one", "first"),
     [
-        (incident(), "🔴 *PAGE* prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"),
-        (acknowledged(), "🟡 *ACKNOWLEDGED* by <@U0ANN> · prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"),
+        (incident(), "🔴 *PAGE* prod · ingest 0 of 2 beating since 11:55 UTC"),
+        (acknowledged(), "🟡 *ACKNOWLEDGED* by <@U0ANN> · prod · ingest 0 of 2 beating since 11:55 UTC"),
         (resolved(), "✅ *RESOLVED* prod · No ingest"),
-        (incident(severity=IncidentSeverity.SEV3), "🔵 *OPEN* prod · ingest 0 of 2 beating"),
+        (incident(severity=IncidentSeverity.SEV3), "🔵 *OPEN* prod · ingest 0 of 2 beating since 11:55 UTC"),
     ],
 )
 def test_the_first_line_is_the_answer(one: Incident, first: str) -> None:
-    assert message(one)[0].startswith(first)
+    assert message(one)[0] == first
+
+
+def test_the_lines_are_what_why_work_and_who() -> None:
+    shown = message(incident(due_at=NOW + FIVE), [alert(line=FULL)])[1]
+
+    assert (
+        shown[0]["text"]["text"]
+        == f"🔴 *PAGE* prod · *ingest is down (0 of 1)* since <!date^{SINCE}|2026-11-23 11:55 UTC>"
+    )
+    why, work, who = shown[1]["text"]["text"].split("\n")
+    assert (
+        why
+        == "last beat 11:55 UTC, worker dead: Railway runs 0 of 1 · deploy e9a70d3b CRASHED 11:54 UTC (commit by Tom)"
+    )
+    assert work == "0 waiting · DB ok"
+    assert who.startswith("📟 called ann")
+
+
+def test_the_likely_cause_takes_the_second_line_once_it_is_known() -> None:
+    shown = message(incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC"), [alert(line=FULL)])[1]
+
+    assert shown[1]["text"]["text"].split("\n")[:2] == [
+        "ingest crashes at start: deploy e9a70d3b at 11:54 UTC",
+        "0 waiting · DB ok",
+    ]
+
+
+def test_who_was_told_outside_slack_stands_with_whom_is_called() -> None:
+    sent = [told(NotificationState.SENT, Means.WEBHOOK), told(NotificationState.FAILED, Means.EMAIL)]
+
+    shown = str(incident_message(incident(), [alert()], PAGES, CHAIN, sent)[1])
+
+    assert "· pager ✓ · e-mail not reached" in shown
+
+
+@pytest.mark.parametrize("line", [FULL, FULL.replace("ingest is down (0 of 1)", "x" * 900)])
+@pytest.mark.parametrize("one", [incident(), incident(environment="e" * 300), acknowledged()])
+def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
+    text = message(one, [alert(line=line)])[0]
+
+    assert len(re.sub(r"<@\w+>", "Olivia Berg", text).replace("*", "")) <= PHONE_LIMIT
+    assert "since 11:55 UTC" in text
+
+
+def test_what_is_fine_and_watched_is_green_and_says_until_when() -> None:
+    calm = "dev · ingest 1 of 1 beating · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"
+
+    assert message(acknowledged(), [alert(line=calm)])[0].startswith(
+        "🟢 dev · ingest 1 of 1 beating: fine since 08:03 UTC"
+    )
 
 
 def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
@@ -80,11 +143,11 @@ def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
 def test_what_still_fires_comes_before_what_is_over() -> None:
     both = [alert(line="Resolved prod · a", cleared_at=NOW), alert(2, line="PAGE prod · b")]
 
-    assert summary(incident(), both) == "prod · b"
+    assert summary(incident(), both) == "prod · b since 11:55 UTC"
 
 
 def test_without_an_alert_the_title_is_what_is_wrong() -> None:
-    assert message(incident(), [])[0] == "🔴 *PAGE* prod · No ingest"
+    assert message(incident(), [])[0] == "🔴 *PAGE* prod · No ingest since 11:55 UTC"
 
 
 def test_the_message_tells_who_is_called_and_who_is_next() -> None:
@@ -107,8 +170,15 @@ def test_what_is_wrong_with_the_schedule_is_said_where_people_look() -> None:
     [
         (incident(), [alert()], ["Acknowledge", "Restart ingest", "Roll back…", "…"]),
         (incident(), [alert(fingerprint="deployments.ingest")], ["Acknowledge", "Deployments", "Roll back…", "…"]),
-        (acknowledged(), [alert()], ["Resolve…", "Restart ingest", "Roll back…", "…"]),
-        (incident(cleared_at=NOW), [alert(cleared_at=NOW)], ["Resolve…", "Restart ingest", "Roll back…", "…"]),
+        (acknowledged(), [alert()], ["Restart ingest", "Roll back…", "Resolve…", "…"]),
+        (incident(), [alert(line=FULL)], ["Acknowledge", "Roll back…", "Restart ingest", "…"]),
+        (
+            acknowledged(remedy="rollback ingest to 8d02b64e"),
+            [alert()],
+            ["Roll back to 8d02b64e", "Restart ingest", "Resolve…", "…"],
+        ),
+        (acknowledged(remedy="restart ingest"), [alert(line=FULL)], ["Restart ingest", "Roll back…", "Resolve…", "…"]),
+        (incident(cleared_at=NOW), [alert(cleared_at=NOW)], ["Resolve…", "Health", "…"]),
         (incident(services=()), [], ["Acknowledge", "Health", "Queue", "…"]),
         (resolved(), [alert()], ["Timeline", "Postmortem"]),
     ],
@@ -117,6 +187,28 @@ def test_three_buttons_fit_what_is_wrong_and_the_rest_is_in_the_menu(
     one: Incident, alerts: list[JoinedAlert], expected: list[str]
 ) -> None:
     assert labels(message(one, alerts)[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("clock", "first"), [("11:25", "Roll back…"), ("11:24", "Restart ingest"), ("23:59", "Restart ingest")]
+)
+def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy(clock: str, first: str) -> None:
+    line = FULL.replace("11:54", clock)
+
+    assert labels(message(acknowledged(), [alert(line=line)])[1])[0] == first
+
+
+def test_the_first_step_is_primary_when_the_diagnosis_found_it() -> None:
+    row = message(incident(remedy="rollback ingest to 8d02b64e"))[1][-2]["elements"]
+
+    assert [one.get("style") for one in row[:3]] == ["primary", "primary", None]
+    assert row[1]["value"] == "rollback ingest to 8d02b64e"
+
+
+def test_a_deploy_elsewhere_is_no_reason_to_roll_back() -> None:
+    line = FULL.replace("deploy e9a70d3b", "no deploy of ingest in the last 2 h · elsewhere: api deploy e9a70d3b")
+
+    assert labels(message(acknowledged(), [alert(line=line)])[1])[0] == "Restart ingest"
 
 
 def test_the_menu_has_what_the_buttons_lack() -> None:
