@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median_low
 
 from playbooks._contract import Finding, NextStep, Status, wrong_first
 from playbooks._log_patterns import Pattern, Sign, Topic, ends, recognise
@@ -21,6 +23,9 @@ from services.domain.services import Service
 from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
 from services.domain.words import age, counted
 
+SILENT_AFTER = timedelta(minutes=3)  # three of a worker's lines that did not come
+_EVERY_MINUTE = timedelta(seconds=90)
+_PACED = 3  # lines that show a pace
 MAX_GROUPS = 8  # more is no digest any more; the rest is counted
 
 _OUTAGES = frozenset({Topic.CONNECTIVITY, Topic.REQUESTS, Topic.OTHER})  # what ends without a line that says so
@@ -68,7 +73,7 @@ def check(facts: Facts) -> list[Finding]:
         return [Finding(f"logs.{short}", Status.UNKNOWN, title, facts.lines.why, facts.service, next_step=step)]
     seen = [(line, recognise(line.message)) for line in facts.lines]
     groups = _group(seen)
-    found = [_failure(facts, group) for group in groups[:MAX_GROUPS]]
+    found = [*_fell_silent(facts), *(_failure(facts, group) for group in groups[:MAX_GROUPS])]
     return [*found, *_rest(facts, groups[MAX_GROUPS:]), *_idle(facts, seen), *_successes(facts, seen)] or [
         _silent(facts)
     ]
@@ -151,6 +156,23 @@ def _rest(facts: Facts, groups: Sequence[_Group]) -> Iterator[Finding]:
         yield Finding(f"logs.{facts.service.short}.more", Status.WARN, title, counted(lines, "line"), facts.service)
 
 
+def _fell_silent(facts: Facts) -> list[Finding]:
+    """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding."""
+    if isinstance(facts.lines, Unavailable) or facts.service.worker_type is None or len(facts.lines) < _PACED:
+        return []
+    times = sorted(line.timestamp for line in facts.lines)
+    usual = median_low(after - before for before, after in pairwise(times))
+    silent_for = facts.now - times[-1]
+    if usual > _EVERY_MINUTE or silent_for <= SILENT_AFTER:
+        return []
+    short = facts.service.short
+    title = f"{short} has written nothing for {age(silent_for)}, usually each minute"
+    evidence = {"last_at": times[-1].isoformat()}
+    step = NextStep(f"Heartbeats of {short}", f"heartbeats {short}")
+    detail = "its process is gone, or hangs"
+    return [Finding(f"logs.{short}.silence", Status.WARN, title, detail, facts.service, evidence, step)]
+
+
 def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
     """A worker that finds no jobs is fine as long as there are none."""
     newest: dict[str | None, tuple[LogLine, Sign]] = {
@@ -171,7 +193,7 @@ def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Itera
         title = f"{short} finds no jobs, but one has been due for {age(facts.now - due)}"
         finding = Finding(name, Status.FAIL, title, said, facts.service, {"due_at": due.isoformat()})
         yield explain(finding, Symptom.NOT_CLAIMING)
-    else:
+    elif not _fell_silent(facts):
         yield Finding(name, Status.OK, f"{short} is idle: no job is due", said, facts.service)
 
 

@@ -234,3 +234,20 @@ def test_no_data_of_a_line_comes_into_a_finding(beginnings: list[str]) -> None:
 
     assert CANARY not in shown
     assert "12,345" not in shown
+
+
+@pytest.mark.parametrize(("silent_s", "is_told"), [(180, False), (181, True)])
+def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s: int, is_told: bool) -> None:
+    lines = [
+        LogLine(
+            NOW - timedelta(seconds=silent_s + 60 * n), "info", "[ingest_processor] No pending jobs found (idle)", "r"
+        )
+        for n in range(5)
+    ]
+
+    found = check(Facts(Service.INGEST, lines, NOW, None))
+
+    silence = [one for one in found if one.check == "logs.ingest.silence"]
+    assert bool(silence) is is_told
+    assert any(one.check == "logs.ingest.idle" for one in found) is not is_told
+    assert all(one.title == "ingest has written nothing for 3 min, usually each minute" for one in silence)
