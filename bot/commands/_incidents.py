@@ -9,9 +9,9 @@ from bot.commands._arguments import read_number, wrong_word
 from bot.commands._contract import Answer, Request
 from bot.commands._words import join_words
 from bot.facts.incidents import read_open_incidents
-from bot.incidents.acting import Done, Outcome
+from bot.incidents.acting import Done, Joined, Outcome
 from bot.views.decided import refused_answer
-from bot.views.incidents import done_answer, incident_line
+from bot.views.incidents import done_answer, incident_line, joined_answer
 from playbooks._contract import NextStep
 from services.domain.errors import Choice, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity
@@ -77,4 +77,6 @@ def outcome_answer(outcome: Outcome) -> Answer:
     """For the one who clicked or typed; everybody else reads the incident's own messages."""
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
+    if isinstance(outcome, Joined):
+        return joined_answer(outcome.incident, outcome.title)
     return refused_answer(outcome.sentence, ON_CALL)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 GROUP = "Incidents"
+ANOTHER = "--new"  # although an incident is open about the same service
 OPEN_EXAMPLE = "incident open ingest amounts look wrong"
 RESOLVE_EXAMPLE = "incident resolve 7 a bad deploy, rolled back"
 
@@ -41,8 +42,10 @@ async def answer_incidents(request: Request, world: World) -> Answer:
 
 
 async def answer_open(request: Request, world: World, room: Room | None) -> Answer:  # noqa: ARG001 - as the others
-    severity, services, title = parse_open(request.words)
-    return outcome_answer(await need_room(room).open(request, title=title, severity=severity, services=services))
+    another = request.words[:1] == (ANOTHER,)
+    severity, services, title = parse_open(request.words[1:] if another else request.words)
+    outcome = await need_room(room).open(request, title=title, severity=severity, services=services, another=another)
+    return outcome_answer(outcome)
 
 
 def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...], str]:
@@ -130,8 +133,8 @@ COMMANDS: tuple[Verb, ...] = (
         summary="raise the alarm: one message and its thread, and whoever is on call is called",
         group=GROUP,
         handle=answer_open,
-        usage="[sev1|sev2|sev3] [service] <what>",
-        examples=(OPEN_EXAMPLE, "incident open sev1 payments stand still"),
+        usage="[--new] [sev1|sev2|sev3] [service] <what>",
+        examples=(OPEN_EXAMPLE, "incident open sev1 payments stand still", "incident open --new api another trouble"),
         private=True,
     ),
     RoomCommand(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.approvals.rights import Refused
@@ -27,7 +28,15 @@ class Done:
     words: str
 
 
-Outcome = Done | Refused
+@dataclass(frozen=True)
+class Joined:
+    """An incident about it was open already: what was reported is in its thread and its timeline."""
+
+    incident: Incident
+    title: str
+
+
+Outcome = Done | Joined | Refused
 
 
 async def find(conn: Connection, incident_id: int) -> Incident:
@@ -41,6 +50,29 @@ async def find(conn: Connection, incident_id: int) -> Incident:
             what_next="`incident` lists them.",
         )
     return incident
+
+
+async def begin(
+    board: Switchboard,
+    conn: Connection,
+    title: str,
+    severity: IncidentSeverity,
+    services: Sequence[str],
+    person: Person | None,
+) -> Done:
+    """A new incident that somebody opened by hand, and its first call."""
+    incident = await board.open(
+        conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
+    )
+    incident = await calling.call_next(board, conn, incident, "somebody opened it")
+    return Done(incident, f"Incident {incident.id} is open.")
+
+
+async def join(board: Switchboard, conn: Connection, incident: Incident, person: Person | None, title: str) -> Joined:
+    """Add a report to the incident that is open about it, in the words of whoever reports."""
+    reported = plain(title, limit=CAUSE_LIMIT)
+    await board.record(conn, incident, "reported", f"reports: {reported}", by=person)
+    return Joined(incident, reported)
 
 
 async def acknowledge(board: Switchboard, conn: Connection, incident: Incident, person: Person) -> Outcome:

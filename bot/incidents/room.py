@@ -14,8 +14,8 @@ from bot.approvals.groups import Groups
 from bot.approvals.requests import name_of, person_of
 from bot.approvals.rights import Refused
 from bot.commands._contract import Request
-from bot.incidents import acting, calling, overrides
-from bot.incidents.acting import Done, Outcome
+from bot.incidents import acting, overrides
+from bot.incidents.acting import Done, Joined, Outcome
 from bot.incidents.overrides import SlackOnly
 from bot.incidents.rights import may_open, may_respond
 from bot.incidents.slack_names import SlackNames
@@ -23,7 +23,7 @@ from bot.incidents.switchboard import Switchboard
 from bot.views.mentions import mention
 from bot.views.text import date_token
 from services.domain.errors import OperatorError, SourceError
-from services.domain.incidents import Incident, IncidentSeverity, MarkedMessage
+from services.domain.incidents import Incident, IncidentSeverity, MarkedMessage, find_same
 from services.domain.masking_messages import mask_message
 from services.domain.oncall import Override, decode_chain
 from services.domain.rotations import levels_without_a_phone
@@ -62,22 +62,32 @@ class Room:
         severity: IncidentSeverity,
         services: Sequence[str],
         source: MarkedMessage | None = None,
+        another: bool = False,
     ) -> Outcome:
-        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was said."""
+        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was said.
+
+        Where an incident at least as severe is open about one of the services, the words go into its thread instead,
+        unless `another` is wanted.
+        """
         person = person_of(request.actor)
         verdict = may_open(person, await self._groups.people(person.user_id if person else None))
         if isinstance(verdict, Refused):
             return verdict
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
-            incident = await self._board.open(
-                conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
-            )
+            await incidents.lock_opening(conn)
+            same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
+            outcome: Done | Joined
+            if same is not None:
+                outcome = await acting.join(self._board, conn, same, person, title)
+            else:
+                outcome = await acting.begin(self._board, conn, title, severity, services, person)
             if source is not None:
-                await _put_into_timeline(conn, incident, source, person.team_id if person else "")
-            incident = await calling.call_next(self._board, conn, incident, "somebody opened it")
-            await self._audit(conn, "opened", incident, person, {"severity": severity, "services": list(services)})
+                await _put_into_timeline(conn, outcome.incident, source, person.team_id if person else "")
+            event = "opened" if same is None else "reported"
+            details = {"severity": severity, "services": list(services)}
+            await self._audit(conn, event, outcome.incident, person, details)
         self._board.told()
-        return Done(incident, f"Incident {incident.id} is open.")
+        return outcome
 
     async def refuse_early(self, request: Request) -> None:
         """Raises OperatorError for somebody who may not answer for incidents: before a dialog opens."""

@@ -14,6 +14,7 @@ from bot.views.message import fit_message
 from bot.views.text import date_token, escape
 from playbooks._contract import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentState
+from services.domain.services import find_service
 from services.domain.words import age, counted
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ def done_answer(incident: Incident, words: str) -> Answer:
     number = "" if f"ncident {incident.id}" in words else f" · incident {incident.id}"
     first = f"✅ {escape(words.removesuffix('.'))}{number}"
     return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
+
+
+def joined_answer(incident: Incident, title: str) -> Answer:
+    """For whoever wanted to open an incident about which one is open already; `title`: their words, plain text."""
+    first = f"ℹ️ *Incident {incident.id} is open about it already.* Your words are in its thread."  # noqa: RUF001
+    service = next((found.short for name in incident.services if (found := find_service(name))), "")
+    another = f"incident open --new {incident.severity} {service} {title}"
+    take = [command_button("Acknowledge", f"incident ack {incident.id}", style="primary")]
+    buttons = [
+        *(take if incident.state is IncidentState.OPEN else []),
+        command_button("Timeline", f"incident timeline {incident.id}"),
+        command_button("Open another", another),
+    ]
+    blocks = [section(first), section(incident_line(incident)), *actions(buttons)]
+    return Answer(*fit_message(first, blocks), incident_data(incident), private=True)
 
 
 def incidents_answer(incidents: Sequence[Incident], *, now: datetime) -> Answer:

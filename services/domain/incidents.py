@@ -170,3 +170,18 @@ def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> I
     """The unresolved incident to which work on these services (full names) belongs; of several the oldest."""
     fitting = [one for one in incidents if one.state is not IncidentState.RESOLVED and one.covers(services)]
     return min(fitting, key=lambda incident: incident.opened_at, default=None)
+
+
+def find_same(incidents: Iterable[Incident], services: Collection[str], severity: IncidentSeverity) -> Incident | None:
+    """The unresolved incident that already is about one of these services (full names) and at least as severe.
+
+    One that is less severe pages fewer people, so it is not the same. Of several the oldest.
+    """
+    fitting = [
+        one
+        for one in incidents
+        if one.state is not IncidentState.RESOLVED
+        and set(one.services) & set(services)
+        and one.severity.value <= severity.value  # "sev1" comes before "sev2"
+    ]
+    return min(fitting, key=lambda incident: incident.opened_at, default=None)

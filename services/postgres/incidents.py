@@ -66,6 +66,11 @@ async def list_incidents(conn: Connection, *, limit: int) -> list[Incident]:
         return await cur.fetchall()
 
 
+async def lock_opening(conn: Connection) -> None:
+    """Nobody else opens an incident by hand before this transaction ends."""
+    await conn.execute(SQL["lock_opening"])
+
+
 async def lock_incident(conn: Connection, incident_id: int) -> datetime | None:
     """Keep it as it is until this transaction ends; the database's time then. None: there is no such incident."""
     row = await (await conn.execute(SQL["lock_incident"], {"incident_id": incident_id})).fetchone()

@@ -1,3 +1,7 @@
+-- name: lock_opening
+-- One person opens an incident at a time, so that two who see the same trouble do not open two. Held until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended('chatops.incidents', 0));
+
 -- name: create_incident
 -- Trouble that people are told of. What it says and whom it calls follow in the same transaction.
 INSERT INTO chatops.incidents (environment, severity, title, services, opened_by_user, opened_by_team, since, chain)

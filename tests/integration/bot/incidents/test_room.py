@@ -13,7 +13,7 @@ import pytest
 
 from bot.approvals.rights import Refused
 from bot.commands._contract import Actor
-from bot.incidents.acting import Done, Outcome
+from bot.incidents.acting import Done, Joined, Outcome
 from bot.incidents.overrides import SlackOnly
 from services.domain.errors import OperatorError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
@@ -53,6 +53,44 @@ async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene
     assert await books.audit() == ["incident.opened"]
     incident = await books.incident()
     assert (incident.pages, incident.next_level, incident.opened_by) == (1, 1, Person(OLIVIA.user_id, TEAM))
+
+
+async def test_a_second_report_about_a_service_joins_the_incident_that_is_open(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await open_one(scene, OTTO, title="uploads hang")
+
+    assert isinstance(outcome, Joined)
+    assert outcome.incident.id == 1
+    assert await books.kinds() == ["opened", "called", "reported"]
+    assert await books.audit() == ["incident.opened", "incident.reported"]
+    assert "uploads hang" in str(await books.messages())
+    assert await books.notifications() == FIRST
+
+
+async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene, books: Books) -> None:
+    outcomes = await asyncio.gather(*(open_one(scene, actor) for actor in (OLIVIA, OTTO, BEN)))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Done", "Joined", "Joined"]
+    assert (await books.kinds()).count("opened") == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"severity": IncidentSeverity.SEV1},  # it would page fewer people than what is reported now
+        {"services": [Service.API]},
+        {"services": []},
+        {"another": True},
+    ],
+)
+async def test_what_may_be_another_trouble_is_an_incident_of_its_own(scene: Scene, other: dict[str, object]) -> None:
+    await open_one(scene)
+
+    outcome = await open_one(scene, OTTO, **other)
+
+    assert isinstance(outcome, Done)
+    assert outcome.incident.id == 2
 
 
 async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
@@ -200,7 +238,7 @@ async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: 
 
 async def test_everybody_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
     assert isinstance(await open_one(scene, OTTO), Done)
-    assert isinstance(await open_one(scene, None), Done)
+    assert isinstance(await open_one(scene, None, services=[Service.API]), Done)
 
 
 async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Books) -> None:
