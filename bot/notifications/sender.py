@@ -134,10 +134,18 @@ class NotificationSender:
         self._metrics.notifications.labels(self._means, _word(outcome)).inc()
 
     async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
-        """In each thread one message that stays true, and one more for each who will not be rung."""
-        for thread_key in sorted({key for each in due if (key := each.thread_key) and not is_root(key)}):
+        """In each thread one message that stays true, and one more for each who will not be rung.
+
+        An incident's root says who was told; its thread has that message only once something did not get through.
+        """
+        for thread_key in sorted({key for each in due if (key := each.thread_key)}):
             told = await notifications.list_notifications(conn, thread_key=thread_key)
-            await self._say(conn, f"{thread_key}:told", thread_key, told_elsewhere(told), priority=0)
+            key, content = f"{thread_key}:told", told_elsewhere(told)
+            if is_root(thread_key) and not any(one.last_error for one in told):
+                text, blocks = content
+                await outbox.replace_message(conn, key=key, text=text, blocks=blocks)
+            else:
+                await self._say(conn, key, thread_key, content, priority=0)
         for notification, outcome in zip(due, outcomes, strict=True):
             is_page = notification.event is PageEvent.TRIGGERED
             if is_page and isinstance(outcome, GiveUp) and notification.thread_key is not None:

@@ -27,12 +27,14 @@ THREAD = "incident:1"
 
 @dataclass
 class Stage:
-    """`pager` and `mail` send; `told` counts how often the sender of messages was woken."""
+    """`pager` and `mail` send; `told` counts how often the sender of messages was woken, `retold` has the root messages
+    that were said again."""
 
     database: Database
     pager: NotificationSender
     mail: NotificationSender
     told: list[None] = field(default_factory=list)
+    retold: list[str] = field(default_factory=list)
 
     async def store(self, key: str = "incident:1:1", means: Means = Means.WEBHOOK, **changes: Any) -> None:
         given = {"target": "ann", "subject": "PAGE prod", "text": "318 waiting", "thread_key": THREAD} | changes
@@ -89,6 +91,11 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     webhooks = Webhooks(timeout_s=30.0)
     told: list[None] = []
+    retold: list[str] = []
+
+    async def retell(key: str) -> None:
+        retold.append(key)
+
     pager, mail = (
         NotificationSender(
             means,
@@ -100,9 +107,10 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             poll_s=lambda: 30.0,
             told=lambda: told.append(None),
             metrics=Metrics(),
+            retell=retell,
         )
         for means in Means
     )
-    yield Stage(database, pager, mail, told)
+    yield Stage(database, pager, mail, told, retold)
     await webhooks.aclose()
     await database.close()
