@@ -263,7 +263,7 @@ def _find_api(found: _Found) -> Iterator[Cause]:
     if _is_unset(api):
         return
     why = api.evidence.get("why", "")
-    is_answer = api.status is Status.FAIL
+    is_answer = api.evidence.get("http_status") is not None
     title = f"api answers HTTP {api.evidence.get('http_status')}" if is_answer else "api does not answer"
     step = NextStep("Restart api", "restart api")
     cause = replace(

@@ -109,13 +109,14 @@ class Report:
 def check(facts: Facts) -> list[Finding]:
     """Every finding, in the order in which equally urgent ones are told: what users feel before its causes."""
     all_visible = database.sees_all(facts.server)
+    others = not isinstance(facts.services, Unavailable)
     sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
     beats = heartbeats.Facts(
         facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible
     )
     found = [
-        *api.check(api.Facts(facts.api, facts.environment)),
-        *intake.check(facts.intake),
+        *api.check(api.Facts(facts.api, facts.environment, others_answer=others)),
+        *intake.check(facts.intake, others_answer=others),
         *heartbeats.check(beats),
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)),
         *queue.check(queue.Facts(facts.queue, all_visible)),

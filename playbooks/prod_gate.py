@@ -56,7 +56,7 @@ def _look(facts: Facts) -> list[list[Finding]]:
         seen.as_of, seen.heartbeats, seen.expected, seen.stale_after, seen.expected_age, all_visible
     )
     return [
-        api.check(api.Facts(seen.api, seen.environment)),
+        api.check(api.Facts(seen.api, seen.environment, others_answer=not isinstance(seen.services, Unavailable))),
         database.check(seen.server),
         [*migrations.check(seen.migrations), *drift.check(facts.drift)],
         [

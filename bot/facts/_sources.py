@@ -33,7 +33,7 @@ class Sources:
             if not task.done():
                 self._abandon(task)
         if not task.done():
-            return Unavailable(source, f"no answer within {self._timeout_s:g} s")
+            return Unavailable(source, f"no answer within {self._timeout_s:g} s", is_outage=True)
         return _result(source, task)
 
     async def close(self) -> None:
@@ -55,7 +55,7 @@ def _result(source: str, task: asyncio.Task[T]) -> T | Unavailable:
     try:
         return task.result()
     except SourceError as error:
-        return Unavailable(error.source, error.why, error.http_status)
+        return Unavailable(error.source, error.why, error.http_status, is_outage=error.is_outage)
     except OperatorError as error:
         return Unavailable(source, error.why)
     except Exception as error:  # one source's bug must not take the others' answers away

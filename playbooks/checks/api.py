@@ -15,17 +15,21 @@ LOGS = NextStep("Logs of api", "logs api")
 
 @dataclass(frozen=True)
 class Facts:
-    """`environment` is what this bot belongs to, None when its own settings do not say."""
+    """`environment` is what this bot belongs to, None when its own settings do not say.
+
+    `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
+    """
 
     health: ApiHealth | Unavailable
     environment: str | None
+    others_answer: bool = False
 
 
 def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
     health = facts.health
     if isinstance(health, Unavailable):
-        return [judge_silence("api", health)]
+        return [judge_silence("api", health, others_answer=facts.others_answer)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,
@@ -39,9 +43,14 @@ def check(facts: Facts) -> list[Finding]:
     return [Finding("api.health", status, title, detail, Service.API, evidence, step)]
 
 
-def judge_silence(name: str, reason: Unavailable) -> Finding:
-    """No usable answer is unknown; an error of the server (the API's own, or Railway's edge for it) is an answer."""
+def judge_silence(name: str, reason: Unavailable, *, others_answer: bool) -> Finding:
+    """No usable answer is unknown, and silence where others are heard is wrong: customers wait as we do.
+
+    An error of the server (the API's own, or Railway's edge for it) is an answer.
+    """
     status, title, detail = Status.UNKNOWN, f"{name} health unknown", reason.why
+    if reason.is_outage and others_answer:
+        status, title = Status.FAIL, f"{name} does not answer"
     if reason.is_server_error:
         status, title, detail = Status.FAIL, f"{name} answers HTTP {reason.http_status}", "it is starting or broken"
     evidence = {"http_status": reason.http_status, "why": reason.why}

@@ -11,10 +11,10 @@ from services.domain.services import Service
 STEP = NextStep("Look at the intake", "intake")
 
 
-def check(health: IntakeHealth | Unavailable) -> list[Finding]:
-    """One finding: `intake.health`."""
+def check(health: IntakeHealth | Unavailable, *, others_answer: bool = False) -> list[Finding]:
+    """One finding: `intake.health`. `others_answer` as in `api.Facts`."""
     if isinstance(health, Unavailable):
-        return [judge_silence("intake", health)]
+        return [judge_silence("intake", health, others_answer=others_answer)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,

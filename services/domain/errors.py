@@ -96,11 +96,13 @@ class Unavailable:
 
     `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
     `http_status`: of the answer, when there was one that could not be used; a 503 says more than silence.
+    `is_outage`: it was asked and was away; False also where it could not even be asked.
     """
 
     source: str
     why: str
     http_status: int | None = None
+    is_outage: bool = False
 
     def __str__(self) -> str:
         return f"{self.source}: {self.why}"

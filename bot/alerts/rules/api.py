@@ -19,7 +19,8 @@ from services.domain.services import Service
 def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
     """`api`, `slow_api` and `intake`."""
     if seen.api is not None:
-        [finding] = api.check(api.Facts(seen.api, seen.environment))
+        heard = not isinstance(seen.services, Unavailable)
+        [finding] = api.check(api.Facts(seen.api, seen.environment, others_answer=heard))
         yield signal("api", rules.api, _heard(seen, finding))
         yield signal("slow_api", rules.slow_api, _pace(seen.api, rules.slow_api.slower_than_ms))
     if seen.intake is not None:

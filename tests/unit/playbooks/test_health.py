@@ -91,6 +91,21 @@ def test_each_missing_source_makes_it_unknown_and_says_why(source: str) -> None:
     assert any("the reason" in finding.detail for finding in seen.findings)
 
 
+def test_an_api_that_is_silent_while_railway_answers_is_down_as_its_page_says() -> None:
+    silent = Unavailable("API", "no answer within 5 s", is_outage=True)
+
+    seen = report(replace(HEALTHY, api=silent, intake=silent))
+
+    assert seen.status is Status.FAIL
+    assert "api does not answer" in seen.headline
+
+
+def test_an_api_that_is_silent_as_railway_is_may_be_our_own_way_out() -> None:
+    silent = Unavailable("API", "no answer within 5 s", is_outage=True)
+
+    assert report(replace(HEALTHY, api=silent, intake=silent, services=AWAY)).status is Status.UNKNOWN
+
+
 def test_every_source_is_tried_above() -> None:
     optional = {f.name for f in fields(Facts) if "Unavailable" in str(f.type)} - {"expected"}
 

@@ -55,7 +55,9 @@ async def test_a_call_that_will_not_be_cancelled_is_left_behind_until_close() ->
 
     sources = Sources(0.01)
 
-    assert await sources.ask("database", stubborn()) == Unavailable("database", "no answer within 0.01 s")
+    assert await sources.ask("database", stubborn()) == Unavailable(
+        "database", "no answer within 0.01 s", is_outage=True
+    )
     assert not ended
     released.set()
     await sources.close()
