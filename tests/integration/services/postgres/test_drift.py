@@ -46,6 +46,8 @@ async def test_nothing_has_drifted_on_the_migrated_database(database_urls: Datab
          'column "error_message" does not exist'),
         ("ALTER TABLE chatops.runs RENAME COLUMN outcome TO ended_how", "read_run", "does not exist"),
         ("DROP TABLE chatops.audit_head CASCADE", "check_audit", 'relation "chatops.audit_head" does not exist'),
+        ("ALTER TABLE chatops.installation RENAME COLUMN environment TO name", "name_environment", "does not exist"),
+        ("REVOKE SELECT ON chatops.installation FROM dragonfly_bot", "read_environment", "permission denied"),
         ("DROP FUNCTION ops.requeue_jobs", "requeue_jobs", "function ops.requeue_jobs"),
         ("REVOKE EXECUTE ON FUNCTION chatops.append_audit FROM dragonfly_bot", "append_audit", "permission denied"),
         ("REVOKE INSERT ON chatops.runs FROM dragonfly_bot", "create_run", "permission denied for table runs"),
