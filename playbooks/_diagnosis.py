@@ -68,7 +68,7 @@ _CLASSES = (
         NextStep("Heartbeats", "heartbeats"),
     ),
     _Class(
-        ("starting up", "shutting down", "recovering"),
+        ("starting up", "shutting down", "recovering", "restarts after", "accepting connections"),
         "The database is restarting",
         "Wait a minute, then look again.",
         HEALTH,

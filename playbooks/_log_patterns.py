@@ -48,7 +48,9 @@ _REFUSED = r"password authentication failed|password refused|tenant or user not 
 _FULL = r"too many (?:connections|clients)|remaining connection slots|max client"
 _NO_DATABASE = (
     r"connection refused|PostgreSQL connection failed|not reachable|could not (?:connect|translate host)|"
-    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed"
+    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed|"
+    r"(?:server|database system) is (?:starting up|shutting down|recovering|in recovery)|"
+    r"not (?:yet )?accepting connections|the server restarts after a crash"
 )
 _MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
 _REQUEST = r"^(?:GET|HEAD|POST) "

@@ -96,7 +96,11 @@ STOPPED = replace(
     logs=[
         log(Service.API, "GET /api/health 503 12 ms", "PostgreSQL connection failed: Connection refused"),
         log(Service.INGEST, "PostgreSQL connection failed: Connection refused"),
-        log(Service.ENFORCEMENT, "heartbeat not written: server not reachable"),
+        log(
+            Service.ENFORCEMENT,
+            "heartbeat not written: server not reachable",
+            "claim_pending_job: server is shutting down",
+        ),
     ],
     drift=NO_DATABASE,
     exposures=NO_DATABASE,
@@ -154,7 +158,7 @@ class Case:
 CASES = {
     "Postgres stopped": Case(
         STOPPED, Kind.DATABASE, "The database has not answered", AWAY_SINCE,
-        NextStep("Supabase's status", url="https://status.supabase.com"), 15,
+        NextStep("Supabase's status", url="https://status.supabase.com"), 16,
     ),
     "Railway silent": Case(
         RAILWAY_SILENT, Kind.RAILWAY, "Railway does not answer", None,
@@ -241,6 +245,7 @@ def test_a_bot_that_alone_is_cut_off_does_not_call_the_database_down() -> None:
         ("no such database or role", "The database refuses the bot's login", "check-config"),
         ("too many connections", "The database has no free connection", "heartbeats"),
         ("server is starting up", "The database is restarting", "health"),
+        ("server is not accepting connections now", "The database is restarting", "health"),
         ("not configured: SUPABASE_DB_URL", "The bot has no access to the database", "check-config"),
     ],
 )
