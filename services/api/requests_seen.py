@@ -16,11 +16,14 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestsSeen:
-    """ASGI middleware around the whole app. Probes that succeed are counted but not logged."""
+    """ASGI middleware around the whole app. Probes that succeed are counted but not logged, unless they failed before:
+    that line is how a reader of the log knows that an outage is over.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._failing: set[str] = set()  # quiet routes whose last answer was an error; a handful
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,5 +46,15 @@ class RequestsSeen:
         route = getattr(scope.get("route"), "path", "(unknown path)")
         method = scope["method"] if scope["method"] in METHODS else "(other)"
         self._metrics.count_request(method=method, route=route, status=status, seconds=seconds)
-        if status >= 400 or route not in QUIET_ROUTES:
+        if self._is_told(route, status):
             log.info("%s %s %d %.0f ms", method, route, status, seconds * 1000)
+
+    def _is_told(self, route: str, status: int) -> bool:
+        if route not in QUIET_ROUTES:
+            return True
+        if status >= 400:
+            self._failing.add(route)
+            return True
+        was_failing = route in self._failing
+        self._failing.discard(route)
+        return was_failing
