@@ -14,12 +14,14 @@ from playbooks._log_patterns import Topic
 from playbooks._root_causes import Cause, Diagnosed, Kind, fold
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
-from services.domain.sha import short_sha
+from services.domain.sha import same_sha, short_sha
 from services.domain.words import counted
 
 BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
 
 SILENT_BEFORE = timedelta(minutes=1)  # a beat that is older than a deployment by more was not ended by it
+
+RAN = timedelta(seconds=5)  # a process that still beats so long after its start did start
 
 CONFIG = NextStep("Check the settings", "check-config")
 HEALTH = NextStep("Look again", "health")
@@ -202,8 +204,10 @@ def _find_deploys(found: _Found) -> Iterator[Cause]:
             continue
         if state.evidence.get("latest_status") not in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED):
             continue  # on its way, or it never ran
+        if _was_killed(found, service, state, deployed_at):
+            continue  # what was deployed did run
         short, sha = service.short, state.evidence.get("latest_sha")
-        words = "crashes at start" if _crashed_at_start(state) else "went bad"
+        words = "crashes at start" if _crashed_at_start(found, service, state, deployed_at) else "went bad"
         deploy = f"deploy {short_sha(sha if isinstance(sha, str) else None)}"
         title = f"{short} {words}{_error(found, service)}: {deploy}"
         step = NextStep(f"Roll back {short}…", f"rollback {short}")
@@ -248,12 +252,14 @@ def _lost_workers(service: Service, beats: Finding, state: Finding | None) -> Ca
 
 def _process(state: Finding | None) -> str:
     """What Railway says of the processes."""
-    if state is None or state.evidence.get("replicas_configured") is None:
+    if state is None or not isinstance(state.evidence.get("replicas_configured"), int):
         return ""
     running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")
-    if not isinstance(running, int) or not isinstance(wanted, int):
-        return ""
-    return f" Its process is gone: Railway runs {running} of {wanted}." if running < wanted else " It hangs: it runs."
+    return (
+        f" Its process is gone: Railway runs {running} of {wanted}."
+        if _is_process_gone(state)
+        else " It hangs: it runs."
+    )
 
 
 def _find_api(found: _Found) -> Iterator[Cause]:
@@ -308,9 +314,37 @@ def _broken(found: _Found, service: Service) -> list[Finding]:
     return [*broken, *_gave_up(found, service)]
 
 
-def _crashed_at_start(state: Finding) -> bool:
+def _crashed_at_start(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
     """Whether what was deployed never came to run."""
-    return state.evidence.get("latest_status") == DeploymentStatus.CRASHED
+    is_crashed = state.evidence.get("latest_status") == DeploymentStatus.CRASHED
+    return is_crashed and not _did_run(found, service, state, deployed_at)
+
+
+def _was_killed(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
+    """Whether the deployment's process ran, named no error and is gone: the deploy is then no suspect."""
+    if not _did_run(found, service, state, deployed_at) or not _is_process_gone(state):
+        return False
+    return not _gave_up(found, service) and not _error(found, service)
+
+
+def _did_run(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
+    """Whether a worker of the deployment beat after it had started. The one before it beats while it is built: that one
+    started earlier, or has another SHA."""
+    beats = found.one(f"heartbeats.{service.short}")
+    last = _moment(beats.evidence.get("last_beat_at")) if beats else None
+    if beats is None or last is None:
+        return False
+    started_at = _moment(beats.evidence.get("last_beat_started_at")) or deployed_at
+    own, its = beats.evidence.get("last_beat_sha"), state.evidence.get("latest_sha")
+    if isinstance(own, str) and isinstance(its, str) and not same_sha(own, its):
+        return False
+    return started_at >= deployed_at and last - started_at > RAN
+
+
+def _is_process_gone(state: Finding) -> bool:
+    """Whether Railway runs fewer processes than it should, by what it says itself."""
+    running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")
+    return isinstance(running, int) and isinstance(wanted, int) and running < wanted
 
 
 def _fell_silent_before(found: _Found, service: Service, deployed_at: datetime) -> bool:

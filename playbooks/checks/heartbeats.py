@@ -57,11 +57,15 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     stale = [beat for beat in own if not beat.is_beating(facts.as_of, facts.stale_after)]
     expected = facts.expected.get(worker_type, Unavailable("Railway", "not asked"))
+    newest = max(seen, key=lambda beat: beat.last_heartbeat_at, default=None)
+    started_at = newest.started_at if newest else None
     evidence = {
         "beating": [beat.worker_id for beat in beating],
         "stale": {beat.worker_id: round(beat.age(facts.as_of).total_seconds()) for beat in stale},
         "expected": None if isinstance(expected, Unavailable) else expected,
-        "last_beat_at": max(beat.last_heartbeat_at for beat in seen).isoformat() if seen else None,
+        "last_beat_at": newest.last_heartbeat_at.isoformat() if newest else None,
+        "last_beat_sha": newest.git_sha if newest else None,
+        "last_beat_started_at": started_at.isoformat() if started_at else None,
     }
     status, words = _judge(len(beating), expected, all_visible=facts.all_visible)
     lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))

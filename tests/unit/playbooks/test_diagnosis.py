@@ -11,7 +11,8 @@ import pytest
 
 from playbooks import doctor, env, health, prod_gate
 from playbooks._contract import Finding, NextStep, Status
-from playbooks._diagnosis import BLAMED_FOR, diagnose
+from playbooks._diagnosis import BLAMED_FOR, RAN, diagnose
+from playbooks._remedies import choose_remedy
 from playbooks._root_causes import EXPLAINS, Kind
 from playbooks.checks import claiming, logs
 from playbooks.checks.endpoints import NEEDED
@@ -308,6 +309,72 @@ def test_a_deploy_is_not_blamed_for_workers_that_were_silent_before_it(seconds: 
 
     assert told.cause is not None
     assert told.cause.kind is kind
+
+
+def beat_until(minutes: float, *, started: float, sha: str | None = BAD) -> health.Facts:
+    """The ingest worker began and last beat so many minutes ago."""
+    last = replace(
+        beat(WorkerType.INGEST), last_heartbeat_at=ago(minutes), started_at=ago(started), git_sha=sha and sha[:8]
+    )
+    others = tuple(one for one in HEALTHY.heartbeats if one.worker_type != WorkerType.INGEST)  # type: ignore[union-attr]
+    return replace(HEALTHY, heartbeats=(last, *others), stale_after=timedelta(seconds=15))
+
+
+def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> None:
+    facts = with_services(beat_until(1 / 3, started=1.9), deployed(Service.INGEST, 2, crashed=True))
+
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.cause.kind is Kind.WORKER
+    assert diagnosis.finding.title == "ingest is down (0 of 1 alive)"
+    assert "Its process is gone" in diagnosis.finding.detail
+    assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest --through-zero")
+
+
+def test_a_killed_worker_whose_last_beat_still_counts_is_restarted() -> None:
+    still_fresh = replace(beat_until(1 / 3, started=1.9), stale_after=HEALTHY.stale_after)
+
+    [diagnosis] = health.report(with_services(still_fresh, deployed(Service.INGEST, 2, crashed=True))).diagnoses
+
+    assert diagnosis.finding.title == "ingest crashed (Railway)"
+    assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(beat_until(1.7, started=60), id="the one before beat while this one was built"),
+        pytest.param(beat_until(1.7, started=1.9, sha=SHA), id="another SHA"),
+        pytest.param(beat_until(1.9 - RAN / MINUTE, started=1.9), id="it said that it starts, and no more"),
+    ],
+)
+def test_a_deploy_whose_own_worker_never_ran_crashes_at_start(facts: health.Facts) -> None:
+    [diagnosis] = health.report(with_services(facts, deployed(Service.INGEST, 2, crashed=True))).diagnoses
+
+    assert diagnosis.finding.title == "ingest crashes at start: deploy e9a70d3b"
+
+
+def test_a_beat_just_after_the_start_shows_that_it_ran() -> None:
+    facts = beat_until(1.9 - (RAN + timedelta(seconds=1)) / MINUTE, started=1.9, sha=None)
+
+    [diagnosis] = health.report(with_services(facts, deployed(Service.INGEST, 2, crashed=True))).diagnoses
+
+    assert diagnosis.cause.kind is Kind.WORKER
+
+
+def test_a_worker_that_ran_and_ended_with_an_error_went_bad_with_its_deploy() -> None:
+    facts = with_services(beat_until(1 / 3, started=1.9), deployed(Service.INGEST, 2, crashed=True))
+
+    report = seen(replace(BAD_DEPLOY, health=facts))
+
+    [diagnosis] = report.diagnosed.diagnoses
+    assert diagnosis.finding.title == "ingest went bad (FileNotFoundError): deploy e9a70d3b"
+
+
+def test_a_worker_that_hangs_after_its_deploy_is_rolled_back() -> None:
+    [diagnosis] = health.report(with_services(beat_until(1, started=1.9), deployed(Service.INGEST, 2))).diagnoses
+
+    assert diagnosis.finding.title == "ingest went bad: deploy e9a70d3b"
 
 
 def test_a_deploy_of_another_service_is_not_blamed() -> None:
