@@ -110,6 +110,7 @@ class Parts:
                 pagers=reach.everybody,
                 rung=self.channel.ring,
             ),
+            workspace_url=basis.workspace_url,
         )
         self.told = sender.ring
         self.switch = _switch(basis, self._webhooks, pulse)

@@ -99,7 +99,7 @@ async def escalate(board: Switchboard, conn: Connection, incident: Incident, per
         return over(incident)
     if incident.state is IncidentState.ACKNOWLEDGED:
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
-        await board.tell_everywhere(conn, incident.id)
+        await calling.tell_directly(conn, await board.tell_everywhere(conn, incident.id))
     await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
     await board.record(conn, incident, "escalated", "asked for the next level", by=person)
     incident = await _reread(conn, incident)

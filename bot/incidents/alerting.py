@@ -100,7 +100,7 @@ class Alerting:
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
             if incident.state is IncidentState.OPEN:
                 await calling.hush(conn, incident)
-        await self._board.tell(conn, incident.id)
+        await calling.tell_directly(conn, await self._board.tell(conn, incident.id))
 
     async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
         """The incident to join, locked."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.incidents.decide import Call, calls_people, next_call
 from bot.incidents.switchboard import Switchboard
 from bot.views import incident as view
+from bot.views.incident_direct import direct_message, direct_message_after
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import Reach, Target, decode_chain, ways_words
@@ -73,11 +74,17 @@ async def hush(conn: Connection, incident: Incident) -> None:
     event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
     subject, text = view.page_over(incident, alerts)
     await end_pages(conn, key_prefix=prefix, thread_key=incident.message_key, event=event, subject=subject, text=text)
-    words, blocks = view.direct_message_after(incident, alerts)
+    await tell_directly(conn, incident)
+
+
+async def tell_directly(conn: Connection, incident: Incident) -> None:
+    """Let the direct messages of everybody who was called say who has it now."""
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     chain = decode_chain(incident.chain)
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:
             if target.reach is Reach.DIRECT:
+                words, blocks = direct_message_after(incident, alerts, target.address)
                 await outbox.replace_message(conn, key=target_key(page, target), text=words, blocks=blocks)
 
 
@@ -107,7 +114,7 @@ async def _ring(
 ) -> None:
     key = target_key(page, target)
     if target.reach is Reach.DIRECT:
-        words, blocks = view.direct_message(incident, alerts, page, board.place.channel)
+        words, blocks = direct_message(incident, alerts, page, board.place.channel)
         await outbox.store_message(conn, key=key, channel=target.address, text=words, blocks=blocks, priority=PAGE)
     elif target.reach in _MEANS:
         line = view.summary(incident, alerts)

@@ -87,4 +87,5 @@ class Escalation(Rounds):
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
         await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
         incident = await self._board.tell_everywhere(conn, incident.id)
+        await calling.tell_directly(conn, incident)
         await calling.call_next(self._board, conn, incident, "whoever had it fell silent")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.outbox.decide import retry_after
 from services.domain.errors import SourceError
 from services.domain.notifications import Notification, Page
+from services.domain.outbox import message_link
 from services.domain.words import age
 
 GIVE_UP_AFTER = timedelta(
@@ -58,10 +59,3 @@ def page_of(notification: Notification, environment: str | None, *, workspace_ur
         component=notification.details.get("component", ""),
         link=message_link(workspace_url, notification.root_channel, notification.root_ts),
     )
-
-
-def message_link(workspace_url: str | None, channel_id: str | None, ts: str | None) -> str | None:
-    """The address of a message, which opens Slack's app on a phone; None where a part of it is not known."""
-    if not workspace_url or not channel_id or not ts:
-        return None
-    return f"{workspace_url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from bot.outbox.fallbacks import Fallbacks
 from bot.outbox.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
 from services.domain.errors import SourceError
-from services.domain.outbox import Lane, UnsentMessage
+from services.domain.outbox import Lane, UnsentMessage, message_link, with_link
 from services.domain.slack_refusals import refusal_of
 from services.postgres import outbox
 from services.postgres.pool import Connection, Database
@@ -46,7 +47,7 @@ ResultT = TypeVar("ResultT")
 
 
 class OutboxLane:
-    """`gates` is shared with the other lane."""
+    """`gates` is shared with the other lane. `workspace_url`: of our Slack workspace; None while it is not known."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class OutboxLane:
         gates: Gates,
         metrics: Metrics,
         undeliverable: Undeliverable,
+        workspace_url: Callable[[], str | None],
     ) -> None:
         self._lane = lane
         self._urgency = Urgency.PAGE if lane is Lane.PAGES else Urgency.NOTE
@@ -65,6 +67,7 @@ class OutboxLane:
         self._gates = gates
         self._metrics = metrics
         self._undeliverable = undeliverable
+        self._workspace_url = workspace_url
         self._fallbacks = Fallbacks(slack)
 
     async def send_due(self, fence: Fence) -> float | None:
@@ -91,7 +94,7 @@ class OutboxLane:
 
     async def _send(self, message: UnsentMessage, fence: Fence) -> None:
         try:
-            await self._move(message, fence)
+            await self._move(self._with_link(message), fence)
         except SlackRefusedError as refused:
             await self._refused(message, refused, fence)
         except SourceError as error:
@@ -100,6 +103,12 @@ class OutboxLane:
             await self._later(message, error, fence)
         else:
             self._metrics.messages.labels("sent").inc()
+
+    def _with_link(self, message: UnsentMessage) -> UnsentMessage:
+        url = message_link(
+            self._workspace_url(), message.link_channel_id, message.link_ts, thread_ts=message.link_thread_ts
+        )
+        return replace(message, blocks=with_link(message.blocks, url))
 
     async def _post_anew(self, message: UnsentMessage, fence: Fence) -> None:
         """Somebody deleted it. Only the copy that is gone is forgotten, not one that was posted since."""
@@ -197,12 +206,14 @@ class OutboxLane:
         )
 
     async def _sent(self, message: UnsentMessage, fence: Fence, channel: str, ts: str) -> None:
-        await self._write(
-            fence,
-            lambda conn: outbox.mark_sent(
+        async def store(conn: Connection) -> None:
+            await outbox.mark_sent(
                 conn, key=message.key, version=message.version, channel_id=channel, ts=ts, pause=UPDATE_PAUSE
-            ),
-        )
+            )
+            if message.ts is None:
+                await outbox.renew_links(conn, key=message.key)
+
+        await self._write(fence, store)
 
     async def _wait_as_asked(self, message: UnsentMessage, pause_s: float, error: SourceError, fence: Fence) -> None:
         """Slack was called too often: nothing of this kind goes out before it wants it. It is nobody's failure."""

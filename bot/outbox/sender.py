@@ -27,6 +27,7 @@ class Sender:
     """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here.
 
     `on_time` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
+    `workspace_url`: "https://acme.slack.com/", for links; None while it is not known.
     """
 
     def __init__(
@@ -38,10 +39,19 @@ class Sender:
         metrics: Metrics,
         on_time: Callable[[], None] = lambda: None,
         undeliverable: Undeliverable | None = None,
+        workspace_url: Callable[[], str | None] = lambda: None,
     ) -> None:
         gates, undeliverable = Gates(), undeliverable or Undeliverable(slack)
         self._lanes = {
-            lane: OutboxLane(lane, database, slack, gates=gates, metrics=metrics, undeliverable=undeliverable)
+            lane: OutboxLane(
+                lane,
+                database,
+                slack,
+                gates=gates,
+                metrics=metrics,
+                undeliverable=undeliverable,
+                workspace_url=workspace_url,
+            )
             for lane in Lane
         }
         self._bells = {lane: Bell() for lane in Lane}

@@ -39,6 +39,7 @@ from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
 from bot.views.modals import STOP_WORKERS as STOP_WORKERS_MODAL
 from bot.web.metrics import Metrics
 from services.domain.errors import UsageError
+from services.domain.outbox import LINK_TO_MESSAGE
 from services.railway.reader import Purpose, reading_for
 from services.slack.client import SlackClient
 
@@ -85,6 +86,7 @@ class Listeners:
         Deciding(world=self._world, slack=self._slack, desk=self._desk, do_once=self._do_once).register(app)
         app.action(_COMMAND)(self.on_button)
         app.action(_LINK)(self.on_link)
+        app.action(LINK_TO_MESSAGE)(self.on_link)
         app.action(_ANY)(self.on_unknown)
         app.shortcut(_ANY)(self.on_unknown)
         app.options(_ANY)(self.on_options)

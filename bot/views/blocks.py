@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.commands._contract import Block
 from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, label_text, plain
+from services.domain.outbox import LINK_TO_MESSAGE
 from services.domain.words import counted
 
 COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command line
@@ -114,6 +115,14 @@ def link_button(label: str, url: str, n: int = 0) -> Block:
     if not is_web_address(url):
         raise ValueError("a link button needs an http(s) address of at most 3,000 characters")
     return _button(label, f"{LINK_ACTION}.{n}") | {"url": url}
+
+
+def message_button(label: str, key: str) -> Block:
+    """A button that opens a message of the outbox, of which only the key is known yet; one per message.
+
+    The outbox makes it a link when it sends it, and leaves it out while Slack does not have that message.
+    """
+    return _button(label, LINK_TO_MESSAGE) | {"value": key}
 
 
 def is_web_address(url: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""What an approver reads who is called about a request; the request's own message has the buttons."""
+"""What an approver who is called about a request reads, and decides, in a direct message."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.commands._contract import Block
-from bot.views.blocks import section
+from bot.views.blocks import actions, message_button, section, sections
 from bot.views.mentions import mention, person
 from bot.views.message import fit_message
+from bot.views.plan import plan_lines
+from bot.views.run_buttons import buttons, details
 from bot.views.text import escape
 from services.domain.approvals import Decision
 from services.domain.runs import Run, RunState
@@ -40,17 +42,26 @@ def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[
     who = person(run.requested_by)
     first = (
         f"🟡 *An approver is needed* · {escape(run.environment)} · *{escape(run.title, limit=500)}* (run {run.id}, "
-        f"incident {incident_id}, asked for by {who}). Its message in the incidents channel has the buttons. "
+        f"incident {incident_id}, requested by {who}). "
     )
-    first += f"If nobody answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
-    return fit_message(first, [section(first)])
+    first += (
+        f"If no approver answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
+    )
+    plan = run.plan
+    lines = plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))
+    return fit_message(first, [section(first), *sections(lines), *actions([*buttons(run, ()), open_request(run)])])
 
 
 def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
     """The same message once nobody has to decide any more."""
     what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
     first = f"{_decided(run, decisions)} · {what}. Nothing is asked of you."
-    return fit_message(first, [section(first)])
+    return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
+
+
+def open_request(run: Run) -> Block:
+    """To the run's own message, once Slack has it."""
+    return message_button("Open the request", run.message_key)
 
 
 def called_line(called: Called) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.incident_buttons import buttons
-from bot.views.mentions import channel_name, mention, person
+from bot.views.mentions import mention, person
 from bot.views.message import fit_message
 from bot.views.notifications import told_words
 from bot.views.text import date_token, escape, plain
@@ -132,35 +132,10 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
-def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:
-    """To one person: what is wrong, and the two buttons that somebody who was just woken needs."""
-    first = headline(incident, alerts)
-    lines = [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
-    asked = [
-        command_button("Acknowledge", f"incident ack {incident.id}", style="primary"),
-        command_button("Escalate", f"incident escalate {incident.id}"),
-    ]
-    where = (
-        f"incident {incident.id} · you are called at level {page.level + 1} · the thread is in {channel_name(channel)}"
-    )
-    return fit_message(
-        phone_line(incident, alerts), [section(first), *sections(lines), *actions(asked), context(where)]
-    )
-
-
 def late_call(incident: Incident) -> Content:
     """What a call says that was on its way when it was answered, and arrived all the same."""
     line = f"⚪ This call was on its way when incident {incident.id} was answered: nothing is asked of you."
     return fit_message(line, [section(line)])
-
-
-def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert]) -> Content:
-    """The same message once nobody has to answer it any more."""
-    first = headline(incident, alerts)
-    return fit_message(
-        phone_line(incident, alerts),
-        [section(first), context(f"incident {incident.id} · nothing is asked of you here any more")],
-    )
 
 
 def reminder(incident: Incident, words: str) -> Content:

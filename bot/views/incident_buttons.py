@@ -43,6 +43,17 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
 
 
+def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
+    """For whoever has it, away from its thread: the first remedy, the logs, the end; the end alone once it is over."""
+    resolve = ("Resolve…", f"incident resolve {incident.id}")
+    if incident.cleared_at is not None:
+        return [command_button(*resolve, style="primary"), command_button("Health", "health")]
+    service, style = _service(incident), "primary" if _is_sure(incident, alerts) else None
+    remedies = [command_button(*step, style=style) for step in _remedies(incident, alerts)[:1]]
+    logs = [command_button(f"Logs of {service.short}", f"logs {service.short}")] if service else []
+    return [*remedies, *logs, command_button(*resolve)]
+
+
 def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
     """What the diagnosis found, else what the rule of the first alert proposes: the way back first after a deploy."""
     rule = alerts[0].fingerprint.partition(".")[0] if alerts else "restarts"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 PAGE = 10  # from this priority on somebody is to be woken
+LINK_TO_MESSAGE = "link_to_message"  # action id of a button whose value is a message's key; it is sent as a link
+
+Blocks = Sequence[Mapping[str, Any]]
 
 
 class Lane(StrEnum):
@@ -23,7 +27,8 @@ class UnsentMessage:
 
     `channel` is an id once Slack took it, before that whatever was configured. `ts` is None until it was posted;
     `posting_since` then tells that a post may have got through; with `is_withdrawn` that is all that is of interest.
-    `home` is the channel as it was configured.
+    `home` is the channel as it was configured. `link_*`: where Slack shows the message to which a button of this one
+    leads; None before it was posted, and where no button leads anywhere.
     """
 
     key: str
@@ -38,6 +43,9 @@ class UnsentMessage:
     priority: int
     is_withdrawn: bool = False
     home: str = ""
+    link_channel_id: str | None = None
+    link_ts: str | None = None
+    link_thread_ts: str | None = None
 
     @property
     def is_new_page(self) -> bool:
@@ -54,3 +62,43 @@ class RefusedMessage:
     priority: int
     error: str
     refused_at: datetime
+
+
+def linked_key(blocks: Blocks) -> str | None:
+    """The key of the message to which a button leads; the first one's, as a message leads to one place."""
+    elements = (element for block in blocks for element in block.get("elements", ()))
+    return next((element["value"] for element in elements if _is_link(element)), None)
+
+
+def with_link(blocks: Blocks, url: str | None) -> list[dict[str, Any]]:
+    """The blocks as Slack takes them: the button opens `url`, and is left out while that is not known."""
+    linked = [_linked(block, url) for block in blocks]
+    return [block for block in linked if block.get("type") != "actions" or block["elements"]]
+
+
+def message_link(
+    workspace_url: str | None, channel_id: str | None, ts: str | None, thread_ts: str | None = None
+) -> str | None:
+    """The address of a message, which opens Slack's app on a phone; None where a part of it is not known.
+
+    `workspace_url`: "https://acme.slack.com/". `thread_ts`: of the message that begins its thread, for a reply.
+    """
+    if not workspace_url or not channel_id or not ts:
+        return None
+    in_thread = f"?thread_ts={thread_ts}&cid={channel_id}" if thread_ts else ""
+    return f"{workspace_url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}{in_thread}"
+
+
+def _linked(block: Mapping[str, Any], url: str | None) -> dict[str, Any]:
+    if block.get("type") != "actions":
+        return dict(block)
+    shown = [element for element in block["elements"] if url is not None or not _is_link(element)]
+    return {**block, "elements": [_as_link(element, url) if _is_link(element) else element for element in shown]}
+
+
+def _as_link(element: Mapping[str, Any], url: str | None) -> dict[str, Any]:
+    return {name: value for name, value in element.items() if name != "value"} | {"url": url}
+
+
+def _is_link(element: Mapping[str, Any]) -> bool:
+    return element.get("action_id") == LINK_TO_MESSAGE

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.outbox import PAGE, Lane, RefusedMessage, UnsentMessage
+from services.domain.outbox import PAGE, Lane, RefusedMessage, UnsentMessage, linked_key
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -38,6 +38,7 @@ async def store_message(
             "priority": priority,
             "text": text,
             "blocks": Jsonb([dict(block) for block in blocks]),
+            "link_key": linked_key(blocks),
         },
     )
     await notify_outbox(conn)
@@ -79,6 +80,11 @@ async def mark_sent(conn: Connection, *, key: str, version: int, channel_id: str
     """Slack shows `version`; the next change is sent no sooner than after `pause`."""
     parameters = {"key": key, "version": version, "channel_id": channel_id, "ts": ts, "pause": pause}
     await conn.execute(SQL["mark_sent"], parameters)
+
+
+async def renew_links(conn: Connection, *, key: str) -> None:
+    """Slack shows the message of this key now: those with a button that leads to it are sent again, as a link."""
+    await conn.execute(SQL["renew_links"], {"key": key})
 
 
 async def mark_refused(conn: Connection, *, key: str, error: str, pause: timedelta, maybe_posted: bool) -> None:
@@ -147,6 +153,7 @@ async def adopt_message(
 async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
     """Let a message that is there say something else; whether it does. One that was withdrawn stays away."""
     parameters = {"key": key, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
+    parameters["link_key"] = linked_key(blocks)
     changed = await (await conn.execute(SQL["replace_message"], parameters)).fetchone() is not None
     if changed:
         await notify_outbox(conn)
@@ -157,7 +164,7 @@ async def replace_messages(
     conn: Connection, *, key_prefix: str, since: datetime, text: str, blocks: Sequence[Mapping[str, Any]]
 ) -> int:
     """Let all messages whose key begins so say something else; how many do. `since`: none of them is older."""
-    parameters = {"key_prefix": key_prefix, "since": since, "text": text}
+    parameters = {"key_prefix": key_prefix, "since": since, "text": text, "link_key": linked_key(blocks)}
     blocks_json = Jsonb([dict(block) for block in blocks])
     changed = (await conn.execute(SQL["replace_messages"], parameters | {"blocks": blocks_json})).rowcount
     if changed:

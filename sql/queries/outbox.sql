@@ -1,15 +1,16 @@
 -- name: store_message
 -- What a message is to say, from now on; unchanged content stays as it is. A reply to a reply belongs to the thread of
 -- the first message, because Slack knows no other. By primary key.
-INSERT INTO chatops.outbox AS stored (key, channel, thread_key, priority, text, blocks)
+INSERT INTO chatops.outbox AS stored (key, channel, thread_key, priority, text, blocks, link_key)
 VALUES (
     %(key)s, %(channel)s,
     coalesce((SELECT parent.thread_key FROM chatops.outbox AS parent WHERE parent.key = %(thread_key)s), %(thread_key)s),
-    %(priority)s, %(text)s, %(blocks)s
+    %(priority)s, %(text)s, %(blocks)s, %(link_key)s
 )
 ON CONFLICT (key) DO UPDATE SET
     text = excluded.text,
     blocks = excluded.blocks,
+    link_key = excluded.link_key,
     priority = excluded.priority,
     content_version = stored.content_version + 1,
     refused_at = NULL,
@@ -37,9 +38,13 @@ SELECT
     message.attempts,
     message.priority,
     message.withdrawn_at IS NOT NULL AS is_withdrawn,
-    message.channel AS home
+    message.channel AS home,
+    linked.channel_id AS link_channel_id,
+    linked.ts AS link_ts,
+    (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = linked.thread_key) AS link_thread_ts
 FROM chatops.outbox AS message
 LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
+LEFT JOIN chatops.outbox AS linked ON linked.key = message.link_key
 WHERE message.sent_version < message.content_version
     AND message.refused_at IS NULL
     AND (message.thread_key IS NULL OR parent.ts IS NOT NULL OR parent.refused_at IS NOT NULL)
@@ -87,6 +92,12 @@ SET
     last_error = NULL,
     next_try_at = clock_timestamp() + %(pause)s
 WHERE key = %(key)s;
+
+-- name: renew_links
+-- Slack shows a message: those that lead to it are sent once more, with its address. Served by outbox_link_key_idx.
+UPDATE chatops.outbox
+SET content_version = content_version + 1
+WHERE link_key = %(key)s AND withdrawn_at IS NULL;
 
 -- name: mark_refused
 -- Slack did not take it: try again later. By primary key.
@@ -149,6 +160,7 @@ UPDATE chatops.outbox
 SET
     text = %(text)s,
     blocks = %(blocks)s,
+    link_key = %(link_key)s,
     content_version = content_version + 1,
     refused_at = NULL,
     updated_at = clock_timestamp()
@@ -161,6 +173,7 @@ UPDATE chatops.outbox
 SET
     text = %(text)s,
     blocks = %(blocks)s,
+    link_key = %(link_key)s,
     priority = 0,
     content_version = content_version + 1,
     updated_at = clock_timestamp()

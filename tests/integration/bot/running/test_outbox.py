@@ -15,6 +15,7 @@ from bot.leader import NAME, Fence, LostLeadershipError
 from bot.outbox.decide import FIRST_RETRY, UPDATE_PAUSE
 from bot.outbox.sender import Sender
 from bot.settings import LeaseSettings
+from bot.views.blocks import actions, message_button
 from bot.web.metrics import Metrics
 from services.domain.outbox import PAGE, Lane
 from services.domain.secrets import Secret
@@ -447,3 +448,28 @@ async def test_withdrawn_call_that_slack_refused_after_all_is_never_posted(stage
     await stage.settle()
 
     assert not slack.workspace.calls_of("chat.postMessage")
+
+
+async def test_a_message_leads_to_another_one_as_soon_as_slack_has_that(stage: Stage, slack: Slack) -> None:
+    blocks = [*BLOCKS, *actions([message_button("Open the thread", "m2")])]
+    stage.sender = Sender(
+        stage.database,
+        stage.client,
+        poll_s=lambda: 0.05,
+        metrics=Metrics(),
+        workspace_url=lambda: "https://acme.slack.com",
+    )
+    async with stage.database.transaction() as conn:
+        await outbox.store_message(
+            conn, key="m1", channel="dragonfly-incidents", text="first", blocks=blocks, priority=PAGE
+        )
+    await stage.settle()
+    [alone] = slack.seen()
+    assert "Open the thread" not in str(alone.blocks)
+
+    await stage.store("second", "m2")
+    await stage.settle()
+
+    first, second = slack.seen()
+    where = f"https://acme.slack.com/archives/{second.channel}/p{second.ts.replace('.', '')}"
+    assert first.blocks[1]["elements"][0]["url"] == where

@@ -11,12 +11,11 @@ from bot.facts.incidents import IncidentRecord
 from bot.views.incident import (
     PHONE_LIMIT,
     called_message,
-    direct_message,
-    direct_message_after,
     incident_message,
     reminder,
     summary,
 )
+from bot.views.incident_direct import direct_message, direct_message_after
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.postmortem import postmortem, postmortem_answer
 from playbooks._contract import Status
@@ -227,9 +226,33 @@ def test_whoever_is_called_directly_has_the_two_buttons_they_need() -> None:
     text, blocks = direct_message(incident(), [alert()], PAGES[0], "dragonfly-incidents")
 
     assert text.startswith("🔴 *PAGE* prod")
-    assert labels(blocks) == ["Acknowledge", "Escalate"]
+    assert labels(blocks) == ["Acknowledge", "Escalate", "Open the thread"]
     assert "#dragonfly-incidents" in str(blocks)
-    assert labels(direct_message_after(acknowledged(), [alert()])[1]) == []
+
+
+def test_whoever_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
+    text, blocks = direct_message_after(acknowledged(), [alert()], ANN.user_id)
+
+    assert "ACKNOWLEDGED" in text
+    assert "*You have it.*" in str(blocks)
+    assert labels(blocks) == ["Restart ingest", "Logs of ingest", "Resolve…", "Open the thread"]
+    over = direct_message_after(acknowledged(cleared_at=NOW), [alert(cleared_at=NOW)], ANN.user_id)[1]
+    assert labels(over) == ["Resolve…", "Health", "Open the thread"]
+
+
+@pytest.mark.parametrize(
+    ("one", "words", "shown"),
+    [
+        (acknowledged(), "<@U0ANN> has it.", ["Open the thread"]),
+        (resolved(), "It is resolved: nothing is left to do.", ["Open the thread"]),
+        (incident(), "Nobody has it.", ["Acknowledge", "Open the thread"]),
+    ],
+)
+def test_the_others_who_were_called_read_who_has_it(one: Incident, words: str, shown: list[str]) -> None:
+    _, blocks = direct_message_after(one, [alert()], BEN.user_id)
+
+    assert words in str(blocks)
+    assert labels(blocks) == shown
 
 
 def test_a_call_mentions_whom_it_calls_and_says_why() -> None:
@@ -337,7 +360,10 @@ def test_slack_takes_all_of_it_whatever_is_in_it(method: str) -> None:
     alerts = [alert(n, line=EVIL) for n in range(40)]
     states = [incident(title=EVIL), acknowledged(title=EVIL), resolved(title=EVIL, cause=EVIL)]
     contents: list[Any] = [message(one, some) for one in states for some in ([], alerts)]
-    contents += [direct_message(states[0], alerts, PAGES[0], EVIL), direct_message_after(states[1], alerts)]
+    contents += [
+        direct_message(states[0], alerts, PAGES[0], EVIL),
+        *(direct_message_after(one, alerts, ANN.user_id) for one in states),
+    ]
     contents += [called_message(PageSent(7, 1, 0, EVIL, NOW), CHAIN.levels[0]), reminder(states[1], EVIL)]
     events = [IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", str(n)) for n in range(200)]
     for answer in (timeline_answer(record(states[2], *events)), incidents_answer(states * 7, now=NOW + TEN)):

@@ -1,0 +1,161 @@
+"""A whole bot and Slack: what people decide and go on with in a direct message, and where it leads them."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.commands._contract import Actor, Request, Surface
+from bot.views.run_buttons import APPROVE, DENY, DETAILS
+from playbooks._contract import Plan, Risk
+from playbooks._steps import RestartDeployment
+from services.domain.outbox import LINK_TO_MESSAGE
+from services.domain.services import Service
+from services.sandbox.slack import cast
+from services.sandbox.slack.blocks import find_element
+from services.sandbox.slack.model import Message, User
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.running.test_deciding import deliver_click, modal_of
+from tests.outside import PATIENCE_S
+
+PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+REDEPLOY = Plan(
+    environment="dev",
+    playbook="redeploy",
+    parameters={"service": "api"},
+    steps=(RestartDeployment(Service.API, "d-gone"),),
+    risk=Risk.HIGH,
+    title="Redeploy api",
+    impact=("api is away for a minute",),
+)
+ONCALL = f"""version = 1
+[people.ann]
+slack = "{cast.ANN.id}"
+[people.ben]
+slack = "{cast.BEN.id}"
+[[levels]]
+call = ["ann", "ben"]
+accept_slack_only = true
+"""
+
+
+def labels(message: Message) -> list[str]:
+    return [
+        element["text"]["text"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+def link_of(message: Message) -> str | None:
+    found = find_element(message.blocks, LINK_TO_MESSAGE, None)
+    return None if found is None else found[1].get("url")
+
+
+def address(slack: Slack, message: Message) -> str:
+    """As Slack writes it."""
+    start = f"{slack.workspace.team.url.rstrip('/')}/archives/{message.channel}/p{message.ts.replace('.', '')}"
+    return start if message.thread_ts is None else f"{start}?thread_ts={message.thread_ts}&cid={message.channel}"
+
+
+async def direct(slack: Slack, user: User, wanted: Callable[[Message], bool]) -> Message:
+    """What the bot says to this person alone, once it is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            channel = slack.workspace.direct_channel(user.id).id
+            for message in slack.workspace.messages_for(user.id, channel):
+                if wanted(message):
+                    return copy.deepcopy(message)  # as it is now: the sandbox edits in place
+            await asyncio.sleep(0.01)
+
+
+async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_others_read_who_has_it(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    file = tmp_path / "oncall.toml"
+    file.write_text(ONCALL)
+    await start_bot(database_urls.bot, DRAGONFLY_ONCALL=str(file), **PEOPLE)
+    await slack.type("/dragonfly incident open ingest hangs service ingest")
+    root = await slack.wait_for(lambda message: "PAGE" in message.text and "ingest hangs" in message.text)
+
+    called = await direct(slack, cast.ANN, lambda one: link_of(one) is not None)
+    assert labels(called)[:2] == ["Acknowledge", "Escalate"]
+    assert link_of(called) == address(slack, root)
+    ann = slack.workspace.acting_as(cast.ANN.id)
+    await ann.click(called.channel, called.ts, "command.run.0")
+
+    hers = await direct(slack, cast.ANN, lambda one: "You have it." in str(one.blocks))
+    assert link_of(hers) == address(slack, root)
+    his = await direct(slack, cast.BEN, lambda one: f"<@{cast.ANN.id}> has it." in str(one.blocks))
+    assert (labels(his), link_of(his)) == (["Open the thread"], address(slack, root))
+    await deliver_click(slack, hers, command_action(hers, "Resolve…"), cast.ANN)
+    modal = await modal_of(slack, cast.ANN)
+    await ann.submit(modal.id, {"answer": {"answer": "it was the pool"}})
+    await direct(slack, cast.ANN, lambda one: "It is resolved" in str(one.blocks))
+
+
+def command_action(message: Message, label: str) -> str:
+    elements = [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
+    return str(next(element["action_id"] for element in elements if element["text"]["text"] == label))
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_an_approver_decides_in_the_direct_message_and_only_once(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, approve: bool
+) -> None:
+    bot = await start_bot(database_urls.bot, **PEOPLE)
+    await slack.type("/dragonfly incident open no ingest")
+    await slack.wait_for(lambda message: "no ingest" in message.text)
+    assert bot.parts is not None
+
+    await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
+
+    shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
+    hers, his = [await direct(slack, user, lambda one: link_of(one) is not None) for user in (cast.ANN, cast.BEN)]
+    assert labels(hers) == ["Approve", "Deny", "Details", "Open the request"]
+    assert link_of(hers) == address(slack, shown)
+    assert "api is away for a minute" in str(hers.blocks)
+    await decide(slack, hers, approve=approve)
+    word = "Approved" if approve else "Denied"
+    await direct(slack, cast.BEN, lambda one: f"*{word}* by <@{cast.ANN.id}>" in one.text)
+    await deliver_click(slack, his, APPROVE, cast.BEN)
+    await direct(slack, cast.BEN, lambda one: "It did not count" in one.text)
+    await deliver_click(slack, his, DETAILS, cast.BEN)
+    await direct(slack, cast.BEN, lambda one: f"<@{cast.ANN.id}>" in str(one.blocks) and "Redeploy api" in one.text)
+
+
+async def decide(slack: Slack, message: Message, *, approve: bool) -> None:
+    """As Ann, with the message's own buttons."""
+    await deliver_click(slack, message, APPROVE if approve else DENY, cast.ANN)
+    if not approve:
+        modal = await modal_of(slack, cast.ANN)
+        await slack.workspace.acting_as(cast.ANN.id).submit(modal.id, {"answer": {"answer": "not now"}})
+
+
+async def test_who_may_not_approve_may_not_from_a_direct_message_either(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    bot = await start_bot(database_urls.bot, **PEOPLE)
+    await slack.type("/dragonfly incident open no ingest")
+    await slack.wait_for(lambda message: "no ingest" in message.text)
+    assert bot.parts is not None
+    await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
+    hers = await direct(slack, cast.ANN, lambda one: "An approver is needed" in one.text)
+
+    await deliver_click(slack, hers, APPROVE, cast.OLIVIA)
+
+    def is_refused(one: Message) -> bool:
+        return one.channel == hers.channel and "It did not count" in one.text
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(map(is_refused, slack.workspace.messages)):
+            await asyncio.sleep(0.01)
+    shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
+    assert "WAITS FOR APPROVAL" in shown.text
