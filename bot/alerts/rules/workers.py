@@ -38,7 +38,9 @@ def _heartbeats(seen: Seen, rules: Rules) -> Iterator[Signal]:
     """
     for finding, worker_type in zip(heartbeats.check(_facts(seen)), WorkerType, strict=True):
         wait = timedelta() if _fell_silent(seen, worker_type) else seen.stale_after
-        severity = rules.heartbeats.severity if _beating(finding) == 0 else Severity.NOTIFY
+        expected = seen.expected.get(worker_type)
+        left = (_beating(finding), expected) if isinstance(expected, int) else None
+        severity = _by_what_is_left(seen, rules, rules.heartbeats.severity, left)
         if finding.status is Status.FAIL and _had_no_time_to_beat(seen):
             finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
@@ -129,5 +131,49 @@ def _restarts(seen: Seen, rules: Rules) -> Iterator[Signal]:
     )
     for finding in restarts.check(facts):
         rule, subject = finding.check.split(".")
-        settings = rules.restarts if rule == "restarts" else rules.crash_loop
-        yield signal(rule, settings, finding, subject=subject)
+        if rule == "restarts":
+            yield signal(rule, rules.restarts, finding, subject=subject)
+        else:
+            finding, severity = _crashed(seen, rules, finding)
+            yield signal(rule, rules.crash_loop, finding, subject=subject, severity=severity)
+
+
+def _crashed(seen: Seen, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
+    """Crashed instances of a worker by what is left; one that gave up after failures pages, because the others run the
+    same code on the same jobs."""
+    left = _left(seen, finding) if "crashed" in finding.evidence else None
+    severity = _by_what_is_left(seen, rules, rules.crash_loop.severity, left)
+    if left is None or not left[0]:
+        return finding, severity
+    working, wanted = left
+    return replace(finding, detail=f"{finding.detail}; {working} of {wanted} still work"), severity
+
+
+def _left(seen: Seen, finding: Finding) -> tuple[int, int] | None:
+    """Workers that both run, says Railway, and beat; and how many should. None when nobody can say."""
+    service = finding.service
+    if service is None or service.worker_type is None or isinstance(seen.services, Unavailable) or not seen.services:
+        return None
+    state = seen.services.get(service)
+    if state is None or state.replicas_wanted is None:
+        return None
+    own = [beat for beat in seen.heartbeats if beat.worker_type == service.worker_type]
+    beating = sum(beat.is_beating(seen.now, seen.stale_after) for beat in own)
+    running = state.serving.running_instances if state.serving else 0
+    return min(running, beating), state.replicas_wanted
+
+
+def _by_what_is_left(seen: Seen, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
+    """Half of the workers or more can wait for the day, unless jobs wait for them. Not known counts as none."""
+    if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(seen, rules):
+        return severity
+    return Severity.NOTIFY
+
+
+def _jobs_wait(seen: Seen, rules: Rules) -> bool:
+    """Whether a job has been due for longer than `backlog` takes for usual, or nobody can see."""
+    queue = seen.work.queue if seen.work else None
+    if queue is None or isinstance(queue, Unavailable):
+        return queue is not None
+    waits_since = queue.oldest_pending_at
+    return waits_since is not None and queue.as_of - waits_since > timedelta(seconds=rules.backlog.warn_after_s)

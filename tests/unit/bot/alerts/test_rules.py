@@ -166,6 +166,52 @@ def test_one_of_two_wakes_nobody_up() -> None:
 
 
 @pytest.mark.parametrize(
+    ("alive", "oldest_s", "severity"),
+    [
+        (5, None, Severity.NOTIFY),
+        (3, 300, Severity.NOTIFY),
+        (2, None, Severity.PAGE),
+        (0, None, Severity.PAGE),
+        (5, 301, Severity.PAGE),
+    ],
+)
+def test_dead_workers_page_by_what_is_left(alive: int, oldest_s: float | None, severity: Severity) -> None:
+    beats = [*(beat(id=f"i{n}") for n in range(alive)), *(beat(301, id=f"i{n}") for n in range(alive, 6))]
+    dead = Instance("x", "CRASHED")
+    running = state(Service.INGEST, running=alive, wanted=6)
+    one = replace(running.active[0], instances=(*running.active[0].instances, dead))
+    ingest = replace(running, active=(one,), latest=one)
+
+    found = trouble(
+        *beats,
+        expected={INGEST: 6, ENFORCEMENT: 0},
+        services=services(ingest=ingest),
+        work=work(queue=queue(oldest_s=oldest_s)),
+    )
+
+    assert found["heartbeats.ingest"].severity is severity
+    assert found["crash_loop.ingest"].severity is severity
+    told = found["crash_loop.ingest"].finding.detail
+    assert told == ("says Railway" if not alive else f"says Railway; {alive} of 6 still work")
+
+
+def test_a_queue_that_nobody_sees_pages_as_if_jobs_waited() -> None:
+    away = work(queue=Unavailable("database", "permission denied"))
+
+    found = trouble(beat(), beat(301, id="i2"), expected={INGEST: 2, ENFORCEMENT: 0}, work=away)
+
+    assert found["heartbeats.ingest"].severity is Severity.PAGE
+
+
+def test_a_worker_that_gave_up_pages_although_others_work() -> None:
+    beats = [*(beat(id=f"i{n}") for n in range(5)), beat(id="i5", status="error")]
+
+    found = trouble(*beats, services=services(ingest=state(Service.INGEST, running=6, wanted=6)))
+
+    assert found["crash_loop.ingest"].severity is Severity.PAGE
+
+
+@pytest.mark.parametrize(
     "beats",
     [
         (beat(5, status="stopped"),),
