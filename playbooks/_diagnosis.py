@@ -245,7 +245,7 @@ def _lost_workers(service: Service, beats: Finding, state: Finding | None) -> Ca
     # Nothing is left that a stop would interrupt; otherwise the others go on working.
     step = NextStep(f"Restart {short}", f"restart {short}" if alive else f"restart {short} --through-zero")
     detail = f"Restart {short}.{_process(state)} {beats.detail}"
-    since = _moment(beats.evidence.get("last_beat_at"))
+    since = None if alive else _moment(beats.evidence.get("last_beat_at"))  # the newest beat is of one that lives
     finding = replace(beats, title=title, detail=detail.strip(), next_step=step)
     return Cause(Kind.WORKER, finding, frozenset({beats.check}), since)
 

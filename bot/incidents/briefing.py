@@ -28,11 +28,11 @@ from playbooks import doctor
 from playbooks._candidates import Candidate
 from playbooks._recent_changes import Changes, recent_changes
 from services.domain.errors import OperatorError, SourceError
-from services.domain.incidents import Incident
+from services.domain.incidents import BEGAN, Incident
 from services.domain.services import Service, find_service
 from services.domain.supabase import project_ref
-from services.postgres import incidents
-from services.postgres.pool import Database
+from services.postgres import incidents, timeline
+from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +112,18 @@ class Briefing(Rounds):
             if is_next:
                 await self._board.say(conn, incident, f"{incident.message_key}:diagnosis", content)
                 await self._board.tell(conn, incident.id)
+            if is_next and number == len(PARTS):
+                await _note_beginning(conn, incident, told)
         self._board.told()
         return is_next
+
+
+async def _note_beginning(conn: Connection, incident: Incident, told: view.Told) -> None:
+    """In the timeline, where the postmortem looks for it; what began later is not how the incident began."""
+    if told.began is None or told.began[0] > incident.opened_at:
+        return
+    at, words = told.began
+    await timeline.add_event(conn, incident_id=incident.id, kind=BEGAN, text=words, happened_at=at)
 
 
 async def _changes(world: World, incident: Incident) -> Changes:  # noqa: ARG001 - as the others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, link_button, section, sections
@@ -16,7 +17,7 @@ from playbooks._candidates import Candidate
 from playbooks._contract import NextStep, wrong_first
 from playbooks._recent_changes import Changes
 from playbooks._remedies import choose_remedy, find_cause
-from playbooks._root_causes import Diagnosis
+from playbooks._root_causes import Cause, Diagnosis, Kind
 from services.domain.services import Service
 from services.domain.supabase import log_links
 from services.domain.words import clock_time, counted
@@ -49,10 +50,13 @@ class Parts:
 
 @dataclass(frozen=True)
 class Told:
-    """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button."""
+    """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button.
+
+    `began`: when the trouble began and what shows it; None while that is not known."""
 
     diagnosis: str | None
     remedy: str | None
+    began: tuple[datetime, str] | None = None
 
 
 def find_cause_of(parts: Parts, services: Sequence[Service]) -> Diagnosis | None:
@@ -67,7 +71,21 @@ def told_of(parts: Parts, services: Sequence[Service]) -> Told:
         return Told(None, None)
     since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
     remedy = _remedy(parts, cause)
-    return Told(f"{cause.finding.title}{since}", remedy.command if remedy else None)
+    return Told(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
+
+
+def _began(parts: Parts, cause: Cause) -> tuple[datetime, str] | None:
+    """The last beat where none of the service's workers is left, or since when the database has not answered."""
+    if cause.kind is Kind.DATABASE and cause.since is not None:
+        return cause.since, "the database stopped answering"
+    if cause.service is None or not isinstance(parts.report, doctor.Report):
+        return None
+    found = {finding.check: finding.evidence for finding in parts.report.diagnosed.findings}
+    short = cause.service.short
+    beats, state = found.get(f"heartbeats.{short}", {}), found.get(f"deployment.{short}", {})
+    last = beats.get("last_beat_at")
+    is_gone = beats.get("beating") == [] or (state.get("running") == 0 and bool(state.get("crashed")))
+    return (datetime.fromisoformat(last), f"last heartbeat of {short}") if is_gone and isinstance(last, str) else None
 
 
 def diagnosis_message(parts: Parts, services: Sequence[Service], ref: str | None) -> Content:

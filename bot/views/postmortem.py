@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands._contract import Answer, Attachment
@@ -12,7 +12,7 @@ from bot.views.blocks import section
 from bot.views.incidents import incident_data
 from bot.views.message import fit_message
 from bot.views.text import escape, plain, utc
-from services.domain.incidents import Incident, IncidentEvent, PageSent
+from services.domain.incidents import BEGAN, Incident, IncidentEvent, PageSent
 from services.domain.services import find_service
 from services.domain.words import age, counted
 
@@ -76,18 +76,29 @@ def _table(record: IncidentRecord) -> Iterator[str]:
     yield f"| environment | {_words(incident.environment)} |"
     yield f"| severity | {incident.severity.upper()} |"
     yield f"| services | {', '.join(services) or 'no one alone'} |"
-    yield f"| began | {utc(incident.since)} |"
-    for name, value in _times(incident):
+    for name, value in _times(incident, _beginning(record)):
         yield f"| {name} | {value} |"
     yield f"| people called | {_called(record.pages)} |"
 
 
-def _times(incident: Incident) -> Iterator[tuple[str, str]]:
-    """Each from the beginning of the trouble, but for the acknowledgement, which is from the opening."""
-    yield "time to detect", age(incident.opened_at - incident.since)
+def _beginning(record: IncidentRecord) -> IncidentEvent | None:
+    return next((event for event in record.events if event.kind == BEGAN), None)
+
+
+def _times(incident: Incident, began: IncidentEvent | None) -> Iterator[tuple[str, str]]:
+    """Each from the beginning of the trouble, or from its first sight; the acknowledgement from the opening."""
+    seen_for = incident.opened_at - incident.since
+    at_least = f", at least {age(seen_for)}" if seen_for >= timedelta(seconds=1) else ""
+    if began is None:
+        yield "began", f"not known, first seen {utc(incident.since)}"
+        yield "time to detect", f"not known{at_least}"
+    else:
+        yield "began", f"{utc(began.happened_at)} ({_words(began.text)})"
+        yield "time to detect", age(incident.opened_at - began.happened_at)
+    since = began.happened_at if began else incident.since
     yield "time to acknowledge", _span(incident.opened_at, incident.first_acknowledged_at, "nobody acknowledged it")
-    yield "time to mitigate", _span(incident.since, incident.cleared_at, "not known: no alert told when it was over")
-    yield "time to resolve", _span(incident.since, incident.resolved_at, "not resolved yet")
+    yield "time to mitigate", _span(since, incident.cleared_at, "not known: no alert told when it was over")
+    yield "time to resolve", _span(since, incident.resolved_at, "not resolved yet")
 
 
 def _span(begin: datetime, end: datetime | None, otherwise: str) -> str:

@@ -33,6 +33,9 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType
 )
 
 
+BEGAN = "began"  # the kind of event that tells when the trouble began, by evidence older than the alert
+
+
 class IncidentSeverity(StrEnum):
     """How bad it is. SEV1 and SEV2 call people until somebody answers; SEV3 is told in the channel only."""
 

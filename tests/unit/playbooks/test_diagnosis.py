@@ -392,6 +392,7 @@ def test_some_workers_that_are_left_are_counted_and_not_stopped() -> None:
     [diagnosis] = health.report(with_services(facts, running(Service.INGEST, 5, wanted=6))).diagnoses
 
     assert diagnosis.finding.title == "5 of 6 ingest workers alive"
+    assert diagnosis.cause.since is None
     assert diagnosis.finding.next_step == NextStep("Restart ingest", "restart ingest")
 
 

@@ -12,7 +12,7 @@ from bot.incidents.briefing import PARTS, Briefing
 from bot.leader import Fence, LostLeadershipError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service
-from tests.integration.bot.conftest import Outside
+from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.incidents.conftest import ANN, OLIVIA, Books, Scene, request
 
 KEY = "incident:1:diagnosis"
@@ -77,6 +77,20 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
     finally:
         await looking
     assert "this message changes" not in await books.blocks(KEY)
+
+
+async def test_when_it_began_is_in_the_timeline_once(
+    scene: Scene, books: Books, briefing: Briefing, system: System
+) -> None:
+    system.beat("ingest-1", ago_s=420)
+    await open_one(scene)
+
+    await briefing.look(scene.fence)
+    await briefing.look(scene.fence)
+
+    first, *others = await books.events()
+    assert (first.kind, first.text) == ("began", "last heartbeat of ingest")
+    assert "began" not in [one.kind for one in others]
 
 
 async def test_they_are_told_once(scene: Scene, books: Books, briefing: Briefing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.unit.playbooks.healthy import NOW
-from tests.unit.playbooks.test_diagnosis import BAD_DEPLOY, CASES, KILLED, STOPPED, WELL
+from tests.unit.playbooks.test_diagnosis import AWAY_SINCE, BAD_DEPLOY, CASES, KILLED, STOPPED, WELL, ago
 
 EVIL = "<!channel> `x` <https://evil|good> ``` " + "A" * 9000
 INGEST = [Service.INGEST]
@@ -112,6 +112,20 @@ def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
     assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
     assert kept.remedy == "rollback ingest to 8d02b64e"
     assert told_of(Parts(), INGEST).diagnosis is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "began"),
+    [
+        (KILLED, (ago(7), "last heartbeat of ingest")),
+        (BAD_DEPLOY, (ago(7), "last heartbeat of ingest")),
+        (STOPPED, (AWAY_SINCE, "the database stopped answering")),
+        (CASES["API down"].facts, None),
+        (WELL, None),
+    ],
+)
+def test_the_incident_keeps_when_it_began_by_evidence(facts: doctor.Facts, began: tuple[datetime, str] | None) -> None:
+    assert told_of(Parts(report=doctor.report(facts)), INGEST).began == began
 
 
 @pytest.mark.parametrize("name", CASES)

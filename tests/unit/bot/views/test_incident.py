@@ -309,7 +309,8 @@ def test_the_postmortem_has_the_four_times() -> None:
     text = postmortem(record(ended, EVENT, MARKED), {BEN.user_id: "Ben Osei"})
 
     for line in (
-        "| time to detect | 5 min |",
+        "| began | not known, first seen 2026-11-23 11:55 UTC |",
+        "| time to detect | not known, at least 5 min |",
         "| time to acknowledge | 5 min |",
         "| time to mitigate | 10 min |",
         "| time to resolve | 15 min |",
@@ -319,6 +320,26 @@ def test_the_postmortem_has_the_four_times() -> None:
         assert line in text.splitlines()
     assert "a bad deploy" in text
     assert "- 2026-11-23 12:05 (marked) Ben Osei it was the pool" in text
+
+
+def test_the_postmortem_detects_from_the_last_heartbeat() -> None:
+    began = IncidentEvent(7, NOW - TEN, "began", None, "last heartbeat of ingest")
+
+    text = postmortem(record(resolved(cleared_at=NOW + FIVE), began, EVENT), {})
+
+    for line in (
+        "| began | 2026-11-23 11:50 UTC (last heartbeat of ingest) |",
+        "| time to detect | 10 min |",
+        "| time to mitigate | 15 min |",
+        "| time to resolve | 20 min |",
+    ):
+        assert line in text.splitlines()
+
+
+def test_the_postmortem_does_not_call_its_own_first_sight_a_detection() -> None:
+    text = postmortem(record(resolved(since=NOW), EVENT), {})
+
+    assert "| time to detect | not known |" in text.splitlines()
 
 
 def test_whose_name_slack_does_not_tell_is_somebody() -> None:
