@@ -31,10 +31,12 @@ from bot.views.emergency import stopping_notice
 from playbooks._contract import NoPlan, Plan, Risk
 from playbooks._encoding import encode_step
 from services.domain.errors import Choice, OperatorError, SourceError
+from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import NewRun, Person, Run, RunState
 from services.domain.services import Service
 from services.postgres import reviews, runs
 from services.postgres.audit import append_audit
+from services.postgres.incidents import find_incident_of_message
 from services.postgres.pool import Connection, Database
 from services.postgres.runs import Resolution
 
@@ -51,10 +53,11 @@ MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from 
 
 @dataclass(frozen=True)
 class Filed:
-    """A request, and who was called about it; None where nobody has to be."""
+    """A request, and who was called about it: None where nobody has to be. `incident`: in whose thread it is shown."""
 
     run: Run
     called: Called | None = None
+    incident: Incident | None = None
 
 
 class Desk:
@@ -109,13 +112,15 @@ class Desk:
             if person is not None and plan.risk is Risk.BREAK_GLASS:
                 await reviews.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
-            await self._teller.tell(conn, run_id, head=head)
+            incident = await _incident_of(conn, request)
+            thread_key = incident.message_key if incident else None
+            await self._teller.tell(conn, run_id, head=head, thread_key=thread_key)
             called = await self._calling.call(conn, run_id, person, policy, people)  # pages hang on the run's message
             if called is not None:
                 await self._teller.tell(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._teller.told()
-        return Filed(run, called)
+        return Filed(run, called, incident)
 
     async def refuse_early(
         self, playbook: str, services: Iterable[Service], environment: str, request: Request
@@ -265,6 +270,14 @@ async def _read(conn: Connection, run_id: int) -> Run:
     run = await runs.read_run(conn, run_id)
     assert run is not None  # noqa: S101 - seen in the same transaction
     return run
+
+
+async def _incident_of(conn: Connection, request: Request) -> Incident | None:
+    """The incident in whose thread, or on whose direct message, somebody asks; none once it is resolved."""
+    if request.channel_id is None or request.thread_ts is None:
+        return None
+    found = await find_incident_of_message(conn, channel_id=request.channel_id, ts=request.thread_ts)
+    return None if found is None or found.state is IncidentState.RESOLVED else found
 
 
 def _not_filed(playbook: str, refused: Refused) -> OperatorError:

@@ -27,11 +27,15 @@ class Prompt:
     choices: tuple[Choice, ...] = ()
 
 
-def prompt_for(line: str, surface: Surface, *, channel: str) -> Prompt | None:
-    """What to ask; None for a line that needs none. Only a command and a click can open one."""
+def prompt_for(line: str, surface: Surface, *, channel: str, thread: str | None = None) -> Prompt | None:
+    """What to ask; None for a line that needs none. Only a command and a click can open one.
+
+    `channel`, `thread`: where it is asked, which a submission does not tell.
+    """
+    place: dict[str, object] = {"channel": channel, **({"thread": thread} if thread else {})}
     try:
         verb, words = find(split_words(line, surface))
-        return None if DRY_RUN in words else _prompt(verb.name, words, {"channel": channel})
+        return None if DRY_RUN in words else _prompt(verb.name, words, place)
     except UsageError:
         return None  # whoever runs the line says what is wrong with it
 

@@ -57,5 +57,7 @@ def page_of(notification: Notification, environment: str | None, *, workspace_ur
         alert_key=f"dragonfly:{place}:{notification.alert_key}" if notification.alert_key else "",
         severity=notification.details.get("severity", "critical"),
         component=notification.details.get("component", ""),
-        link=message_link(workspace_url, notification.root_channel, notification.root_ts),
+        link=message_link(
+            workspace_url, notification.root_channel, notification.root_ts, thread_ts=notification.root_thread_ts
+        ),
     )

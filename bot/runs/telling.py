@@ -35,19 +35,34 @@ class Teller:
         self._say = say
         self.told = told
 
-    async def tell(self, conn: Connection, run_id: int, *, head: str | None = None) -> None:
-        """The run's message, as the journal stands in this transaction."""
+    async def tell(
+        self, conn: Connection, run_id: int, *, head: str | None = None, thread_key: str | None = None
+    ) -> None:
+        """The run's message, as the journal stands in this transaction.
+
+        thread_key: of the message in whose thread it is to be, where it is not there yet; else it stays where it is.
+        """
         run = await runs.read_run(conn, run_id)
         if run is not None:
-            await self.tell_as(conn, run, await runs.read_steps(conn, run_id), head=head)
+            await self.tell_as(conn, run, await runs.read_steps(conn, run_id), head=head, thread_key=thread_key)
 
-    async def tell_as(self, conn: Connection, run: Run, steps: Sequence[RunStep], *, head: str | None = None) -> None:
+    async def tell_as(
+        self,
+        conn: Connection,
+        run: Run,
+        steps: Sequence[RunStep],
+        *,
+        head: str | None = None,
+        thread_key: str | None = None,
+    ) -> None:
         """The run's message with these steps, whose notes may be of this very moment."""
         decisions = await approvals.list_decisions(conn, run.id)
         review = await reviews.read_review(conn, run.id)
         lone = await lone_starts.read_lone_start(conn, run.id)
         words, blocks = self._say(Record(run, steps, decisions, review=review, lone=lone), head)
-        await store_message(conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks)
+        await store_message(
+            conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks, thread_key=thread_key
+        )
         ended = ended_line(run, decisions)
         if ended is not None:
             await self._reply(conn, run, f"{run.message_key}:ended", ended)

@@ -17,7 +17,8 @@ Payload = Mapping[str, Any]
 class Asker:
     """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
 
-    `delivery`: the key that a redelivery repeats.
+    `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
+    there, though nothing can be answered there that somebody would see.
     """
 
     surface: Surface
@@ -26,6 +27,7 @@ class Asker:
     thread_ts: str | None = None
     response_url: str | None = None
     delivery: str | None = None
+    opened_ts: str | None = None
 
     @property
     def home(self) -> bool:
@@ -33,7 +35,8 @@ class Asker:
 
     @property
     def request(self) -> Request:
-        return Request((), self.surface, self.actor, self.channel_id, self.thread_ts, delivery=self.delivery)
+        thread = self.thread_ts or self.opened_ts
+        return Request((), self.surface, self.actor, self.channel_id, thread, delivery=self.delivery)
 
 
 def read_asker(body: Payload) -> Asker | None:
@@ -103,14 +106,16 @@ def _of_event(body: Payload) -> Asker | None:
 
 def _of_interaction(body: Payload) -> Asker:
     user, container = body["user"], body.get("container") or {}
-    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body)
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body, "channel")
     thread = container.get("thread_ts")
     if not thread and not container.get("is_ephemeral"):
         thread = container.get("message_ts")  # an answer to a button belongs below its message
-    return Asker(Surface.BUTTON, _actor(user["id"], body), channel, thread, body.get("response_url"))
+    opened = _opened_in(body, "thread")
+    response_url = body.get("response_url")
+    return Asker(Surface.BUTTON, _actor(user["id"], body), channel, thread, response_url, opened_ts=opened)
 
 
-def _opened_in(body: Payload) -> str | None:
-    """The channel in which one of our modals was opened: Slack does not say it when the modal is submitted."""
-    channel = read_metadata(body.get("view") or {}).get("channel")
-    return str(channel) if channel else None
+def _opened_in(body: Payload, part: str) -> str | None:
+    """The channel, or the thread, in which one of our modals was opened: Slack does not say it at its submission."""
+    found = read_metadata(body.get("view") or {}).get(part)
+    return str(found) if found else None

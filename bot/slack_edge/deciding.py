@@ -142,7 +142,11 @@ class Deciding:
         filed = await need_desk(self._desk).ask_again(
             run_id, asker.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
         )
-        return no_plan_answer(filed) if isinstance(filed, NoPlan) else filed_answer(filed.run, filed.called)
+        return (
+            no_plan_answer(filed)
+            if isinstance(filed, NoPlan)
+            else filed_answer(filed.run, filed.called, filed.incident)
+        )
 
     async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:
         answer = await self._submit(submission, asker)
@@ -195,9 +199,10 @@ def _need_click(body: Body) -> RunClick:
 
 
 def _metadata(body: Body) -> dict[str, object]:
-    """Where to answer once the modal is submitted: a submission does not say where its modal was opened."""
+    """Where it is opened, and is answered once it is submitted: a submission does not say it."""
     asker = read_asker(body)
-    return {"channel": asker.channel_id} if asker and asker.channel_id else {}
+    place = {"channel": asker.channel_id, "thread": asker.thread_ts} if asker else {}
+    return {name: value for name, value in place.items() if value}
 
 
 def _outdated() -> OperatorError:

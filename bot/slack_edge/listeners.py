@@ -127,7 +127,8 @@ class Listeners:
         await ack()
 
     async def _prompt_or_answer(self, body: Body, line: str, surface: Surface, channel: str) -> None:
-        prompt = prompt_for(line, surface, channel=channel)
+        asker = read_asker(body)
+        prompt = prompt_for(line, surface, channel=channel, thread=asker.thread_ts if asker else None)
         if prompt is not None and self._desk is not None:
             await self._refuse_early(prompt.modal, body)
             await open_dialog(self._slack, body, prompt.modal, line=prompt.line, choices=prompt.choices)

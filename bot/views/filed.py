@@ -7,21 +7,22 @@ from bot.views.blocks import actions, context, section, sections
 from bot.views.calls import Called, called_line
 from bot.views.message import fit_message
 from bot.views.plan import plan_lines
-from bot.views.run_buttons import CANCEL, CONFIRM, button
+from bot.views.run_buttons import CANCEL, CONFIRM, button, details
 from bot.views.runs import run_data
 from bot.views.text import date_token, escape
+from services.domain.incidents import Incident
 from services.domain.runs import Run, RunState
 from services.domain.words import counted
 
 
-def filed_answer(run: Run, called: Called | None = None) -> Answer:
-    """The run's number, what it waits for, and who was called about it."""
+def filed_answer(run: Run, called: Called | None = None, incident: Incident | None = None) -> Answer:
+    """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is."""
     waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else ""]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
         section(f"{first}\n{waits}"),
         *_confirm_here(run),
-        context("the request has its own message in the incidents channel"),
+        context(f"its message is in {_where(incident)} · `run {run.id}` shows it anywhere"),
     ]
     return Answer(*fit_message(f"{first}: {waits}", blocks), run_data(run), private=True)
 
@@ -29,12 +30,17 @@ def filed_answer(run: Run, called: Called | None = None) -> Answer:
 def _confirm_here(run: Run) -> list[Block]:
     """Who asked for something of low risk need not look for its message; what it does stands above the button."""
     if run.state is not RunState.PLANNED:
-        return []
+        return actions([details(run)])
     plan = run.plan
+    confirm = [button("Confirm", CONFIRM, run.id, style="primary"), button("Cancel", CANCEL, run.id), details(run)]
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *actions([button("Confirm", CONFIRM, run.id, style="primary"), button("Cancel", CANCEL, run.id)]),
+        *actions(confirm),
     ]
+
+
+def _where(incident: Incident | None) -> str:
+    return f"the thread of incident {incident.id}" if incident else "the incidents channel"
 
 
 def _waits_for(run: Run) -> str:

@@ -42,7 +42,7 @@ class Notification:
     database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that
     it is about, which it is itself when `event` is TRIGGERED. `alert_key`: the same for all pages that are one alert of
     the receiver; None in rows of former versions. `details`: severity and component. `root_channel`, `root_ts`: the
-    message of `thread_key` in Slack, None until it is there.
+    message of `thread_key` in Slack, None until it is there; `root_thread_ts`: what it is a reply to.
     """
 
     key: str
@@ -64,6 +64,7 @@ class Notification:
     details: Mapping[str, str] = field(default_factory=dict)
     root_channel: str | None = None
     root_ts: str | None = None
+    root_thread_ts: str | None = None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
     coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
-    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts
+    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts,
+    (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = root.thread_key) AS root_thread_ts
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows
 LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
@@ -64,7 +65,8 @@ SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
     coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
-    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts
+    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts,
+    (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = root.thread_key) AS root_thread_ts
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows
 LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key

@@ -12,6 +12,7 @@ from bot.app import Bot
 from bot.commands._contract import Actor, Request, Surface
 from bot.facts.plans import PLANS
 from bot.settings import RunSettings
+from bot.views.blocks import COMMAND_ACTION
 from bot.views.modals import ANSWER
 from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
 from playbooks._contract import Plan
@@ -21,7 +22,8 @@ from services.postgres import runs
 from services.postgres.incidents import create_incident
 from services.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import cast
+from services.sandbox.slack import cast, payloads
+from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -219,3 +221,51 @@ async def test_a_run_ends_right_while_slack_is_away_for_a_minute(
     bot = await start_whole(RunSettings(), SOAK_SECONDS="5")
 
     await goes_on_without_slack(bot, slack, wire, as_bot, CHAOS_AWAY_S)
+
+
+def key_of(message: Message) -> str:
+    return str((message.metadata or {}).get("event_payload", {}).get("key"))
+
+
+async def run_message(slack: Slack, number: int) -> Message:
+    return await slack.wait_for(lambda one: key_of(one) == f"run:{number}")
+
+
+async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(bot: Bot, slack: Slack) -> None:
+    assert bot.parts is not None
+    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    await slack.type("/dragonfly incident open ingest hangs service ingest")
+    root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
+
+    await olivia.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale ingest 2", thread_ts=root.ts)
+    asked = await run_message(slack, 1)
+    assert asked.thread_ts == root.ts
+    answer = await slack.wait_for(lambda one: one.visible_to == cast.OLIVIA.id and "Run 1" in one.text)
+    assert "the thread of incident 1" in json.dumps(answer.blocks)
+    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await slack.wait_for(lambda one: key_of(one) == "run:1:ended" and one.thread_ts == root.ts, timeout_s=RUN_S)
+
+    line = {"type": "button", "action_id": f"{COMMAND_ACTION}.0", "value": "stop-workers ingest"}
+    payload = payloads.message_action(
+        slack.workspace, cast.OLIVIA, root, payloads.action_of(slack.workspace, "b", line, None), None
+    )
+    await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+    async with asyncio.timeout(RUN_S):
+        while (modal := slack.workspace.modal_for(cast.OLIVIA.id)) is None:
+            await asyncio.sleep(0.01)
+    await olivia.submit(modal.id, {ANSWER: {ANSWER: "wrong amounts"}})
+    assert (await run_message(slack, 2)).thread_ts == root.ts
+
+
+async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_channel(bot: Bot, slack: Slack) -> None:
+    assert bot.parts is not None
+    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    await slack.type("/dragonfly incident open ingest hangs service ingest")
+    root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
+
+    await slack.type("/dragonfly scale ingest 2")
+    assert (await run_message(slack, 1)).thread_ts is None
+    await slack.type("/dragonfly incident resolve 1 it was the pool")
+    await slack.wait_for(lambda one: one.ts == root.ts and "RESOLVED" in one.text)
+    await olivia.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale enforcement 2", thread_ts=root.ts)
+    assert (await run_message(slack, 2)).thread_ts is None
