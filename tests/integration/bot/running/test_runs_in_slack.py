@@ -17,7 +17,7 @@ from bot.views.modals import ANSWER
 from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
 from playbooks._contract import Plan
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.runs import Run
+from services.domain.runs import Person, Run
 from services.postgres import runs
 from services.postgres.incidents import create_incident
 from services.postgres.pool import Connection
@@ -124,9 +124,9 @@ async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack,
 
 
 async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
-    """A rollback that Ann asks for inside an incident, once nobody answered."""
-    services = ("dragonfly-worker-ingest",)
-    await create_incident(conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, None, {}))
+    """A rollback that Ann asks for inside an incident that Ben opened, once nobody answered."""
+    services, ben = ("dragonfly-worker-ingest",), Person(cast.BEN.id, cast.TEAM.id)
+    await create_incident(conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, ben, {}))
     target = railway.commits[1].sha[:8]
     _, asked = await ask(bot, slack, "rollback", request=ANN, service="ingest", to=target)
     async with asyncio.timeout(RUN_S):
