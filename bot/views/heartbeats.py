@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.commands._contract import Answer
+from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, context, section, table
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, step_button
 from bot.views.message import fit_message
@@ -19,7 +19,8 @@ from services.domain.words import age, counted
 MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table tells the rest
 MAX_NAMED = 10  # workers named in the fallback text
 
-_COLUMNS = ("State", "Type", "Worker", "Status", "Last beat", "Job", "SHA")
+_COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three
+_SAME_FOR_ALL = ("Type", "Status")  # left out where every worker has the same
 _SIGNS = {
     State.MISSING: SIGN[Status.FAIL],
     State.STALE: SIGN[Status.FAIL],
@@ -38,10 +39,16 @@ def heartbeats_answer(
     shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
     lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]
     notes = [as_of(moment), f"stale after {age(stale_after)}", *([f"{stopped} stopped"] if stopped else [])]
-    blocks = [section("\n".join(lines)), *(table(_COLUMNS, [_cells(row) for row in rows]) if rows else [])]
+    blocks = [section("\n".join(lines)), *(_table(rows) if rows else [])]
     blocks += [*actions(_buttons(ordered)), context(" · ".join(notes))]
     data = {**finding_data("heartbeats", findings), "as_of": moment.isoformat(), "workers": [_data(r) for r in rows]}
     return Answer(*fit_message(_text(lines, rows), blocks), data, worst(findings))
+
+
+def _table(rows: Sequence[WorkerRow]) -> list[Block]:
+    cells = [_cells(row) for row in rows]
+    kept = [n for n, name in enumerate(_COLUMNS) if name not in _SAME_FOR_ALL or len({row[n] for row in cells}) > 1]
+    return table([_COLUMNS[n] for n in kept], [[row[n] for n in kept] for row in cells])
 
 
 def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
@@ -54,9 +61,9 @@ def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
 def _cells(row: WorkerRow) -> tuple[str, ...]:
     state, beat = f"{_SIGNS[row.state]} {row.state}", row.beat
     if beat is None:
-        return (state, _type(row), "", "", "never", "", "")
+        return (state, "never", _type(row), "", "", "", "")
     last = f"{age(row.age)} ago" if row.age is not None else ""
-    return (state, _type(row), beat.worker_id, beat.status, last, _job(row), short_sha(beat.git_sha))
+    return (state, last, _type(row), beat.worker_id, beat.status, _job(row), short_sha(beat.git_sha))
 
 
 def _type(row: WorkerRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import (
@@ -33,7 +34,11 @@ TITLE = "logs"  # each finding names the service
 LINE_LIMIT = 300  # characters of one line in Slack
 RAW_LIMIT = 20_000  # and of one on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
+TIMES = "\N{MULTIPLICATION SIGN}"
 MASKED = "“…” stands for data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
+
+
+_Shown = tuple[LogLine, str]  # a line and its masked message
 
 
 @dataclass(frozen=True)
@@ -65,19 +70,20 @@ class LogView:
 
 
 def logs_answer(view: LogView) -> Answer:
-    """What the log tells; which deployment's it is, its newest lines with the latest last, and what to press next."""
+    """What the log tells; which deployment's it is, its newest lines, and what to press next.
+
+    The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's.
+    """
     messages = [view.privacy.mask(line.message) if view.privacy else line.message for line in view.lines]
-    limit = RAW_LIMIT if view.is_raw else LINE_LIMIT
-    shown = [
-        _line(line, plain(message, limit=limit), with_replica=view.has_replicas)
-        for line, message in zip(view.lines, messages, strict=True)
-    ]
-    fitting = shown if view.is_raw else _newest_within(shown, PREFORMATTED_LIMIT)
+    groups = [[one] for one in zip(view.lines, messages, strict=True)] if view.is_raw else _fold(view.lines, messages)
+    shown = [_group_line(group, view) for group in groups]
+    fitting = shown if view.is_raw else _within(shown, PREFORMATTED_LIMIT)
+    left_out = sum(map(len, groups[len(fitting) :]))
     told = finding_blocks(TITLE, view.findings) if view.findings else []
     headline = _headline(view)
     blocks: list[Block] = [*told, section(headline)]
     blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
-    blocks += [context(*_notes(view, len(shown) - len(fitting)))]
+    blocks += [context(*_notes(view, left_out))]
     blocks += _reveal(view, messages)
     blocks += actions(_buttons(view))
     text, fitted = fit_message("\n".join([*_told(view), headline]), blocks)
@@ -116,7 +122,7 @@ def _nothing(view: LogView) -> str:
 
 
 def _notes(view: LogView, left_out: int) -> list[str]:
-    notes = ["Times are UTC.", view.notice or ""] if view.is_raw else ["Times are UTC.", MASKED]
+    notes = ["Times are UTC.", view.notice or ""] if view.is_raw else ["Newest first, times are UTC.", MASKED]
     notes = [note for note in notes if note]
     return [*notes, f"… {counted(left_out, 'older line')} did not fit"] if left_out else notes
 
@@ -130,21 +136,34 @@ def _buttons(view: LogView) -> list[Block]:
     return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
 
 
-def _line(line: LogLine, message: str, *, with_replica: bool) -> str:
-    parts = [clock_seconds(line.timestamp), plain(line.severity, limit=10)]
-    if with_replica and line.replica_id:
-        parts.append(f"[{plain(line.replica_id[-REPLICA_LENGTH:])}]")
-    return " ".join([*parts, message])
+def _fold(lines: Sequence[LogLine], messages: Sequence[str]) -> list[list[_Shown]]:
+    """Lines that follow each other and say the same, newest first; a group's oldest line is its first."""
+    pairs = zip(lines, messages, strict=True)
+    return [list(group) for _, group in groupby(pairs, key=lambda one: (one[0].severity, one[1]))][::-1]
 
 
-def _newest_within(lines: Sequence[str], room: int) -> list[str]:
+def _group_line(group: Sequence[_Shown], view: LogView) -> str:
+    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was said."""
+    (first, message), (last, _) = group[0], group[-1]
+    parts = [clock_seconds(last.timestamp), plain(last.severity, limit=10)]
+    is_of_one = all(line.replica_id == last.replica_id for line, _ in group)
+    if view.has_replicas and last.replica_id and is_of_one:
+        parts.append(f"[{plain(last.replica_id[-REPLICA_LENGTH:])}]")
+    parts.append(plain(message, limit=RAW_LIMIT if view.is_raw else LINE_LIMIT))
+    if len(group) > 1:
+        span = f"{clock_seconds(first.timestamp)[:5]}-{clock_seconds(last.timestamp)[:5]}"
+        parts.append(f"({TIMES} {len(group)}, {span})")
+    return " ".join(parts)
+
+
+def _within(lines: Sequence[str], room: int) -> list[str]:
     kept: list[str] = []
-    for line in reversed(lines):
+    for line in lines:
         room -= len(line) + 1
         if room < 0:
             break
         kept.append(line)
-    return kept[::-1]
+    return kept
 
 
 def _data(view: LogView, messages: Sequence[str]) -> dict[str, object]:

@@ -219,7 +219,7 @@ async def test_hostile_lines_stay_harmless_and_fit(world: World, railway: Railwa
 
 
 async def test_the_newest_lines_win_when_not_all_fit(world: World, railway: Railway) -> None:
-    railway.logs = {"d-2": ["error " * 40] * 199 + ["Entering main loop..."]}
+    railway.logs = {"d-2": [f"{n} " + "error " * 40 for n in range(199)] + ["Entering main loop..."]}
 
     answer = await run("logs ingest -n 200", SLACK, world)
 

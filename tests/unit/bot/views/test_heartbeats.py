@@ -45,15 +45,18 @@ def cells(answer: Answer) -> list[list[str]]:
 
 
 def test_a_worker_is_told_with_job_and_commit() -> None:
-    assert cells(answer(BUSY))[1] == [
-        "✅ beating",
-        "ingest",
-        "ingest-abc123",
-        "running",
-        "8 s ago",
-        "8d1bfe22 for 3 min",
-        "a1b2c3d4",
+    assert cells(answer(BUSY)) == [
+        ["State", "Last beat", "Worker", "Job", "SHA"],
+        ["✅ beating", "8 s ago", "ingest-abc123", "8d1bfe22 for 3 min", "a1b2c3d4"],
     ]
+
+
+def test_type_and_status_have_a_column_where_workers_differ() -> None:
+    starting = replace(BUSY, worker_id="ingest-new", status="starting")
+    other = replace(BUSY, worker_id="enforcement-1", worker_type="enforcement_engine")
+
+    assert cells(answer(BUSY, starting, ingest=2))[0] == ["State", "Last beat", "Worker", "Status", "Job", "SHA"]
+    assert cells(answer(BUSY, other))[0] == ["State", "Last beat", "Type", "Worker", "Job", "SHA"]
 
 
 def test_a_missing_worker_has_a_row_above_the_others() -> None:

@@ -1,0 +1,81 @@
+"""The lines of a log: the newest first, equal ones folded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from bot.commands._contract import Answer
+from bot.views.logs import TIMES, LogView, logs_answer
+from playbooks.logs import Choice
+from services.domain.deployments import Deployment, DeploymentStatus, LogLine
+from services.domain.privacy import Privacy
+from services.domain.services import Service
+
+NOW = datetime(2025, 12, 20, 6, 46, 12, tzinfo=UTC)
+CHOICE = Choice(Deployment("d1", DeploymentStatus.SUCCESS, NOW - timedelta(hours=3)), "serving")
+IDLE = "[ingest_processor] No pending jobs found (idle)"
+
+
+def line(message: str, *, minutes_ago: float, replica: str = "replica-aaaa", severity: str = "info") -> LogLine:
+    return LogLine(NOW - timedelta(minutes=minutes_ago), severity, message, replica)
+
+
+def answer(*lines: LogLine, privacy: Privacy | None = Privacy.BALANCED) -> Answer:
+    return logs_answer(LogView(Service.INGEST, CHOICE, (), lines, "", False, privacy, 0))
+
+
+def shown(answer: Answer) -> list[str]:
+    [block] = [one for one in answer.blocks if one["type"] == "rich_text"]
+    return str(block["elements"][0]["elements"][0]["text"]).splitlines()
+
+
+def test_equal_lines_are_folded_and_the_newest_is_first() -> None:
+    idle = [line(IDLE, minutes_ago=n) for n in range(18, -1, -1)]
+
+    found = answer(line("Entering main loop...", minutes_ago=19), *idle)
+
+    assert shown(found) == [
+        f"06:46:12 info {IDLE} ({TIMES} 19, 06:28-06:46)",
+        "06:27:12 info Entering main loop...",
+    ]
+    assert "20 lines" in found.text
+
+
+def test_lines_that_differ_or_are_interrupted_are_not_folded() -> None:
+    found = answer(
+        line(IDLE, minutes_ago=3),
+        line("PostgreSQL connection established", minutes_ago=2),
+        line(IDLE, minutes_ago=1),
+        line(IDLE, minutes_ago=0, severity="error"),
+    )
+
+    assert [one[:8] for one in shown(found)] == ["06:46:12", "06:45:12", "06:44:12", "06:43:12"]
+    assert TIMES not in "".join(shown(found))
+
+
+def test_replicas_that_say_the_same_share_a_line_without_a_name() -> None:
+    found = answer(
+        line(IDLE, minutes_ago=2),
+        line("PostgreSQL connection established", minutes_ago=1.5),
+        line(IDLE, minutes_ago=1),
+        line(IDLE, minutes_ago=0, replica="replica-bbbb"),
+    )
+
+    assert shown(found)[0] == f"06:46:12 info {IDLE} ({TIMES} 2, 06:45-06:46)"
+    assert shown(found)[-1] == f"06:44:12 info [aaaa] {IDLE}"
+
+
+def test_what_does_not_fit_is_the_oldest_and_is_counted_as_lines() -> None:
+    old = [line("x" * 200, minutes_ago=60)] * 7
+    many = [line(f"line {n} " + "y" * 200, minutes_ago=50 - n) for n in range(50)]
+
+    found = answer(*old, *many)
+
+    assert shown(found)[0].startswith("06:45:12 info line 49")
+    assert f"… {57 - len(shown(found))} older lines did not fit" in str(found.blocks)
+
+
+def test_the_raw_view_is_as_it_was_written() -> None:
+    found = answer(line(IDLE, minutes_ago=1), line(IDLE, minutes_ago=0), privacy=None)
+
+    assert [one[:8] for one in shown(found)] == ["06:45:12", "06:46:12"]
