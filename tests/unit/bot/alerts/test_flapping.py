@@ -48,6 +48,18 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
     assert [one.words for one in following.told] == ["ingest 0 of 1 beating", "It is back: ingest 0 of 1 beating"]
 
 
+@pytest.mark.parametrize(("apart_s", "is_flap"), [(TELLING.quiet_s, True), (TELLING.quiet_s + 20, False)])
+def test_two_kills_far_apart_are_no_flap(apart_s: float, is_flap: bool) -> None:
+    following, now = follow([(60, True), (apart_s, False), (60, True)])
+
+    following.look(now, [fine()])
+
+    one = following.alerts["heartbeats.ingest"]
+    assert one.fires == 2
+    assert (one.state is AlertState.FIRING and one.fine_since == now) is is_flap
+    assert (one.state is AlertState.RESOLVED) is not is_flap
+
+
 STRETCHES = st.lists(st.tuples(st.floats(min_value=1, max_value=4000), st.booleans()), min_size=1, max_size=60)
 
 
