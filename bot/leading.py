@@ -6,7 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -63,16 +63,17 @@ class Rounds(ABC):
 class Leading:
     """The work that `bot.leader.Leader` runs while it holds the lease."""
 
-    def __init__(self, database: Database, parts: Sequence[Part]) -> None:
+    def __init__(self, database: Database, parts: Sequence[Part], *, keep_run_steps: timedelta | None = None) -> None:
         self._database = database
         self._parts = parts
+        self._keep_run_steps = keep_run_steps
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled; ends when one part does, with its error."""
         # Not by name, and not the machine's own: neither needs a time zone database.
         scheduler = AsyncIOScheduler(timezone=UTC)
         hourly = IntervalTrigger(seconds=int(EVERY.total_seconds()), timezone=UTC)
-        scheduler.add_job(prune, hourly, args=(self._database, fence))
+        scheduler.add_job(prune, hourly, args=(self._database, fence, self._keep_run_steps))
         scheduler.start()
         try:
             await _until_one_ends(*(part.run(fence) for part in self._parts))

@@ -222,7 +222,7 @@ def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s
 
 def _leader(basis: Basis, sender: Sender, parts: Sequence[Part]) -> Leader:
     """What only one replica does at a time."""
-    work = Leading(basis.database, parts)
+    work = Leading(basis.database, parts, keep_run_steps=basis.settings.keep_run_steps)
     leases = basis.settings.leases
     return Leader(
         basis.database,

@@ -86,6 +86,7 @@ _WHAT_NEXT = {
     "SOAK_SECONDS": "set seconds from 1 to 3600, such as 120, or remove it",
     "ALONE_AFTER_SECONDS": "set seconds from 1 to 3600, such as 180, or remove it",
     "ALONE_COUNTDOWN_SECONDS": "set seconds from 1 to 3600, such as 60, or remove it",
+    "RUN_STEPS_KEEP_DAYS": "set days from 365 on, such as 1095, or remove it to keep them",
     "DATABASE_CONNECTION_LIMIT": "set how many clients the pooler takes, as Supabase's settings say, or remove it",
     "DRAGONFLY_SQL": "name a folder that has migrations/ and rollbacks/, or remove it",
     "DRAGONFLY_OPERATORS": "list user ids (U…) or user-group ids (S…), separated by commas",

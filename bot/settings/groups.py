@@ -122,12 +122,15 @@ class ChangeSettings(Group):
 
     alone_after_s: how long approvers may stay silent in an incident. alone_countdown_s: for a veto afterwards.
 
+    run_steps_keep_days: after the end of their run; None keeps them for ever.
+
     sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
     """
 
     soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
     alone_after_s: int = Field(180, validation_alias="ALONE_AFTER_SECONDS", ge=1, le=3600)  # 3 minutes
     alone_countdown_s: int = Field(60, validation_alias="ALONE_COUNTDOWN_SECONDS", ge=1, le=3600)
+    run_steps_keep_days: int | None = Field(None, validation_alias="RUN_STEPS_KEEP_DAYS", ge=365, le=36_500)
     connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
     sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")
 

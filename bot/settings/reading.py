@@ -131,6 +131,12 @@ class Settings:
         return Privacy.STRICT if isinstance(self.privacy, Invalid) else Privacy(self.privacy.log_privacy)
 
     @property
+    def keep_run_steps(self) -> timedelta | None:
+        """For how long after their run's end; None, also when a variable is malformed: for ever."""
+        days = None if isinstance(self.changes, Invalid) else self.changes.run_steps_keep_days
+        return None if days is None else timedelta(days=days)
+
+    @property
     def stale_after(self) -> timedelta:
         """The age at which a heartbeat counts as stale; the default when the variable is malformed."""
         return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after

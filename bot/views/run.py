@@ -19,7 +19,7 @@ from bot.views.message import TOTAL_LIMIT, characters, fit_message
 from bot.views.outcome import is_proved
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons
-from bot.views.run_steps import progress, steps_done
+from bot.views.run_steps import are_deleted, deleted_note, progress, steps_done
 from bot.views.steps import stored_step_words
 from bot.views.text import code, date_token, escape
 from bot.views.unapproved import lone_start_blocks, unapproved_blocks
@@ -122,6 +122,8 @@ def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
 
 
 def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    if are_deleted(run, steps):
+        return [deleted_note()]
     if run.state.is_final and not any(step.started_at for step in steps):
         return [context("Nothing of it was begun.")]
     return mission_blocks(run, steps) if run.playbook == GOLDEN_PATH else progress(run, steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Block
-from bot.views.blocks import sections
+from bot.views.blocks import context, sections
 from bot.views.message import characters
 from bot.views.steps import stored_step_words
 from bot.views.text import escape, plain
@@ -41,6 +41,16 @@ _WORDS = {StepState.NOT_PROVED: "not proved", StepState.UNKNOWN: "outcome unknow
 _OVER = (StepState.DONE, StepState.NOT_PROVED, StepState.SKIPPED)
 # Slack does not say whether it parses a task's title; without angle brackets there is nothing to parse.
 _NO_MARKUP = str.maketrans("<>&", "()+")
+
+
+def are_deleted(run: Run, steps: Sequence[RunStep]) -> bool:
+    """Whether the run had steps that are not kept any more."""
+    return run.started_at is not None and not steps
+
+
+def deleted_note() -> Block:
+    """Instead of them."""
+    return context("What its steps came to was deleted: `RUN_STEPS_KEEP_DAYS` says how long that is kept.")
 
 
 def progress(run: Run, steps: Sequence[RunStep]) -> list[Block]:

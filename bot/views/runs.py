@@ -16,7 +16,7 @@ from bot.views.message import fit_message
 from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.run import decision_line, headline, sign
 from bot.views.run_buttons import buttons
-from bot.views.run_steps import step_lines
+from bot.views.run_steps import are_deleted, deleted_note, step_lines
 from bot.views.text import code, date_token, escape
 from bot.views.unapproved import review_line
 from playbooks._contract import Status
@@ -55,7 +55,7 @@ def record_answer(record: Record) -> Answer:
         section(first),
         *sections([*outcome, f"{asked}{reason}", *_decided(record)]),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *(mission_blocks if run.playbook == GOLDEN_PATH else _step_lines)(run, record.steps),
+        *_steps(run, record.steps),
         *actions([one for one in buttons(run, record.steps) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
         *sections(map(row_line, record.audit)),
         context(f"run {run.id} · {code(_typed(run), limit=200)} · plan `{run.plan_hash}`"),
@@ -99,8 +99,10 @@ def record_data(record: Record) -> dict[str, object]:
     }
 
 
-def _step_lines(_: Run, steps: Sequence[RunStep]) -> list[Block]:
-    return step_lines(steps)
+def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    if are_deleted(run, steps):
+        return [deleted_note()]
+    return mission_blocks(run, steps) if run.playbook == GOLDEN_PATH else step_lines(steps)
 
 
 def _open(run: Run) -> Block:

@@ -239,6 +239,12 @@ async def resolve_unknown_step(
     return await _happened(conn, SQL["resolve_unknown_step"], parameters)
 
 
+async def prune_run_steps(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
+    """How many runs that ended so long ago have no steps any more, at most `limit` at once; None keeps all."""
+    row = await (await conn.execute(SQL["prune_run_steps"], {"older_than": older_than, "limit": limit})).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _fenced(run_id: int, position: int, owner: str, epoch: int) -> dict[str, Any]:
     return {"run_id": run_id, "position": position, "owner": owner, "epoch": epoch}
 

@@ -245,3 +245,7 @@ FROM chatops.runs AS run
 WHERE step.run_id = %(run_id)s AND step.position = %(position)s AND step.state = 'unknown'
     AND run.id = step.run_id AND run.state = 'unknown'
 RETURNING step.position;
+
+-- name: prune_run_steps
+-- The steps of some runs that ended long ago; runs one after the other by primary key, because few have any that are old.
+SELECT chatops.prune_run_steps(%(older_than)s::interval, %(limit)s);
