@@ -149,7 +149,7 @@ async def test_replicas_that_were_never_known_are_not_invented(world: World, out
 
 
 async def test_a_malformed_answer_is_one_sources_trouble(world: World, outside: Outside) -> None:
-    outside.health = {"git_sha": None}
+    outside.health = {"status": ["not", "a", "word"]}
 
     facts = await gather_health(world)
 

@@ -14,8 +14,10 @@ from services.sandbox.slack import cast
 from tests.integration.bot.incidents.conftest import ANN, OLIVIA, SHORT, Books, Scene, request, schedule
 
 
-async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.SEV1) -> None:
-    await scene.room.open(request(OLIVIA), title="No ingest", severity=severity, services=[Service.INGEST])
+async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.SEV1, *, another: bool = False) -> None:
+    await scene.room.open(
+        request(OLIVIA), title="No ingest", severity=severity, services=[Service.INGEST], another=another
+    )
 
 
 async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
@@ -99,7 +101,7 @@ async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books)
 async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Books) -> None:
     other = Escalation(scene.database, scene.board, poll_s=lambda: 0.05)
     for number in range(1, 11):
-        await open_one(scene)
+        await open_one(scene, another=True)
         await books.make_due(number)
 
         await asyncio.gather(scene.escalation.look(scene.fence), other.look(scene.fence))

@@ -331,9 +331,9 @@ async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(s
     await open_one(scene)
 
     told = await scene.room.override(request(ANN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
-    await open_one(scene)
+    await open_one(scene, another=True)
     await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
-    await open_one(scene)
+    await open_one(scene, another=True)
 
     assert isinstance(told, str)
     assert told.startswith(f"<@{cast.BEN.id}> stands in for primary until ")

@@ -40,6 +40,10 @@ async def test_plain_pager_gets_a_flat_object_and_a_key_to_tell_repetitions(phon
         "text": "318 waiting",
         "at": "2025-12-02T03:04:05+00:00",
         "client": "Dragonfly ChatOps",
+        "alert_key": PAGE.key,
+        "severity": "critical",
+        "component": "",
+        "link": "",
     }
 
 
