@@ -21,6 +21,7 @@ from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, Ma
 from tests.integration.bot.approvals.test_expiry import database as database
 from tests.integration.bot.approvals.test_expiry import fence as fence
 
+ENDED = f"<@{OLIVIA.user_id}>: cancelled before it started"  # how her run ended is told her at once
 LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
 
 
@@ -112,7 +113,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
     await reminders.look(fence)
 
     words = f"<!subteam^{cast.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
-    assert (early, await notes(as_bot)) == ([], [words, words])
+    assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
 
 
 async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
@@ -129,7 +130,7 @@ async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
     told = await notes(as_bot)
 
     words = f"<@{OLIVIA.user_id}> api is still locked against deploys. To lift it: unlock api &lt;reason&gt;"
-    assert (early, told) == ([], [words])
+    assert (early, told) == ([ENDED], [ENDED, words])
 
 
 async def test_only_the_leader_reminds(reminders: Reminders) -> None:
