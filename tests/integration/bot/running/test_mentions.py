@@ -26,6 +26,7 @@ class Channel:
     async def mentioned(self, text: str, **more: Any) -> str:
         """An `app_mention` by Olivia is delivered; the ts of its message. Every delivery has an event id of its own."""
         ts = more.pop("ts", None) or self._slack.workspace.new_ts()
+        self._stands(ts, text)
         event = {
             "type": "app_mention",
             "user": cast.OLIVIA.id,
@@ -44,6 +45,12 @@ class Channel:
         }
         assert await self._slack.workspace.events.deliver(payload)
         return str(ts)
+
+    def _stands(self, ts: str, text: str) -> None:
+        """In the channel, so that an answer can lie in its thread; nothing is delivered of it."""
+        messages = self._slack.workspace.messages
+        if messages.find(cast.INCIDENTS_ID, ts) is None:
+            messages.restore(Message(cast.INCIDENTS_ID, ts, cast.OLIVIA.id, text))
 
     async def answers(self, text: str) -> list[Message]:
         """All answers with this text, once what was asked last is answered too."""
