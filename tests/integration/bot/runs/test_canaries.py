@@ -99,8 +99,7 @@ async def test_a_rollback_and_a_scale_tell_none(bench: Bench, log: Lines, as_own
 
 @pytest.mark.timeout(180)
 async def test_what_railway_quotes_when_it_refuses_is_not_told(bench: Bench, log: Lines, as_owner: Connection) -> None:
-    refusal = json.dumps({"errors": [{"message": person("RAILWAYERROR"), "path": ["deploymentRestart"]}]})
-    bench.wire.hold("restart", "before", status=200, text=refusal).release()
+    bench.wire.hold("restart", "before", status=200, text=quoting(code="BAD_USER_INPUT")).release()
     bench.start_runner()
 
     run, steps = await bench.ended(await bench.file_command("restart", service="ingest"))
@@ -108,6 +107,26 @@ async def test_what_railway_quotes_when_it_refuses_is_not_told(bench: Bench, log
     assert run.state is RunState.FAILED, steps
     assert "it answered with an error" in str(run.outcome)
     await check_silence(bench, log, as_owner, run.id)
+
+
+@pytest.mark.timeout(180)
+async def test_what_railway_quotes_in_an_error_that_may_be_none_is_not_told(
+    bench: Bench, log: Lines, as_owner: Connection
+) -> None:
+    """An error of no known kind is no refusal: it is read back, and asked again when nothing was done."""
+    bench.wire.hold("restart", "before", status=200, text=quoting(code=None)).release()
+    bench.start_runner()
+
+    run, steps = await bench.ended(await bench.file_command("restart", service="ingest"))
+
+    assert run.state is RunState.SUCCEEDED, steps
+    await check_silence(bench, log, as_owner, run.id)
+
+
+def quoting(*, code: str | None) -> str:
+    """Railway's answer to a restart that quotes a person."""
+    error = {"message": person("RAILWAYERROR"), "path": ["deploymentRestart"]}
+    return json.dumps({"errors": [error | ({"extensions": {"code": code}} if code else {})]})
 
 
 @pytest.mark.timeout(180)
