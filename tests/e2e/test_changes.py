@@ -161,7 +161,10 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage:
 
     sha = line.rpartition(" ")[2]
     assert f"Approved by <@{cast.ANN.id}>" in shown(done)
-    assert any(one.get("value", "").startswith("rollback api to ") for one in elements_of(done)), "the prepared undo"
+    buttons = elements_of(done)
+    assert f"unlock api after run {run_of(asked)}" in [one.get("value") for one in buttons], "the way out of the lock"
+    undo = next(option["value"] for one in buttons for option in one.get("options", ()))
+    assert undo.startswith("rollback api to "), "the prepared undo, in the menu"
     assert sha in shown(await stage.ask("/dragonfly sha"))
     refused = await stage.ask(f"/dragonfly deploy api {stage.sha}")
     assert "lock" in shown(refused)
@@ -181,7 +184,7 @@ async def test_another_target_is_chosen_in_a_modal(stage: Stage, room: Room) -> 
     errors = await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "   "}})
     assert errors
     assert await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
-    denied = await room.until(asked, "CANCELLED")
+    denied = await room.until(asked, "DENIED")
     assert f"Denied by <@{cast.BEN.id}>" in shown(denied)
     assert "not during &lt;!channel&gt; the import" in shown(denied)
 
