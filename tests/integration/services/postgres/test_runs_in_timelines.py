@@ -34,7 +34,7 @@ async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun
     events = await timeline.list_events(as_bot, number, limit=100)
     assert [event.text for event in events] == [
         f"asked for run {run_id}: {new_run.title}",
-        f"run {run_id}, cancelled: {new_run.title}",
+        f"cancelled: run {run_id}: {new_run.title}",
     ]
     assert [event.by for event in events] == [new_run.requested_by, None]
 
