@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,7 +38,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await expect(thread.get_by_role("button", name="Doctor")).to_be_visible()
 
         await root.get_by_role("button", name="Restart ingest").click()
-        run = page.locator("#timeline article").filter(has_text="Restart ingest").last
+        run = thread.locator("article").filter(has_text=re.compile("WAITS FOR CONFIRMATION.*Restart ingest"))
         await run.get_by_role("button", name="Confirm").click()
         await page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
         await expect(root).to_contain_text("CLEARED, to be resolved by")
