@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.postgres.jobs import ERROR_LIMIT
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -37,6 +38,7 @@ PARAMETERS: dict[str, object] = {
     "window": timedelta(hours=1),
     "limit": 20,
     "count_to": 101,
+    "error_limit": ERROR_LIMIT,
     "job_types": ["rare", "common"],
 }
 EXPECTED = {

@@ -57,15 +57,23 @@ async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
 
 
 @pytest.fixture
-async def make_world(railway: LocalRailway, sql_directory: Path) -> AsyncIterator[LocalWorld]:
-    """`make_world(dsn, **environment)`."""
+async def make_world(
+    railway: LocalRailway, sql_directory: Path, database_urls: DatabaseUrls
+) -> AsyncIterator[LocalWorld]:
+    """`make_world(dsn, **environment)`. Its bot may undo migrations."""
     app = FastAPI()
     app.include_router(build_router(railway))
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(serve(app))
 
         def make(dsn: str, **environment: str) -> World:
-            ours = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_SQL": str(sql_directory)}
+            ours = {
+                "ENVIRONMENT": "dev",
+                "SUPABASE_MODE": "dev",
+                "SUPABASE_DB_URL": dsn,
+                "DRAGONFLY_SQL": str(sql_directory),
+                "DRAGONFLY_ROLLBACK_DB_URL": database_urls.owner,
+            }
             named = Settings.from_environment({**ours, **environment})
             world = World(
                 replace(named, source_timeout_s=30.0),
