@@ -7,15 +7,18 @@ import asyncio
 import pytest
 
 from bot.app import Bot
+from services.domain.services import Service
 from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
 from tests.outside import PATIENCE_S
 
 MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, somebody is on it"
+IN_INCIDENT = "silence heartbeats.ingest 1h incident 1"
 
 
 @pytest.fixture
@@ -25,8 +28,14 @@ async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
 
 
 @pytest.fixture
-async def page(bot: Bot, slack: Slack, crew: Crew) -> Message:  # noqa: ARG001 - it has to be there
-    """The alert's own message of a worker that fell silent: in the thread of its incident."""
+def two_replicas(outside: Outside) -> None:
+    outside.replicas[Service.INGEST] = 2
+
+
+@pytest.fixture
+async def alert(two_replicas: None, bot: Bot, slack: Slack, crew: Crew) -> Message:  # noqa: ARG001 - in this order
+    """The own message of an alert that opens no incident: one of two workers fell silent."""
+    crew.hire("ingest-2")
     worker = crew.hire("ingest-1")
     await asyncio.sleep(0.5)
     worker.kill()
@@ -49,45 +58,59 @@ async def press(slack: Slack, message: Message, value: str, user: User = cast.OL
     assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id, value=value) is None
 
 
-async def silence(slack: Slack, page: Message) -> None:
-    await press(slack, page, MENU)
+async def silence(slack: Slack, alert: Message) -> None:
+    await press(slack, alert, MENU)
     ask = await slack.wait_for(lambda message: "Why is" in message.text)
     await press(slack, ask, REASON)
-    await slack.wait_for(lambda message: message.ts == page.ts and "Silenced" in message.text)
+    await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" in message.text)
 
 
-async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, page: Message) -> None:
-    await silence(slack, page)
+async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, alert: Message) -> None:
+    await silence(slack, alert)
 
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
     assert f"<@{cast.OLIVIA.id}>" in told.text
     assert "Known, somebody is on it" in told.text
-    root = next(message for message in slack.seen() if message.ts == page.ts)
+    root = next(message for message in slack.seen() if message.ts == alert.ts)
     assert "silenced by" in str(root.blocks)
 
 
 async def test_it_ends_when_the_worker_is_back_and_its_owner_hears_of_it(
-    slack: Slack, page: Message, crew: Crew
+    slack: Slack, alert: Message, crew: Crew
 ) -> None:
-    await silence(slack, page)
+    await silence(slack, alert)
 
-    crew.hire("ingest-2")
+    crew.hire("ingest-3")
 
-    await slack.wait_for(lambda message: message.ts == page.ts and "Resolved" in message.text)
+    await slack.wait_for(lambda message: message.ts == alert.ts and "Resolved" in message.text)
     told = await slack.wait_for(lambda message: "has ended early" in message.text)
-    assert told.thread_ts == page.thread_ts
+    assert told.thread_ts == alert.ts
     assert f"<@{cast.OLIVIA.id}>" in told.text
 
 
-async def test_lifting_it_tells_the_alert_again(slack: Slack, page: Message) -> None:
-    await silence(slack, page)
+async def test_lifting_it_tells_the_alert_again(slack: Slack, alert: Message) -> None:
+    await silence(slack, alert)
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
 
     await press(slack, told, "silence end 1")
 
-    await slack.wait_for(lambda message: message.ts == page.ts and "PAGE" in message.text)
+    await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" not in message.text)
     line = await slack.wait_for(lambda message: "The silence has ended, and it still fires" in message.text)
-    assert line.thread_ts == page.thread_ts
+    assert line.thread_ts == alert.ts
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: Crew) -> None:
+    worker = crew.hire("ingest-1")
+    await asyncio.sleep(0.5)
+    worker.kill()
+    root = await slack.wait_for(lambda message: "PAGE" in message.text and find(message, IN_INCIDENT) is not None)
+
+    await press(slack, root, IN_INCIDENT)
+
+    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+    assert f"<@{cast.OLIVIA.id}>" in told.text
+    assert "incident 1" in told.text
 
 
 @pytest.mark.usefixtures("bot")
@@ -105,13 +128,13 @@ async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew,
     await asyncio.sleep(1)
     assert not [message for message in slack.seen() if "PAGE" in message.text]
     await slack.type("/dragonfly why heartbeats.ingest")
-    why = await slack.wait_for(lambda message: "Why `heartbeats.ingest`" in message.text)
-    assert "not told: silence 1: we move the queue" in str(why.blocks)
+    why = await slack.wait_for(lambda message: "*Why people were notified about `heartbeats.ingest`" in message.text)
+    assert "Nobody was notified: silence 1: we move the queue" in str(why.blocks)
     assert f"silenced by <@{cast.OLIVIA.id}>" in str(why.blocks)
 
 
-async def test_an_outsider_silences_nothing(slack: Slack, page: Message) -> None:
-    await slack.workspace.acting_as(cast.OTTO.id).type(page.channel, f"/dragonfly {REASON}")
+async def test_an_outsider_silences_nothing(slack: Slack, alert: Message) -> None:
+    await slack.workspace.acting_as(cast.OTTO.id).type(alert.channel, f"/dragonfly {REASON}")
 
     refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=cast.OTTO)
 
