@@ -46,7 +46,7 @@ async def test_a_slow_source_is_unknown_after_its_time_and_delays_nobody(
     async with asyncio.timeout(30):
         facts = await gather_health(world)
 
-    assert facts.api == Unavailable("API", "no answer within 3 s")
+    assert facts.api == Unavailable("API", "no answer within 3 s", is_outage=True)
     assert isinstance(facts.server, ServerFacts)
     assert isinstance(facts.queue, QueueSnapshot)
 
@@ -71,7 +71,7 @@ async def test_a_call_that_is_slow_to_be_cancelled_does_not_hold_the_answer(make
         found = await world.queue()
         elapsed_s = time.perf_counter() - started
 
-    assert found == Unavailable("database", "no answer within 0.5 s")
+    assert found == Unavailable("database", "no answer within 0.5 s", is_outage=True)
     assert elapsed_s < 20
 
 
@@ -96,7 +96,7 @@ async def test_without_a_database_the_rest_is_read(make_world: MakeWorld) -> Non
         address = f"postgresql://x:y@127.0.0.1:{closed.getsockname()[1]}/x"
         facts = await gather_health(make_world(address))
 
-    assert facts.queue == Unavailable("database", "server not reachable")
+    assert facts.queue == Unavailable("database", "server not reachable", is_outage=True)
     assert not isinstance(facts.services, Unavailable)
     assert not isinstance(facts.api, Unavailable)
 
