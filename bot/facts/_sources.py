@@ -27,6 +27,7 @@ class Sources:
         `asyncio.timeout` would wait for the cancelled call to clean up, which takes a query on a frozen server seconds.
         """
         task = asyncio.create_task(call)
+        task.add_done_callback(_look_at_error)
         try:
             await asyncio.wait({task}, timeout=self._timeout_s)
         finally:
@@ -43,12 +44,13 @@ class Sources:
     def _abandon(self, task: asyncio.Task[Any]) -> None:
         task.cancel()
         self._late.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._late.discard)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._late.discard(task)
-        if not task.cancelled():
-            task.exception()  # it is too late to matter, and asyncio complains about errors that nobody looks at
+
+def _look_at_error(task: asyncio.Task[Any]) -> None:
+    """Asyncio logs an error that nobody retrieves, as when the caller was cancelled in the moment of the failure."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _result(source: str, task: asyncio.Task[T]) -> T | Unavailable:

@@ -64,17 +64,18 @@ async def test_the_cause_and_the_first_step_come_into_the_root_message(
 
 async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: World, outside: Outside) -> None:
     """Railway is slow, and the rest does not wait for it."""
-    outside.railway_delay_s = 60
+    outside.railway_may_answer.clear()
     await open_one(scene)
-    slow = Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05, step_s=8)
+    slow = Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05, step_s=60)
 
     looking = asyncio.create_task(slow.look(scene.fence))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await books.incident()).briefed < 1:
                 await asyncio.sleep(0.02)
         assert "this message changes" in await books.blocks(KEY)
     finally:
+        outside.railway_may_answer.set()
         await looking
     assert "this message changes" not in await books.blocks(KEY)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -74,6 +75,18 @@ async def test_a_late_failure_bothers_nobody(caplog: pytest.LogCaptureFixture) -
     sources = Sources(0.01)
     await sources.ask("database", spoil())
     await sources.close()
+
+    assert caplog.text == ""
+
+
+async def test_a_failure_in_the_moment_of_cancellation_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def spoil() -> None:
+        asking.cancel()
+        raise SourceError("Railway", "no answer")
+
+    asking = asyncio.create_task(Sources(60).ask("Railway", spoil()))
+    await asyncio.gather(asking, return_exceptions=True)
+    gc.collect()
 
     assert caplog.text == ""
 
