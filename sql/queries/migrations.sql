@@ -27,8 +27,8 @@ WHERE nspname = 'supabase_migrations' AND relname = 'schema_migrations'
 -- name: list_migrations
 -- Every applied migration, oldest first; a few dozen rows, by the primary key. Rows that Supabase's CLI wrote do not
 -- say when: the time in the version is the nearest that is known.
-SELECT version, coalesce(name, '') AS name,
-       coalesce(executed_at, to_timestamp(version, 'YYYYMMDDHH24MISS')) AS executed_at, checksum
+SELECT left(version, 200) AS version, left(coalesce(name, ''), 200) AS name,
+       coalesce(executed_at, to_timestamp(version, 'YYYYMMDDHH24MISS')) AS executed_at, left(checksum, 200) AS checksum
 FROM supabase_migrations.schema_migrations
 ORDER BY version;
 
@@ -53,6 +53,6 @@ LIMIT %(limit)s;
 
 -- name: list_recorded_names
 -- Every recorded migration, whatever columns the table has; a few dozen rows, by the primary key.
-SELECT version, coalesce(to_jsonb(migration) ->> 'name', '') AS name
+SELECT left(version, 200) AS version, left(coalesce(to_jsonb(migration) ->> 'name', ''), 200) AS name
 FROM supabase_migrations.schema_migrations AS migration
 ORDER BY version;

@@ -1,6 +1,6 @@
 -- name: find_golden_batch
 -- The batch that a golden path uploaded, by its file, which no other run has. Served by simplicity_batches_sha256_idx.
-SELECT id::text AS id, status, source_system, created_at, is_golden_path
+SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, is_golden_path
 FROM intake.simplicity_batches
 WHERE sha256 = %(sha256)s
 ORDER BY created_at DESC
@@ -8,7 +8,7 @@ LIMIT 1;
 
 -- name: list_golden_batches
 -- What golden paths left behind, oldest first. Served by simplicity_batches_golden_path_idx.
-SELECT id::text AS id, status, source_system, created_at, is_golden_path
+SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, is_golden_path
 FROM intake.simplicity_batches
 WHERE is_golden_path
 ORDER BY created_at
@@ -23,7 +23,7 @@ WHERE batch_id = %(batch_id)s::uuid;
 
 -- name: list_batch_jobs
 -- The jobs of one batch. Served by the unique index of the idempotency keys.
-SELECT id::text AS id, job_type, status, updated_at
+SELECT id::text AS id, left(job_type, 200) AS job_type, left(status, 200) AS status, updated_at
 FROM ops.job_queue
 WHERE idempotency_key = ANY (%(keys)s::text[])
 ORDER BY created_at;

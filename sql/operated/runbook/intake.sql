@@ -1,7 +1,7 @@
 -- name: list_batches
 -- The latest uploads. Served by simplicity_batches_created_idx.
-SELECT id::text AS id, status, source_system, created_at, row_count, validated_count AS validated,
-       failed_count AS failed
+SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, row_count,
+       validated_count AS validated, failed_count AS failed
 FROM intake.simplicity_batches
 ORDER BY created_at DESC
 LIMIT %(limit)s;
@@ -15,8 +15,8 @@ LIMIT %(limit)s;
 
 -- name: find_batches
 -- The uploads whose id lies between two; both are the beginning of an id, filled up. By primary key.
-SELECT id::text AS id, status, source_system, created_at, row_count, validated_count AS validated,
-       failed_count AS failed
+SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, row_count,
+       validated_count AS validated, failed_count AS failed
 FROM intake.simplicity_batches
 WHERE id BETWEEN %(lowest)s::uuid AND %(highest)s::uuid
 ORDER BY id
@@ -24,10 +24,10 @@ LIMIT %(limit)s;
 
 -- name: list_row_faults
 -- Why rows of one batch did not pass: each fault ("County: empty") with its rows, the most frequent first. By the primary key
--- of the rows.
+-- of the rows. Of an error no more than its beginning is taken apart: it may be of any length.
 SELECT left(fault, 200) AS fault, count(*) AS rows
 FROM intake.simplicity_raw_rows
-CROSS JOIN LATERAL unnest(string_to_array(error, '; ')) AS fault
+CROSS JOIN LATERAL unnest(string_to_array(left(error, 2000), '; ')) AS fault
 WHERE batch_id = %(batch_id)s::uuid AND status = 'failed'
 GROUP BY 1
 ORDER BY 2 DESC, 1

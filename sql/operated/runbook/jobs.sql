@@ -77,7 +77,7 @@ LIMIT %(limit)s;
 -- name: list_next_due
 -- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none, or of
 -- which no more may run now. Served by job_queue_claim_idx, as a claim is, and job_queue_processing_idx.
-SELECT next.job_type, next.run_at AS due_at
+SELECT left(next.job_type, 200) AS job_type, next.run_at AS due_at
 FROM (
     SELECT DISTINCT ON (level.job_type) level.job_type, level.run_at
     FROM ops.claimable_levels AS level

@@ -21,7 +21,7 @@ LIMIT %(limit)s;
 
 -- name: list_jobs
 -- What became of these jobs. By primary key.
-SELECT id::text AS id, left(job_type, 200) AS job_type, status, attempts, max_attempts, updated_at
+SELECT id::text AS id, left(job_type, 200) AS job_type, left(status, 200) AS status, attempts, max_attempts, updated_at
 FROM ops.job_queue
 WHERE id = ANY (%(job_ids)s::uuid[])
 ORDER BY id;

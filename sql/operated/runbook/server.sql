@@ -52,9 +52,10 @@ ORDER BY 1;
 
 -- name: list_session_roles
 -- As which role each of our processes is connected, one row a process name and role. Their names begin as the runbook
--- looks for them; the role and the name of a session are visible to everybody.
-SELECT DISTINCT split_part(application_name, ':', 1) AS process, usename::text AS role
+-- looks for them; the role and the name of a session are visible to everybody, and anybody may choose such a name.
+SELECT DISTINCT left(split_part(application_name, ':', 1), 200) AS process, usename::text AS role
 FROM pg_stat_activity
 WHERE datname = current_database()
     AND (application_name LIKE 'dragonfly-api%' OR application_name LIKE 'dragonfly-worker%')
-ORDER BY process, role;
+ORDER BY process, role
+LIMIT 100;
