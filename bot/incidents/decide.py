@@ -53,9 +53,27 @@ def next_call(incident: Incident, chain: Chain) -> Call | None:
     return Call(incident.pages + 1, incident.next_level % len(chain.levels), level)
 
 
+def due_in(incident: Incident, chain: Chain, now: datetime) -> timedelta | None:
+    """How long until something is due (zero: now); None when nothing is by itself.
+
+    A wait that is longer than any was stored before the database's clock stepped back. It is over: nobody waits for
+    the next level for as long as the clock was wrong.
+    """
+    if incident.due_at is None:
+        return None
+    left = incident.due_at - now
+    return timedelta() if left > _longest_wait(incident, chain) else max(left, timedelta())
+
+
+def _longest_wait(incident: Incident, chain: Chain) -> timedelta:
+    if incident.state is IncidentState.OPEN and calls_people(incident):
+        return max((level.wait for level in chain.levels), default=chain.remind_after)
+    return max(chain.remind_after, chain.unacknowledge_after)
+
+
 def decide(incident: Incident, chain: Chain, now: datetime) -> Move | None:
     """None: nothing is due yet."""
-    if incident.state is IncidentState.RESOLVED or incident.due_at is None or now < incident.due_at:
+    if incident.state is IncidentState.RESOLVED or due_in(incident, chain, now) != timedelta():
         return None
     if incident.state is IncidentState.OPEN and calls_people(incident):
         return next_call(incident, chain) or Rest()

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 
 from bot.incidents import calling
-from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide
+from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
 from bot.incidents.switchboard import Switchboard
 from bot.leader import Fence
 from bot.leading import Rounds
@@ -51,7 +51,8 @@ class Escalation(Rounds):
         """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             unresolved, now = await incidents.list_open_incidents(conn), await read_clock(conn)
-        waits = {one.id: (one.due_at - now).total_seconds() for one in unresolved if one.due_at is not None}
+        found = {one.id: due_in(one, decode_chain(one.chain), now) for one in unresolved}
+        waits = {number: wait.total_seconds() for number, wait in found.items() if wait is not None}
         due = [number for number, wait_s in waits.items() if wait_s <= 0]
         for number in due:
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
@@ -73,8 +74,8 @@ class Escalation(Rounds):
             case Call():
                 reason = "nobody has taken it on" if incident.pages else "it was opened"
                 await calling.call(self._board, conn, incident, move, reason)
-            case Remind(due_in):
-                await incidents.note_reminder(conn, incident_id=number, due_in=due_in)
+            case Remind(answer_in):
+                await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
                 await calling.remind(self._board, conn, incident, silent_for=now - incident.active_at)
             case TakeBack():
                 await self._take_back(conn, incident, f"nothing happened for {age(now - incident.active_at)}")

@@ -22,7 +22,8 @@ class DeliveryState:
 async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: timedelta) -> bool:
     """Whether the work is ours to do now."""
     cur = await conn.execute(SQL["claim_delivery"], {"key": key, "owner": owner, "duration": duration})
-    return await cur.fetchone() is not None
+    row = await cur.fetchone()
+    return row is not None and bool(row[0])
 
 
 async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:

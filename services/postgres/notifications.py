@@ -15,6 +15,7 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 CHANNEL = "chatops_notifications"  # of LISTEN and NOTIFY; `notify_notifications` names it too
+LONGEST_PAUSE = timedelta(minutes=2)  # nothing is postponed for longer than a minute (`bot.outbox.decide`)
 MAX_SUBJECT, MAX_TEXT = 300, 4000  # characters; the table refuses more
 
 
@@ -104,12 +105,14 @@ async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notif
 
 async def lock_due_notifications(conn: Connection, *, means: Means, limit: int) -> list[Notification]:
     """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
-    return await _fetch(conn, SQL["lock_due_notifications"], {"means": means, "limit": limit})
+    return await _fetch(
+        conn, SQL["lock_due_notifications"], {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
+    )
 
 
 async def read_notifications_wait(conn: Connection, *, means: Means) -> float | None:
     """Seconds until the next is due; None when nothing waits."""
-    cur = await conn.execute(SQL["read_notifications_wait"], {"means": means})
+    cur = await conn.execute(SQL["read_notifications_wait"], {"means": means, "longest_pause": LONGEST_PAUSE})
     row = await cur.fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
     return None if row[0] is None else max(float(row[0]), 0.0)

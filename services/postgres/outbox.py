@@ -15,6 +15,9 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 CHANNEL = "chatops_outbox"  # of LISTEN and NOTIFY; `notify_outbox` names it too
+LONGEST_PAUSE = timedelta(
+    minutes=2
+)  # no message is postponed for longer than a minute; Slack's Retry-After closes a gate
 SETTLES_S = 6.0  # a call to Slack takes at most five seconds
 
 
@@ -245,4 +248,10 @@ async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
 
 
 def _lane(lane: Lane, *, may_post: bool, may_update: bool) -> dict[str, Any]:
-    return {"page": PAGE, "new_pages": lane is Lane.PAGES, "may_post": may_post, "may_update": may_update}
+    return {
+        "page": PAGE,
+        "new_pages": lane is Lane.PAGES,
+        "may_post": may_post,
+        "may_update": may_update,
+        "longest_pause": LONGEST_PAUSE,
+    }

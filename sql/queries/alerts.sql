@@ -77,12 +77,13 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: note_look
--- The leader looks now. After a gap nobody watched, and what that did may last for a while. By primary key.
+-- The leader looks now. After a gap nobody watched, and what that did may last for a while, however the clock stepped
+-- meanwhile. By primary key.
 INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)
 ON CONFLICT (only_row) DO UPDATE SET
     blind_until = CASE
         WHEN excluded.looked_at - watch.looked_at > %(gap)s::interval THEN excluded.looked_at + %(aftermath)s::interval
-        ELSE watch.blind_until
+        ELSE least(watch.blind_until, excluded.looked_at + %(aftermath)s::interval)
     END,
     looked_at = excluded.looked_at
 RETURNING blind_until;

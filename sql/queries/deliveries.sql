@@ -1,12 +1,15 @@
 -- name: claim_delivery
--- Take a payload that is new, or whose claim ran out unfinished; no row when it is finished or worked on. By primary key.
+-- Take a payload that is new, or whose claim ran out unfinished; null or no row when it is finished or worked on. A claim
+-- that is stored as longer than ours was taken before the database's clock stepped back: it is cut, and its owner, who may
+-- still be at work, keeps it for so long. By primary key.
 INSERT INTO chatops.deliveries AS taken (key, owner, claimed_until)
 VALUES (%(key)s, %(owner)s, clock_timestamp() + %(duration)s)
 ON CONFLICT (key) DO UPDATE SET
-    owner = excluded.owner,
+    owner = CASE WHEN taken.claimed_until < clock_timestamp() THEN excluded.owner ELSE taken.owner END,
     claimed_until = excluded.claimed_until
-WHERE taken.finished_at IS NULL AND taken.claimed_until < clock_timestamp()
-RETURNING true AS claimed;
+WHERE taken.finished_at IS NULL
+    AND (taken.claimed_until < clock_timestamp() OR taken.claimed_until > excluded.claimed_until)
+RETURNING CASE WHEN owner = %(owner)s THEN true END AS claimed;
 
 -- name: read_delivery
 -- Why it could not be claimed: finished, or worked on for so many seconds more. By primary key.

@@ -29,7 +29,7 @@ LIMIT %(limit)s;
 UPDATE enforcement.memos
 SET asked_at = now(), cost_usd = cost_usd + reserved_usd, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written'
-    AND (asked_at IS NULL OR asked_at < now() - %(lease)s::interval)
+    AND (asked_at IS NULL OR asked_at NOT BETWEEN now() - %(lease)s::interval AND now() + %(lease)s::interval)
 RETURNING true;
 
 -- name: store_memo

@@ -60,7 +60,8 @@ ORDER BY told.created_at, told.key;
 
 -- name: lock_due_notifications
 -- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
--- and who wants to cancel it waits. Served by notifications_waiting_idx.
+-- and who wants to cancel it waits. What would wait longer than anything is postponed was stored before the database's
+-- clock stepped back, and is due. Served by notifications_waiting_idx.
 SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
@@ -70,14 +71,23 @@ SELECT
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows
 LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
-WHERE told.state = 'waiting' AND told.means = %(means)s AND told.next_try_at <= clock_timestamp()
+WHERE told.state = 'waiting' AND told.means = %(means)s
+    AND (
+        told.next_try_at <= clock_timestamp()
+        OR told.next_try_at > clock_timestamp() + %(longest_pause)s::interval
+    )
 ORDER BY told.next_try_at, told.key
 LIMIT %(limit)s
 FOR UPDATE OF told SKIP LOCKED;
 
 -- name: read_notifications_wait
 -- Seconds until the next is due by these means; null when nothing waits. Served by notifications_waiting_idx.
-SELECT extract(EPOCH FROM min(next_try_at) - clock_timestamp())::float8 AS wait_s
+SELECT extract(EPOCH FROM min(
+    CASE
+        WHEN next_try_at > clock_timestamp() + %(longest_pause)s::interval THEN clock_timestamp()
+        ELSE next_try_at
+    END
+) - clock_timestamp())::float8 AS wait_s
 FROM chatops.notifications
 WHERE state = 'waiting' AND means = %(means)s;
 

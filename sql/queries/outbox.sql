@@ -25,7 +25,8 @@ SELECT pg_notify('chatops_outbox', '');
 
 -- name: list_due_messages
 -- What may be sent now in one lane, pages first, then what Slack has never seen, then what has been due longest. A reply
--- waits for the message it belongs to, unless Slack refused that one. Served by outbox_unsent_idx.
+-- waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is postponed, and
+-- is not kept unposted, was stored before the database's clock stepped back, and is due. Served by outbox_unsent_idx.
 SELECT
     message.key,
     coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
@@ -48,7 +49,13 @@ LEFT JOIN chatops.outbox AS linked ON linked.key = message.link_key
 WHERE message.sent_version < message.content_version
     AND message.refused_at IS NULL
     AND (message.thread_key IS NULL OR parent.ts IS NOT NULL OR parent.refused_at IS NOT NULL)
-    AND message.next_try_at <= clock_timestamp()
+    AND (
+        message.next_try_at <= clock_timestamp()
+        OR (
+            message.next_try_at > clock_timestamp() + %(longest_pause)s::interval
+            AND message.next_try_at < clock_timestamp() + interval '50 years'
+        )
+    )
     AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
     AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END
 ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at
@@ -57,7 +64,13 @@ LIMIT %(limit)s;
 -- name: read_outbox_wait
 -- Seconds until a lane's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's message
 -- by primary key, one by one, because few wait and many were sent.
-SELECT extract(EPOCH FROM min(message.next_try_at) - clock_timestamp())::float8 AS wait_s
+SELECT extract(EPOCH FROM min(
+    CASE
+        WHEN message.next_try_at > clock_timestamp() + %(longest_pause)s::interval
+            AND message.next_try_at < clock_timestamp() + interval '50 years' THEN clock_timestamp()
+        ELSE message.next_try_at
+    END
+) - clock_timestamp())::float8 AS wait_s
 FROM chatops.outbox AS message
 WHERE message.sent_version < message.content_version
     AND message.refused_at IS NULL

@@ -182,6 +182,7 @@ PARAMETERS = {
     "means": "webhook",
     "limit": 20,
     "older_than": timedelta(days=90),
+    "longest_pause": timedelta(minutes=2),
     "event": "resolved",
     "subject": "s",
     "text": "t",

@@ -24,6 +24,7 @@ PARAMETERS = {
     "may_update": True,
     "limit": 20,
     "older_than": timedelta(days=30),
+    "longest_pause": timedelta(minutes=2),
 }
 COSTLY = ("list_due_messages", "read_outbox_wait", "read_oldest_page_s", "prune_outbox")
 

@@ -25,6 +25,15 @@ def test_nothing_is_done_before_it_is_due_and_it_is_done_at_the_very_moment() ->
     assert decide(incident(due_at=None), CHAIN, NOW) is None
 
 
+def test_a_wait_that_is_longer_than_any_was_made_so_by_the_clock_and_is_over() -> None:
+    longest, reminder = CHAIN.levels[1].wait, max(CHAIN.remind_after, CHAIN.unacknowledge_after)
+
+    assert decide(incident(due_at=NOW + longest), CHAIN, NOW) is None
+    assert isinstance(decide(incident(due_at=NOW + longest + SECOND), CHAIN, NOW), Call)
+    assert decide(acknowledged(due_at=NOW + reminder), CHAIN, NOW) is None
+    assert isinstance(decide(acknowledged(due_at=NOW + reminder + SECOND), CHAIN, NOW), Remind)
+
+
 EVERYTHING = list(product(IncidentState, IncidentSeverity, [False, True], [False, True]))
 
 
