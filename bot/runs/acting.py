@@ -7,12 +7,15 @@ cannot be told stops the run.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from bot.runs.tools import Act
 from bot.runs.turn import Outcome, Turn
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Unseen
 from services.domain.errors import SourceError
 from services.domain.runs import StepState
+
+_NOTHING_FOLLOWED = "it was accepted, and nothing followed"
 
 
 class Acting:
@@ -68,9 +71,9 @@ class Acting:
             case Unseen(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done: {note}")
             case NotThere(note) if answered:
-                return Outcome(StepState.FAILED, f"it was accepted, and nothing followed: {note}")
+                return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case NotThere():
-                return self._turn.stopped() if self._turn.is_stopping else await self._send(intent)
+                return await self._stopped(intent) if self._turn.is_stopping else await self._send(intent)
 
     async def _send(self, intent: Json) -> Outcome | None:
         give_up_at = time.monotonic() + self._settings.patience_s
@@ -87,7 +90,7 @@ class Acting:
             if outcome is not None:
                 return outcome
             if self._turn.is_stopping:
-                return self._turn.stopped()
+                return await self._stopped(intent)
             await self._turn.pause()
 
     async def _permit(self, intent: Json | None) -> float:
@@ -102,7 +105,7 @@ class Acting:
         """What a failed call comes to; None: nothing was done, and it may be sent."""
         if not error.outcome_unknown:
             may_again = error.retryable and time.monotonic() < give_up_at
-            return None if may_again else Outcome(StepState.FAILED, f"not done: {error}")
+            return None if may_again else Outcome(StepState.FAILED, await self._with_part(intent, f"not done: {error}"))
         self._silences += 1
         await self._turn.progress(f"{error}; reading back whether it was done all the same")
         seen = await self._read_back(intent, within_s=self._settings.settle_s)
@@ -113,9 +116,8 @@ class Acting:
             case Unseen(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done ({error.why}): {note}")
             case NotThere(note) if self._silences >= self._settings.sends:
-                return Outcome(
-                    StepState.UNKNOWN, f"sent {self._silences} times without an answer, and not there: {note}"
-                )
+                words = f"sent {self._silences} times without an answer, and not there: {note}"
+                return Outcome(StepState.UNKNOWN, await self._with_part(intent, words))
             case NotThere():
                 return None
 
@@ -130,9 +132,19 @@ class Acting:
             case Done():
                 return _done(seen)
             case NotThere(note):
-                return Outcome(StepState.FAILED, f"it was accepted, and nothing followed: {note}")
+                return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case Unseen(note):
                 return Outcome(StepState.UNKNOWN, f"it was accepted, and what followed cannot be read: {note}")
+
+    async def _with_part(self, intent: Json, why: str) -> str:
+        """Why the act did not happen, behind what is done of it all the same."""
+        part = await self._act.done_in_part(intent)
+        return f"done in part, {part}; the rest is {why}" if part else why
+
+    async def _stopped(self, intent: Json) -> Outcome | None:
+        outcome = self._turn.stopped()
+        part = await self._act.done_in_part(intent) if outcome is not None else ""
+        return replace(outcome, note=f"{outcome.note}, done in part: {part}") if outcome and part else outcome
 
     async def _look_before(self) -> Before:
         """A source that is away for a moment is asked again."""

@@ -69,5 +69,7 @@ async def _read_back(
         if isinstance(seen, Done):
             return Stopped(service, is_stopping=True, note=seen.note)
         if time.monotonic() >= give_up_at:
-            return Stopped(service, is_stopping=False, note=f"{seen.note}{why}")
+            part = await act.done_in_part(intent)
+            note = f"{seen.note}{why}" + (f"; done in part: {part}" if part else "")
+            return Stopped(service, is_stopping=False, note=note)
         await asyncio.sleep(min(settings.poll_every_s, 1.0))

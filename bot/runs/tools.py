@@ -44,6 +44,10 @@ class Act(ABC):
     async def read_back(self, intent: Json, /) -> ReadBack:
         """Whether it happened, by what the world shows."""
 
+    async def done_in_part(self, intent: Json, /) -> str:  # noqa: ARG002 - for acts of several calls
+        """What is done of an act that did not happen as a whole, as a clause; empty: nothing, or nobody can tell."""
+        return ""
+
 
 class Deed(ABC):
     """Changes something in our own database: it happens in the journal's transaction, or not at all."""

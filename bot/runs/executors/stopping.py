@@ -8,7 +8,7 @@ from bot.runs.tools import Act, Reach, Tools, Watch
 from bot.runs.verdicts import Before, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
 from playbooks._steps import AwaitStopped, ScaleService, StartService, StopService
 from services.domain.deployments import Deployment, ServiceState
-from services.domain.errors import SourceError, Unavailable
+from services.domain.errors import Unavailable
 from services.domain.runs import StepState
 from services.domain.words import counted
 
@@ -39,14 +39,8 @@ class Stop(Act):
     async def send(self, intent: Json, deadline: float) -> None:
         """Those that run still, should an earlier try have stopped some."""
         left = await self._left(intent)
-        is_first = True
         for deployment_id in intent["deployments"] if isinstance(left, Unseen) else [one.id for one in left]:
-            try:
-                await self._tools.mutations.stop(deployment_id, deadline=deadline)
-            except SourceError as error:
-                error.outcome_unknown = error.outcome_unknown or not is_first  # those before it are stopped
-                raise
-            is_first = False
+            await self._tools.mutations.stop(deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
         left = await self._left(intent)
@@ -56,6 +50,14 @@ class Stop(Act):
             running = sum(deployment.running_instances for deployment in left)
             return NotThere(f"{counted(running, 'replica')} of {self._step.service.short} run as before")
         return Done(f"{self._step.service.short} is stopping", {"stopped": intent["deployments"]})
+
+    async def done_in_part(self, intent: Json) -> str:
+        left = await self._left(intent)
+        if isinstance(left, Unseen):
+            return ""
+        running = {deployment.id for deployment in left}
+        stopped = [one for one in intent["deployments"] if one not in running]
+        return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
 
     async def _left(self, intent: Json) -> list[Deployment] | Unseen:
         state = await self._tools.state_of(self._step.service)
@@ -100,7 +102,7 @@ class Start(Act):
         if count_processes(state):
             return Differs(f"{self._step.service.short} runs already")
         seen = await seen_deployments(self._tools, self._step.service)
-        return seen if isinstance(seen, Unseen) else Ready({"seen": seen})
+        return seen if isinstance(seen, Unseen) else Ready({"seen": seen, "regions": dict(state.regions)})
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await set_replicas(self._tools, ScaleService(self._step.service, 0, self._step.to), deadline)
@@ -108,6 +110,13 @@ class Start(Act):
 
     async def read_back(self, intent: Json) -> ReadBack:
         return await new_deployment(self._tools, self._step.service, intent, sha=None)
+
+    async def done_in_part(self, intent: Json) -> str:
+        state = await self._tools.state_of(self._step.service)
+        before = intent.get("regions")  # intents of former versions have none
+        if isinstance(state, Unavailable) or before is None or dict(state.regions) == before:
+            return ""
+        return f"{self._step.service.short} is set to {counted(sum(state.regions.values()), 'replica')}"
 
 
 def count_processes(state: ServiceState) -> int:

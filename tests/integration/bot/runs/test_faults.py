@@ -47,6 +47,22 @@ async def test_call_without_an_answer_is_read_back(bench: Bench, where: str) -> 
     assert ("had not answered" in (steps[SCALE_STEP].note or "")) == (where == "after")
 
 
+async def test_a_start_that_is_refused_says_that_the_replicas_are_set(bench: Bench) -> None:
+    bench.start_runner()
+    stopped, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
+    assert stopped.state is RunState.SUCCEEDED, stopped.outcome
+    regions = bench.railway.find_service(INGEST).regions
+    regions.update(dict.fromkeys(regions, 3))  # somebody configured more while it was stopped
+    hold = bench.wire.hold("redeploy", "before", status=404)
+    hold.release()
+
+    run, steps = await bench.ended(await bench.file_command("scale", service="ingest", to="2"))
+
+    assert run.state is RunState.FAILED, steps
+    assert "done in part, ingest is set to 1 replica; the rest is not done" in (run.outcome or "")
+    assert replicas(bench) == 1
+
+
 @pytest.mark.parametrize("status", [500, 429])
 async def test_railway_that_refuses_for_a_while(bench: Bench, status: int) -> None:
     hold = bench.wire.hold("commitPatch", "before", status=status)
