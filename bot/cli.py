@@ -12,9 +12,8 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
 from bot.changing import changing_of_terminal
 from bot.commands._asking import DRY_RUN
@@ -44,6 +43,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 JSON = "--json"
 HELP = frozenset({"-h", "--help"})
+Write = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,24 @@ class Outcome:
 def main() -> None:
     """Run one command line and exit."""
     try:
-        outcome = asyncio.run(dispatch(list(map(clean_text, sys.argv[1:])), os.environ))
+        outcome = asyncio.run(dispatch(list(map(clean_text, sys.argv[1:])), os.environ, _print))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    _print(outcome.text, sys.stderr if outcome.is_error else sys.stdout)
+    _print(outcome.text, is_error=outcome.is_error)
     sys.exit(outcome.code)
 
 
-async def dispatch(arguments: Sequence[str], environ: Mapping[str, str]) -> Outcome:
-    """What the arguments ask for. `--json` may stand anywhere, and so may `--help`."""
+async def dispatch(arguments: Sequence[str], environ: Mapping[str, str], write: Write = lambda _: None) -> Outcome:
+    """What the arguments ask for. `--json` may stand anywhere, and so may `--help`.
+
+    `write` prints what is too much to be part of the outcome, and comes before it; JSON is one object, without it.
+    """
     as_json = JSON in arguments
+    print_page: Write = (lambda _: None) if as_json else (lambda text: write(fit_to_print(text)))
     words = [word for word in arguments if word != JSON]
     names: dict[str, str] = {}
     try:
-        answer, names = await _dispatch(_help_of(words) if HELP & set(words) else words, environ)
+        answer, names = await _dispatch(_help_of(words) if HELP & set(words) else words, environ, print_page)
     except (OperatorError, SourceError) as error:
         answer = error_answer(error)
         code = EXIT_USAGE if isinstance(error, UsageError) else EXIT[answer.status]
@@ -93,7 +97,7 @@ def _help_of(words: Sequence[str]) -> list[str]:
     return ["help", *name.split()]
 
 
-async def _dispatch(words: list[str], environ: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
+async def _dispatch(words: list[str], environ: Mapping[str, str], write: Write) -> tuple[Answer, dict[str, str]]:
     """The answer, and what people are called by their Slack ids."""
     if words and words[0] in TERMINAL_ONLY:
         return await TERMINAL_ONLY[words[0]].run(words[1:], environ), {}
@@ -102,16 +106,16 @@ async def _dispatch(words: list[str], environ: Mapping[str, str]) -> tuple[Answe
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
-        answer = await _answer(words, settings, world)
+        answer = await _answer(words, settings, world, write)
         return answer, await _names(answer, settings, world)
     finally:
         await world.close()
 
 
-async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
+async def _answer(words: list[str], settings: Settings, world: World, write: Write) -> Answer:
     """Slack is only asked by what needs the desk: reads and dry runs work without it."""
     verb, rest = find(words)
-    request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}")
+    request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}", write=write)
     if isinstance(verb, Command) or DRY_RUN in rest:
         return await run_words(words, request, world)
     async with changing_of_terminal(settings, world) as changing:
@@ -124,8 +128,9 @@ async def _answer(words: list[str], settings: Settings, world: World) -> Answer:
         return await run_words(words, request, world, changing.desk, room)
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, *, is_error: bool = False) -> None:
     """A terminal that cannot show a character gets a question mark, a reader that went away (`| head`) nothing more."""
+    stream = sys.stderr if is_error else sys.stdout
     encoding = stream.encoding or "utf-8"
     try:
         stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))

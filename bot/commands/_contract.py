@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,8 @@ class Request:
 
     `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
     before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
-    that a redelivery of the same payload repeats; it files one run, however often that is tried.
+    that a redelivery of the same payload repeats; it files one run, however often that is tried. `write` prints whole
+    lines at once, for what is too much for an answer; only a terminal has it.
     """
 
     words: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Request:
     incident: Incident | None = None
     before: str = ""
     delivery: str | None = None
+    write: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)

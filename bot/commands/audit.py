@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.commands._arguments import no_more, wrong_word
-from bot.commands._contract import Answer, Request, Surface
+from bot.commands._contract import Answer, Request
 from bot.commands._verbs import Command
-from bot.facts.journal import export_audit, read_audit, verify_audit
-from bot.views.audit import audit_answer, export_answer, verification_answer
+from bot.facts.journal import export_audit, read_audit, read_audit_head, verify_audit
+from bot.views.audit import audit_answer, export_answer, export_lines, verification_answer
 from bot.views.findings import unavailable_answer
+from services.domain.audit import AuditHead
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -38,10 +39,13 @@ async def answer_audit(request: Request, world: World) -> Answer:
 
 async def _export(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
-    if request.surface is not Surface.TERMINAL:
+    if request.write is None:
         raise wrong_word(EXPORT, "is for the terminal", "Run `dragonfly audit export > audit.jsonl` there.")
-    found = await export_audit(world)
-    return unavailable_answer("the audit log", found) if isinstance(found, Unavailable) else export_answer(*found)
+    head, last, count = await read_audit_head(world), AuditHead(0, ""), 0
+    async for rows in export_audit(world, head):
+        request.write(export_lines(rows))
+        last, count = AuditHead(rows[-1].seq, rows[-1].hash), count + len(rows)
+    return export_answer(head, last, count)
 
 
 def _parse_hash(words: tuple[str, ...]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from functools import partial
 
 from bot.facts._world import World
-from services.domain.audit import AuditReport, AuditRow, ExportedRow
-from services.domain.errors import Unavailable
+from services.domain.audit import AuditHead, AuditReport, AuditRow, ExportedRow
+from services.domain.errors import SourceError, Unavailable
 from services.domain.locks import Lock
 from services.domain.records import Record
 from services.domain.reviews import Review
@@ -14,7 +15,7 @@ from services.domain.runs import Run
 from services.postgres import approvals, audit, lone_starts, reviews, runs, service_locks
 from services.postgres.pool import Connection
 
-EXPORTED_AT_ONCE = 5000
+EXPORTED_AT_ONCE = 1000  # rows; most are some hundred bytes
 AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
 
 
@@ -43,21 +44,28 @@ async def verify_audit(world: World, *, remembered: str) -> AuditReport | Unavai
     return await world.read(lambda conn: audit.verify_audit(conn, remembered=remembered))
 
 
-async def export_audit(world: World) -> tuple[list[ExportedRow], tuple[int, str]] | Unavailable:
-    """All rows up to the newest, oldest first, and the chain's head: `(number, hash)`."""
+async def export_audit(world: World, head: AuditHead) -> AsyncIterator[list[ExportedRow]]:
+    """All rows up to the head, oldest first, page by page: no more than a page is ever held.
+
+    Raises SourceError when the database is away.
+    """
+    seq = 0
+    while seq < head.seq:
+        page = await world.read(partial(audit.export_audit, after=seq, limit=EXPORTED_AT_ONCE))
+        if isinstance(page, Unavailable):
+            raise SourceError(page.source, page.why, retryable=True)
+        if not page:
+            return  # cut off: the head tells
+        yield [row for row in page if row.seq <= head.seq]
+        seq = page[-1].seq
+
+
+async def read_audit_head(world: World) -> AuditHead:
+    """What the newest row is, as remembered apart from the rows. Raises SourceError when the database is away."""
     head = await world.read(audit.read_audit_head)
     if isinstance(head, Unavailable):
-        return head
-    rows: list[ExportedRow] = []
-    while not rows or rows[-1].seq < head[0]:
-        read_page = partial(audit.export_audit, after=rows[-1].seq if rows else 0, limit=EXPORTED_AT_ONCE)
-        page = await world.read(read_page)
-        if isinstance(page, Unavailable):
-            return page
-        if not page:
-            break  # cut off: the head tells
-        rows += page
-    return [row for row in rows if row.seq <= head[0]], head
+        raise SourceError(head.source, head.why, retryable=True)
+    return head
 
 
 async def read_open_reviews(world: World) -> list[tuple[Review, Run]] | Unavailable:

@@ -11,7 +11,7 @@ from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
 from playbooks._contract import Status
-from services.domain.audit import AuditReport, AuditRow, ExportedRow
+from services.domain.audit import AuditHead, AuditReport, AuditRow, ExportedRow
 from services.domain.words import counted
 
 DETAIL_LIMIT = 200
@@ -50,15 +50,17 @@ def verification_answer(report: AuditReport) -> Answer:
     return Answer(*fit_message(first, blocks), data, Status.OK if report.ok else Status.FAIL)
 
 
-def export_answer(rows: Sequence[ExportedRow], head: tuple[int, str]) -> Answer:
-    """JSON lines: each row as its hash covers it, oldest first, then the chain's head."""
-    last = rows[-1] if rows else None
-    is_whole = head == ((last.seq, last.hash) if last else (0, ""))
-    lines = [json.dumps({"seq": row.seq, "hash": row.hash, "content": row.content}) for row in rows]
-    end = {"head": {"seq": head[0], "hash": head[1]}, "rows": len(rows), "is_whole": is_whole, "how": HOW_TO_VERIFY}
-    text = "\n".join([*lines, json.dumps(end)])
+def export_lines(rows: Sequence[ExportedRow]) -> str:
+    """JSON lines: each row as its hash covers it."""
+    return "\n".join(json.dumps({"seq": row.seq, "hash": row.hash, "content": row.content}) for row in rows)
+
+
+def export_answer(head: AuditHead, last: AuditHead, rows: int) -> Answer:
+    """The line after the rows: the chain's head. `last`: what the last of them is."""
+    is_whole = head == last
+    data = {"head": {"seq": head.seq, "hash": head.hash}, "rows": rows, "is_whole": is_whole, "how": HOW_TO_VERIFY}
     status = Status.OK if is_whole else Status.FAIL
-    return Answer("", (), end, status, file=Attachment("audit.jsonl", text))
+    return Answer("", (), data, status, file=Attachment("audit.jsonl", json.dumps(data)))
 
 
 def row_line(row: AuditRow) -> str:

@@ -31,6 +31,14 @@ class ExportedRow:
 
 
 @dataclass(frozen=True)
+class AuditHead:
+    """The newest row's number and hash; 0 and empty before the first."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
 class AuditReport:
     """What checking the whole chain found.
 

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.domain.audit import AuditChain, AuditReport, AuditRow, ExportedRow, judge_chain
+from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
@@ -67,8 +67,10 @@ async def export_audit(conn: Connection, *, after: int, limit: int) -> list[Expo
         return await cur.fetchall()
 
 
-async def read_audit_head(conn: Connection) -> tuple[int, str]:
-    """The newest row's number and hash; 0 and empty before the first."""
-    row = await (await conn.execute(SQL["read_audit_head"])).fetchone()
-    assert row is not None  # noqa: S101 - written by the migration, and kept by a trigger
-    return row[0], row[1]
+async def read_audit_head(conn: Connection) -> AuditHead:
+    """What the newest row is, as remembered apart from the rows."""
+    async with conn.cursor(row_factory=class_row(AuditHead)) as cur:
+        await cur.execute(SQL["read_audit_head"])
+        head = await cur.fetchone()
+    assert head is not None  # noqa: S101 - written by the migration, and kept by a trigger
+    return head

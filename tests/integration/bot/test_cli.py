@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bot.cli import dispatch
@@ -114,9 +115,11 @@ async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
         details = {"n": number, "why": "naïve “quotes”\n"}
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details=details)
 
-    outcome = await dispatch(["audit", "export"], environment(database_urls.bot))
+    pages: list[str] = []
+    outcome = await dispatch(["audit", "export"], environment(database_urls.bot), pages.append)
 
-    *rows, end = [json.loads(line) for line in outcome.text.splitlines()]
+    assert [len(page.splitlines()) for page in pages] == [2, 2, 1]  # no more than a page is ever held
+    *rows, end = [json.loads(line) for line in "\n".join([*pages, outcome.text]).splitlines()]
     before = ""
     for row in rows:
         before = hashlib.sha256((before + row["content"]).encode()).hexdigest()
@@ -135,5 +138,25 @@ async def test_an_export_of_a_log_that_was_cut_off_says_so(
 
     outcome = await dispatch(["audit", "export"], environment(database_urls.bot))
 
-    end = json.loads(outcome.text.splitlines()[-1])
+    end = json.loads(outcome.text)
     assert (end["rows"], end["head"]["seq"], end["is_whole"], outcome.code) == (2, 3, False, 1)
+
+
+async def test_an_export_that_breaks_off_has_no_head_and_says_so(
+    database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.facts.journal.EXPORTED_AT_ONCE", 1)
+    for number in range(3):
+        await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details={})
+    pages: list[str] = []
+
+    def take_the_rest_away(page: str) -> None:
+        pages.append(page)
+        with psycopg.connect(database_urls.owner) as conn:
+            conn.execute("REVOKE SELECT ON chatops.audit FROM dragonfly_bot")
+
+    outcome = await dispatch(["audit", "export"], environment(database_urls.bot), take_the_rest_away)
+
+    assert [json.loads(page)["seq"] for page in pages] == [1]
+    assert (outcome.code, outcome.is_error) == (3, True)
+    assert '"head"' not in outcome.text
