@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.approvals.policy import is_group
+from bot.views.mentions import mention
 from services.domain.errors import Unavailable
 from services.domain.profiles import Profile
 from services.domain.runs import Person
@@ -32,6 +34,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Found:
+    """Whether somebody is in a list. `doubt`: that some members are not known, to be put behind a clause; or empty."""
+
+    is_in: bool
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
 class People:
     """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack told it.
 
@@ -53,6 +63,20 @@ class People:
         """The groups in which the user is known to be."""
         known = {group: self.members(group) for group in self.groups}
         return [group for group, members in known.items() if isinstance(members, Members) and user_id in members.users]
+
+    def find_in(self, user_id: str, listed: Collection[str]) -> Found:
+        """Whether the user is among these ids of users and groups."""
+        if user_id in listed:
+            return Found(is_in=True)
+        members = {group: self.members(group) for group in sorted(filter(is_group, listed))}
+        if any(isinstance(known, Members) and user_id in known.users for known in members.values()):
+            return Found(is_in=True)
+        doubts = [
+            f" (the members of {mention(group)} are not known: {known.why})"
+            for group, known in members.items()
+            if isinstance(known, Unavailable)
+        ]
+        return Found(is_in=False, doubt=next(iter(doubts), ""))
 
     def account(self, user_id: str) -> Account | Unavailable:
         """The user's account, or why it is not known."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bot.approvals.people import People
-from bot.approvals.policy import is_group
 from bot.approvals.rights import Allowed, Refused, Verdict
 from bot.views.mentions import mention
-from services.domain.errors import Unavailable
 from services.domain.runs import Person
 
 
@@ -17,15 +15,9 @@ def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Ver
     stranger = people.stranger(person)
     if stranger is not None:
         return Refused(stranger, "Ask somebody of ours.")
-    if person.user_id in trusted:
+    found = people.find_in(person.user_id, trusted)
+    if found.is_in:
         return Allowed()
-    doubt = ""
-    for group in sorted(filter(is_group, trusted)):
-        known = people.members(group)
-        if isinstance(known, Unavailable):
-            doubt = f" (the members of {mention(group)} are not known: {known.why})"
-        elif person.user_id in known.users:
-            return Allowed()
     named = " ".join(map(mention, sorted(trusted)))
     whom = f"These are: {named}." if named else "Nobody is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
-    return Refused(f"you are neither an operator nor an approver{doubt}", whom)
+    return Refused(f"you are neither an operator nor an approver{found.doubt}", whom)

@@ -9,7 +9,7 @@ from bot.commands._contract import Answer, Request
 from bot.commands._needs import need_actor, need_desk
 from bot.commands._outcome import outcome_answer
 from bot.commands._targets import parse_reason
-from bot.commands._verbs import DeskCommand
+from bot.commands._verbs import DeskCommand, DeskHandle
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,44 +56,45 @@ def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
     return run_id, words[1:]
 
 
+def _verb(
+    name: str, handle: DeskHandle, summary: str, usage: str, *examples: str, keeps_words: bool = True
+) -> DeskCommand:
+    """Of one run, in words that only the asker is answered."""
+    return DeskCommand(
+        name=name,
+        keeps_words=keeps_words,
+        summary=summary,
+        group=GROUP,
+        handle=handle,
+        usage=f"<id> {usage}",
+        examples=examples,
+        private=True,
+    )
+
+
 COMMANDS = (
-    DeskCommand(
-        name="approve",
-        summary="approve a run that waits; something critical takes its name behind the number",
-        group=GROUP,
-        handle=answer_approve,
-        usage="<id> [name]",
-        examples=(APPROVE, "approve 12 rollback-db 20251204000100 prod"),
-        private=True,
+    _verb(
+        "approve",
+        answer_approve,
+        "approve a run that waits; something critical takes its name behind the number",
+        "[name]",
+        APPROVE,
+        "approve 12 rollback-db 20251204000100 prod",
+        keeps_words=False,
     ),
-    DeskCommand(
-        name="deny",
-        keeps_words=True,
-        summary="deny a run that waits, and say why",
-        group=GROUP,
-        handle=answer_deny,
-        usage="<id> <why>",
-        examples=(DENY,),
-        private=True,
+    _verb("deny", answer_deny, "deny a run that waits, and say why", "<why>", DENY),
+    _verb(
+        "review",
+        answer_review,
+        "close the review of what was done without an approval: what you found",
+        "<what>",
+        REVIEW,
     ),
-    DeskCommand(
-        name="review",
-        keeps_words=True,
-        summary="close the review of what was done without an approval: what you found",
-        group=GROUP,
-        handle=answer_review,
-        usage="<id> <what>",
-        examples=(REVIEW,),
-        private=True,
-    ),
-    DeskCommand(
-        name="start-alone",
-        keeps_words=True,
-        summary="inside an incident, when no other approver answers: begin the countdown, and say why",
-        group=GROUP,
-        handle=answer_alone,
-        usage="<id> <why>",
-        examples=(ALONE,),
-        private=True,
+    _verb(
+        "start-alone",
+        answer_alone,
+        "inside an incident, when no other approver answers: begin the countdown, and say why",
+        "<why>",
+        ALONE,
     ),
 )

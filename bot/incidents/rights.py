@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bot.approvals.people import People
-from bot.approvals.policy import is_group
 from bot.approvals.rights import Allowed, Refused, Verdict
 from bot.views.mentions import mention
-from services.domain.errors import Unavailable
 from services.domain.runs import Person
 
 
@@ -31,14 +29,8 @@ def may_respond(person: Person, people: People, responders: Collection[str]) -> 
             "there are no operators, no approvers and no on-call file, so nobody may answer for incidents",
             "Set DRAGONFLY_OPERATORS, DRAGONFLY_APPROVERS or DRAGONFLY_ONCALL: see `check-config`.",
         )
-    if person.user_id in responders:
+    found = people.find_in(person.user_id, responders)
+    if found.is_in:
         return Allowed()
-    doubt = ""
-    for group in sorted(filter(is_group, responders)):
-        known = people.members(group)
-        if isinstance(known, Unavailable):
-            doubt = f" (the members of {mention(group)} are not known: {known.why})"
-        elif person.user_id in known.users:
-            return Allowed()
     named = " ".join(map(mention, sorted(responders)))
-    return Refused(f"you are neither on call nor an operator or an approver{doubt}", f"These are: {named}.")
+    return Refused(f"you are neither on call nor an operator or an approver{found.doubt}", f"These are: {named}.")
