@@ -156,6 +156,7 @@ class Parts:
         watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
         self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
         self.outage = _outage(basis, self.leader, reach, sender)
+        self.room.acknowledge_outage = self.outage.acknowledge_if_away
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,

@@ -14,6 +14,8 @@ from bot.commands._verbs import Command, RoomCommand, Verb
 from bot.facts.incidents import IncidentRecord, read_incident_record, read_incidents
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import incidents_answer, timeline_answer
+from bot.views.oncall import notice_answer
+from bot.views.outage import OUTAGE_ACKNOWLEDGED
 from bot.views.postmortem import postmortem_answer
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
 from services.domain.incidents import IncidentSeverity
@@ -60,6 +62,11 @@ def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...
 
 
 async def answer_ack(request: Request, world: World, room: Room | None) -> Answer:
+    """Without a number also the outage of the database, which no incident tells of and no query can find."""
+    if not request.words and room is not None and request.actor is not None and request.incident is None:
+        await room.refuse_early(request)
+        if await room.acknowledge_outage(request.actor.user_id):
+            return notice_answer(OUTAGE_ACKNOWLEDGED)
     number, rest = await need_incident(request, world, "ack", "incident ack 7")
     no_more(rest, 0)
     return outcome_answer(await need_room(room).acknowledge(number, request))

@@ -35,6 +35,8 @@ from services.postgres.pool import Connection, Database
 
 logger = logging.getLogger(__name__)
 
+AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.outage.post`
+
 LOOK_S = 1.0  # a person waits behind this
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
@@ -43,7 +45,7 @@ Act = Callable[[Switchboard, Connection, Incident, Person], Awaitable[Outcome]]
 
 class Room:
     """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
-    people are called."""
+    people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away."""
 
     def __init__(
         self, database: Database, board: Switchboard, groups: Groups, names: SlackNames, responders: Sequence[str]
@@ -53,6 +55,7 @@ class Room:
         self._board = board
         self._groups = groups
         self._responders = frozenset(responders)
+        self.acknowledge_outage: AcknowledgeOutage = _no_outage
 
     async def open(
         self,
@@ -269,3 +272,7 @@ async def _put_into_timeline(conn: Connection, incident: Incident, message: Mark
         channel_id=message.channel_id,
         ts=message.ts,
     )
+
+
+async def _no_outage(user_id: str) -> bool:  # noqa: ARG001 - as the one that tells of outages
+    return False

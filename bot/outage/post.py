@@ -138,6 +138,13 @@ class Outage:
         text, blocks = view.away(line, wakes=wakes, since=said.since, links=self._links, acknowledged_by=user_id)
         await self._slack.update(said.channel_id, said.ts, text, blocks)
 
+    async def acknowledge_if_away(self, user_id: str) -> bool:
+        """`acknowledge`, unless the database is there. Raises as that does."""
+        if self._leader.database_problem is None:
+            return False
+        await self.acknowledge(user_id)
+        return True
+
     @property
     def _patience_s(self) -> float:
         settings = self._settings

@@ -10,7 +10,7 @@ from bot.slack_edge.asker import Asker
 from bot.slack_edge.gate import App
 from bot.slack_edge.handling import Body, DoOnce
 from bot.views.oncall import notice_answer
-from bot.views.outage import ACKNOWLEDGE
+from bot.views.outage import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from services.slack.client import SlackClient
 
 
@@ -34,4 +34,4 @@ class OutageEdge:
         await need_room(self._room).refuse_early(asker.request)
         if self._outage is not None:
             await self._outage.acknowledge(asker.actor.user_id)
-            await deliver(self._slack, notice_answer("You have it; nobody else is paged."), asker, key=key)
+            await deliver(self._slack, notice_answer(OUTAGE_ACKNOWLEDGED), asker, key=key)

@@ -19,6 +19,7 @@ from services.domain.words import age
 Content = tuple[str, list[Block]]
 
 ACKNOWLEDGE = "outage.acknowledge"  # action id
+OUTAGE_ACKNOWLEDGED = "You have it; nobody else is paged."  # for who pressed it, or typed `incident ack`
 
 
 def away_line(

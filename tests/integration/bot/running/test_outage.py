@@ -224,6 +224,36 @@ async def test_acknowledge_works_without_the_database_and_ends_the_pages(
     assert of_ben.rings == []
 
 
+@pytest.mark.parametrize("how", ["slash", "mention", "mention in its thread"])
+async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
+    start: StartBot, slack: Slack, line: Line, tmp_path: Path, how: str
+) -> None:
+    async with two_levels(start, tmp_path, wait=timedelta(hours=1)) as (_, of_ann, of_ben):
+        line.cut()
+        root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+        await of_ann.wait_for()
+
+        await type_ack(slack, root, cast.OTTO.id, how)
+        await until(lambda: any("neither on call" in one.text for one in slack.seen(cast.OTTO.id)))
+        await type_ack(slack, root, cast.BEN.id, how)
+
+        await until(lambda: any(f"acknowledged by <@{cast.BEN.id}>" in text for text in told(slack)))
+        _, over = await of_ann.wait_for(2)
+        await until(lambda: any("nobody else is paged" in one.text for one in slack.seen(cast.BEN.id)))
+
+    assert over.body is not None
+    assert over.body["event"] == "acknowledged"
+    assert of_ben.rings == []
+
+
+async def type_ack(slack: Slack, root: Message, user: str, how: str) -> None:
+    actor = slack.workspace.acting_as(user)
+    if how == "slash":
+        await actor.type(cast.INCIDENTS_ID, "/dragonfly incident ack")
+    else:
+        actor.say(cast.INCIDENTS_ID, "@dragonfly incident ack", thread_ts=root.ts if "thread" in how else None)
+
+
 async def test_acknowledgement_at_one_replica_ends_the_pages_of_another(
     start: StartBot, slack: Slack, line: Line, tmp_path: Path
 ) -> None:
