@@ -6,6 +6,7 @@ replicas, the second sees what the first did: the run is locked, and every chang
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from bot.approvals import decide, deciding, starting
 from bot.approvals.calling import Calling
 from bot.approvals.case import Case, open_case
 from bot.approvals.deciding import Decided
+from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.emergency_notices import EmergencyNotices, Notice, join
 from bot.approvals.groups import Groups
 from bot.approvals.late import EVERY_S, Late
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for a database that is away
+DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within three seconds of the click
 REASON_LIMIT = 500  # characters
 
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
@@ -189,6 +192,21 @@ class Desk:
         """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
         async with self._case(run_id, actor) as case:
             return await deciding.resolve_unknown(case, how)
+
+    async def open_dialog(self, run_id: int, actor: Actor, dialog: Dialog) -> Run | Refused:
+        """Whether this person could submit such a dialog about the run: the run, or the refusal; before it opens.
+
+        Raises OperatorError when that cannot be told while Slack still opens it, SourceError when the database is away.
+        """
+        try:
+            async with asyncio.timeout(DIALOG_TIMEOUT_S), self._case(run_id, actor) as case:
+                return await open_dialog(case, dialog, self._calling.countdown)
+        except TimeoutError as error:
+            raise OperatorError(
+                "The dialog did not open, and nothing was decided",
+                why=f"whether you may submit it could not be told within {DIALOG_TIMEOUT_S:g} s",
+                what_next="Press the button again.",
+            ) from error
 
     async def start_alone(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
         """Nobody answers: begin the countdown, in which approvers may veto it."""

@@ -17,7 +17,7 @@ from services.postgres.incidents import read_incident
 
 async def begin_countdown(case: Case, reason: str, countdown: timedelta) -> Decided | Refused:
     """Who asked says why they do not wait any longer; everybody sees until when it can be vetoed."""
-    verdict = await _judge(case, countdown)
+    verdict = await may_begin(case, countdown)
     if isinstance(verdict, Refused):
         return await case.refuse("run.alone", verdict)
     ends_at = await lone_starts.begin_countdown(case.conn, run_id=case.run.id, reason=reason, countdown=countdown)
@@ -34,7 +34,7 @@ async def offer(case: Case) -> None:
 
 async def end_countdown(case: Case) -> None:
     """Nobody vetoed it: it starts, and waits for a review. Whoever may not any more does not."""
-    verdict = await _judge(case, timedelta())
+    verdict = await may_begin(case, timedelta())
     if isinstance(verdict, Refused):
         await case.refuse("run.alone", verdict)
         await lone_starts.end_countdown(case.conn, case.run.id)
@@ -45,7 +45,8 @@ async def end_countdown(case: Case) -> None:
     await case.record("run.started_alone", {"rules": list(verdict.rules), "notes": list(verdict.notes)})
 
 
-async def _judge(case: Case, countdown: timedelta) -> Verdict:
+async def may_begin(case: Case, countdown: timedelta) -> Verdict:
+    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     lone = await lone_starts.read_lone_start(case.conn, case.run.id)
     incident = await read_incident(case.conn, lone.incident_id) if lone else None
     return may_start_alone(

@@ -9,13 +9,13 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.decide import confirmation_phrase
 from bot.approvals.desk import Decided, Desk
+from bot.approvals.dialogs import Dialog
 from bot.approvals.rights import Refused
-from bot.commands._asking import file
+from bot.commands._asking import file, refuse_early
 from bot.commands._contract import Actor, Answer, Block
 from bot.commands._needs import need_desk
 from bot.commands._outcome import outcome_answer
 from bot.commands._registry import run
-from bot.commands._runs import need_record
 from bot.commands.rollback import read_offer
 from bot.facts import World
 from bot.facts.plans import PLANS
@@ -29,12 +29,11 @@ from bot.slack_edge.handling import Body, DoOnce, take_submission
 from bot.views import modals, run_buttons
 from bot.views.app_home import START
 from bot.views.filed import filed_answer
-from bot.views.findings import unavailable_answer
 from bot.views.plan import no_plan_answer
 from bot.views.rollback import CHOOSE, choices
 from playbooks._contract import NoPlan
-from services.domain.errors import OperatorError, Unavailable
-from services.domain.records import Record
+from services.domain.errors import OperatorError
+from services.domain.runs import Run
 from services.domain.services import find_services
 from services.slack.client import SlackClient
 
@@ -52,9 +51,9 @@ class Deciding:
 
     def register(self, app: App) -> None:
         """Before the listeners that match everything."""
-        app.action(run_buttons.DENY)(self._opening(modals.deny_modal, "deny {} <why>"))
-        app.action(run_buttons.REVIEW)(self._opening(modals.review_modal, "review {} <what you found>"))
-        app.action(run_buttons.ALONE)(self._opening(modals.alone_modal, "start-alone {} <why>"))
+        app.action(run_buttons.DENY)(self._opening(Dialog.DENY, modals.deny_modal, "deny {} <why>"))
+        app.action(run_buttons.REVIEW)(self._opening(Dialog.REVIEW, modals.review_modal, "review {} <what you found>"))
+        app.action(run_buttons.ALONE)(self._opening(Dialog.ALONE, modals.alone_modal, "start-alone {} <why>"))
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -66,19 +65,17 @@ class Deciding:
         await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key, is_private=is_private))
 
     async def on_approve_typed(self, body: Body) -> None:
-        run_id = _need_click(body).run_id
-        loading = modals.loading_modal("Approve, critical")
-        view_id = await open_dialog(self._slack, body, loading, line=lambda: self._read_approving_line(run_id))
-        record = await need_record(self._world, run_id)
-        if isinstance(record, Unavailable):
-            view = modals.failed_modal("Approve, critical", unavailable_answer(f"run {run_id}", record).text)
-        else:
-            phrase = confirmation_phrase(record.run)
-            view = modals.typed_modal(record.run, phrase, _metadata(body) | {"run": run_id, "phrase": phrase})
-        await fill_dialog(self._slack, view_id, view, line=_approving_line(run_id, record))
+        run = await self._run_to_decide(body, Dialog.APPROVE)
+        if run is not None:
+            phrase = confirmation_phrase(run)
+            view = modals.typed_modal(run, phrase, _metadata(body) | {"run": run.id, "phrase": phrase})
+            await open_dialog(self._slack, body, view, line=f"approve {run.id} {phrase}")
 
     async def on_choose_target(self, body: Body) -> None:
         scope = str(body["actions"][0].get("value", ""))
+        asker = read_asker(body)
+        if asker is not None:
+            await refuse_early("rollback", {"service": scope}, asker.request, self._world, self._desk)
         loading = modals.loading_modal("Another target")
         line = f"rollback {scope} to <commit>"
         view_id = await open_dialog(self._slack, body, loading, line=line)
@@ -94,18 +91,30 @@ class Deciding:
         if submission is not None:
             await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
 
-    def _opening(self, modal: Callable[[dict[str, object]], Block], line: str) -> Callable[[Body], Awaitable[None]]:
+    def _opening(
+        self, dialog: Dialog, modal: Callable[[dict[str, object]], Block], line: str
+    ) -> Callable[[Body], Awaitable[None]]:
         """A handler that opens a modal about the clicked run. `line`: what to type instead, with a place for its id."""
 
         async def on_open(body: Body) -> None:
-            run_id = _need_click(body).run_id
-            view = modal(_metadata(body) | {"run": run_id})
-            await open_dialog(self._slack, body, view, line=line.format(run_id))
+            run = await self._run_to_decide(body, dialog)
+            if run is not None:
+                view = modal(_metadata(body) | {"run": run.id})
+                await open_dialog(self._slack, body, view, line=line.format(run.id))
 
         return on_open
 
-    async def _read_approving_line(self, run_id: int) -> str:
-        return _approving_line(run_id, await need_record(self._world, run_id))
+    async def _run_to_decide(self, body: Body, dialog: Dialog) -> Run | None:
+        """The clicked run, for who may submit such a dialog about it; anybody else is told why not, and gets None."""
+        asker, run_id = read_asker(body), _need_click(body).run_id
+        if asker is None:
+            return None
+        found = await need_desk(self._desk).open_dialog(run_id, asker.actor, dialog)
+        if isinstance(found, Run):
+            return found
+        answer = outcome_answer(found, run_id)
+        await self._do_once(body, lambda asker, key: deliver(self._slack, answer, asker, key=key))
+        return None
 
     async def _answer_click(self, click: RunClick, asker: Asker, key: str | None, *, is_private: bool) -> None:
         """`is_private`: on a button that only the asker sees, away from the run's message."""
@@ -184,11 +193,6 @@ class Deciding:
                 return await desk.review(run_id, actor, submission.words)
             case _:
                 return await desk.decide(run_id, actor, approve=False, reason=submission.words)
-
-
-def _approving_line(run_id: int, record: Record | Unavailable) -> str:
-    name = "<name>" if isinstance(record, Unavailable) else confirmation_phrase(record.run)
-    return f"approve {run_id} {name}"
 
 
 def _need_click(body: Body) -> RunClick:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.views.dialogs import no_dialog
@@ -20,7 +20,7 @@ async def open_dialog(
     body: Body,
     view: Mapping[str, Any],
     *,
-    line: Callable[[], Awaitable[str]] | str,
+    line: str,
     choices: Sequence[Choice] = (),
 ) -> str:
     """Open it with the trigger of this payload; its id. `line`: what to type instead, its places in angle brackets.
@@ -31,7 +31,7 @@ async def open_dialog(
         return await slack.open_view(str(body.get("trigger_id", "")), view)
     except SourceError as failure:
         logger.warning("a dialog did not open: %s", failure.why)
-        raise no_dialog(failure, line if isinstance(line, str) else await line(), choices) from failure
+        raise no_dialog(failure, line, choices) from failure
 
 
 async def fill_dialog(slack: SlackClient, view_id: str, view: Mapping[str, Any], *, line: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
 import pytest
 
 from bot.app import Bot
 from bot.views.incident_modals import ESCALATE_THIS
-from bot.views.run_buttons import ALONE, APPROVE_TYPED, DENY, REVIEW, button
+from bot.views.run_buttons import ALONE, APPROVE_TYPED, DENY, REVIEW
+from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.errors import ApiError
 from services.sandbox.slack.methods import METHODS
@@ -16,6 +20,8 @@ from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_deciding import CRITICAL, File, click
 from tests.integration.bot.running.test_deciding import bot as bot
 from tests.integration.bot.running.test_deciding import file as file
+
+MakeRun = Callable[[Connection], Awaitable[int]]
 
 REFUSALS = ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "internal_error", "fatal_error")
 
@@ -93,46 +99,136 @@ async def test_a_decision_whose_dialog_does_not_open_names_the_line(
     await told(slack, line.format(run.id), cast.ANN.id)
 
 
-async def test_a_dialog_that_stays_empty_names_the_line_too(
-    slack: Slack, file: File, monkeypatch: pytest.MonkeyPatch
+async def press(bot: Bot, slack: Slack, action: str, value: str, user: str) -> None:
+    """A button of a message that was posted some time ago."""
+    label = {"type": "plain_text", "text": "Press"}
+    elements = [{"type": "button", "action_id": action, "value": value, "text": label}]
+    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "a message", [{"type": "actions", "elements": elements}])
+    await slack.workspace.acting_as(user).click(cast.INCIDENTS_ID, ts, action)
+
+
+async def to_be_reviewed(as_owner: Connection) -> int:
+    """A run that Olivia did without an approval and that is over."""
+    run_id = await insert_run(as_owner, risk="break-glass", state="failed", by=cast.OLIVIA.id)
+    await as_owner.execute(
+        "INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at) VALUES (%s, %s, %s, now())",
+        (run_id, cast.OLIVIA.id, cast.TEAM.id),
+    )
+    return run_id
+
+
+async def to_be_started_alone(as_owner: Connection) -> int:
+    """A run that Ann asked for in Olivia's incident, and that no approver answered."""
+    run_id = await insert_run(as_owner, risk="high", state="awaiting_approval", by=cast.ANN.id)
+    await as_owner.execute(
+        "WITH opened AS ("
+        " INSERT INTO chatops.incidents"
+        " (environment, severity, title, services, opened_by_user, opened_by_team, since, chain)"
+        " VALUES ('dev', 'sev1', 'x', '{dragonfly-api}', %s, %s, now(), '{}') RETURNING id)"
+        " INSERT INTO chatops.lone_starts (run_id, incident_id, called_at, open_at, offered_at)"
+        " SELECT %s, id, now() - interval '1 hour', now() - interval '1 minute', now() FROM opened",
+        (cast.OLIVIA.id, cast.TEAM.id, run_id),
+    )
+    return run_id
+
+
+async def insert_run(as_owner: Connection, *, risk: str, state: str, by: str) -> int:
+    ended_at = datetime.now(UTC) if state == "failed" else None
+    await as_owner.execute("ALTER TABLE chatops.runs DISABLE TRIGGER USER")
+    cursor = await as_owner.execute(
+        "INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,"
+        " requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, expires_at,"
+        " approved_at, started_at, ended_at)"
+        " VALUES (%s, 'dev', 'restart', '{\"service\": \"api\"}', '{\"format\": 1}', repeat('a', 64), %s,"
+        " 'Restart api', '{dragonfly-api}', %s, %s, '', %s, 1, '{RestartDeployment}', 1,"
+        " now() + interval '1 hour', %s::timestamptz, %s::timestamptz, %s::timestamptz)"
+        " RETURNING id",
+        (state, risk, by, cast.TEAM.id, cast.INCIDENTS_ID, ended_at, ended_at, ended_at),
+    )
+    await as_owner.execute("ALTER TABLE chatops.runs ENABLE TRIGGER USER")
+    row = await cursor.fetchone()
+    assert row
+    return int(row[0])
+
+
+@pytest.mark.usefixtures("no_dialogs")
+@pytest.mark.parametrize(
+    ("make", "action", "line"),
+    [
+        (to_be_reviewed, REVIEW, "review {} &lt;what you found&gt;"),
+        (to_be_started_alone, ALONE, "start-alone {} &lt;why&gt;"),
+    ],
+)
+async def test_what_else_is_asked_about_a_run_names_its_line(
+    bot: Bot, slack: Slack, as_owner: Connection, make: MakeRun, action: str, line: str
+) -> None:
+    run_id = await make(as_owner)
+
+    await press(bot, slack, action, str(run_id), cast.ANN.id)
+
+    await told(slack, line.format(run_id), cast.ANN.id)
+
+
+@pytest.mark.usefixtures("no_dialogs")
+async def test_another_target_is_named_by_its_line(bot: Bot, slack: Slack) -> None:
+    await press(bot, slack, "rollback.choose", "api", cast.ANN.id)
+
+    await told(slack, "rollback api to &lt;commit&gt;", cast.ANN.id)
+
+
+async def test_another_target_whose_dialog_stays_empty_is_named_too(
+    bot: Bot, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_workspace: Workspace, _arguments: Json) -> Json:
         raise ApiError("not_found")
 
     monkeypatch.setitem(METHODS, "views.update", refuse)
-    run, message = await file(CRITICAL)
 
-    await click(slack, message, APPROVE_TYPED, cast.ANN)
-
-    await told(slack, f"approve {run.id} rollback-db 20200101000000 dev", cast.ANN.id)
-
-
-@pytest.mark.usefixtures("no_dialogs")
-@pytest.mark.parametrize(
-    ("action", "line"), [(REVIEW, "review 7 &lt;what you found&gt;"), (ALONE, "start-alone 7 &lt;why&gt;")]
-)
-async def test_what_else_is_asked_about_a_run_names_its_line(bot: Bot, slack: Slack, action: str, line: str) -> None:
-    blocks = [{"type": "actions", "elements": [button("Press", action, 7)]}]
-    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "a run", blocks)
-
-    await slack.workspace.acting_as(cast.ANN.id).click(cast.INCIDENTS_ID, ts, action)
-
-    await told(slack, line, cast.ANN.id)
-
-
-@pytest.mark.usefixtures("no_dialogs")
-async def test_another_target_is_named_by_its_line(bot: Bot, slack: Slack) -> None:
-    element = {
-        "type": "button",
-        "action_id": "rollback.choose",
-        "value": "api",
-        "text": {"type": "plain_text", "text": "O"},
-    }
-    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "an offer", [{"type": "actions", "elements": [element]}])
-
-    await slack.workspace.acting_as(cast.ANN.id).click(cast.INCIDENTS_ID, ts, "rollback.choose")
+    await press(bot, slack, "rollback.choose", "api", cast.ANN.id)
 
     await told(slack, "rollback api to &lt;commit&gt;", cast.ANN.id)
+
+
+@pytest.mark.parametrize(
+    ("make", "action"),
+    [
+        (to_be_reviewed, REVIEW),
+        (to_be_started_alone, ALONE),
+        (to_be_started_alone, DENY),
+        (to_be_started_alone, APPROVE_TYPED),
+    ],
+)
+async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
+    bot: Bot, slack: Slack, as_owner: Connection, make: MakeRun, action: str
+) -> None:
+    run_id = await make(as_owner)
+
+    await press(bot, slack, action, str(run_id), cast.OTTO.id)
+
+    await told(slack, "It did not count", cast.OTTO.id)
+    assert slack.workspace.calls_of("views.open") == []
+    cursor = await as_owner.execute("SELECT actor FROM chatops.audit WHERE event LIKE '%.refused'")
+    assert await cursor.fetchall() == [(cast.OTTO.id,)]
+
+
+async def test_no_dialog_of_other_targets_opens_for_who_may_not_ask(bot: Bot, slack: Slack) -> None:
+    await press(bot, slack, "rollback.choose", "api", cast.OTTO.id)
+
+    await told(slack, "was not filed", cast.OTTO.id)
+    assert slack.workspace.calls_of("views.open") == []
+
+
+async def test_no_dialog_opens_while_nobody_can_tell_whether_it_may_be_submitted(
+    bot: Bot, slack: Slack, as_owner: Connection
+) -> None:
+    run_id = await to_be_started_alone(as_owner)
+
+    async with as_owner.transaction():
+        await as_owner.execute("SELECT FROM chatops.runs WHERE id = %s FOR UPDATE", (run_id,))
+        await press(bot, slack, DENY, str(run_id), cast.BEN.id)
+        await told(slack, "nothing was decided", cast.BEN.id)
+
+    assert slack.workspace.calls_of("views.open") == []
 
 
 @pytest.mark.usefixtures("bot", "no_dialogs")

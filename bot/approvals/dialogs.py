@@ -1,0 +1,49 @@
+"""Who may open a dialog about a run: whoever could submit it at this moment, whatever they would write."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.approvals.case import Case
+from bot.approvals.decide import confirmation_phrase, may_decide
+from bot.approvals.rights import Refused, Verdict
+from bot.approvals.starting import may_begin
+from bot.approvals.steer import may_review
+from services.domain.runs import Run
+from services.postgres import reviews
+
+
+class Dialog(StrEnum):
+    """What is submitted in it; the values name its refusals in the audit log, as those of a submission are named."""
+
+    APPROVE = "run.approve"
+    DENY = "run.deny"
+    REVIEW = "run.review"
+    ALONE = "run.alone"
+
+
+async def open_dialog(case: Case, dialog: Dialog, countdown: timedelta) -> Run | Refused:
+    """The run that the dialog is about, or the refusal, which is written down. The submission is judged anew."""
+    verdict = await _judge(case, dialog, countdown)
+    return await case.refuse(dialog, verdict) if isinstance(verdict, Refused) else case.run
+
+
+async def _judge(case: Case, dialog: Dialog, countdown: timedelta) -> Verdict:
+    match dialog:
+        case Dialog.APPROVE | Dialog.DENY:
+            return may_decide(
+                case.run,
+                case.person,
+                approve=dialog is Dialog.APPROVE,
+                typed=confirmation_phrase(case.run),  # the dialog asks for it
+                decisions=case.decisions,
+                now=case.now,
+                policy=case.policy,
+                people=case.people,
+            )
+        case Dialog.REVIEW:
+            review = await reviews.read_review(case.conn, case.run.id)
+            return may_review(case.run, review, case.person, case.policy, case.people)
+        case Dialog.ALONE:
+            return await may_begin(case, countdown)
