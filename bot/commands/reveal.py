@@ -25,7 +25,6 @@ from playbooks.logs import line_key
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.runs import Person
 from services.domain.services import Service
-from services.postgres.jobs import read_job_error
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -93,7 +92,7 @@ async def _read_line(wanted: Wanted, world: World) -> str:
 
 
 async def _read_job(wanted: Wanted, world: World) -> str:
-    error = await world.read(lambda conn: read_job_error(conn, job_id=wanted.id))
+    error = await world.job_error(wanted.id)
     if isinstance(error, Unavailable):
         raise SourceError(error.source, error.why)
     return error or _gone(wanted)

@@ -200,6 +200,10 @@ class World:
         """The newest first, at most `limit`."""
         return await self.read_all_rows(lambda conn: jobs.list_failed_jobs(conn, window=window, limit=limit), JOBS)
 
+    async def job_error(self, job_id: str) -> str | Unavailable | None:
+        """The error of a job, whole; None when there is no such job, or it has none."""
+        return await self.read_all_rows(lambda conn: jobs.read_job_error(conn, job_id=job_id), JOBS)
+
     async def failed_job_count(self, window: timedelta) -> int | Unavailable:
         return await self.read_all_rows(lambda conn: jobs.count_failed_jobs(conn, window=window), JOBS)
 

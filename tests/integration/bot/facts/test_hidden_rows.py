@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from bot.cli import EXIT
 from bot.commands._contract import Request, Surface
 from bot.commands._registry import run
+from bot.commands.reveal import Wanted, _read_job
 from bot.facts import World
 from bot.facts.changes.golden_path import gather_golden_path
 from bot.facts.changes.requeue import _read_jobs, _read_orphans
@@ -23,7 +24,7 @@ from bot.facts.golden_path import gather_verification
 from playbooks import health
 from playbooks._contract import Status
 from playbooks.checks import golden_path
-from services.domain.errors import Unavailable
+from services.domain.errors import SourceError, Unavailable
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import MakeWorld, System
@@ -121,6 +122,12 @@ async def test_the_evidence_of_changes_is_unknown(world: World) -> None:
 
 
 @pytest.mark.usefixtures("hidden")
+async def test_the_error_of_a_hidden_job_is_unknown_and_not_gone(world: World) -> None:
+    with pytest.raises(SourceError, match=r"row-level security hides rows of ops\.job_queue"):
+        await _read_job(Wanted("job", BATCH, 0), world)
+
+
+@pytest.mark.usefixtures("hidden")
 async def test_the_golden_path_proves_nothing_of_what_is_hidden(world: World) -> None:
     facts = await gather_verification(world, sha256=SHA256, batch_id=BATCH, rows=1)
 
@@ -134,6 +141,7 @@ async def test_every_read_that_counts_on_all_rows_is_unknown(world: World) -> No
     hour = timedelta(hours=1)
     answers = [
         await world.failed_jobs(hour),
+        await world.job_error(BATCH),
         await world.failed_job_count(hour),
         await world.throughput(hour),
         await world.oldest_pending(),
