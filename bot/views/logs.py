@@ -18,6 +18,7 @@ from bot.views.blocks import (
     section,
 )
 from bot.views.findings import finding_blocks, finding_data, findings_text
+from bot.views.log_entries import split_entries
 from bot.views.message import fit_message
 from bot.views.moments import clock_seconds
 from bot.views.reveal import reveal_buttons
@@ -32,6 +33,8 @@ from services.domain.words import counted
 
 TITLE = "logs"  # each finding names the service
 LINE_LIMIT = 300  # characters of one line in Slack
+ENTRY_LIMIT = 1500  # and of the further lines of a traceback: the newest entry always has room
+MOST_INDENTED = 6  # characters; a phone has 40
 RAW_LIMIT = 20_000  # and of one on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -39,6 +42,7 @@ MASKED = "“…” stands for data. Whole lines: the button below, Railway, or 
 
 
 _Shown = tuple[LogLine, str]  # a line and its masked message
+_Entry = list[_Shown]  # lines that belong together
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,14 @@ class LogView:
 def logs_answer(view: LogView) -> Answer:
     """What the log tells; which deployment's it is, its newest lines, and what to press next.
 
-    The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's.
+    The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's. The lines of a
+    traceback stay together, in their own order.
     """
     messages = [view.privacy.mask(line.message) if view.privacy else line.message for line in view.lines]
-    groups = [[one] for one in zip(view.lines, messages, strict=True)] if view.is_raw else _fold(view.lines, messages)
-    shown = [_group_line(group, view) for group in groups]
+    groups = _as_written(view) if view.is_raw else _fold(view.lines, messages)
+    shown = [_group_text(group, view) for group in groups]
     fitting = shown if view.is_raw else _within(shown, PREFORMATTED_LIMIT)
-    left_out = sum(map(len, groups[len(fitting) :]))
+    left_out = sum(len(entry) for group in groups[len(fitting) :] for entry in group)
     told = finding_blocks(TITLE, view.findings) if view.findings else []
     headline = _headline(view)
     blocks: list[Block] = [*told, section(headline)]
@@ -136,24 +141,50 @@ def _buttons(view: LogView) -> list[Block]:
     return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
 
 
-def _fold(lines: Sequence[LogLine], messages: Sequence[str]) -> list[list[_Shown]]:
-    """Lines that follow each other and say the same, newest first; a group's oldest line is its first."""
-    pairs = zip(lines, messages, strict=True)
-    return [list(group) for _, group in groupby(pairs, key=lambda one: (one[0].severity, one[1]))][::-1]
+def _as_written(view: LogView) -> list[list[_Entry]]:
+    return [[[(line, line.message)]] for line in view.lines]
 
 
-def _group_line(group: Sequence[_Shown], view: LogView) -> str:
-    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was said."""
-    (first, message), (last, _) = group[0], group[-1]
+def _fold(lines: Sequence[LogLine], messages: Sequence[str]) -> list[list[_Entry]]:
+    """Entries that follow each other and say the same, newest first; a group's oldest entry is its first."""
+    entries = [[(lines[index], messages[index]) for index in entry] for entry in split_entries(lines)]
+    return [list(group) for _, group in groupby(entries, key=_said)][::-1]
+
+
+def _said(entry: _Entry) -> list[tuple[str, str]]:
+    return [(line.severity, message) for line, message in entry]
+
+
+def _group_text(group: Sequence[_Entry], view: LogView) -> str:
+    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was said.
+
+    The further lines of an entry follow below, in their own order.
+    """
+    first, last = group[0][0][0], group[-1][0][0]
+    message = group[0][0][1]
     parts = [clock_seconds(last.timestamp), plain(last.severity, limit=10)]
-    is_of_one = all(line.replica_id == last.replica_id for line, _ in group)
+    is_of_one = all(entry[0][0].replica_id == last.replica_id for entry in group)
     if view.has_replicas and last.replica_id and is_of_one:
         parts.append(f"[{plain(last.replica_id[-REPLICA_LENGTH:])}]")
     parts.append(plain(message, limit=RAW_LIMIT if view.is_raw else LINE_LIMIT))
     if len(group) > 1:
         span = f"{clock_seconds(first.timestamp)[:5]}-{clock_seconds(last.timestamp)[:5]}"
         parts.append(f"({TIMES} {len(group)}, {span})")
-    return " ".join(parts)
+    return "\n".join([" ".join(parts), *_further_lines(group[-1][1:])])
+
+
+def _further_lines(pairs: Sequence[_Shown]) -> list[str]:
+    """As many of the last ones as fit: a traceback ends with what matters."""
+    lines = [
+        f"{_indented(line.message)}{plain(message, limit=LINE_LIMIT)}" for line, message in pairs if message.strip()
+    ]
+    kept = _within(lines[::-1], ENTRY_LIMIT)[::-1]
+    return kept if len(kept) == len(lines) else [f"  … {counted(len(lines) - len(kept), 'line')}", *kept]
+
+
+def _indented(message: str) -> str:
+    own = len(message) - len(message.lstrip())
+    return "  " + " " * min(own, MOST_INDENTED)
 
 
 def _within(lines: Sequence[str], room: int) -> list[str]:
