@@ -10,22 +10,18 @@ from psycopg import errors
 from services.domain.dsn import ENCODE, foreign_parameter
 from services.domain.errors import SourceError
 from services.domain.masking import template
+from services.postgres.poolers import SQLSTATES, pooler_refusal
 from services.postgres.sqlstates import server_trouble
 
 SOURCE = "database"
 
-# What libpq, the server and the poolers write when no session comes about -> (what we say, whether a retry can help).
-# The first that fits counts. Supavisor's words are those of its `errors` and `client_handler` modules.
+# What libpq and the server write when no session comes about -> (what we say, whether a retry can help). The first that
+# fits counts; the poolers' own words are asked before (poolers.py).
+_PASSWORD = "password authentication failed"  # noqa: S105 - the server's sentence
 _CONNECT = (
-    ("password authentication failed", "password refused", False),
-    ("tenant or user not found", "the pooler knows no such user or project", False),
-    ("circuit", "the pooler blocks new logins for a while after too many failed ones (circuit breaker)", True),
-    ("too many authentication", "the pooler blocks new logins for a while after too many failed ones", True),
-    ("checkout", "the pooler found no free connection in time (checkout timeout)", True),
-    ("check out", "the pooler found no free connection in time (checkout timeout)", True),
-    ("allow_list", "the pooler's allow-list does not have our address", False),
-    ("allow list", "the pooler's allow-list does not have our address", False),
-    ("not permitted", "the pooler does not permit this user", False),
+    (_PASSWORD, "password refused", False),
+    ("not permitted to log in", "this role may not log in (NOLOGIN)", False),
+    ("not permitted", "the server does not permit this user", False),
     ("no pg_hba.conf entry", "the server does not allow this user from here", False),
     (
         "root certificate",
@@ -41,8 +37,6 @@ _CONNECT = (
     ("eof", "the connection was broken off during the login (TLS)", True),
     ("ssl", "no encrypted connection possible", False),
     ("too many c", "too many connections", True),
-    ("max client", "too many connections", True),
-    ("maxclients", "too many connections", True),
     ("remaining connection slots", "too many connections", True),
     ("accepting connections", "the database is not accepting connections", True),
     ("starting up", "server is starting up", True),
@@ -80,6 +74,9 @@ def explain_connect(error: psycopg.Error) -> SourceError:
         return SourceError(SOURCE, parameter)
     if _HOST_WITH_AT.search(text):
         return SourceError(SOURCE, f"the connection string is malformed: {ENCODE}")
+    refusal = None if _PASSWORD in text else pooler_refusal(text)
+    if refusal is not None:
+        return SourceError(SOURCE, refusal.why, retryable=refusal.retryable)
     for words, why, retryable in _CONNECT:
         if words in text:
             return SourceError(SOURCE, why, retryable=retryable)
@@ -94,6 +91,9 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
         return no_answer(timeout_s)
     if isinstance(error, psycopg.DataError) and error.sqlstate is None:
         return not_encodable()
+    refusal = pooler_refusal(error.diag.message_primary or "") if error.sqlstate in SQLSTATES else None
+    if refusal is not None:  # a pooler may refuse the first statement of a session that it took
+        return SourceError(SOURCE, refusal.why, retryable=True)
     trouble = server_trouble(error.sqlstate)
     if trouble is not None:
         return SourceError(SOURCE, trouble.why, retryable=True, takes_no_writes=trouble.takes_no_writes)

@@ -244,7 +244,14 @@ def test_a_bot_that_alone_is_cut_off_does_not_call_the_database_down() -> None:
     [
         ("password refused", "The database refuses the bot's login", "check-config"),
         ("no such database or role", "The database refuses the bot's login", "check-config"),
+        ("this role may not log in (NOLOGIN)", "The database refuses the bot's login", "check-config"),
+        ("the pooler's allow-list does not have our address", "The database refuses the bot's login", "check-config"),
         ("too many connections", "The database has no free connection", "heartbeats"),
+        (
+            "the pooler found no free connection in time (checkout timeout)",
+            "The database has no free connection",
+            "heartbeats",
+        ),
         ("server is starting up", "The database is restarting", "health"),
         ("server is not accepting connections now", "The database is restarting", "health"),
         ("not configured: SUPABASE_DB_URL", "The bot has no access to the database", "check-config"),

@@ -8,6 +8,7 @@ import pytest
 from psycopg import errors
 
 from services.postgres.errors import explain
+from services.postgres.poolers import POOLER_REFUSALS, PoolerRefusal, pooler_refusal
 from services.postgres.sqlstates import SERVER_TROUBLE, loses_the_answer, server_trouble
 
 PAGE = (Path(__file__).parents[4] / "docs" / "sqlstates.md").read_text(encoding="utf-8")
@@ -52,3 +53,9 @@ def test_the_page_shows_the_table(sqlstate: str) -> None:
     refused = "refused " if trouble.takes_no_writes else ""
 
     assert f"| {code} | {trouble.why} | {refused}|" in PAGE
+
+
+@pytest.mark.parametrize(("words", "refusal"), POOLER_REFUSALS)
+def test_the_page_shows_what_the_poolers_write(words: str, refusal: PoolerRefusal) -> None:
+    assert f"| `{words}` | {refusal.why} | {'yes ' if refusal.retryable else ''}|" in PAGE
+    assert pooler_refusal(words.upper()) == refusal
