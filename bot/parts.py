@@ -86,7 +86,9 @@ class Basis:
     def slack_without_patience(self) -> SlackClient:
         """For the outbox, where one message's 429 must not hold up another."""
         given = require(self.settings.slack)
-        return SlackClient(given.bot_token, api_url=given.api_url, patience=0, pace=self.slack.pace)
+        return SlackClient(
+            given.bot_token, api_url=given.api_url, patience=0, pace=self.slack.pace, closed=self.slack.closed
+        )
 
 
 class Parts:

@@ -1,4 +1,8 @@
-"""Whether the incidents channel takes what the bot says: looked at every minute, and whenever Slack refused a post."""
+"""Whether the incidents channel takes what the bot says: looked at every minute, and whenever Slack refused a post.
+
+A channel that people of another company read takes nothing: it is closed for every post of this process until it is not
+shared any more.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.bell import Bell
 from services.domain.errors import SourceError
-from services.domain.slack_refusals import Refusal, place_words, refusal_of
+from services.domain.slack_refusals import SHARED_OUTSIDE, Refusal, place_words, refusal_of
 from services.slack.client import SlackClient
 from services.slack.errors import SlackRefusedError
 
@@ -66,6 +70,10 @@ class IncidentsChannel:
         except SlackRefusedError as refused:
             return place_words(refused.code) if refusal_of(refused.code) is Refusal.PLACE else None
         self._id = state.id
+        if state.is_shared_outside:
+            self._slack.closed.add(state.id)
+            return place_words(SHARED_OUTSIDE)
+        self._slack.closed.discard(state.id)
         if state.is_archived:
             return place_words("is_archived")
         return None if state.is_member else f"{place_words('not_in_channel')}; /invite it"

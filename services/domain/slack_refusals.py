@@ -19,6 +19,8 @@ class Refusal(Enum):
     UNKNOWN = auto()
 
 
+SHARED_OUTSIDE = "shared_outside"  # our own: people of another company read the channel (Slack Connect)
+
 # Source: the errors of chat.postMessage, chat.postEphemeral, chat.update and conversations.open on docs.slack.dev.
 _CODES: Mapping[Refusal, tuple[str, ...]] = {
     Refusal.CONTENT: (
@@ -50,6 +52,7 @@ _CODES: Mapping[Refusal, tuple[str, ...]] = {
         "restricted_action_thread_locked",
     ),
     Refusal.PLACE: (
+        SHARED_OUTSIDE,
         "channel_not_found",
         "not_in_channel",
         "is_archived",
@@ -101,6 +104,7 @@ def place_words(code: str) -> str:
 
 
 _PLACES: Mapping[str, str] = {
+    SHARED_OUTSIDE: "people of another company read the channel (Slack Connect), so nothing is posted there",
     "channel_not_found": "there is no such channel, or it is private and the bot is not a member",
     "not_in_channel": "the bot is not a member",
     "is_archived": "the channel is archived",

@@ -25,6 +25,7 @@ from services.domain.outside_text import cleaned
 from services.domain.own_secrets import redacted
 from services.domain.profiles import Profile
 from services.domain.secrets import Secret
+from services.domain.slack_refusals import SHARED_OUTSIDE
 from services.slack.departure import departing, watch_departures
 from services.slack.errors import SOURCE, THREAD_GONE, SlackRefusedError, translated
 from services.slack.pace import Pace, Urgency
@@ -60,17 +61,21 @@ class Identity:
 
 @dataclass(frozen=True)
 class ChannelState:
-    """A channel as `conversations.info` tells. `is_member`: whether the bot is."""
+    """A channel as `conversations.info` tells. `is_member`: whether the bot is. `is_shared_outside`: whether people of
+    another company are in it, or were invited."""
 
     id: str
     is_archived: bool
     is_member: bool
+    is_shared_outside: bool = False
 
 
 class SlackClient:
     """One workspace. Opens its HTTP session at the first call; `aclose` ends it.
 
-    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`.
+    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`, and
+    `closed`: ids of channels that others than our own people read, so nothing is posted, edited or uploaded there.
+    SlackRefusedError with `SHARED_OUTSIDE` for those.
     """
 
     def __init__(
@@ -81,12 +86,14 @@ class SlackClient:
         timeout_s: float = 5.0,
         patience: int = 2,
         pace: Pace | None = None,
+        closed: set[str] | None = None,
     ) -> None:
         self._token = token
         self._api_url = api_url
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._patience = patience
         self.pace = pace or Pace()
+        self.closed: set[str] = set() if closed is None else closed
         self._web: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._channel_ids: dict[str, str] = {}
@@ -134,6 +141,7 @@ class SlackClient:
         nothing was sent. only_in_thread: a reply whose message was deleted, which Slack puts into the channel, is taken
         back. SlackRefusedError with `thread_not_found` then.
         """
+        await self._refuse_closed("chat.postMessage", channel)
         if leaves_by is None:
             await self.pace.wait(channel, urgency)
         body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
@@ -154,6 +162,7 @@ class SlackClient:
 
         `key` is what `find` knows it by from now on; None: as before.
         """
+        await self._refuse_closed("chat.update", channel_id)
         more = {"metadata": _metadata(key)} if key else {}
         await _call(self.web.chat_update, channel=channel_id, ts=ts, **_message(text, blocks), **more)
 
@@ -161,6 +170,7 @@ class SlackClient:
         self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None
     ) -> None:
         """Show a message to one person in a channel."""
+        await self._refuse_closed("chat.postEphemeral", channel)
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         await _call(self.web.chat_postEphemeral, channel=channel, user=user, **_message(text, blocks), **thread)
 
@@ -253,6 +263,7 @@ class SlackClient:
 
     async def upload(self, channel: str, name: str, text: str, comment: str, *, thread_ts: str | None = None) -> None:
         """Share a text file in a channel or a thread, with our own mrkdwn above it. Needs membership of the channel."""
+        await self._refuse_closed("files.completeUploadExternal", channel)
         await _call(
             self.web.files_upload_v2,
             channel=await self.channel_id(channel),
@@ -290,7 +301,7 @@ class SlackClient:
         SlackRefusedError with `channel_not_found` for a private one that the bot is not in.
         """
         channel = (await _call(self.web.conversations_info, channel=channel_id))["channel"]
-        return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
+        return _is_shared_outside(channel)
 
     async def read_user_name(self, user_id: str) -> str:
         """What the user calls themselves: "Ann Keller". SlackRefusedError as in `read_profile`."""
@@ -310,6 +321,10 @@ class SlackClient:
         """Show a person's Home tab."""
         await _call(self.web.views_publish, user_id=user_id, view=view)
 
+    async def _refuse_closed(self, method: str, channel: str) -> None:
+        if self.closed and await self.channel_id(channel) in self.closed:
+            raise SlackRefusedError(method, SHARED_OUTSIDE)
+
     async def _read_channel(self, channel_id: str) -> ChannelState | None:
         """None when there is none of this id."""
         try:
@@ -319,7 +334,12 @@ class SlackClient:
                 raise
             return None
         found = answer["channel"]
-        return ChannelState(str(found["id"]), bool(found.get("is_archived")), bool(found.get("is_member", True)))
+        return ChannelState(
+            id=str(found["id"]),
+            is_archived=bool(found.get("is_archived")),
+            is_member=bool(found.get("is_member", True)),
+            is_shared_outside=_is_shared_outside(found),
+        )
 
     async def _take_back(self, channel_id: str, ts: str) -> None:
         """Delete what has just been posted; where that fails it stays."""
@@ -373,3 +393,7 @@ def _message(text: str, blocks: Blocks) -> dict[str, Any]:
 
 def _metadata(key: str) -> dict[str, Any]:
     return {"event_type": METADATA_EVENT, "event_payload": {"key": key}}
+
+
+def _is_shared_outside(channel: Mapping[str, Any]) -> bool:
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))

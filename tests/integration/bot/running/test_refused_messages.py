@@ -64,10 +64,10 @@ def home(slack: Slack) -> Channel:
     return slack.workspace.channels[cast.INCIDENTS_ID]
 
 
-def count_named(slack: Slack) -> int:
+def count_named(slack: Slack, why: str = "the channel is archived") -> int:
     """How many answers in #general say what is wrong with the incidents channel."""
     answers = [message for message in slack.workspace.messages if message.channel == cast.GENERAL_ID]
-    return sum("takes no messages: the channel is archived" in str(answer.blocks) for answer in answers)
+    return sum(f"takes no messages: {why}" in str(answer.blocks) for answer in answers)
 
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])
@@ -230,6 +230,42 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
         await until(lambda number=number: count_named(slack) == number)  # type: ignore[misc]
 
     home(slack).is_archived = False
+    parts.channel.ring()
+
+    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == cast.INCIDENTS_ID
+    assert parts.channel.problem is None
+
+
+async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_ours_alone(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
+    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=cast.ANN.id)
+    assert bot.parts is not None
+    assert bot.world.database is not None
+    parts, database = bot.parts, bot.world.database
+
+    async def store(key: str, text: str) -> None:
+        async with database.transaction() as conn:
+            await outbox.store_message(conn, key=key, channel=HOME, text=text, blocks=[], priority=PAGE)
+
+    await store("m1", "before")
+    await slack.wait_for(lambda message: message.text == "before")
+    home(slack).is_ext_shared = True
+    parts.channel.ring()
+    await until(lambda: parts.channel.problem is not None)
+
+    await store("m2", "wake up")
+    await store("m1", "before, edited")
+    await until(lambda: bool(direct(slack, cast.ANN.id)))
+    why = "people of another company read the channel (Slack Connect), so nothing is posted there"
+    assert (await bot.health()).as_json()["channel"] == {"ok": False, "why": why}
+    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    for number, line in enumerate(("health", "check-config"), 1):
+        await olivia.type(cast.GENERAL_ID, f"/dragonfly {line}")
+        await until(lambda number=number: count_named(slack, why) == number)  # type: ignore[misc]
+    assert [message.text for message in slack.seen()] == ["before"]
+
+    home(slack).is_ext_shared = False
     parts.channel.ring()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == cast.INCIDENTS_ID
