@@ -27,6 +27,7 @@ from services.sandbox.postgres.database import dsns, give_passwords, make_databa
 from services.sandbox.slack import cast
 from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
+from tests.phone import phone_faults
 
 TEMPLATE = "dragonfly_template"
 
@@ -139,7 +140,7 @@ async def as_bot(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
 def slack_payloads(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Holds whatever any test makes the bot send to the local Slack against Slack's limits and the page's skill.
+    """Holds whatever any test makes the bot send to the local Slack against the limits of Slack, a phone and the page.
 
     The stand-in's own tests are left alone: they send on purpose what Slack refuses.
     """
@@ -150,7 +151,7 @@ def slack_payloads(
     monkeypatch.setenv(RECORD_VARIABLE, str(sent))
     yield
     calls = [json.loads(line) for line in sent.read_text().splitlines()] if sent.exists() else []
-    assert [found for call in calls for found in _faults(call)] == []
+    assert [found for call in calls for found in (*_faults(call), *phone_faults(call))] == []
 
 
 def _faults(call: dict[str, Any]) -> Iterator[str]:

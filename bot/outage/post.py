@@ -154,7 +154,7 @@ class Outage:
         """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
         line, wakes = await self._line(problem)
         self._wakes = wakes
-        paged = await self._paging.freeze(line) if wakes else ()
+        paged = await self._paging.freeze(line.text) if wakes else ()
         if wakes and self._leader.led_last:
             await self._paging.ring_first(since=since)
         try:
@@ -172,8 +172,8 @@ class Outage:
             by = "the last leader" if self._leader.led_last else "a replica that did not lead"
             self._said = Said(channel_id, ts, since, by, problem, self._leader.refuses_writes)
 
-    async def _line(self, problem: str) -> tuple[str, bool]:
-        """The first line as plain text, and whether it is a page."""
+    async def _line(self, problem: str) -> tuple[view.AwayLine, bool]:
+        """What is wrong, and whether it is a page."""
         api, refuses = await self._world.api_health(), self._leader.refuses_writes
         line = view.away_line(self._world.settings.environment, problem, api, refuses_writes=refuses)
         return line, wakes_people(api, refuses_writes=refuses)

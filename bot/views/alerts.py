@@ -11,10 +11,11 @@ from types import MappingProxyType
 from bot.commands._contract import Block
 from bot.views.alert_buttons import alert_buttons
 from bot.views.blocks import actions, command_button, context, is_web_address, section, sections
+from bot.views.first_line import FirstLine
 from bot.views.mentions import person
 from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape, link, plain
-from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence
+from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -82,17 +83,17 @@ def alert_message(
 ) -> Content:
     """The first line is all that a phone shows. `joined`: the incident of something else to which they belong."""
     ranked = sorted(alerts, key=lambda alert: _rank(alert, owners))
-    first = ranked[0]
-    line = _headline(first, alerts, owners)
-    blocks = [section(line)]
-    if len(alerts) > 1:
-        blocks += sections(f"{_sign(alert, owners)} {escape(alert.title)}" for alert in ranked[:SHOWN])
+    first, line = ranked[0], read_page_line(ranked[0].line)
+    headline = _first_line(first, alerts, owners)
+    below = [escape(words) for words in (line.detail, *line.rest) if words]
+    below += [f"{_sign(alert, owners)} {escape(alert.title)}" for alert in ranked[1:SHOWN]]
+    blocks = [section(headline.shown), *sections(below)]
     blocks += sections(silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
         blocks += actions(alert_buttons(first))
     belongs = [f"part of incident {joined}, calls nobody by itself"] if joined is not None else []
     blocks.append(context(*belongs, *_notes(first, guide)))
-    return fit_message(line.replace("*", ""), blocks)
+    return fit_message("\n".join([headline.phone.replace("*", ""), *below]), blocks)
 
 
 def notice(words: str, *, to: str = "") -> Content:
@@ -122,11 +123,15 @@ def _owner(alert: Alert, owners: Owners) -> Person | None:
     return owners.get(alert.id or 0)
 
 
-def _headline(first: Alert, alerts: Sequence[Alert], owners: Owners) -> str:
+def _first_line(first: Alert, alerts: Sequence[Alert], owners: Owners) -> FirstLine:
     others = sum(alert.is_open for alert in alerts) - 1 if first.is_open else len(alerts) - 1
     more = f" · and {counted(others, 'more alert')}" if others > 0 else ""
-    rest = escape(first.line.removeprefix("PAGE ").removeprefix("Resolved "))
-    return f"{_sign(first, owners)} {_word(first, owners)}{rest}{more}"
+    line = read_page_line(first.line)
+    sign = " ".join(filter(None, [_sign(first, owners), _word(first, owners)]))
+    since = first.since if first.is_open and not first.fine_since else None
+    if not line.title:  # a line that names no place
+        return FirstLine(sign, "", line.place, since, more)
+    return FirstLine(sign, line.place, line.title, since, more)
 
 
 def _sign(alert: Alert, owners: Owners) -> str:
@@ -141,14 +146,14 @@ def _sign(alert: Alert, owners: Owners) -> str:
 
 def _word(alert: Alert, owners: Owners) -> str:
     if not alert.is_open:
-        return "*Resolved* "
+        return "*Resolved*"
     if alert.held:
-        return "*Silenced* "
+        return "*Silenced*"
     if alert.fine_since:
-        return "*Fine for now* "
+        return "*Fine for now*"
     if owner := _owner(alert, owners):
-        return f"*Acknowledged* by {person(owner)} · "
-    return "*PAGE* " if alert.severity is Severity.PAGE else ""
+        return f"*Acknowledged* by {person(owner)} ·"
+    return "*PAGE*" if alert.severity is Severity.PAGE else ""
 
 
 def silence_line(silence: Silence) -> str:

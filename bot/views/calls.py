@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, message_button, section, sections
+from bot.views.first_line import FirstLine
 from bot.views.mentions import mention, person
 from bot.views.message import fit_message
 from bot.views.plan import plan_lines
@@ -40,16 +41,15 @@ class Called:
 def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[str, list[Block]]:
     """A direct message."""
     who = person(run.requested_by)
-    first = (
-        f"🟡 *An approver is needed* · {escape(run.environment)} · *{escape(run.title, limit=500)}* (run {run.id}, "
-        f"incident {incident_id}, requested by {who}). "
-    )
-    first += (
+    first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
+    alone = (
         f"If no approver answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
     )
+    asked = f"run {run.id}, incident {incident_id}, requested by {who}. {alone}"
     plan = run.plan
     lines = plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))
-    return fit_message(first, [section(first), *sections(lines), *actions([*buttons(run, ()), open_request(run)])])
+    blocks = [section(first.shown), *sections([asked, *lines]), *actions([*buttons(run, ()), open_request(run)])]
+    return fit_message(f"{first.phone}\n{asked}", blocks)
 
 
 def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:

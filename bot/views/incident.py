@@ -11,20 +11,20 @@ from datetime import datetime
 
 from bot.commands._contract import Block
 from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.first_line import FirstLine
 from bot.views.incident_buttons import buttons
 from bot.views.mentions import mention, person
 from bot.views.message import fit_message
 from bot.views.notifications import told_words
 from bot.views.text import date_token, escape, plain
-from services.domain.alerts import CALM
+from services.domain.alerts import CALM, read_page_line
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Notification
 from services.domain.oncall import Chain, ChainLevel, Reach, ways_words
+from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.words import age, clock_time, counted
 
 LINE_LIMIT = 600  # characters of one line of an alert or a cause
-TITLE_LIMIT = 200
-PHONE_LIMIT = 110  # characters that a phone's notification shows
 SHOWN_ALERTS = 5
 
 Content = tuple[str, list[Block]]
@@ -50,18 +50,12 @@ def incident_message(
 
 def headline(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
     """ "🔴 *PAGE* prod · *ingest is down (0 of 2)* since 09:02", in mrkdwn."""
-    said = _said(incident, alerts)
-    since = f" since {date_token(said.since, '{time}')}" if said.since else ""
-    return f"{_sign(incident, said)} {escape(said.place)} · *{escape(said.title, limit=TITLE_LIMIT)}*{since}"
+    return _first_line(incident, alerts).shown
 
 
 def phone_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """The same for a notification, which shows no dates of Slack's: what, where, since when, in `PHONE_LIMIT`."""
-    said = _said(incident, alerts)
-    since = f" since {clock_time(said.since)}" if said.since else ""
-    sign = f"{_sign(incident, said)} {escape(said.place, limit=40)} · "
-    room = max(PHONE_LIMIT - len(sign.replace("*", "")) - len(since), 40)
-    return f"{sign}{escape(said.title, limit=room)}{since}"
+    """The same for a notification: what, where, since when, in `PHONE_LIMIT`."""
+    return _first_line(incident, alerts).phone
 
 
 def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
@@ -76,6 +70,11 @@ def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     said = _said(incident, alerts)
     why = incident.diagnosis or said.why
     return [line for line in (why, said.work) if line]
+
+
+def _first_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> FirstLine:
+    said = _said(incident, alerts)
+    return FirstLine(_sign(incident, said), said.place, said.title, said.since)
 
 
 @dataclass(frozen=True)
@@ -98,15 +97,15 @@ def _said(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Said:
     if alert is None or not alert.line or is_over:
         since = None if is_over or incident.cleared_at else incident.since
         return _Said(incident.environment, incident.title, since=since)
-    place, *rest = alert.line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
-    title, _, detail = (rest[0] if rest else incident.title).partition(", ")
-    calm = next((words for words in rest[1:] if words.startswith(CALM)), None)
+    line = read_page_line(alert.line)
+    title = line.title or incident.title
+    calm = next((words for words in line.rest if words.startswith(CALM)), None)
     if calm is not None:
-        return _Said(place, f"{title}: {calm}", is_calm=True)
-    work = [words for words in rest[1:] if _is_work(words)]
-    why = [detail, *(words for words in rest[1:] if words not in work)]
+        return _Said(line.place, f"{title}: {calm}", is_calm=True)
+    work = [words for words in line.rest if _is_work(words)]
+    why = [line.detail, *(words for words in line.rest if words not in work)]
     since = incident.since if alert.cleared_at is None else None
-    return _Said(place, title, " · ".join(filter(None, why)), " · ".join(work), since)
+    return _Said(line.place, title, " · ".join(filter(None, why)), " · ".join(work), since)
 
 
 def _is_work(words: str) -> bool:

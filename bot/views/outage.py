@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from bot.commands._contract import Block
 from bot.outage.decide import PagedLevel
 from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
+from bot.views.first_line import FirstLine
 from bot.views.mentions import mention
 from bot.views.message import fit_message
 from bot.views.text import date_token, escape
@@ -22,17 +24,31 @@ ACKNOWLEDGE = "outage.acknowledge"  # action id
 OUTAGE_ACKNOWLEDGED = "You have it; nobody else is paged."  # for who pressed it, or typed `incident ack`
 
 
+@dataclass(frozen=True)
+class AwayLine:
+    """What is wrong, in its parts: where, what, why as far as the bot knows, and what the API says."""
+
+    place: str
+    what: str
+    problem: str
+    api: str
+
+    @property
+    def text(self) -> str:
+        """As plain text in one line: what pagers and mails say."""
+        return f"{self.place} · {self.what} ({self.problem}) · {self.api}"
+
+
 def away_line(
     environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
-) -> str:
-    """The first line as plain text: what a phone shows. `refuses_writes`: the database answers and stores nothing."""
-    place = environment or "environment unknown"
+) -> AwayLine:
+    """`refuses_writes`: the database answers and stores nothing."""
     what = "the database takes no writes" if refuses_writes else "the bot does not reach the database"
-    return f"{place} · {what} ({problem}) · {_api(api)}"
+    return AwayLine(environment or "environment unknown", what, problem, _api(api))
 
 
 def away(
-    line: str,
+    line: AwayLine,
     *,
     wakes: bool,
     since: datetime,
@@ -44,8 +60,9 @@ def away(
 
     links: `{label: address}` of where to look. acknowledged_by: who has it; nobody else is paged then.
     """
-    head = "🔴 *PAGE*" if wakes else "🟠 *Blind*"
-    state = f" · 🟡 acknowledged by <@{acknowledged_by}>" if acknowledged_by else ""
+    first = FirstLine("🔴 *PAGE*" if wakes else "🟠 *Blind*", line.place, line.what, since)
+    state = [f"🟡 acknowledged by {mention(acknowledged_by)}"] if acknowledged_by else []
+    why = escape(f"{line.problem} · {line.api}")
     is_asked = wakes and acknowledged_by is None
     buttons = [
         *([_acknowledge_button()] if is_asked else []),
@@ -54,13 +71,13 @@ def away(
         *(link_button(label, url) for label, url in links.items() if is_web_address(url)),
     ]
     called = [f"📟 {' '.join(map(mention, dict.fromkeys(paged)))} paged first"] if is_asked and paged else []
+    lines = [*state, why, *called]
     blocks = [
-        section(f"{head} {escape(line)}{state}"),
-        *sections([*called, "Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."]),
+        section(first.shown),
+        *sections([*lines, "Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."]),
         *actions(buttons),
-        context(f"missed since {date_token(since)}"),
     ]
-    return fit_message(f"{head.replace('*', '')} {escape(line)}{state}", blocks)
+    return fit_message("\n".join([first.phone.replace("*", ""), *state, why]), blocks)
 
 
 def paged_note(level: PagedLevel) -> Content:

@@ -15,10 +15,11 @@ from bot.views.verify import step_section
 from playbooks._contract import Status
 from playbooks.verify import Step
 from services.domain.deployments import Deployment
+from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
 from services.domain.services import Service
 from services.domain.sha import short_sha
 
-SUBJECT_LIMIT, AUTHOR_LIMIT = 120, 80
+SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a phone's first line too
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
 
 def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) -> tuple[str, list[Block]]:
     """The verdict in the first line, then each step with what it found."""
+    where = f"{_place(about)}*{escape(short_sha(about.commit_sha))}*"
     first = f"{SIGN[status]} *{escape(sentence, limit=300)}* · {_place(about)}{_commit(about)}"
+    room = PHONE_LIMIT - shown_width(f"{SIGN[status]} ** · {where}")
+    phone = f"{SIGN[status]} *{escape(shorten(sentence, room))}* · {where}"
     lines = [finding_line(finding) for step in steps for finding in step.findings if finding.status is not Status.OK]
     blocks = [section(first), *map(step_section, steps), *actions(_buttons(about, status)), context(_who(about))]
-    return fit_message("\n".join([first, *lines]), blocks)
+    return fit_message("\n".join([phone, *lines]), blocks)
 
 
 def _buttons(about: Shown, status: Status) -> list[Block]:
@@ -76,7 +80,7 @@ def _place(about: Shown) -> str:
 
 def _commit(about: Shown) -> str:
     subject = ((about.made_by and about.made_by.commit_message) or "").strip().partition("\n")[0]
-    words = f" ({escape(subject, limit=SUBJECT_LIMIT)})" if subject else ""
+    words = f" ({escape(shorten(subject, SUBJECT_LIMIT))})" if subject else ""
     return f"*{escape(short_sha(about.commit_sha))}*{words}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,23 @@ class Alert:
     @property
     def is_open(self) -> bool:
         return self.state is not AlertState.RESOLVED
+
+
+@dataclass(frozen=True)
+class PageLine:
+    """A page line in its parts. `rest`: what was deployed, the queue, that it is fine for now."""
+
+    place: str
+    title: str
+    detail: str
+    rest: Sequence[str]
+
+
+def read_page_line(line: str) -> PageLine:
+    """The parts of an alert's stored line, "PAGE prod · ingest 0 of 2 beating, last beat 6 min ago · 318 waiting"."""
+    place, *rest = line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
+    title, _, detail = (rest[0] if rest else "").partition(", ")
+    return PageLine(place, title, detail, rest[1:])
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from services.domain.errors import SourceError
 from services.domain.outside_text import cleaned
 from services.domain.own_secrets import redacted
+from services.domain.phone_lines import with_short_first_line
 from services.domain.profiles import Profile
 from services.domain.secrets import Secret
 from services.domain.slack_refusals import SHARED_OUTSIDE
@@ -388,7 +389,8 @@ async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: An
 
 
 def _message(text: str, blocks: Blocks) -> dict[str, Any]:
-    return {"text": text, "blocks": [dict(block) for block in blocks]}
+    """Beside blocks the text is what notifications show; alone it is the message, and stays as it is."""
+    return {"text": with_short_first_line(text) if blocks else text, "blocks": [dict(block) for block in blocks]}
 
 
 def _metadata(key: str) -> dict[str, Any]:

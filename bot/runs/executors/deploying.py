@@ -51,7 +51,7 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
     new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
     ours = next((one for one in new if sha is None or _is_of(one, sha)), None)
     if ours is not None:
-        note = f"deployment {ours.id} of {short_sha(ours.commit_sha)}"
+        note = f"deployment {ours.short_id} of {short_sha(ours.commit_sha)}"
         return Done(note, {"deployment_id": ours.id})
     if new:
         return Unseen(f"somebody else deployed {short_sha(new[0].commit_sha)} to {service.short} meanwhile")

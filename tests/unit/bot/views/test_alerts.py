@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from bot.views.alert_buttons import alert_buttons
 from bot.views.alerts import Guide, Surroundings, alert_message, disabled, end_line, notice, page_line
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.jobs import QueueSnapshot
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
 from services.domain.runs import Person
 from services.domain.services import Service
 from tests.runbook import RUNBOOK, needs_runbook
@@ -103,8 +105,34 @@ def test_several_alerts_share_a_message_the_most_urgent_first() -> None:
 
     text, blocks = shown(over, quiet, alert(id=3))
 
-    assert text == "🔴 PAGE prod · ingest 0 of 1 beating · and 1 more alert"
-    assert blocks.index("🔴 ingest 0 of 1") < blocks.index("🟠 3 orphaned") < blocks.index("🟢 api ok")
+    assert text.splitlines()[0] == "🔴 PAGE prod · ingest 0 of 1 beating since 02:59 UTC · and 1 more alert"
+    assert blocks.index("ingest 0 of 1") < blocks.index("🟠 3 orphaned") < blocks.index("🟢 api ok")
+    assert blocks.count("ingest 0 of 1") == 1
+
+
+def test_what_does_not_fit_on_a_phone_follows_below() -> None:
+    line = page_line(STALE, surroundings())
+
+    text, blocks = alert_message([replace(STALE, line=line)], (), GUIDE)
+
+    first, *below = text.splitlines()
+    assert first == "🔴 PAGE prod · ingest 0 of 2 beating since 02:59 UTC"
+    assert below == [
+        "last beat 6 min ago, worker dead: Railway runs 0 of 2",
+        "deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann)",
+        "318 waiting, oldest since 02:51 UTC",
+        "DB ok",
+    ]
+    assert blocks[0]["text"]["text"].startswith("🔴 *PAGE* prod · *ingest 0 of 2 beating* since <!date^")
+
+
+@pytest.mark.parametrize("title", ["ingest is down (0 of 2)", "word " * 60, "w" * 300, "<!channel> & " * 20])
+def test_the_first_line_fits_whatever_the_title(title: str) -> None:
+    text, _ = alert_message([alert(title=title, line=f"PAGE production-of-somebody · {title}")], (), GUIDE)
+
+    first = text.splitlines()[0]
+    assert shown_width(first) <= PHONE_LIMIT
+    assert first.endswith(" since 02:59 UTC")
 
 
 def test_many_alerts_fit_into_a_message() -> None:
@@ -140,7 +168,7 @@ def test_next_steps_are_two_buttons_and_a_menu() -> None:
 def test_an_acknowledged_alert_says_who_has_it() -> None:
     text, everything = shown(STALE, owners={STALE.id: Person("U1", "T1")})
 
-    assert text == "🟡 Acknowledged by <@U1> · prod · ingest 0 of 1 beating"
+    assert text == "🟡 Acknowledged by <@U1> · prod · ingest 0 of 1 beating since 02:59 UTC"
     assert "restart ingest" in everything
 
 
@@ -149,7 +177,7 @@ def test_what_nobody_has_yet_comes_before_what_somebody_has() -> None:
         STALE, alert(id=8, severity=Severity.NOTIFY, line="prod · 318 waiting"), owners={7: Person("U1", "T1")}
     )
 
-    assert text == "🟠 prod · 318 waiting · and 1 more alert"
+    assert text.splitlines()[0] == "🟠 prod · 318 waiting since 02:59 UTC · and 1 more alert"
 
 
 @pytest.mark.parametrize("more", [{"state": AlertState.RESOLVED}, {"held": "silenced"}])

@@ -9,7 +9,6 @@ import pytest
 
 from bot.facts.incidents import IncidentRecord
 from bot.views.incident import (
-    PHONE_LIMIT,
     called_message,
     incident_message,
     reminder,
@@ -22,6 +21,7 @@ from playbooks._contract import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, JoinedAlert, PageSent
 from services.domain.notifications import Means, Notification, NotificationState, PageEvent
 from services.domain.oncall import Chain
+from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.unit.bot.incidents.builders import (

@@ -118,12 +118,12 @@ def test_tracebacks_of_two_replicas_are_not_mixed() -> None:
 
 
 def test_tracebacks_that_follow_each_other_are_two_entries() -> None:
-    second = [TRACE[0], TRACE[1], "KeyError: 'x'"]
+    second = [TRACE[0], TRACE[1], "KeyError: 7"]
 
     said = shown(answer(*(line(text, minutes_ago=1) for text in (*TRACE[:4], *second))))
 
     assert [n for n, one in enumerate(said) if "Traceback" in one] == [0, 3]
-    assert said[2] == "  KeyError: 'x'"
+    assert said[2] == "  KeyError: 7"
 
 
 def test_the_line_after_a_traceback_is_no_part_of_it() -> None:

@@ -34,7 +34,7 @@ def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write()
     assert wakes_people(SILENT, refuses_writes=True)
     assert wakes_people(refused, refuses_writes=True)
     assert not wakes_people(fine, refuses_writes=True)
-    assert away_line("prod", "the database's disk is full", refused, refuses_writes=True) == (
+    assert away_line("prod", "the database's disk is full", refused, refuses_writes=True).text == (
         "prod · the database takes no writes (the database's disk is full) · the API cannot write either"
     )
 
@@ -42,7 +42,7 @@ def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write()
 def test_first_line_says_what_each_signal_says() -> None:
     line = away_line("prod", "no answer within 3.5 s", SILENT)
 
-    assert line == (
+    assert line.text == (
         "prod · the bot does not reach the database (no answer within 3.5 s) · the API does not answer "
         "(no answer within 5 s)"
     )

@@ -1,0 +1,41 @@
+"""The first line of what notifies: how it stands, where, what, since when; once for the message, once for a phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.views.text import date_token, escape
+from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
+from services.domain.words import clock_time
+
+TITLE_LIMIT = 200  # characters of a title in the message itself
+PLACE_LIMIT = 20  # and of a place on a phone
+
+
+@dataclass(frozen=True)
+class FirstLine:
+    """`sign`: our own mrkdwn. `place`, `title`: anybody's words. `since`: None: over. `more`: ours, at the end."""
+
+    sign: str
+    place: str
+    title: str
+    since: datetime | None = None
+    more: str = ""
+
+    @property
+    def shown(self) -> str:
+        """ "🔴 *PAGE* prod · *ingest is down (0 of 2)* since 09:02", in mrkdwn."""
+        since = f" since {date_token(self.since, '{time}')}" if self.since else ""
+        return f"{self._before(escape(self.place))}*{escape(self.title, limit=TITLE_LIMIT)}*{since}{self.more}"
+
+    @property
+    def phone(self) -> str:
+        """The same for a notification, which shows no dates of Slack's, within `PHONE_LIMIT`."""
+        since = f" since {clock_time(self.since)}" if self.since else ""
+        before = self._before(escape(shorten(self.place, PLACE_LIMIT)))
+        room = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}")
+        return f"{before}{escape(shorten(self.title, room))}{since}{self.more}"
+
+    def _before(self, place: str) -> str:
+        return f"{self.sign} {place} · " if place else f"{self.sign} "

@@ -1,0 +1,68 @@
+"""What every message has to be for a phone at 3 a.m., whichever test made the bot send it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bot.views.plain import mrkdwn_text
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
+
+_WHOLE_ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{40}\b")
+_LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
+_PARTS = re.compile(r" · | since ")
+_MOMENT = re.compile(r"[\d:. -]+(?: UTC)?")  # a date stands below as well
+_RUN = re.compile(r"run:\d+")  # a step of its plan may be all that its title says
+_SAYS_SOMETHING = 16  # characters: shorter parts are names and words that may well come again
+_NOT_SHOWN = frozenset({"value", "url", "action_id", "private_metadata", "type"})
+
+
+def phone_faults(call: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with one recorded call.
+
+    Each post that notifies, and its edits: the first line fits a notification, and the headline is said once. What many
+    people read: no whole id; those are in *Details*, which is a modal, and in answers that only the asker sees.
+    """
+    method, payload = call["method"], call["payload"]
+    shown = list(_texts(payload.get("blocks") or (payload.get("view") or {}).get("blocks") or []))
+    if method in ("chat.postMessage", "chat.update") and shown:
+        yield from _notification(method, payload, shown)
+    if _is_for_many(method, payload):
+        for text in (*shown, str(payload.get("text") or "")):
+            yield from (f"{method}: a whole id, {found}, in {text[:200]!r}" for found in _WHOLE_ID.findall(text))
+
+
+def _notification(method: str, payload: dict[str, Any], shown: list[str]) -> Iterator[str]:
+    first = str(payload.get("text") or "").partition("\n")[0]
+    if method == "chat.postMessage" and shown_width(first) > PHONE_LIMIT:
+        yield f"{method}: the first line has {shown_width(first)} characters: {first!r}"
+    key = str(((payload.get("metadata") or {}).get("event_payload") or {}).get("key"))
+    if _RUN.fullmatch(key):
+        return
+    headline, *rest = [line for one in shown for line in one.splitlines() if line.strip()]
+    below = "\n".join(rest)
+    for part in _PARTS.split(headline):
+        words = re.sub(r"^\W+", "", part).strip()
+        if len(words) >= _SAYS_SOMETHING and words in below and not _MOMENT.fullmatch(words):
+            yield f"{method}: {words!r} is said twice"
+
+
+def _is_for_many(method: str, payload: dict[str, Any]) -> bool:
+    if method == "response_url":
+        return payload.get("response_type") == "in_channel"
+    return method in ("chat.postMessage", "chat.update", "views.publish")
+
+
+def _texts(part: Any) -> Iterator[str]:
+    """Each text that is shown, as people read it; not the words of buttons' values and of addresses."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _texts(one)
+    elif isinstance(part, dict):
+        if isinstance(part.get("text"), str):
+            text = part["text"]
+            yield mrkdwn_text(_LINK.sub(r"\1", text)) if part.get("type") == "mrkdwn" else text
+        for name, value in part.items():
+            if name not in _NOT_SHOWN and not isinstance(value, str):
+                yield from _texts(value)
