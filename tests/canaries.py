@@ -38,7 +38,15 @@ LINES = (
     f"FATAL: password authentication failed for user {person('LOGUSER')}",
     f"CRITICAL: Crash loop detected after 10 failures {person('LOGCRASH')}",
     "CANARYBARE CANARYBARE Quillfeather",
+    "stored CANARYFILE Quillfeather v Bank.csv with 3 rows",
+    "FileNotFoundError: /tmp/uploads/CANARYFILE_Quillfeather_v_Bank.csv",
+    "KeyError: 'CANARYHEADER Quillfeather'",
+    "the header has no column CANARYHEADER Quillfeather",
+    'could not translate host name "CANARYDNS@db.quillfeather.example" to address: Name or service not known',
+    "[Errno -2] Name or service not known: postgresql://CANARYDNS:CANARYDNS@db.quillfeather.example:5432/postgres",
 )
+FILE_NAME = "CANARYFILE Quillfeather v Bank.csv"
+COLUMN = "CANARYHEADER Quillfeather"
 PLANT = """
     INSERT INTO ops.job_queue (job_type, status, attempts, error_message, payload, result)
     SELECT 'simplicity_ingest', 'failed', 5, unnest(%(errors)s::text[]), %(json)s, %(json)s;
@@ -51,6 +59,13 @@ PLANT = """
     VALUES ('00000000-0000-4000-8000-000000000001', %(text)s, repeat('a', 64), 'failed', %(text)s, true);
     INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw, status, error)
     VALUES ('00000000-0000-4000-8000-000000000001', 1, %(json)s, 'failed', %(text)s);
+    INSERT INTO intake.simplicity_batches (id, file_name, sha256, status, error, header)
+    VALUES ('00000000-0000-4000-8000-000000000002', %(file)s, repeat('b', 64), 'failed',
+            %(file)s || ' has no column ' || %(column)s, %(column)s);
+    INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw, status, error)
+    VALUES ('00000000-0000-4000-8000-000000000002', 1, %(json)s, 'failed', %(column)s || ': is missing');
+    INSERT INTO ops.intake_logs (event_type, details)
+    VALUES ('batch_failed', jsonb_build_object('file_name', %(file)s::text, 'error', %(column)s || ': is missing'));
     INSERT INTO public.judgments (case_number, county, plaintiff, defendant, judgment_amount, filing_date, batch_id)
     VALUES (%(text)s, %(text)s, %(text)s, %(text)s, 48613.77, '2024-01-02', '00000000-0000-4000-8000-000000000001');
     INSERT INTO enforcement.next_steps (judgment_id, kind, reasons)
@@ -71,6 +86,18 @@ PLANTED_ROWS = """
 
 
 VARIABLES = ("SUPABASE_DB_URL", "SUPABASE_SERVICE_ROLE_KEY", "DRAGONFLY_API_KEY", "OPENAI_API_KEY", "ENVIRONMENT")
+
+
+def values_to_plant() -> dict[str, Any]:
+    """The parameters of `PLANT`."""
+    text = person("COLUMN")
+    return {
+        "errors": list(LINES),
+        "json": json.dumps({"name": text}),
+        "text": text,
+        "file": FILE_NAME,
+        "column": COLUMN,
+    }
 
 
 def leaks(text: str) -> list[str]:

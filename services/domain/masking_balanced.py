@@ -31,6 +31,12 @@ _FIELD = re.compile(
 _IDENTIFIES = re.compile(
     r"(?:case|index|docket|account|acct|card|judgment|routing)[_-]?(?:id|no|num|number|nr)?\Z", re.I
 )
+# What people upload is called after parties: "Smith judgments.csv", "Smith_v_Jones.csv".
+_DATA_FILE = re.compile(
+    r"""(?P<before>(?:(?:[A-Z][\w.'&,-]{0,60}|vs?\.?|&|and|of)\s){0,6})
+        (?<![^\s/\\"'(=])(?P<stem>[^\s/\\"'()=]{1,200})(?P<kind>\.(?i:csv|tsv|xlsx?|ods|pdf|docx?|zip))\b""",
+    re.VERBOSE,
+)
 _EDGES = "\"'`()[]{}<>,.;:!?|=*#"
 _BETWEEN = frozenset({"&", "of", "de", "del", "la", "van", "von", "der", "und", "y"})
 _ENDS_RUN = (".", ":", "!", "?", ";", ")", "]", "}", "=")
@@ -50,7 +56,7 @@ def mask_balanced(text: str) -> str:
 
 def _masked(text: str) -> str:
     line = " ".join(hide_secrets(text).split())
-    line = hide_data(_FIELD.sub(_field, _QUOTED.sub(_quoted, line)))
+    line = hide_data(_DATA_FILE.sub(_file, _FIELD.sub(_field, _QUOTED.sub(_quoted, line))))
     return _HIDDEN_RUN.sub(HIDDEN, _without_names(line))
 
 
@@ -84,6 +90,13 @@ def _quoted(found: re.Match[str]) -> str:
         return f"=({HIDDEN})"
     text = found.group()
     return text if HIDDEN not in template(text.strip("\"'`\u201c\u201d\u00ab\u00bb")) else f'"{HIDDEN}"'
+
+
+def _file(found: re.Match[str]) -> str:
+    """The name of a data file goes, unless each of its words is one of ours: "failed_rows.csv"."""
+    words = [word for word in re.split(r"[\W\d_]+", found["before"] + found["stem"]) if word]
+    is_ours = HIDDEN not in found["stem"] and all(is_known_word(word.lower()) for word in words)
+    return found.group() if is_ours else f"{HIDDEN}{found['kind']}"
 
 
 def _field(found: re.Match[str]) -> str:

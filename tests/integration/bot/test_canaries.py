@@ -27,7 +27,7 @@ from bot.settings import Settings
 from bot.views.plain import answer_text
 from bot.web.metrics import Metrics
 from services.domain import own_secrets
-from services.domain.errors import OperatorError
+from services.domain.errors import OperatorError, SourceError
 from services.domain.own_secrets import without_own_secrets
 from services.domain.secrets import Secret
 from services.domain.services import Service
@@ -35,7 +35,7 @@ from services.dragonfly_api.client import DragonflyApi
 from services.postgres.leases import take_lease
 from services.postgres.pool import Database
 from services.railway.client import RailwayClient, TokenKind
-from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, Lines, leaks, person
+from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, Lines, leaks, person, values_to_plant
 from tests.canaries import log as log
 from tests.conftest import DatabaseUrls
 
@@ -50,10 +50,8 @@ def outside() -> HostileOutside:
 @pytest.fixture
 async def world(outside: HostileOutside, database_urls: DatabaseUrls) -> AsyncIterator[World]:
     """A world over a database that holds a canary in each column that may hold anything, as `dragonfly_bot`."""
-    text = person("COLUMN")
-    values = {"errors": list(LINES), "json": json.dumps({"name": text}), "text": text}
     with psycopg.connect(database_urls.owner, autocommit=True) as conn:
-        psycopg.ClientCursor(conn).execute(PLANT, values)
+        psycopg.ClientCursor(conn).execute(PLANT, values_to_plant())
     environ = {
         "ENVIRONMENT": "prod",
         "SUPABASE_MODE": "prod",
@@ -100,7 +98,7 @@ async def ask(line: str, world: World) -> Answer | str:
     """The answer, or the error that people see instead."""
     try:
         return await run(line, ASKED, world)
-    except OperatorError as error:
+    except (OperatorError, SourceError) as error:
         return str(error)
 
 
@@ -127,7 +125,7 @@ async def everything_said(world: World) -> tuple[dict[str, list[str]], int]:
 async def test_the_canaries_are_there(world: World, database_urls: DatabaseUrls) -> None:
     """Else nothing below would prove anything."""
     with psycopg.connect(database_urls.owner) as conn:
-        assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 1, 1)
+        assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 2, 2)
     raw = await run("logs ingest --raw", Request(), world)
     assert leaks(answer_text(raw)) == ["canary", "quillfeather", "48,613.77", "zeb@"]
 
@@ -147,6 +145,33 @@ async def test_nor_when_sources_fail_with_it_in_their_errors(world: World, outsi
 
     assert found == {}
     assert answered >= 20
+    assert leaks("\n".join(log.seen)) == []
+
+
+async def test_nor_when_addresses_that_hold_it_do_not_resolve(world: World, log: Lines) -> None:
+    """An unescaped @ in a password makes its end a part of the host, which the resolver's error quotes."""
+    assert world.database is not None
+    assert world.settings.railway is not None
+    hostile = "postgresql://CANARYUSER:CANARYDNS@Quillfeather@db.quillfeather.invalid:5432/postgres"
+    dark = World(
+        world.settings,
+        database=Database.connect_lazily(Secret(hostile), application_name="test"),
+        railway=RailwayClient(
+            url="http://CANARYUSER:CANARYDNS@railway.quillfeather.invalid/graphql",
+            token=Secret("CANARYTOKEN"),
+            token_kind=TokenKind.PROJECT,
+            project_id="p",
+            environment_id="e",
+        ),
+        api=DragonflyApi("http://CANARYUSER:CANARYDNS@api.quillfeather.invalid", Secret("CANARYKEY")),
+        git_sha=SHA,
+    )
+    try:
+        found, _ = await everything_said(dark)
+    finally:
+        await dark.close()
+
+    assert found == {}
     assert leaks("\n".join(log.seen)) == []
 
 

@@ -59,7 +59,17 @@ PLANTED = (
     *("CANARYEXTRAHEADER", "CANARYCASE", "CANARYPLAINTIFF", "CANARYDEFENDANT", "73119742", "73,119,742", "3/17/2021"),
     *("2021-03-17", "CANARYCOUNTY", "CANARYEXTRACELL", "CANARYAMOUNT", "CANARYDATE", "CANARYSURPLUS"),
     *("CANARYWRONGHEADER", "CANARYREFUSED", "CANARYFIELD", "CANARYPAYLOAD", "CANARYPASSWORD", "CANARYUSER"),
-    *("CANARYSETTING", "CANARYMODEL", "CANARYSERVICE", "CANARYREFERENCE", "86204", "86,204", "3/18/2021", "2021-03-18"),
+    *(
+        "CANARYSETTING",
+        "CANARYMODEL",
+        "CANARYSERVICE",
+        "CANARYREFERENCE",
+        "CANARYDNS",
+        "86204",
+        "86,204",
+        "3/18/2021",
+        "2021-03-18",
+    ),
 )
 
 
@@ -139,7 +149,8 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
         await enforcement.line_with("Memos:")
         misled = [await spawn("services.ingest_worker", **wrong) for wrong in _MISLED]
         await misled[0].line_with("PostgreSQL connection failed")
-        await misled[1].exit_code()
+        await misled[1].line_with("PostgreSQL connection failed")
+        await misled[2].exit_code()
 
         for request, headers in zip(openai.requests, openai.headers, strict=True):
             told.add("prompt", request)
@@ -161,6 +172,7 @@ async def test_nothing_planted_is_told_by_the_operated_processes(
 
 _MISLED: tuple[dict[str, str], ...] = (
     {"SUPABASE_DB_URL": "postgresql://CANARYUSER:CANARYPASSWORD@127.0.0.1:1/d"},
+    {"SUPABASE_DB_URL": "postgresql://CANARYUSER:CANARY@CANARYDNS@db.CANARYDNS.invalid:5432/d"},
     {"SUPABASE_DB_URL": "CANARYSETTING", "HEARTBEAT_EVERY_S": "CANARYSETTING", "ENVIRONMENT": "CANARYSETTING"},
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,13 +14,24 @@ import pytest
 from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
-from tests.canaries import LINES, PLANT, PLANTED_ROWS, TYPED, HostileOutside, everything_stored, found_in, person
+from tests.canaries import (
+    LINES,
+    PLANT,
+    PLANTED_ROWS,
+    TYPED,
+    HostileOutside,
+    everything_stored,
+    found_in,
+    values_to_plant,
+)
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn
 from tests.outside import PATIENCE_S, Mailbox, Phone, open_mailbox, until
 
+NAMED = "CANARYNAME *Ann* <!channel> Keller"  # what Slack calls her: people choose it
+HANDLE = "canaryhandle"
 ONCALL = f"""version = 1
 [people.ann]
 slack = "{cast.ANN.id}"
@@ -29,7 +41,14 @@ email = "ann"
 call = ["ann"]
 by = ["mention", "direct", "webhook", "email"]
 wait = "1h"
+[[levels]]
+call = ["{cast.APPROVERS.id}"]
+by = ["mention"]
+wait = "1h"
+accept_slack_only = true
 """
+Start = Callable[[], Awaitable[RunningProcess]]
+
 MAIL_PASSWORD = "CANARYMAILPASSWORD"
 
 
@@ -45,15 +64,13 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 
 
 @pytest.fixture
-async def bot(
+async def start(
     spawn: Spawn, slack: Slack, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, tmp_path: Path
-) -> RunningProcess:
+) -> Start:
     """`python -m bot`, with somebody on call by every means, over a database that holds a canary in each column."""
-    text = person("COLUMN")
-    values = {"errors": list(LINES), "json": json.dumps({"name": text}), "text": text}
     with psycopg.connect(database_urls.owner, autocommit=True) as conn:
-        psycopg.ClientCursor(conn).execute(PLANT, values)
-        assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 1, 1)
+        psycopg.ClientCursor(conn).execute(PLANT, values_to_plant())
+        assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 2, 2)
     oncall = tmp_path / "oncall.toml"
     oncall.write_text(ONCALL)
     own = environment(
@@ -71,7 +88,13 @@ async def bot(
         SMTP_URL=mailbox.url.replace("//", f"//CANARYMAIL:{MAIL_PASSWORD}@"),
         SMTP_FROM="bot@example.com",
     )
-    return await spawn("bot", **own)
+    return lambda: spawn("bot", **own)
+
+
+@pytest.fixture
+async def bot(start: Start) -> RunningProcess:
+    """It runs from the beginning."""
+    return await start()
 
 
 def key_of(message: Message) -> str:
@@ -133,6 +156,32 @@ async def test_an_incident_tells_nothing_personal_or_secret(
     assert found_in("log", bot.lines) == []
     assert files
     assert any("look for …" in text for text in stored), "their own words stay"
+
+
+@pytest.mark.timeout(240)
+async def test_names_that_people_choose_in_slack_stay_there_and_format_nothing(
+    slack: Slack, start: Start, phone: Phone, mailbox: Mailbox
+) -> None:
+    """They are shown in Slack, where everybody sees them anyway; pagers, mails and log lines are read elsewhere."""
+    slack.workspace.users[cast.ANN.id] = replace(cast.ANN, real_name=NAMED, name="canaryname")
+    slack.workspace.groups[cast.APPROVERS.id] = replace(cast.APPROVERS, handle=HANDLE)
+    bot = await start()
+    ann = slack.workspace.acting_as(cast.ANN.id)
+    root = await wait_for(slack, lambda message: key_of(message) == "incident:1")
+    await phone.wait_for()
+    await until(lambda: bool(mailbox.mails))
+    await ann.type(cast.INCIDENTS_ID, "/dragonfly oncall")
+    await ann.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> escalate", thread_ts=root.ts)
+    await wait_for(slack, lambda message: HANDLE in json.dumps(message.blocks))
+    await ann.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> ack", thread_ts=root.ts)
+    await wait_for(slack, lambda message: "ACKNOWLEDGED" in json.dumps(message.blocks))
+
+    calls = json.dumps([call.payload for call in slack.workspace.calls], ensure_ascii=False)
+    elsewhere = [json.dumps([ring.headers, ring.body]) for ring in phone.rings]
+    elsewhere += [*map(str, mailbox.mails), *bot.lines]
+    assert [text for text in elsewhere if "canaryname" in text.lower() or HANDLE in text] == []
+    assert "<!channel>" not in calls
+    assert "*Ann*" not in calls
 
 
 async def until_stored(conn: Connection, rows: str) -> None:

@@ -79,7 +79,7 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     [ring] = await phone.wait_for()
 
-    assert message.text.startswith("🔴 PAGE dev · the bot does not reach the database (")
+    assert message.text.startswith("🔴 PAGE dev · the bot does not reach the database since ")
     assert "the API does not reach it either" in message.text
     assert ring.body is not None
     assert ring.body["subject"].startswith("PAGE dev · the bot does not reach the database")
@@ -382,7 +382,8 @@ async def test_a_database_that_takes_no_writes_is_told_without_it_and_healthz_sa
         _set_read_only(conn, "off")
 
     await until(lambda: told(slack) == ["🟢 Back dev · the database takes writes again"])
-    assert line.startswith("🔴 PAGE dev · the database takes no writes (the database is read-only)")
+    assert line.startswith("🔴 PAGE dev · the database takes no writes since ")
+    assert line.endswith("\nthe database is read-only · the API cannot write either")
     assert "the API cannot write either" in line
     assert ring.body is not None
     assert ring.body["subject"].startswith("PAGE dev · the database takes no writes")

@@ -323,6 +323,26 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert hide_secrets(text) == text
 
 
+@pytest.mark.parametrize("mask", [mask_line, mask_balanced])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stored Quillfeather judgments.csv with 3 rows",
+        "FileNotFoundError: /app/uploads/Roe_v_Quillfeather.xlsx",
+        "Processing Quillfeather, LLC batch.csv",
+        "file=quillfeather-2024.CSV ok",
+        "wrote Roe & Quillfeather.pdf",
+    ],
+)
+def test_the_name_of_an_uploaded_file_is_masked_in_both_modes(mask: Callable[[str], str], text: str) -> None:
+    assert "quillfeather" not in mask(text).lower()
+
+
+def test_balanced_shows_a_file_whose_words_are_ours_and_that_no_people_upload() -> None:
+    for line in ("wrote failed_rows.csv", "pip install -r requirements.txt", 'File "/app/worker.py", line 12'):
+        assert mask_balanced(line) == line
+
+
 def test_balanced_shows_words_that_strict_does_not() -> None:
     line = "gizmo 7 took 1234 ms on port 5432 at 2025-12-20 14:05:00"
 
