@@ -25,6 +25,7 @@ from services.domain.intake import Batch
 from services.domain.masking_messages import mask_message
 from services.domain.outside_text import clean_text
 from services.domain.secrets import Secret
+from services.tls import trusted_authorities
 
 SOURCE = "API"
 KEY_HEADER = "X-DRAGONFLY-API-KEY"
@@ -54,6 +55,7 @@ class DragonflyApi:
             base_url=base,
             timeout=timeout_s,
             transport=transport,
+            verify=trusted_authorities(),
             # It is asked every few seconds, about as long as servers keep an idle connection: one that it closes at
             # that very moment would look like an API in trouble, and leave open whether an upload arrived.
             limits=httpx.Limits(max_keepalive_connections=0),

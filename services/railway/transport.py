@@ -22,6 +22,7 @@ from services.railway.rate_limit import RateLimit, parse_rate_limit, parse_retry
 from services.railway.reader import Purpose, Reader, current_reader
 from services.railway.refusals import TOKEN_REFUSALS, is_refusal
 from services.railway.sharing import SharedReads
+from services.tls import trusted_authorities
 
 SOURCE = "Railway"
 SERVES_S = 1.5  # how long an answer serves other people who ask the same
@@ -115,13 +116,16 @@ class Transport:
         self._token = token
         self._timeout_s = timeout_s
         self._refuse_until = 0.0  # time.monotonic()
-        self._http = httpx.AsyncClient(headers=_headers(token, token_kind), timeout=timeout_s, transport=transport)
+        self._http = httpx.AsyncClient(
+            headers=_headers(token, token_kind), timeout=timeout_s, transport=transport, verify=trusted_authorities()
+        )
         # Changes take a new connection each: Railway may close an idle one while a request is being written to it, and
         # nobody could tell then whether the change arrived.
         self._http_once = httpx.AsyncClient(
             headers=_headers(token, token_kind),
             timeout=timeout_s,
             transport=transport,
+            verify=trusted_authorities(),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 

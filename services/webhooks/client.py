@@ -13,6 +13,7 @@ import httpx
 from services.domain.errors import SourceError
 from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
+from services.tls import trusted_authorities
 from services.webhooks.forms import pagerduty_event, plain_event
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue
@@ -34,8 +35,10 @@ class Webhooks:
 
     def __init__(self, *, timeout_s: float = 5.0) -> None:
         self._timeout_s = timeout_s
-        direct = {f"all://{host}": httpx.AsyncHTTPTransport() for host in _OURSELVES}
-        self._http = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, mounts=direct)
+        direct = {f"all://{host}": httpx.AsyncHTTPTransport(verify=trusted_authorities()) for host in _OURSELVES}
+        self._http = httpx.AsyncClient(
+            timeout=timeout_s, follow_redirects=False, mounts=direct, verify=trusted_authorities()
+        )
 
     async def aclose(self) -> None:
         await self._http.aclose()

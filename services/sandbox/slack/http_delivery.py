@@ -11,6 +11,7 @@ import httpx
 
 from services.sandbox.slack.delivery import ACK_WITHIN_S, Envelope, EnvelopeKind, NotDeliveredError
 from services.sandbox.slack.model import Json
+from services.tls import trusted_authorities
 
 
 class HttpDelivery:
@@ -19,7 +20,7 @@ class HttpDelivery:
     def __init__(self, url: str, signing_secret: str, *, ack_within_s: float = ACK_WITHIN_S) -> None:
         self.url = url
         self._secret = signing_secret.encode()
-        self._client = httpx.AsyncClient(timeout=ack_within_s, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=ack_within_s, trust_env=False, verify=trusted_authorities())
 
     async def send(self, envelope: Envelope) -> Json:
         body, content_type = encode(envelope)
