@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -52,7 +52,10 @@ class Hold:
 
 
 class Wire:
-    """Everything passes until `hold`, `status` or `reads_status` says otherwise. `calls` are all, in their order."""
+    """Everything passes until `hold`, `status` or `reads_status` says otherwise. `calls` are all, in their order.
+
+    `rewrite` changes the text of each answer on its way.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
@@ -60,6 +63,7 @@ class Wire:
         self.status: int | None = None
         self.reads_status: int | None = None
         self.delay_s = 0.0
+        self.rewrite: Callable[[str], str] = str
         self._upstream = upstream
         self._holds: list[Hold] = []
         self._http: aiohttp.ClientSession | None = None
@@ -115,7 +119,7 @@ class Wire:
         headers = {name: value for name, value in request.headers.items() if name.lower().startswith("project-")}
         headers["Content-Type"] = "application/json"
         async with self._http.post(self._upstream, data=body, headers=headers) as answer:
-            text = await answer.text()
+            text = self.rewrite(await answer.text())
             limits = {name: value for name, value in answer.headers.items() if _LIMITS.match(name)}
             passed = web.Response(status=answer.status, text=text, content_type="application/json", headers=limits)
         if refusal := await self._stop(call, "after", request):
