@@ -28,6 +28,7 @@ _PLACEHOLDERS = frozenset(
         *("0", "00", "000", "0000", "0.0", "0.00"),
     )
 )
+LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
 _MONTH = r"(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|SEPT|OCT|NOV|DEC)[A-Z]{0,6}"
 _DAMAGE = {
     "scientific": "it is in scientific notation",
@@ -85,7 +86,7 @@ def check_identifier(identifier: str, name: str) -> str:
 
 def is_placeholder(text: str) -> bool:
     """Whether the text stands for nothing: `NULL`, `#N/A`, `-`. `text` has no surplus spaces."""
-    return len(text) <= 13 and text.lower() in _PLACEHOLDERS
+    return len(text) <= LONGEST_PLACEHOLDER and text.lower() in _PLACEHOLDERS
 
 
 def unwrap_formula(text: str) -> str:

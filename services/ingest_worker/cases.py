@@ -7,19 +7,19 @@ database to say, which knows the rows of earlier pages too (`services.postgres.i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.domain.judgments import Judgment
 
 
-@dataclass
+@dataclass(slots=True)
 class Statement:
     """What one row, and any further rows with the same words, say of a case; `is_first` of the page's on that case."""
 
     row_number: int
     judgment: Judgment
     is_first: bool
-    also_in: list[int] = field(default_factory=list)
+    also_in: list[int] | None = None
 
 
 class Cases:
@@ -31,11 +31,10 @@ class Cases:
 
     def add(self, first: int, judgments: Mapping[int, Judgment]) -> None:
         """Take judgments by their position behind row `first`."""
+        add_first = self._first.setdefault
         for position, judgment in judgments.items():
-            number = first + position
-            known = self._first.setdefault(
-                (judgment.case_number, judgment.county), statement := Statement(number, judgment, is_first=True)
-            )
+            statement = Statement(first + position, judgment, True)
+            known = add_first((judgment.case_number, judgment.county), statement)
             if known is not statement:
                 self._add_to(known, statement)
 
@@ -44,6 +43,7 @@ class Cases:
             statement.is_first = False
             known = self._others.setdefault(statement.judgment, statement)
         if known is not statement:
+            known.also_in = known.also_in or []
             known.also_in.append(statement.row_number)
 
     def statements(self) -> Iterator[Statement]:

@@ -98,10 +98,11 @@ def _judgment_lines(batch_id: str, cases: Cases) -> Iterator[str]:
     for statement in cases.statements():
         number = statement.row_number
         case_number, plaintiff, defendant, amount, filing_date, county, is_consumer_debt = statement.judgment
-        values = f"{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}"
         also_in = f"{{{','.join(map(str, statement.also_in))}}}" if statement.also_in else ""
-        place = f"{number}\t{'t' if statement.is_first else 'f'}\t{also_in}"
-        yield f"{prefix}{number:012x}\t{values}\t{_IS_CONSUMER_DEBT[is_consumer_debt]}\t{place}\n"
+        yield (
+            f"{prefix}{number:012x}\t{case_number}\t{county}\t{plaintiff}\t{defendant}\t{amount!s}\t{filing_date!s}"
+            f"\t{_IS_CONSUMER_DEBT[is_consumer_debt]}\t{number}\t{'t' if statement.is_first else 'f'}\t{also_in}\n"
+        )
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[bytes]:

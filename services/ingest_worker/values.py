@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from services.domain.counties import canonical_county
 from services.domain.identifiers import (
+    LONGEST_PLACEHOLDER,
     PLACEHOLDER,
     UNREADABLE,
     check_identifier,
@@ -25,6 +26,9 @@ EARLIEST_FILING = date(1900, 1, 1)
 
 _CENT = Decimal("0.01")
 _DOLLARS = re.compile(r"([-(])?\$? ?([-(])?((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.[0-9]{1,2})?)\)?")
+# Most cells of most files: for these the long way gives the same (tests compare the two), in a third of the time.
+_PLAIN_DOLLARS = re.compile(r"[0-9]{1,12}\.[0-9]{2}")
+_PLAIN_CASE_NUMBER = re.compile(r"[0-9]{4,9}(?:-[A-Z]{1,4}-[0-9]{3,12}|/[0-9]{4})")
 _TIME = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AP]M)?$", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CONSUMER_DEBT: dict[str, bool | None] = {
@@ -49,6 +53,8 @@ _DATES = tuple(
 
 def parse_amount(text: str) -> Decimal:
     """Dollars: `1200`, `$1,200.00`. Parentheses are a minus, as in accounting; a judgment is above zero."""
+    if _PLAIN_DOLLARS.fullmatch(text) and (plain := Decimal(text)):
+        return plain
     match = _DOLLARS.fullmatch(text)
     if match is None or ("(" in text) != (")" in text):
         raise ValueError("not an amount like $1,200.00")
@@ -88,6 +94,8 @@ def parse_consumer_debt(text: str) -> bool | None:
 
 def case_number(text: str) -> str:
     """By which a case is known within its county, as `services.domain.identifiers` compares it."""
+    if _PLAIN_CASE_NUMBER.fullmatch(text):
+        return text
     return check_identifier(normalize_identifier(text), "case number")
 
 
@@ -98,11 +106,9 @@ def payment_reference(text: str) -> str:
 
 def party_name(text: str) -> str:
     """A plaintiff or defendant as the file writes it, but for what nobody sees."""
-    if text.isascii() and text.isprintable() and text[0] != "=":
-        name = text
-    else:
-        name = " ".join(visible(unwrap_formula(text)).split())
-    return _present(name)
+    if len(text) > LONGEST_PLACEHOLDER and text.isascii() and text.isprintable() and text[0] != "=":
+        return text
+    return _present(" ".join(visible(unwrap_formula(text)).split()))
 
 
 def county_name(text: str) -> str:

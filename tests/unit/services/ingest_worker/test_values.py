@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest_worker.values import county_name, parse_amount, parse_filing_date
+from services.domain.identifiers import check_identifier, normalize_identifier
+from services.ingest_worker.values import (
+    _PLAIN_CASE_NUMBER,
+    _PLAIN_DOLLARS,
+    case_number,
+    county_name,
+    parse_amount,
+    parse_filing_date,
+)
 
 TODAY = date(2025, 12, 20)
 
@@ -133,3 +141,19 @@ def test_refuses_what_is_no_filing_date(text: str, why: str) -> None:
 @pytest.mark.parametrize("text", ["KINGS", "kings", "Kings", "Kings County", "KINGS COUNTY", "kings county"])
 def test_writes_a_county_in_one_way(text: str) -> None:
     assert county_name(text) == "Kings"
+
+
+@given(st.from_regex(_PLAIN_CASE_NUMBER, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_the_short_way_of_a_case_number_comes_to_the_same(text: str) -> None:
+    assert case_number(text) == check_identifier(normalize_identifier(text), "case number")
+
+
+@given(st.from_regex(_PLAIN_DOLLARS, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_the_short_way_of_an_amount_comes_to_the_same(text: str) -> None:
+    def read(cell: str) -> str:
+        try:
+            return str(parse_amount(cell))
+        except ValueError as error:
+            return str(error)
+
+    assert read(text) == read(f"${text}")
