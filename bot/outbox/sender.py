@@ -21,6 +21,7 @@ from services.slack.client import SlackClient
 logger = logging.getLogger(__name__)
 
 FLUSH_S = 5.0  # a shutdown waits behind it
+RETRY_S = 1.0  # after a round that the database failed; the notice of a page may have been lost with it
 
 
 class Sender:
@@ -95,7 +96,7 @@ class Sender:
             wait_s = await self._lanes[lane].send_due(fence)
         except SourceError as error:
             logger.warning("outbox: %s", error.why)
-            return self._poll_s()
+            return min(RETRY_S, self._poll_s())
         if lane is Lane.PAGES:
             self._on_time()
         return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())

@@ -450,6 +450,23 @@ async def test_withdrawn_call_that_slack_refused_after_all_is_never_posted(stage
     assert not slack.workspace.calls_of("chat.postMessage")
 
 
+async def test_a_page_does_not_wait_for_the_next_poll_after_the_database_failed(
+    stage: Stage, slack: Slack, database_urls: DatabaseUrls, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Line(database_urls.bot).serve() as line:
+        database = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=60.0)
+        stage.sender = Sender(database, stage.client, poll_s=lambda: 3600.0, metrics=Metrics())
+        line.cut()
+
+        async with stage.sending():
+            await until(lambda: "outbox: " in caplog.text)
+            line.mend()
+            await stage.store("wake up", priority=PAGE)  # nothing rings: the notice was lost with the session
+
+            await slack.wait_for(lambda message: message.text == "wake up", timeout_s=PATIENCE_S)
+        await database.close()
+
+
 async def test_a_message_leads_to_another_one_as_soon_as_slack_has_that(stage: Stage, slack: Slack) -> None:
     blocks = [*BLOCKS, *actions([message_button("Open the thread", "m2")])]
     stage.sender = Sender(
