@@ -24,6 +24,7 @@ from bot.views.message import fit_message
 from bot.views.text import code
 from playbooks._contract import Risk
 from services.domain.errors import Choice, UsageError
+from services.postgres.turns import behind
 
 if TYPE_CHECKING:
     from bot.approvals.desk import Desk
@@ -87,7 +88,8 @@ async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, ro
     match verb:
         case Command():
             async with _turn(world.questions, request):
-                return await verb.handle(request, world)
+                with behind():  # pages, runs and decisions have the sessions first
+                    return await verb.handle(request, world)
         case DeskCommand():
             async with _turn(world.decisions, request):
                 return await verb.handle(request, world, desk)

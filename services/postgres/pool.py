@@ -24,6 +24,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.postgres.errors import SOURCE, explain, explain_connect, no_answer, not_encodable
 from services.postgres.sqlstates import loses_the_answer
+from services.postgres.turns import Turns
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -98,7 +99,7 @@ class Database:
         self._dsn = dsn
         self._application_name = application_name
         self._timeout_s = timeout_s
-        self._free = asyncio.Semaphore(max_size)
+        self._turns = Turns(max_size)
         self._idle: list[Connection] = []
         self._closed = False
         self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
@@ -181,13 +182,13 @@ class Database:
         """Wait until one of our sessions is free."""
         try:
             async with asyncio.timeout_at(limit.begins_by):
-                await self._free.acquire()
+                await self._turns.acquire()
         except TimeoutError:
             raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
         try:
             yield
         finally:
-            self._free.release()
+            self._turns.release()
 
     @contextlib.asynccontextmanager
     async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Connection]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
+
 from bot.app import Bot
 from bot.views.crowded import NOTE
 from services.domain.outbox import PAGE
 from services.postgres import outbox
+from services.postgres.pool import Connection
 from services.sandbox.slack import cast
 from services.sandbox.slack.model import Message
+from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S
 
@@ -27,6 +31,7 @@ async def store_page(bot: Bot) -> None:
 
 
 async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack: Slack) -> None:
+    slack.workspace.strict = True  # Slack takes one message per second in a channel
     answers = [
         asyncio.create_task(bot.slack.post(cast.INCIDENTS_ID, f"answer {number}", BLOCKS)) for number in range(ASKED)
     ]
@@ -60,3 +65,33 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
     assert len(public) < ASKED / 2
     assert noted
     assert all(message.visible_to == cast.OTTO.id for message in noted)
+
+
+async def test_a_page_waits_for_no_session_that_questions_have(
+    bot: Bot, slack: Slack, database_urls: DatabaseUrls, as_owner: Connection
+) -> None:
+    """Whatever reads the queue waits for a lock, so questions hold their sessions until their time is up."""
+    async with as_owner.transaction():
+        await as_owner.execute("LOCK TABLE ops.job_queue, ops.worker_heartbeats IN ACCESS EXCLUSIVE MODE")
+        for user in (cast.OTTO, cast.OLIVIA, cast.ANN, cast.BEN):
+            for _ in range(2):
+                await slack.workspace.acting_as(user.id).type(cast.INCIDENTS_ID, "/dragonfly queue")
+        await until_waiting(database_urls, 3)
+
+        async with await psycopg.AsyncConnection.connect(database_urls.bot) as conn:
+            await outbox.store_message(
+                conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
+            )
+        await slack.wait_for(lambda message: message.text == "wake up")
+
+        assert [message.text for message in slack.seen()] == ["wake up"]
+    assert bot.parts is not None
+
+
+async def until_waiting(database_urls: DatabaseUrls, sessions: int) -> None:
+    """Until so many sessions of the bot wait for a lock."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
+        async with asyncio.timeout(PATIENCE_S):
+            while (await (await conn.execute(query)).fetchone() or (0,))[0] < sessions:
+                await asyncio.sleep(0.02)
