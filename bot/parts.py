@@ -26,6 +26,7 @@ from bot.hints import Hints
 from bot.incidents.alerting import Alerting, home_of, owners_of
 from bot.incidents.briefing import Briefing
 from bot.incidents.escalation import Escalation
+from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.wiring import make_board, make_room
 from bot.leader import Leader
 from bot.leading import Leading, Part
@@ -128,6 +129,7 @@ class Parts:
         )
         board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
         retell = partial(board.retell, basis.database)
+        self.changing.desk.on_request = ImpliedAcknowledgement(basis.database, board).on_request
         notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s, retell)
         self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
         escalation = Escalation(

@@ -51,20 +51,31 @@ BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for
 DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within three seconds of the click
 REASON_LIMIT = 500  # characters
 
+OnRequest = Callable[[Run, Person, People], Awaitable[Sequence[Incident]]]
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
 
 
 @dataclass(frozen=True)
 class Filed:
-    """A request, and who was called about it: None where nobody has to be. `incident`: in whose thread it is shown."""
+    """A request, and who was called about it: None where nobody has to be. `incident`: in whose thread it is shown.
+    `acknowledged`: incidents that page the requester, which are theirs now."""
 
     run: Run
     called: Called | None = None
     incident: Incident | None = None
+    acknowledged: Sequence[Incident] = ()
+
+
+async def nothing_is_acknowledged(run: Run, person: Person, people: People) -> Sequence[Incident]:  # noqa: ARG001
+    """What `on_request` does when nothing else is given."""
+    return ()
 
 
 class Desk:
-    """One for the process. `channel` is where requests are shown, `calling` how approvers are called in an incident."""
+    """One for the process. `channel` is where requests are shown, `calling` how approvers are called in an incident.
+
+    `on_request` is called once a person's request is stored; incidents put theirs in its place.
+    """
 
     def __init__(
         self,
@@ -86,6 +97,7 @@ class Desk:
         self._calling = calling or Calling.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
+        self.on_request: OnRequest = nothing_is_acknowledged
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
         """`request`, where only the run matters."""
@@ -123,7 +135,8 @@ class Desk:
                 await self._teller.tell(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._teller.told()
-        return Filed(run, called, incident)
+        acknowledged = await self.on_request(run, person, people) if person is not None else ()
+        return Filed(run, called, incident, acknowledged)
 
     async def refuse_early(
         self, playbook: str, services: Iterable[Service], environment: str, request: Request

@@ -66,7 +66,7 @@ async def file(
     desk, reason = need_desk(desk), parameters.get("reason", "")
     try:
         filed = await desk.request(plan, request, reason=reason)
-        return filed_answer(filed.run, filed.called, filed.incident)
+        return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
     except SourceError as error:
         if error.source != DATABASE:
             raise
@@ -96,7 +96,7 @@ async def _not_filed(plan: Plan, request: Request, world: World, desk: Desk, err
         if request.delivery is None:
             raise error
         filed = await desk.request(plan, request)
-        return filed_answer(filed.run, filed.called, filed.incident)
+        return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
     except SourceError as again:
         raise OperatorError(
             "It is not known whether your request was filed",

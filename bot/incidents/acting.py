@@ -75,8 +75,11 @@ async def join(board: Switchboard, conn: Connection, incident: Incident, person:
     return Joined(incident, reported)
 
 
-async def acknowledge(board: Switchboard, conn: Connection, incident: Incident, person: Person) -> Outcome:
-    """The person has it now, and the calls stop. Whoever had it before is told."""
+async def acknowledge(
+    board: Switchboard, conn: Connection, incident: Incident, person: Person, *, words: str = ""
+) -> Outcome:
+    """The person has it now, and the calls stop. Whoever had it before is told. `words`: how they did it, when not by
+    saying so."""
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
     before = incident.acknowledged_by
@@ -87,7 +90,7 @@ async def acknowledge(board: Switchboard, conn: Connection, incident: Incident, 
     if before == person:
         await board.record(conn, incident, "active", "is still on it", by=person)
         return Done(await board.tell_everywhere(conn, incident.id), "You have it still; the reminder starts anew.")
-    words = "took it over" if before else "took it on, nobody else is called"
+    words = words or ("took over" if before else "acknowledged it, nobody else is called")
     # The root message says who has it; only whoever had it before has to notice.
     await board.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
     return Done(await board.tell_everywhere(conn, incident.id), "You have it; nobody else is called.")
@@ -117,7 +120,8 @@ async def resolve(board: Switchboard, conn: Connection, incident: Incident, pers
         return over(incident)
     incident = await _reread(conn, incident)
     await calling.hush(conn, incident)
-    await board.record(conn, incident, "resolved", f"resolved it: {cause}", by=person)
+    # The root message says so, and why.
+    await board.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
     return Done(await board.tell_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
 
 

@@ -154,7 +154,7 @@ class Deciding:
         return (
             no_plan_answer(filed)
             if isinstance(filed, NoPlan)
-            else filed_answer(filed.run, filed.called, filed.incident)
+            else filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
         )
 
     async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, context, section, sections
 from bot.views.calls import Called, called_line
@@ -15,9 +17,16 @@ from services.domain.runs import Run, RunState
 from services.domain.words import counted
 
 
-def filed_answer(run: Run, called: Called | None = None, incident: Incident | None = None) -> Answer:
-    """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is."""
-    waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else ""]))
+def filed_answer(
+    run: Run,
+    called: Called | None = None,
+    incident: Incident | None = None,
+    acknowledged: Sequence[Incident] = (),
+) -> Answer:
+    """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is.
+    `acknowledged`: those that became the requester's with it."""
+    yours = [f"Incident {one.id} is acknowledged: you have it, nobody else is called." for one in acknowledged]
+    waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else "", *yours]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
         section(f"{first}\n{waits}"),

@@ -46,7 +46,7 @@ async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene
     assert isinstance(outcome, Done)
     messages = await books.messages()
     assert list(messages) == ["incident:1", "incident:1:page:1", DIRECT]
-    assert messages["incident:1"].startswith("🔴 *PAGE* dev · No ingest")
+    assert messages["incident:1"].startswith("🔴 No ingest")
     assert f"<@{cast.ANN.id}>" in messages["incident:1:page:1"]
     assert await books.notifications() == FIRST
     assert await books.kinds() == ["opened", "called"]
@@ -141,9 +141,9 @@ async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_an
     await scene.room.acknowledge(1, request(ANN))
 
     assert [event.text for event in await books.events()][2:] == [
-        "took it on, nobody else is called",
+        "acknowledged it, nobody else is called",
         "is still on it",
-        "took it over",
+        "took over",
     ]
     assert first.due_at is not None
     assert again.due_at is not None
@@ -173,7 +173,7 @@ async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scen
     assert (incident.state, incident.cause, incident.due_at) == (IncidentState.RESOLVED, "a bad deploy", None)
     assert await books.notifications() == set()
     assert [key for key in await books.messages() if ":page:" in key] == []
-    assert (await books.messages())["incident:1"].startswith("✅ *RESOLVED* dev · No ingest")
+    assert (await books.messages())["incident:1"].startswith("✅ *RESOLVED* · No ingest")
     assert await books.audit() == ["incident.opened", "incident.resolved"]
 
 
@@ -370,7 +370,7 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
 
     assert isinstance(refused, Refused)
     assert str(taken).startswith("You are on call for primary until")
-    assert f"✅ <@{cast.BEN.id}> takes it" in await books.blocks(key)
+    assert f"✅ <@{cast.BEN.id}> confirms it" in await books.blocks(key)
     assert "oncall take" not in await books.blocks(key)
     assert (await books.audit()) == ["oncall.override", "oncall.taken"]
 
@@ -380,7 +380,7 @@ async def test_whoever_puts_themselves_on_call_takes_it_by_that(scene: Scene, bo
 
     await scene.room.override(request(BEN), rotation="primary", user_id=cast.BEN.id, span=timedelta(hours=2))
 
-    assert f"✅ <@{cast.BEN.id}> takes it" in await books.blocks("oncall:override:1")
+    assert f"✅ <@{cast.BEN.id}> confirms it" in await books.blocks("oncall:override:1")
 
 
 async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, books: Books) -> None:
@@ -460,7 +460,7 @@ async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_othe
     await asyncio.gather(*[scene.room.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
 
     texts = [event.text for event in await books.events() if event.kind == "acknowledged"]
-    assert texts == ["took it on, nobody else is called", "took it over"]
+    assert texts == ["acknowledged it, nobody else is called", "took over"]
 
 
 async def test_after_a_resolve_slack_is_asked_to_post_no_call(

@@ -17,6 +17,7 @@ from bot.views.modals import ANSWER
 from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
 from playbooks._contract import Plan
 from services.domain.incidents import IncidentSeverity, NewIncident
+from services.domain.oncall import Chain, encode_chain
 from services.domain.runs import Person, Run
 from services.postgres import runs
 from services.postgres.incidents import create_incident
@@ -126,7 +127,9 @@ async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack,
 async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
     """A rollback that Ann asks for inside an incident that Ben opened, once nobody answered."""
     services, ben = ("dragonfly-worker-ingest",), Person(cast.BEN.id, cast.TEAM.id)
-    await create_incident(conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, ben, {}))
+    await create_incident(
+        conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, ben, encode_chain(Chain()))
+    )
     target = railway.commits[1].sha[:8]
     _, asked = await ask(bot, slack, "rollback", request=ANN, service="ingest", to=target)
     async with asyncio.timeout(RUN_S):
@@ -269,3 +272,51 @@ async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_chan
     await slack.wait_for(lambda one: one.ts == root.ts and "RESOLVED" in one.text)
     await olivia.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale enforcement 2", thread_ts=root.ts)
     assert (await run_message(slack, 2)).thread_ts is None
+
+
+@pytest.mark.parametrize(
+    ("person", "line", "counts"),
+    [
+        (cast.ANN, "scale ingest 2", True),
+        (cast.ANN, "scale enforcement 2", False),  # another service: no work on this incident
+        (cast.OLIVIA, "scale ingest 2", False),  # nobody called her
+    ],
+)
+async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
+    bot: Bot, slack: Slack, as_owner: Connection, person: User, line: str, counts: bool
+) -> None:
+    assert bot.parts is not None
+    await slack.type("/dragonfly incident open ingest hangs service ingest")
+    root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
+    await slack.wait_for(lambda one: key_of(one) == "incident:1:page:1")
+
+    mention = f"<@{slack.workspace.bot.id}> {line}"
+    await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, mention, thread_ts=root.ts)
+
+    answer = await slack.wait_for(lambda one: one.visible_to == person.id and "Run 1" in one.text, user=person)
+    told = "Incident 1 is acknowledged: you have it, nobody else is called."
+    assert (told in json.dumps(answer.blocks, ensure_ascii=False)) is counts
+    found = await (await as_owner.execute("SELECT state::text, due_at IS NULL FROM chatops.incidents")).fetchone()
+    assert found is not None
+    assert found[0] == ("acknowledged" if counts else "open")
+    if counts:
+        await slack.wait_for(lambda one: one.ts == root.ts and f"ACKNOWLEDGED* by <@{person.id}>" in one.text)
+        rows = await as_owner.execute("SELECT actor, run_id FROM chatops.audit WHERE event = 'incident.acknowledged'")
+        assert await rows.fetchall() == [(person.id, 1)]
+
+
+async def test_a_request_stands_when_its_acknowledgement_fails(bot: Bot, slack: Slack, as_owner: Connection) -> None:
+    """A person's request is more than the note that goes with it: an incident that is being written is not waited for
+    beyond its limit, and the request is there before."""
+    assert bot.parts is not None
+    await slack.type("/dragonfly incident open ingest hangs service ingest")
+    root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
+    await slack.wait_for(lambda one: key_of(one) == "incident:1:page:1")
+
+    async with as_owner.transaction():
+        await as_owner.execute("SELECT FROM chatops.incidents WHERE id = 1 FOR NO KEY UPDATE")
+        mention = f"<@{slack.workspace.bot.id}> scale ingest 2"
+        await slack.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, mention, thread_ts=root.ts)
+        await run_message(slack, 1)
+
+    await slack.wait_for(lambda one: one.ts == root.ts and "ACKNOWLEDGED" in one.text)

@@ -1,0 +1,64 @@
+"""A change that a paged person asks for acknowledges their incident: they work on it, so nobody else is called."""
+
+from __future__ import annotations
+
+import logging
+
+from bot.approvals.people import People
+from bot.incidents import acting
+from bot.incidents.assignments import Asked, assignments_of
+from bot.incidents.switchboard import Switchboard
+from services.domain.errors import SourceError
+from services.domain.incidents import Incident
+from services.domain.runs import Person, Run
+from services.postgres import incidents
+from services.postgres.audit import append_audit
+from services.postgres.pool import Database
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 15.0  # a call that is being posted is waited for
+
+
+class ImpliedAcknowledgement:
+    """One for the process. It works in a transaction of its own: a request never fails because of it."""
+
+    def __init__(self, database: Database, board: Switchboard) -> None:
+        self._database = database
+        self._board = board
+
+    async def on_request(self, run: Run, person: Person, people: People) -> list[Incident]:
+        """Acknowledge the open incidents about the run's services that page the requester; those that it did."""
+        addresses = people.groups_of(person.user_id)
+        try:
+            async with self._database.read() as conn:
+                unresolved = await incidents.list_open_incidents(conn)
+            paged = assignments_of(person.user_id, addresses, unresolved)
+            mine = [one.incident for one in paged if one.asked is Asked.ACKNOWLEDGE]
+            return [
+                done
+                for one in mine
+                if one.covers(run.services) and (done := await self._acknowledge(one.id, run, person))
+            ]
+        except SourceError as error:
+            logger.warning("run %d acknowledged no incident: %s", run.id, error.why)
+        except Exception as error:  # the request is stored: no bug here may take its answer away
+            logger.error("run %d acknowledged no incident: %s", run.id, type(error).__name__)  # noqa: TRY400 - may hold data
+        return []
+
+    async def _acknowledge(self, incident_id: int, run: Run, person: Person) -> Incident | None:
+        """None when somebody was faster."""
+        words = f"acknowledged it by asking for run {run.id} ({run.title}), nobody else is called"
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            incident = await acting.find(conn, incident_id)
+            if incident.acknowledged_by is not None:
+                return None
+            outcome = await acting.acknowledge(self._board, conn, incident, person, words=words)
+            if not isinstance(outcome, acting.Done):
+                return None
+            details = {"incident": incident_id, "run": run.id, "team": person.team_id}
+            await append_audit(
+                conn, actor=person.user_id, event="incident.acknowledged", run_id=run.id, details=details
+            )
+        self._board.told()
+        return outcome.incident
