@@ -27,7 +27,7 @@ def phone_faults(call: dict[str, Any]) -> Iterator[str]:
     method, payload = call["method"], call["payload"]
     shown = list(_texts(payload.get("blocks") or (payload.get("view") or {}).get("blocks") or []))
     if method in ("chat.postMessage", "chat.update") and shown:
-        yield from _notification(method, payload, shown)
+        yield from _notification(method, payload, list(_texts(payload.get("blocks") or [], is_dialog_shown=False)))
     if _is_for_many(method, payload):
         for text in (*shown, str(payload.get("text") or "")):
             yield from (f"{method}: a whole id, {found}, in {text[:200]!r}" for found in _WHOLE_ID.findall(text))
@@ -54,15 +54,16 @@ def _is_for_many(method: str, payload: dict[str, Any]) -> bool:
     return method in ("chat.postMessage", "chat.update", "views.publish")
 
 
-def _texts(part: Any) -> Iterator[str]:
-    """Each text that is shown, as people read it; not the words of buttons' values and of addresses."""
+def _texts(part: Any, *, is_dialog_shown: bool = True) -> Iterator[str]:
+    """Each text that is shown, as people read it; not the words of buttons' values and of addresses. The dialog of a
+    button stands in no message: it names what it asks about once more."""
     if isinstance(part, list):
         for one in part:
-            yield from _texts(one)
+            yield from _texts(one, is_dialog_shown=is_dialog_shown)
     elif isinstance(part, dict):
         if isinstance(part.get("text"), str):
             text = part["text"]
             yield mrkdwn_text(_LINK.sub(r"\1", text)) if part.get("type") == "mrkdwn" else text
         for name, value in part.items():
-            if name not in _NOT_SHOWN and not isinstance(value, str):
-                yield from _texts(value)
+            if name not in _NOT_SHOWN and not isinstance(value, str) and (is_dialog_shown or name != "confirm"):
+                yield from _texts(value, is_dialog_shown=is_dialog_shown)
