@@ -136,12 +136,13 @@ class NotificationSender:
     async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
         """In each thread one message that stays true, and one more for each who will not be rung.
 
-        An incident's root says who was told; its thread has that message only once something did not get through.
+        The message of the incident or the run says who was told; the thread has this one only once something did not
+        get through.
         """
         for thread_key in sorted({key for each in due if (key := each.thread_key)}):
             told = await notifications.list_notifications(conn, thread_key=thread_key)
             key, content = f"{thread_key}:told", told_elsewhere(told)
-            if is_root(thread_key) and not any(one.last_error for one in told):
+            if not any(one.last_error for one in told):
                 text, blocks = content
                 await outbox.replace_message(conn, key=key, text=text, blocks=blocks)
             else:

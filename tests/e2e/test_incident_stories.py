@@ -1,0 +1,199 @@
+"""Whole incidents as whoever is called at night lives through them, and how much of a phone each takes.
+
+The one who is called presses the first button and nothing else before: that acknowledges. From the page to the end the
+bot writes at most five messages into the thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.views.outage import ACKNOWLEDGE
+from bot.views.run_buttons import APPROVE, CONFIRM
+from services.domain.services import Service
+from services.sandbox.railway.commits import Behaviour
+from services.sandbox.slack import cast
+from services.sandbox.slack.model import Json, Message, User
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stage
+
+pytestmark = [pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
+
+MISSES_WORKERS = True
+MOST = 5  # messages of the bot in one incident's thread
+STORY_S = 150.0  # a page of the API waits for a minute; a rollback with its proof, on a busy machine
+TOO_SLOW_S = 20.0  # longer than the bot waits for an answer
+
+
+async def test_a_worker_killed_at_night_is_restarted_in_five_messages(stage: Stage) -> None:
+    await asyncio.sleep(2 * stage.heartbeat_every_s)  # both replicas of the bot have seen it
+    known = _known(stage)
+
+    stage.sandbox.railway.kill(_replica(stage, Service.ENFORCEMENT))
+    root = await _page(stage, known)
+    called = _called(root)
+    await _diagnosed(stage, root, "enforcement")
+    root = await _press(stage, root, called, "Restart enforcement")
+    await _until(stage, root, "ACKNOWLEDGED")  # nobody pressed Acknowledge
+    run = await _reply(stage, root, "WAITS FOR CONFIRMATION")
+    await _click(stage, run, called, CONFIRM)
+    await _until(stage, root, "CLEARED")
+    await _reply(stage, root, "DONE")
+
+    await _resolve_and_count(stage, root, called)
+
+
+async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage) -> None:
+    known, railway = _known(stage), stage.sandbox.railway
+    bad = next(one for one in railway.commits if one.behaviour is Behaviour.CRASHES)
+
+    railway.deploy(Service.INGEST, bad.sha)
+    root = await _page(stage, known)
+    called = _called(root)
+    await _diagnosed(stage, root, bad.sha[:8])
+    root = await _press(stage, root, called, "Roll back to ")
+    run = await _reply(stage, root, "WAITS FOR APPROVAL")
+    await _click(stage, run, cast.BEN if called == cast.ANN else cast.ANN, APPROVE)
+    await _until(stage, root, "CLEARED")
+    await _reply(stage, root, "DONE")
+
+    await _resolve_and_count(stage, root, called)
+
+
+async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage) -> None:
+    known = _known(stage)
+
+    stage.sandbox.railway.set_latency(TOO_SLOW_S)
+    root = await _page(stage, known)
+    called = _called(root)
+    await _diagnosed(stage, root, "api")
+    root = await _press(stage, root, called, "Acknowledge")
+    await _until(stage, root, "ACKNOWLEDGED")
+    stage.sandbox.railway.set_latency(0)
+    await _until(stage, root, "CLEARED")
+
+    await _resolve_and_count(stage, root, called)
+
+
+async def test_a_stopped_postgres_takes_five_messages(stage: Stage) -> None:
+    known = {message.ts for message in stage.messages()}
+
+    await stage.sandbox.database.stop_postgres()
+    try:
+        page = await stage.wait_for(
+            lambda one: one.ts not in known and "does not reach the database" in one.text, timeout_s=STORY_S
+        )
+        await _click(stage, page, cast.ANN, ACKNOWLEDGE)
+        await stage.wait_for(lambda one: one.ts == page.ts and "acknowledged by" in one.text)
+    finally:
+        await stage.sandbox.database.start_postgres()
+    await stage.wait_for(lambda one: one.ts == page.ts and one.text.startswith("🟢 Back"), timeout_s=STORY_S)
+
+    assert len(_replies(stage, page)) <= MOST, [one.text for one in _replies(stage, page)]
+
+
+def _known(stage: Stage) -> set[str]:
+    return {message.ts for message in stage.messages() if _is_root(message)}
+
+
+def _is_root(message: Message) -> bool:
+    payload = (message.metadata or {}).get("event_payload") or {}
+    return str(payload.get("key", "")).startswith("incident:")
+
+
+def _replica(stage: Stage, service: Service) -> str:
+    found = next(one for one in stage.sandbox.railway.snapshot().services if one.name == service)
+    return next(replica.id for replica in found.replicas if replica.pid)
+
+
+async def _page(stage: Stage, known: set[str]) -> Message:
+    """The root message of the new incident, once it says who is called."""
+    return await stage.wait_for(
+        lambda one: _is_root(one) and one.ts not in known and "📟 called" in _shown(one), timeout_s=STORY_S
+    )
+
+
+def _called(root: Message) -> User:
+    """Whose week it is."""
+    words = _shown(root).partition("📟 called ")[2].lower()
+    return cast.ANN if words.startswith("ann") else cast.BEN
+
+
+async def _diagnosed(stage: Stage, root: Message, words: str) -> None:
+    """The diagnosis is whole, and names the cause in its first line."""
+    await stage.wait_for(
+        lambda one: (
+            "Most likely" in one.text and words in one.text.split("\n")[0] and "Still reading" not in _shown(one)
+        ),
+        thread_ts=root.ts,
+        timeout_s=STORY_S,
+    )
+
+
+def _first_line(message: Message) -> str:
+    """Of a diagnosis; empty for anything else."""
+    line = message.text.split("\n")[0]
+    return line if line.startswith("🔎 ") else ""
+
+
+async def _press(stage: Stage, root: Message, person: User, label: str) -> Message:
+    """The root message once it offers what begins so first, or right behind *Acknowledge*; it is pressed then."""
+
+    def wanted(message: Message) -> Json | None:
+        return next((one for one in _buttons(message)[:2] if _label(one).startswith(label)), None)
+
+    found = await stage.wait_for(lambda one: one.ts == root.ts and wanted(one) is not None, timeout_s=STORY_S)
+    button = wanted(found)
+    assert button is not None
+    await _click(stage, found, person, str(button["action_id"]))
+    return found
+
+
+async def _click(stage: Stage, message: Message, person: User, action_id: str) -> None:
+    error = await stage.sandbox.workspace.acting_as(person.id).click(cast.INCIDENTS_ID, message.ts, action_id)
+    assert error is None
+
+
+async def _until(stage: Stage, root: Message, words: str) -> None:
+    await stage.wait_for(lambda one: one.ts == root.ts and words in one.text, timeout_s=STORY_S)
+
+
+async def _reply(stage: Stage, root: Message, words: str) -> Message:
+    return await stage.wait_for(
+        lambda one: one.visible_to is None and words in _shown(one), thread_ts=root.ts, timeout_s=STORY_S
+    )
+
+
+async def _resolve_and_count(stage: Stage, root: Message, person: User) -> None:
+    number = str((root.metadata or {})["event_payload"]["key"]).removeprefix("incident:")
+    line = f"/dragonfly incident resolve {number} it works again"
+    assert await stage.sandbox.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, line) is None
+    await _until(stage, root, "RESOLVED")
+    replies = _replies(stage, root)
+    assert len(replies) <= MOST, [one.text for one in replies]
+
+
+def _replies(stage: Stage, root: Message) -> list[Message]:
+    """What the bot wrote into the thread for everybody."""
+    shown = stage.messages(thread_ts=root.ts)
+    bot = stage.sandbox.workspace.bot.id
+    return [one for one in shown if one.ts != root.ts and one.user == bot and one.visible_to is None]
+
+
+def _buttons(message: Message) -> list[Json]:
+    """In a row; the overflow menu is none."""
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
+    return [element for row in rows for element in row if element["type"] == "button"]
+
+
+def _label(button: Json) -> str:
+    return str(button["text"]["text"])
+
+
+def _shown(message: Message) -> str:
+    return message.text + json.dumps(message.blocks, ensure_ascii=False)
