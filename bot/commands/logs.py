@@ -17,7 +17,7 @@ from bot.views.findings import unavailable_answer
 from bot.views.logs import LogView, logs_answer
 from playbooks.checks.logs import Facts
 from playbooks.logs import Choice, check, choose
-from services.domain.deployments import LogLine, find_state
+from services.domain.deployments import LogLine, ServiceState, find_state
 from services.domain.errors import OperatorError, Unavailable
 from services.domain.privacy import Privacy
 from services.domain.services import Service
@@ -53,16 +53,25 @@ async def answer_logs(request: Request, world: World) -> Answer:
     words, is_raw = take_raw(request)
     wanted = parse(words)
     notice = await record_raw(world, "logs", tuple(words)) if is_raw else None
-    choice = await _choose(wanted, world)
-    if isinstance(choice, Unavailable):
-        return unavailable_answer(f"logs of {wanted.service.short}", choice)
+    chosen = await _choose(wanted, world)
+    if isinstance(chosen, Unavailable):
+        return unavailable_answer(f"logs of {wanted.service.short}", chosen)
+    choice, state = chosen
     async with asyncio.TaskGroup() as reads:
         told = reads.create_task(_read(wanted, choice, world))
         due = reads.create_task(read_due(world))
     read = told.result()
     if isinstance(read, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", read)
-    facts = Facts(wanted.service, read.newest, datetime.now(UTC), due.result()[wanted.service])
+    current = state.current if state else None
+    facts = Facts(
+        wanted.service,
+        read.newest,
+        datetime.now(UTC),
+        due.result()[wanted.service],
+        state=state,
+        is_current=current is not None and current.id == choice.deployment.id,
+    )
     privacy = None if is_raw else world.settings.log_privacy
     # Masking takes its time.
     return await asyncio.to_thread(_answer, wanted, choice, read, facts, privacy=privacy, notice=notice)
@@ -107,7 +116,7 @@ def parse(words: Sequence[str]) -> Wanted:
     return Wanted(service, " ".join(filters), "--failed" in flags, "--build" in flags, lines)
 
 
-async def _choose(wanted: Wanted, world: World) -> Choice | Unavailable:
+async def _choose(wanted: Wanted, world: World) -> tuple[Choice, ServiceState | None] | Unavailable:
     async with asyncio.TaskGroup() as reads:
         services = reads.create_task(world.railway_services())
         deployments = reads.create_task(world.deployments(wanted.service))
@@ -119,7 +128,7 @@ async def _choose(wanted: Wanted, world: World) -> Choice | Unavailable:
     choice = choose(state, listed, failed=wanted.failed)
     if choice is None:
         raise _no_deployment(wanted)
-    return choice
+    return choice, state
 
 
 async def _read(wanted: Wanted, choice: Choice, world: World) -> Read | Unavailable:

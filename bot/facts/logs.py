@@ -30,7 +30,10 @@ async def gather_logs(
         read = {service: group.create_task(_read_lines(world, service, states, look_back)) for service in services}
         due = group.create_task(read_due(world))
     now = datetime.now(UTC)
-    return [logs.Facts(service, read[service].result(), now, due.result()[service]) for service in services]
+    return [
+        logs.Facts(service, read[service].result(), now, due.result()[service], state=_known(states, service))
+        for service in services
+    ]
 
 
 async def read_error_digest(world: World, service: Service) -> list[Finding]:
@@ -49,6 +52,11 @@ def _due(due: Mapping[str, datetime] | Unavailable, job_types: Sequence[str]) ->
     if isinstance(due, Unavailable):
         return due if job_types else None
     return min((due[job_type] for job_type in job_types if job_type in due), default=None)
+
+
+def _known(states: Mapping[Service, ServiceState] | Unavailable, service: Service) -> ServiceState | None:
+    state = find_state(states, service)
+    return None if isinstance(state, Unavailable) else state
 
 
 async def _read_lines(

@@ -16,12 +16,12 @@ from statistics import median_low
 from playbooks._contract import Finding, NextStep, Status, wrong_first
 from playbooks._log_patterns import Pattern, Sign, Topic, ends, recognise
 from playbooks._troubleshooting import Symptom, explain
-from services.domain.deployments import LogLine
+from services.domain.deployments import LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.masking import error_class, template
 from services.domain.services import Service
 from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
-from services.domain.words import age, counted
+from services.domain.words import ago, counted, lasting
 
 SILENT_AFTER = timedelta(minutes=3)  # three of a worker's lines that did not come
 _EVERY_MINUTE = timedelta(seconds=90)
@@ -36,8 +36,10 @@ _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "D
 @dataclass(frozen=True)
 class Facts:
     """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
-    claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or beats as it
-    should right now; None when nobody looked.
+    claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or is alive as
+    it should be right now; None when nobody looked. `state`: what Railway says of the service, None when it was not
+    asked; `is_current`: whether the deployment is the one that runs now. `stored`: what is said is read later, so
+    with clock times.
     """
 
     service: Service
@@ -45,6 +47,14 @@ class Facts:
     now: datetime
     next_due_at: datetime | Unavailable | None = None
     is_well: bool | None = None
+    state: ServiceState | None = None
+    is_current: bool = True
+    stored: bool = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody wanted no process of the service to run."""
+        return self.state is not None and (self.state.is_stopped or self.state.replicas_configured == 0)
 
 
 @dataclass
@@ -73,7 +83,7 @@ def check(facts: Facts) -> list[Finding]:
         return [Finding(f"logs.{short}", Status.UNKNOWN, title, facts.lines.why, facts.service, next_step=step)]
     seen = [(line, recognise(line.message)) for line in facts.lines]
     groups = _group(seen)
-    found = [*_fell_silent(facts), *(_failure(facts, group) for group in groups[:MAX_GROUPS])]
+    found = [*_stopped(facts), *_fell_silent(facts), *(_failure(facts, group) for group in groups[:MAX_GROUPS])]
     return [*found, *_rest(facts, groups[MAX_GROUPS:]), *_idle(facts, seen), *_successes(facts, seen)] or [
         _silent(facts)
     ]
@@ -109,7 +119,9 @@ def _failure(facts: Facts, group: _Group) -> Finding:
     first = group.first or last
     is_over = _is_past(facts, group, last)
     status = Status.WARN if is_over or group.topic is Topic.OTHER else Status.FAIL
-    detail = f"{group.topic}, {counted(group.count, 'line')}, the last {age(facts.now - last.timestamp)} ago"
+    detail = (
+        f"{group.topic}, {counted(group.count, 'line')}, the last {ago(last.timestamp, facts.now, stored=facts.stored)}"
+    )
     detail += "; it works again" if is_over else ""
     evidence = {
         "topic": group.topic.value,
@@ -160,17 +172,38 @@ def _fell_silent(facts: Facts) -> list[Finding]:
     """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding."""
     if isinstance(facts.lines, Unavailable) or facts.service.worker_type is None or len(facts.lines) < _PACED:
         return []
+    if facts.is_stopped or not facts.is_current:
+        return []
     times = sorted(line.timestamp for line in facts.lines)
     usual = median_low(after - before for before, after in pairwise(times))
     silent_for = facts.now - times[-1]
     if usual > _EVERY_MINUTE or silent_for <= SILENT_AFTER:
         return []
     short = facts.service.short
-    title = f"{short} has written nothing for {age(silent_for)}, usually each minute"
+    title = f"{short}: nothing written {lasting(times[-1], facts.now, stored=facts.stored)}, usually each minute"
     evidence = {"last_at": times[-1].isoformat()}
     step = NextStep(f"Heartbeats of {short}", f"heartbeats {short}")
-    detail = "its process is gone, or hangs"
+    detail = _process(facts.state)
     return [Finding(f"logs.{short}.silence", Status.WARN, title, detail, facts.service, evidence, step)]
+
+
+def _process(state: ServiceState | None) -> str:
+    """What Railway says of the process that should write."""
+    if state is None:
+        return "the process is gone, or hangs"
+    running, wanted = state.serving.running_instances if state.serving else 0, state.replicas_configured
+    if not running:
+        return "the process is gone"
+    return "the process runs, so it hangs" if wanted is None else f"Railway runs {running} of {wanted}: it hangs"
+
+
+def _stopped(facts: Facts) -> Iterator[Finding]:
+    """A worker that was stopped on purpose writes nothing, as it should."""
+    if facts.is_stopped and facts.is_current and facts.service.worker_type is not None:
+        short = facts.service.short
+        yield Finding(
+            f"logs.{short}.stopped", Status.OK, f"{short} is stopped, so it writes nothing", "", facts.service
+        )
 
 
 def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
@@ -181,16 +214,16 @@ def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Itera
         if pattern is not None and pattern.topic in (Topic.CLAIMING, Topic.PERMISSIONS)
     }
     idle = [line for line, sign in newest.values() if sign is Sign.IDLE]
-    if not idle:
+    if not idle or facts.is_stopped:
         return
     short, name = facts.service.short, f"logs.{facts.service.short}.idle"
-    said = f"said {age(facts.now - max(line.timestamp for line in idle))} ago"
+    said = f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}"
     due = facts.next_due_at
     if isinstance(due, Unavailable):
         title = f"{short} is idle, but nobody can see whether jobs wait"
         yield Finding(name, Status.UNKNOWN, title, due.why, facts.service, next_step=NextStep("Queue", "queue"))
     elif due is not None and facts.now - due > NOT_CLAIMED_AFTER:
-        title = f"{short} finds no jobs, but one has been due for {age(facts.now - due)}"
+        title = f"{short} finds no jobs, but one has been due {lasting(due, facts.now, stored=facts.stored)}"
         finding = Finding(name, Status.FAIL, title, said, facts.service, {"due_at": due.isoformat()})
         yield explain(finding, Symptom.NOT_CLAIMING)
     elif not _fell_silent(facts):
@@ -205,7 +238,7 @@ def _successes(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> 
     short = facts.service.short
     for topic in (topic for topic in Topic if topic in found):
         lines = found[topic]
-        detail = f"{counted(len(lines), 'line')}, the last {age(facts.now - lines[-1].timestamp)} ago"
+        detail = f"{counted(len(lines), 'line')}, the last {ago(lines[-1].timestamp, facts.now, stored=facts.stored)}"
         title = f"{short} {topic}: {template(lines[0].message)}"
         slug = topic.replace(" ", "_").lower()
         evidence = {"topic": topic.value, "count": len(lines)}

@@ -29,15 +29,33 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
+def dated_time(moment: datetime, now: datetime) -> str:
+    """ "09:02 UTC"; "27 Nov 09:02 UTC" for what is half a day away or more, before or after: a clock alone would
+    not tell which day."""
+    day = "" if abs(now - moment) < timedelta(hours=12) else f"{moment.astimezone(UTC):%-d %b} "
+    return f"{day}{clock_time(moment)}"
+
+
 def lasting(since: datetime, now: datetime, *, stored: bool) -> str:
     """ "for 12 min"; "since 09:02 UTC" where it is stored."""
-    return f"since {clock_time(since)}" if stored else f"for {age(now - since)}"
+    return f"since {dated_time(since, now)}" if stored else f"for {age(now - since)}"
+
+
+def ago(moment: datetime, now: datetime, *, stored: bool) -> str:
+    """ "12 min ago"; "at 09:02 UTC" where it is stored."""
+    return f"at {dated_time(moment, now)}" if stored else f"{age(now - moment)} ago"
 
 
 def read_span(written: str) -> timedelta | None:
     """A span such as `90s`, `10m`, `30mins`, `1hr`, `2 hours` or `2d`; None when it is written otherwise."""
     match = _SPAN.fullmatch(written.strip())
     return timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])}) if match else None
+
+
+def ordinal(number: int) -> str:
+    """ "1st", "2nd", "11th"."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def counted(number: int, noun: str) -> str:

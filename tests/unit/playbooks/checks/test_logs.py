@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from playbooks._contract import Finding, Status
 from playbooks.checks.logs import MAX_GROUPS, Facts, check, error_digest
-from services.domain.deployments import LogLine
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
@@ -250,4 +251,53 @@ def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s
     silence = [one for one in found if one.check == "logs.ingest.silence"]
     assert bool(silence) is is_told
     assert any(one.check == "logs.ingest.idle" for one in found) is not is_told
-    assert all(one.title == "ingest has written nothing for 3 min, usually each minute" for one in silence)
+    assert all(one.title == "ingest: nothing written for 3 min, usually each minute" for one in silence)
+
+
+SILENT = [LogLine(NOW - timedelta(minutes=6 + n), "info", "No pending jobs found (idle)", "r") for n in range(5)]
+
+
+def state_of(running: int, wanted: int | None = 1, *, stopped: bool = False) -> ServiceState:
+    """Ingest with so many running instances, of one deployment; the others have crashed."""
+    instances = (*[Instance("i", "RUNNING")] * running, Instance("c", "CRASHED"))
+    made = Deployment("d", DeploymentStatus.SUCCESS, NOW - timedelta(hours=1), stopped=stopped, instances=instances)
+    return ServiceState(Service.INGEST, "s", active=(made,), latest=made, replicas_configured=wanted)
+
+
+@pytest.mark.parametrize(
+    ("state", "detail"),
+    [
+        (state_of(0), "the process is gone"),
+        (state_of(1), "Railway runs 1 of 1: it hangs"),
+        (state_of(1, None), "the process runs, so it hangs"),
+        (None, "the process is gone, or hangs"),
+    ],
+)
+def test_silence_says_whether_railway_still_runs_the_process(state: ServiceState | None, detail: str) -> None:
+    [silence] = [one for one in check(Facts(Service.INGEST, SILENT, NOW, state=state)) if "silence" in one.check]
+
+    assert (silence.status, silence.detail) == (Status.WARN, detail)
+
+
+@pytest.mark.parametrize("state", [state_of(0, stopped=True), state_of(0, 0)], ids=["stopped", "no replicas"])
+@pytest.mark.parametrize("lines", [SILENT, []])
+def test_a_worker_that_was_stopped_on_purpose_is_not_warned_of(state: ServiceState, lines: list[LogLine]) -> None:
+    found = check(Facts(Service.INGEST, lines, NOW, state=state))
+
+    assert [(one.status, one.title) for one in found] == [(Status.OK, "ingest is stopped, so it writes nothing")]
+
+
+def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
+    found = check(Facts(Service.INGEST, SILENT, NOW, state=state_of(1), is_current=False))
+
+    assert not [one for one in found if one.status is not Status.OK]
+
+
+def test_what_is_stored_says_when_and_not_how_long_ago() -> None:
+    lines = [*SILENT, LogLine(NOW - timedelta(minutes=7), "error", "permission denied for table x", "r")]
+
+    found = check(Facts(Service.INGEST, lines, NOW, NOW - timedelta(minutes=9), state=state_of(0), stored=True))
+
+    words = " ".join(f"{one.title} {one.detail}" for one in found)
+    assert "nothing written since 11:54 UTC" in words
+    assert not re.search(r"\d+ (s|min|h|d) ago|for \d+ (s|min|h|d)\b", words)

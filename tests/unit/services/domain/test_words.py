@@ -1,10 +1,10 @@
 """Counts as people say them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.domain.words import counted, read_span
+from services.domain.words import ago, counted, dated_time, ordinal, read_span
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,30 @@ def test_a_span_is_read_as_people_write_it(written: str, seconds: int) -> None:
 )
 def test_anything_else_is_no_span(written: str) -> None:
     assert read_span(written) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st")],
+)
+def test_an_ordinal_ends_as_it_is_spoken(number: int, said: str) -> None:
+    assert ordinal(number) == said
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(11.9, "00:06 UTC"), (12, "23 Nov 00:00 UTC"), (-11.9, "23:54 UTC"), (-12, "24 Nov 00:00 UTC")],
+)
+def test_a_moment_half_a_day_away_has_its_day(hours: float, said: str) -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    assert dated_time(now - timedelta(hours=hours), now) == said
+
+
+def test_what_is_stored_says_when_and_not_how_long_ago() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    assert (ago(now - timedelta(minutes=6), now, stored=True), ago(now - timedelta(minutes=6), now, stored=False)) == (
+        "at 11:54 UTC",
+        "6 min ago",
+    )
