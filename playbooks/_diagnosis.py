@@ -255,7 +255,7 @@ def _lost_workers(service: Service, beats: Finding, state: Finding | None) -> Ca
     short, expected = service.short, beats.evidence.get("expected")
     beating = beats.evidence.get("beating")
     alive = len(beating) if isinstance(beating, list) else 0
-    title = f"{alive} of {expected} {short} workers alive" if alive else f"{short} is down (0 of {expected} alive)"
+    title = f"{alive} of {expected} {short} workers alive" if alive else f"{short} is down (0 of {expected})"
     # Nothing is left that a stop would interrupt; otherwise the others go on working.
     step = NextStep(f"Restart {short}", f"restart {short}" if alive else f"restart {short} --through-zero")
     detail = f"Restart {short}.{_process(state)} {beats.detail}"

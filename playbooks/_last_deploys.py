@@ -61,6 +61,13 @@ def last_deploys(facts: Facts, service: Service | None) -> str:
     return " · ".join(parts)
 
 
+def deployed_at(facts: Facts, service: Service | None) -> datetime | None:
+    """When a commit was deployed to the service last; None when none was in the window, or a rollback came since."""
+    newest = _newest(facts, service) if service is not None else None
+    act = _act_of(facts, newest) if newest is not None else None
+    return None if newest is None or (act is not None and act.kind == _ROLLBACK) else newest.created_at
+
+
 def _merge(known: Sequence[Deployment], state: ServiceState | None, *, since: datetime) -> tuple[Deployment, ...]:
     shown = [] if state is None else [*state.active, *filter(None, [state.latest])]
     merged = {one.id: one for one in (*known, *shown)}

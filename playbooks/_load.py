@@ -10,7 +10,7 @@ from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.jobs import QueueSnapshot, RunningJob, pending_words
 from services.domain.services import Service
-from services.domain.words import age, counted
+from services.domain.words import counted, dated_time
 
 JOBS_NAMED = 5
 
@@ -50,25 +50,25 @@ class Load:
 
 
 def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> list[str]:
-    """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest 4 min; 318
-    pending", then the jobs by name. What cannot be seen is said to be unknown."""
+    """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest since
+    02:58 UTC; 318 pending", then the jobs by name. What cannot be seen is said to be unknown."""
     if all(service.worker_type is None for service in services):
         return []
     if isinstance(load.beats, Unavailable) or load.as_of is None:
         return [f"{verb} an unknown number of workers"]
     if not load.workers(services):
-        return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} beats"]
+        return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} is alive"]
     jobs = load.held(services)
     line = f"{verb} {counted(len(load.workers(services)), 'worker')}{_holding(load, jobs, load.as_of)}{_waiting(load)}"
     return [line, *_named(jobs)]
 
 
 def backlog(load: Load) -> list[str]:
-    """How much waits: "318 pending, oldest 9 min"."""
+    """How much waits: "318 pending, oldest since 02:53 UTC"."""
     queue = load.queue
     if isinstance(queue, Unavailable):
         return []
-    oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
+    oldest = f", oldest since {dated_time(queue.oldest_pending_at, queue.as_of)}" if queue.oldest_pending_at else ""
     known = "" if load.all_visible else "at least "
     return [f"{known}{pending_words(queue.pending)} pending{oldest}, {queue.processing} processing"]
 
@@ -87,7 +87,7 @@ def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
         return ", nobody knows with which jobs"
     if not jobs:
         return " holding no job"
-    return f" holding {counted(len(jobs), 'job')}, oldest {age(now - jobs[0].locked_at)}"
+    return f" holding {counted(len(jobs), 'job')}, oldest since {dated_time(jobs[0].locked_at, now)}"
 
 
 def _waiting(load: Load) -> str:

@@ -10,7 +10,7 @@ from playbooks._states import unavailable
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.services import Service
-from services.domain.words import age
+from services.domain.words import dated_time
 
 Locks = Mapping[Service, Lock] | Unavailable
 
@@ -25,7 +25,7 @@ def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> N
     whys = "; ".join(f"{lock.service.short} is locked by {lock.by} ({lock.reason})" for lock in held)
     first = held[0]
     return NoPlan(
-        f"{whys}, {age(now - first.locked_at)} ago",
+        f"{whys}, since {dated_time(first.locked_at, now)}",
         f"talk to them, then unlock {first.service.short} <reason>",
         (NextStep("The run that locked it", f"run {first.run_id}") if first.run_id else NextStep("The locks", "home"),),
     )

@@ -20,7 +20,7 @@ from playbooks._timeouts import DEPLOY_S, HEALTH_S, HEARTBEAT_S, STARTUP_LOG_S, 
 from services.domain.services import Service
 
 # Starting a stopped service is a redeploy, and Railway knows no other way.
-NEW_VARIABLES = "it starts again with the variables of now, also after a rollback to older ones"
+NEW_VARIABLES = "it starts again with the current variables, also after a rollback to older ones"
 
 
 def stop(found: Standing, from_: int) -> Iterator[Step]:

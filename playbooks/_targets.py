@@ -91,7 +91,7 @@ def _by_commit(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], t
     candidate = next((one for one in ranked if one.sha == sha), None)
     if candidate is None:
         lacking = [past.service.short for past in pasts if not any(one.commit_sha == sha for one in past.deployments)]
-        return _rebuild(f"{', '.join(lacking) or scope} never served {short_sha(sha)}", scope, sha)
+        return _rebuild(f"{', '.join(lacking) or scope} never ran {short_sha(sha)}", scope, sha)
     if not candidate.can_roll_back:
         return _rebuild(_gone_words(short_sha(sha)), scope, sha)
     known = {one.id: one for past in pasts for one in past.deployments}
@@ -143,7 +143,7 @@ def _one_of(scope: str) -> str:
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
     """The commit can be built again, which is slower and takes the variables of now."""
     step = NextStep(f"Rebuild {short_sha(sha)}", f"deploy {scope} {sha}")
-    return NoPlan(why, f"build the commit again: {step.command}; it takes minutes and the variables of now", (step,))
+    return NoPlan(why, f"build the commit again: {step.command}; it takes minutes, and the current variables", (step,))
 
 
 def _to(scope: str, candidate: Candidate) -> NextStep:

@@ -101,7 +101,7 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
             states.append(state)
     if not states:
         verify = NextStep("Verify it", f"verify {scope}")
-        return NoPlan(f"{scope} serves {short_sha(sha)} already", f"to take new variables: redeploy {scope}", (verify,))
+        return NoPlan(f"{scope} runs {short_sha(sha)} already", f"to take new variables: redeploy {scope}", (verify,))
     return states
 
 

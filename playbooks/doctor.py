@@ -96,6 +96,16 @@ class Report:
         return self.diagnosed.status
 
 
+def as_stored(facts: Facts) -> Facts:
+    """The same for a report that is read later: with clock times, because an age would grow wrong."""
+    return replace(
+        facts,
+        health=replace(facts.health, stored=True),
+        claiming=replace(facts.claiming, stored=True),
+        logs=[replace(one, stored=True) for one in facts.logs],
+    )
+
+
 def report(facts: Facts) -> Report:
     """What is wrong and why, the cause before what follows from it."""
     found = list(map(_with_row, _look(facts)))

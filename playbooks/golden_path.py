@@ -122,7 +122,7 @@ def _refuse(facts: Facts) -> NoPlan | None:
         if isinstance(fact, Unavailable):
             return unavailable(fact)
     if not load.workers([Service.INGEST]) and load.all_visible:
-        return _not_ready("no ingest worker beats", "start one, then try again", "heartbeats ingest")
+        return _not_ready("no ingest worker is alive", "start one, then try again", "heartbeats ingest")
     return None
 
 
@@ -152,7 +152,7 @@ def _impact(facts: Facts, sample: SampleFile, *, keep: bool) -> Iterator[str]:
 
 def _warnings(facts: Facts) -> Iterator[str]:
     if not facts.load.all_visible:
-        yield "row-level security may hide workers: nobody can tell whether an ingest worker beats"
+        yield "row-level security may hide workers: whether an ingest worker is alive is unknown"
     queue = facts.load.queue
     if not isinstance(queue, Unavailable) and queue.pending:
         yield f"{pending_words(queue.pending)} pending may go first; the batch has {SAMPLE_S} s to come through"

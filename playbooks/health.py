@@ -32,7 +32,9 @@ class Facts:
 
     `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
     when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
-    of ours made of the commit that was there before (a restart, a start), which are no deploys.
+    of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is said
+    is read later, so with clock times. `api_well_until`: the last good answer of the API before it stopped
+    answering well; None when that is not known.
     """
 
     environment: str | None
@@ -52,6 +54,8 @@ class Facts:
     locks: Sequence[Lock] | Unavailable = ()
     database_since: datetime | None = None
     same_again: frozenset[str] = frozenset()
+    stored: bool = False
+    api_well_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,17 +116,17 @@ def check(facts: Facts) -> list[Finding]:
     others = not isinstance(facts.services, Unavailable)
     sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
     beats = heartbeats.Facts(
-        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible
+        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible, facts.stored
     )
     found = [
-        *api.check(api.Facts(facts.api, facts.environment, others_answer=others)),
+        *api.check(api.Facts(facts.api, facts.environment, others_answer=others, well_until=facts.api_well_until)),
         *intake.check(facts.intake, others_answer=others),
         *heartbeats.check(beats),
-        *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)),
-        *queue.check(queue.Facts(facts.queue, all_visible)),
+        *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored)),
+        *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
         *deployments.check(facts.services),
         *database.check(facts.server),
-        *_beyond(facts.server, locks.check(facts.locks, facts.as_of)),
+        *_beyond(facts.server, locks.check(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
     return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]

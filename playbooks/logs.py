@@ -43,9 +43,9 @@ def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, fai
         return Choice(broken, "the last that failed") if broken else None
     serving = state.serving if state else None
     if serving is not None:
-        return Choice(serving, "serving")
+        return Choice(serving, "running")
     newest = next(iter(deployments), None)
-    return Choice(newest, "the newest, nothing serves") if newest else None
+    return Choice(newest, "the newest, nothing runs") if newest else None
 
 
 def line_key(line: LogLine) -> str:

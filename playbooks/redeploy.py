@@ -1,4 +1,4 @@
-"""Deploy what serves again, with the variables of now (runbook, "Quick Reference")
+"""Deploy what serves again, with its current variables (runbook, "Quick Reference")
 
 When:   a variable was changed, or a service came up wrong.
 Effect: a new deployment of the same commit; what serves stays until the new one is up.
@@ -46,7 +46,7 @@ def plan(facts: Facts, service: Service) -> Plan | NoPlan:
         steps=tuple(_steps(found)),
         risk=Risk.HIGH,
         title=f"Redeploy {service.short} at {commit_words(found.current)}",
-        impact=("the same commit with the variables of now", *stopping(facts.load, [service], "replaces")),
+        impact=("the same commit with its current variables", *stopping(facts.load, [service], "replaces")),
         warnings=(*draining_doubts(found.state), *_doubts(found), *doubts(facts.load)),
         undo=f"rollback {service.short} to {found.current.id}",
     )
@@ -60,7 +60,7 @@ def _refuse(found: Standing) -> NoPlan | None:
     if found.state.serving is None:
         back = f"rollback {short}"
         return NoPlan(
-            f"{short} serves nothing that could be deployed again: its deployment is {found.current.status.value}",
+            f"{short} runs nothing that could be deployed again: its deployment is {found.current.status.value}",
             f"go back to one that worked: {back}",
             (NextStep("Show where to go back to", back),),
         )
@@ -81,6 +81,6 @@ def _doubts(found: Standing) -> Iterator[str]:
     latest = found.state.latest
     if latest is not None and latest.id != found.current.id:
         sha, status = short_sha(latest.commit_sha), latest.status.value
-        yield f"the latest deployment, of {sha}, is {status}; this repeats the one that serves"
+        yield f"the latest deployment, of {sha}, is {status}; this repeats the one that runs"
     if not found.current.commit_sha:
         yield "Railway does not say which commit it is: it cannot be verified"

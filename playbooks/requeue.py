@@ -116,5 +116,5 @@ def _warnings(facts: Facts, chosen: Chosen, count: int) -> Iterator[str]:
     if len(chosen.movable) < count:
         yield f"{count - len(chosen.movable)} of them have changed since and stay as they are"
     if facts.load.as_of and not isinstance(facts.load.beats, Unavailable) and not facts.load.workers(WORKERS):
-        yield "no worker beats: they will wait"
+        yield "no worker is alive: they will wait"
     yield from doubts(facts.load)

@@ -103,7 +103,7 @@ def _warnings(found: Standing) -> Iterator[str]:
     yield from draining_doubts(found.state)
     yield from coming_doubts(found.state)
     if found.state.serving is None:
-        yield f"{found.service.short} does not serve now: its deployment is {found.current.status.value}"
+        yield f"{found.service.short} does not run now: its deployment is {found.current.status.value}"
     if found.state.replicas_wanted is None:
         yield "Railway does not say how many replicas there are, so the heartbeats are not counted afterwards"
 

@@ -173,7 +173,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
         yield f"the migrations cannot be read: {facts.migrations.why}; the schema may be too new for the old code"
     elif candidate is not None and candidate.migrations_since:
         since = counted(candidate.migrations_since, "migration")
-        yield f"{since} applied since {candidate.name} served: the old code meets a newer schema"
+        yield f"{since} applied since {candidate.name} ran: the old code meets a newer schema"
     if isinstance(facts.outcomes, Unavailable):
         yield f"how its jobs went is not known: {facts.outcomes.why}"
     if candidate is not None and not candidate.is_proven:

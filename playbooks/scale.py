@@ -182,4 +182,4 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
         yield f"how many connections one more {found.service.short} takes is unknown: {facts.sessions.why}"
     beating = len(facts.load.workers([found.service]))
     if found.service.worker_type and facts.load.as_of and beating < from_:
-        yield f"{beating} of {from_} workers beat: the run stops at its first check unless they come back"
+        yield f"{beating} of {from_} workers are alive: the run stops at its first check unless they come back"

@@ -17,7 +17,7 @@ from playbooks._steps import UnfreezeAutoDeploy, UnlockService
 from services.domain.errors import Unavailable
 from services.domain.locks import Lock
 from services.domain.services import Service
-from services.domain.words import age
+from services.domain.words import dated_time
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
 def _held(lock: Lock | None, now: datetime) -> str:
     if lock is None:
         return "it is not locked, but its auto-deploys are switched off"
-    return f"locked by {lock.by} {age(now - lock.locked_at)} ago: {lock.reason}"
+    return f"locked by {lock.by} at {dated_time(lock.locked_at, now)}: {lock.reason}"

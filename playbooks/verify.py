@@ -22,7 +22,8 @@ from services.domain.sha import same_sha, short_sha
 
 @dataclass(frozen=True)
 class Facts:
-    """`wanted_sha` None means: the commit that Railway says is deployed. `as_of` is the database's clock."""
+    """`wanted_sha` None means: the commit that Railway says is deployed. `as_of` is the database's clock.
+    `stored`: what is said is read later, so with clock times."""
 
     targets: tuple[Service, ...]
     wanted_sha: str | None
@@ -36,6 +37,7 @@ class Facts:
     expected: Mapping[WorkerType, int | Unavailable]
     expected_age: timedelta = timedelta()
     all_visible: bool = True
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,13 @@ def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str,
 
 def _check_heartbeats(facts: Facts) -> list[Finding]:
     beats = heartbeats.Facts(
-        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, facts.all_visible
+        facts.as_of,
+        facts.heartbeats,
+        facts.expected,
+        facts.stale_after,
+        facts.expected_age,
+        facts.all_visible,
+        facts.stored,
     )
     found = [finding for finding in heartbeats.check(beats) if finding.service in facts.targets]
     return [_need_running(facts, finding) for finding in found]
@@ -123,5 +131,5 @@ def _need_running(facts: Facts, finding: Finding) -> Finding:
         return finding
     states = ", ".join(sorted({beat.status for beat in beating}))
     step = NextStep(f"Logs of {finding.service.short}", f"logs {finding.service.short}")
-    title = f"{finding.service.short} beats, but none is running"
+    title = f"{finding.service.short} is alive, but no worker is running"
     return replace(finding, status=Status.FAIL, title=title, detail=f"status {states}", next_step=step)

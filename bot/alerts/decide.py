@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot.alerts.holding import Circumstances, Hold, WorkingRun, find_hold, find_silence
 from bot.alerts.signal import Signal
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity
-from services.domain.words import age, counted
+from services.domain.words import age, counted, dated_time, ordinal
 
 LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody would see it any more
 
@@ -168,8 +168,11 @@ def _fire(begun: Alert, before: Alert | None, around: Circumstances) -> Move:
     )
     again = fired.fires > 1
     notice = f"It is back: {fired.title}" if again else ""
-    lasted = age(around.now - begun.since)
-    reason = f"it is there again, for the {fired.fires}. time" if again else f"it is there for {lasted}"
+    reason = (
+        f"firing again ({ordinal(fired.fires)} time)"
+        if again
+        else f"firing since {dated_time(begun.since, around.now)}"
+    )
     return Move(_same(begun, before), fired, "told", reason, AlertChange.FIRED, notice, again)
 
 
@@ -189,7 +192,7 @@ def _still(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
         return Move(alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}")
     if _repeat_at(alert, around) <= around.now and silence is None:
         repeated = replace(now, told_at=around.now)
-        notice = f"Still: {now.title}, for {age(around.now - alert.since)}"
+        notice = f"Still: {now.title}, since {dated_time(alert.since, around.now)}"
         return Move(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
     edited = (now.title, now.detail) != (alert.title, alert.detail)
     soon = (alert.said_at or alert.since) + timedelta(seconds=around.telling.edit_every_s)

@@ -15,8 +15,9 @@ from bot.alerts.seen import Seen, Upkeep, Work
 from bot.facts import HeartbeatReading, World
 from bot.facts._world import JOBS
 from bot.facts.oncall import gather_oncall, usable_schedule
+from bot.views.alerts import Surroundings
 from playbooks._last_deploys import Facts as Deploys
-from playbooks._last_deploys import last_deploys, remember_deployments
+from playbooks._last_deploys import deployed_at, last_deploys, remember_deployments
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
@@ -231,11 +232,13 @@ class Readings:
         return {service: await self._world.auto_deploy(service) for service in Service}
 
 
-def deploys_of(seen: Seen, name_of: Callable[[str], str]) -> dict[Service | None, str]:
-    """What was deployed to each service last, in words; under None anywhere. Empty words: not known."""
+def surroundings_of(seen: Seen, name_of: Callable[[str], str]) -> Surroundings:
+    """What a page line says besides the trouble itself, as far as it is known."""
     acts = seen.work.acts if seen.work else ()
     known = Deploys(seen.now, seen.made, () if isinstance(acts, Unavailable) else acts, name_of)
-    return {service: last_deploys(known, service) for service in (None, *Service)}
+    words = {service: last_deploys(known, service) for service in (None, *Service)}
+    moments = {service: moment for service in Service if (moment := deployed_at(known, service)) is not None}
+    return Surroundings(seen.environment, queue_of(seen), words, moments)
 
 
 def queue_of(seen: Seen) -> QueueSnapshot | None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.alerts.decide import Move
 from bot.alerts.holding import Circumstances
 from services.domain.alerts import Alert, AlertChange, AlertState, Silence
-from services.domain.words import age
+from services.domain.words import dated_time
 
 RESOLVED, EXPIRED = "resolved", "expired"
 
@@ -52,11 +52,11 @@ def _end_one(
     if silence.ends_at <= around.now:
         return Ending(silence, EXPIRED, f"{name} has ended. {_state(still)}")
     if _is_over(silence, moves) and not still and not silence.in_advance:
-        return Ending(silence, RESOLVED, f"{name} has ended early: what it was about is over")
+        return Ending(silence, RESOLVED, f"{name} has ended early: the alerts it covered are over")
     left = silence.ends_at - around.now
     if silence.reminded_at is None and left <= timedelta(seconds=around.telling.remind_s):
         is_long = silence.ends_at - silence.created_at > timedelta(seconds=around.telling.remind_s)
-        words = f"{name} ends in {age(left)}. {_state(still)}"
+        words = f"{name} ends at {dated_time(silence.ends_at, around.now)}. {_state(still)}"
         return Reminder(silence, words) if is_long else None
     return None
 

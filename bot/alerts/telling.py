@@ -71,7 +71,7 @@ class AlertTeller:
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
         said = [one for one in steps if one.move.change is not None and one.alert.message_key]
         for one in said:  # first, because it may open an incident, in whose thread the alert's own message then is
-            await self._tell_others(conn, one, now)
+            await self._tell_others(conn, one, around, now)
         for key in in_order(str(one.alert.message_key) for one in said):
             await self._messages.say(conn, key, [one.alert for one in said if one.alert.message_key == key])
         for one in said:
@@ -129,7 +129,7 @@ class AlertTeller:
         elif key and (move.notice or joined) and not (is_new and await self._messages.has_home(conn, key)):
             await self._messages.note(conn, key, str(step.number), move.notice or f"Also: {step.alert.title}")
 
-    async def _tell_others(self, conn: Connection, step: _Step, now: datetime) -> None:
+    async def _tell_others(self, conn: Connection, step: _Step, around: view.Surroundings, now: datetime) -> None:
         alert, move = step.alert, step.move
         if move.change is None or alert.message_key is None or alert.id is None:
             return
@@ -145,6 +145,7 @@ class AlertTeller:
             message_key=alert.message_key,
             again=move.again,
             silenced=bool(alert.held),
+            deployed_at=around.deployed_at.get(alert.service) if alert.service else None,
         )
         await self._on_alert(conn, event)
 

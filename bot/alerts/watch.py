@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.alerts import rules
 from bot.alerts.decide import decide, next_moment
 from bot.alerts.holding import Circumstances, WorkingRun
-from bot.alerts.readings import EVERY_S, Readings, Services, deploys_of, earliest, queue_of
+from bot.alerts.readings import EVERY_S, Readings, Services, earliest, surroundings_of
 from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
 from bot.alerts.seen import Seen
@@ -22,7 +22,6 @@ from bot.alerts.silence_ends import Ending, Reminder, end_silences
 from bot.alerts.telling import AlertTeller
 from bot.facts import HeartbeatReading, World
 from bot.leader import Fence
-from bot.views.alerts import Surroundings
 from services.domain.alerts import Alert
 from services.domain.drills import Drill
 from services.domain.errors import SourceError
@@ -144,7 +143,7 @@ class Watch:
         ends = end_silences(moves, known, around)
         for end in ends:
             await self._end_silence(conn, end, known, around.now)
-        surroundings = Surroundings(seen.environment, queue_of(seen), deploys_of(seen, self._name_of))
+        surroundings = surroundings_of(seen, self._name_of)
         await self._teller.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
         return bool(moves or ends)
 

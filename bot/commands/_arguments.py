@@ -65,7 +65,7 @@ def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta
         return default
     window, rest = take_window(words, largest=largest)
     if rest:
-        raise wrong_word(rest[0], "is one word too many", "This command takes a time span after its name.")
+        raise wrong_word(rest[0], "is not expected here", "This command takes a time span after its name.")
     return window
 
 
@@ -119,7 +119,7 @@ def no_more(words: Sequence[str], most: int) -> None:
     """Raises UsageError for words beyond the first `most`: a word that is not understood is never ignored."""
     if len(words) > most:
         takes = "no words" if most == 0 else f"at most {most} word{'s' if most > 1 else ''}"
-        raise wrong_word(words[most], "is one word too many", f"This command takes {takes} after its name.")
+        raise wrong_word(words[most], "is not expected here", f"This command takes {takes} after its name.")
 
 
 def wrong_word(word: str, problem: str, what_next: str, *, meant: str | None = None) -> UsageError:

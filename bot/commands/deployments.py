@@ -36,7 +36,7 @@ async def answer_deployments(request: Request, world: World) -> Answer:
 
 COMMAND = Command(
     name="deployments",
-    summary="the last ten deployments of a service, and which one serves",
+    summary="the last ten deployments of a service, and which one runs",
     group="Services",
     handle=answer_deployments,
     usage="<service>",

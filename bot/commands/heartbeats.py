@@ -39,7 +39,7 @@ def parse(words: Sequence[str]) -> tuple[Service, ...]:
 
 COMMAND = Command(
     name="heartbeats",
-    summary="every worker: beat, status, job, commit; what is wrong first",
+    summary="every worker: last heartbeat, status, job, commit; problems first",
     group="Services",
     handle=handle,
     usage="[service]",

@@ -146,7 +146,7 @@ COMMANDS: tuple[Verb, ...] = (
     ),
     RoomCommand(
         name="incident ack",
-        summary="take it on, or over: nobody else is called",
+        summary="acknowledge an incident, so that it calls nobody else; also to take over from a colleague",
         group=GROUP,
         handle=answer_ack,
         usage="[id]",

@@ -1,4 +1,4 @@
-"""`redeploy <service>`: deploy what serves again, with the variables of now."""
+"""`redeploy <service>`: deploy what runs again, with its current variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 COMMAND = Change(
     name="redeploy",
-    summary="deploy what serves again, with the variables of now",
+    summary="deploy what runs again, with its current variables",
     group="Changes",
     usage="<service>",
     examples=("redeploy api",),

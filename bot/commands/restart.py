@@ -1,4 +1,4 @@
-"""`restart <service> [--through-zero]`: restart what serves, without a build."""
+"""`restart <service> [--through-zero]`: restart what runs, without a build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 COMMAND = Change(
     name="restart",
-    summary="restart what serves, without a build; `--through-zero` stops everything first",
+    summary="restart what runs, without a build; `--through-zero` stops everything first",
     group="Changes",
     usage="<service> [--through-zero]",
     examples=("restart ingest", "restart ingest --through-zero"),

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,7 +99,8 @@ class World:
     without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
     `public_answers` how many answers a channel gets to see. `name_of`: what somebody is called by their Slack id; the
     bot, which may ask Slack, puts a better one in its place. `absent`: why nobody is reached behind a Slack id, None
-    where nothing keeps that in mind.
+    where nothing keeps that in mind. `api_well_until`: the last good answer of the API before it stopped answering well
+    last; None while this process has not seen that.
     """
 
     def __init__(
@@ -129,6 +130,8 @@ class World:
         self.schedule = load_schedule(settings.oncall)
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
+        self.api_well_until: datetime | None = None
+        self._api_well_at: datetime | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
@@ -157,7 +160,9 @@ class World:
         return self.schedule.person_of(slack_id).name if isinstance(self.schedule, Schedule) else slack_id
 
     async def api_health(self) -> ApiHealth | Unavailable:
-        return await self._ask_api(lambda api: api.read_health())
+        health = await self._ask_api(lambda api: api.read_health())
+        self._note_api(is_well=isinstance(health, ApiHealth) and health.is_ok)
+        return health
 
     async def intake_health(self) -> IntakeHealth | Unavailable:
         return await self._ask_api(lambda api: api.read_intake_health())
@@ -358,6 +363,12 @@ class World:
                 return self._acts
             self._acts = self._acts if isinstance(acts, Unavailable) else acts
         return self._acts
+
+    def _note_api(self, *, is_well: bool) -> None:
+        if is_well:
+            self._api_well_at = datetime.now(UTC)
+        elif self._api_well_at is not None:
+            self.api_well_until, self._api_well_at = self._api_well_at, None
 
     async def _ask_api(self, call: Callable[[DragonflyApi], Coroutine[Any, Any, T]]) -> T | Unavailable:
         if self.api is None:

@@ -59,6 +59,7 @@ async def gather_health(world: World) -> health.Facts:
         locks=locks.result(),
         database_since=world.database.away_since if world.database else None,
         same_again=_same_again(acts.result()),
+        api_well_until=world.api_well_until,
     )
 
 

@@ -92,7 +92,7 @@ class Alerting:
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
             return
-        await self._board.record(conn, incident, "cleared", f"it is over: {event.line}")
+        await self._board.record(conn, incident, "cleared", f"alert over: {event.line.removeprefix('Resolved ')}")
         joined = await incident_alerts.list_joined_alerts(conn, incident.id)
         if all(alert.cleared_at is not None for alert in joined):
             await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
@@ -142,6 +142,7 @@ async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None
         incident_id=incident.id,
         line=event.line,
         message_key=event.message_key,
+        deployed_at=event.deployed_at,
     )
 
 

@@ -131,7 +131,7 @@ async def _changes(world: World, incident: Incident) -> Changes:  # noqa: ARG001
 
 
 async def _report(world: World, incident: Incident) -> doctor.Report:  # noqa: ARG001 - as the others
-    facts = await gather_doctor(world)
+    facts = doctor.as_stored(await gather_doctor(world))
     return await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
 
 

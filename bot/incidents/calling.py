@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.incidents.decide import Call, calls_people, next_call
 from bot.incidents.switchboard import Switchboard
@@ -13,7 +13,7 @@ from services.domain.incidents import Incident, IncidentSeverity, IncidentState,
 from services.domain.notifications import Means, PageEvent
 from services.domain.oncall import Reach, Target, decode_chain, ways_words
 from services.domain.outbox import PAGE
-from services.domain.words import age
+from services.domain.words import dated_time
 from services.postgres import incident_alerts, incidents, outbox, timeline
 from services.postgres.clock import read_clock
 from services.postgres.notifications import end_pages, store_notification
@@ -88,12 +88,14 @@ async def tell_directly(conn: Connection, incident: Incident) -> None:
                 await outbox.replace_message(conn, key=target_key(page, target), text=words, blocks=blocks)
 
 
-async def remind(board: Switchboard, conn: Connection, incident: Incident, *, silent_for: timedelta) -> None:
+async def remind(
+    board: Switchboard, conn: Connection, incident: Incident, *, silent_since: datetime, now: datetime
+) -> None:
     """Ask whoever has it whether they still do; when nobody has, ask for somebody to resolve it.
 
     Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
     """
-    words = f"nothing happened for {age(silent_for)}"
+    words = f"nothing happened since {dated_time(silent_since, now)}"
     event = await timeline.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
     await board.say(conn, incident, key, content, priority=PAGE)

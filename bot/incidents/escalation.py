@@ -15,7 +15,7 @@ from bot.leader import Fence
 from bot.leading import Rounds
 from services.domain.incidents import Incident
 from services.domain.oncall import decode_chain
-from services.domain.words import age
+from services.domain.words import dated_time
 from services.postgres import incidents
 from services.postgres.clock import read_clock
 from services.postgres.pool import Connection, Database
@@ -72,13 +72,13 @@ class Escalation(Rounds):
         logger.info("incident %d: %s", number, type(move).__name__)
         match move:
             case Call():
-                reason = "nobody has taken it on" if incident.pages else "it was opened"
+                reason = "nobody has acknowledged it" if incident.pages else "it was opened"
                 await calling.call(self._board, conn, incident, move, reason)
             case Remind(answer_in):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
-                await calling.remind(self._board, conn, incident, silent_for=now - incident.active_at)
+                await calling.remind(self._board, conn, incident, silent_since=incident.active_at, now=now)
             case TakeBack():
-                await self._take_back(conn, incident, f"nothing happened for {age(now - incident.active_at)}")
+                await self._take_back(conn, incident, f"nothing happened since {dated_time(incident.active_at, now)}")
             case Rest():
                 await incidents.set_due(conn, incident_id=number, due_in=None)
             case None:
@@ -89,4 +89,4 @@ class Escalation(Rounds):
         await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
         incident = await self._board.tell_everywhere(conn, incident.id)
         await calling.tell_directly(conn, incident)
-        await calling.call_next(self._board, conn, incident, "whoever had it fell silent")
+        await calling.call_next(self._board, conn, incident, "the one who had it did not answer")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.facts import World
@@ -116,7 +117,7 @@ class RolloutWatch(Rounds):
         targets = arrived(found)
         if not is_settled(found) or not targets:
             return Evidence(services, None, await self._world.migrations())
-        facts = await gather_verify(self._world, targets, rollout.commit_sha)
+        facts = replace(await gather_verify(self._world, targets, rollout.commit_sha), stored=True)
         return Evidence(services, facts, await self._world.migrations())
 
     async def _say(

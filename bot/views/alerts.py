@@ -31,11 +31,12 @@ Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 @dataclass(frozen=True)
 class Surroundings:
     """What a page line says besides the trouble itself; None: not known just now. `deploys`: what was deployed to each
-    service last, in words; under None to any of them."""
+    service last, in words; under None to any of them. `deployed_at`: when a commit was, of the last two hours."""
 
     environment: str | None
     queue: QueueSnapshot | None = None
     deploys: Mapping[Service | None, str] = field(default_factory=dict)
+    deployed_at: Mapping[Service, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

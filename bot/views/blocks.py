@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from bot.commands._contract import Block
-from bot.views.text import SECTION_LIMIT, cut_mrkdwn, escape, label_text, plain
+from bot.views.text import BUTTON_LIMIT, SECTION_LIMIT, button_text, cut_mrkdwn, escape, label_text, plain
 from services.domain.outbox import LINK_TO_MESSAGE
 from services.domain.words import counted
 
@@ -18,7 +18,6 @@ COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command li
 LINK_ACTION = "link"  # "link.<n>": Slack reports clicks on links too
 
 HEADER_LIMIT = 150
-BUTTON_LIMIT = 75
 VALUE_LIMIT = 2000
 URL_LIMIT = 3000
 MAX_BUTTONS = 25
@@ -175,7 +174,7 @@ def _options(items: Sequence[tuple[str, str]]) -> list[Block]:
 
 
 def _button(words: str, action_id: str) -> Block:
-    text = {"type": "plain_text", "text": label_text(words, limit=BUTTON_LIMIT) or EMPTY, "emoji": False}
+    text = {"type": "plain_text", "text": button_text(words) or EMPTY, "emoji": False}
     return {"type": "button", "action_id": action_id, "text": text}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from playbooks._contract import NextStep, wrong_first
 from playbooks._recent_changes import Changes
 from playbooks._remedies import choose_remedy, find_cause
 from playbooks._root_causes import Cause, Diagnosis, Kind
+from services.domain.deployments import DeploymentStatus
 from services.domain.services import Service
 from services.domain.supabase import log_links
 from services.domain.words import clock_time, counted
@@ -68,24 +69,43 @@ def told_of(parts: Parts, services: Sequence[Service]) -> Told:
     """What the root message takes over."""
     cause = find_cause_of(parts, services)
     if cause is None:
-        return Told(None, None)
+        return Told(None, None, _api_began(parts) if [*services] == [Service.API] else None)
     since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
     remedy = _remedy(parts, cause)
     return Told(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
 
 
 def _began(parts: Parts, cause: Cause) -> tuple[datetime, str] | None:
-    """The last beat where none of the service's workers is left, or since when the database has not answered."""
+    """The last beat where none of the service's workers is left, since when the database has not answered, or the end
+    of the API."""
     if cause.kind is Kind.DATABASE and cause.since is not None:
         return cause.since, "the database stopped answering"
-    if cause.service is None or not isinstance(parts.report, doctor.Report):
+    if cause.service is Service.API:
+        return _api_began(parts)
+    if cause.service is None:
         return None
-    found = {finding.check: finding.evidence for finding in parts.report.diagnosed.findings}
-    short = cause.service.short
+    found, short = _evidence(parts), cause.service.short
     beats, state = found.get(f"heartbeats.{short}", {}), found.get(f"deployment.{short}", {})
     last = beats.get("last_beat_at")
     is_gone = beats.get("beating") == [] or (state.get("running") == 0 and bool(state.get("crashed")))
     return (datetime.fromisoformat(last), f"last heartbeat of {short}") if is_gone and isinstance(last, str) else None
+
+
+def _api_began(parts: Parts) -> tuple[datetime, str] | None:
+    """When Railway saw it crash, else the bot's last good check."""
+    found = _evidence(parts)
+    state, health = found.get("deployment.api", {}), found.get("api.health", {})
+    crashed_at, well_until = state.get("latest_status_at"), health.get("well_until")
+    if state.get("latest_status") == DeploymentStatus.CRASHED and isinstance(crashed_at, str):
+        return datetime.fromisoformat(crashed_at), "Railway saw api crash"
+    return (datetime.fromisoformat(well_until), "last good check of api") if isinstance(well_until, str) else None
+
+
+def _evidence(parts: Parts) -> dict[str, Mapping[str, object]]:
+    """Of each check, by its name; nothing while the doctor has not answered."""
+    report = parts.report
+    known = report.diagnosed.findings if isinstance(report, doctor.Report) else ()
+    return {finding.check: finding.evidence for finding in known}
 
 
 def diagnosis_message(parts: Parts, services: Sequence[Service], ref: str | None) -> Content:

@@ -27,7 +27,7 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
 
 def refused_answer(sentence: str, look: NextStep) -> Answer:
     """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `look`: what to press."""
-    first = f"🔴 *It did not count*: {sentence}"
+    first = f"🔴 *Your click changed nothing*: {sentence}"
     button = step_button(look)
     blocks = [section(first), *actions([button] if button else [])]
     return Answer(*fit_message(first, blocks), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, command_button, is_web_address, link_button, table
+from bot.views.columns import without_equal
 from bot.views.findings import finding_data, findings_answer
 from bot.views.moments import since
 from playbooks._contract import Finding
@@ -15,7 +16,8 @@ from services.domain.deployments import Deployment, ServiceState
 from services.domain.services import Service
 from services.domain.sha import short_sha
 
-COLUMNS = ("Serving", "Status", "SHA", "Created", "Roll back to", "Deployment", "Commit or image")
+COLUMNS = ("SHA", "Status", "Created", "Roll back to", "Deployment", "Commit or image")  # a phone shows two or three
+EQUAL = ("Roll back to",)  # left out where every deployment has the same
 
 
 def deployments_answer(
@@ -36,21 +38,26 @@ def deployments_answer(
         "serving": serving_id,
         "deployments": [_data(deployment) for deployment in deployments],
     }
-    rows = table(COLUMNS, cells) if cells else []
+    rows = table(*without_equal(COLUMNS, cells, EQUAL)) if cells else []
     return findings_answer(title, findings, data=data, extra=[*rows, *actions(_buttons(service, state))])
 
 
 def _cells(deployment: Deployment, serving_id: str | None, now: datetime) -> tuple[str, ...]:
     subject = deployment.subject
     return (
-        "serving" if deployment.id == serving_id else "",
-        deployment.status.value + (" (stopped)" if deployment.stopped else ""),
         short_sha(deployment.commit_sha) if deployment.commit_sha else "",
+        _status(deployment, runs=deployment.id == serving_id),
         f"{since(deployment.created_at, now)} ago",
         "possible" if deployment.can_rollback else "",
         deployment.short_id,
         f"{subject} ({deployment.author})" if deployment.author else subject,
     )
+
+
+def _status(deployment: Deployment, *, runs: bool) -> str:
+    """Railway's word for it, and which one runs."""
+    notes = [*(["runs"] if runs else []), *(["stopped"] if deployment.stopped else [])]
+    return deployment.status.value + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _buttons(service: Service, state: ServiceState | None) -> list[Block]:

@@ -61,7 +61,7 @@ def status_of(report: Mapping[str, Any]) -> Status:
 def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:
     answered = f" by <@{escape(report['answered_by'])}>" if report["answered_by"] else ""
     lines = [
-        f"Beat stale: {date_token(drill.stale_at, '{time_secs}')}; all times from then",
+        f"Heartbeat stale: {date_token(drill.stale_at, '{time_secs}')}; all times from then",
         _step("Detected", report["detected_after_s"]),
         _step("Message in Slack", report["told_after_s"]),
         *_calls(report),

@@ -60,7 +60,7 @@ def unknown_answer(reason: Unavailable, window: timedelta) -> Answer:
 
 def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str:
     if not total:
-        return f"no job failed in the last {age(window)}"
+        return f"0 jobs failed in the last {age(window)}"
     ways = f", in {len(groups)} ways" if len(groups) > 1 else ""
     return f"{counted(total, 'job')} failed in the last {age(window)}{ways}"
 

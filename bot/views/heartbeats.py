@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import actions, context, section, table
+from bot.views.columns import without_equal
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, step_button
 from bot.views.message import fit_message
 from bot.views.text import escape
@@ -19,8 +20,9 @@ from services.domain.words import age, counted
 MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table tells the rest
 MAX_NAMED = 10  # workers named in the fallback text
 
-_COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three
+COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three
 _SAME_FOR_ALL = ("Type", "Status")  # left out where every worker has the same
+_WORDS = {State.BEATING: "alive"}  # where the value, which `--json` prints, is not what people say
 _SIGNS = {
     State.MISSING: SIGN[Status.FAIL],
     State.STALE: SIGN[Status.FAIL],
@@ -46,9 +48,7 @@ def heartbeats_answer(
 
 
 def _table(rows: Sequence[WorkerRow]) -> list[Block]:
-    cells = [_cells(row) for row in rows]
-    kept = [n for n, name in enumerate(_COLUMNS) if name not in _SAME_FOR_ALL or len({row[n] for row in cells}) > 1]
-    return table([_COLUMNS[n] for n in kept], [[row[n] for n in kept] for row in cells])
+    return table(*without_equal(COLUMNS, [_cells(row) for row in rows], _SAME_FOR_ALL))
 
 
 def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
@@ -59,7 +59,7 @@ def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
 
 
 def _cells(row: WorkerRow) -> tuple[str, ...]:
-    state, beat = f"{_SIGNS[row.state]} {row.state}", row.beat
+    state, beat = f"{_SIGNS[row.state]} {_WORDS.get(row.state, row.state)}", row.beat
     if beat is None:
         return (state, "never", _type(row), "", "", "", "")
     last = f"{age(row.age)} ago" if row.age is not None else ""

@@ -130,4 +130,4 @@ def _lock(lock: Lock) -> str:
 def _shas(shas: Mapping[Service, str | None] | None) -> str:
     if shas is None:
         return "What is deployed is unknown: Railway does not answer."
-    return "Serving: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)
+    return "Running: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)

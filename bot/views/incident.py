@@ -48,13 +48,13 @@ def incident_message(
     return fit_message(phone_line(incident, alerts), blocks)
 
 
-def headline(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """ "🔴 *PAGE* prod · *ingest is down (0 of 2)* since 09:02", in mrkdwn."""
-    return _first_line(incident, alerts).shown
+def headline(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "{time}") -> str:
+    """ "🔴 *ingest is down* (0 of 2) since 09:02 · prod", in mrkdwn. `form`: of the date, as `date_token` takes it."""
+    return _first_line(incident, alerts, form).shown
 
 
 def phone_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """The same for a notification: what, where, since when, in `PHONE_LIMIT`."""
+    """The same for a notification: what, since when, where, in `PHONE_LIMIT`."""
     return _first_line(incident, alerts).phone
 
 
@@ -68,13 +68,14 @@ def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
 def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     """What stands below the summary, as plain text: the likely cause, and how the work stands."""
     said = _said(incident, alerts)
-    why = incident.diagnosis or said.why
+    found = incident.diagnosis or ""
+    why = said.why if found.startswith(said.title) else found or said.why
     return [line for line in (why, said.work) if line]
 
 
-def _first_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> FirstLine:
+def _first_line(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "{time}") -> FirstLine:
     said = _said(incident, alerts)
-    return FirstLine(_sign(incident, said), said.place, said.title, said.since)
+    return FirstLine(_sign(incident, said), said.place, said.title, said.since, place_last=True, form=form)
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,9 @@ def reminder(incident: Incident, words: str) -> Content:
         line = f"⏰ {person(incident.acknowledged_by)} is incident {incident.id} still yours? {escape(words)}."
         asked = [command_button("Still on it", f"incident ack {incident.id}", style="primary")]
     else:
-        state = "its alert is over" if incident.cleared_at else "nobody has it"
+        state = "its alerts are over" if incident.cleared_at else "nobody has acknowledged it"
         line = f"⏰ incident {incident.id}: {state}, and {escape(words)}. Somebody has to resolve it."
-        asked = [command_button("Take it on", f"incident ack {incident.id}", style="primary")]
+        asked = [command_button("Acknowledge", f"incident ack {incident.id}", style="primary")]
     asked.append(command_button("Resolve…", f"incident resolve {incident.id}"))
     return fit_message(line, [section(line), *actions(asked)])
 
@@ -159,7 +160,7 @@ def _sign(incident: Incident, said: _Said) -> str:
     is_over = incident.cleared_at is not None
     match incident.state:
         case IncidentState.RESOLVED:
-            return "✅ *RESOLVED*"
+            return "✅ *RESOLVED* ·"
         case IncidentState.ACKNOWLEDGED if is_over:
             return f"🟢 *CLEARED*, to be resolved by {person(incident.acknowledged_by)} ·"
         case _ if said.is_calm:
@@ -169,7 +170,7 @@ def _sign(incident: Incident, said: _Said) -> str:
         case _ if is_over:
             return "🟢 *CLEARED*, to be resolved by somebody ·"
         case _:
-            return "🔴 *PAGE*" if incident.severity.calls_people else "🔵 *OPEN*"
+            return "🔴" if incident.severity.calls_people else "🔵 *OPEN* ·"
 
 
 def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, str]:
@@ -177,7 +178,7 @@ def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, s
     line = summary(incident, alerts)
     match incident.state:
         case IncidentState.ACKNOWLEDGED:
-            return f"ACKNOWLEDGED {line}", f"Somebody took on incident {incident.id} in Slack."
+            return f"ACKNOWLEDGED {line}", f"Incident {incident.id} was acknowledged in Slack."
         case IncidentState.RESOLVED:
             return f"RESOLVED {line}", f"Incident {incident.id} is resolved."
         case IncidentState.OPEN:

@@ -5,9 +5,8 @@ All of them run command lines, so whoever may not is told so, and what changes s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bot.commands._contract import Block
 from bot.views.alert_buttons import next_steps
@@ -17,7 +16,6 @@ from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.services import Service, find_service
 
 MOST = 3
-_DEPLOY = re.compile(r"deploy .*?\b(\d\d:\d\d) UTC")  # as `playbooks._last_deploys` words it
 
 
 def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
@@ -55,11 +53,11 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
 
 
 def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
-    """What the diagnosis found, else what the rule of the first alert proposes: the way back first after a deploy."""
+    """What the diagnosis found first. Until it has found anything, the way back comes first after a deploy."""
     rule = alerts[0].fingerprint.partition(".")[0] if alerts else "restarts"
     service = _service(incident)
     steps = next_steps(rule, service)
-    if was_deployed_lately(incident, alerts):
+    if _is_deploy_suspected(incident, alerts):
         steps.sort(key=lambda step: not step[1].startswith("rollback "))
     if incident.remedy is None:
         return steps
@@ -77,24 +75,18 @@ def _label(remedy: str) -> str:
 
 def _is_sure(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
     """Whether the first step deserves a primary button: the diagnosis found it, or a deploy was just made."""
-    return incident.remedy is not None or was_deployed_lately(incident, alerts)
+    return incident.remedy is not None or _is_deploy_suspected(incident, alerts)
+
+
+def _is_deploy_suspected(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
+    """A diagnosis that found another cause acquits the deploy."""
+    return incident.diagnosis is None and was_deployed_lately(incident, alerts)
 
 
 def was_deployed_lately(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
-    """Whether an alert's line names a deploy of the service's own within half an hour before the trouble."""
-    for alert in alerts:
-        for words in alert.line.split(" · "):
-            made = _DEPLOY.match(words)
-            if made is not None and _minutes_before(incident.since, made[1]) <= BLAMED_FOR / timedelta(minutes=1):
-                return True
-    return False
-
-
-def _minutes_before(moment: datetime, clock: str) -> int:
-    """From "09:02" UTC to the moment, within the day before it."""
-    hours, minutes = map(int, clock.split(":"))
-    at = moment.astimezone(UTC)
-    return (at.hour * 60 + at.minute - hours * 60 - minutes) % (24 * 60)
+    """Whether a commit was deployed to the service of an alert within half an hour before the trouble."""
+    made = (incident.since - alert.deployed_at for alert in alerts if alert.deployed_at is not None)
+    return any(timedelta() <= before <= BLAMED_FOR for before in made)
 
 
 def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:

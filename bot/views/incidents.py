@@ -11,7 +11,7 @@ from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.incident import headline
 from bot.views.mentions import person
 from bot.views.message import fit_message
-from bot.views.text import date_token, escape
+from bot.views.text import DATE_AND_TIME, date_token, escape
 from playbooks._contract import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentState
 from services.domain.services import find_service
@@ -66,9 +66,8 @@ def incident_block(incident: Incident) -> Block:
 
 
 def incident_line(incident: Incident) -> str:
-    """ "🔴 *PAGE* prod · No ingest · incident 7, SEV1, since …", in mrkdwn."""
-    since = date_token(incident.since)
-    return f"{headline(incident, ())} · incident {incident.id}, {incident.severity.upper()}, since {since}"
+    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn."""
+    return f"{headline(incident, (), DATE_AND_TIME)} · incident {incident.id}, {incident.severity.upper()}"
 
 
 def timeline_answer(record: IncidentRecord) -> Answer:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.commands._contract import Answer, Block
 from bot.views.blocks import context, preformatted, table
-from bot.views.columns import align
+from bot.views.columns import align, without_equal
 from bot.views.findings import finding_data, findings_answer
 from bot.views.moments import clock, since
 from bot.views.text import cut, plain
@@ -24,6 +24,7 @@ COLUMNS = (
     "Status",
     "Source",
 )  # a phone shows the first two or three
+EQUAL = ("Source",)  # left out where every batch has the same
 FAULT_COLUMNS = ("Rows", "Column", "Why")
 WORD_LIMIT = 60  # characters of an event's type and source
 FAULT_LIMIT = 200
@@ -76,7 +77,7 @@ def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
         )
         for batch in batches
     ]
-    return [*table(COLUMNS, cells), context(HOW_TO_SEE_FAULTS)] if cells else []
+    return [*table(*without_equal(COLUMNS, cells, EQUAL)), context(HOW_TO_SEE_FAULTS)] if cells else []
 
 
 def _events(events: Sequence[IntakeEvent]) -> list[Block]:

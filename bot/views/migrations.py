@@ -29,7 +29,7 @@ def migrations_answer(
     lines += _named("in the database, not in these files", status.unknown)
     blocks += sections(lines)
     if newest:
-        blocks += table(("Version", "Name", "Applied"), [(m.version, m.name, utc(m.executed_at)) for m in newest])
+        blocks += table(("Version", "Applied", "Name"), [(m.version, utc(m.executed_at), m.name) for m in newest])
     blocks.append(context(f"{len(status.applied)} applied, the newest {len(newest)} shown"))
     text = "\n".join([first, *lines])
     return Answer(*fit_message(text, blocks), {**data, **_data(status)}, worst(findings))

@@ -20,7 +20,7 @@ def override_message(override: Override, before: str | None) -> Content:
     instead = f" instead of {mention(before)}" if before and before != override.user_id else ""
     line = f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}*{instead} until {_end(override)}"
     if override.confirmed_at is not None:
-        notes, buttons = f"✅ {mention(override.user_id)} takes it", []
+        notes, buttons = f"✅ {mention(override.user_id)} confirms it", []
     else:
         notes, buttons = f"{mention(override.user_id)} has not confirmed it yet", [_take(override)]
     arranged = f"arranged by {mention(override.by.user_id)}"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from bot.commands._contract import Answer
+from bot.commands._contract import Answer, Block
 from bot.views.blocks import table
+from bot.views.columns import without_equal
 from bot.views.findings import as_of as as_of_note
 from bot.views.findings import finding_data, findings_answer
 from bot.views.moments import since
@@ -15,7 +16,8 @@ from playbooks._contract import Finding
 from playbooks.queue import JobRow
 from services.domain.jobs import LockWait
 
-COLUMNS = ("Job", "Type", "State", "For", "Attempts", "Worker")
+COLUMNS = ("Job", "For", "State", "Type", "Attempts", "Worker")  # a phone shows the first two or three
+EQUAL = ("State", "Type", "Attempts", "Worker")  # left out where every job has the same
 
 
 def queue_answer(
@@ -29,7 +31,7 @@ def queue_answer(
     """`as_of` is the database's clock; None when it could not be read, as `locks`. `is_known`: `rows` are all there
     are, as far as they are shown."""
     cells = [
-        (row.id, row.job_type, row.state.value, since(row.since, as_of), str(row.attempts), row.worker or "")
+        (row.id, since(row.since, as_of), row.state.value, row.job_type, str(row.attempts), row.worker or "")
         for row in rows
     ]
     data = finding_data("queue", findings) | {
@@ -38,4 +40,8 @@ def queue_answer(
         "lock_waits": None if locks is None else [asdict(wait) for wait in locks],
     }
     notes = [as_of_note(as_of)] if as_of else []
-    return findings_answer("queue", findings, data=data, notes=notes, extra=table(COLUMNS, cells) if cells else ())
+    return findings_answer("queue", findings, data=data, notes=notes, extra=_table(cells))
+
+
+def _table(cells: Sequence[Sequence[str]]) -> list[Block]:
+    return table(*without_equal(COLUMNS, cells, EQUAL)) if cells else []

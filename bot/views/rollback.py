@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Answer, Block
-from bot.views.blocks import BUTTON_LIMIT, actions, command_button, context, section
+from bot.views.blocks import actions, command_button, context, section
 from bot.views.message import fit_message
 from bot.views.modals import Choice
 from bot.views.moments import clock
-from bot.views.text import date_token, escape, plain
+from bot.views.text import BUTTON_LIMIT, date_token, escape, plain
 from playbooks._advice import Offer
 from playbooks._candidates import Candidate
 from playbooks._contract import Status
@@ -42,7 +42,7 @@ def _buttons(scope: str, found: Offer) -> list[Block]:
     """What helps sooner comes first; only what is recommended is green."""
     best, instead = found.candidates[0], found.instead
     verb = "Return" if best.is_newer else "Roll back"
-    label = f"{verb} {scope} to {best.short_word}"
+    label = f"{verb} to {best.short_word}"  # the first line says what
     sooner = [command_button(instead.label, instead.command)] if instead and instead.command else []
     to_best = command_button(label, _command(scope, best), style="primary" if best.recommended else None)
     return [*sooner, to_best, *([choose_button(scope)] if len(found.candidates) > 1 else [])]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands._contract import Block
-from bot.views.blocks import BUTTON_LIMIT, EMPTY, command_button, command_menu
+from bot.views.blocks import EMPTY, command_button, command_menu
 from bot.views.locks import locked_services
-from bot.views.text import label_text
+from bot.views.text import button_text, label_text
 from playbooks._clean_up import is_left_to_clean_up
 from playbooks._contract import Risk
+from services.domain.deployments import SHORT_ID
 from services.domain.runs import Run, RunState, RunStep
 from services.domain.words import counted
 
@@ -71,7 +72,7 @@ def review(run: Run) -> Block:
 
 def button(label: str, action_id: str, run_id: int, *, style: str | None = None, confirm: Block | None = None) -> Block:
     """One of a run's buttons."""
-    text = {"type": "plain_text", "text": label_text(label, limit=BUTTON_LIMIT), "emoji": False}
+    text = {"type": "plain_text", "text": button_text(label), "emoji": False}
     made: Block = {"type": "button", "action_id": action_id, "text": text, "value": str(run_id)}
     made |= {"style": style} if style else {}
     return made | ({"confirm": confirm} if confirm else {})
@@ -131,7 +132,7 @@ def _at_the_end(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     Of a rollback the way back is to what was broken: it is in the menu, and what is offered is to lift the lock.
     """
     undo = (run.plan.get("undo") or "").split("; ") if run.started_at else []
-    undos = [(f"Undo: {command}", command) for command in undo if command]
+    undos = [(_undo_label(command), command) for command in undo if command]
     if run.playbook != "rollback":
         return [*[*_left_to_do(steps), *(command_button(*one) for one in undos)][:2], details(run)]
     unlocks = [
@@ -140,6 +141,14 @@ def _at_the_end(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     rest = [*unlocks[1:], *undos]
     shown = [*_left_to_do(steps), *(command_button(*one) for one in unlocks[:1])][:2]
     return [*shown, details(run), *([command_menu(rest)] if rest else [])]
+
+
+def _undo_label(command: str) -> str:
+    """What it does in few words; the message has the command."""
+    verb, *words = command.split()
+    if verb != "rollback":
+        return f"Undo: {command}"
+    return f"Undo: {words[0]} to {words[-1][:SHORT_ID]}"
 
 
 def _left_to_do(steps: Sequence[RunStep]) -> list[Block]:

@@ -10,7 +10,7 @@ from bot.views.message import fit_message
 from bot.views.text import code, date_token, escape
 from services.domain.alerts import Silence
 
-REASONS = ("Known, somebody is on it", "Planned work", "False alarm, the limit is wrong")
+REASONS = ("Known, somebody is on it", "Planned work", "False alarm, wrong limit")
 SHOWN = 20
 BUTTONS = 5  # with one of their own
 
@@ -21,7 +21,7 @@ def silenced_answer(silence: Silence) -> Answer:
     note = (
         "nothing of the kind is open; it lasts until its end"
         if silence.in_advance
-        else "it ends early when what it is about is over"
+        else "it ends early when the alerts it covers are over"
     )
     blocks = [section(line), *actions([_end(silence)]), context(note)]
     return Answer(*fit_message(line, blocks), _data(silence))

@@ -49,13 +49,13 @@ def step_words(step: steps.Step) -> str:  # noqa: C901 - one line a kind; splitt
         case steps.UnfreezeAutoDeploy(service):
             return f"Let a push to main deploy {service.short} again"
         case steps.RollBackDeployment(service, _, _, sha):
-            return f"Roll {service.short} back to {short_sha(sha)}, with its variables of then"
+            return f"Roll {service.short} back to {short_sha(sha)}, including its environment variables at that time"
         case steps.DeployCommit(service, sha):
             return f"Build and deploy {short_sha(sha)} to {service.short}"
         case steps.RestartDeployment(service):
-            return f"Restart what serves {service.short}"
+            return f"Restart what runs as {service.short}"
         case steps.RedeployDeployment(service):
-            return f"Deploy what serves {service.short} again, with the variables of now"
+            return f"Deploy what runs as {service.short} again, with its current variables"
         case steps.AwaitDeployment(service, timeout_s):
             return f"Wait until Railway calls {service.short} a success (at most {timeout_s} s)"
         case steps.VerifySha(service, sha):
@@ -85,7 +85,7 @@ def step_words(step: steps.Step) -> str:  # noqa: C901 - one line a kind; splitt
         case steps.VerifySchemaHead(version):
             return f"Prove that the newest migration is {version or 'none at all'}"
         case steps.CheckIngestBeats():
-            return "Check that an ingest worker beats"
+            return "Check that an ingest worker is alive"
         case steps.UploadSample():
             return "Upload the test file once, as a marked batch with a case number of this run"
         case steps.AwaitSample(timeout_s):
@@ -167,4 +167,4 @@ def by_hand(step: steps.Step) -> str | None:  # noqa: C901 - one line a kind, as
 
 
 def _workers_beat(service: Service, expected: int) -> str:
-    return f"{counted(expected, 'worker')} of {service.short} {'beats' if expected == 1 else 'beat'}"
+    return f"{counted(expected, 'worker')} of {service.short} {'is' if expected == 1 else 'are'} alive"

@@ -11,6 +11,9 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
+DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token
+BUTTON_LIMIT = 75
+LABEL_LIMIT = 30  # ours: as much as a phone shows of a button
 SECTION_LIMIT = 3000  # characters of one text object
 _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
 
@@ -91,6 +94,12 @@ def label_text(text: str, *, limit: int) -> str:
     return cut(_COLON.sub(_LOOK_ALIKES[":"], _one_line(text)), limit)
 
 
+def button_text(text: str) -> str:
+    """What stands on a button: as much as a phone shows of it, ended by an ellipsis where there is more."""
+    line = label_text(text, limit=BUTTON_LIMIT)
+    return line if len(line) <= LABEL_LIMIT else f"{line[: LABEL_LIMIT - 1].rstrip()}…"
+
+
 def cut(text: str, limit: int) -> str:
     """At most `limit` characters; what is left out is counted: "… N more"."""
     if len(text) <= limit:
@@ -111,7 +120,7 @@ def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
     return _marked(kept + ending, len(mrkdwn) - len(kept), limit)
 
 
-def date_token(moment: datetime, form: str = "{date_short_pretty} {time}") -> str:
+def date_token(moment: datetime, form: str = DATE_AND_TIME) -> str:
     """Slack's date token: each reader sees the moment in their own time zone, other clients the UTC in words."""
     return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
 

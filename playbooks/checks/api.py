@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
@@ -18,15 +19,22 @@ class Facts:
     """`environment` is what this bot belongs to, None when its own settings do not say.
 
     `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
+    `well_until`: the last good answer before the API stopped answering well; None when that is not known.
     """
 
     health: ApiHealth | Unavailable
     environment: str | None
     others_answer: bool = False
+    well_until: datetime | None = None
 
 
 def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
+    known = {"well_until": facts.well_until.isoformat()} if facts.well_until else {}
+    return [replace(finding, evidence={**finding.evidence, **known}) for finding in _check(facts)]
+
+
+def _check(facts: Facts) -> list[Finding]:
     health = facts.health
     if isinstance(health, Unavailable):
         return [judge_silence("api", health, others_answer=facts.others_answer)]

@@ -11,19 +11,22 @@ from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WORKERS, Service
 from services.domain.thresholds import NOT_CLAIMED_AFTER
-from services.domain.words import age, counted
+from services.domain.words import counted, lasting
 
 STEP = NextStep("Look at the queue", "queue")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. `due`: since when the job that each service would claim next has been due."""
+    """`as_of` is the database's clock. `due`: since when the job that each service would claim next has been due.
+    `stored`: what is said is read later, so with clock times.
+    """
 
     as_of: datetime
     stale_after: timedelta
     heartbeats: Sequence[Heartbeat] | Unavailable
     due: Mapping[Service, datetime | Unavailable | None]
+    stored: bool = False
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -42,7 +45,8 @@ def _check_service(facts: Facts, service: Service) -> Finding:
     if waited <= NOT_CLAIMED_AFTER or not idle:
         return Finding(name, Status.OK, f"{short} claims its jobs", "", service)
     evidence = {"due_s": round(waited.total_seconds()), "idle": idle}
-    title = f"{short} does not claim a job that has been due for {age(waited)}"
+    due_words = lasting(facts.as_of - waited, facts.as_of, stored=facts.stored)
+    title = f"{short} does not claim a job that has been due {due_words}"
     return Finding(name, Status.FAIL, title, f"{counted(len(idle), 'worker')} idle", service, evidence, STEP)
 
 

@@ -79,13 +79,13 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
     latest = state.latest
     if latest is not None and latest.id != serving.id and (beside := BESIDE.get(latest.status)):
         status, words = beside
-        return status, words.format(sha=short_sha(latest.commit_sha)), f"{_of(serving)} still serves"
+        return status, words.format(sha=short_sha(latest.commit_sha)), f"{_of(serving)} still runs"
     if serving.status is DeploymentStatus.SLEEPING:
         return _judge_sleeping(state.service, serving)
     running, wanted = serving.running_instances, state.replicas_configured
     if wanted is not None and running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
-    return Status.OK, f"serves {short_sha(serving.commit_sha)}", ""
+    return Status.OK, f"runs {short_sha(serving.commit_sha)}", ""
 
 
 def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str, str]:
@@ -109,7 +109,7 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
     if latest.ended_by_itself:
         return Status.FAIL, "ended by itself", f"each process of the {_of(latest)} exited with code 0"
     status, words = ALONE[latest.status]
-    detail = f"{_of(latest)}; nothing serves" if latest.status.has_taken_over else "nothing serves yet"
+    detail = f"{_of(latest)}; nothing runs" if latest.status.has_taken_over else "nothing runs yet"
     return status, words.format(sha=short_sha(latest.commit_sha)), detail
 
 
@@ -150,6 +150,7 @@ def _evidence(state: ServiceState) -> dict[str, object]:
         "latest_status": latest.status.value if latest else None,
         "latest_sha": latest.commit_sha if latest else None,
         "latest_at": latest.created_at.isoformat() if latest else None,
+        "latest_status_at": latest.status_updated_at.isoformat() if latest and latest.status_updated_at else None,
         "running": serving.running_instances if serving else 0,
         "crashed": _crashed(state),
         "instances": {instance.id: instance.status for instance in serving.instances} if serving else {},

@@ -96,7 +96,7 @@ def _heartbeats(facts: Facts) -> Finding:
     if fresh:
         return Finding(name, Status.OK, f"the heartbeats are fresh, the last {age(min(fresh))} ago")
     status = Status.FAIL if facts.all_visible else Status.UNKNOWN
-    return Finding(name, status, "no ingest worker beats")
+    return Finding(name, status, "no ingest worker is alive")
 
 
 def _unknown(name: str, what: str, fact: Unavailable) -> Finding:

@@ -13,7 +13,7 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.heartbeats import Heartbeat
 from services.domain.services import WorkerType
-from services.domain.words import age, clock_time
+from services.domain.words import ago
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
 
 def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> tuple[Status, str]:
     if isinstance(expected, Unavailable):
-        return Status.UNKNOWN, f"{beating} beating, replicas unknown"
-    words = f"{beating} of {expected} beating"
+        return Status.UNKNOWN, f"{beating} alive, replicas unknown"
+    words = f"{beating} of {expected} alive"
     if not all_visible and (beating < expected or not beating):
         return Status.UNKNOWN, f"at least {words}"
     if beating < expected:
-        return Status.FAIL, words
+        return Status.FAIL, words if beating else f"is down (0 of {expected})"
     if expected == 0 and beating == 0:
         words = "stopped (0 replicas)"
     return Status.OK, words
@@ -94,7 +94,7 @@ def _last_seen(facts: Facts, seen: Sequence[Heartbeat]) -> str:
     if not seen:
         return "no worker has reported in the last day"
     last = max(seen, key=lambda beat: beat.last_heartbeat_at)
-    at = clock_time(last.last_heartbeat_at) if facts.stored else f"{age(facts.as_of - last.last_heartbeat_at)} ago"
+    at = ago(last.last_heartbeat_at, facts.as_of, stored=facts.stored).removeprefix("at ")
     return f"the last one stopped {at}" if last.is_stopped else f"last beat {at}"
 
 
@@ -103,7 +103,8 @@ def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:
     if isinstance(expected, Unavailable):
         doubts.append(f"replicas unknown: {expected.why}")
     elif facts.expected_age:
-        doubts.append(f"replicas as known {age(facts.expected_age)} ago")
+        known_at = facts.as_of - facts.expected_age
+        doubts.append(f"replicas as known {ago(known_at, facts.as_of, stored=facts.stored)}")
     if not facts.all_visible:
         doubts.append("row-level security may hide workers")
     return doubts

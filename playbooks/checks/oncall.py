@@ -10,7 +10,7 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, Override, Reach, Schedule, is_group
 from services.domain.rotations import Gap, gaps
-from services.domain.words import age
+from services.domain.words import dated_time
 
 AHEAD = timedelta(days=14)  # a gap is mended by people who plan, not by whoever is called
 SOON = timedelta(days=3)  # a weekend away
@@ -76,12 +76,11 @@ def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
 
 def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
     level = schedule.levels[gap.level]
-    when = "now" if gap.begins <= now else f"in {age(gap.begins - now)}"
-    lasts = age(gap.ends - max(gap.begins, now))
+    begins = "now" if gap.begins <= now else f"from {dated_time(gap.begins, now)}"
     return Finding(
         check=f"oncall.gap.{gap.level + 1}",
         status=Status.FAIL if gap.begins - now < SOON else Status.WARN,
-        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {when}, for {lasts}",
+        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {begins} until {dated_time(gap.ends, now)}",
         detail="correct the on-call file, or let somebody stand in with `oncall override`",
         evidence={"begins": gap.begins.isoformat(), "ends": gap.ends.isoformat()},
         next_step=SEE,

@@ -29,7 +29,7 @@ def check_rate(found: Usual | Unavailable, *, at_least: float, share: float, tim
         return Finding("jobs.rate", Status.UNKNOWN, "how jobs end is unknown", found.why, next_step=FAILED)
     lately, before = found.lately, found.before
     evidence = {"ended": lately.ended, "failed": lately.failed, "usual_share": round(before.failed_share, 4)}
-    title = f"{lately.failed_share:.0%} of {counted(lately.ended, 'job')} failed lately"
+    title = f"{lately.failed} of {counted(lately.ended, 'job')} failed lately"
     is_more = lately.failed_share >= max(share, times * before.failed_share)
     if lately.ended < at_least or not is_more:
         return Finding("jobs.rate", Status.OK, title, evidence=evidence)

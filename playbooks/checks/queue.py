@@ -9,7 +9,7 @@ from playbooks._contract import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, QueueSnapshot, pending_words
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER
-from services.domain.words import age, clock_time, counted
+from services.domain.words import age, counted, dated_time
 
 QUEUE = NextStep("Look at the queue", "queue")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
@@ -47,7 +47,11 @@ def _backlog(queue: QueueSnapshot, facts: Facts) -> Finding:
     }
     title = f"{pending_words(queue.pending)} waiting"
     if queue.oldest_pending_at:
-        title += f", oldest since {clock_time(queue.oldest_pending_at)}" if facts.stored else f", oldest {age(waited)}"
+        title += (
+            f", oldest since {dated_time(queue.oldest_pending_at, queue.as_of)}"
+            if facts.stored
+            else f", oldest {age(waited)}"
+        )
     detail = f"{queue.processing} processing"
     status = _judge_wait(waited, facts)
     step = None if status is Status.OK else QUEUE
@@ -73,7 +77,7 @@ def _orphaned(queue: QueueSnapshot) -> Finding:
     if count == 0:
         return Finding("queue.orphaned", Status.OK, "0 orphaned", evidence=evidence)
     title = counted(count, "orphaned job")
-    detail = "in processing, but their worker does not beat"
+    detail = "in processing, but their worker is not alive"
     return Finding("queue.orphaned", Status.FAIL, title, detail, evidence=evidence, next_step=QUEUE)
 
 

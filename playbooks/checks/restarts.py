@@ -73,8 +73,9 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
         evidence = {"workers": [beat.worker_id for beat in ended]}
         return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
     if crashed:
-        title = f"{service.short} crashes: {counted(crashed, 'instance')}"
-        return Finding(name, Status.FAIL, title, "says Railway", service, {"crashed": crashed}, _logs(service))
+        title = f"{service.short} crashed (Railway)"
+        detail = counted(crashed, "instance")
+        return Finding(name, Status.FAIL, title, detail, service, {"crashed": crashed}, _logs(service))
     if crashed is None and isinstance(facts.heartbeats, Unavailable):
         return Finding(name, Status.UNKNOWN, f"crashes of {service.short} unknown", "", service)
     return Finding(name, Status.OK, f"{service.short} does not crash", "", service)

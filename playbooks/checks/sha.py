@@ -129,4 +129,4 @@ def _list(shas: Sequence[str]) -> str:
 
 
 def _deployed_words(deployed: str | None) -> str:
-    return f"Railway deployed {short_sha(deployed)}" if deployed else "Railway has nothing serving"
+    return f"Railway deployed {short_sha(deployed)}" if deployed else "Railway runs nothing"

@@ -22,7 +22,7 @@ class Cause(StrEnum):
     """What is most probably wrong, in the words of a page."""
 
     DEAD = "worker dead"
-    WEDGED = "worker wedged"
+    WEDGED = "worker hangs"
     DATABASE = "database unreachable"
     CLOCK = "clock skew"
     OUR_VIEW = "our own view stale"
@@ -85,7 +85,7 @@ def _judge_clock(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
         is_old = beat.last_heartbeat_at < facts.earlier.as_of - MISSED
         if before is not None and beat.last_heartbeat_at > before and is_old:
             behind = age(beat.age(facts.as_of))
-            return Verdict(Cause.CLOCK, f"{beat.worker_id} still beats, {behind} behind the database")
+            return Verdict(Cause.CLOCK, f"{beat.worker_id} is alive, its clock {behind} behind the database")
     return None
 
 
@@ -94,7 +94,7 @@ def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
         return Verdict(Cause.DATABASE, "api does not reach it either")
     last = max(stale, key=lambda beat: beat.last_heartbeat_at, default=None)
     if last is not None and last.database_ok is False:
-        return Verdict(Cause.DATABASE, f"said {last.worker_id} with its last beat")
+        return Verdict(Cause.DATABASE, f"said {last.worker_id} with its last heartbeat")
     return None
 
 
@@ -106,7 +106,7 @@ def _judge_view(service: Service, facts: Facts) -> Verdict | None:
     all_run = all(_lacking(facts.services.get(one)) == 0 for one in Service if one.worker_type is not None)
     if not others or not all_run or not all(_is_stale(beat, facts) for beat in others):
         return None
-    return Verdict(Cause.OUR_VIEW, "no worker of any type beats, yet Railway runs all and api reaches the database")
+    return Verdict(Cause.OUR_VIEW, "no worker of any type is alive, yet Railway runs all and api reaches the database")
 
 
 def _judge_process(service: Service, facts: Facts) -> Verdict:

@@ -72,7 +72,7 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
     now = facts.as_of
     busy_for = job_age(beat, now)
     if beat.status == "error":
-        return Status.FAIL, "worker reports an error", "it beats with status error"
+        return Status.FAIL, "worker reports an error", "its heartbeat says status error"
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
     if busy_for is not None and busy_for > facts.stuck_after:

@@ -96,7 +96,7 @@ class AlertEvent:
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
     may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
     its incident is still open that is no new page. `silenced`: somebody has asked not to be told of it for a while; the
-    end of that is told as `again`.
+    end of that is told as `again`. `deployed_at`: when a commit was deployed to its service last, None when not lately.
     """
 
     alert_id: int
@@ -110,6 +110,7 @@ class AlertEvent:
     message_key: str
     again: bool = False
     silenced: bool = False
+    deployed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class Incident:
 
 @dataclass(frozen=True)
 class JoinedAlert:
-    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet. `message_key`: where."""
+    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet. `message_key`: where.
+    `deployed_at`: when a commit was deployed to its service before it fired, None when not lately."""
 
     alert_id: int
     incident_id: int
@@ -121,6 +122,7 @@ class JoinedAlert:
     joined_at: datetime
     cleared_at: datetime | None
     message_key: str = ""
+    deployed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,23 @@ from services.postgres.pool import Connection
 from services.postgres.queries import SQL
 
 
-async def join_alert(conn: Connection, *, alert_id: int, incident_id: int, line: str, message_key: str = "") -> bool:
+async def join_alert(
+    conn: Connection,
+    *,
+    alert_id: int,
+    incident_id: int,
+    line: str,
+    message_key: str = "",
+    deployed_at: datetime | None = None,
+) -> bool:
     """It belongs to this incident now, and fires. False: there is no such alert."""
-    parameters = {"alert_id": alert_id, "incident_id": incident_id, "line": line, "message_key": message_key}
+    parameters = {
+        "alert_id": alert_id,
+        "incident_id": incident_id,
+        "line": line,
+        "message_key": message_key,
+        "deployed_at": deployed_at,
+    }
     return await (await conn.execute(SQL["join_alert"], parameters)).fetchone() is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ async def test_health_is_typed_and_answered(stage: Stage, open_page: OpenPage) -
         await _type(page, "/dragonfly health all")
 
         await expect(_last(page)).to_contain_text("dev is healthy")
-        await expect(_last(page)).to_contain_text("1 of 1 beating")
+        await expect(_last(page)).to_contain_text("1 of 1 alive")
 
 
 async def test_what_only_one_person_sees_is_gone_for_another(stage: Stage, open_page: OpenPage) -> None:
@@ -45,7 +46,7 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         )
         await card.last.get_by_role("button", name="Kill", exact=True).click()
 
-        alert = page.locator("#timeline article").filter(has_text="PAGE dev · ingest").last
+        alert = page.locator("#timeline article").filter(has_text=re.compile("🔴 ingest (is down|crashed)")).last
         await expect(alert).to_be_visible()
         await card.last.get_by_role("button", name="Start").click()
         await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible()

@@ -155,7 +155,7 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage:
     asked = await room.click_for_run(offer, recommended["action_id"], cast.OLIVIA.id)
     assert f"<!subteam^{cast.APPROVERS.id}>" in shown(asked)
     await room.click(asked, APPROVE, cast.OLIVIA.id)
-    await room.told(cast.OLIVIA.id, "It did not count")
+    await room.told(cast.OLIVIA.id, "Your click changed nothing")
     await room.click(asked, APPROVE, cast.ANN.id)
     done = await room.until(asked, "DONE")
 
@@ -195,7 +195,7 @@ async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, room: Room) 
     asked = await room.ask("redeploy enforcement")
 
     await room.click(asked, APPROVE, cast.OTTO.id)
-    await room.told(cast.OTTO.id, "It did not count")
+    await room.told(cast.OTTO.id, "Your click changed nothing")
 
     await room.type(f"/dragonfly cancel {run_of(asked)}", cast.OLIVIA.id)
     await room.until(asked, "CANCELLED")
@@ -214,7 +214,7 @@ async def test_clicks_of_two_people_make_one_run(stage: Stage, room: Room) -> No
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = cast.BEN if f"Approved by <@{cast.ANN.id}>" in shown(done) else cast.ANN
-    await room.told(late.id, "It did not count")
+    await room.told(late.id, "Your click changed nothing")
 
 
 async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, room: Room) -> None:
@@ -301,7 +301,7 @@ async def _is_reviewed_by_somebody_else(stage: Stage, room: Room, stopped: Messa
     await room.click(stopped, REVIEW, cast.OLIVIA.id)
     await room.modal(cast.OLIVIA.id, "Review")
     assert await room.submit(cast.OLIVIA.id, {ANSWER: {ANSWER: "all well"}}) == {}
-    await room.told(cast.OLIVIA.id, "It did not count")
+    await room.told(cast.OLIVIA.id, "Your click changed nothing")
 
     await room.click(stopped, REVIEW, cast.ANN.id)
     await room.modal(cast.ANN.id, "Review")

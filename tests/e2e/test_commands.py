@@ -69,7 +69,7 @@ async def test_health_is_true_about_what_runs(stage: Stage) -> None:
 
     shown = json.dumps(answer.blocks, ensure_ascii=False)
     assert "dev is healthy" in answer.text
-    assert "1 of 1 beating" in shown
+    assert "1 of 1 alive" in shown
     assert stage.sha[:8] in shown
 
 

@@ -53,7 +53,8 @@ def _locks(seen: Seen, rules: Rules) -> Iterator[Signal]:
     if isinstance(seen.work.locks, Unavailable):
         return
     forgotten_after = timedelta(seconds=rules.locks.after_s)
-    found = {one.service: one for one in locks.check(seen.work.locks, seen.now, forgotten_after=forgotten_after)}
+    told = locks.check(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
+    found = {one.service: one for one in told}
     for service in Service:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)
         yield signal("locks", rules.locks, finding, subject=service.short)

@@ -47,7 +47,7 @@ class WorkersHealthy(Watch):
         stale_after = self._tools.world.settings.stale_after
         own = [beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type]
         beating = sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
-        words = f"{beating} of {self._step.expected} {self._step.service.short} workers beat"
+        words = f"{beating} of {self._step.expected} {self._step.service.short} workers are alive"
         return Done(words) if beating >= self._step.expected else Waiting(words)
 
 
@@ -118,8 +118,8 @@ class NothingRuns(Watch):
         not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
         recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
         if recent:
-            return Waiting(f"{counted(len(recent), 'worker')} beat less than {age(MISSED)} ago")
-        return Done("nothing runs, and no worker beats")
+            return Waiting(f"{counted(len(recent), 'worker')} alive within the last {age(MISSED)}")
+        return Done("nothing runs, and no worker is alive")
 
 
 class SchemaHead(Watch):

@@ -39,8 +39,8 @@ class IngestBeats(Watch):
             return Unseen(str(reading))
         beating = self._count(reading)
         if beating:
-            return Done(f"{counted(beating, 'ingest worker')} beating")
-        return Waiting("no ingest worker beats") if reading.all_visible else Unseen("no beat can be seen")
+            return Done(f"{counted(beating, 'ingest worker')} alive")
+        return Waiting("no ingest worker is alive") if reading.all_visible else Unseen("no heartbeat can be seen")
 
     def _count(self, reading: HeartbeatReading) -> int:
         stale_after = self._world.settings.stale_after

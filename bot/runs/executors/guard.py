@@ -59,18 +59,18 @@ def find_silent(facts: Facts) -> str | None:
     beating = sum(beat.last_heartbeat_at >= since and not beat.is_stopped for beat in facts.beats)
     if facts.expected is None or beating >= facts.expected:
         return None
-    return f"{beating} of {facts.expected} workers have beaten in the last {ONE_BEAT.total_seconds():.0f} s"
+    return f"{beating} of {facts.expected} workers were alive in the last {ONE_BEAT.total_seconds():.0f} s"
 
 
 def _crashed(facts: Facts) -> str | None:
-    return f"{counted(facts.crashed, 'instance')} crashed, says Railway" if facts.crashed else None
+    return f"{counted(facts.crashed, 'instance')} crashed (Railway)" if facts.crashed else None
 
 
 def _workers_lost(facts: Facts) -> str | None:
     beating = sum(beat.age(facts.as_of) <= MISSED and not beat.is_stopped for beat in facts.beats)
     if facts.expected is None or beating >= facts.expected:
         return None
-    return f"{beating} of {facts.expected} workers beat"
+    return f"{beating} of {facts.expected} workers are alive"
 
 
 def _locks_wait(facts: Facts) -> str | None:

@@ -36,7 +36,7 @@ class HeartbeatsAppear(Watch):
         count = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers"
         if len(beats) != self._step.expected:
             return Waiting(f"{count} have beaten since the change")
-        return Done(f"{count} beat", {"workers": [beat.worker_id for beat in beats]})
+        return Done(f"{count} alive", {"workers": [beat.worker_id for beat in beats]})
 
 
 class ShaReported(Watch):

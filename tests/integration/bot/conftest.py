@@ -33,7 +33,7 @@ MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEM
 class Outside:
     """What Railway and the API answer, and after how long. A test changes it before it asks.
 
-    `latest` is what Railway's newest deployment of a service says differently from the one that serves, `nodes` what a
+    `latest` is what Railway's newest deployment of a service says differently from the one that runs, `nodes` what a
     service says differently as a whole. `manual`: the
     services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
     `api_refuses`: nobody listens there.

@@ -273,6 +273,7 @@ INCIDENT_PARAMETERS = {
     "reason": "r",
     "line": "l",
     "message_key": "m",
+    "deployed_at": None,
     "at": None,
     "happened_at": None,
     "kind": "k",

@@ -92,7 +92,7 @@ def test_a_service_that_serves_the_commit_is_left_alone() -> None:
     planned = made(deploy.plan(facts(there), "workers", WORKERS, sha("e")))
 
     assert [step.service for step in planned.steps if isinstance(step, DeployCommit)] == [ENFORCEMENT]
-    assert "serves" in refused(deploy.plan(facts(there), "ingest", [INGEST], sha("e"))).why
+    assert "runs" in refused(deploy.plan(facts(there), "ingest", [INGEST], sha("e"))).why
 
 
 def test_a_first_deploy_starts_from_nothing() -> None:
@@ -107,7 +107,7 @@ def test_a_first_deploy_starts_from_nothing() -> None:
 def test_a_lock_refuses_and_names_owner_and_reason() -> None:
     refusal = refused(deploy.plan(facts(locks=[LOCK]), "all", ALL, sha("e")))
 
-    assert refusal.why == "ingest is locked by U123 (rolled back from c to b), 3 h ago"
+    assert refusal.why == "ingest is locked by U123 (rolled back from c to b), since 09:00 UTC"
     assert refusal.next_steps[0].command == "run 7"
 
 
@@ -149,9 +149,7 @@ def test_a_redeploy_repeats_what_serves_not_what_came_last() -> None:
     assert planned.steps[0] == RedeployDeployment(INGEST, "d-ingest")
     assert kinds(planned.steps[1:]) == ["AwaitDeployment", "VerifySha", "VerifyHeartbeats"]
     assert planned.undo == "rollback ingest to d-ingest"
-    assert planned.warnings == (
-        f"the latest deployment, of {sha('f')[:8]}, is FAILED; this repeats the one that serves",
-    )
+    assert planned.warnings == (f"the latest deployment, of {sha('f')[:8]}, is FAILED; this repeats the one that runs",)
 
 
 def test_a_lock_refuses_a_redeploy_because_variables_change_too() -> None:

@@ -169,7 +169,7 @@ CASES = {
         API_DOWN, Kind.API, "api answers HTTP 502", None, NextStep("Restart api", "restart api"), 2
     ),
     "worker killed": Case(
-        KILLED, Kind.WORKER, "ingest is down (0 of 1 alive)", ago(7),
+        KILLED, Kind.WORKER, "ingest is down (0 of 1)", ago(7),
         NextStep("Restart ingest", "restart ingest --through-zero"), 1,
     ),
     "bad deploy crashing at start": Case(
@@ -333,7 +333,7 @@ def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> Non
     [diagnosis] = health.report(facts).diagnoses
 
     assert diagnosis.cause.kind is Kind.WORKER
-    assert diagnosis.finding.title == "ingest is down (0 of 1 alive)"
+    assert diagnosis.finding.title == "ingest is down (0 of 1)"
     assert "Its process is gone" in diagnosis.finding.detail
     assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest --through-zero")
 

@@ -31,7 +31,7 @@ def test_all_well_is_said_in_one_line_and_told_by_subject() -> None:
 def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
     seen = report(replace(HEALTHY, heartbeats=(beat(WorkerType.ENFORCEMENT),)))
 
-    assert seen.headline.startswith("prod is not healthy: ingest is down (0 of 1 alive)")
+    assert seen.headline.startswith("prod is not healthy: ingest is down (0 of 1)")
     assert seen.cause is not None
     assert seen.cause.finding.next_step is not None
     assert seen.cause.finding.next_step.command == "restart ingest --through-zero"
@@ -57,7 +57,7 @@ def test_a_backlog_follows_from_a_worker_that_is_gone() -> None:
 
     seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
 
-    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1 alive)"
+    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1)"
     assert [one.check for one in seen.diagnoses[0].follows] == ["queue.backlog"]
 
 
@@ -66,7 +66,7 @@ def test_what_does_not_follow_from_the_cause_is_counted() -> None:
 
     seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
 
-    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1 alive), and 1 more"
+    assert seen.headline == "prod is not healthy: enforcement is down (0 of 1), and 1 more"
     assert [line.subject for line in seen.wrong] == ["queue"]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from playbooks._last_deploys import LOOK_BACK, Facts, last_deploys, remember_deployments
+from playbooks._last_deploys import LOOK_BACK, Facts, deployed_at, last_deploys, remember_deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.runs import Person
 from services.domain.service_acts import ServiceAct
@@ -108,3 +108,16 @@ def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> 
 
     assert set(known[INGEST]) == {building, replace(old, instances=state(INGEST).active[0].instances)}
     assert later == {INGEST: (crashed,)}
+
+
+def test_when_a_commit_was_deployed_is_a_fact_of_its_own() -> None:
+    def moment(*acts: ServiceAct, **deployments: list[Deployment]) -> datetime | None:
+        known = {one: tuple(deployments.get(one.short, ())) for one in Service}
+        return deployed_at(Facts(NOW, known, acts, lambda _: ""), INGEST)
+
+    one = made("bad", "e", status=DeploymentStatus.CRASHED)
+    assert moment(ingest=[made("good", "8", minutes=90), one]) == one.created_at
+    assert moment(act("RollBackDeployment", "bad"), ingest=[one]) is None
+    assert moment(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the commit that was there before
+    assert moment(api=[one]) is None
+    assert moment() is None

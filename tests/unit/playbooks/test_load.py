@@ -19,7 +19,7 @@ BUSY = load(
 
 def test_counts_living_workers_and_what_they_hold() -> None:
     assert stopping(BUSY, WORKERS) == [
-        "stops 2 workers holding 6 jobs, oldest 60 s; 318 pending",
+        "stops 2 workers holding 6 jobs, oldest since 11:59 UTC; 318 pending",
         "running jobs: " + ", ".join(f"job-{n} (simplicity_ingest)" for n in range(5)) + " and 1 more",
     ]
 
@@ -41,7 +41,7 @@ def test_what_cannot_be_seen_is_unknown() -> None:
 
 
 def test_where_nobody_beats_nothing_is_interrupted() -> None:
-    assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement beats"]
+    assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement is alive"]
 
 
 def test_hidden_rows_are_a_doubt() -> None:

@@ -49,7 +49,7 @@ def test_a_few_are_tried_before_the_others() -> None:
         "6 of type simplicity_ingest become pending; attempts are kept (5 so far)",
         "their error: ValueError: …",
         "5 first, the other 1 when these do not fail again",
-        "3 pending, oldest 9 min, 0 processing",
+        "3 pending, oldest since 11:51 UTC, 0 processing",
     )
 
 
@@ -98,7 +98,9 @@ def test_without_the_database_there_is_no_plan() -> None:
 
 
 def test_nobody_to_work_on_them_is_a_warning() -> None:
-    assert made(plan(replace(facts([job(1)]), load=load()), "job-1")).warnings == ("no worker beats: they will wait",)
+    assert made(plan(replace(facts([job(1)]), load=load()), "job-1")).warnings == (
+        "no worker is alive: they will wait",
+    )
 
 
 def test_a_group_keeps_its_name_while_only_the_data_differs() -> None:

@@ -62,7 +62,7 @@ def test_through_zero_stops_all_before_the_first_starts() -> None:
         VerifyHeartbeats(INGEST, 2, 180),
     )
     assert planned.parameters == {"service": "ingest", "through_zero": "yes"}
-    assert any("the variables of now" in warning for warning in planned.warnings)
+    assert any("the current variables" in warning for warning in planned.warnings)
 
 
 def test_the_api_is_not_taken_to_zero() -> None:
@@ -91,4 +91,4 @@ def test_a_crashed_deployment_may_be_restarted_and_is_named() -> None:
     planned = made(plan(facts(down), API))
 
     assert planned.steps[0] == RestartDeployment(API, "d-api")
-    assert planned.warnings == ("api does not serve now: its deployment is CRASHED",)
+    assert planned.warnings == ("api does not run now: its deployment is CRASHED",)

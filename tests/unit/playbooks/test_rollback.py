@@ -88,7 +88,7 @@ def test_says_what_it_does_in_words_and_numbers() -> None:
     assert planned.impact == (
         f"ingest: {sha('c')[:8]} (Message of d-ingest) → {sha('b')[:8]} (Message of b-ingest)",
         f"{sha('b')[:8]} ran 24 h, 1 of 1000 jobs failed",
-        "restarts 1 worker holding 1 job, oldest 4 min; 318 pending",
+        "restarts 1 worker holding 1 job, oldest since 11:56 UTC; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
         "the old variables come back too; Railway's history names none that changed since",
         "pushes to main are not deployed, and deploys are refused, until unlock",
@@ -205,7 +205,7 @@ def test_a_commit_that_railway_does_not_list_can_be_built() -> None:
 def test_a_commit_that_one_of_them_never_had_is_named() -> None:
     only_now = [deployment("d-ingest", sha("c"))]
 
-    assert "ingest never served" in refused(plan(facts(ingest=only_now), "workers", WORKERS, sha("b"))).why
+    assert "ingest never ran" in refused(plan(facts(ingest=only_now), "workers", WORKERS, sha("b"))).why
 
 
 def test_a_crashed_service_goes_back_from_the_deployment_that_crashed() -> None:

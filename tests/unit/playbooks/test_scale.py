@@ -63,7 +63,7 @@ def test_from_zero_starts_one_and_watches_it_come_up() -> None:
     )
     assert planned.risk is Risk.LOW
     assert planned.undo == "scale ingest 0"
-    assert any("the variables of now" in warning for warning in planned.warnings)
+    assert any("the current variables" in warning for warning in planned.warnings)
 
 
 def test_a_service_configured_with_no_replica_is_given_one() -> None:
@@ -113,7 +113,7 @@ def test_to_zero_says_what_is_interrupted() -> None:
     planned = made(plan(replace(facts(state(INGEST, replicas=2)), load=busy), INGEST, 0))
 
     assert planned.impact == (
-        "stops 2 workers holding 2 jobs, oldest 4 min; 318 pending",
+        "stops 2 workers holding 2 jobs, oldest since 11:56 UTC; 318 pending",
         "running jobs: job-1 (simplicity_ingest), job-3 (simplicity_ingest)",
     )
 
@@ -227,5 +227,5 @@ def test_a_worker_that_does_not_beat_is_a_warning(beating: int, warned: bool) ->
     planned = made(plan(replace(facts(state(INGEST, replicas=2)), load=seen), INGEST, 3))
 
     assert (
-        planned.warnings == ("1 of 2 workers beat: the run stops at its first check unless they come back",)
+        planned.warnings == ("1 of 2 workers are alive: the run stops at its first check unless they come back",)
     ) is warned

@@ -65,7 +65,7 @@ def test_says_what_it_interrupts() -> None:
 
     planned = made(plan(replace(facts(), load=busy), [INGEST]))
 
-    assert planned.impact[0] == "stops 1 worker holding 1 job, oldest 4 min; 318 pending"
+    assert planned.impact[0] == "stops 1 worker holding 1 job, oldest since 11:56 UTC; 318 pending"
 
 
 def test_needs_no_database() -> None:

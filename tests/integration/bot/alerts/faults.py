@@ -82,14 +82,14 @@ def _exposure(kind: str, opening: str, closing: str) -> Fault:
 
 
 FAULTS = (
-    Fault("heartbeats.ingest", "ingest 0 of 1 beating", RESTART, silent(301), silent(270), severity=PAGE),
+    Fault("heartbeats.ingest", "ingest is down (0 of 1)", RESTART, silent(301), silent(270), severity=PAGE),
     Fault("workers.ingest", "ingest worker on one job since ", RESTART, busy(601), busy(570)),
     Fault("workers.ingest", "ingest worker does not get past its start", RESTART, starting(121), starting(90)),
     Fault("restarts.ingest", "ingest workers started 4 times in 15 min", RESTART, starts(4), starts(3)),
     Fault("crash_loop.ingest", "ingest gave up after failing", RESTART, gave_up(5), gave_up(301), severity=PAGE),
     Fault(
         "crash_loop.api",
-        "api crashes: 1 instance",
+        "api crashed (Railway)",
         MEND_API,
         crashed,
         restarting,
@@ -149,7 +149,7 @@ FAULTS = (
     Fault("backlog", "1 waiting, oldest since ", ("queue", "heartbeats"), waiting(301), waiting(270)),
     Fault("backlog", "1 waiting, oldest since ", ("queue", "heartbeats"), waiting(901), waiting(870), severity=PAGE),
     Fault("failed_jobs", "10 failed in the last hour", FAILED, failed(10), failed(9)),
-    Fault("failure_rate", "20% of 20 jobs failed lately", FAILED, ended(16, 4), ended(15, 4)),
+    Fault("failure_rate", "4 of 20 jobs failed lately", FAILED, ended(16, 4), ended(15, 4)),
     Fault(
         "exhausted",
         "1 job out of attempts in the last hour",
@@ -206,7 +206,7 @@ FAULTS = (
         "ALTER DEFAULT PRIVILEGES IN SCHEMA ops REVOKE SELECT ON TABLES FROM anon",
     ),
     _exposure("roles", "ALTER ROLE dragonfly_app BYPASSRLS", "ALTER ROLE dragonfly_app NOBYPASSRLS"),
-    Fault("locks.api", "api is locked against deploys for 24 h", ("help unlock",), locked(86_401), locked(86_000)),
+    Fault("locks.api", "api is locked against deploys since ", ("help unlock",), locked(86_401), locked(86_000)),
     Fault("freezes.api", "auto-deploy of api is off", ("help unlock",), frozen(Service.API), frozen_and_locked),
     Fault("freezes.ingest", "auto-deploy of ingest is off", ("help unlock",), frozen(Service.INGEST), frozen(*Service)),
     Fault("blindness.railway", "Railway does not answer", ("check-config",), railway_away),

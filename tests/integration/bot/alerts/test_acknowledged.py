@@ -9,7 +9,7 @@ from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
 
 ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
-STALE = "prod · ingest 0 of 1 beating"
+STALE = "ingest is down (0 of 1)"
 
 
 async def message(engine: Engine) -> str:
@@ -39,7 +39,7 @@ async def test_acknowledging_the_incident_edits_its_message(
     before = await message(engine)
     await acknowledge(engine, board, ANN)
 
-    assert before.startswith(f"🔴 *PAGE* {STALE}")
+    assert before.startswith(f"🔴 {STALE}")
     assert (await message(engine)).startswith(f"🟡 *ACKNOWLEDGED* by <@U0ANN> · {STALE}")
 
 
@@ -65,7 +65,7 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     async with engine.database.transaction() as conn:
         await acting.escalate(board, conn, await acting.find(conn, 1), ANN)
 
-    assert (await message(engine)).startswith(f"🔴 *PAGE* {STALE}")
+    assert (await message(engine)).startswith(f"🔴 {STALE}")
 
 
 async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
@@ -76,4 +76,4 @@ async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
     working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
     await engine.look()
 
-    assert (await message(engine)).startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · prod · ingest 1 of 1 beating")
+    assert (await message(engine)).startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · ingest 1 of 1 alive")

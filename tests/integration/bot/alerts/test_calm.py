@@ -39,7 +39,7 @@ async def test_a_worker_that_flapped_is_fine_and_watched_in_every_message(engine
     assert one.fine_since is not None
     until = clock_time(one.fine_since + timedelta(seconds=engine.rules.telling.quiet_s))
     calm = f"fine since {clock_time(one.fine_since)}, watched until {until} because it came back before"
-    assert one.line == f"prod · ingest 1 of 1 beating · {calm}"
+    assert one.line == f"prod · ingest 1 of 1 alive · {calm}"
     assert calm in root(engine)
 
     with psycopg.connect(engine.urls.owner) as conn:
@@ -47,5 +47,5 @@ async def test_a_worker_that_flapped_is_fine_and_watched_in_every_message(engine
     await engine.look()
 
     one = (await engine.alerts())["heartbeats.ingest"]
-    assert (one.state, one.line) == (AlertState.RESOLVED, "Resolved prod · ingest 1 of 1 beating")
+    assert (one.state, one.line) == (AlertState.RESOLVED, "Resolved prod · ingest 1 of 1 alive")
     assert "watched until" not in root(engine)

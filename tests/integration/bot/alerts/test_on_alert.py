@@ -58,8 +58,8 @@ async def test_event_tells_what_became_of_the_alert(world: World, system: System
         (Severity.PAGE, Service.INGEST, f"alert:{told[0].alert_id}")
     }
     assert [event.line.split(",")[0] for event in told] == [
-        "PAGE prod · ingest 0 of 1 beating",
-        "Resolved prod · ingest 1 of 1 beating",
+        "PAGE prod · ingest is down (0 of 1)",
+        "Resolved prod · ingest 1 of 1 alive",
     ]
 
 

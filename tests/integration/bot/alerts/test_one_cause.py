@@ -55,7 +55,7 @@ async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:
 
 SILENCE, CRASH = "heartbeats.ingest", "crash_loop.ingest"
 SEEN: Mapping[str, tuple[See, str]] = MappingProxyType(
-    {SILENCE: (fall_silent, "ingest 0 of 1 beating"), CRASH: (crash, "ingest crashes: 1 instance")}
+    {SILENCE: (fall_silent, "ingest is down (0 of 1)"), CRASH: (crash, "ingest crashed (Railway)")}
 )
 
 

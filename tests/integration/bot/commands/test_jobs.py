@@ -104,7 +104,7 @@ async def test_the_queue_names_orphans_before_what_waits(world: World, system: S
 
     table = next(block for block in answer.blocks if block["type"] == "table")
     rows = [[cell["text"] for cell in row][1:4] for row in table["rows"][1:]]
-    assert rows == [["orphan", "orphaned", "3 min"], ["waits", "waiting", "6 min"], ["runs", "running", "2 min"]]
+    assert rows == [["3 min", "orphaned", "orphan"], ["6 min", "waiting", "waits"], ["2 min", "running", "runs"]]
     assert answer.status is Status.FAIL
     assert "1 orphaned job" in answer.text
 

@@ -55,7 +55,7 @@ async def test_health_tells_what_is_wrong_first_with_a_button(world: World, syst
 
     answer = await ask("health", world)
 
-    assert answer.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1 alive)*"
+    assert answer.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
     assert answer.blocks[1]["accessory"]["value"] == "restart ingest --through-zero"
     data: Any = answer.data
     assert data["elapsed_ms"] > 0

@@ -121,7 +121,7 @@ async def test_logs_are_those_of_the_serving_deployment(world: World, railway: R
 
     shown = answer_text(answer)
     assert answer.private
-    assert "Log of ingest · 2 lines · deployment 00000002 (serving, SUCCESS)" in shown
+    assert "Log of ingest · 2 lines · deployment 00000002 (running, SUCCESS)" in shown
     assert "10:30:00 info [ca-0] Entering main loop..." in shown
     assert "10:30:01 info [ca-1] …" in shown
     assert "Jane" not in shown + str(answer.data)
@@ -147,7 +147,7 @@ async def test_of_one_that_crashed_its_own_log_is_shown(world: World, railway: R
 async def test_when_nothing_serves_the_newest_is_shown(world: World, railway: Railway) -> None:
     railway.serving = None
 
-    assert "deployment 00000002 (the newest, nothing serves" in answer_text(await run("logs api", SLACK, world))
+    assert "deployment 00000002 (the newest, nothing runs" in answer_text(await run("logs api", SLACK, world))
 
 
 async def test_without_a_failed_deployment_says_so(world: World) -> None:
@@ -246,14 +246,14 @@ async def test_a_terminal_has_room_for_every_raw_line(world: World, railway: Rai
 
 
 async def test_deployments_mark_what_serves_and_what_can_be_rolled_back_to(world: World, railway: Railway) -> None:
-    railway.deployments = [deployment(n, canRollback=n < 2) for n in range(12)]
+    railway.deployments = [deployment(n, canRollback=n < 4) for n in range(12)]
 
     answer = await run("deployments ingest", SLACK, world)
 
     rows = [[cell["text"] for cell in row] for row in answer.blocks[2]["rows"][1:]]
     assert len(rows) == 10
-    assert [row[2] for row in rows if row[0] == "serving"] == ["00000002"]
-    assert [row[4] for row in rows][-1] == "—"
+    assert [row[0] for row in rows if row[1] == "SUCCESS (runs)"] == ["00000002"]
+    assert [row[3] for row in rows] == ["—"] * 8 + ["possible"] * 2
     assert refused(answer) == []
 
 

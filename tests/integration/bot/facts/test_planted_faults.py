@@ -114,7 +114,7 @@ async def test_another_environment_is_seen(world: World, outside: Outside) -> No
 async def test_a_worker_too_few_is_seen(world: World, outside: Outside) -> None:
     outside.replicas[Service.INGEST] = 2
 
-    assert (await find(world))["heartbeats.ingest"].title == "ingest 1 of 2 beating"
+    assert (await find(world))["heartbeats.ingest"].title == "ingest 1 of 2 alive"
 
 
 async def test_a_silent_railway_is_seen(world: World, outside: Outside) -> None:

@@ -187,6 +187,6 @@ async def test_the_command_leads_with_what_is_wrong(world: World, system: System
     answer = await run("doctor", Request(), world)
 
     shown = answer_text(answer)
-    assert shown.startswith("🔴 ingest is down (0 of 1 alive) since ")
+    assert shown.startswith("🔴 ingest is down (0 of 1) since ")
     assert "→ Restart ingest: dragonfly restart ingest --through-zero" in shown
     assert answer.status is Status.FAIL

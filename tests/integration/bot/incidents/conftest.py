@@ -40,7 +40,7 @@ TEAM = cast.TEAM.id
 OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
 LONG, SHORT = timedelta(hours=1), timedelta(milliseconds=40)
 RESPONDERS = (cast.OPERATORS.id, cast.APPROVERS.id)
-LINE = "PAGE dev · ingest 0 of 2 beating, last 6 min ago"
+LINE = "PAGE dev · ingest is down (0 of 2), last 6 min ago"
 
 
 def request(actor: Actor | None) -> Request:
@@ -128,7 +128,15 @@ class Scene:
         """An alert's state and what incidents make of it, in one transaction; its id."""
         now = datetime.now(UTC)
         event = AlertEvent(
-            0, "heartbeats.ingest", change, Severity.PAGE, Service.INGEST, "ingest 0 of 2 beating", LINE, now, "alert:1"
+            0,
+            "heartbeats.ingest",
+            change,
+            Severity.PAGE,
+            Service.INGEST,
+            "ingest is down (0 of 2)",
+            LINE,
+            now,
+            "alert:1",
         )
         event = replace(event, **changes)
         async with self.database.transaction() as conn:

@@ -9,7 +9,7 @@ from services.postgres import incident_alerts
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 
 FIRED, CHANGED, RESOLVED = AlertChange.FIRED, AlertChange.CHANGED, AlertChange.RESOLVED
-OVER = "Resolved dev · ingest 2 of 2 beating"
+OVER = "Resolved dev · ingest 2 of 2 alive"
 
 
 async def test_a_page_opens_an_incident_that_says_what_the_alert_says(scene: Scene, books: Books) -> None:
@@ -17,10 +17,10 @@ async def test_a_page_opens_an_incident_that_says_what_the_alert_says(scene: Sce
 
     incident = await books.incident()
     assert (incident.state, incident.severity) == (IncidentState.OPEN, IncidentSeverity.SEV2)
-    assert (incident.title, incident.services) == ("ingest 0 of 2 beating", (Service.INGEST,))
+    assert (incident.title, incident.services) == ("ingest is down (0 of 2)", (Service.INGEST,))
     assert (incident.opened_at - incident.since).total_seconds() > 300
     message = (await books.messages())["incident:1"]
-    assert message.startswith("🔴 *PAGE* dev · ingest 0 of 2 beating since ")
+    assert message.startswith("🔴 ingest is down (0 of 2) since ")
     assert "last 6 min ago" in await books.blocks("incident:1")
     assert await books.notifications() == {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
     assert [one.alert_id for one in await incident_alerts.list_joined_alerts(books.conn, 1)] == [alert]
@@ -33,7 +33,7 @@ async def test_what_reaches_a_phone_is_the_page_line(scene: Scene, books: Books)
         await books.conn.execute("SELECT subject, text, thread_key FROM chatops.notifications LIMIT 1")
     ).fetchone()
     assert row is not None
-    assert row[0].startswith("PAGE dev · ingest 0 of 2 beating since ")
+    assert row[0].startswith("PAGE dev · ingest is down (0 of 2) since ")
     assert "incident ack 1" in row[1]
     assert row[1].startswith("last 6 min ago")  # the subject is not said again
     assert row[2] == "incident:1"
@@ -84,9 +84,9 @@ async def test_an_alert_that_becomes_a_page_opens_one_then(scene: Scene, books: 
 
 async def test_other_words_of_the_alert_are_the_message_s_too(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
-    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 beating")
+    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")
 
-    assert (await books.messages())["incident:1"].startswith("🔴 *PAGE* dev · ingest 1 of 2 beating since ")
+    assert (await books.messages())["incident:1"].startswith("🔴 ingest 1 of 2 alive since ")
     assert (await books.incident()).pages == 1
 
 
@@ -101,7 +101,7 @@ async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Sc
     assert incident.cleared_at is not None
     assert await books.notifications() == set()
     message = (await books.messages())["incident:1"]
-    assert message == "🟢 *CLEARED*, to be resolved by somebody · dev · ingest 2 of 2 beating"
+    assert message == "🟢 *CLEARED*, to be resolved by somebody · ingest 2 of 2 alive · dev"
     assert "reminded" in await books.kinds()
 
 
@@ -190,7 +190,7 @@ async def test_after_the_end_a_new_alert_opens_a_new_incident_and_an_old_one_cha
     await scene.room.resolve(1, request(ANN), "restarted")
     ended = await books.incident()
 
-    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 beating")
+    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")
     await scene.alert(RESOLVED, alert, line=OVER)
     await scene.alert(FIRED)
 

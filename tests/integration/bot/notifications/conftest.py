@@ -43,7 +43,7 @@ class Stage:
             await notifications.store_notification(conn, key=key, means=means, **given)
 
     async def end(self, event: PageEvent) -> None:
-        """Somebody took on incident 1, or ended it."""
+        """Incident 1, or ended it."""
         async with self.database.transaction() as conn:
             await notifications.end_pages(
                 conn, key_prefix="incident:1:", thread_key=THREAD, event=event, subject=f"{event} prod", text="in Slack"

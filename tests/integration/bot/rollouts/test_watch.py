@@ -198,7 +198,7 @@ async def test_a_deployment_that_failed_is_told_at_once(bench: Bench) -> None:
 
     told, shown = await bench.only()
     assert told.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
-    assert "still serves" in shown
+    assert "still runs" in shown
 
 
 async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:

@@ -52,7 +52,7 @@ async def test_two_bots_tell_once(start_bot: StartBot, slack: Slack, database_ur
     page = await slack.wait_for(_is_page)
     await asyncio.sleep(1)
 
-    assert "ingest 0 of 1 beating" in page.text
+    assert "ingest is down (0 of 1)" in page.text
     assert len(_told(slack)) == 1
 
 
@@ -124,7 +124,7 @@ async def test_worker_that_never_comes_is_told(start_bot: StartBot, slack: Slack
 
     page = await slack.wait_for(_is_page)
 
-    assert "ingest 0 of 1 beating" in page.text
+    assert "ingest is down (0 of 1)" in page.text
 
 
 async def test_successor_tells_when_the_leader_dies(

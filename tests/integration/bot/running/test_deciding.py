@@ -142,7 +142,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
 
     await deliver_click(slack, old, APPROVE, cast.ANN)
 
-    answer = await told(slack, cast.ANN, "It did not count")
+    answer = await told(slack, cast.ANN, "Your click changed nothing")
     assert f"run {run.id}" in answer.text
     assert "denied: not today" in denied.text
 

@@ -126,7 +126,7 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
     word = "Approved" if approve else "Denied"
     await direct(slack, cast.BEN, lambda one: f"*{word}* by <@{cast.ANN.id}>" in one.text)
     await deliver_click(slack, his, APPROVE, cast.BEN)
-    await direct(slack, cast.BEN, lambda one: "It did not count" in one.text)
+    await direct(slack, cast.BEN, lambda one: "Your click changed nothing" in one.text)
     await deliver_click(slack, his, DETAILS, cast.BEN)
     await direct(slack, cast.BEN, lambda one: f"<@{cast.ANN.id}>" in str(one.blocks) and "Redeploy api" in one.text)
 
@@ -152,7 +152,7 @@ async def test_who_may_not_approve_may_not_from_a_direct_message_either(
     await deliver_click(slack, hers, APPROVE, cast.OLIVIA)
 
     def is_refused(one: Message) -> bool:
-        return one.channel == hers.channel and "It did not count" in one.text
+        return one.channel == hers.channel and "Your click changed nothing" in one.text
 
     async with asyncio.timeout(PATIENCE_S):
         while not any(map(is_refused, slack.workspace.messages)):

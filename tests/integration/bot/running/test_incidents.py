@@ -48,7 +48,7 @@ async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
     assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(cast.OLIVIA.id))
     await olivia.submit(modal, {"answer": {"answer": "Amounts look wrong"}, "preset": {"preset": "sev1"}})
     root = await root_of(slack)
-    assert root.text.startswith("🔴 *PAGE* dev · Amounts look wrong")
+    assert root.text.startswith("🔴 Amounts look wrong")
     call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
     assert call.thread_ts == root.ts
 
@@ -83,9 +83,9 @@ async def test_whoever_may_not_is_told_so_and_nothing_happens(
     await otto.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
 
     async with asyncio.timeout(PATIENCE_S):
-        while not any("It did not count" in message.text for message in slack.seen(cast.OTTO.id)):
+        while not any("Your click changed nothing" in message.text for message in slack.seen(cast.OTTO.id)):
             await asyncio.sleep(0.05)
-    assert (await root_of(slack)).text.startswith("🔴 *PAGE*")
+    assert (await root_of(slack)).text.startswith("🔴 no ingest")
 
 
 async def test_what_was_half_said_is_said_by_the_next_bot(

@@ -323,7 +323,7 @@ async def test_without_a_worker_nothing_is_uploaded(bench: Bench, uploads: Uploa
     made = await PLANS["golden-path"]({}, bench.world)
 
     assert isinstance(made, NoPlan)
-    assert made.why == "no ingest worker beats"
+    assert made.why == "no ingest worker is alive"
     assert uploads.count == 0
 
 
@@ -338,5 +338,5 @@ async def test_a_worker_that_falls_silent_before_the_start_voids_the_run(bench: 
     run, _ = await bench.ended(run_id)
 
     assert run.state is RunState.VOIDED
-    assert "no ingest worker beats" in (run.outcome or "")
+    assert "no ingest worker is alive" in (run.outcome or "")
     assert uploads.count == 0

@@ -145,4 +145,4 @@ async def test_worker_that_dies_during_the_soak_is_no_success(make_bench: MakeBe
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED
-    assert "1 instance crashed, says Railway" in (steps[4].note or "")
+    assert "1 instance crashed (Railway)" in (steps[4].note or "")

@@ -19,7 +19,7 @@ from tests.outside import mailbox as mailbox
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
 PAGE = Page(
-    "dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest 0 of 2 beating", "318 waiting · älteste 9 min", AT
+    "dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest is down (0 of 2)", "318 waiting · älteste 9 min", AT
 )
 ANN = "ann@example.com"
 

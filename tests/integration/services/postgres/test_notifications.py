@@ -19,7 +19,7 @@ BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}]
 
 
 async def store(conn: Connection, key: str = "incident:1:1", **changes: Any) -> None:
-    given = {"means": Means.WEBHOOK, "target": "ann", "subject": "PAGE", "text": "ingest 0 of 2 beating"} | changes
+    given = {"means": Means.WEBHOOK, "target": "ann", "subject": "PAGE", "text": "ingest is down (0 of 2)"} | changes
     await notifications.store_notification(conn, key=key, **given)
 
 

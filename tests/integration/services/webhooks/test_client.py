@@ -16,7 +16,7 @@ from tests.outside import Phone, failure_of
 from tests.outside import phone as phone
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
-PAGE = Page("dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest 0 of 2 beating", "318 waiting", AT)
+PAGE = Page("dragonfly:prod:incident:1:1", "prod", "PAGE prod · ingest is down (0 of 2)", "318 waiting", AT)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def test_plain_pager_gets_a_flat_object_and_a_key_to_tell_repetitions(phon
         "event": "triggered",
         "key": PAGE.key,
         "environment": "prod",
-        "subject": "PAGE prod · ingest 0 of 2 beating",
+        "subject": "PAGE prod · ingest is down (0 of 2)",
         "text": "318 waiting",
         "at": "2025-12-02T03:04:05+00:00",
         "client": "Dragonfly ChatOps",

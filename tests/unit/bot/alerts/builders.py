@@ -28,7 +28,7 @@ def signal(
     rule: str = "heartbeats",
     subject: str = "ingest",
     service: Service | None = Service.INGEST,
-    title: str = "ingest 0 of 1 beating",
+    title: str = "ingest is down (0 of 1)",
     severity: Severity = Severity.PAGE,
     wait_s: float = 0,
 ) -> Signal:
@@ -37,7 +37,7 @@ def signal(
 
 
 def fine(**more: Any) -> Signal:
-    return signal(Status.OK, **{"title": "ingest 1 of 1 beating", **more})
+    return signal(Status.OK, **{"title": "ingest 1 of 1 alive", **more})
 
 
 def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more: Any) -> Alert:
@@ -54,12 +54,12 @@ def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more:
         "state": state,
         "severity": Severity.PAGE,
         "service": Service.INGEST,
-        "title": "ingest 0 of 1 beating",
+        "title": "ingest is down (0 of 1)",
         "detail": "",
         "since": since,
         "opened_at": since,
         "id": 7,
-        "line": "PAGE prod · ingest 0 of 1 beating",
+        "line": "PAGE prod · ingest is down (0 of 1)",
     }
     return Alert(**{**known, **told, **more})
 

@@ -64,7 +64,7 @@ def test_it_is_over_when_it_is_fine() -> None:
 
 
 def test_other_words_are_an_edit_and_not_too_often() -> None:
-    worse = signal(title="ingest 0 of 2 beating")
+    worse = signal(title="ingest is down (0 of 2)")
 
     assert only(decide([worse], [alert(since_s=TELLING.edit_every_s)], around())).change is AlertChange.CHANGED
     assert decide([worse], [alert(since_s=TELLING.edit_every_s - 1)], around()) == []
@@ -99,7 +99,7 @@ def test_what_comes_back_soon_goes_on_in_its_message() -> None:
     move = only(decide([signal()], [over], around()))
 
     assert (move.before, move.alert.fires, move.again, move.alert.message_key) == (over, 2, True, "alert:7")
-    assert move.notice == "It is back: ingest 0 of 1 beating"
+    assert move.notice == "It is back: ingest is down (0 of 1)"
 
 
 def test_what_comes_back_late_is_told_anew() -> None:
@@ -253,7 +253,7 @@ def test_a_run_at_work_reports_it_in_its_thread() -> None:
     move = only(decide([signal()], [], around(runs=[run])))
 
     assert (move.change, move.run, move.reason) == (None, run, "run 12 works on ingest")
-    assert "ingest 0 of 1 beating" in move.notice
+    assert "ingest is down (0 of 1)" in move.notice
 
 
 @pytest.mark.parametrize(("since_s", "is_told"), [(299, False), (300, True)])

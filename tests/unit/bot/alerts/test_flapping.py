@@ -45,7 +45,7 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
         now += timedelta(seconds=20)
 
     assert firing(following) == set()
-    assert [one.words for one in following.told] == ["ingest 0 of 1 beating", "It is back: ingest 0 of 1 beating"]
+    assert [one.words for one in following.told] == ["ingest is down (0 of 1)", "It is back: ingest is down (0 of 1)"]
 
 
 @pytest.mark.parametrize(("apart_s", "is_flap"), [(TELLING.quiet_s, True), (TELLING.quiet_s + 20, False)])

@@ -192,7 +192,7 @@ def test_dead_workers_page_by_what_is_left(alive: int, oldest_s: float | None, s
     assert found["heartbeats.ingest"].severity is severity
     assert found["crash_loop.ingest"].severity is severity
     told = found["crash_loop.ingest"].finding.detail
-    assert told == ("says Railway" if not alive else f"says Railway; {alive} of 6 still work")
+    assert told == ("1 instance" if not alive else f"1 instance; {alive} of 6 still work")
 
 
 def test_a_queue_that_nobody_sees_pages_as_if_jobs_waited() -> None:

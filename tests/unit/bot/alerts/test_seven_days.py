@@ -271,7 +271,7 @@ def test_a_death_in_such_a_life_is_one_page_in_time(before: Events) -> None:
     following = live([*before, (DAY * 0.75, die)], lasts=DAY)
 
     told = [one for one in following.told if not one.words.startswith("Still: ")]
-    assert [(one.is_page, one.words) for one in told] == [(True, "ingest 0 of 2 beating")]
+    assert [(one.is_page, one.words) for one in told] == [(True, "ingest is down (0 of 2)")]
     assert timedelta() <= told[0].at - (START + DAY * 0.75) <= STALE + 2 * EVERY
 
 

@@ -34,7 +34,7 @@ def test_the_only_rotation_need_not_be_named() -> None:
         (("U0BEN", "32d", "primary"), "is out of range"),
         (("U0BEN", "2h"), "the file has several"),
         (("U0BEN", "2h", "nights"), "none of this name"),
-        (("end", "primary", "now"), "is one word too many"),
+        (("end", "primary", "now"), "is not expected here"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(words: tuple[str, ...], why: str) -> None:

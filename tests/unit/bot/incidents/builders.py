@@ -21,7 +21,7 @@ CHAIN = Chain(
     )
 )
 OPEN = replace(new_incident(7, at=NOW), since=NOW - FIVE, chain=encode_chain(CHAIN), pages=1, next_level=1, due_at=NOW)
-LINE = "PAGE prod · ingest 0 of 2 beating, last 6 min ago · 318 waiting"
+LINE = "PAGE prod · ingest is down (0 of 2), last 6 min ago · 318 waiting"
 
 
 def incident(**changes: Any) -> Incident:

@@ -42,9 +42,9 @@ def test_nothing_worse_is_no_breach() -> None:
     ("beats", "breach"),
     [
         ([beat(ago=MISSED), beat()], None),
-        ([beat(ago=MISSED + timedelta(seconds=1)), beat()], "1 of 2 workers beat"),
-        ([beat(status="stopped"), beat()], "1 of 2 workers beat"),
-        ([], "0 of 2 workers beat"),
+        ([beat(ago=MISSED + timedelta(seconds=1)), beat()], "1 of 2 workers are alive"),
+        ([beat(status="stopped"), beat()], "1 of 2 workers are alive"),
+        ([], "0 of 2 workers are alive"),
     ],
 )
 def test_lost_worker_is_a_breach(beats: list[Heartbeat], breach: str | None) -> None:
@@ -52,12 +52,12 @@ def test_lost_worker_is_a_breach(beats: list[Heartbeat], breach: str | None) -> 
 
 
 def test_crashed_instance_is_a_breach_though_its_beat_is_fresh() -> None:
-    assert find_breach(replace(FINE, crashed=1)) == "1 instance crashed, says Railway"
+    assert find_breach(replace(FINE, crashed=1)) == "1 instance crashed (Railway)"
 
 
 @pytest.mark.parametrize(
     ("ago_s", "silent"),
-    [(35, None), (36, "1 of 2 workers have beaten in the last 35 s")],
+    [(35, None), (36, "1 of 2 workers were alive in the last 35 s")],
 )
 def test_soak_ends_once_each_worker_has_beaten_in_the_last_interval(ago_s: float, silent: str | None) -> None:
     assert find_silent(replace(FINE, beats=[beat(ago=timedelta(seconds=ago_s)), beat()])) == silent

@@ -27,7 +27,7 @@ from tests.unit.bot.alerts.builders import alert, silence
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
-STALE = alert(title="ingest 0 of 2 beating", detail="last beat 6 min ago, worker dead: Railway runs 0 of 2; 2 stale")
+STALE = alert(title="ingest is down (0 of 2)", detail="last beat 6 min ago, worker dead: Railway runs 0 of 2; 2 stale")
 
 
 def ago(minutes: float) -> datetime:
@@ -52,15 +52,15 @@ def buttons_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_the_page_line_is_the_answer() -> None:
     assert page_line(STALE, surroundings()) == (
-        "PAGE prod · ingest 0 of 2 beating, last beat 6 min ago, worker dead: Railway runs 0 of 2"
+        "PAGE prod · ingest is down (0 of 2), last beat 6 min ago, worker dead: Railway runs 0 of 2"
         " · deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann) · 318 waiting, oldest since 02:51 UTC · DB ok"
     )
 
 
 def test_a_notification_is_short() -> None:
-    quiet = alert(severity=Severity.NOTIFY, title="ingest 1 of 2 beating")
+    quiet = alert(severity=Severity.NOTIFY, title="ingest 1 of 2 alive")
 
-    assert page_line(quiet, surroundings()) == "prod · ingest 1 of 2 beating"
+    assert page_line(quiet, surroundings()) == "prod · ingest 1 of 2 alive"
 
 
 def test_what_is_not_known_is_said_or_left_out() -> None:
@@ -71,7 +71,7 @@ def test_what_is_not_known_is_said_or_left_out() -> None:
 
 
 def test_the_end_says_what_is_so_now() -> None:
-    assert end_line(alert(title="ingest 2 of 2 beating"), "prod") == "Resolved prod · ingest 2 of 2 beating"
+    assert end_line(alert(title="ingest 2 of 2 alive"), "prod") == "Resolved prod · ingest 2 of 2 alive"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_first_word_says_how_it_stands(more: dict[str, Any], beginning: str)
 
 
 def test_what_is_over_has_no_buttons() -> None:
-    over = alert(AlertState.RESOLVED, since_s=420, line="Resolved prod · ingest 2 of 2 beating")
+    over = alert(AlertState.RESOLVED, since_s=420, line="Resolved prod · ingest 2 of 2 alive")
 
     text, blocks = shown(over)
 
@@ -105,9 +105,9 @@ def test_several_alerts_share_a_message_the_most_urgent_first() -> None:
 
     text, blocks = shown(over, quiet, alert(id=3))
 
-    assert text.splitlines()[0] == "🔴 PAGE prod · ingest 0 of 1 beating since 02:59 UTC · and 1 more alert"
-    assert blocks.index("ingest 0 of 1") < blocks.index("🟠 3 orphaned") < blocks.index("🟢 api ok")
-    assert blocks.count("ingest 0 of 1") == 1
+    assert text.splitlines()[0] == "🔴 PAGE prod · ingest is down (0 of 1) since 02:59 UTC · and 1 more alert"
+    assert blocks.index("ingest is down* (0 of 1)") < blocks.index("🟠 3 orphaned") < blocks.index("🟢 api ok")
+    assert blocks.count("ingest is down* (0 of 1)") == 1
 
 
 def test_what_does_not_fit_on_a_phone_follows_below() -> None:
@@ -116,14 +116,14 @@ def test_what_does_not_fit_on_a_phone_follows_below() -> None:
     text, blocks = alert_message([replace(STALE, line=line)], (), GUIDE)
 
     first, *below = text.splitlines()
-    assert first == "🔴 PAGE prod · ingest 0 of 2 beating since 02:59 UTC"
+    assert first == "🔴 PAGE prod · ingest is down (0 of 2) since 02:59 UTC"
     assert below == [
         "last beat 6 min ago, worker dead: Railway runs 0 of 2",
         "deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann)",
         "318 waiting, oldest since 02:51 UTC",
         "DB ok",
     ]
-    assert blocks[0]["text"]["text"].startswith("🔴 *PAGE* prod · *ingest 0 of 2 beating* since <!date^")
+    assert blocks[0]["text"]["text"].startswith("🔴 *PAGE* prod · *ingest is down* (0 of 2) since <!date^")
 
 
 @pytest.mark.parametrize("title", ["ingest is down (0 of 2)", "word " * 60, "w" * 300, "<!channel> & " * 20])
@@ -168,7 +168,7 @@ def test_next_steps_are_two_buttons_and_a_menu() -> None:
 def test_an_acknowledged_alert_says_who_has_it() -> None:
     text, everything = shown(STALE, owners={STALE.id: Person("U1", "T1")})
 
-    assert text == "🟡 Acknowledged by <@U1> · prod · ingest 0 of 1 beating since 02:59 UTC"
+    assert text == "🟡 Acknowledged by <@U1> · prod · ingest is down (0 of 1) since 02:59 UTC"
     assert "restart ingest" in everything
 
 

@@ -13,11 +13,13 @@ from playbooks import doctor
 from playbooks._candidates import Candidate
 from playbooks._contract import Finding, Status
 from playbooks._recent_changes import Changes, Happening
+from services.domain.deployments import DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.unit.playbooks.healthy import NOW
-from tests.unit.playbooks.test_diagnosis import AWAY_SINCE, BAD_DEPLOY, CASES, KILLED, STOPPED, WELL, ago
+from tests.unit.playbooks.test_diagnosis import API_DOWN, AWAY_SINCE, BAD_DEPLOY, CASES, KILLED, STOPPED, WELL, ago
 
 EVIL = "<!channel> `x` <https://evil|good> ``` " + "A" * 9000
 INGEST = [Service.INGEST]
@@ -52,7 +54,7 @@ def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
 def test_a_killed_worker_is_restarted_and_not_rolled_back() -> None:
     text, blocks = told(KILLED)
 
-    assert text.startswith("🔎 *Most likely: ingest is down (0 of 1 alive) since <!date^")
+    assert text.startswith("🔎 *Most likely: ingest is down (0 of 1) since <!date^")
     assert buttons(blocks)[0] == ("Restart ingest", "restart ingest --through-zero", "primary")
     assert "rollback" not in str(blocks)
 
@@ -149,3 +151,40 @@ def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
     assert [
         v for text, blocks in contents for v in violations({"text": text, "blocks": blocks}, surface="message")
     ] == []
+
+
+API_GONE = timedelta(minutes=4)
+
+
+def began(**changes: Any) -> tuple[datetime, str] | None:
+    """When an incident of the API began, as what the checks found tells."""
+    health = replace(API_DOWN.health, **changes)
+    parts = Parts(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
+    return told_of(parts, [Service.API]).began
+
+
+def crashed(at: datetime | None) -> dict[Service, ServiceState]:
+    """The API's newest deployment crashed at this moment, says Railway."""
+    services = API_DOWN.health.services
+    assert not isinstance(services, Unavailable)
+    latest = services[Service.API].latest
+    assert latest is not None
+    gone = replace(latest, status=DeploymentStatus.CRASHED, status_updated_at=at)
+    return {**services, Service.API: replace(services[Service.API], active=(), latest=gone)}
+
+
+def test_an_incident_of_the_api_begins_when_railway_saw_it_crash() -> None:
+    at = NOW - API_GONE
+
+    assert began(services=crashed(at), api_well_until=NOW - timedelta(minutes=5)) == (at, "Railway saw api crash")
+
+
+@pytest.mark.parametrize("has_crashed", [True, False])
+def test_otherwise_it_begins_at_the_last_good_check(has_crashed: bool) -> None:
+    more: dict[str, Any] = {"services": crashed(None)} if has_crashed else {}
+
+    assert began(api_well_until=NOW - API_GONE, **more) == (NOW - API_GONE, "last good check of api")
+
+
+def test_when_it_began_is_not_known_where_nobody_saw_it_well() -> None:
+    assert began() is None

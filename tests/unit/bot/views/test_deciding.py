@@ -60,7 +60,7 @@ def test_the_offer_leads_with_one_recommended_button() -> None:
     assert answer.blocks[0]["text"]["text"].startswith(
         "↩️ *Roll back api* to `8d02b64e`: ran 6 d, 1 of 1000 jobs failed (recommended)"
     )
-    assert first["text"]["text"] == "Roll back api to 8d02b64e"
+    assert first["text"]["text"] == "Roll back to 8d02b64e"
     assert (first["value"], first["style"]) == ("rollback api to 8d02b64e", "primary")
     assert (other["action_id"], other["value"]) == ("rollback.choose", "api")
 
@@ -102,7 +102,7 @@ def test_to_what_is_newer_one_returns() -> None:
     answer = offer_answer("api", found)
 
     assert "Newer than what runs: `8d02b64e`" in shown(answer)
-    assert answer.blocks[1]["elements"][0]["text"]["text"] == "Return api to 8d02b64e"
+    assert answer.blocks[1]["elements"][0]["text"]["text"] == "Return to 8d02b64e"
     assert "Roll back" not in shown(answer)
 
 

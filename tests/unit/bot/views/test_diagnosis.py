@@ -122,7 +122,7 @@ def test_a_healthy_system_is_one_line_two_buttons_and_no_plumbing() -> None:
 def test_health_can_be_unfolded() -> None:
     shown = answer_text(health_answer(health.report(HEALTHY), moment=NOW, elapsed_ms=9, show_all=True))
 
-    assert "ingest 1 of 1 beating" in shown
+    assert "ingest 1 of 1 alive" in shown
 
 
 def test_the_time_of_the_cause_is_in_the_headline_of_health_and_home() -> None:

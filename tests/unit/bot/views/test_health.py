@@ -18,11 +18,11 @@ from services.sandbox.slack.limits import violations
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 LOGS = NextStep("Logs of ingest", "logs ingest")
-WRONG = Finding("heartbeats.ingest", Status.FAIL, "ingest 0 of 1 beating", "last beat 6 min ago", next_step=LOGS)
-FINE = Finding("deployment.ingest", Status.OK, "ingest serves a1b2c3d4", "1 running")
+WRONG = Finding("heartbeats.ingest", Status.FAIL, "ingest is down (0 of 1)", "last beat 6 min ago", next_step=LOGS)
+FINE = Finding("deployment.ingest", Status.OK, "ingest runs a1b2c3d4", "1 running")
 
 
-def answer(*lines: Line, headline: str = "prod is not healthy: ingest 0 of 1 beating") -> Answer:
+def answer(*lines: Line, headline: str = "prod is not healthy: ingest is down (0 of 1)") -> Answer:
     findings = tuple(finding for line in lines for finding in line.findings)
     return health_answer(Report(headline, worst(findings), lines, findings), moment=NOW, elapsed_ms=41.7)
 
@@ -34,8 +34,8 @@ def buttons(answer: Answer) -> list[Any]:
 def test_the_first_line_is_the_answer() -> None:
     found = answer(Line("ingest", (WRONG, FINE)))
 
-    assert found.text.splitlines()[0] == "🔴 *prod is not healthy: ingest 0 of 1 beating*"
-    assert found.blocks[0]["text"]["text"] == "🔴 *prod is not healthy: ingest 0 of 1 beating*"
+    assert found.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
+    assert found.blocks[0]["text"]["text"] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
     assert found.status is Status.FAIL
 
 
@@ -43,7 +43,7 @@ def test_a_line_says_its_subject_once_and_in_words() -> None:
     found = answer(Line("ingest", (WRONG, FINE)))
 
     assert found.blocks[1]["text"]["text"] == (
-        "🔴 wrong: *ingest* 0 of 1 beating (last beat 6 min ago) · serves a1b2c3d4 (1 running)"
+        "🔴 wrong: *ingest* is down (0 of 1) (last beat 6 min ago) · runs a1b2c3d4 (1 running)"
     )
 
 

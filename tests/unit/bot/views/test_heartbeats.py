@@ -47,7 +47,7 @@ def cells(answer: Answer) -> list[list[str]]:
 def test_a_worker_is_told_with_job_and_commit() -> None:
     assert cells(answer(BUSY)) == [
         ["State", "Last beat", "Worker", "Job", "SHA"],
-        ["✅ beating", "8 s ago", "ingest-abc123", "8d1bfe22 for 3 min", "a1b2c3d4"],
+        ["✅ alive", "8 s ago", "ingest-abc123", "8d1bfe22 for 3 min", "a1b2c3d4"],
     ]
 
 
@@ -62,13 +62,13 @@ def test_type_and_status_have_a_column_where_workers_differ() -> None:
 def test_a_missing_worker_has_a_row_above_the_others() -> None:
     rows = cells(answer(BUSY, ingest=2))
 
-    assert [row[0] for row in rows[1:]] == ["🔴 missing", "✅ beating"]
+    assert [row[0] for row in rows[1:]] == ["🔴 missing", "✅ alive"]
 
 
 def test_the_fallback_tells_findings_and_workers() -> None:
     text = answer(BUSY).text
 
-    assert text.splitlines()[0] == "✅ *ingest 1 of 1 beating* — last beat 8 s ago"
+    assert text.splitlines()[0] == "✅ *ingest 1 of 1 alive* — last beat 8 s ago"
     assert "ingest-abc123" in text
 
 

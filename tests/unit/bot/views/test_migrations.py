@@ -26,7 +26,7 @@ def test_the_newest_ten_are_shown_newest_first() -> None:
 
     [table] = [block for block in found.blocks if block["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[1] == ["20251201000011", "step_11", "2025-12-20 10:30 UTC"]
+    assert rows[1] == ["20251201000011", "2025-12-20 10:30 UTC", "step_11"]
     assert len(rows) == 11
     data: Any = found.data
     assert len(data["applied"]) == 12

@@ -51,7 +51,9 @@ def test_numbers_are_from_and_to() -> None:
     assert step_words(ScaleService(Service.INGEST, 1, 2)) == "Set ingest from 1 to 2 replicas"
 
 
-@pytest.mark.parametrize(("expected", "words"), [(1, "1 worker of ingest beats"), (2, "2 workers of ingest beat")])
+@pytest.mark.parametrize(
+    ("expected", "words"), [(1, "1 worker of ingest is alive"), (2, "2 workers of ingest are alive")]
+)
 def test_one_worker_beats(expected: int, words: str) -> None:
     assert step_words(VerifyHeartbeats(Service.INGEST, expected, 60)) == f"Prove that {words}"
 

@@ -11,19 +11,19 @@ from services.sandbox.slack.limits import violations
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 FINE = Finding("sha.api", Status.OK, "api runs a1b2c3d4")
-WRONG = Finding("heartbeats.ingest", Status.FAIL, "ingest 0 of 1 beating", next_step=NextStep("Logs", "logs ingest"))
+WRONG = Finding("heartbeats.ingest", Status.FAIL, "ingest is down (0 of 1)", next_step=NextStep("Logs", "logs ingest"))
 
 
 def test_the_verdict_comes_first_then_the_steps_in_their_order() -> None:
     steps = [Step("Step 1: Git SHA", (FINE,)), Step("Step 3: worker heartbeats", (FINE, WRONG))]
 
-    found = verify_answer(Status.FAIL, "NOT verified: everything; ingest 0 of 1 beating", steps, moment=NOW)
+    found = verify_answer(Status.FAIL, "NOT verified: everything; ingest is down (0 of 1)", steps, moment=NOW)
 
     assert found.blocks[0]["text"]["text"].startswith("🔴 *NOT verified")
     assert found.blocks[1]["text"]["text"].startswith("*Step 1: Git SHA*")
-    assert found.blocks[2]["text"]["text"].splitlines()[1] == "🔴 wrong: *ingest 0 of 1 beating*"
+    assert found.blocks[2]["text"]["text"].splitlines()[1] == "🔴 wrong: *ingest is down (0 of 1)*"
     assert found.blocks[2]["accessory"]["value"] == "logs ingest"
-    assert "ingest 0 of 1 beating" in found.text
+    assert "ingest is down (0 of 1)" in found.text
 
 
 def test_hundreds_of_long_findings_fit() -> None:

@@ -46,7 +46,7 @@ def ingest(services: Mapping[Service, ServiceState]) -> Finding:
 def test_a_serving_deployment_is_fine() -> None:
     finding = ingest(state(deployment()))
 
-    assert (finding.status, finding.title, finding.detail) == (Status.OK, "ingest serves 0ddba110", "")
+    assert (finding.status, finding.title, finding.detail) == (Status.OK, "ingest runs 0ddba110", "")
 
 
 def test_a_crashed_instance_is_wrong() -> None:
@@ -122,7 +122,7 @@ def test_each_status_of_the_newest_is_judged_beside_one_that_serves(status: Depl
 
     beside = BESIDE.get(status)
     assert finding.status is (beside[0] if beside else Status.OK)
-    assert finding.title.startswith("ingest depl" if beside else "ingest serves 0ddba110")
+    assert finding.title.startswith("ingest depl" if beside else "ingest runs 0ddba110")
 
 
 def test_what_waits_for_a_person_in_railway_says_so_and_leads_there() -> None:

@@ -35,7 +35,7 @@ def ingest_status(facts: Facts) -> Status:
 def test_as_many_as_configured_are_fine() -> None:
     found = check(facts(beat("a"), beat("b", kind=ENFORCEMENT), enforcement=1))
 
-    assert [finding.title for finding in found] == ["ingest 1 of 1 beating", "enforcement 1 of 1 beating"]
+    assert [finding.title for finding in found] == ["ingest 1 of 1 alive", "enforcement 1 of 1 alive"]
     assert {finding.status for finding in found} == {Status.OK}
 
 
@@ -52,7 +52,7 @@ def test_a_worker_that_vanished_is_missed() -> None:
     finding = check(facts(ingest=2))[0]
 
     assert finding.status is Status.FAIL
-    assert finding.title == "ingest 0 of 2 beating"
+    assert finding.title == "ingest is down (0 of 2)"
     assert finding.next_step is not None
     assert finding.next_step.command == "logs ingest"
 

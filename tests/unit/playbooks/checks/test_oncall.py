@@ -48,8 +48,11 @@ def test_a_gap_is_told_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead: tim
 
 
 def test_a_gap_says_when_it_begins_and_how_long_it_lasts() -> None:
-    assert gap(ending(date(2026, 11, 24)), []).title == "nobody is on call at level 1 (primary) in 24 h, for 13 d"
-    assert "now, for 14 d" in gap(ending(date(2026, 11, 20)), []).title
+    assert (
+        gap(ending(date(2026, 11, 24)), []).title
+        == "nobody is on call at level 1 (primary) from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC"
+    )
+    assert "now until 7 Dec" in gap(ending(date(2026, 11, 20)), []).title
 
 
 def test_somebody_who_stands_in_fills_a_gap() -> None:

@@ -1,4 +1,4 @@
-"""Identical reads are one request; changes, and what the bot itself reads, are never served an old answer."""
+"""Identical reads are one request; changes, and what the bot itself reads, are never ran an old answer."""
 
 from __future__ import annotations
 

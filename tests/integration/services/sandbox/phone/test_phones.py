@@ -22,7 +22,7 @@ from services.webhooks.client import Pager, Webhooks
 from tests.outside import failure_of
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
-PAGE = Page("dragonfly:dev:incident:1", "dev", "PAGE dev · ingest 0 of 1 beating", "Incident 1 · älteste 9 min", AT)
+PAGE = Page("dragonfly:dev:incident:1", "dev", "PAGE dev · ingest is down (0 of 1)", "Incident 1 · älteste 9 min", AT)
 
 
 @pytest.fixture
