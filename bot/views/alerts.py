@@ -82,19 +82,23 @@ def alert_message(
     owners: Owners = MappingProxyType({}),
     joined: int | None = None,
 ) -> Content:
-    """The first line is all that a phone shows. `joined`: the incident of something else to which they belong."""
+    """The first line is all that a phone shows; what only explains comes after the buttons.
+
+    `joined`: the incident of something else to which they belong.
+    """
     ranked = sorted(alerts, key=lambda alert: _rank(alert, owners))
     first, line = ranked[0], read_page_line(ranked[0].line)
     headline = _first_line(first, alerts, owners)
-    below = [escape(words) for words in (line.detail, *line.rest) if words]
+    below = [escape(line.detail)] if line.detail else []
     below += [f"{_sign(alert, owners)} {escape(alert.title)}" for alert in ranked[1:SHOWN]]
+    details = [escape(words) for words in line.rest]
     blocks = [section(headline.shown), *sections(below)]
     blocks += sections(silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
         blocks += actions(alert_buttons(first))
     belongs = [f"part of incident {joined}, calls nobody by itself"] if joined is not None else []
-    blocks.append(context(*belongs, *_notes(first, guide)))
-    return fit_message("\n".join([headline.phone.replace("*", ""), *below]), blocks)
+    blocks.append(context(*details, *belongs, *_notes(first, guide)))
+    return fit_message("\n".join([headline.phone.replace("*", ""), *below, *details]), blocks)
 
 
 def notice(words: str, *, to: str = "") -> Content:

@@ -10,7 +10,7 @@ from bot.commands._contract import Block
 from bot.views.blocks import actions, message_button, section, sections
 from bot.views.first_line import FirstLine
 from bot.views.mentions import mention, person
-from bot.views.message import fit_message
+from bot.views.message import fit_message, shorten_ids
 from bot.views.plan import plan_lines
 from bot.views.run_buttons import buttons, details
 from bot.views.text import escape
@@ -49,7 +49,7 @@ def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[
     plan = run.plan
     lines = plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))
     blocks = [section(first.shown), *sections([asked, *lines]), *actions([*buttons(run, ()), open_request(run)])]
-    return fit_message(f"{first.phone}\n{asked}", blocks)
+    return fit_message(f"{first.phone}\n{asked}", shorten_ids(blocks))
 
 
 def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:

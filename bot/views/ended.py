@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.views.mentions import mention, person
 from bot.views.plan import LINE_LIMIT
-from bot.views.text import escape
+from bot.views.text import escape, with_short_ids
 from services.domain.approvals import Decision
 from services.domain.runs import Run, RunState
 
@@ -24,7 +24,7 @@ def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
     who = run.requested_by
     if who is None or not run.state.is_final or _ended_it_themselves(run):
         return None
-    return f"{mention(who.user_id)}: {_how(run, decisions)}"
+    return with_short_ids(f"{mention(who.user_id)}: {_how(run, decisions)}")
 
 
 def _ended_it_themselves(run: Run) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import Any
 
 from bot.commands._contract import Block
 from bot.views.blocks import COMMAND_ACTION, EMPTY, LINK_ACTION, PREFORMATTED_LIMIT, context, preformatted
 from bot.views.columns import align
-from bot.views.text import cut, cut_mrkdwn
+from bot.views.text import cut, cut_mrkdwn, with_short_ids
 
 MAX_BLOCKS = 50
 TEXT_LIMIT = 3900  # chat.update refuses more than 4,000
@@ -26,6 +27,20 @@ def fit_message(text: str, blocks: Sequence[Block]) -> tuple[str, list[Block]]:
     if left_out:
         kept.append(context(f"… {left_out} more left out: Slack's messages are limited"))
     return cut_mrkdwn(text, TEXT_LIMIT) if text.strip() else EMPTY, _numbered(kept)
+
+
+def shorten_ids(blocks: Sequence[Block]) -> list[Block]:
+    """The same blocks for many readers: whole ids are for *Details*. What buttons carry stays whole."""
+    return [_shortened(block) for block in blocks]
+
+
+def _shortened(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_shortened(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    texts = {"text": with_short_ids(part["text"])} if isinstance(part.get("text"), str) else {}
+    return {name: _shortened(value) for name, value in part.items()} | texts
 
 
 def characters(value: object) -> int:

@@ -74,8 +74,9 @@ def away(
     lines = [*state, why, *called]
     blocks = [
         section(first.shown),
-        *sections([*lines, "Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."]),
+        *sections(lines),
         *actions(buttons),
+        context("Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."),
     ]
     return fit_message("\n".join([first.phone.replace("*", ""), *state, why]), blocks)
 

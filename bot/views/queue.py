@@ -31,7 +31,7 @@ def queue_answer(
     """`as_of` is the database's clock; None when it could not be read, as `locks`. `is_known`: `rows` are all there
     are, as far as they are shown."""
     cells = [
-        (row.id, since(row.since, as_of), row.state.value, row.job_type, str(row.attempts), row.worker or "")
+        (row.id[:8], since(row.since, as_of), row.state.value, row.job_type, str(row.attempts), row.worker or "")
         for row in rows
     ]
     data = finding_data("queue", findings) | {

@@ -15,13 +15,13 @@ from bot.views.blocks import actions, context, section, sections
 from bot.views.golden_path import mission_blocks
 from bot.views.locks import lock_notes
 from bot.views.mentions import mention, person
-from bot.views.message import TOTAL_LIMIT, characters, fit_message
+from bot.views.message import TOTAL_LIMIT, characters, fit_message, shorten_ids
 from bot.views.outcome import is_proved
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons
 from bot.views.run_steps import are_deleted, deleted_note, progress, steps_done
 from bot.views.steps import stored_step_words
-from bot.views.text import code, date_token, escape
+from bot.views.text import code, date_token, escape, with_short_ids
 from bot.views.unapproved import lone_start_blocks, unapproved_blocks
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from services.domain.approvals import Decision
@@ -66,7 +66,8 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
     first = headline(run, steps)
     middle = _request(record, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
     end = [*_decided(record.decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
-    return Content(*fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end]))
+    text, blocks = fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end])
+    return Content(with_short_ids(text), shorten_ids(blocks))
 
 
 def sign(run: Run) -> str:

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
+from services.domain.deployments import SHORT_ID
+
 DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token
 BUTTON_LIMIT = 75
 LABEL_LIMIT = 30  # ours: as much as a phone shows of a button
@@ -18,6 +20,9 @@ SECTION_LIMIT = 3000  # characters of one text object
 _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
 
 _FENCE = "```"
+_WHOLE_ID = re.compile(
+    r"<https?:[^<>]*>|\b(?P<id>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{40})\b", re.IGNORECASE
+)
 _WHOLE = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|```|.", re.DOTALL)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack has no escape for its marks, so look-alikes take their place: the asterisk operator, the modifier letters low
@@ -77,6 +82,11 @@ def code(text: str, *, limit: int = SECTION_LIMIT) -> str:
 def link(url: str, words: str) -> str:
     """A link in mrkdwn. `url` is a web address; whatever it holds, it ends neither the address nor the link."""
     return f"<{_escaped(url, len(url) * 5).replace('|', '%7C')}|{escape(words)}>"
+
+
+def with_short_ids(mrkdwn: str) -> str:
+    """Eight characters of each whole id, as many as commands take for it; addresses stay as they are."""
+    return _WHOLE_ID.sub(lambda found: found["id"][:SHORT_ID] if found["id"] else found[0], mrkdwn)
 
 
 def without_look_alikes(text: str) -> str:

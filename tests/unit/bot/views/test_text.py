@@ -18,6 +18,7 @@ from bot.views.text import (
     label_text,
     link,
     plain,
+    with_short_ids,
     without_look_alikes,
 )
 from services.sandbox.page.drawing.context import Drawing
@@ -172,3 +173,11 @@ def test_a_date_token_has_a_fallback_in_utc() -> None:
     moment = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 
     assert date_token(moment, "{time}") == "<!date^1766226600^{time}|2025-12-20 10:30 UTC>"
+
+
+def test_whole_ids_are_shortened_and_addresses_stay() -> None:
+    uuid, sha = "6bb6dbd8-aac1-4f3e-8c6b-c9c7023ace63", "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+
+    assert with_short_ids(f"rollback api to {uuid}, at {sha}.") == "rollback api to 6bb6dbd8, at a1b2c3d4."
+    assert with_short_ids(f"<https://x.test/{uuid}|log>") == f"<https://x.test/{uuid}|log>"
+    assert with_short_ids("a1b2c3d4") == "a1b2c3d4"
