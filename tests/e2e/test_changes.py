@@ -299,8 +299,6 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
 async def _is_reviewed_by_somebody_else(stage: Stage, room: Room, stopped: Message) -> None:
     assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=cast.ANN.id))
     await room.click(stopped, REVIEW, cast.OLIVIA.id)
-    await room.modal(cast.OLIVIA.id, "Review")
-    assert await room.submit(cast.OLIVIA.id, {ANSWER: {ANSWER: "all well"}}) == {}
     await room.told(cast.OLIVIA.id, "Your click changed nothing")
 
     await room.click(stopped, REVIEW, cast.ANN.id)
