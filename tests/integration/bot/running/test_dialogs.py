@@ -205,7 +205,7 @@ async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
 
     await press(bot, slack, action, str(run_id), cast.OTTO.id)
 
-    await told(slack, "It did not count", cast.OTTO.id)
+    await told(slack, "Your click changed nothing", cast.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
     cursor = await as_owner.execute("SELECT actor FROM chatops.audit WHERE event LIKE '%.refused'")
     assert await cursor.fetchall() == [(cast.OTTO.id,)]
