@@ -30,7 +30,7 @@ def _is_root(message: Message) -> bool:
 
 
 def _is_page(message: Message) -> bool:
-    return _is_root(message) and "PAGE" in message.text
+    return _is_root(message) and message.text.startswith("🔴")
 
 
 def _is_resolved(message: Message) -> bool:

@@ -83,7 +83,7 @@ async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_o
     file.write_text(ONCALL)
     await start_bot(database_urls.bot, DRAGONFLY_ONCALL=str(file), **PEOPLE)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
-    root = await slack.wait_for(lambda message: "PAGE" in message.text and "ingest hangs" in message.text)
+    root = await slack.wait_for(lambda message: message.text.startswith("🔴") and "ingest hangs" in message.text)
 
     called = await direct(slack, cast.ANN, lambda one: link_of(one) is not None)
     assert labels(called)[:2] == ["Acknowledge", "Escalate"]

@@ -104,7 +104,9 @@ async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: 
     worker = crew.hire("ingest-1")
     await asyncio.sleep(0.5)
     worker.kill()
-    root = await slack.wait_for(lambda message: "PAGE" in message.text and find(message, IN_INCIDENT) is not None)
+    root = await slack.wait_for(
+        lambda message: message.text.startswith("🔴") and find(message, IN_INCIDENT) is not None
+    )
 
     await press(slack, root, IN_INCIDENT)
 
@@ -126,7 +128,7 @@ async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew,
         while await (await as_bot.execute(held)).fetchone() == (0,):
             await asyncio.sleep(0.05)
     await asyncio.sleep(1)
-    assert not [message for message in slack.seen() if "PAGE" in message.text]
+    assert not [message for message in slack.seen() if message.text.startswith("🔴")]
     await slack.type("/dragonfly why heartbeats.ingest")
     why = await slack.wait_for(lambda message: "*Why people were notified about `heartbeats.ingest`" in message.text)
     assert "Nobody was notified: silence 1: we move the queue" in str(why.blocks)
