@@ -83,7 +83,7 @@ INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)
 ON CONFLICT (only_row) DO UPDATE SET
     blind_until = CASE
         WHEN excluded.looked_at - watch.looked_at > %(gap)s::interval THEN excluded.looked_at + %(aftermath)s::interval
-        ELSE least(watch.blind_until, excluded.looked_at + %(aftermath)s::interval)
+        WHEN watch.blind_until IS NOT NULL THEN least(watch.blind_until, excluded.looked_at + %(aftermath)s::interval)
     END,
     looked_at = excluded.looked_at
 RETURNING blind_until;
