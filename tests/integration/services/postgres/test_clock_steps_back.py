@@ -96,3 +96,14 @@ async def test_nobody_is_blind_for_longer_than_an_outage_has_effects(database: D
 
     assert before == now + AFTERMATH
     assert after == later == now - STEP + AFTERMATH
+
+
+async def test_who_was_never_blind_is_not_blind(database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.transaction() as conn:
+        looks = [
+            await alerts.note_look(conn, now=now + number * GAP / 2, gap=GAP, aftermath=AFTERMATH)
+            for number in range(3)
+        ]
+
+    assert looks == [None, None, None]
