@@ -207,7 +207,8 @@ def encode_chain(chain: Chain) -> dict[str, Any]:
 
 
 def decode_chain(stored: Mapping[str, Any]) -> Chain:
-    """What `encode_chain` wrote."""
+    """What `encode_chain` wrote. What it lacks counts as nobody, with the usual times, so that it stops no other."""
+    defaults = Chain()
     return Chain(
         levels=tuple(
             ChainLevel(
@@ -216,12 +217,16 @@ def decode_chain(stored: Mapping[str, Any]) -> Chain:
                 timedelta(seconds=level["wait_s"]),
                 tuple(level.get("skipped", ())),  # chains of former versions have none
             )
-            for level in stored["levels"]
+            for level in stored.get("levels", ())
         ),
-        remind_after=timedelta(seconds=stored["remind_after_s"]),
-        unacknowledge_after=timedelta(seconds=stored["unacknowledge_after_s"]),
-        notes=tuple(stored["notes"]),
+        remind_after=_seconds(stored, "remind_after_s", defaults.remind_after),
+        unacknowledge_after=_seconds(stored, "unacknowledge_after_s", defaults.unacknowledge_after),
+        notes=tuple(stored.get("notes", ())),
     )
+
+
+def _seconds(stored: Mapping[str, Any], name: str, default: timedelta) -> timedelta:
+    return timedelta(seconds=stored[name]) if name in stored else default
 
 
 def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001

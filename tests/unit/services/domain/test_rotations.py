@@ -222,6 +222,10 @@ def test_a_chain_of_a_former_version_is_read() -> None:
     assert decode_chain(stored).levels[0].skipped == ()
 
 
+def test_an_empty_chain_pages_nobody_and_stops_no_other_incident() -> None:
+    assert decode_chain({}) == Chain()
+
+
 def test_the_levels_begin_again_after_the_last() -> None:
     chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [])
     names = [level.name for number in range(4) if (level := chain.level(number))]
