@@ -48,6 +48,8 @@ RUNS = RunSettings(
     hand_over_s=1.0,
 )
 STEP_KINDS = frozenset(STEPS)
+PATIENT = replace(RUNS, patience_s=60.0, confirm_s=60.0)  # on a loaded machine nothing is given up that only takes long
+WAIT_S = 2 * PATIENCE_S  # a run starts processes and waits for them
 OLIVIA, ANN, BEN = cast.OLIVIA, cast.ANN, cast.BEN
 ONCALL = f"""version = 1
 [people.ann]
@@ -82,9 +84,9 @@ class House:
     owner_dsn: str = field(repr=False)
     _bots: list[Bot] = field(default_factory=list)
 
-    async def start_bot(self, runs: RunSettings = RUNS) -> None:
+    async def start_bot(self, runs: RunSettings = PATIENT) -> None:
         settings = replace(Settings.from_environment(self.environ), runs=runs)
-        bot = Bot(replace(settings, source_timeout_s=15.0, watching=WatchSettings(railway_every_s=1.0)))
+        bot = Bot(replace(settings, source_timeout_s=30.0, watching=WatchSettings(railway_every_s=1.0)))
         self._bots.append(bot)
         await bot.start()
 
@@ -104,7 +106,7 @@ class House:
         return mine if key is None else [one for one in mine if key_of(one) == key]
 
     async def wait_for(
-        self, wanted: Callable[[Message], bool], *, user: User = OLIVIA, timeout_s: float = PATIENCE_S
+        self, wanted: Callable[[Message], bool], *, user: User = OLIVIA, timeout_s: float = WAIT_S
     ) -> Message:
         """The bot's first message that is wanted and that this person sees."""
         deadline = time.monotonic() + timeout_s
@@ -144,7 +146,7 @@ class House:
 
     async def fill_in(self, user: User, **answers: str) -> None:
         """Submit the modal that this person is shown."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_S):
             while (view := self.workspace.modal_for(user.id)) is None or "submit" not in view.content:
                 await asyncio.sleep(0.05)
         given: dict[str, dict[str, Any]] = {name: {name: value} for name, value in answers.items()}
@@ -153,7 +155,7 @@ class House:
 
     async def until(self, query: str, wanted: object, *arguments: object) -> None:
         """Until the query's first value is this."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while (rows := await self.sql(query, *arguments)) == [] or rows[0][0] != wanted:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{query} {arguments}: {rows}, not {wanted}")
@@ -161,7 +163,7 @@ class House:
 
     async def until_run(self, run_id: int, *states: str) -> str:
         """Until the run is in one of these states."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while True:
             [(state, outcome)] = await self.sql("SELECT state::text, outcome FROM chatops.runs WHERE id = %s", run_id)
             if state in states:

@@ -16,7 +16,7 @@ from pathlib import Path
 from services.postgres.migrations import read_files
 from services.sandbox.drill import VERSION, plant
 from services.sandbox.postgres import PostgresServer, prepare_cluster
-from tests.stored.house import ANN, BEN, OLIVIA, House, open_house
+from tests.stored.house import ANN, BEN, OLIVIA, RUNS, House, open_house
 from tests.stored.rows import dump_rows
 
 HERE = Path(__file__).parent
@@ -84,7 +84,7 @@ async def fill(house: House) -> None:
     """In the end one act is out, one is unknown, one run waits, and Slack and a pager have just gone."""
     for rows in (JOBS, BATCHES, OTHER_JOBS):
         await house.sql(rows)
-    await house.start_bot()
+    await house.start_bot(RUNS)
     tell("incidents")
     await incidents(house)
     tell("requests that come to nothing")

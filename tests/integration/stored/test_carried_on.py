@@ -9,6 +9,8 @@ import pytest
 
 from tests.stored.house import ANN, BEN, OLIVIA, House, button, key_of, shown
 
+pytestmark = pytest.mark.timeout(300)
+
 INGEST = "dragonfly-worker-ingest"
 
 
