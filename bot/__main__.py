@@ -10,10 +10,9 @@ import sys
 from collections.abc import MutableMapping
 
 from bot.app import run
-from bot.settings import Settings
-from bot.settings.groups import ADMIN_URL
+from bot.config.environment import ADMIN_URL, Settings
 from services.domain.errors import OperatorError
-from services.process.log import log_to_streams
+from services.process import log_to_streams
 
 logger = logging.getLogger("bot")
 

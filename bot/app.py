@@ -1,39 +1,85 @@
-"""The bot as a whole: settings in, a process that starts, works and stops in order.
-
-What needs the database is wired in `bot.parts`, Bolt in `bot.slack_edge.bolt`, the endpoints in `_make_web`.
-"""
+"""The bot as a whole: settings in, a process that starts, works and stops in order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
+import logging
 import secrets
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
-from bot.alerts.rule_file import rule_faults
-from bot.announce import announce_disabled
-from bot.approvals.groups import make_profiles
-from bot.approvals.policy_file import policy_faults
-from bot.facts import World
-from bot.incidents.oncall_file import schedule_faults
-from bot.parts import Basis, Parts
-from bot.settings import Invalid, Settings, SlackSettings, WebSettings, require
-from bot.slack_edge.bolt import make_bolt
-from bot.slack_edge.gate import Gate
-from bot.slack_edge.listeners import Listeners
-from bot.slack_edge.once import Once
-from bot.slack_edge.ourselves import Ourselves
-from bot.slack_edge.rate_limited import RateLimited
-from bot.slack_edge.socket_mode import SocketMode
-from bot.web.app import add_events, create_app
+from bot.config.alerts_file import rule_faults
+from bot.config.environment import Settings, SlackSettings, WebSettings, require
+from bot.config.fields import Fault, Invalid
+from bot.config.oncall_file import schedule_faults
+from bot.config.policy_file import policy_faults
+from bot.railway_events import add_railway_hook
+from bot.slack.app import Ourselves, make_bolt
+from bot.slack.dedup import Once
+from bot.slack.gate import Gate
+from bot.slack.handlers import Listeners
+from bot.slack.rate_limited import RateLimited
+from bot.slack.socket_mode import SocketMode
+from bot.slack_groups import make_profiles
+from bot.views.alerts import disabled
+from bot.web.app import WebServer, add_events, create_app
 from bot.web.health import Health
 from bot.web.metrics import Metrics
-from bot.web.railway_hook import add_railway_hook
-from bot.web.server import WebServer
-from services.domain.bot_state import BotState
-from services.slack.client import SlackClient
+from bot.wiring import Basis, Parts
+from bot.world import World
+from services.clients.postgres.messages import store_message
+from services.clients.postgres.pool import Database
+from services.clients.slack import Blocks, SlackClient, Urgency
+from services.domain.errors import SourceError
+from services.domain.health import BotState
+
+logger = logging.getLogger(__name__)
+
+_AGAIN_AFTER = timedelta(days=1)  # without a database: do not repeat at every restart
+
+
+async def announce_disabled(
+    faults: Sequence[Fault], settings: Settings, database: Database | None, slack: SlackClient
+) -> None:
+    """Nothing when there are none. The same faults are said once, whatever the number of replicas and restarts."""
+    if not faults:
+        return
+    for fault in faults:
+        logger.warning("disabled: %s", fault)
+    channel = require(settings.slack).incidents_channel
+    shown = [(fault.variable, fault.problem) for fault in faults]
+    key = "settings:" + hashlib.sha256(repr(sorted(shown)).encode()).hexdigest()[:16]
+    text, blocks = disabled(shown, settings.environment)
+    try:
+        if database is None or not await _stored(database, key, channel, text, blocks):
+            await _post(slack, key, channel, text, blocks)
+    except SourceError as error:
+        logger.warning("the channel was not told of the settings: %s", error.why)
+
+
+async def _stored(database: Database, key: str, channel: str, text: str, blocks: Blocks) -> bool:
+    try:
+        async with database.transaction() as conn:
+            await store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+    except SourceError as error:
+        logger.warning("the outbox cannot be written: %s", error.why)
+        return False
+    return True
+
+
+async def _post(slack: SlackClient, key: str, channel: str, text: str, blocks: Blocks) -> None:
+    channel_id = await slack.channel_id(channel)
+    try:
+        if await slack.find(channel_id, key, since=datetime.now(UTC) - _AGAIN_AFTER) is not None:
+            return
+    except SourceError as error:
+        logger.info("not known whether it was said already: %s", error.why)
+    await slack.post(channel_id, text, blocks, key=key, urgency=Urgency.NOTE)
+
 
 DRAIN_S = 8.0  # commands answer within about six seconds
 

@@ -2,6 +2,8 @@
 
 Exit codes: 0 fine (a warning too), 1 something is wrong, 2 the words do not fit, 3 unknown, because facts were missing,
 130 interrupted.
+
+One template, two renderings. Each scope is there for one call that the bot makes.
 """
 
 from __future__ import annotations
@@ -12,29 +14,172 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
-from bot.changing import changing_of_terminal
-from bot.commands._asking import DRY_RUN
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._registry import find, run_words
-from bot.commands._verbs import Command, RoomCommand
-from bot.facts import World
-from bot.incidents.slack_names import SlackNames
-from bot.incidents.wiring import make_board, make_room
-from bot.settings import Invalid, Settings
-from bot.terminal import TERMINAL_ONLY
+from bot.commands.arguments import no_more, wrong_word
+from bot.commands.command import Command, RoomCommand, Verb
+from bot.commands.help import topic_answer
+from bot.commands.registry import find, run_words
+from bot.commands.request_change import DRY_RUN
+from bot.config.environment import Settings, require
+from bot.config.fields import Invalid
+from bot.slack_names import SlackNames
+from bot.types import Answer, Attachment, Request, Surface
 from bot.views.errors import error_answer
-from bot.views.help import topic_answer
-from bot.views.plain import answer_text, mentioned_ids
-from playbooks._contract import Status
+from bot.views.modals import ESCALATE_THIS
+from bot.views.terminal import answer_text, mentioned_ids
+from bot.wiring import changing_of_terminal, make_board, make_room
+from bot.world import World
+from playbooks.model import Status
+from services.clients.postgres.migrations import install
+from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
-from services.domain.outside_text import clean_text, printable_json
-from services.domain.own_secrets import redacted
-from services.process.log import fit_to_print
-from services.slack.client import SlackClient
+from services.domain.secrets import redacted
+from services.domain.text import clean_text, printable_json
+from services.process import fit_to_print
+
+SCOPES = (
+    "app_mentions:read",  # @dragonfly …
+    "channels:history",  # find a message whose answer was lost
+    "channels:read",  # the incidents channel, from its name
+    "chat:write",  # answers, alerts
+    "commands",  # /dragonfly
+    "files:write",  # a postmortem
+    "groups:history",  # the same in private channels
+    "groups:read",
+    "im:history",  # find a direct message whose answer was lost
+    "im:read",  # whether a direct message is with somebody of another company
+    "im:write",  # call somebody directly
+    "reactions:read",  # messages marked for the timeline
+    "usergroups:read",  # who is in the groups of operators and approvers
+    "users:read",  # whether somebody is a bot
+)
+EVENTS = ("app_home_opened", "app_mention", "reaction_added", "reaction_removed")
+SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}
+
+
+def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dict[str, Any]:
+    """Socket Mode without `http_url`; with it, Slack posts to `<http_url>/slack/events`. Raises UsageError."""
+    url = None if http_url is None else _endpoint(http_url)
+    at = {} if url is None else {"request_url": url}
+    slash = {
+        "command": command,
+        "description": "Operate Dragonfly Civil",
+        "usage_hint": "health | sha | heartbeats | queue | logs <service> | help",
+        "should_escape": True,
+    }
+    return {
+        "display_information": {
+            "name": "Dragonfly",
+            "description": "Tells how Dragonfly Civil is doing, and what to do about it",
+            "background_color": "#1d3557",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
+            "bot_user": {"display_name": command.removeprefix("/"), "always_online": True},
+            "shortcuts": [
+                {"name": name, "type": "message", "callback_id": callback_id, "description": description}
+                for callback_id, (name, description) in SHORTCUTS.items()
+            ],
+            "slash_commands": [slash if url is None else slash | {"url": url}],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {"bot_events": list(EVENTS)} | at,
+            "interactivity": {"is_enabled": True} | at,
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": url is None,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def manifest_json(*, http_url: str | None = None) -> str:
+    """What `dragonfly manifest` prints."""
+    return json.dumps(manifest(http_url=http_url), indent=2)
+
+
+def _endpoint(url: str) -> str:
+    """Where Slack posts. Slack takes https addresses only."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(
+            "The manifest needs the bot's public address",
+            why="Slack posts to https addresses only, and this is none",
+            what_next="Write `dragonfly manifest --http https://<the bot's address>`.",
+        )
+    return f"{url.removesuffix('/').removesuffix('/slack/events')}/slack/events"
+
+
+Run = Callable[[Sequence[str], Mapping[str, str]], Awaitable[Answer]]
+GROUP = "On a terminal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerminalVerb(Verb):
+    """One with its own way to the environment. `run` is given the words after the verb."""
+
+    run: Run
+
+
+async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
+    """`migrate`: apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's.
+
+    The first time it writes down that the database belongs to ENVIRONMENT, and refuses any other one afterwards.
+    """
+    no_more(words, 0)
+    settings = Settings.from_environment(environ)
+    database, directory = require(settings.database), require(settings.changes).migrations
+    environment = require(settings.identity).environment
+    outcome = await install(database.admin_url or database.url, environment=environment, directory=directory)
+    return Answer(outcome.notice, (), {"notice": outcome.notice})
+
+
+async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> Answer:  # noqa: ARG001
+    """`manifest [--http <url>]`: the Slack app manifest as JSON, for Socket Mode or for HTTP."""
+    match list(words):
+        case []:
+            url = None
+        case ["--http", given]:
+            url = given
+        case _:
+            usage = "Write `dragonfly manifest` or `dragonfly manifest --http https://…`."
+            raise wrong_word(words[0], "does not fit here", usage)
+    text = manifest_json(http_url=url)
+    return Answer("", (), manifest(http_url=url), file=Attachment("manifest.json", text))
+
+
+_VERBS = (
+    TerminalVerb(
+        name="migrate",
+        summary="apply the pending migrations; the first time, write down whose environment the database is",
+        group=GROUP,
+        run=apply_migrations,
+        examples=("migrate",),
+        private=True,
+    ),
+    TerminalVerb(
+        name="manifest",
+        summary="print the Slack app's manifest, for Socket Mode or for HTTP",
+        group=GROUP,
+        run=print_manifest,
+        usage="[--http <url>]",
+        examples=("manifest", "manifest --http https://bot.example"),
+        private=True,
+    ),
+)
+TERMINAL_ONLY: Mapping[str, TerminalVerb] = {verb.name: verb for verb in _VERBS}
 
 logger = logging.getLogger(__name__)
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from playbooks._contract import Finding, Status
 from playbooks.checks import drift
 from playbooks.checks.bot import check_channel
 from playbooks.checks.oncall import Targets, check_absent, check_reach
 from playbooks.checks.settings import Group, check_group
-from services.domain.drift import SchemaDrift
+from playbooks.model import Finding, Status
+from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
+from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Schedule, is_group
-from services.domain.outbox import PAGE, RefusedMessage
-from services.domain.words import counted
+from services.domain.text import counted
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, doubts, stopping
-from playbooks._locks import Locks, refuse_locked
-from playbooks._phases import alive
-from playbooks._states import States, coming_doubts, commit_words, draining_doubts, find_state
-from playbooks._steps import AwaitDeployment, DeployCommit, Step, VerifySha
-from playbooks._timeouts import BUILD_S, SHA_S
+from playbooks.change_parts import (
+    BUILD_S,
+    SHA_S,
+    Load,
+    Locks,
+    States,
+    alive,
+    coming_doubts,
+    commit_words,
+    doubts,
+    draining_doubts,
+    find_state,
+    refuse_locked,
+    stopping,
+)
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import AwaitDeployment, DeployCommit, Step, VerifySha
+from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.migrations import MigrationStatus
-from services.domain.services import Service
-from services.domain.sha import same_sha, short_sha
+from services.domain.services import Service, same_sha, short_sha
 
 WHOLE_SHA = 40
 LOOK = (NextStep("What is deployed", "sha"),)

@@ -10,18 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from playbooks import env, health
-from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
-from playbooks._root_causes import Diagnosed
-from playbooks._troubleshooting import Symptom, explain
-from playbooks.checks import claiming, drift, endpoints, failures, logs, roles, security
-from services.domain.drift import SchemaDrift
+from playbooks.checks import api, drift, logs, outcomes, queue, security
+from playbooks.log_patterns import Symptom, explain
+from playbooks.model import Finding, NextStep, Status, worst, wrong_first
+from playbooks.root_causes import Diagnosed
+from services.domain.database import Exposure, SchemaDrift, SessionRole
 from services.domain.errors import Unavailable
 from services.domain.health import Endpoint
 from services.domain.jobs import FailedJob
-from services.domain.security import Exposure
-from services.domain.server import SessionRole
 from services.domain.services import Service
-from services.domain.words import counted
+from services.domain.text import counted
 
 TITLES_LENGTH = 70  # characters of what is fine in one area: two lines on a phone
 
@@ -52,7 +50,7 @@ class Facts:
 
     health: health.Facts
     env: env.Facts
-    claiming: claiming.Facts
+    claiming: queue.ClaimingFacts
     failed: Sequence[FailedJob] | Unavailable
     roles: Sequence[SessionRole] | Unavailable
     logs: Sequence[logs.Facts]
@@ -125,13 +123,13 @@ def _area(finding: Finding) -> str:
 def _look(facts: Facts) -> Iterator[Finding]:
     seen = health.check(facts.health)
     yield from seen
-    yield from claiming.check(facts.claiming)
-    yield from roles.check(facts.roles)
-    yield from failures.check(facts.failed)
+    yield from queue.claiming_check(facts.claiming)
+    yield from security.roles_check(facts.roles)
+    yield from outcomes.check(facts.failed)
     for log in facts.logs:
         yield from _log(replace(log, is_well=_is_well(seen, log.service)))
     yield from drift.check(facts.drift)
-    yield from endpoints.check(facts.endpoints)
+    yield from api.endpoints_check(facts.endpoints)
     yield from _security(security.check(facts.exposures))
     for service, findings in env.check(facts.env).items():
         yield _variables(service, findings)

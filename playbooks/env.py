@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import Finding
 from playbooks.checks import agreement, variables
+from playbooks.model import Finding
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret

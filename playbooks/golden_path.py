@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, backlog
-from playbooks._states import unavailable
-from playbooks._steps import (
+from playbooks.change_parts import SAMPLE_HEALTH_S, SAMPLE_S, Load, backlog, unavailable
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,
     RemoveSample,
@@ -24,13 +23,12 @@ from playbooks._steps import (
     VerifySampleData,
     VerifySampleRows,
 )
-from playbooks._timeouts import SAMPLE_HEALTH_S, SAMPLE_S
 from services.domain.errors import Unavailable
-from services.domain.golden_path import SAMPLE, GoldenBatch, SampleFile
 from services.domain.health import ApiHealth
+from services.domain.intake import SAMPLE, GoldenBatch, SampleFile
 from services.domain.jobs import pending_words
 from services.domain.services import Service
-from services.domain.words import counted
+from services.domain.text import counted
 
 NAME = "golden-path"
 PRODUCTION = "prod"

@@ -10,19 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
-from playbooks._diagnosis import diagnose
-from playbooks._root_causes import Cause, Diagnosed, Diagnosis
-from playbooks.checks import api, bot, database, deployments, heartbeats, intake, locks, migrations, queue, sha, workers
-from services.domain.bot_state import BotState
+from playbooks.checks import api, bot, database, deployments, heartbeats, migrations, queue, sha, workers
+from playbooks.diagnosis import diagnose
+from playbooks.model import Finding, NextStep, Status, worst, wrong_first
+from playbooks.root_causes import Cause, Diagnosed, Diagnosis
+from services.domain.database import MigrationStatus, ServerFacts
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import QueueSnapshot
-from services.domain.locks import Lock
-from services.domain.migrations import MigrationStatus
-from services.domain.server import ServerFacts
+from services.domain.health import ApiHealth, BotState, IntakeHealth
+from services.domain.jobs import Heartbeat, QueueSnapshot
+from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 
 
@@ -120,13 +117,13 @@ def check(facts: Facts) -> list[Finding]:
     )
     found = [
         *api.check(api.Facts(facts.api, facts.environment, others_answer=others, well_until=facts.api_well_until)),
-        *intake.check(facts.intake, others_answer=others),
+        *api.intake_check(facts.intake, others_answer=others),
         *heartbeats.check(beats),
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored)),
         *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
         *deployments.check(facts.services),
         *database.check(facts.server),
-        *_beyond(facts.server, locks.check(facts.locks, facts.as_of, stored=facts.stored)),
+        *_beyond(facts.server, deployments.locks_check(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
     return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from playbooks._contract import Finding
 from playbooks.checks import heartbeats, workers
 from playbooks.checks.heartbeats import Facts
+from playbooks.model import Finding
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import WORKERS, Service, WorkerType
-
-__all__ = ["Facts", "State", "WorkerRow", "check", "list_workers", "stopped_count"]
 
 
 class State(StrEnum):

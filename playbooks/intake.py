@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from playbooks._contract import Finding, NextStep, Status
-from playbooks.checks import intake
+from playbooks.checks import api
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, IntakeEvent, RowFault
-from services.domain.words import counted
+from services.domain.text import counted
 
 API_LOGS = NextStep("Logs of api", "logs api")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
@@ -31,7 +31,7 @@ class Facts:
 
 def check(facts: Facts) -> list[Finding]:
     """Whether the intake answers and the latest batches went through; events are told only when they are unknown."""
-    findings = [*map(_lead_on, intake.check(facts.health)), _check_batches(facts.batches)]
+    findings = [*map(_lead_on, api.intake_check(facts.health)), _check_batches(facts.batches)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
     return findings
@@ -39,7 +39,7 @@ def check(facts: Facts) -> list[Finding]:
 
 def _lead_on(finding: Finding) -> Finding:
     """Who already looks at the intake is led to the API, which serves it."""
-    return replace(finding, next_step=API_LOGS) if finding.next_step == intake.STEP else finding
+    return replace(finding, next_step=API_LOGS) if finding.next_step == api.INTAKE_STEP else finding
 
 
 def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from playbooks._contract import Finding, NextStep
 from playbooks.checks import logs
+from playbooks.model import Finding, NextStep
 from services.domain.deployments import Deployment, LogLine, ServiceState
 
 

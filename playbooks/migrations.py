@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from playbooks._contract import Finding
 from playbooks.checks import migrations
+from playbooks.model import Finding
+from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.errors import Unavailable
-from services.domain.migrations import AppliedMigration, MigrationStatus
 
 SHOWN = 10  # as many as the runbook's query lists
 

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import env
-from playbooks._contract import Finding, Status
-from playbooks._gates import gate
+from playbooks.change_parts import gate
 from playbooks.checks import checkout, migrations, security
 from playbooks.checks.settings import Group, check_group
+from playbooks.model import Finding, Status
+from services.domain.database import Exposure, MigrationStatus
 from services.domain.errors import Unavailable
-from services.domain.migrations import MigrationStatus
-from services.domain.security import Exposure
 
 NEEDED = ("database", "railway", "api", "identity")  # the groups of settings without which nothing can be deployed
 

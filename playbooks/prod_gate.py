@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import health
-from playbooks._contract import Finding, Status
-from playbooks._gates import gate
-from playbooks._root_causes import Diagnosed
+from playbooks.change_parts import gate
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
-from services.domain.drift import SchemaDrift
+from playbooks.model import Finding, Status
+from playbooks.root_causes import Diagnosed
+from services.domain.database import Exposure, SchemaDrift
 from services.domain.errors import Unavailable
-from services.domain.security import Exposure
 
 GATES = ("API health", "Database connectivity", "Schema consistency", "Worker heartbeats", "Security audit")
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks import queue
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
-from services.domain.words import age, counted
+from services.domain.text import age, counted
 
 LONG_LOCK_WAIT_S = 5.0  # our statements take milliseconds
 ROWS_OF_A_STATE = 20

@@ -11,15 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, doubts, stopping
-from playbooks._locks import Locks, refuse_locked
-from playbooks._phases import alive
-from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing
-from playbooks._steps import AwaitDeployment, RedeployDeployment, Step, VerifySha
-from playbooks._timeouts import BUILD_S, SHA_S
-from services.domain.services import Service
-from services.domain.sha import short_sha
+from playbooks.change_parts import (
+    BUILD_S,
+    SHA_S,
+    Load,
+    Locks,
+    Standing,
+    States,
+    alive,
+    commit_words,
+    doubts,
+    draining_doubts,
+    find_standing,
+    refuse_locked,
+    stopping,
+)
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import AwaitDeployment, RedeployDeployment, Step, VerifySha
+from services.domain.services import Service, short_sha
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, backlog, doubts
-from playbooks._states import unavailable
-from playbooks._steps import CheckDatabaseReady, RequeueJobs, Step, VerifyJobsSettled
-from playbooks._timeouts import JOBS_S
+from playbooks.change_parts import JOBS_S, Load, backlog, doubts, unavailable
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import CheckDatabaseReady, RequeueJobs, Step, VerifyJobsSettled
 from services.domain.errors import Unavailable
 from services.domain.jobs import Job
 from services.domain.services import WORKERS
-from services.domain.words import counted
+from services.domain.text import counted
 
 CAP = 100  # jobs at a time: more would hide behind one click what should be looked at
 ORPHANS = "orphans"  # the word for all jobs in processing whose worker does not beat

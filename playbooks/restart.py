@@ -10,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, doubts, stopping
-from playbooks._phases import NEW_VARIABLES, alive, start, stop
-from playbooks._states import (
+from playbooks.change_parts import (
+    DEPLOY_S,
+    NEW_VARIABLES,
+    UNSET_DRAINING_S,
+    Load,
     Standing,
     States,
+    alive,
     coming_doubts,
     commit_words,
+    doubts,
     draining_doubts,
     find_standing,
     replicas_words,
+    start,
+    stop,
+    stopping,
 )
-from playbooks._steps import AwaitDeployment, RestartDeployment, Step, VerifyNoOrphanedJobs
-from playbooks._timeouts import DEPLOY_S, UNSET_DRAINING_S
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import AwaitDeployment, RestartDeployment, Step, VerifyNoOrphanedJobs
 from services.domain.services import Service
 
 

@@ -11,29 +11,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._advice import Offer, advise
-from playbooks._candidates import Candidate, Past, rank
-from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._load import Load, doubts, stopping
-from playbooks._phases import alive
-from playbooks._states import Standing, States, coming_doubts, commit_words, draining_doubts, find_standing, unavailable
-from playbooks._steps import (
-    AwaitDeployment,
-    FreezeAutoDeploy,
-    LockService,
-    RollBackDeployment,
-    Step,
-    VerifySha,
+from playbooks.change_parts import (
+    DEPLOY_S,
+    SHA_S,
+    Load,
+    Standing,
+    States,
+    alive,
+    coming_doubts,
+    commit_words,
+    doubts,
+    draining_doubts,
+    find_standing,
+    stopping,
+    unavailable,
 )
-from playbooks._targets import Move, Target, find_target, offer
-from playbooks._timeouts import DEPLOY_S, SHA_S
+from playbooks.model import NoPlan, Plan, Risk
+from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer
+from playbooks.rollback_candidates import Candidate, Past, rank
+from playbooks.steps import AwaitDeployment, FreezeAutoDeploy, LockService, RollBackDeployment, Step, VerifySha
+from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
-from services.domain.migrations import MigrationStatus
-from services.domain.services import Service
-from services.domain.sha import short_sha
-from services.domain.words import counted
+from services.domain.services import Service, short_sha
+from services.domain.text import counted
 
 
 @dataclass(frozen=True)

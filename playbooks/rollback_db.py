@@ -3,7 +3,7 @@
 When:   a migration broke something, and going back with the code is not enough. Dangerous.
 Effect: the workers stop (and the API, when asked), the prepared SQL runs in one transaction, and the code that fits the
         schema afterwards starts at the former counts. If the SQL fails, nothing is changed in the schema, and what ran
-        before starts again (`playbooks._fallback`).
+        before starts again (`playbooks.change_parts`).
 Undo:   `dragonfly migrate` on a terminal applies the migration again; then deploy.
 """
 
@@ -13,12 +13,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._candidates import served_periods
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, doubts, stopping
-from playbooks._phases import come_up, start
-from playbooks._states import Standing, States, commit_words, draining_doubts, find_standing, unavailable
-from playbooks._steps import (
+from playbooks.change_parts import (
+    BUILD_S,
+    DEPLOY_S,
+    HEALTH_S,
+    SHA_S,
+    Load,
+    Standing,
+    States,
+    come_up,
+    commit_words,
+    doubts,
+    draining_doubts,
+    find_standing,
+    start,
+    stop_timeout_s,
+    stopping,
+    unavailable,
+)
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.rollback_candidates import served_periods
+from playbooks.steps import (
     ApplySqlFile,
     AwaitDeployment,
     AwaitStopped,
@@ -31,10 +46,9 @@ from playbooks._steps import (
     VerifySchemaHead,
     VerifySha,
 )
-from playbooks._timeouts import BUILD_S, DEPLOY_S, HEALTH_S, SHA_S, stop_timeout_s
+from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.deployments import Deployment
 from services.domain.errors import Unavailable
-from services.domain.migrations import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.services import WORKERS, Service
 
 # A deployment made this shortly before the migration ran has probably brought it, in its pre-deploy command.

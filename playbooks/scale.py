@@ -11,11 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, backlog, doubts, stopping
-from playbooks._phases import NEW_VARIABLES, alive, come_up, start, stop
-from playbooks._states import Standing, States, coming_doubts, draining_doubts, find_standing
-from playbooks._steps import (
+from playbooks.change_parts import (
+    HEALTH_S,
+    NEW_VARIABLES,
+    Load,
+    Standing,
+    States,
+    alive,
+    backlog,
+    come_up,
+    coming_doubts,
+    doubts,
+    draining_doubts,
+    find_standing,
+    start,
+    stop,
+    stopping,
+)
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import (
     CheckDatabaseReady,
     CheckWorkersHealthy,
     ScaleService,
@@ -24,11 +38,10 @@ from playbooks._steps import (
     VerifyApiHealth,
     VerifyNoOrphanedJobs,
 )
-from playbooks._timeouts import HEALTH_S
+from services.domain.database import ConnectionUse
 from services.domain.errors import Unavailable
-from services.domain.server import ConnectionUse
 from services.domain.services import Service
-from services.domain.words import counted
+from services.domain.text import counted
 
 MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions
 

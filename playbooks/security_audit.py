@@ -5,7 +5,3 @@ Effect: none, it only reads the catalogue.
 """
 
 from __future__ import annotations
-
-from playbooks.checks.security import check
-
-__all__ = ["check"]

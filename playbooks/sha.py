@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbooks._contract import Finding
 from playbooks.checks import sha
 from playbooks.checks.sha import Facts
+from playbooks.model import Finding
 from services.domain.deployments import Deployment, find_state
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-
-__all__ = ["Facts", "ServiceSha", "compare", "overall"]
 
 
 @dataclass(frozen=True)

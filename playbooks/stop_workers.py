@@ -11,14 +11,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._load import Load, backlog, doubts, stopping
-from playbooks._states import Standing, States, coming_doubts, draining_doubts, find_standing
-from playbooks._steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
-from playbooks._timeouts import stop_timeout_s
+from playbooks.change_parts import (
+    Load,
+    Standing,
+    States,
+    backlog,
+    coming_doubts,
+    doubts,
+    draining_doubts,
+    find_standing,
+    stop_timeout_s,
+    stopping,
+)
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
 from services.domain.errors import Unavailable
 from services.domain.services import WORKERS, Service
-from services.domain.words import age
+from services.domain.text import age
 
 
 @dataclass(frozen=True)

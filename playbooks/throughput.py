@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import MinuteThroughput
-from services.domain.words import counted
+from services.domain.text import counted
 
 MOST_ROWS = 60  # of a table that a person reads; longer windows get longer rows
 

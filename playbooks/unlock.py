@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import NextStep, NoPlan, Plan, Risk
-from playbooks._locks import Locks
-from playbooks._states import unavailable
-from playbooks._steps import UnfreezeAutoDeploy, UnlockService
+from playbooks.change_parts import Locks, unavailable
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.steps import UnfreezeAutoDeploy, UnlockService
 from services.domain.errors import Unavailable
-from services.domain.locks import Lock
+from services.domain.runs import Lock
 from services.domain.services import Service
-from services.domain.words import dated_time
+from services.domain.text import dated_time
 
 
 @dataclass(frozen=True)

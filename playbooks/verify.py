@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status, worst
-from playbooks.checks import api, heartbeats, intake, sha
+from playbooks.checks import api, heartbeats, sha
+from playbooks.model import Finding, NextStep, Status, worst
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.services import Service, WorkerType
-from services.domain.sha import same_sha, short_sha
+from services.domain.jobs import Heartbeat
+from services.domain.services import Service, WorkerType, same_sha, short_sha
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def steps(facts: Facts) -> list[Step]:
     if Service.API in facts.targets:
         others = not isinstance(facts.services, Unavailable)
         asked = api.Facts(facts.api, facts.environment, others_answer=others)
-        answers = [*api.check(asked), *intake.check(facts.intake, others_answer=others)]
+        answers = [*api.check(asked), *api.intake_check(facts.intake, others_answer=others)]
         found.append(Step("Step 2: API health", tuple(answers)))
     beats = tuple(_check_heartbeats(facts))
     if beats:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.app import run
-from bot.settings import LeaseSettings, Settings
+from bot.config.environment import Settings
+from bot.config.timing import LeaseSettings
 
 
 async def main() -> None:

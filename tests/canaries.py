@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from services.clients.postgres.pool import Connection
 from services.domain.services import Service
-from services.postgres.pool import Connection
-from services.process.log import JsonFormatter, PlainFormatter
+from services.process import JsonFormatter, PlainFormatter
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 

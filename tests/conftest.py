@@ -19,12 +19,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
-from services.postgres.migrations import migrate
-from services.postgres.pool import Connection
+from services.clients.postgres.migrations import migrate
+from services.clients.postgres.pool import Connection
 from services.sandbox.page.render import DRAWABLE
-from services.sandbox.postgres import PostgresServer
-from services.sandbox.postgres.database import dsns, give_passwords, make_database, make_owner
-from services.sandbox.slack import cast
+from services.sandbox.postgres.server import PostgresServer, dsns, give_passwords, make_database, make_owner
+from services.sandbox.slack import model
 from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.phone import phone_faults
@@ -163,7 +162,7 @@ def _faults(call: dict[str, Any]) -> Iterator[str]:
         surface = "home" if content.get("type") == "home" else "modal"
     elif not method.startswith(("chat.", "response_url")):
         return
-    groups = (cast.OPERATORS.id, cast.APPROVERS.id)  # the bot's settings name them, nothing else may be mentioned
+    groups = (model.OPERATORS.id, model.APPROVERS.id)  # the bot's settings name them, nothing else may be mentioned
     for violation in violations(content, surface=surface, method=method, groups=groups):  # type: ignore[arg-type]
         yield f"{method}: {violation}"
     for unknown in sorted(_types_in(content.get("blocks") or []) - DRAWABLE):

@@ -13,13 +13,14 @@ import signal
 import sys
 from dataclasses import replace
 
-from bot.facts import World
-from bot.facts.plans import PLANS
-from bot.runs.carrying import Gear
+from bot.commands.plans import PLANS
+from bot.config.environment import Settings
+from bot.config.timing import RunSettings
+from bot.runs.engine import Gear
+from bot.runs.message import Teller
 from bot.runs.runner import Runner
-from bot.runs.telling import Teller
-from bot.settings import RunSettings, Settings
 from bot.views.run import run_message
+from bot.world import World
 
 
 async def main(name: str) -> None:

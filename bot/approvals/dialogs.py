@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.approvals.case import Case
-from bot.approvals.decide import confirmation_phrase, may_decide
-from bot.approvals.rights import Refused, Verdict
-from bot.approvals.starting import may_begin
-from bot.approvals.steer import may_review
+from bot.approvals.access import Refused, Verdict
+from bot.approvals.decisions import Case
+from bot.approvals.rules import confirmation_phrase, may_decide, may_review
+from bot.approvals.self_approval import may_begin
+from services.clients.postgres import approvals
 from services.domain.runs import Run
-from services.postgres import reviews
 
 
 class Dialog(StrEnum):
@@ -43,7 +42,7 @@ async def _judge(case: Case, dialog: Dialog, countdown: timedelta) -> Verdict:
                 people=case.people,
             )
         case Dialog.REVIEW:
-            review = await reviews.read_review(case.conn, case.run.id)
+            review = await approvals.read_review(case.conn, case.run.id)
             return may_review(case.run, review, case.person, case.policy, case.people)
         case Dialog.ALONE:
             return await may_begin(case, countdown)

@@ -1,4 +1,7 @@
-"""Reminds people, once a day, of reviews that nobody closed and of locks that nobody lifted; on the leader."""
+"""Expires undecided requests, and sends daily reminders of open reviews and locks; leader only.
+
+Nothing waits for this: the database lets nobody approve or start what has expired. It is for the people who look.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,40 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.leader import Fence
-from bot.leading import Rounds
-from bot.runs.telling import Teller
-from services.domain.locks import Lock
-from services.domain.runs import Run
-from services.postgres import reviews, runs, service_locks
-from services.postgres.pool import Connection, Database
+from bot.leader_tasks import Rounds
+from bot.runs.message import Teller, end_calls
+from services.clients.postgres import approvals, runs
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection, Database
+from services.domain.runs import Lock, Run
+
+ACTOR = "bot"  # in the audit log
+EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this
+
+
+class Expiry(Rounds):
+    """`teller` shows what became of each."""
+
+    name = "expiry"
+
+    def __init__(self, database: Database, teller: Teller, *, every_s: float = EXPIRY_EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._teller = teller
+        self._every_s = every_s
+
+    async def look(self, fence: Fence) -> float:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            expired = await runs.expire_runs(conn)
+            for run_id in expired:
+                head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
+                await self._teller.tell(conn, run_id, head=head)
+                await end_calls(conn, run_id)
+        if expired:
+            self._teller.told()
+        return self._every_s
+
 
 REMIND_AFTER = timedelta(days=1)
 EVERY_S = 60.0
@@ -39,9 +70,9 @@ class Reminders(Rounds):
     async def look(self, fence: Fence) -> float:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            for run_id, count in await reviews.take_due_reviews(conn, again_after=REMIND_AFTER):
+            for run_id, count in await approvals.take_due_reviews(conn, again_after=REMIND_AFTER):
                 await self._remind_of_review(conn, run_id, count)
-            for lock, count in await service_locks.take_due_locks(conn, again_after=REMIND_AFTER):
+            for lock, count in await approvals.take_due_locks(conn, again_after=REMIND_AFTER):
                 await self._remind_of_lock(conn, lock, count)
         self._teller.told()
         return self._every_s

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import read_number, wrong_word
-from bot.commands._contract import Answer, Request
-from bot.commands._needs import need_actor, need_desk
-from bot.commands._outcome import outcome_answer
-from bot.commands._targets import parse_reason
-from bot.commands._verbs import DeskCommand, DeskHandle
+from bot.commands.arguments import parse_reason, read_number, wrong_word
+from bot.commands.command import DeskCommand, DeskHandle
+from bot.commands.context import need_actor, need_desk, outcome_answer
+from bot.types import Answer, Request
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
+
 
 GROUP = "Runs"
 APPROVE, DENY, REVIEW, ALONE = "approve 12", "deny 12 not tonight", "review 12 it was right", "start-alone 12 it grows"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more, wrong_word
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts.journal import export_audit, read_audit, read_audit_head, verify_audit
+from bot.commands.arguments import no_more, wrong_word
+from bot.commands.command import Command
+from bot.records import export_audit, read_audit, read_audit_head, verify_audit
+from bot.types import Answer, Request
 from bot.views.audit import audit_answer, export_answer, export_lines, verification_answer
 from bot.views.findings import unavailable_answer
 from services.domain.audit import AuditHead
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
 
 SHOWN = 30
 VERIFY, EXPORT = "verify", "export"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands._contract import Answer, Request
-from bot.commands._needs import need_actor, need_desk
-from bot.commands._outcome import outcome_answer
-from bot.commands._runs import parse_run
-from bot.commands._verbs import DeskCommand
+from bot.commands.command import DeskCommand
+from bot.commands.context import need_actor, need_desk, outcome_answer, parse_run
+from bot.types import Answer, Request
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
 
 
 async def answer_cancel(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature

@@ -2,13 +2,92 @@
 
 from __future__ import annotations
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.gather import gather_config
-from bot.views.check_config import check_config_answer
+import asyncio
+from collections.abc import Sequence
+
+from bot.approvals.rules import find_gaps
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.config.alerts_file import load_rules
+from bot.config.environment import Settings
+from bot.config.fields import Invalid
+from bot.config.policy import Policy
+from bot.config.policy_file import load_policy
+from bot.facts import _names, groups_of, read_absent
+from bot.people import People
+from bot.slack_groups import Groups
+from bot.types import Answer, Request
+from bot.views.findings import findings_answer
+from bot.world import World
 from playbooks import check_config
+from playbooks.checks.oncall import Targets
+from playbooks.model import Finding
+from services.clients.slack import SlackClient
+from services.domain.errors import Unavailable
+
+
+async def read_gaps(settings: Settings) -> dict[str, str | Unavailable | None] | Invalid:
+    """`{change: why nobody could have it done}`, see `find_gaps`; what is wrong with the policy when it is unusable."""
+    policy = load_policy(settings.people)
+    if isinstance(policy, Invalid):
+        return policy
+    return find_gaps(policy, await _read_people(policy, settings), settings.environment or "")
+
+
+async def _read_people(policy: Policy, settings: Settings) -> People:
+    """Asks Slack about the policy's groups; without Slack, or without groups, nobody is asked."""
+    if isinstance(settings.slack, Invalid) or not policy.groups:
+        return People(workspace=None)
+    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    groups = Groups(slack, policy.groups, workspace=lambda: None, timeout_s=settings.source_timeout_s)
+    try:
+        return await groups.people()
+    finally:
+        await groups.aclose()
+        await slack.aclose()
+
+
+async def gather_config(world: World) -> check_config.Facts:
+    """Sources without settings are not asked: their group's finding says enough."""
+    async with asyncio.TaskGroup() as group:
+        drift = group.create_task(world.drift())
+        environment = group.create_task(world.railway_environment())
+        health = group.create_task(world.api_health())
+        server = group.create_task(world.server())
+        policy = group.create_task(read_gaps(world.settings))
+        absent = group.create_task(read_absent(world))
+        refused = group.create_task(world.undeliverable())
+    asked = {
+        "database": (world.database, server.result()),
+        "Railway": (world.railway, environment.result()),
+        "API": (world.api, health.result()),
+    }
+    answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
+    people, gaps, schedule = world.settings.people, policy.result(), world.schedule
+    state = world.bot_state() if world.bot_state else None
+    rules = load_rules(world.settings.alerts)
+    files = (gaps, schedule, rules)
+    unusable = [one for one in files if isinstance(one, Invalid) and one not in world.settings.invalid]
+    return check_config.Facts(
+        groups=groups_of(*world.settings.invalid, *unusable),
+        operators=None if isinstance(people, Invalid) else people.operators,
+        approvers=None if isinstance(people, Invalid) else people.approvers,
+        sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
+        drift=drift.result(),
+        gaps={} if isinstance(gaps, Invalid) else gaps,
+        phones=world.settings.phones,
+        is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
+        schedule=None if isinstance(schedule, Invalid) else schedule,
+        absent=absent.result(),
+        targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
+        channel_problem=state.channel_problem if state else None,
+        refused=refused.result(),
+    )
+
+
+def check_config_answer(findings: Sequence[Finding]) -> Answer:
+    """Names of variables, never values; still for the asker alone, because it says what is not protected."""
+    return findings_answer("settings of the bot", findings, private=True)
 
 
 async def handle(request: Request, world: World) -> Answer:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
-from bot.commands._arguments import no_more, parse_sha
-from bot.commands._targets import parse_services
-from bot.commands._verbs import Change
+from bot.commands.arguments import no_more, parse_services, parse_sha
+from bot.commands.command import Change
+from bot.facts import gather_load
+from bot.rollback_offer import REMEMBERED
+from bot.world import World
+from playbooks.deploy import Facts
 from services.domain.errors import UsageError
+from services.domain.services import Service
 
 EXAMPLE = "deploy api 8d02b64e"
 
@@ -30,3 +36,21 @@ COMMAND = Change(
     parse=parse,
     risk="high",
 )
+
+
+async def gather_deploy(world: World, environment: str, services: Iterable[Service]) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
+        states = group.create_task(world.railway_services())
+        locks = group.create_task(world.locks())
+        migrations = group.create_task(world.migrations())
+        load = group.create_task(gather_load(world))
+    return Facts(
+        environment=environment,
+        now=load.result().as_of or datetime.now(UTC),
+        states=states.result(),
+        deployments={service: task.result() for service, task in listed.items()},
+        locks=locks.result(),
+        migrations=migrations.result(),
+        load=load.result(),
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.commands._arguments import wants_all
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.checks import gather_doctor
+from bot.commands.arguments import wants_all
+from bot.commands.command import Command
+from bot.facts import gather_doctor
+from bot.types import Answer, Request
 from bot.views.diagnosis import doctor_answer
 from bot.views.findings import as_of
+from bot.world import World
 from playbooks import doctor
 
 

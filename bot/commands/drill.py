@@ -5,23 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.approvals.policy import DRILL
-from bot.commands._arguments import no_more, wrong_word
-from bot.commands._asking import DRY_RUN
-from bot.commands._contract import Answer, Request
-from bot.commands._needs import need_database, need_right
-from bot.commands._verbs import DeskCommand
-from bot.settings import Settings
+from bot.commands.arguments import no_more, wrong_word
+from bot.commands.command import DeskCommand
+from bot.commands.context import need_database, need_right
+from bot.commands.request_change import DRY_RUN
+from bot.config.environment import Settings
+from bot.config.policy import DRILL
+from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
+from services.clients.postgres import alerts
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.listen import notify_hint
 from services.domain.runs import Person
-from services.postgres import drills
-from services.postgres.audit import append_audit
-from services.postgres.hints import notify_hint
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
-    from services.postgres.pool import Database
+    from bot.approvals.service import Desk
+    from bot.world import World
+    from services.clients.postgres.pool import Database
+
 
 START = "start"
 LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while it still beats, as at a real one
@@ -39,19 +40,19 @@ async def answer_drill(request: Request, world: World, desk: Desk | None) -> Ans
 
 async def _offer(database: Database, settings: Settings) -> Answer:
     async with database.read() as conn:
-        open_drill, last = await drills.read_open_drill(conn), await drills.read_last_drill(conn)
+        open_drill, last = await alerts.read_open_drill(conn), await alerts.read_last_drill(conn)
     return under_way_answer(open_drill) if open_drill else offer_answer(settings.phones, last)
 
 
 async def _start(database: Database, person: Person, stale_after: timedelta) -> Answer:
     async with database.transaction() as conn:
-        drill = await drills.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
+        drill = await alerts.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
         if drill is not None:
             await notify_hint(conn)
             await append_audit(
                 conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}
             )
-        under_way = await drills.read_open_drill(conn)
+        under_way = await alerts.read_open_drill(conn)
     if drill is None and under_way is not None:
         return under_way_answer(under_way)
     assert drill is not None  # noqa: S101 - there was no other

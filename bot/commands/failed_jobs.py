@@ -3,24 +3,117 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import parse_window, take_raw
-from bot.commands._contract import Answer, Request
-from bot.commands._raw import record_raw, reveal_until
-from bot.commands._verbs import Command
-from bot.views.failed_jobs import failed_jobs_answer, unknown_answer
-from bot.views.text import plain
-from playbooks.failed_jobs import group
+from bot.commands.arguments import parse_window, take_raw
+from bot.commands.command import Command
+from bot.commands.reveal import record_raw, reveal_buttons, reveal_until
+from bot.types import Answer, Block, Request
+from bot.views.blocks import actions, command_button, context, section
+from bot.views.findings import SIGN, WORD, unavailable_answer
+from bot.views.limits import fit_message
+from bot.views.text import code, date_token, escape, plain
+from playbooks.failed_jobs import FailureGroup, group
+from playbooks.model import Status
 from services.domain.errors import Unavailable
+from services.domain.jobs import service_of_job
 from services.domain.masking import template
+from services.domain.masking_balanced import is_masked
+from services.domain.services import WORKERS
+from services.domain.text import age, counted
+from services.domain.thresholds import MANY_FAILED
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
+
+ERROR_LIMIT = 300  # characters of one template
+RAW_LIMIT = 2500  # and of one whole error, on the terminal
+GROUPS_SHOWN = 15
+MASKED = "“…” stands for data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
+
+
+def failed_jobs_answer(
+    groups: Sequence[FailureGroup],
+    *,
+    total: int,
+    window: timedelta,
+    is_raw: bool = False,
+    reveal_until: int = 0,
+    notice: str | None = None,
+) -> Answer:
+    """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
+    `notice` then says what is to be known about it. `reveal_until`: Unix time."""
+    status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
+    headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
+    blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
+    notes = [*_notes(groups, total, is_raw=is_raw), *filter(None, [notice])]
+    blocks += [context(*notes)] if notes else []
+    blocks += [] if is_raw else _reveal(groups, reveal_until)
+    blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups)])
+    listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
+    data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
+    text, fitted = fit_message(headline, blocks)
+    return Answer(text, blocks if is_raw else fitted, data, status, private=True)
+
+
+def unknown_answer(reason: Unavailable, window: timedelta) -> Answer:
+    """When nobody can tell: neither none nor some."""
+    answer = unavailable_answer("failed jobs", reason)
+    known = answer.data if isinstance(answer.data, dict) else {}
+    return replace(answer, data=known | {"window_s": window.total_seconds(), "total": None, "groups": None})
+
+
+def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str:
+    if not total:
+        return f"0 jobs failed in the last {age(window)}"
+    ways = f", in {len(groups)} ways" if len(groups) > 1 else ""
+    return f"{counted(total, 'job')} failed in the last {age(window)}{ways}"
+
+
+def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
+    """With a button for the whole group; an unmasked error is no name for one."""
+    limit = RAW_LIMIT if is_raw else ERROR_LIMIT
+    kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
+    fewest, most = group.attempts
+    attempts = str(most) if fewest == most else f"{fewest} to {most}"
+    ids = ", ".join(code(job_id, limit=60) for job_id in group.sample_ids)
+    lines = (
+        f"*{group.count} of {escape(group.job_type, limit=80)}*{kind}",
+        escape(group.sample, limit=limit),
+        f"first {date_token(group.first_at)}, last {date_token(group.last_at)} · attempts: {attempts} · {ids}",
+    )
+    button = None if is_raw else command_button("Requeue", f"requeue {group.key}")
+    return section("\n".join(lines), accessory=button)
+
+
+def _reveal(groups: Sequence[FailureGroup], until: int) -> list[Block]:
+    """The newest error of each group of which something is hidden, to be shown whole to whoever may see it."""
+    masked = [group for group in groups[:GROUPS_SHOWN] if is_masked(group.sample)]
+    items = [(f"{group.job_type}: {group.sample}", f"job {group.sample_ids[0]}") for group in masked]
+    return reveal_buttons(items, until=until)
+
+
+def _log_buttons(groups: Sequence[FailureGroup]) -> list[Block]:
+    """One for each service whose jobs failed."""
+    failing = {service_of_job(group.job_type) for group in groups}
+    shorts = [service.short for service in WORKERS if service in failing]
+    return [command_button(f"Logs of {short}", f"logs {short} @level:error") for short in shorts]
+
+
+def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:
+    shown = groups[:GROUPS_SHOWN]
+    grouped = sum(group.count for group in groups)
+    notes = [f"… {counted(len(groups) - len(shown), 'more group')}"] if len(groups) > len(shown) else []
+    notes += [f"Grouped are the newest {grouped} of {total}."] if grouped < total else []
+    return [*notes, MASKED] if groups and not is_raw else notes
+
 
 GROUPED = 1000  # the newest failures that are grouped; the count is of all
-RAW_LIMIT = 2000  # characters of an unmasked error
+FAILED_JOBS_RAW_LIMIT = 2000  # characters of an unmasked error
 
 
 async def answer_failed_jobs(request: Request, world: World) -> Answer:
@@ -43,7 +136,7 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
 
 
 def _raw(error: str) -> str:
-    return plain(error, limit=RAW_LIMIT)
+    return plain(error, limit=FAILED_JOBS_RAW_LIMIT)
 
 
 COMMAND = Command(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 
-from bot.commands._arguments import wrong_word
-from bot.commands._verbs import Change
-from services.domain.errors import UsageError
+from bot.commands.arguments import wrong_word
+from bot.commands.command import Change
+from bot.config.environment import ApiSettings
+from bot.facts import gather_load, read_sample_file
+from bot.records import read_open_runs
+from bot.world import BATCHES, World
+from playbooks.golden_path import MOST_CLEANED, NAME, Facts
+from services.clients.postgres.operated import list_golden_batches
+from services.clients.postgres.pool import Connection
+from services.domain.errors import Unavailable, UsageError
+from services.domain.intake import GoldenBatch
+from services.domain.runs import Run, RunState
 
 FLAGS = {"--keep": "keep", "--clean": "clean"}
 
@@ -34,3 +44,36 @@ COMMAND = Change(
     parse=parse,
     risk="high in production, otherwise low",
 )
+
+
+async def gather_golden_path(world: World, environment: str) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        api = group.create_task(world.api_health())
+        load = group.create_task(gather_load(world))
+        left = group.create_task(
+            world.read_all_rows(lambda conn: list_golden_batches(conn, limit=MOST_CLEANED), BATCHES)
+        )
+        open_runs = group.create_task(read_open_runs(world))
+    settings = world.settings.api
+    return Facts(
+        environment=environment,
+        api=api.result(),
+        has_key=isinstance(settings, ApiSettings) and settings.api_key is not None,
+        load=load.result(),
+        sample=read_sample_file(),
+        left=left.result(),
+        under_way=_under_way(open_runs.result()),
+    )
+
+
+async def _list_left(conn: Connection) -> list[GoldenBatch]:
+    return await list_golden_batches(conn, limit=MOST_CLEANED)
+
+
+def _under_way(runs: Sequence[Run] | Unavailable) -> list[int] | Unavailable:
+    """Those that upload; one that cleans has no batch of its own."""
+    if isinstance(runs, Unavailable):
+        return runs
+    started = (RunState.RUNNING, RunState.UNKNOWN)
+    own = (run for run in runs if run.playbook == NAME and "clean" not in run.parameters)
+    return [run.id for run in own if run.state in started]

@@ -3,15 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from bot.commands._arguments import no_more, parse_service, wrong_word
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.gather import gather_heartbeats
-from bot.views.heartbeats import heartbeats_answer
+from bot.commands.arguments import no_more, parse_service, wrong_word
+from bot.commands.command import Command
+from bot.facts import gather_heartbeats
+from bot.types import Answer, Block, Request
+from bot.views.blocks import actions, context, section, table, without_equal
+from bot.views.findings import SIGN, as_of, finding_data, finding_line, step_button
+from bot.views.limits import fit_message
+from bot.views.text import escape
+from bot.world import World
 from playbooks import heartbeats
-from services.domain.services import WORKERS, Service
+from playbooks.heartbeats import State, WorkerRow
+from playbooks.model import Finding, Status, worst, wrong_first
+from services.domain.services import WORKERS, Service, WorkerType, short_sha
+from services.domain.text import age, counted
+
+MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table tells the rest
+MAX_NAMED = 10  # workers named in the fallback text
+
+COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three
+_SAME_FOR_ALL = ("Type", "Status")  # left out where every worker has the same
+_WORDS = {State.BEATING: "alive"}  # where the value, which `--json` prints, is not what people say
+_SIGNS = {
+    State.MISSING: SIGN[Status.FAIL],
+    State.STALE: SIGN[Status.FAIL],
+    State.FAILING: SIGN[Status.FAIL],
+    State.STUCK: SIGN[Status.WARN],
+    State.BEATING: SIGN[Status.OK],
+    State.REPLACED: "▫️",
+}
+
+
+def heartbeats_answer(
+    findings: Sequence[Finding], rows: Sequence[WorkerRow], *, moment: datetime, stale_after: timedelta, stopped: int
+) -> Answer:
+    """`rows` in the order in which they are shown. `stopped`: workers that said goodbye, which have no row."""
+    ordered = wrong_first(findings)
+    shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
+    lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]
+    notes = [as_of(moment), f"stale after {age(stale_after)}", *([f"{stopped} stopped"] if stopped else [])]
+    blocks = [section("\n".join(lines)), *(_table(rows) if rows else [])]
+    blocks += [*actions(_buttons(ordered)), context(" · ".join(notes))]
+    data = {**finding_data("heartbeats", findings), "as_of": moment.isoformat(), "workers": [_data(r) for r in rows]}
+    return Answer(*fit_message(_text(lines, rows), blocks), data, worst(findings))
+
+
+def _table(rows: Sequence[WorkerRow]) -> list[Block]:
+    return table(*without_equal(COLUMNS, [_cells(row) for row in rows], _SAME_FOR_ALL))
+
+
+def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
+    """For those who do not see the table: the findings, then the first workers in words."""
+    named = [_SIGNS[row.state] + " " + escape(" · ".join(_cells(row)[1:]), limit=200) for row in rows[:MAX_NAMED]]
+    more = [f"… {counted(len(rows) - MAX_NAMED, 'more worker')}"] if len(rows) > MAX_NAMED else []
+    return "\n".join([*lines, *named, *more])
+
+
+def _cells(row: WorkerRow) -> tuple[str, ...]:
+    state, beat = f"{_SIGNS[row.state]} {_WORDS.get(row.state, row.state)}", row.beat
+    if beat is None:
+        return (state, "never", _type(row), "", "", "", "")
+    last = f"{age(row.age)} ago" if row.age is not None else ""
+    return (state, last, _type(row), beat.worker_id, beat.status, _job(row), short_sha(beat.git_sha))
+
+
+def _type(row: WorkerRow) -> str:
+    """The service's short name, which is what people type; the type itself when this version does not know it."""
+    known = {worker_type.value: worker_type.service.short for worker_type in WorkerType}
+    return known.get(row.worker_type, row.worker_type)
+
+
+def _job(row: WorkerRow) -> str:
+    if row.beat is None or row.beat.current_job_id is None:
+        return "idle"
+    since = f" for {age(row.job_age)}" if row.job_age is not None else ""
+    return row.beat.current_job_id[:8] + since
+
+
+def _buttons(findings: Sequence[Finding]) -> list[dict[str, object]]:
+    steps = dict.fromkeys(finding.next_step for finding in findings if finding.next_step)
+    buttons = [step_button(step) for step in list(steps)[:MAX_SHOWN]]
+    return [button for button in buttons if button is not None]
+
+
+def _data(row: WorkerRow) -> dict[str, object]:
+    beat = row.beat
+    return {
+        "state": row.state.value,
+        "worker_type": row.worker_type,
+        "worker_id": beat.worker_id if beat else None,
+        "status": beat.status if beat else None,
+        "age_s": round(row.age.total_seconds(), 1) if row.age is not None else None,
+        "current_job_id": beat.current_job_id if beat else None,
+        "job_age_s": round(row.job_age.total_seconds(), 1) if row.job_age is not None else None,
+        "git_sha": beat.git_sha if beat else None,
+        "database_ok": beat.database_ok if beat else None,
+    }
 
 
 async def handle(request: Request, world: World) -> Answer:

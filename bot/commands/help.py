@@ -2,23 +2,217 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._matching import match, suggest
-from bot.commands._topics import TOPICS, find_topic, search
-from bot.commands._verbs import Command, Verb
-from bot.views.help import found_answer, help_answer, list_answer, topic_answer, topics_answer
-from playbooks._catalogue import CATALOGUE
+from bot.commands.command import Change, Command, Verb
+from bot.commands.match import SYNONYMS, key, match, suggest
+from bot.types import Answer, Block, Request, Surface
+from bot.views.blocks import actions, command_button, context, header, section, sections
+from bot.views.limits import fit_message
+from bot.views.text import code, escape
+from playbooks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
+
+MOST_FOUND = 6
+
+
+@dataclass(frozen=True)
+class Topic:
+    """`word`: what one types behind `help`. `names`: its commands, the first ones first; empty: all of them."""
+
+    word: str
+    label: str
+    names: tuple[str, ...] = ()
+
+
+TOPICS = (
+    Topic(
+        "wrong",
+        "Something is wrong",
+        (
+            *("doctor", "health", "logs", "failed-jobs", "incident open", "rollback", "restart", "stop-workers"),
+            *("incident ack", "incident escalate", "incident resolve", "why"),
+        ),
+    ),
+    Topic(
+        "see",
+        "See",
+        (
+            *("health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "logs", "deployments", "sha"),
+            *("verify", "env", "migrations", "security-audit", "prod-gate", "preflight", "check-config"),
+            *("runs", "run", "why", "audit", "policy", "reveal"),
+        ),
+    ),
+    Topic(
+        "change",
+        "Change",
+        (
+            *("rollback", "restart", "redeploy", "scale", "deploy", "requeue", "unlock", "golden-path", "rollback-db"),
+            *("stop-workers", "runs", "approve", "deny", "cancel", "review", "start-alone"),
+        ),
+    ),
+    Topic(
+        "people",
+        "On call",
+        (
+            *("oncall", "oncall override", "oncall take", "incident", "incident open", "incident ack"),
+            "incident escalate",
+            *("incident severity", "incident resolve", "incident timeline", "incident export"),
+            *("silence", "silences", "drill"),
+        ),
+    ),
+    Topic("all", "All"),
+)
+
+_WORD = re.compile(r"[a-z0-9]+")
+_EMPTY = frozenset(  # words that tell nothing of what is asked
+    _WORD.findall(
+        "a an and are at be by can do does for from get have how i in is it its me my of on or our please see show "
+        "tell that the there this to us was we what when where which who why will with you your"
+    )
+)
+
+
+def find_topic(words: Sequence[str]) -> Topic | None:
+    """The topic of this word, or of this label ("something is wrong")."""
+    typed = key(words)
+    return next((topic for topic in TOPICS if typed in (topic.word, key(topic.label.split()))), None)
+
+
+def search(words: Sequence[str], registry: Mapping[str, Verb]) -> list[Verb]:
+    """The commands whose names, synonyms or summaries have the most of these words, best first."""
+    asked = set(_WORD.findall(" ".join(words).lower()))
+    telling = {_stem(word) for word in asked - _EMPTY}
+    scored = [(_score(telling, asked, verb), verb) for verb in registry.values()]
+    best = max((score for score, _ in scored), default=0)
+    found = sorted((one for one in scored if one[0] and one[0] * 2 >= best), key=lambda one: -one[0])
+    return [verb for _, verb in found[:MOST_FOUND]]
+
+
+def _score(telling: set[str], asked: set[str], verb: Verb) -> int:
+    """A whole synonym is worth most ("who is on call"); every word counts, one of a name a little more."""
+    names = [verb.name, *(synonym for synonym, name in SYNONYMS.items() if name == verb.name)]
+    whole = sum(len(parts) > 1 and parts <= asked for parts in (set(_WORD.findall(name)) for name in names))
+    named, told = telling & _stems(" ".join(names)), telling & _stems(verb.summary)
+    return 10 * whole + 2 * len(named | told) + len(named)
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(word) for word in set(_WORD.findall(text.lower())) - _EMPTY}
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s")
+
+
+WAYS = (
+    "Type `/dragonfly &lt;command&gt;`; inside a thread mention the bot instead; on a terminal "
+    "`dragonfly &lt;command&gt;`, which has `migrate` and `manifest` besides. "
+    "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` tells more."
+)
+FIRST_GROUP = "Start here"
+FIRST_STEPS = ("health", "queue", "failed-jobs")
+MOST_BUTTONS = 5
+
+
+def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
+    """What one comes for, as buttons; `--json` has every command all the same."""
+    first = "*What do you need?*"
+    buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
+    blocks = [section(first), *actions(buttons), context(WAYS)]
+    words = ", ".join(f"`help {topic.word}` ({topic.label})" for topic in topics)
+    return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
+
+
+def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
+    """A few commands in this order; those that can be run as they are have a button."""
+    at_once = [one for one in commands if one.is_read and not one.usage.startswith("<") and one.name != "policy"]
+    blocks = [
+        *sections([f"*{escape(title)}*", *map(_line, commands)]),
+        *actions([command_button(one.name, one.name) for one in at_once[:MOST_BUTTONS]]),
+        context("`help &lt;command&gt;` tells more of one, `help all` lists them all."),
+    ]
+    text = f"{escape(title)}: " + ", ".join(f"`{command.name}`" for command in commands)
+    return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
+
+
+def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None) -> Answer:
+    """The words name no command: those that are about them, and the name that was probably meant."""
+    hint = f" Did you mean {code(meant, limit=80)}?" if meant else ""
+    first = f"{code(words, limit=80)} is no command.{hint} These are about it:"
+    rows = [section(_line(one), accessory=command_button("More", f"help {one.name}")) for one in commands]
+    return Answer(*fit_message(first, [section(first), *rows]), commands_data(commands), private=True)
+
+
+def help_answer(commands: Sequence[Verb]) -> Answer:
+    """Every command in one line, grouped."""
+    blocks = [header("Dragonfly commands")]
+    for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
+        blocks += sections([f"*{escape(group)}*", *(_line(command) for command in members)])
+    known = {command.name for command in commands}
+    blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
+    blocks.append(context(WAYS))
+    text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
+    return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
+
+
+def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()) -> Answer:
+    """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
+    lines = [f"*{_call(command)}*", command.summary]
+    lines += [f"*When:* {escape(when)}"] if when else []
+    lines += [f"*Risk:* {escape(command.risk)}"] if isinstance(command, Change) else []
+    lines += [f"• {code(line)}" for line in command.examples]
+    lines += ["*See also*", *map(_line, family)] if family else []
+    seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
+    blocks: list[Block] = [*sections(lines), context(seen_by)]
+    if command.examples:
+        blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
+    text = f"{_call(command)}: {command.summary}"
+    return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
+
+
+def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:
+    """What `help --json` prints: one object a command, in the given order."""
+    return [
+        {
+            "name": command.name,
+            "usage": command.usage,
+            "summary": command.summary,
+            "group": command.group,
+            "examples": list(command.examples),
+            "private": command.private,
+            "risk": command.risk if isinstance(command, Change) else None,
+        }
+        for command in commands
+    ]
+
+
+def _by_group(command: Verb) -> tuple[bool, str, str]:
+    return command.group != FIRST_GROUP, command.group, command.name
+
+
+def _line(command: Verb) -> str:
+    return f"{_call(command)} — {command.summary}"
+
+
+def _call(command: Verb) -> str:
+    """`logs <service> [filter]`, in which the brackets must not look like a link to Slack."""
+    return code(f"{command.name} {command.usage}".strip())
 
 
 async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001 - every command has this signature
     """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
-    from bot.commands._registry import REGISTRY, find  # the registry imports this module
+    from bot.commands.registry import (
+        REGISTRY,
+        find,  # the registry imports this module
+    )
 
     words, verbs = list(request.words), list(REGISTRY.values())
     if not words:

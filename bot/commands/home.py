@@ -3,22 +3,176 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import DeskCommand
-from bot.commands._waiting import list_assignments, list_reviews, list_waiting
-from bot.facts.gather import gather_health
-from bot.facts.incidents import read_open_incidents
-from bot.views.home import home_answer
-from playbooks.health import report
+from bot.commands.arguments import no_more
+from bot.commands.command import DeskCommand
+from bot.commands.context import list_assignments, list_reviews, list_waiting
+from bot.commands.health import health_headline
+from bot.facts import gather_health
+from bot.incidents.assignments import Asked, Assignment
+from bot.records import read_open_incidents
+from bot.types import Answer, Block, Request
+from bot.views.blocks import (
+    PREFORMATTED_LIMIT,
+    actions,
+    align,
+    command_button,
+    context,
+    preformatted,
+    section,
+    sections,
+)
+from bot.views.findings import as_of
+from bot.views.incidents import incident_block, incident_line
+from bot.views.limits import fit_message
+from bot.views.run import review_line
+from bot.views.run_buttons import buttons as run_buttons
+from bot.views.run_buttons import review as review_button
+from bot.views.runs import run_line
+from bot.views.text import code, cut, date_token, escape
+from playbooks.health import Report, report
 from services.domain.errors import Unavailable
+from services.domain.incidents import Incident
+from services.domain.runs import Lock, Review, Run
+from services.domain.services import Service, short_sha
+from services.domain.text import counted
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
+
+
+START = "home"  # the command behind the bare `/dragonfly`
+
+
+def home_view(answer: Answer, line: str, *, now: datetime) -> dict[str, Any]:
+    """The view that `views.publish` takes. `line` is the command that the answer belongs to; empty for the start."""
+    buttons = [command_button("Refresh", line or START, 9000)]  # far above the numbers that the answer's buttons have
+    if line not in ("", START):
+        buttons.append(command_button("Back to the start", START, 9001))
+    blocks = [block if block["type"] != "table" else _as_text(block) for block in answer.blocks]
+    told = [] if any(_tells_its_time(block) for block in blocks) else [context(f"As of {date_token(now)}")]
+    return {"type": "home", "blocks": [*blocks, *told, *actions(buttons)]}
+
+
+def _tells_its_time(block: Block) -> bool:
+    """Most answers say as of when they are, in their last line of context."""
+    return block["type"] == "context" and "as of" in json.dumps(block)
+
+
+def _as_text(table: Block) -> Block:
+    """Sources disagree on whether the Home tab takes tables."""
+    return preformatted(cut(align([[cell["text"] for cell in row] for row in table["rows"]]), PREFORMATTED_LIMIT))
+
+
+SHOWN = 5  # runs with a button of their own
+BUTTONS = (("Health", "health"), ("Queue", "queue"), ("Failed jobs", "failed-jobs"), ("Help", "help"))
+
+# What an incident asks of the reader: the words, the button, and its command's verb.
+_ASKED = {
+    Asked.ACKNOWLEDGE: ("📟 *You are being paged.*", "Acknowledge", "ack"),
+    Asked.WORK: ("🟡 *You have this incident.*", "Resolve…", "resolve"),
+    Asked.RESOLVE: ("🟢 *The alerts are over.* Resolve your incident when it is done.", "Resolve…", "resolve"),
+}
+
+
+def home_answer(
+    report: Report,
+    shas: Mapping[Service, str | None] | None,
+    *,
+    waiting: Sequence[Run] | Unavailable,
+    reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
+    locks: Sequence[Lock] | Unavailable,
+    incidents: Sequence[Incident] | Unavailable = (),
+    assignments: Sequence[Assignment] = (),
+    now: datetime,
+) -> Answer:
+    """What waits for the asker comes before the state: pages, approvals, reviews, then incidents.
+
+    shas: the active deployment's commit by service; None when Railway did not say. waiting: the runs to be decided on.
+    reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
+    assignments: what the open incidents ask of the asker, the most urgent first.
+    """
+    paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
+    first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
+    blocks = [
+        *_assignments(assignments),
+        *_waiting(waiting, also=bool(assignments) or bool(reviews)),
+        *_reviews(() if isinstance(reviews, Unavailable) else reviews),
+        *_incidents(incidents, shown_above={one.incident.id for one in assignments}),
+        section(health_headline(report)),
+        section(_shas(shas)),
+        *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
+        *actions([command_button(label, command) for label, command in BUTTONS]),
+        context(as_of(now)),
+    ]
+    runs = [] if isinstance(waiting, Unavailable) else [run.id for run in waiting]
+    data = {
+        "status": report.status.value,
+        "headline": report.headline,
+        "serving": shas,
+        "waiting": runs,
+        "incidents": [] if isinstance(incidents, Unavailable) else [one.id for one in incidents],
+        "assignments": [{"incident": one.incident.id, "asked": one.asked.value} for one in assignments],
+        "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
+    }
+    return Answer(*fit_message(first, blocks), data, report.status, private=True)
+
+
+def _assignments(assignments: Sequence[Assignment]) -> list[Block]:
+    return [block for one in assignments[:SHOWN] for block in _assignment(one)]
+
+
+def _assignment(assignment: Assignment) -> list[Block]:
+    incident = assignment.incident
+    words, label, verb = _ASKED[assignment.asked]
+    buttons = [
+        command_button(label, f"incident {verb} {incident.id}", style="primary"),
+        command_button("Timeline", f"incident timeline {incident.id}"),
+    ]
+    return [section(f"{words}\n{incident_line(incident)}"), *actions(buttons)]
+
+
+def _incidents(incidents: Sequence[Incident] | Unavailable, *, shown_above: Collection[int]) -> list[Block]:
+    if isinstance(incidents, Unavailable):
+        return [section(f"Whether an incident is open is unknown: {escape(incidents.why, limit=200)}.")]
+    others = [incident for incident in incidents if incident.id not in shown_above]
+    return [incident_block(incident) for incident in others[:SHOWN]]
+
+
+def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]:
+    """`also`: something else waits for the asker."""
+    if isinstance(waiting, Unavailable):
+        return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
+    if not waiting:
+        return [] if also else [section("Nothing waits for you.")]
+    shown = [block for run in waiting[:SHOWN] for block in (section(run_line(run)), *actions(run_buttons(run, ())))]
+    more = [context(f"… {len(waiting) - SHOWN} more in `runs`")] if len(waiting) > SHOWN else []
+    return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]
+
+
+def _reviews(reviews: Sequence[tuple[Review, Run]]) -> list[Block]:
+    if not reviews:
+        return []
+    shown = [
+        section(f"{run_line(run)}\n{review_line(review)}", accessory=review_button(run))
+        for review, run in reviews[:SHOWN]
+    ]
+    return [section(f"*{counted(len(reviews), 'review')}* waiting for you:"), *shown]
+
+
+def _lock(lock: Lock) -> str:
+    return f"🔒 *{lock.service.short}* is locked against deploys: {escape(lock.reason, limit=200)}"
+
+
+def _shas(shas: Mapping[Service, str | None] | None) -> str:
+    if shas is None:
+        return "What is deployed is unknown: Railway does not answer."
+    return "Running: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)
 
 
 async def answer_home(request: Request, world: World, desk: Desk | None) -> Answer:

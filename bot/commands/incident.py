@@ -2,28 +2,144 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more, read_number
-from bot.commands._contract import Answer, Request
-from bot.commands._incidents import need_incident, outcome_answer, parse_severity
-from bot.commands._needs import need_room
-from bot.commands._targets import parse_reason
-from bot.commands._verbs import Command, RoomCommand, Verb
-from bot.facts.incidents import IncidentRecord, read_incident_record, read_incidents
+from bot.commands.arguments import no_more, parse_reason, read_number
+from bot.commands.command import Command, RoomCommand, Verb
+from bot.commands.context import incidents_outcome_answer, need_incident, need_room, parse_severity
+from bot.commands.oncall import notice_answer
+from bot.records import read_incident_record, read_incidents
+from bot.types import Answer, Attachment, Request
+from bot.views.blocks import section
+from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
-from bot.views.incidents import incidents_answer, timeline_answer
-from bot.views.oncall import notice_answer
-from bot.views.outage import OUTAGE_ACKNOWLEDGED
-from bot.views.postmortem import postmortem_answer
+from bot.views.incidents import incident_data, incidents_answer, timeline_answer
+from bot.views.limits import fit_message
+from bot.views.text import escape, plain, utc
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
-from services.domain.incidents import IncidentSeverity
-from services.domain.services import find_services
+from services.domain.incidents import BEGAN, Incident, IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
+from services.domain.services import find_service, find_services
+from services.domain.text import age, counted
 
 if TYPE_CHECKING:
-    from bot.facts import World
-    from bot.incidents.room import Room
+    from bot.incidents.service import Room
+    from bot.world import World
+
+
+LINE_LIMIT = 1000
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def postmortem_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
+    """The file, and one line that says what it is. `names`: what people are called, by their Slack ids."""
+    incident = record.incident
+    name = f"incident-{incident.id}.md"
+    first = f"📄 Postmortem of incident {incident.id}: {escape(incident.title, limit=300)}"
+    attachment = Attachment(name, postmortem(record, names))
+    data = incident_data(incident) | {"markdown": attachment.text}
+    return Answer(*fit_message(first, [section(first)]), data, file=attachment)
+
+
+def postmortem(record: IncidentRecord, names: Mapping[str, str]) -> str:
+    """Markdown. Untrusted words stand in it as words: no markup, link or line of theirs comes out of them."""
+    incident = record.incident
+    return "\n".join(
+        [
+            f"# Incident {incident.id}: {_words(incident.title)}",
+            "",
+            *_table(record),
+            "",
+            "## What happened",
+            "",
+            _words(incident.cause) if incident.cause else "_Not resolved yet._",
+            "",
+            "## Impact",
+            "",
+            "_Who noticed what, and for how long?_",
+            "",
+            "## Timeline",
+            "",
+            "Times are UTC.",
+            "",
+            *_timeline(record, names),
+            "",
+            "## What went well, what did not",
+            "",
+            "_…_",
+            "",
+            "## What we change",
+            "",
+            "- [ ] _what, who, until when_",
+            "",
+        ]
+    )
+
+
+def _table(record: IncidentRecord) -> Iterator[str]:
+    incident = record.incident
+    services = [service.short for name in incident.services if (service := find_service(name))]
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| environment | {_words(incident.environment)} |"
+    yield f"| severity | {incident.severity.upper()} |"
+    yield f"| services | {', '.join(services) or 'no one alone'} |"
+    for name, value in _times(incident, _beginning(record)):
+        yield f"| {name} | {value} |"
+    yield f"| people called | {_called(record.pages)} |"
+
+
+def _beginning(record: IncidentRecord) -> IncidentEvent | None:
+    return next((event for event in record.events if event.kind == BEGAN), None)
+
+
+def _times(incident: Incident, began: IncidentEvent | None) -> Iterator[tuple[str, str]]:
+    """Each from the beginning of the trouble, or from its first sight; the acknowledgement from the opening."""
+    seen_for = incident.opened_at - incident.since
+    at_least = f", at least {age(seen_for)}" if seen_for >= timedelta(seconds=1) else ""
+    if began is None:
+        yield "began", f"not known, first seen {utc(incident.since)}"
+        yield "time to detect", f"not known{at_least}"
+    else:
+        yield "began", f"{utc(began.happened_at)} ({_words(began.text)})"
+        yield "time to detect", age(incident.opened_at - began.happened_at)
+    since = began.happened_at if began else incident.since
+    yield "time to acknowledge", _span(incident.opened_at, incident.first_acknowledged_at, "nobody acknowledged it")
+    yield "time to mitigate", _span(since, incident.cleared_at, "not known: no alert told when it was over")
+    yield "time to resolve", _span(since, incident.resolved_at, "not resolved yet")
+
+
+def _span(begin: datetime, end: datetime | None, otherwise: str) -> str:
+    return otherwise if end is None else age(end - begin)
+
+
+def _called(pages: tuple[PageSent, ...]) -> str:
+    if not pages:
+        return "nobody"
+    return f"{counted(len(pages), 'time')}, up to level {max(page.level for page in pages) + 1}"
+
+
+def _timeline(record: IncidentRecord, names: Mapping[str, str]) -> list[str]:
+    lines = [f"- {_clock(event.happened_at)} {_line(event, names)}" for event in record.events]
+    return lines or ["_Nothing was written down._"]
+
+
+def _line(event: IncidentEvent, names: Mapping[str, str]) -> str:
+    who = f"{_words(names.get(event.by.user_id, 'somebody'))} " if event.by else ""
+    mark = "(marked) " if event.ts else ""
+    return f"{mark}{who}{_words(event.text)}"
+
+
+def _clock(moment: datetime) -> str:
+    return utc(moment).removesuffix(" UTC")
+
+
+def _words(text: str) -> str:
+    """One clean line in which Markdown means nothing."""
+    return _MARKUP.sub(r"\\\1", plain(text, limit=LINE_LIMIT))
+
 
 SHOWN = 20
 GROUP = "Incidents"
@@ -47,7 +163,7 @@ async def answer_open(request: Request, world: World, room: Room | None) -> Answ
     another = request.words[:1] == (ANOTHER,)
     severity, services, title = parse_open(request.words[1:] if another else request.words)
     outcome = await need_room(room).open(request, title=title, severity=severity, services=services, another=another)
-    return outcome_answer(outcome)
+    return incidents_outcome_answer(outcome)
 
 
 def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...], str]:
@@ -69,19 +185,19 @@ async def answer_ack(request: Request, world: World, room: Room | None) -> Answe
             return notice_answer(OUTAGE_ACKNOWLEDGED)
     number, rest = await need_incident(request, world, "ack", "incident ack 7")
     no_more(rest, 0)
-    return outcome_answer(await need_room(room).acknowledge(number, request))
+    return incidents_outcome_answer(await need_room(room).acknowledge(number, request))
 
 
 async def answer_escalate(request: Request, world: World, room: Room | None) -> Answer:
     number, rest = await need_incident(request, world, "escalate", "incident escalate 7")
     no_more(rest, 0)
-    return outcome_answer(await need_room(room).escalate(number, request))
+    return incidents_outcome_answer(await need_room(room).escalate(number, request))
 
 
 async def answer_resolve(request: Request, world: World, room: Room | None) -> Answer:
     number, rest = await need_incident(request, world, "resolve", RESOLVE_EXAMPLE)
     cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
-    return outcome_answer(await need_room(room).resolve(number, request, cause))
+    return incidents_outcome_answer(await need_room(room).resolve(number, request, cause))
 
 
 async def answer_severity(request: Request, world: World, room: Room | None) -> Answer:
@@ -89,7 +205,7 @@ async def answer_severity(request: Request, world: World, room: Room | None) -> 
     if not rest:
         raise _which_severity(number)
     no_more(rest, 1)
-    return outcome_answer(await need_room(room).change_severity(number, request, parse_severity(rest[0])))
+    return incidents_outcome_answer(await need_room(room).change_severity(number, request, parse_severity(rest[0])))
 
 
 def _which_severity(number: int) -> UsageError:

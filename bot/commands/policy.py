@@ -2,26 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.approvals.people import People
-from bot.approvals.policy import RISKS, Policy, Right, Target
-from bot.approvals.rights import Allowed, Verdict, judge
-from bot.commands._arguments import parse_user, wrong_word
-from bot.commands._contract import Answer, Request
-from bot.commands._needs import need_desk
-from bot.commands._verbs import Change, DeskCommand
-from bot.settings import Invalid, require
-from bot.views.policy import Ruling, of_them, policy_answer
+from bot.approvals.access import Allowed, Verdict, judge
+from bot.commands.arguments import parse_user, wrong_word
+from bot.commands.command import Change, DeskCommand
+from bot.commands.context import need_desk
+from bot.config.environment import require
+from bot.config.fields import Invalid
+from bot.config.policy import RISKS, Policy, Right, Target
+from bot.people import People
+from bot.types import Answer, Request
+from bot.views.blocks import context, section, sections
+from bot.views.limits import fit_message
+from bot.views.plan import NEEDS
+from bot.views.terminal import mrkdwn_text
+from bot.views.text import code
+from playbooks.model import Risk
 from services.domain.errors import OperatorError, UsageError
 from services.domain.runs import Person
 from services.domain.services import Service, find_services
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
+
+
+_OF_THEM = tuple(
+    (re.compile(said, re.IGNORECASE), meant)
+    for said, meant in (
+        (r"\babout you\b", "about them"),
+        (r"\byours\b", "theirs"),
+        (r"\byour\b", "their"),
+        (r"\byou\b", "they"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """`right`: "request" or "approve". `because`: our own mrkdwn, the rules or the refusal's sentence. `service`: for
+    which one, or "every service"; empty where the command names it."""
+
+    right: str
+    allowed: bool
+    because: str
+    service: str = ""
+
+
+def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: Risk, policy_hash: str) -> Answer:
+    """One line a right. `line` is the command as typed."""
+    first = f"*<@{user_id}>* and {code(line, limit=200)}"
+    lines = [_line(one) for one in rulings]
+    notes = (f"at most {NEEDS[risk]}", "who asks never approves alone", f"policy `{policy_hash[:12]}`")
+    data = {
+        "user": user_id,
+        "command": line,
+        "risk": risk.value,
+        "policy": policy_hash,
+        **{_key(one): {"allowed": one.allowed, "because": mrkdwn_text(one.because)} for one in rulings},
+    }
+    blocks = [section(first), *sections(lines), context(*notes)]
+    return Answer(*fit_message(f"{first}: {'; '.join(lines)}", blocks), data, private=True)
+
+
+def of_them(sentence: str) -> str:
+    """A refusal's sentence about "you" as one about somebody else."""
+    for said, meant in _OF_THEM:
+        sentence = said.sub(meant, sentence)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _line(one: Ruling) -> str:
+    about = f" for {one.service}" if one.service else ""
+    return f"{'✅ may' if one.allowed else '🔴 may not'} {one.right}{about}: {one.because}"
+
+
+def _key(one: Ruling) -> str:
+    return one.right if one.service in ("", "every service") else f"{one.right} {one.service}"
+
 
 EXPLAIN = "explain"
 
@@ -86,7 +148,7 @@ def _ruling(right: Right, verdict: Verdict, *, is_asker: bool, service: str = ""
 
 def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
     """The user's id, the change, and the words after its name."""
-    from bot.commands._registry import find  # the registry imports this module
+    from bot.commands.registry import find  # the registry imports this module
 
     usage = "Write `policy explain @ann rollback api`."
     if len(words) < 3 or words[0].lower() != EXPLAIN:

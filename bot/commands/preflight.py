@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.checks import gather_preflight
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.facts import gather_preflight
+from bot.types import Answer, Request, Surface
 from bot.views.findings import findings_answer
+from bot.world import World
 from playbooks import preflight
 
 

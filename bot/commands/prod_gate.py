@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.checks import gather_gate
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.facts import gather_gate
+from bot.types import Answer, Request
 from bot.views.diagnosis import gate_answer
+from bot.world import World
 from playbooks import prod_gate
 
 STRICT = "--strict"

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.views.queue import queue_answer
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.types import Answer, Block, Request
+from bot.views.blocks import since, table, without_equal
+from bot.views.findings import as_of as as_of_note
+from bot.views.findings import finding_data, findings_answer
 from playbooks.checks.database import sees_all
-from playbooks.queue import Facts, check, list_jobs
+from playbooks.model import Finding
+from playbooks.queue import Facts, JobRow, check, list_jobs
 from services.domain.errors import Unavailable
+from services.domain.jobs import LockWait
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
+
+COLUMNS = ("Job", "For", "State", "Type", "Attempts", "Worker")  # a phone shows the first two or three
+EQUAL = ("State", "Type", "Attempts", "Worker")  # left out where every job has the same
+
+
+def queue_answer(
+    findings: Sequence[Finding],
+    rows: Sequence[JobRow],
+    locks: Sequence[LockWait] | None,
+    *,
+    as_of: datetime | None,
+    is_known: bool = True,
+) -> Answer:
+    """`as_of` is the database's clock; None when it could not be read, as `locks`. `is_known`: `rows` are all there
+    are, as far as they are shown."""
+    cells = [
+        (row.id[:8], since(row.since, as_of), row.state.value, row.job_type, str(row.attempts), row.worker or "")
+        for row in rows
+    ]
+    data = finding_data("queue", findings) | {
+        "as_of": as_of,
+        "jobs": [asdict(row) for row in rows] if rows or is_known else None,
+        "lock_waits": None if locks is None else [asdict(wait) for wait in locks],
+    }
+    notes = [as_of_note(as_of)] if as_of else []
+    return findings_answer("queue", findings, data=data, notes=notes, extra=_table(cells))
+
+
+def _table(cells: Sequence[Sequence[str]]) -> list[Block]:
+    return table(*without_equal(COLUMNS, cells, EQUAL)) if cells else []
 
 
 async def answer_queue(request: Request, world: World) -> Answer:

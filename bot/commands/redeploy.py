@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from bot.commands._arguments import need_service, no_more
-from bot.commands._verbs import Change
+from bot.commands.arguments import need_service, no_more
+from bot.commands.command import Change
+from bot.facts import gather_load
+from bot.world import World
+from playbooks.redeploy import Facts
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -24,3 +29,12 @@ COMMAND = Change(
     parse=parse,
     risk="high",
 )
+
+
+async def gather_redeploy(world: World, environment: str) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        states = group.create_task(world.railway_services())
+        locks = group.create_task(world.locks())
+        load = group.create_task(gather_load(world))
+    now = load.result().as_of or datetime.now(UTC)
+    return Facts(environment, now, states.result(), locks.result(), load.result())

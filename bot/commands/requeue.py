@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
-from bot.commands._arguments import no_more
-from bot.commands._verbs import Change
-from services.domain.errors import UsageError
+from bot.commands.arguments import no_more
+from bot.commands.command import Change
+from bot.facts import gather_load
+from bot.world import BEATS, JOBS, World
+from playbooks.failed_jobs import error_of, group_key
+from playbooks.requeue import CAP, ORPHANS, Chosen, Facts
+from services.clients.postgres import approvals
+from services.domain.errors import Unavailable, UsageError
+from services.domain.jobs import FailedJob, Job, RunningJob
 
 EXAMPLE = "requeue 123e4567-e89b-12d3-a456-426614174000"
 
@@ -28,3 +37,67 @@ COMMAND = Change(
     parse=parse,
     risk="low",
 )
+
+WINDOW = timedelta(days=30)  # the longest that `failed-jobs` looks back
+GROUPED = 1000  # failures looked through for a group, the newest: as many as `failed-jobs` groups
+
+
+async def gather_requeue(world: World, environment: str, what: str, job_ids: Sequence[str]) -> Facts:
+    """`job_ids`: the jobs of a plan that is made again; without them, what `what` means now."""
+    async with asyncio.TaskGroup() as group:
+        load = group.create_task(gather_load(world))
+        chosen = group.create_task(_choose(world, what, job_ids))
+    return Facts(environment, chosen.result(), load.result())
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """The jobs that the words mean, oldest first. `error`: what a group's jobs failed with, masked."""
+
+    job_ids: Sequence[str]
+    error: str | None = None
+
+
+async def _choose(world: World, what: str, job_ids: Sequence[str]) -> Chosen | Unavailable:
+    orphans = await _read_orphans(world)
+    if isinstance(orphans, Unavailable):
+        return orphans
+    meant = _Meant(job_ids) if job_ids else await _mean(world, what, orphans)
+    if isinstance(meant, Unavailable):
+        return meant
+    jobs = await _read_jobs(world, meant.job_ids[:CAP])
+    if isinstance(jobs, Unavailable):
+        return jobs
+    orphaned = frozenset(job.id for job in orphans)
+    return Chosen(tuple(meant.job_ids[:CAP]), len(meant.job_ids), jobs, orphaned, meant.error)
+
+
+async def _mean(world: World, what: str, orphans: Sequence[RunningJob]) -> _Meant | Unavailable:
+    if what == ORPHANS:
+        return _Meant([job.id for job in orphans])
+    if not what.startswith("g-"):
+        return _Meant([what])
+    members = await _read_group(world, what)
+    if isinstance(members, Unavailable) or not members:
+        return members if isinstance(members, Unavailable) else _Meant([])
+    return _Meant([job.id for job in reversed(members)], error_of(members[0]))
+
+
+async def _read_orphans(world: World) -> list[RunningJob] | Unavailable:
+    stale_after = world.settings.stale_after
+    return await world.read_all_rows(
+        lambda conn: approvals.list_orphaned_jobs(conn, stale_after=stale_after, limit=GROUPED), JOBS, BEATS
+    )
+
+
+async def _read_jobs(world: World, job_ids: Sequence[str]) -> list[Job] | Unavailable:
+    return await world.read_all_rows(lambda conn: approvals.list_jobs(conn, job_ids=job_ids), JOBS)
+
+
+async def _read_group(world: World, key: str) -> list[FailedJob] | Unavailable:
+    """The failed jobs of this group, newest first."""
+    failed = await world.failed_jobs(WINDOW, limit=GROUPED)
+    if isinstance(failed, Unavailable):
+        return failed
+    # In a thread: masking hundreds of long errors takes longer than Slack waits for the next acknowledgement.
+    return await asyncio.to_thread(lambda: [job for job in failed if group_key(job.job_type, error_of(job)) == key])

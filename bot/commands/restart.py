@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
-from bot.commands._arguments import need_service, no_more
-from bot.commands._verbs import Change
+from bot.commands.arguments import need_service, no_more
+from bot.commands.command import Change
+from bot.facts import gather_load
+from bot.world import World
+from playbooks.restart import Facts
 
 THROUGH_ZERO = "--through-zero"
 
@@ -27,3 +31,10 @@ COMMAND = Change(
     parse=parse,
     risk="low",
 )
+
+
+async def gather_restart(world: World, environment: str) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        states = group.create_task(world.railway_services())
+        load = group.create_task(gather_load(world))
+    return Facts(environment, states.result(), load.result())

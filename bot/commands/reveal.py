@@ -6,29 +6,107 @@ the moment that the button carries; secrets stay hidden. The audit row is writte
 
 from __future__ import annotations
 
+import getpass
+import logging
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from bot.approvals.raw_rights import may_see_raw
-from bot.approvals.rights import Refused
-from bot.commands._arguments import parse_service, wrong_word
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._needs import need_actor, need_database, need_desk
-from bot.commands._raw import REFUSED, REVEALED, record_reveal
-from bot.commands._verbs import DeskCommand
-from bot.facts.logs import DIGEST_LINES
-from bot.settings import require
-from bot.views.reveal import reveal_answer
+from bot.approvals.access import Refused, may_see_raw
+from bot.commands.arguments import parse_service, wrong_word
+from bot.commands.command import DeskCommand
+from bot.commands.context import need_actor, need_database, need_desk
+from bot.config.environment import require
+from bot.facts import DIGEST_LINES
+from bot.types import Answer, Block, Request, Surface
+from bot.views.blocks import PREFORMATTED_LIMIT, actions, command_button, command_select, context, preformatted, section
+from bot.views.limits import fit_message
+from bot.views.text import cut, plain
 from playbooks.logs import line_key
+from services.clients.postgres.approvals import append_audit
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.masking import mask_message
 from services.domain.runs import Person
+from services.domain.secrets import hide_secrets
 from services.domain.services import Service
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
+    from services.clients.postgres.pool import Database
+
+
+logger = logging.getLogger(__name__)
+
+REVEALED, REFUSED, RAW = "line.revealed", "line.reveal.refused", "raw.shown"
+NOT_RECORDED = "This was not written into the audit log: {why}."
+VALID_S = 15 * 60  # how long a button works
+_TIMEOUT_S = 3.0  # a person waits behind this
+
+
+async def record_reveal(database: Database, actor: str, event: str, details: Mapping[str, object]) -> None:
+    """Raises SourceError: what is not recorded is not shown."""
+    async with database.transaction(timeout_s=_TIMEOUT_S) as conn:
+        await append_audit(conn, actor=actor, event=event, run_id=None, details=details)
+
+
+async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str | None:
+    """That a terminal was shown whole lines. The sentence to add when it could not be recorded, else None.
+
+    It is shown all the same: whoever types it has the tokens with which to read them elsewhere.
+    """
+    details = {"command": command, "words": mask_message(" ".join(words)), "login": _login()}
+    if world.database is None:
+        return NOT_RECORDED.format(why="no database is configured")
+    try:
+        await record_reveal(world.database, "terminal", RAW, details)
+    except SourceError as error:
+        logger.warning("`%s --raw` was not recorded: %s", command, error.why)
+        return NOT_RECORDED.format(why=error.why)
+    return None
+
+
+def reveal_until() -> int:
+    """The Unix time until which a button works that is shown now."""
+    return int(time.time()) + VALID_S
+
+
+def _login() -> str:
+    """Who is logged in on this machine, as far as it tells."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+LABEL = "Show the whole line"
+MOST = 20  # lines offered below one answer, the newest
+NOTE = "Only you see this, and the audit log says that you did. Secrets stay hidden; Railway has the whole log."
+
+
+def reveal_answer(text: str, *, source: str, service: Service | None) -> Answer:
+    """The line in a box in which Slack parses nothing; its own line breaks stay."""
+    lines = [plain(line, limit=PREFORMATTED_LIMIT) for line in hide_secrets(text).splitlines()]
+    where = f"log of {service.short}" if service else "failed job"
+    headline = f"*The whole {'error' if source == 'job' else 'line'}* · {where}"
+    blocks = [section(headline), preformatted(cut("\n".join(lines), PREFORMATTED_LIMIT)), context(NOTE)]
+    return Answer(*fit_message(headline, blocks), {"source": source}, private=True)
+
+
+def reveal_buttons(items: Sequence[tuple[str, str]], *, until: int) -> list[Block]:
+    """`items`: (what the line looks like, the words after `reveal` without the moment), the newest first.
+
+    `until`: Unix time at which the buttons expire.
+    """
+    offered = [(label, f"reveal {words} {until}") for label, words in items[:MOST]]
+    if not offered:
+        return []
+    if len(offered) == 1:
+        return actions([command_button(LABEL, offered[0][1])])
+    return actions([command_select(f"{LABEL}…", offered)])
+
 
 _USAGE = "Press *Show the whole line* below an answer of `logs` or `failed-jobs`."
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

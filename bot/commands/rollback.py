@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer
-from bot.commands._targets import parse_services, parse_target
-from bot.commands._verbs import Change
-from bot.facts.changes.rollback import gather_rollback
-from bot.settings import require
+from bot.commands.arguments import no_more, parse_services, parse_target
+from bot.commands.command import Change
+from bot.rollback_offer import read_offer
+from bot.types import Answer
 from bot.views.rollback import offer_answer
-from playbooks._advice import Offer
-from playbooks._contract import NoPlan
-from playbooks.rollback import find_offer
 from services.domain.errors import UsageError
-from services.domain.services import find_services
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
 
 EXAMPLE = "rollback api to 8d02b64e"
 
@@ -42,16 +36,6 @@ async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
     scope = parameters["service"]
     found = await read_offer(scope, world)
     return offer_answer(scope, found) if found.candidates else None
-
-
-async def read_offer(scope: str, world: World) -> Offer:
-    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
-    services = find_services(scope) or ()
-    environment = require(world.settings.identity).environment
-    found = find_offer(await gather_rollback(world, environment, services), scope, services)
-    if isinstance(found, NoPlan):
-        return Offer(())
-    return replace(found, candidates=tuple(one for one in found.candidates if one.can_roll_back))
 
 
 COMMAND = Change(

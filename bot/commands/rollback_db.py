@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from bot.commands._arguments import no_more
-from bot.commands._targets import parse_version
-from bot.commands._verbs import Change
+from bot.commands.arguments import no_more, parse_version
+from bot.commands.command import Change
+from bot.config.environment import DatabaseSettings
+from bot.facts import gather_load
+from bot.rollback_offer import REMEMBERED
+from bot.world import World
+from playbooks.rollback_db import Facts
+from services.clients.postgres.migrations import read_rollbacks
 from services.domain.errors import UsageError
+from services.domain.services import Service
 
 EXAMPLE = "rollback-db 20251202009900"
 WITH_API = "--with-api"
@@ -31,3 +39,23 @@ COMMAND = Change(
     parse=parse,
     risk="critical",
 )
+
+
+async def gather_rollback_db(world: World, environment: str) -> Facts:
+    database = world.settings.database
+    async with asyncio.TaskGroup() as group:
+        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in Service}
+        states = group.create_task(world.railway_services())
+        migrations = group.create_task(world.migrations())
+        load = group.create_task(gather_load(world))
+        rollbacks = group.create_task(asyncio.to_thread(read_rollbacks, world.settings.changing.rollbacks))
+    return Facts(
+        environment=environment,
+        now=load.result().as_of or datetime.now(UTC),
+        states=states.result(),
+        deployments={service: task.result() for service, task in listed.items()},
+        migrations=migrations.result(),
+        rollbacks=rollbacks.result(),
+        load=load.result(),
+        may_undo=isinstance(database, DatabaseSettings) and database.rollback_url is not None,
+    )

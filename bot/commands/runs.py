@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.commands._arguments import no_more, read_number
-from bot.commands._contract import Answer, Request
-from bot.commands._runs import need_record, parse_run
-from bot.commands._verbs import Command
-from bot.facts.journal import read_runs
+from bot.commands.arguments import no_more, read_number
+from bot.commands.command import Command
+from bot.commands.context import need_record, parse_run
+from bot.records import read_runs
+from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.runs import record_answer, runs_answer
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
 
 SHOWN = 20
 

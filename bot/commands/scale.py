@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
-from bot.commands._arguments import need_service, no_more
-from bot.commands._targets import parse_replicas
-from bot.commands._verbs import Change
-from playbooks.scale import MOST_REPLICAS
-from services.domain.errors import UsageError
+from bot.commands.arguments import need_service, no_more, parse_replicas
+from bot.commands.command import Change
+from bot.facts import gather_load
+from bot.world import World
+from playbooks.scale import MOST_REPLICAS, Facts
+from services.domain.database import CONCURRENCY, POOL_SIZE, sessions_per_replica
+from services.domain.errors import Unavailable, UsageError
+from services.domain.services import Service
 
 EXAMPLE = "scale ingest 2"
 
@@ -31,3 +35,28 @@ COMMAND = Change(
     parse=parse,
     risk="low for one more replica, otherwise high",
 )
+
+
+async def gather_scale(world: World, environment: str, service: Service) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        states = group.create_task(world.railway_services())
+        load = group.create_task(gather_load(world))
+        connections = group.create_task(world.connections())
+        sessions = group.create_task(_read_sessions(world, service))
+    return Facts(
+        environment,
+        states.result(),
+        load.result(),
+        connections.result(),
+        sessions.result(),
+        world.settings.changing.soak_s,
+    )
+
+
+async def _read_sessions(world: World, service: Service) -> int | Unavailable:
+    """Of all variables only those that a pool is made by are looked into."""
+    variables = await world.variables(service)
+    if isinstance(variables, Unavailable):
+        return variables
+    wanted = {name: value.reveal() for name, value in variables.items() if name.upper() in (POOL_SIZE, CONCURRENCY)}
+    return sessions_per_replica(service, wanted)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.checks import read_exposures
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.facts import read_exposures
+from bot.types import Answer, Request
 from bot.views.findings import findings_answer
-from playbooks import security_audit
+from bot.world import World
+from playbooks.checks import security
 
 
 async def handle(request: Request, world: World) -> Answer:
     """For the asker alone: it says what is not protected."""
     no_more(request.words, 0)
-    return findings_answer("security audit", security_audit.check(await read_exposures(world)), private=True)
+    return findings_answer("security audit", security.check(await read_exposures(world)), private=True)
 
 
 COMMAND = Command(

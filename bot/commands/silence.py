@@ -6,21 +6,128 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.alerts import names, silencing
-from bot.approvals.policy import SILENCE
-from bot.commands._arguments import no_more, read_number, take_window, wrong_word
-from bot.commands._contract import Answer, Request
-from bot.commands._needs import need_database, need_right
-from bot.commands._targets import parse_reason
-from bot.commands._verbs import Command, DeskCommand
-from bot.facts.alerts import read_silences
+from bot.commands.arguments import no_more, parse_reason, read_number, take_window, wrong_word
+from bot.commands.command import Command, DeskCommand
+from bot.commands.context import need_database, need_right
+from bot.config import alerts as names
+from bot.config.policy import SILENCE
+from bot.facts import read_silences
+from bot.types import Answer, Block, Request
+from bot.views.blocks import actions, command_button, context, section
 from bot.views.findings import unavailable_answer
-from bot.views.silences import ended_answer, reasons_answer, silenced_answer, silences_answer
+from bot.views.limits import fit_message
+from bot.views.text import code, date_token, escape
+from services.clients.postgres import alerts
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.alerts import Alert, Silence, is_meant
 from services.domain.errors import OperatorError, Unavailable, UsageError
+from services.domain.runs import Person
 
 if TYPE_CHECKING:
-    from bot.approvals.desk import Desk
-    from bot.facts import World
+    from bot.approvals.service import Desk
+    from bot.world import World
+
+
+async def silence(database: Database, *, what: str, lasts: timedelta, reason: str, person: Person) -> Silence:
+    """Nobody is told of `what` from now on. Raises SourceError when the database is away."""
+    async with database.transaction() as conn:
+        is_known = any(is_meant(what, alert.fingerprint, alert.service) for alert in await _open_alerts(conn))
+        made = await alerts.create_silence(
+            conn, what=what, owner=person.user_id, reason=reason, lasts=lasts, in_advance=not is_known
+        )
+        await notify_hint(conn)
+        details = {"silence": made.id, "what": what, "ends_at": made.ends_at.isoformat(), "reason": reason}
+        await append_audit(conn, actor=person.user_id, event="silence.made", run_id=None, details=details)
+    return made
+
+
+async def lift(database: Database, *, silence_id: int, person: Person) -> Silence | None:
+    """The silence as it ended; None when there is none of this number that lasts."""
+    async with database.transaction() as conn:
+        ended = await alerts.end_silence(
+            conn, id=silence_id, at=await read_clock(conn), outcome=f"lifted by {person.user_id}"
+        )
+        if ended is not None:
+            await notify_hint(conn)
+            details = {"silence": ended.id, "what": ended.what}
+            await append_audit(conn, actor=person.user_id, event="silence.lifted", run_id=None, details=details)
+    return ended
+
+
+async def _open_alerts(conn: Connection) -> list[Alert]:
+    known = await alerts.list_alerts(conn, now=await read_clock(conn), again_within=timedelta())
+    return [alert for alert in known if alert.is_open]
+
+
+REASONS = ("Known, somebody is on it", "Planned work", "False alarm, wrong limit")
+SHOWN = 20
+BUTTONS = 5  # with one of their own
+
+
+def silenced_answer(silence: Silence) -> Answer:
+    """For everybody: who silenced what, until when, and why."""
+    line = _line(silence)
+    note = (
+        "nothing of the kind is open; it lasts until its end"
+        if silence.in_advance
+        else "it ends early when the alerts it covers are over"
+    )
+    blocks = [section(line), *actions([_end(silence)]), context(note)]
+    return Answer(*fit_message(line, blocks), _data(silence))
+
+
+def reasons_answer(what: str, how_long: str) -> Answer:
+    """Asks why: one tap on a reason is enough. Nothing was silenced yet."""
+    first = f"🔕 *Why is {code(what)} silenced?* Nothing was done yet: one tap silences it for {escape(how_long)}."
+    buttons = [command_button(reason, f"silence {what} {how_long} {reason}") for reason in REASONS]
+    own = context(f"or in your own words: `silence {escape(what)} {escape(how_long)} &lt;why&gt;`")
+    data = {"reasons": list(REASONS), "command": f"silence {what} {how_long} <why>"}
+    return Answer(*fit_message(first, [section(first), *actions(buttons), own]), data, private=True)
+
+
+def silences_answer(silences: Sequence[Silence]) -> Answer:
+    """What nobody is told of, the next to end first."""
+    if not silences:
+        first = "*Nothing is silenced*"
+        return Answer(*fit_message(first, [section(first)]), [], private=True)
+    first = f"*Silences* ({len(silences)})"
+    blocks = [section(first)]
+    for place, silence in enumerate(silences[:SHOWN]):
+        blocks.append(section(_line(silence), accessory=_end(silence) if place < BUTTONS else None))
+    return Answer(*fit_message(first, blocks), [_data(silence) for silence in silences], private=True)
+
+
+def ended_answer(silence: Silence, *, by: str) -> Answer:
+    """For everybody: it is told again from now on."""
+    first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are told again"
+    return Answer(*fit_message(first, [section(first)]), _data(silence))
+
+
+def _line(silence: Silence) -> str:
+    until = date_token(silence.ends_at)
+    reason = escape(silence.reason, limit=500)
+    return f"🔕 <@{escape(silence.owner)}> silenced {code(silence.what)} until {until}: {reason}"
+
+
+def _end(silence: Silence) -> Block:
+    return command_button("End it", f"silence end {silence.id}")
+
+
+def _data(silence: Silence) -> dict[str, object]:
+    return {
+        "id": silence.id,
+        "what": silence.what,
+        "owner": silence.owner,
+        "reason": silence.reason,
+        "created_at": silence.created_at.isoformat(),
+        "ends_at": silence.ends_at.isoformat(),
+        "in_advance": silence.in_advance,
+        "outcome": silence.outcome,
+    }
+
 
 END = "end"
 LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
@@ -37,7 +144,7 @@ async def answer_silence(request: Request, world: World, desk: Desk | None) -> A
     service = names.service_of(what)
     services = (service,) if service else ()
     person = await need_right(SILENCE, services, request, world, desk, failed="Nothing was silenced")
-    made = await silencing.silence(need_database(world), what=what, lasts=lasts, reason=reason, person=person)
+    made = await silence(need_database(world), what=what, lasts=lasts, reason=reason, person=person)
     return silenced_answer(made)
 
 
@@ -75,7 +182,7 @@ async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
     if silence_id is None:
         raise wrong_word(request.words[1], "is not the number of a silence", "`silences` lists them.")
     person = await need_right(SILENCE, (), request, world, desk, failed="No silence was ended")
-    ended = await silencing.lift(need_database(world), silence_id=silence_id, person=person)
+    ended = await lift(need_database(world), silence_id=silence_id, person=person)
     if ended is None:
         raise OperatorError(
             f"Silence {silence_id} was not ended", why="no silence of this number lasts", what_next="See `silences`."

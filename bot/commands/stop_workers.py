@@ -2,18 +2,85 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from bot.commands._arguments import wrong_word
-from bot.commands._contract import Answer
-from bot.commands._targets import parse_reason
-from bot.commands._verbs import Change
-from bot.views.stop_workers import presets_answer
+from bot.commands.arguments import parse_reason, wrong_word
+from bot.commands.command import Change
+from bot.config.environment import RailwaySettings
+from bot.facts import gather_load
+from bot.types import Answer, Block
+from bot.views.blocks import actions, command_button, context, section
+from bot.views.limits import fit_message
+from bot.views.modals import PRESETS
+from bot.views.run_buttons import confirm_dialog
+from bot.world import World
+from playbooks.change_parts import Load
+from playbooks.model import Status
+from playbooks.stop_workers import Facts
+from services.clients.railway.parsing import project_link
+from services.clients.railway.quota import Purpose, at_least
+from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service
 
-if TYPE_CHECKING:
-    from bot.facts import World
+PATIENCE_S = 1.5
+
+
+async def gather_stop_workers(world: World, environment: str) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        states = group.create_task(world.railway_services())
+        load = group.create_task(_gather_load_quickly(world))
+    facts = Facts(environment, states.result(), load.result(), _dashboard(world))
+    return await _with_last_known(world, facts, facts.states) if isinstance(facts.states, Unavailable) else facts
+
+
+async def _with_last_known(world: World, facts: Facts, refused: Unavailable) -> Facts:
+    """What was known last, because each stop reads again what is active. Nothing known: ask Railway all the same."""
+    known = world.last_railway_services()
+    if known is not None:
+        return replace(facts, states=known.services, outdated=refused, age=known.age)
+    with at_least(Purpose.EMERGENCY):
+        return replace(facts, states=await world.railway_services())
+
+
+async def _gather_load_quickly(world: World) -> Load:
+    """What is shown must not hold up the stop: a database that is slow now is one that does not tell."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await gather_load(world)
+    except TimeoutError:
+        late = Unavailable("database", f"no answer within {PATIENCE_S:g} s")
+        return Load(world.settings.stale_after, queue=late, running=late, beats=late)
+
+
+def _dashboard(world: World) -> str | None:
+    railway = world.settings.railway
+    if not isinstance(railway, RailwaySettings):
+        return None
+    return project_link(railway.project_id, railway.environment_id)
+
+
+SHOWN = 3  # buttons; the modal of the slash command has all
+
+
+def presets_answer(service: str) -> Answer:
+    """`service`: a worker's short name, or `workers`. Nothing was stopped yet."""
+    first = f"🚨 *Why are the {service} stopped?*" if service == "workers" else f"🚨 *Why is {service} stopped?*"
+    blocks = [
+        section(f"{first} Nothing was done yet: one tap stops them."),
+        *actions([_preset(service, reason) for reason in PRESETS[:SHOWN]]),
+        context(f"or in your own words: `stop-workers {service} &lt;reason&gt;`"),
+    ]
+    data = {"reasons": list(PRESETS), "command": f"stop-workers {service} <reason>"}
+    return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)
+
+
+def _preset(service: str, reason: str) -> Block:
+    effect = f"{reason}. Stops at once; nobody is asked, everybody is told, a review is due afterwards."
+    dialog = confirm_dialog(f"Stop {service} now?", effect, "Stop now", danger=True)
+    return command_button(reason, f"stop-workers {service} {reason}", style="danger") | {"confirm": dialog}
+
 
 EXAMPLE = "stop-workers ingest wrong amounts"
 BOTH = "workers"

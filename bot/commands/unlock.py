@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from bot.commands._arguments import need_service
-from bot.commands._targets import parse_reason
-from bot.commands._verbs import Change
+from bot.commands.arguments import need_service, parse_reason
+from bot.commands.command import Change
+from bot.world import World
+from playbooks.unlock import Facts
+from services.domain.services import Service
 
 EXAMPLE = "unlock api fixed in 9f8e7d6c"
 
@@ -26,3 +30,10 @@ COMMAND = Change(
     parse=parse,
     risk="low",
 )
+
+
+async def gather_unlock(world: World, environment: str, service: Service) -> Facts:
+    async with asyncio.TaskGroup() as group:
+        locks = group.create_task(world.locks())
+        auto_deploy = group.create_task(world.auto_deploy(service))
+    return Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result())

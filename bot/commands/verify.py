@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
 
-from bot.commands._arguments import no_more, parse_service
-from bot.commands._commits import find_commit, is_beginning
-from bot.commands._contract import Answer, Request
-from bot.commands._verbs import Command
-from bot.facts import World
-from bot.facts.gather import gather_verify
-from bot.views.verify import verify_answer
+from bot.commands.arguments import no_more, parse_service, parse_sha
+from bot.commands.command import Command
+from bot.facts import gather_verify
+from bot.types import Answer, Request
+from bot.views.findings import verify_answer
+from bot.views.text import code
+from bot.world import World
 from playbooks import verify
-from services.domain.services import WORKERS, Service
+from services.domain.errors import Choice, Unavailable, UsageError
+from services.domain.services import WORKERS, Service, is_sha, short_sha
+
+_BEGINNING = re.compile(r"[0-9a-f]{4,40}\Z")
+_MOST_OFFERED = 5
+
+
+def is_beginning(word: str) -> bool:
+    """Whether the word may be the beginning of a commit's SHA: 4 characters or more."""
+    return _BEGINNING.match(word.lower()) is not None
+
+
+async def find_commit(word: str, services: Sequence[Service], world: World, *, line: str) -> str:
+    """The commit that begins with this word. 7 characters name one by themselves; fewer have to be those of exactly one
+    commit among the latest deployments. `line`: the command before the commit, for what is offered. Raises UsageError.
+    """
+    beginning = word.lower()
+    if is_sha(beginning) or not is_beginning(beginning):
+        return parse_sha(word)
+    async with asyncio.TaskGroup() as reads:
+        listing = [reads.create_task(world.deployments(service)) for service in services]
+    lists = [read.result() for read in listing]
+    deployed = [one.commit_sha for listed in lists if not isinstance(listed, Unavailable) for one in listed]
+    return choose(
+        beginning, filter(None, deployed), line, is_complete=not any(isinstance(one, Unavailable) for one in lists)
+    )
+
+
+def choose(beginning: str, deployed: Iterable[str], line: str, *, is_complete: bool = True) -> str:
+    """The only one of the deployed commits that begins so. Without all of them nobody knows that it is the only one."""
+    fitting = list(dict.fromkeys(sha for sha in deployed if sha.startswith(beginning)))
+    if len(fitting) == 1 and is_complete:
+        return fitting[0]
+    shown = code(beginning, limit=40)
+    if not is_complete:
+        why = f"Railway does not tell all deployments, so {shown} may be more than one commit"
+    elif fitting:
+        why = f"{len(fitting)} commits begin with {shown}"
+    else:
+        why = f"none of the latest deployments has a commit that begins with {shown}"
+    raise UsageError(
+        "Which commit?",
+        why=why,
+        what_next=f"Write at least 7 of its characters: `{line} 8d02b64e`.",
+        choices=[Choice(f"{line} {short_sha(sha)}") for sha in fitting[:_MOST_OFFERED]],
+    )
+
 
 _GROUPS = {"all": tuple(Service), "workers": WORKERS}
 

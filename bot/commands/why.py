@@ -2,23 +2,163 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bot.alerts import names
-from bot.commands._arguments import no_more
-from bot.commands._contract import Answer, Request
-from bot.commands._runs import need_record, parse_run
-from bot.commands._verbs import Command
+from bot.commands.arguments import no_more
+from bot.commands.command import Command
+from bot.commands.context import need_record, parse_run
 from bot.commands.silence import need_what
-from bot.facts.alerts import read_histories, read_silences
-from bot.facts.journal import read_audit
+from bot.config import alerts
+from bot.facts import read_histories, read_silences
+from bot.records import read_audit
+from bot.types import Answer, Request
+from bot.views.alerts import silence_line
+from bot.views.audit import REFUSED, actor_name, reason_text, row_data
+from bot.views.blocks import actions, command_button, section, sections
 from bot.views.findings import unavailable_answer
-from bot.views.why import refusals_answer, why_answer
-from bot.views.why_alert import why_alert_answer
+from bot.views.limits import fit_message
+from bot.views.plan import LINE_LIMIT
+from bot.views.run import decision_line, headline, review_line
+from bot.views.run_steps import step_line
+from bot.views.runs import record_data
+from bot.views.text import code, date_token, escape
+from services.domain.alerts import Alert, AlertDecision, AlertHistory, AlertState, Silence
+from services.domain.audit import AuditRow
 from services.domain.errors import Unavailable, UsageError
+from services.domain.runs import Record, RunState, StepState
 
 if TYPE_CHECKING:
-    from bot.facts import World
+    from bot.world import World
+
+
+SHOWN = 20
+_TELLING = (StepState.FAILED, StepState.UNKNOWN, StepState.NOT_PROVED)
+
+
+def why_answer(record: Record) -> Answer:
+    """State, outcome, the steps that explain it, who decided, and who was refused."""
+    run = record.run
+    lines = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else _waiting_for(record)
+    lines += [step_line(step) for step in record.steps if step.state in _TELLING]
+    lines += [decision_line(decision) for decision in record.decisions]
+    lines += [review_line(record.review)] if record.review else []
+    lines += [refusal_line(row) for row in record.audit if row.event.endswith(REFUSED)]
+    first = headline(run, record.steps)
+    blocks = [section(first), *sections(lines), *actions([command_button("Everything", f"run {run.id}")])]
+    return Answer(*fit_message(first, blocks), record_data(record), private=True)
+
+
+def refusals_answer(rows: Sequence[AuditRow]) -> Answer:
+    """The newest refusals; `rows` are the audit log's, newest first."""
+    refused = [row for row in rows if row.event.endswith(REFUSED)][:SHOWN]
+    first = "*The newest refusals*" if refused else "*Nobody was refused lately*"
+    blocks = [section(first), *sections(map(refusal_line, refused)), *actions([command_button("Audit log", "audit")])]
+    return Answer(*fit_message(first, blocks), [row_data(row) for row in refused], private=True)
+
+
+# What was tried, by the middle of the event's name; `audit` has the rows themselves.
+_TRIED = {
+    "file": "asked for a change",
+    "resolve": "tried to settle",
+    "alone": "tried to start alone",
+    "acknowledged": "tried to acknowledge",
+    "escalated": "tried to escalate",
+    "resolved": "tried to resolve",
+    "severity": "tried to change the severity of",
+}
+
+
+def refusal_line(row: AuditRow) -> str:
+    """ "today 12:05 · @otto tried to approve run 3. Refused: …", in mrkdwn."""
+    tried = row.event.removesuffix(f".{REFUSED}").partition(".")[2]
+    what = _TRIED.get(tried, f"tried to {tried.replace('_', ' ')}")
+    why = reason_text(str(row.details.get("why") or "no reason was recorded"))
+    return f"{date_token(row.at)} · {actor_name(row)} {escape(what, limit=80)}{_subject(row)}. Refused: {why}."
+
+
+def _subject(row: AuditRow) -> str:
+    if row.run_id is not None:
+        return f" run {row.run_id}"
+    incident = row.details.get("incident")
+    if incident is not None:
+        return f" incident {escape(str(incident), limit=20)}"
+    title = row.details.get("title") or row.details.get("verb")
+    return f": {escape(str(title), limit=LINE_LIMIT)}" if title else ""
+
+
+def _waiting_for(record: Record) -> list[str]:
+    run = record.run
+    match run.state:
+        case RunState.PLANNED:
+            return [f"Who asked has not confirmed it; it expires {date_token(run.expires_at)}"]
+        case RunState.AWAITING_APPROVAL:
+            given = sum(decision.approve for decision in record.decisions)
+            return [f"{given} of {run.approvals_needed} approvals; it expires {date_token(run.expires_at)}"]
+        case RunState.APPROVED:
+            return ["It is approved and waits for a replica to take it."]
+        case _:
+            return []
+
+
+def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Sequence[Silence]) -> Answer:
+    """The newest decisions first, alert by alert; those of which nothing is known are left out. `silences`: of these
+    alerts, those that last."""
+    known = [history for history in histories if history.decisions or history.alert]
+    first = f"*Why people were notified about {code(what)}, or were not*"
+    lines = [silence_line(one) for one in silences]
+    lines += [line for history in known for line in _lines(history)] or [
+        "Nothing like it was seen in the last 30 days."
+    ]
+    buttons = [command_button("Silences", "silences"), command_button("Health", "health")]
+    blocks = [section(first), *sections(lines), *actions(buttons)]
+    return Answer(*fit_message(first, blocks), [_data(history) for history in known], private=True)
+
+
+# What each stored decision means, as the middle of a sentence whose end is the stored reason.
+_SENTENCES = {
+    "pending": "The bot saw it and waited before notifying anybody",
+    "not told": "Nobody was notified",
+    "told": "People were notified",
+    "silenced": "A silence began to cover it, so updates stopped",
+    "watched": "It recovered, and the bot kept watching it",
+    "passed": "It went away by itself",
+    "resolved": "It was over, and people were notified",
+}
+
+
+def _lines(history: AlertHistory) -> Iterator[str]:
+    yield f"*{escape(history.fingerprint)}* {_state(history.alert)}"
+    yield from map(_sentence, history.decisions)
+
+
+def _sentence(decision: AlertDecision) -> str:
+    """ "today 12:05 · Nobody was notified: silence 5 covers it."; another version may have written other words."""
+    what = _SENTENCES.get(decision.decision, escape(decision.decision))
+    return f"{date_token(decision.at)} · {what}: {escape(decision.reason, limit=300)}."
+
+
+def _state(alert: Alert | None) -> str:
+    if alert is None:
+        return "is not firing now."
+    if alert.state is AlertState.RESOLVED:
+        return f"is over. It was: {escape(alert.title)}."
+    word = "has been firing" if alert.state is AlertState.FIRING else "has been seen, without notifying anybody,"
+    held = f" It is held back: {escape(alert.held)}." if alert.held else ""
+    return f"{word} since {date_token(alert.since)}: {escape(alert.title)}.{held}"
+
+
+def _data(history: AlertHistory) -> dict[str, object]:
+    alert = history.alert
+    return {
+        "alert": history.fingerprint,
+        "state": alert.state.value if alert else None,
+        "held": alert.held if alert else "",
+        "decisions": [
+            {"at": one.at.isoformat(), "decision": one.decision, "reason": one.reason} for one in history.decisions
+        ],
+    }
+
 
 DECISIONS = 12  # of one alert
 LOOKED_AT = 500  # newest rows of the audit log in which refusals are looked for
@@ -43,12 +183,12 @@ async def answer_why(request: Request, world: World) -> Answer:
 async def _answer_alert(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     what = need_what(request.words[0])
-    histories = await read_histories(world, names.covered(what), limit=DECISIONS)
+    histories = await read_histories(world, alerts.covered(what), limit=DECISIONS)
     if isinstance(histories, Unavailable):
         return unavailable_answer(f"decisions about {what}", histories)
     silences = await read_silences(world)
     known = [] if isinstance(silences, Unavailable) else silences
-    about = [one for one in known if set(names.covered(one.what)) & set(names.covered(what))]
+    about = [one for one in known if set(alerts.covered(one.what)) & set(alerts.covered(what))]
     return why_alert_answer(what, histories, about)
 
 

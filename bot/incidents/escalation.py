@@ -8,17 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from bot.incidents import calling
+from bot.incidents import paging
 from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
-from bot.incidents.switchboard import Switchboard
+from bot.incidents.store import Switchboard
 from bot.leader import Fence
-from bot.leading import Rounds
+from bot.leader_tasks import Rounds
+from services.clients.postgres import incidents
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.incidents import Incident
 from services.domain.oncall import decode_chain
-from services.domain.words import dated_time
-from services.postgres import incidents
-from services.postgres.clock import read_clock
-from services.postgres.pool import Connection, Database
+from services.domain.text import dated_time
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +73,10 @@ class Escalation(Rounds):
         match move:
             case Call():
                 reason = "nobody has acknowledged it" if incident.pages else "it was opened"
-                await calling.call(self._board, conn, incident, move, reason)
+                await paging.call(self._board, conn, incident, move, reason)
             case Remind(answer_in):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
-                await calling.remind(self._board, conn, incident, silent_since=incident.active_at, now=now)
+                await paging.remind(self._board, conn, incident, silent_since=incident.active_at, now=now)
             case TakeBack():
                 await self._take_back(conn, incident, f"nothing happened since {dated_time(incident.active_at, now)}")
             case Rest():
@@ -88,5 +88,5 @@ class Escalation(Rounds):
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
         await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
         incident = await self._board.tell_everywhere(conn, incident.id)
-        await calling.tell_directly(conn, incident)
-        await calling.call_next(self._board, conn, incident, "the one who had it did not answer")
+        await paging.tell_directly(conn, incident)
+        await paging.call_next(self._board, conn, incident, "the one who had it did not answer")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from bot.approvals.people import People
-from bot.incidents import acting
+from bot.incidents import service
 from bot.incidents.assignments import Asked, assignments_of
-from bot.incidents.switchboard import Switchboard
+from bot.incidents.store import Switchboard
+from bot.people import People
+from services.clients.postgres import incidents
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.incidents import Incident
 from services.domain.runs import Person, Run
-from services.postgres import incidents
-from services.postgres.audit import append_audit
-from services.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +50,11 @@ class ImpliedAcknowledgement:
         """None when somebody was faster."""
         words = f"acknowledged it by asking for run {run.id} ({run.title}), nobody else is called"
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
-            incident = await acting.find(conn, incident_id)
+            incident = await service.find(conn, incident_id)
             if incident.acknowledged_by is not None:
                 return None
-            outcome = await acting.acknowledge(self._board, conn, incident, person, words=words)
-            if not isinstance(outcome, acting.Done):
+            outcome = await service.acknowledge(self._board, conn, incident, person, words=words)
+            if not isinstance(outcome, service.Done):
                 return None
             details = {"incident": incident_id, "run": run.id, "team": person.team_id}
             await append_audit(

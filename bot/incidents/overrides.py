@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.views import overrides as view
-from services.domain.oncall import Override, Schedule
-from services.domain.rotations import holder
+from services.clients.postgres import incidents, messages
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import read_clock
+from services.domain.oncall import Override, Schedule, holder
 from services.domain.runs import Person
-from services.postgres import oncall, outbox
-from services.postgres.clock import read_clock
-from services.postgres.pool import Connection
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,14 @@ async def put_on_call(
 ) -> Override:
     """From now on. Whoever puts themselves on call has confirmed it by that."""
     before = await _on_call(conn, schedule, rotation)
-    await oncall.end_overrides(conn, rotation=rotation)
+    await incidents.end_overrides(conn, rotation=rotation)
     now = await read_clock(conn)
-    number = await oncall.add_override(
+    number = await incidents.add_override(
         conn, rotation=rotation, user_id=user_id, begins_at=now, ends_at=now + span, by=by
     )
     made = Override(number, rotation, user_id, now, now + span, by, now)
     if user_id == by.user_id:
-        made = await oncall.confirm_override(conn, override_id=number, user_id=user_id) or made
+        made = await incidents.confirm_override(conn, override_id=number, user_id=user_id) or made
     await tell(conn, made, before, channel=channel)
     if before is not None and before != user_id:
         await _send(conn, f"{made.message_key}:relieved", before, view.relieved_message(made))
@@ -49,7 +48,7 @@ async def put_on_call(
 
 async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
     """Whoever was put on call takes it; None when it is over, or somebody else's."""
-    taken = await oncall.confirm_override(conn, override_id=override_id, user_id=user_id)
+    taken = await incidents.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
         await tell(conn, taken, None, channel=channel)
     return taken
@@ -58,8 +57,8 @@ async def take(conn: Connection, *, channel: str, override_id: int, user_id: str
 async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
     """The file holds again; whether somebody stood in."""
     before = await _on_call(conn, schedule, rotation)
-    ended = [one for one in await oncall.list_overrides(conn) if one.rotation == rotation]
-    if not await oncall.end_overrides(conn, rotation=rotation):
+    ended = [one for one in await incidents.list_overrides(conn) if one.rotation == rotation]
+    if not await incidents.end_overrides(conn, rotation=rotation):
         return False
     after = await _on_call(conn, schedule, rotation)
     key = f"oncall:ended:{max(one.id for one in ended)}" if ended else f"oncall:ended:{rotation}"
@@ -81,10 +80,10 @@ async def _on_call(conn: Connection, schedule: Schedule | None, rotation: str) -
     """The Slack id of whoever is on call for the rotation now."""
     if schedule is None:
         return None
-    found = holder(schedule, rotation, await read_clock(conn), await oncall.list_overrides(conn))
+    found = holder(schedule, rotation, await read_clock(conn), await incidents.list_overrides(conn))
     return found.slack if found else None
 
 
 async def _send(conn: Connection, key: str, channel: str, content: view.Content) -> None:
     text, blocks = content
-    await outbox.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+    await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from bot.views.steps import step_words
-from playbooks._clean_up import is_clean_up
-from playbooks._contract import NoPlan, Plan
-from playbooks._encoding import decode_step, encode_step
-from playbooks._fallback import fall_back
-from playbooks._steps import Step
+from playbooks.change_parts import fall_back
+from playbooks.model import NoPlan, Plan
+from playbooks.steps import Step, decode_step, encode_step, is_clean_up, step_words
 from services.domain.runs import RunState, RunStep, StepState
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)

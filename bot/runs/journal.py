@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from bot.runs.verdicts import Json
-from bot.settings.runs import RunSettings
+from bot.config.timing import RunSettings
+from bot.runs.executor import Json
+from services.clients.postgres import leases, runs
+from services.clients.postgres.pool import Connection, Database
 from services.domain.runs import Run, RunStep, StepState, run_lease
-from services.postgres import leases, runs
-from services.postgres.pool import Connection, Database
 
 
 class LostRunError(Exception):

@@ -7,15 +7,14 @@ import logging
 import secrets
 from collections.abc import Callable
 
-from bot.bell import Bell
-from bot.runs.carrying import Carrier, Gear
+from bot.leader import Bell
+from bot.runs.engine import Carrier, Gear
 from bot.runs.journal import LostRunError, claim
-from bot.runs.turn import Wishes
-from playbooks._encoding import FORMAT
-from playbooks._steps import STEPS
+from bot.runs.step_context import Wishes
+from playbooks.steps import FORMAT, STEPS
+from services.clients.postgres import runs
 from services.domain.errors import SourceError
-from services.postgres import runs
-from services.process.log import describe_error
+from services.process import describe_error
 
 logger = logging.getLogger(__name__)
 

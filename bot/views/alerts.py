@@ -1,4 +1,4 @@
-"""Alerts as one message that stays true: firing, silenced, watched, resolved. It may tell of several alerts."""
+"""The message of an alert (firing, silenced, suppressed, resolved) and its buttons; pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,71 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.commands._contract import Block
-from bot.views.alert_buttons import alert_buttons
-from bot.views.blocks import actions, command_button, context, is_web_address, section, sections
-from bot.views.first_line import FirstLine
-from bot.views.mentions import person
-from bot.views.message import fit_message
-from bot.views.text import code, date_token, escape, link, plain
+from bot.types import Block
+from bot.views.blocks import actions, command_button, command_menu, context, is_web_address, section, sections
+from bot.views.limits import fit_message
+from bot.views.text import FirstLine, code, date_token, escape, link, person, plain
 from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
 from services.domain.services import Service
-from services.domain.words import age, clock_time, counted
+from services.domain.text import age, clock_time, counted
+
+Steps = Sequence[tuple[str, str]]  # (label, command); "{service}" stands for the alert's service
+
+_PROCESS: Steps = (("Restart {service}", "restart {service}"), ("Roll back…", "rollback {service}"))
+_STEPS: Mapping[str, Steps] = MappingProxyType(
+    {
+        "heartbeats": _PROCESS,
+        "workers": _PROCESS,
+        "restarts": _PROCESS,
+        "crash_loop": _PROCESS,
+        "api": _PROCESS,
+        "slow_api": _PROCESS,
+        "intake": (("Intake", "intake"), ("Roll back…", "rollback {service}")),
+        "database": (("Health", "health"), ("Check the settings", "check-config")),
+        "visibility": (("Check the settings", "check-config"),),
+        "backlog": (("Queue", "queue"), ("Heartbeats", "heartbeats")),
+        "failed_jobs": (("Failed jobs", "failed-jobs 1h"), ("Queue", "queue")),
+        "failure_rate": (("Failed jobs", "failed-jobs 1h"), ("Queue", "queue")),
+        "exhausted": (("Failed jobs", "failed-jobs 1h"),),
+        "orphaned": (("Requeue orphans", "requeue orphans"), ("Queue", "queue")),
+        "contention": (("Queue", "queue"),),
+        "deployments": (("Deployments", "deployments {service}"), ("Roll back…", "rollback {service}")),
+        "sha": (("Compare SHAs", "sha"),),
+        "migrations": (("Migrations", "migrations"),),
+        "grants": (("Security audit", "security-audit"),),
+        "locks": (("How to unlock", "help unlock"),),
+        "freezes": (("How to unlock", "help unlock"),),
+        "oncall": (("On call", "oncall"),),
+        "blindness": (("Check the settings", "check-config"),),
+    }
+)
+
+
+def alert_buttons(alert: Alert) -> list[Block]:
+    """What one most probably does next, then the menu: logs, silence, stop, why."""
+    steps = [command_button(label, command) for label, command in next_steps(alert.rule, alert.service)]
+    return [*(steps or [command_button("Health", "health")]), command_menu(_menu(alert))]
+
+
+def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
+    """(label, command) of what fits a rule, without what needs a service that it does not name."""
+    short = service.short if service else ""
+    return [
+        (label.format(service=short), command.format(service=short))
+        for label, command in _STEPS.get(rule, ())
+        if short or "{service}" not in command
+    ]
+
+
+def _menu(alert: Alert) -> list[tuple[str, str]]:
+    short = alert.service.short if alert.service else ""
+    logs = [(f"Logs of {short}", f"logs {short}")] if short else []
+    stop = [(f"Stop {short}…", f"stop-workers {short}")] if alert.service not in (None, Service.API) else []
+    silence = ("Silence for 1 h…", f"silence {alert.fingerprint} 1h")
+    return [*logs, silence, *stop, ("Why was this told?", f"why {alert.fingerprint}")]
+
 
 RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
 SHOWN = 20  # alerts of one message

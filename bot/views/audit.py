@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from bot.commands._contract import Answer, Attachment
+from bot.types import Answer, Attachment
 from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.message import fit_message
+from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape
-from playbooks._contract import Status
+from playbooks.model import Status
 from services.domain.audit import AuditHead, AuditReport, AuditRow, ExportedRow
-from services.domain.words import counted
+from services.domain.text import counted
 
 DETAIL_LIMIT = 200
 HOW_TO_VERIFY = (

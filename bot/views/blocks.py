@@ -1,4 +1,4 @@
-"""Block Kit's building blocks, each within Slack's limits whatever goes in.
+"""Block Kit elements within Slack's limits, aligned columns, and timestamps.
 
 Arguments named `mrkdwn` are our own markup, in which untrusted text has passed `text.escape`; arguments named `text`
 may be anything. No block carries a `block_id`: Slack makes them, new ones for each update, as it wants them.
@@ -6,13 +6,15 @@ may be anything. No block carries a `block_id`: Slack makes them, new ones for e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.text import BUTTON_LIMIT, SECTION_LIMIT, button_text, cut_mrkdwn, escape, label_text, plain
-from services.domain.outbox import LINK_TO_MESSAGE
-from services.domain.words import counted
+from services.domain.messages import LINK_TO_MESSAGE
+from services.domain.text import age, counted
 
 COMMAND_ACTION = "command.run"  # "command.run.<n>": the value is the command line
 LINK_ACTION = "link"  # "link.<n>": Slack reports clicks on links too
@@ -182,3 +184,48 @@ def _mrkdwn(mrkdwn: str, limit: int) -> Block:
     """`verbatim`: Slack makes no links and mentions of its own out of bare words such as @here or a host name."""
     text = cut_mrkdwn(mrkdwn, limit) if mrkdwn.strip() else EMPTY
     return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def align(rows: Sequence[Sequence[str]]) -> str:
+    """One line a row; columns as wide as their widest cell, two spaces apart, no trailing spaces."""
+    columns = max((len(row) for row in rows), default=0)
+    widths = [max((width(row[n]) for row in rows if n < len(row)), default=0) for n in range(columns)]
+    return "\n".join("  ".join(_padded(cell, widths[n]) for n, cell in enumerate(row)).rstrip() for row in rows)
+
+
+def without_equal(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], droppable: Collection[str]
+) -> tuple[list[str], list[list[str]]]:
+    """The table without the `droppable` columns in which every row has the same: a phone shows two or three columns."""
+    kept = [n for n, name in enumerate(columns) if name not in droppable or len({row[n] for row in rows}) > 1]
+    return [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+
+def width(text: str) -> int:
+    """Cells that the text takes on a terminal: wide characters take two, combining ones none."""
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _padded(cell: str, wanted: int) -> str:
+    return cell + " " * (wanted - width(cell))
+
+
+def since(moment: datetime, as_of: datetime | None) -> str:
+    """How long ago, as of the clock that wrote the moment; the moment itself when that clock is not known."""
+    return age(as_of - moment) if as_of else clock(moment)
+
+
+def clock(moment: datetime) -> str:
+    """ "23 Nov 17:59": a table has room for no more, and says that it is UTC."""
+    return moment.astimezone(UTC).strftime("%d %b %H:%M")
+
+
+def clock_seconds(moment: datetime) -> str:
+    """ "17:59:05", for the lines of a log."""
+    return moment.astimezone(UTC).strftime("%H:%M:%S")

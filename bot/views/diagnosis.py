@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import command_button, context, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, step_button
-from bot.views.message import fit_message
+from bot.views.limits import fit_message
 from bot.views.text import date_token, escape
-from playbooks._contract import Finding, NextStep, Status, wrong_first
-from playbooks._root_causes import Cause, Diagnosed, Diagnosis
 from playbooks.doctor import Report
+from playbooks.model import Finding, NextStep, Status, wrong_first
 from playbooks.prod_gate import is_explained
+from playbooks.root_causes import Cause, Diagnosed, Diagnosis
 
 TITLE_LIMIT, DETAIL_LIMIT = 200, 300
 SHOWN = 12  # findings with a block of their own; the rest shares sections

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.mentions import person
-from bot.views.message import fit_message
-from bot.views.text import date_token, escape
-from playbooks._contract import Status
-from services.domain.drills import MARK, Drill
-from services.domain.words import counted
+from bot.views.limits import fit_message
+from bot.views.text import date_token, escape, person
+from playbooks.model import Status
+from services.domain.alerts import MARK, Drill
+from services.domain.text import counted
 
 EXPLAINED = (
     "A made-up worker falls silent, beside the real ones. The alert finds it, the message is posted, and whoever is on "

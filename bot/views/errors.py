@@ -1,16 +1,28 @@
-"""An error as an answer to the one who asked: what failed, why, and what to do next."""
+"""An error as an answer: what failed, why, and what to do next."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, section
-from bot.views.message import fit_message
-from bot.views.plain import mrkdwn_text
-from bot.views.text import escape
-from playbooks._contract import Status
+from bot.views.limits import fit_message
+from bot.views.terminal import mrkdwn_text
+from bot.views.text import code, escape
+from playbooks.model import Status
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError
+
+
+def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -> OperatorError:
+    """`line` has its places in angle brackets; `choices` are whole lines, to be pressed."""
+    typed = code(f"/dragonfly {line}")
+    what_next = f"Type {typed}; in a thread, mention the bot instead."
+    return OperatorError(
+        "The dialog did not open; nothing was done",
+        why=escape(failure.why, limit=200),
+        what_next=f"Press one, or type {typed}; in a thread, mention the bot instead." if choices else what_next,
+        choices=choices,
+    )
 
 
 def error_answer(error: BaseException, *, reference: str | None = None) -> Answer:

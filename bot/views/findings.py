@@ -1,15 +1,16 @@
-"""A list of findings as a message: the overall state in the first line, what is wrong first, next steps as buttons."""
+"""Findings as a message: overall state first, then problems, next steps as buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import command_button, context, is_web_address, link_button, section, sections
-from bot.views.message import fit_message
+from bot.views.limits import fit_message
 from bot.views.text import cut_mrkdwn, date_token, escape
-from playbooks._contract import Finding, NextStep, Status, worst, wrong_first
+from playbooks.model import Finding, NextStep, Status, worst, wrong_first
+from playbooks.verify import Step
 from services.domain.errors import Unavailable
 
 SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
@@ -126,3 +127,21 @@ def _finding_data(finding: Finding) -> dict[str, object]:
         "was_wrong": [moment.isoformat() for moment in finding.was_wrong] if finding.was_wrong else None,
         "next_step": {"label": step.label, "command": step.command, "url": step.url} if step else None,
     }
+
+
+def verify_answer(status: Status, sentence: str, steps: Sequence[Step], *, moment: datetime) -> Answer:
+    """`sentence` is the verdict in one line."""
+    first = f"{SIGN[status]} *{escape(sentence, limit=300)}*"
+    blocks: list[Block] = [section(first), *map(step_section, steps), context(as_of(moment))]
+    lines = [finding_line(finding) for step in steps for finding in step.findings]
+    findings = [finding for step in steps for finding in step.findings]
+    data = {**finding_data(sentence, findings), "as_of": moment.isoformat()}
+    return Answer(*fit_message("\n".join([first, *lines]), blocks), data, status)
+
+
+def step_section(step: Step) -> Block:
+    """One of the runbook's steps: its findings, what is wrong first, and the first thing to do as a button."""
+    found = wrong_first(step.findings)
+    lines = [f"*{escape(step.title)}*", *map(finding_line, found)]
+    button = next((finding.next_step for finding in found if finding.next_step), None)
+    return section("\n".join(lines), accessory=step_button(button))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.blocks import preformatted
 from bot.views.run_steps import evidence_words
 from bot.views.text import plain

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.incident import headline
-from bot.views.mentions import person
-from bot.views.message import fit_message
-from bot.views.text import DATE_AND_TIME, date_token, escape
-from playbooks._contract import Status
+from bot.views.limits import fit_message
+from bot.views.text import DATE_AND_TIME, date_token, escape, person
+from playbooks.model import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentState
 from services.domain.services import find_service
-from services.domain.words import age, counted
+from services.domain.text import age, counted
 
 if TYPE_CHECKING:
-    from bot.facts.incidents import IncidentRecord
+    from services.domain.incidents import IncidentRecord
+
 
 LINE_LIMIT = 300
 SHOWN_EVENTS = 60  # of a timeline in Slack; `incident export` has them all

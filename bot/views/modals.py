@@ -1,4 +1,4 @@
-"""The modals: one decision each. Titles and labels are plain text; what is submitted comes back by block and action id.
+"""The modals: one decision each. A submission is read by block id and action id.
 
 `private_metadata` carries what the submission needs to be understood and answered: JSON, at most 3,000 characters.
 """
@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.blocks import EMPTY, context, section, sections
 from bot.views.plan import plan_lines
-from bot.views.text import code, escape, label_text
+from bot.views.text import code, escape, label_text, plain
+from services.domain.incidents import IncidentSeverity
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
@@ -140,3 +141,35 @@ def option(choice: Choice) -> Block:
 
 def _plain(text: str, limit: int) -> Block:
     return {"type": "plain_text", "text": label_text(text, limit=limit) or EMPTY}
+
+
+OPEN, RESOLVE = "incident.open", "incident.resolve"
+ESCALATE_THIS = "incident.escalate_this"  # the message shortcut
+INCIDENT_MODALS_TITLE_LIMIT = 300
+_SEVERITIES = {
+    IncidentSeverity.SEV1: "SEV1: customers or money are affected now",
+    IncidentSeverity.SEV2: "SEV2: part of the system does not work",
+    IncidentSeverity.SEV3: "SEV3: it can wait for the day, nobody is called",
+}
+
+
+def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
+    """What is wrong, and how bad it is. `title`: untrusted words to begin with, cut to one line."""
+    what = text_input(
+        "What is wrong?", "Its title: everybody in the channel reads it.", limit=INCIDENT_MODALS_TITLE_LIMIT
+    )
+    begun = plain(title, limit=INCIDENT_MODALS_TITLE_LIMIT)
+    if begun:
+        what = what | {"element": what["element"] | {"initial_value": begun}}
+    options = [option(Choice(severity.value, words)) for severity, words in _SEVERITIES.items()]
+    radio: Block = {"type": "radio_buttons", "action_id": PRESET, "options": options, "initial_option": options[1]}
+    label = {"type": "plain_text", "text": "How bad is it?"}
+    severity: Block = {"type": "input", "block_id": PRESET, "label": label, "element": radio}
+    return modal("Open an incident", [what, severity], callback_id=OPEN, submit="Open it", metadata=metadata)
+
+
+def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
+    """What it was. Submitting it ends the incident."""
+    ask = text_input("What was it, and what ended it?", "Everybody reads it; the postmortem begins with it.")
+    known = {"incident": incident_id, **metadata}
+    return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)

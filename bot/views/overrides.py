@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
-from bot.views.mentions import mention
-from bot.views.message import fit_message
-from bot.views.text import date_token, escape
-from playbooks._contract import Status
+from bot.views.limits import fit_message
+from bot.views.text import date_token, escape, mention
+from playbooks.model import Status
 from services.domain.oncall import Override
 
 Content = tuple[str, list[Block]]

@@ -1,16 +1,70 @@
-"""A plan before it is a run: the dry run, and why there is no plan."""
+"""A plan before it is a run: the dry run, the manual steps, the emergency stop, and why there is no plan.
+
+For when Slack, where changes are approved, or the database, where runs are kept, is away.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, section, sections
 from bot.views.findings import step_button
-from bot.views.message import fit_message
-from bot.views.steps import step_words
-from bot.views.text import code, escape
-from playbooks._contract import NoPlan, Plan, Risk, Status, encode_plan
+from bot.views.limits import fit_message
+from bot.views.text import code, escape, link, person
+from playbooks.model import NoPlan, Plan, Risk, Status, encode_plan
+from playbooks.steps import Step, by_hand, step_words
+from services.domain.runs import Person, Run
+from services.domain.services import Service
+
+LATER = "the run is filed by itself once the database is back; `scale` starts the workers again"
+
+
+class Content(NamedTuple):
+    """What a message says: the fallback text, which makes sense by itself, and the blocks."""
+
+    text: str
+    blocks: list[Block]
+
+
+def stopping_notice(
+    plan: Plan, requester: Person | None, reason: str, lines: Sequence[tuple[bool, str]] = ()
+) -> Content:
+    """Who stops what and why, for everybody in the channel. `lines` as in `emergency_answer`; empty: under way."""
+    first = _first(plan.environment, lines)
+    why = f": {escape(reason)}" if reason else ""
+    asked = f"*Asked for by* {person(requester)}{why}"
+    what = "*Stops* " + " and ".join(service.short for service in Service if service in plan.services)
+    body = "\n".join([first, *(_lines(lines) or [what]), asked])
+    return Content(f"{first}; {asked}", [section(body), context(LATER)])
+
+
+def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, told: bool) -> Answer:
+    """`lines`: whether it is stopping, and the words for it, one a service. `told`: the channel has its own message."""
+    fine = all(is_stopping for is_stopping, _ in lines)
+    first = _first(environment, lines)
+    note = f"everybody was told in the incidents channel; {LATER}" if told else LATER
+    data = {"stopping": fine, "services": [note for _, note in lines]}
+    status = Status.OK if fine else Status.FAIL
+    return Answer(first, [section("\n".join([first, *_lines(lines)])), context(note)], data, status, private=told)
+
+
+def joined_notice(run: Run) -> Content:
+    """The message of a stop whose run has one of its own."""
+    text = f"🛑 *{escape(run.title)}* · {escape(run.environment)} · run {run.id}: its own message says how it ended"
+    return Content(text, [section(text)])
+
+
+def _first(environment: str, lines: Sequence[tuple[bool, str]]) -> str:
+    fine = all(is_stopping for is_stopping, _ in lines)
+    sign = "🛑 *STOPPING THE WORKERS*" if fine else "🔴 *NOT ALL WORKERS ARE STOPPING*"
+    return f"{sign} · {escape(environment)} · without the database, so nothing is written down yet"
+
+
+def _lines(lines: Sequence[tuple[bool, str]]) -> list[str]:
+    return [f"{'•' if is_stopping else '🔴'} {escape(note)}" for is_stopping, note in lines]
+
 
 STEP_LIMIT = 200  # characters of one step's words
 LINE_LIMIT = 500  # and of one line of impact, warning or undo
@@ -60,3 +114,24 @@ def plan_lines(impact: Sequence[str], warnings: Sequence[str], undo: str | None)
 def primary(buttons: Sequence[Block]) -> list[Block]:
     """The same buttons, the first of them the recommended one."""
     return [*({**button, "style": "primary"} for button in buttons[:1]), *buttons[1:]]
+
+
+def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
+    """Why nothing was done, and how to do it by hand. `links`: the services' pages in Railway, as far as known."""
+    first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"
+    lines = [f"{n}. {_line(step)}" for n, step in enumerate(plan.steps, start=1)]
+    named = [service for service in Service if service in plan.services and service in links]
+    pages = [f"{service.value}: {link(links[service], 'its page in Railway')}" for service in named]
+    blocks = [
+        section(first),
+        *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),
+        *sections([*pages, *lines]),
+        context("nobody has approved this: tell the others what you do, and why"),
+    ]
+    data = encode_plan(plan) | {"why": why, "by_hand": [by_hand(step) or step_words(step) for step in plan.steps]}
+    return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)
+
+
+def _line(step: Step) -> str:
+    told, how = escape(step_words(step), limit=LINE_LIMIT), by_hand(step)
+    return f"{told}\n      {escape(how, limit=LINE_LIMIT)}" if how else told

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._contract import Answer, Block
-from bot.views.blocks import actions, command_button, context, section
-from bot.views.message import fit_message
+from bot.types import Answer, Block
+from bot.views.blocks import actions, clock, command_button, context, section
+from bot.views.limits import fit_message
 from bot.views.modals import Choice
-from bot.views.moments import clock
 from bot.views.text import BUTTON_LIMIT, date_token, escape, plain
-from playbooks._advice import Offer
-from playbooks._candidates import Candidate
-from playbooks._contract import Status
+from playbooks.model import Status
+from playbooks.rollback_advice import Offer
+from playbooks.rollback_candidates import Candidate
 
 INFO = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}"
 CHOOSE = "rollback.choose"  # the value is what is rolled back: a service, `workers` or `all`

@@ -1,4 +1,4 @@
-"""One message for each run, kept true from the request to the end.
+"""A run's message from request to end: outcome, self-approval and review, and the requester's notice.
 
 The first line is the answer: what it is and how it stands. While it waits: what would happen, to how much, and who may
 decide. While it runs and afterwards: every step with its evidence. Buttons are there as long as they can be used.
@@ -6,28 +6,194 @@ decide. While it runs and afterwards: every step with its evidence. Buttons are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.blocks import actions, context, section, sections
 from bot.views.golden_path import mission_blocks
-from bot.views.locks import lock_notes
-from bot.views.mentions import mention, person
-from bot.views.message import TOTAL_LIMIT, characters, fit_message, shorten_ids
-from bot.views.outcome import is_proved
+from bot.views.limits import TOTAL_LIMIT, characters, fit_message, shorten_ids
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
-from bot.views.run_buttons import buttons
-from bot.views.run_steps import are_deleted, deleted_note, progress, steps_done
-from bot.views.steps import stored_step_words
-from bot.views.text import code, date_token, escape, with_short_ids
-from bot.views.unapproved import lone_start_blocks, unapproved_blocks
+from bot.views.run_buttons import buttons, start_alone, veto
+from bot.views.run_buttons import review as review_button
+from bot.views.run_steps import are_deleted, deleted_note, lock_notes, progress, steps_done
+from bot.views.text import code, date_token, escape, mention, person, with_short_ids
+from playbooks.golden_path import CLEAN
 from playbooks.golden_path import NAME as GOLDEN_PATH
-from services.domain.approvals import Decision
-from services.domain.records import Record
-from services.domain.runs import UNDECIDED, Run, RunState, RunStep, StepState
-from services.domain.words import age, counted
+from playbooks.model import Risk
+from playbooks.steps import RemoveSample, Step, UploadSample, stored_step_words
+from services.domain.database import MigrationStatus
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.runs import UNDECIDED, Decision, LoneStart, Record, Review, Run, RunState, RunStep, StepState
+from services.domain.services import Service, short_sha
+from services.domain.text import age, counted
+
+_WORDS = {
+    RunState.SUCCEEDED: "done",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "cancelled",
+    RunState.EXPIRED: "expired",
+    RunState.VOIDED: "void",
+}
+
+
+def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
+    """ "@olivia: denied by @ann: not during the import", in mrkdwn; None when nobody is to be told, or they know."""
+    who = run.requested_by
+    if who is None or not run.state.is_final or _ended_it_themselves(run):
+        return None
+    return with_short_ids(f"{mention(who.user_id)}: {_how(run, decisions)}")
+
+
+def _ended_it_themselves(run: Run) -> bool:
+    return run.state is RunState.CANCELLED and run.cancel_requested_by == run.requested_by
+
+
+def _how(run: Run, decisions: Sequence[Decision]) -> str:
+    denial = next((one for one in decisions if not one.approve), None)
+    if denial is not None:
+        return f"denied by {person(denial.person)}{f': {_short(denial.reason)}' if denial.reason else ''}"
+    word = _WORDS[run.state]
+    outcome = _short(run.outcome or "")
+    if not outcome:
+        return word
+    return outcome if outcome.lower().startswith(word) else f"{word}: {outcome}"
+
+
+def _short(words: str) -> str:
+    return escape(words, limit=LINE_LIMIT)
+
+
+_FINE = (StepState.DONE, StepState.NOT_PROVED)
+_NOT_PROVED = "Done, but not proved"
+
+
+def outcome_words(
+    state: RunState, steps: Sequence[RunStep], *, planned: int, cancelled_by: str | None = None, standing: str
+) -> str:
+    """How a run ended. `planned`: how many steps the plan has; those after them were added by a fall back."""
+    if len(steps) <= planned:
+        return _outcome_words(state, steps, cancelled_by=cancelled_by, standing=standing)
+    failed = _where(steps[:planned])
+    if state is RunState.FAILED and all(step.state in _FINE for step in steps[planned:]):
+        return f"Stopped at {failed}. Nothing was changed, so what had been stopped was started again. {standing}"
+    then = _outcome_words(state, steps[planned:], cancelled_by=cancelled_by, standing=standing)
+    return f"Stopped at {failed}. What had been stopped was to start again: {then[:1].lower()}{then[1:]}"
+
+
+def standing_words(services: Sequence[Service], states: Mapping[Service, ServiceState] | Unavailable) -> str:
+    """ "ingest runs 2 of 3 replicas of c45e17a9." — how the system was left."""
+    if isinstance(states, Unavailable):
+        return f"How the services stand cannot be read ({states})."
+    known = [_standing(states[service]) for service in services if service in states]
+    return f"{'; '.join(known)}." if known else ""
+
+
+def sample_words(steps: Sequence[RunStep]) -> str:
+    """What became of the test batch of a golden path, and who takes away what may be left of it; "" for other runs."""
+    upload, removal = (_last_of(steps, kind) for kind in (UploadSample, RemoveSample))
+    if removal is None or removal.state is not StepState.DONE:
+        has_begun = upload is not None and upload.state not in (StepState.PENDING, StepState.SKIPPED)
+        return f"Its test batch may be there still: `{CLEAN}` takes it away." if has_begun else ""
+    note, is_found = removal.note or "", (removal.evidence or {}).get("removed")
+    is_doubtful = upload is not None and upload.state in (StepState.FAILED, StepState.UNKNOWN) and not is_found
+    late = f" Should the upload arrive late: `{CLEAN}`." if is_doubtful else ""
+    return f"{note[:1].upper()}{note[1:]}.{late}"
+
+
+def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
+    return next((step for step in reversed(steps) if step.step.get("kind") == kind.__name__), None)
+
+
+def schema_words(status: MigrationStatus | Unavailable) -> str:
+    """ "The schema stands at 20251201009000." — how the database was left."""
+    if isinstance(status, Unavailable):
+        return f"How the schema stands cannot be read ({status})."
+    return f"The schema stands at {status.head or 'no migration at all'}."
+
+
+def is_proved(outcome: str | None) -> bool:
+    """Whether what a successful run says of itself holds no doubt; of one that says nothing, nobody knows better."""
+    return outcome is None or not outcome.startswith(_NOT_PROVED)
+
+
+def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: str | None, standing: str) -> str:
+    done = sum(step.state in _FINE for step in steps)
+    match state:
+        case RunState.SUCCEEDED:
+            missing = [step.note or f"step {step.position + 1}" for step in steps if step.state is StepState.NOT_PROVED]
+            return f"{_NOT_PROVED}: {'; '.join(missing)}." if missing else "Done, and every step is proved."
+        case RunState.CANCELLED:
+            return (
+                f"Cancelled by {cancelled_by or 'somebody'} after {done} of {counted(len(steps), 'step')}. {standing}"
+            )
+        case RunState.UNKNOWN:
+            return f"Nobody can tell what became of {_where(steps)}. {standing}"
+        case _:
+            return f"Stopped at {_where(steps)}. {standing}"
+
+
+def _where(steps: Sequence[RunStep]) -> str:
+    """ "step 3 of 9: not within 180 s", of the first that is not fine."""
+    row = next((step for step in steps if step.state not in _FINE), None)
+    where = f"step {row.position + 1} of {steps[-1].position + 1}" if row else "its end"
+    return f"{where}: {(row.note if row else None) or 'no reason was written down'}"
+
+
+def _standing(state: ServiceState) -> str:
+    current = state.current
+    running = current.running_instances if current else 0
+    if state.unknown is not None:
+        return f"how {state.service.short} stands is unknown ({state.unknown})"
+    wanted = "an unknown number of" if state.replicas_configured is None else str(state.replicas_configured)
+    if state.is_stopped:
+        return f"{state.service.short} is stopped"
+    sha = short_sha(current.commit_sha if current else None)
+    return f"{state.service.short} runs {running} of {wanted} replicas of {sha}"
+
+
+def lone_start_blocks(run: Run, lone: LoneStart | None) -> list[Block]:
+    """Until when the approvers have time to answer, or the countdown's end."""
+    if lone is None or run.state is not RunState.AWAITING_APPROVAL:
+        return []
+    who, where = person(run.requested_by), f"incident {lone.incident_id}"
+    if lone.starts_at is not None:
+        why = escape(lone.reason or "", limit=LINE_LIMIT)
+        starts = f"⏳ *Nobody answered: {who} starts it alone* at {date_token(lone.starts_at, '{time_secs}')}: {why}"
+        return [section(starts, accessory=veto(run))]
+    if lone.offered_at is not None:
+        return [section(f"Nobody answered in {where}: {who} may start it alone.", accessory=start_alone(run))]
+    until = date_token(lone.open_at, "{time_secs}")
+    return [context(f"{where}: the approvers are called; if none answers by {until}, {who} may start it alone")]
+
+
+def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
+    """Nobody was asked, or nobody answered: everybody is told, and a review is asked for."""
+    run, review, lone = record.run, record.review, record.lone
+    if run.risk != Risk.BREAK_GLASS and review is None:
+        return []
+    word, why = (
+        ("Break-glass", run.reason)
+        if run.risk == Risk.BREAK_GLASS
+        else ("Started alone", lone.reason if lone else None)
+    )
+    done = f"🚨 *{word}* by {person(run.requested_by)}{f': {escape(why, limit=LINE_LIMIT)}' if why else ''}"
+    if review is not None and not review.is_open:
+        return [section(f"{done}\n{review_line(review)}")]
+    who = " ".join(map(mention, approvers)) or "an approver"
+    can_be_closed = review is not None and run.state.is_final
+    return [section(f"{done}\n*To review it:* {who}", accessory=review_button(run) if can_be_closed else None)]
+
+
+def review_line(review: Review) -> str:
+    """ "Reviewed by @ann 14:05: the amounts were wrong, mended in e4f5a6b"."""
+    if review.reviewed_at is None:
+        return f"Nobody has reviewed yet what {person(review.acted_by)} did without an approval"
+    note = escape(review.note or "", limit=LINE_LIMIT)
+    return f"Reviewed by {person(review.reviewed_by)} {date_token(review.reviewed_at, '{time}')}: {note}"
+
 
 SIGNS = {
     RunState.PLANNED: "🟡 *WAITS FOR CONFIRMATION*",

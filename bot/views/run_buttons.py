@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.blocks import EMPTY, command_button, command_menu
-from bot.views.locks import locked_services
+from bot.views.run_steps import locked_services
 from bot.views.text import button_text, label_text
-from playbooks._clean_up import is_left_to_clean_up
-from playbooks._contract import Risk
+from playbooks.model import Risk
+from playbooks.steps import is_left_to_clean_up
 from services.domain.deployments import SHORT_ID
 from services.domain.runs import Run, RunState, RunStep
-from services.domain.words import counted
+from services.domain.text import counted
 
 APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
 APPROVE_TYPED = "run.approve_typed"  # opens a modal

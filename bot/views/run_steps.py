@@ -1,16 +1,37 @@
-"""The steps of a run with their state and evidence: Slack's plan block, or lines where it does not fit."""
+"""The steps of a run with state and evidence, and the locks that it left."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views.blocks import context, sections
-from bot.views.message import characters
-from bot.views.steps import stored_step_words
+from bot.views.limits import characters
 from bot.views.text import escape, plain
+from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, stored_step_words
 from services.domain.runs import Run, RunStep, StepState
-from services.domain.words import age, counted
+from services.domain.services import Service
+from services.domain.text import age, counted
+
+_FROZEN = "pushes are not deployed"
+_OPEN = "this bot deploys nothing to it, and a push to main still does"
+
+
+def locked_services(steps: Sequence[RunStep]) -> list[Service]:
+    """Those that the run has locked, in its order."""
+    done = [decode_step(step.step) for step in steps if step.state is StepState.DONE]
+    return [step.service for step in done if isinstance(step, LockService)]
+
+
+def lock_notes(run: Run, steps: Sequence[RunStep]) -> list[Block]:
+    """One line a service once the run has ended: "api stays locked: pushes are not deployed"."""
+    if not run.state.is_final:
+        return []
+    done = [decode_step(step.step) for step in steps if step.state is StepState.DONE]
+    frozen = {step.service for step in done if isinstance(step, FreezeAutoDeploy)}
+    notes = [f"🔒 {one.short} stays locked: {_FROZEN if one in frozen else _OPEN}" for one in locked_services(steps)]
+    return [context(*notes)] if notes else []
+
 
 MAX_TASKS = 50  # of one plan block
 PLAN_LIMIT = 9000  # ours: characters of the plan block, so that the message stays below Slack's limit

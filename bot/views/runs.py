@@ -1,4 +1,4 @@
-"""Several runs in one message, and everything about one of them."""
+"""Several runs in one message, the details of one, and replies to a request or decision."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.commands._contract import Answer, Block
+from bot.types import Answer, Block
 from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.findings import as_of
+from bot.views.findings import as_of, step_button
 from bot.views.golden_path import mission_blocks
-from bot.views.mentions import person
-from bot.views.message import fit_message
+from bot.views.limits import fit_message
+from bot.views.pages import Called, called_line
 from bot.views.plan import LINE_LIMIT, plan_lines
-from bot.views.run import decision_line, headline, sign
-from bot.views.run_buttons import buttons
+from bot.views.run import decision_line, headline, review_line, sign
+from bot.views.run_buttons import CANCEL, CONFIRM, button, buttons, details
 from bot.views.run_steps import are_deleted, deleted_note, step_lines
-from bot.views.text import code, date_token, escape
-from bot.views.unapproved import review_line
-from playbooks._contract import Status
+from bot.views.terminal import mrkdwn_text
+from bot.views.text import code, date_token, escape, person
 from playbooks.golden_path import NAME as GOLDEN_PATH
-from services.domain.approvals import Decision
-from services.domain.records import Record
-from services.domain.reviews import Review
-from services.domain.runs import UNDECIDED, Run, RunState, RunStep
-from services.domain.words import counted
+from playbooks.model import NextStep, Status
+from services.domain.incidents import Incident
+from services.domain.runs import UNDECIDED, Decision, Record, Review, Run, RunState, RunStep
+from services.domain.text import counted
 
 STATUSES = {RunState.FAILED: Status.FAIL, RunState.UNKNOWN: Status.UNKNOWN}
 SHOWN_BUTTONS = 5  # runs of a list that get a button of their own
@@ -148,3 +146,65 @@ def _decision_data(decision: Decision) -> Mapping[str, object]:
         "policy_hash": decision.policy_hash,
         "at": decision.decided_at,
     }
+
+
+def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
+    """It counted. `missing`: approvals that are needed still; `notes` are mrkdwn."""
+    more = f" {counted(missing, 'approval')} still missing." if missing else ""
+    told = "".join(f" {note}." for note in notes)
+    first = f"{sign(run)} · run {run.id} · {escape(run.title, limit=500)}.{more}{told}"
+    return Answer(*fit_message(first, [section(first)]), run_data(run), private=True)
+
+
+def refused_answer(sentence: str, look: NextStep) -> Answer:
+    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `look`: what to press."""
+    first = f"🔴 *Your click changed nothing*: {sentence}"
+    button = step_button(look)
+    blocks = [section(first), *actions([button] if button else [])]
+    return Answer(*fit_message(first, blocks), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)
+
+
+def filed_answer(
+    run: Run,
+    called: Called | None = None,
+    incident: Incident | None = None,
+    acknowledged: Sequence[Incident] = (),
+) -> Answer:
+    """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is.
+    `acknowledged`: those that became the requester's with it."""
+    yours = [f"Incident {one.id} is acknowledged: you have it, nobody else is called." for one in acknowledged]
+    waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else "", *yours]))
+    first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
+    blocks = [
+        section(f"{first}\n{waits}"),
+        *_confirm_here(run),
+        context(f"its message is in {_where(incident)} · `run {run.id}` shows it anywhere"),
+    ]
+    return Answer(*fit_message(f"{first}: {waits}", blocks), run_data(run), private=True)
+
+
+def _confirm_here(run: Run) -> list[Block]:
+    """Who asked for something of low risk need not look for its message; what it does stands above the button."""
+    if run.state is not RunState.PLANNED:
+        return actions([details(run)])
+    plan = run.plan
+    confirm = [button("Confirm", CONFIRM, run.id, style="primary"), button("Cancel", CANCEL, run.id), details(run)]
+    return [
+        *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
+        *actions(confirm),
+    ]
+
+
+def _where(incident: Incident | None) -> str:
+    return f"the thread of incident {incident.id}" if incident else "the incidents channel"
+
+
+def _waits_for(run: Run) -> str:
+    until = f"until {date_token(run.expires_at)}"
+    match run.state:
+        case RunState.PLANNED:
+            return f"It waits for your confirmation {until}."
+        case RunState.AWAITING_APPROVAL:
+            return f"It waits for {counted(run.approvals_needed, 'approval')} {until}."
+        case _:
+            return "It starts at once."

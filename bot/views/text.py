@@ -1,4 +1,4 @@
-"""Untrusted text made harmless, and the small words of messages: dates and cut-off marks.
+"""Escapes untrusted text, and formats mentions, dates and truncation.
 
 Everything in a message that this project did not write itself (log lines, job errors, commit messages, what people
 typed, names) passes `escape` on its way into mrkdwn, `code` into a code span, and `plain` into plain text. Nothing
@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.domain.deployments import SHORT_ID
+from services.domain.messages import PHONE_LIMIT, shorten, shown_width
+from services.domain.runs import Person
+from services.domain.text import clock_time
 
 DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token
 BUTTON_LIMIT = 75
@@ -176,3 +180,66 @@ def _marked(kept: str, left_out: int, limit: int) -> str:
     mark = f"… {left_out} more"
     text = f"{kept} {mark}" if kept else mark
     return text if len(text) <= limit else mark[: max(limit, 0)]
+
+
+TITLE_LIMIT = 200  # characters of a title in the message itself
+PLACE_LIMIT = 20  # and of a place on a phone
+
+
+@dataclass(frozen=True)
+class FirstLine:
+    """`sign`: our own mrkdwn. `place`, `title`: anybody's words. `since`: None: over. `more`: ours, at the end.
+
+    `place_last`: what is wrong comes before where it is. `form`: of the date, as `date_token` takes it.
+    """
+
+    sign: str
+    place: str
+    title: str
+    since: datetime | None = None
+    more: str = ""
+    place_last: bool = False
+    form: str = "{time}"
+
+    @property
+    def shown(self) -> str:
+        """ "🔴 *PAGE* prod · *ingest is down* (0 of 2) since 09:02", in mrkdwn."""
+        since = f" since {date_token(self.since, self.form)}" if self.since else ""
+        place = escape(self.place)
+        return f"{self._before(place)}{self._bold_title()}{since}{self.more}{self._after(place)}"
+
+    @property
+    def phone(self) -> str:
+        """The same for a notification, which shows no dates of Slack's, within `PHONE_LIMIT`."""
+        since = f" since {clock_time(self.since)}" if self.since else ""
+        place = escape(shorten(self.place, PLACE_LIMIT))
+        before, after = self._before(place), self._after(place)
+        room = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}{after}")
+        return f"{before}{escape(shorten(self.title, room))}{since}{self.more}{after}"
+
+    def _bold_title(self) -> str:
+        """What is wrong in bold; the numbers behind it need not shout."""
+        words, bracket, numbers = escape(self.title, limit=TITLE_LIMIT).partition(" (")
+        return f"*{words}*{bracket}{numbers}"
+
+    def _before(self, place: str) -> str:
+        return f"{self.sign} {place} · " if place and not self.place_last else f"{self.sign} "
+
+    def _after(self, place: str) -> str:
+        return f" · {place}" if place and self.place_last else ""
+
+
+def mention(slack_id: str) -> str:
+    """A user (U…, W…) or a user group (S…); ids are checked where they are read."""
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
+
+
+def person(who: Person | None, *, otherwise: str = "the terminal") -> str:
+    """Somebody by the id of Slack's signed payload."""
+    return f"<@{who.user_id}>" if who else otherwise
+
+
+def channel_name(channel: str) -> str:
+    """A channel as the settings name it, by id or by name."""
+    is_id = channel[:1] in "CG" and channel.isupper() and channel.isalnum()
+    return f"<#{channel}>" if is_id else f"#{escape(channel.removeprefix('#'), limit=100)}"

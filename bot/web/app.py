@@ -1,20 +1,104 @@
-"""The endpoints as one FastAPI application."""
+"""The bot's HTTP endpoints as one FastAPI application, and the server that runs it.
+
+Bolt checks signatures too, but a timestamp that is no number or a body that is no JSON makes it answer 500,
+and it knows one secret.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
 import logging
+import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs
 
+import h11
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.slack_edge.guard import MAX_BODY, check
-from bot.web.body import read_body
 from bot.web.health import Health
-from bot.web.metrics import CONTENT_TYPE_LATEST, Metrics
+from bot.web.metrics import Metrics
 from services.domain.secrets import Secret
+
+MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)
+MAX_AGE_S = 300
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The HTTP status to answer with, and why, for the log."""
+
+    status: int
+    why: str
+
+
+def check(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret], now: float) -> Refusal | None:
+    """None when the request is Slack's and readable. `headers` has lower-case names, `now` is in Unix seconds."""
+    if len(body) > MAX_BODY:
+        return Refusal(413, "body too large")
+    timestamp = headers.get("x-slack-request-timestamp", "")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return Refusal(401, "timestamp is no number")
+    if abs(now - int(timestamp)) > MAX_AGE_S:
+        return Refusal(401, "timestamp too old or in the future")
+    if not _is_signed(headers.get("x-slack-signature", ""), timestamp, body, secrets):
+        return Refusal(401, "signature does not fit")
+    if not _is_readable(headers.get("content-type", ""), body):
+        return Refusal(400, "body is malformed")
+    return None
+
+
+def _is_signed(signature: str, timestamp: str, body: bytes, secrets: Sequence[Secret]) -> bool:
+    base = b"v0:" + timestamp.encode() + b":" + body
+    given = signature.encode("utf-8", "replace")  # compare_digest raises for text that is not ASCII
+    fits = [hmac.compare_digest(_sign(secret, base), given) for secret in secrets]
+    return any(fits)
+
+
+def _sign(secret: Secret, base: bytes) -> bytes:
+    return b"v0=" + hmac.new(secret.reveal().encode(), base, hashlib.sha256).hexdigest().encode()
+
+
+def _is_readable(content_type: str, body: bytes) -> bool:
+    """Whether Bolt will find an object in it: JSON, or a form whose `payload` is JSON."""
+    try:
+        text = body.decode("utf-8")
+        if content_type.split(";")[0].strip() == "application/json" or text.startswith("{"):
+            return isinstance(json.loads(text), dict)
+        form = parse_qs(text, keep_blank_values=True)
+        return all(isinstance(json.loads(payload), dict) for payload in form.get("payload", ()))
+    except (ValueError, RecursionError):
+        return False
+
+
+BODY_WITHIN_S = 10.0  # Slack and Railway send theirs at once
+
+
+async def read_body(request: Request, *, limit: int, within_s: float = BODY_WITHIN_S) -> bytes:
+    """The raw body; of one that is longer one byte more than `limit`, however much is sent. Empty if they hung up, or
+    did not send it within `within_s`: what is empty bears no signature that fits."""
+    body = b""
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    return body[: limit + 1]
+    except (ClientDisconnect, TimeoutError):
+        return b""
+    return body
+
 
 logger = logging.getLogger(__name__)
 
@@ -52,3 +136,96 @@ def add_events(app: FastAPI, bolt: AsyncApp, secrets: Sequence[Secret]) -> None:
         headers: dict[str, str | Sequence[str]] = dict(request.headers)
         answer = await bolt.async_dispatch(AsyncBoltRequest(body=body.decode(), headers=headers))
         return Response(answer.body, answer.status, answer.first_headers_without_set_cookie())
+
+
+HEADERS_WITHIN_S = 10.0  # Slack and Railway send theirs in one packet
+
+
+class HeaderLimitedProtocol(H11Protocol):
+    """Counts from the connection on, and from the first byte of each further request on it. What a request's body takes
+    is its reader's business; how long an idle connection stays is uvicorn's (`timeout_keep_alive`)."""
+
+    headers_within_s = HEADERS_WITHIN_S
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._waits_for_headers():
+            self._end()
+        elif self._limit is None:
+            self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def _begin(self) -> None:
+        self._limit = self.loop.call_later(self.headers_within_s, self._close)
+
+    def _end(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _close(self) -> None:
+        self._limit = None
+        if self._waits_for_headers():
+            self.transport.close()
+
+    def _waits_for_headers(self) -> bool:
+        return self.conn.their_state is h11.IDLE
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class WebServer:
+    """`open` binds the port (0: any), `close` answers what is under way and ends."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        port: int,
+        host: str = "0.0.0.0",  # noqa: S104 - Railway's proxy comes from outside
+        protocol: type[HeaderLimitedProtocol] = HeaderLimitedProtocol,
+    ) -> None:
+        self._config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=protocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=3,
+        )
+        self._server = _Server(self._config)
+        self._socket: socket.socket | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is bound; 0 before `open`."""
+        return int(self._socket.getsockname()[1]) if self._socket else 0
+
+    async def open(self) -> None:
+        """Raises OSError when the port is taken."""
+        self._socket = socket.create_server((self._config.host, self._config.port), backlog=100, reuse_port=False)
+        # Inherited by each connection: with Nagle's delay an acknowledgement waits 40 ms for the client's ACK.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def close(self) -> None:
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        if self._socket is not None:
+            self._socket.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.settings import Fault
+from bot.config.fields import Fault
 
 
 @dataclass(frozen=True)

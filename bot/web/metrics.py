@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from bot.web.health import Health
-
-__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
 
 
 class Metrics:

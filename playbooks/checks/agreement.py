@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import Finding, Status
-from playbooks.checks import shapes
+from playbooks.checks import variables
 from playbooks.checks.variables import read_shape
+from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
@@ -84,7 +84,7 @@ def _check_environments(facts: Facts) -> Finding:
     names = {
         variable: facts.variables[variable].reveal()
         for variable in ("SUPABASE_MODE", "ENVIRONMENT")
-        if variable in facts.variables and facts.variables[variable].reveal() in shapes.ENVIRONMENTS
+        if variable in facts.variables and facts.variables[variable].reveal() in variables.ENVIRONMENTS
     }
     if not isinstance(facts.railway_environment, Unavailable):
         lower = facts.railway_environment.strip().lower()

@@ -1,15 +1,15 @@
-"""Does the API answer as the runbook expects? (runbook, "API Health Check")"""
+"""Does the API respond, have its endpoints, and accept files? (runbook, "API Health Check")"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth
-from services.domain.services import Service
-from services.domain.sha import short_sha
+from services.domain.health import ApiHealth, Endpoint, IntakeHealth
+from services.domain.services import Service, short_sha
 
 LOGS = NextStep("Logs of api", "logs api")
 
@@ -81,3 +81,61 @@ def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str
         return Status.FAIL, f"api runs in {health.environment}, not in {environment}", took
     silent = "" if health.db_connected else ", does not say whether it reaches its database"
     return Status.OK, f"api ok {took}", f"SHA {short_sha(health.git_sha)}{silent}"
+
+
+STEP = NextStep("Deployments of api", "deployments api")
+
+# Endpoint -> what does not work without it. A test compares them with what our client calls and what the API has.
+NEEDED: Mapping[Endpoint, tuple[str, ...]] = {
+    Endpoint("GET", "/api/health"): ("health", "sha", "verify", "prod-gate"),
+    Endpoint("GET", "/api/v1/intake/health"): ("health", "verify"),
+    Endpoint("GET", "/api/live"): ("deploy", "rollback", "restart"),  # Railway's health check lets no deployment live
+    Endpoint("POST", "/api/v1/intake/upload"): ("golden-path",),
+    Endpoint("GET", "/api/v1/intake/batches/{batch_id}"): ("golden-path",),
+}
+
+
+def endpoints_check(endpoints: Set[Endpoint] | Unavailable) -> list[Finding]:
+    """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all are there or nobody knows."""
+    if isinstance(endpoints, Unavailable):
+        title = "endpoints of the API unknown"
+        return [Finding("drift.endpoints", Status.UNKNOWN, title, endpoints.why, Service.API, next_step=STEP)]
+    missing = [endpoint for endpoint in NEEDED if endpoint not in endpoints]
+    if not missing:
+        return [Finding("drift.endpoints", Status.OK, f"all {len(NEEDED)} endpoints are there", "", Service.API)]
+    return [_gone(endpoint) for endpoint in missing]
+
+
+def _gone(endpoint: Endpoint) -> Finding:
+    commands = NEEDED[endpoint]
+    return Finding(
+        f"drift.endpoint.{endpoint.path}",
+        Status.FAIL,
+        f"the API has no {endpoint.method} {endpoint.path}",
+        f"affects {', '.join(commands)}",
+        Service.API,
+        {"endpoint": list(endpoint), "commands": list(commands)},
+        STEP,
+    )
+
+
+INTAKE_STEP = NextStep("Look at the intake", "intake")
+
+
+def intake_check(health: IntakeHealth | Unavailable, *, others_answer: bool = False) -> list[Finding]:
+    """One finding: `intake.health`. `others_answer` as in `api.Facts`."""
+    if isinstance(health, Unavailable):
+        return [judge_silence("intake", health, others_answer=others_answer)]
+    evidence = {
+        "http_status": health.http_status,
+        "status": health.status,
+        "db_connected": health.db_connected,
+        "pending_jobs": health.pending_jobs,
+        "elapsed_ms": round(health.elapsed_ms),
+    }
+    took = f"in {health.elapsed_ms:.0f} ms"
+    if health.is_ok:
+        return [Finding("intake.health", Status.OK, f"intake ok {took}", "", Service.API, evidence)]
+    detail = took if health.db_connected is not False else f"{took}, it does not reach its database"
+    title = f"intake answers {health.http_status} with status {health.status}"
+    return [Finding("intake.health", Status.FAIL, title, detail, Service.API, evidence, INTAKE_STEP)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks._contract import Finding, NextStep, Status
-from services.domain.bot_state import BotState
-from services.domain.sha import short_sha
-from services.domain.words import age
+from playbooks.model import Finding, NextStep, Status
+from services.domain.health import BotState
+from services.domain.services import short_sha
+from services.domain.text import age
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbooks._contract import Finding, Status
-from services.domain.checkout import Checkout
+from playbooks.model import Finding, Status
+from services.domain.deployments import Checkout
 from services.domain.errors import Unavailable
-from services.domain.sha import short_sha
-from services.domain.words import counted
+from services.domain.services import short_sha
+from services.domain.text import counted
 
 TAG_IT = 'git tag -a v1.x.x -m "Release v1.x.x", then git push origin v1.x.x'
 

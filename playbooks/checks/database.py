@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
+from services.domain.database import ServerFacts
 from services.domain.errors import Unavailable
-from services.domain.server import ServerFacts
 
 SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
 CONFIG = NextStep("Check the settings", "check-config")

@@ -1,16 +1,18 @@
-"""Does each service have a deployment that serves, with every instance running?"""
+"""Does each service have an active deployment, and is any service locked since a rollback?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import Service
-from services.domain.sha import short_sha
-from services.domain.words import clock_time
+from services.domain.runs import Lock
+from services.domain.services import Service, short_sha
+from services.domain.text import clock_time, lasting
+from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 
 # What the newest deployment is worth while another one serves; {sha} is its commit. A status that is not here says
 # nothing: of SKIPPED nothing was built, because the push changed no file that the service watches.
@@ -157,3 +159,30 @@ def _evidence(state: ServiceState) -> dict[str, object]:
         "replicas_configured": state.replicas_configured,
         "link": state.link,
     }
+
+
+def locks_check(
+    locks: Sequence[Lock] | Unavailable,
+    now: datetime,
+    *,
+    forgotten_after: timedelta = LOCK_FORGOTTEN_AFTER,
+    stored: bool = False,
+) -> list[Finding]:
+    """One finding a lock, none when there is none. `stored`: what is said is read later, so with clock times."""
+    if isinstance(locks, Unavailable):
+        return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
+    return [_locks_judge(lock, now, forgotten_after, stored=stored) for lock in locks]
+
+
+def _locks_judge(lock: Lock, now: datetime, forgotten_after: timedelta, *, stored: bool) -> Finding:
+    short = lock.service.short
+    see = NextStep(f"Run {lock.run_id}", f"run {lock.run_id}") if lock.run_id else NextStep("How to", "help unlock")
+    return Finding(
+        check=f"lock.{short}",
+        status=Status.WARN if now - lock.locked_at >= forgotten_after else Status.OK,
+        title=f"{short} is locked against deploys {lasting(lock.locked_at, now, stored=stored)}",
+        detail=f"{lock.reason}; unlock {short} <reason> lifts it",
+        service=lock.service,
+        evidence={"owner": lock.owner, "locked_at": lock.locked_at.isoformat(), "run": lock.run_id},
+        next_step=see,
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from playbooks._contract import Finding, NextStep, Status
-from services.domain.drift import MissingRight, Query, SchemaDrift
+from playbooks.model import Finding, NextStep, Status
+from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.errors import Unavailable
-from services.domain.words import counted
+from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
 MAX_FINDINGS = 8  # a database that was never migrated lacks everything; the evidence has it all

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, Status
+from playbooks.model import Finding, Status
+from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
+from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.golden_path import BatchJob, GoldenBatch, RowCounts
-from services.domain.heartbeats import Heartbeat
-from services.domain.security import Exposure
+from services.domain.intake import BatchJob, GoldenBatch, RowCounts
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service
-from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
-from services.domain.words import age, counted
+from services.domain.text import age, counted
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
-from services.domain.words import ago
+from services.domain.text import ago
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
-from playbooks._contract import Finding, NextStep, Status, wrong_first
-from playbooks._log_patterns import Pattern, Sign, Topic, ends, recognise
-from playbooks._troubleshooting import Symptom, explain
+from playbooks.log_patterns import Pattern, Sign, Symptom, Topic, ends, explain, recognise
+from playbooks.model import Finding, NextStep, Status, wrong_first
 from services.domain.deployments import LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.masking import error_class, template
 from services.domain.services import Service
+from services.domain.text import ago, counted, lasting
 from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
-from services.domain.words import ago, counted, lasting
 
 SILENT_AFTER = timedelta(minutes=3)  # three of a worker's lines that did not come
 _EVERY_MINUTE = timedelta(seconds=90)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
+from services.domain.database import MigrationStatus
 from services.domain.errors import Unavailable
-from services.domain.migrations import MigrationStatus
-from services.domain.words import counted
+from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
 

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.oncall import Level, Override, Reach, Schedule, is_group
-from services.domain.rotations import Gap, gaps
-from services.domain.words import dated_time
+from services.domain.oncall import Gap, Level, Override, Reach, Schedule, gaps, is_group
+from services.domain.text import dated_time
 
 AHEAD = timedelta(days=14)  # a gap is mended by people who plan, not by whoever is called
 SOON = timedelta(days=3)  # a weekend away

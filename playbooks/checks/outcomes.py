@@ -1,14 +1,45 @@
-"""Do more jobs fail than usual, are any out of attempts, does anything wait for a lock? (runbook, "Log Queries")"""
+"""Do more jobs fail than usual, are any out of attempts, do any wait for a lock? (runbook, "Log Queries")"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.log_patterns import Symptom, explain, recognise
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.jobs import JobOutcomes, LockWait
-from services.domain.words import counted
+from services.domain.jobs import FailedJob, JobOutcomes, LockWait, service_of_job
+from services.domain.masking import template
+from services.domain.text import counted
+
+STEP = NextStep("Failed jobs", "failed-jobs 1h")
+
+
+def check(jobs: Sequence[FailedJob] | Unavailable) -> list[Finding]:
+    """`queue.errors`: one finding a symptom and template; errors that the table does not know are counted elsewhere."""
+    if isinstance(jobs, Unavailable):
+        return [Finding("queue.errors", Status.UNKNOWN, "errors of jobs unknown", jobs.why, next_step=STEP)]
+    groups: dict[tuple[Symptom, str], list[FailedJob]] = {}
+    for job in jobs:
+        symptom = _symptom(job)
+        if symptom is not None:
+            groups.setdefault((symptom, template(job.error_message or "")), []).append(job)
+    return [_told(symptom, error, failed) for (symptom, error), failed in groups.items()]
+
+
+def _symptom(job: FailedJob) -> Symptom | None:
+    pattern = recognise(job.error_message or "")
+    return pattern.symptom if pattern else None
+
+
+def _told(symptom: Symptom, error: str, jobs: Sequence[FailedJob]) -> Finding:
+    types = sorted({job.job_type for job in jobs})
+    service = service_of_job(jobs[0].job_type)
+    title = f"{counted(len(jobs), 'failed job')}: {error}"
+    evidence = {"count": len(jobs), "template": error, "job_types": types}
+    finding = Finding("queue.errors", Status.FAIL, title, ", ".join(types), service, evidence, STEP)
+    return explain(finding, symptom)
+
 
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 QUEUE = NextStep("Look at the queue", "queue")

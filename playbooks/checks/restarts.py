@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import WORKERS, Service, WorkerType
-from services.domain.words import age, clock_time, counted
+from services.domain.text import age, clock_time, counted
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from playbooks._contract import Finding, Status
+from playbooks.model import Finding, Status
 
 # What does not work without a group of settings. A test compares the names with the commands that exist.
 DISABLED_BY: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +34,7 @@ _LOSSES = {
     "changes": "each added replica is watched for two minutes, and only the server's own limit of connections counts",
     "people": "nobody may request or approve a change",
     "policy": "nobody may request or approve a change",
-    "rules": "alerts use the limits of bot/alerts.toml",
+    "rules": "alerts use the limits of bot/config/alerts.toml",
     "oncall": "incidents call the approvers, in Slack only",
     "identity": "health cannot tell whether the services belong to this environment",
     "web": "the bot does not listen",

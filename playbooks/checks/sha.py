@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.services import Service
-from services.domain.sha import same_sha, short_sha
+from services.domain.jobs import Heartbeat
+from services.domain.services import Service, same_sha, short_sha
 
 STEP = NextStep("Compare SHAs", "sha")
 

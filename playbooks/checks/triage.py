@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import MISSED, Heartbeat
+from services.domain.jobs import MISSED, Heartbeat
 from services.domain.services import Service
-from services.domain.words import age
+from services.domain.text import age
 
 
 class Cause(StrEnum):

@@ -1,21 +1,179 @@
-"""Does a service have the runbook's variables, and can each of them work? (runbook, "Required Environment Variables")
+"""Does a service have the runbook's variables, and is each well-formed? Values are never shown.
 
 Values are looked at and never shown: no finding quotes one, not even in part.
+
+Nothing here verifies a signature or opens a connection.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from playbooks._contract import Finding, NextStep, Status
-from playbooks.checks import shapes
-from playbooks.checks.shapes import Shape
+from playbooks.model import Finding, NextStep, Status
+from services.domain.database import ENCODE, FOREIGN, without
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
+
+ENVIRONMENTS = ("dev", "staging", "prod")  # the runbook's values of ENVIRONMENT and SUPABASE_MODE
+MIN_KEY_LENGTH = 100  # the runbook: "100+ character JWT"
+SERVICE_ROLE = "service_role"
+
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_PROJECT_HOST = re.compile(r"([a-z0-9-]+)\.supabase\.(?:co|in)\Z")
+_DIRECT_HOST = re.compile(r"db\.([a-z0-9-]+)\.supabase\.(?:co|in)\Z")
+_POOLER_HOST = re.compile(r".+\.pooler\.supabase\.com\Z")
+_POOLER_USER = re.compile(r".+\.([a-z0-9-]+)\Z")
+
+_PORTS = {
+    5432: "session pooler (port 5432): one server connection each, prepared statements and LISTEN work",
+    6543: "transaction pooler (port 6543): connections are shared, no prepared statements, no LISTEN",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What was seen in a value. `fault`: why it cannot work, None when it can. None of it quotes the value.
+
+    `project`: the Supabase project's reference that it names, for comparing only. `meaning`: what it stands for.
+    """
+
+    fault: str | None = None
+    project: str | None = None
+    meaning: str | None = None
+
+
+def read_environment(value: str) -> Shape:
+    """`dev`, `staging` or `prod`."""
+    return Shape() if value in ENVIRONMENTS else Shape(f"is not one of {', '.join(ENVIRONMENTS)}")
+
+
+def read_port(value: str) -> Shape:
+    """A TCP port."""
+    fits = value.isascii() and value.isdigit() and len(value) <= 5 and 0 < int(value) < 65_536
+    return Shape() if fits else Shape("is not a port number")
+
+
+def read_openai_key(value: str) -> Shape:
+    """OpenAI's keys start with `sk-`."""
+    return Shape() if value.startswith("sk-") else Shape("does not start with sk-")
+
+
+def read_https_url(value: str) -> Shape:
+    """An address to which a key may travel: encrypted, or on this machine."""
+    parts = _split(value)
+    if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
+        return Shape("is not an http or https address")
+    if parts.scheme == "http" and parts.hostname not in _LOCAL_HOSTS:
+        return Shape("does not use https")
+    return Shape(meaning="local" if parts.hostname in _LOCAL_HOSTS else None)
+
+
+def read_any(value: str) -> Shape:
+    """Anything but white space inside."""
+    return Shape("has white space in it") if re.search(r"\s", value) else Shape()
+
+
+def read_url(value: str) -> Shape:
+    """The project's address: `https://<project>.supabase.co`, or a local one."""
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return Shape("is not an http or https address")
+    if parts.hostname in _LOCAL_HOSTS:
+        return Shape(meaning="local")
+    if parts.scheme != "https":
+        return Shape("does not use https")
+    if parts.path not in ("", "/") or parts.query:
+        return Shape("has a path, it should end after the host")
+    match = _PROJECT_HOST.match(parts.hostname)
+    return Shape(project=match.group(1)) if match else Shape(meaning="a custom domain")
+
+
+def read_dsn(value: str) -> Shape:
+    """A Postgres address. Of Supabase's, the port says which pooler answers."""
+    parts = _split(value)
+    fault = _dsn_fault(value, parts)
+    if fault or parts is None or parts.hostname is None or parts.username is None:
+        return Shape(fault)
+    port = parts.port or 5432
+    if parts.hostname in _LOCAL_HOSTS:
+        return Shape(meaning="local, no pooler")
+    if direct := _DIRECT_HOST.match(parts.hostname):
+        return Shape(project=direct.group(1), meaning="direct connection, no pooler: reachable over IPv6 only")
+    if not _POOLER_HOST.match(parts.hostname):
+        return Shape(meaning=f"not a Supabase host, port {port}")
+    user = _POOLER_USER.match(parts.username)
+    if user is None:
+        return Shape("names a pooler, which needs a user of the form role.project")
+    if port not in _PORTS:
+        return Shape(f"names port {port}: the poolers listen on 5432 (session) and 6543 (transaction)", user.group(1))
+    return Shape(project=user.group(1), meaning=_PORTS[port])
+
+
+def _dsn_fault(value: str, parts: SplitResult | None) -> str | None:
+    """What Postgres cannot use, or would read otherwise than it was meant: raw characters in the password, parameters
+    of other programs."""
+    authority, _, rest = value.partition("://")[2].partition("/")
+    if authority.count("@") > 1 or "@" in rest:
+        return ENCODE
+    if parts is None or parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+        return "is not a postgresql:// address with a host"
+    if not parts.username or parts.password is None:
+        return "lacks the user or the password"
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return next((without(name) for name in names if name in FOREIGN), None)
+
+
+def read_service_role_key(value: str, now: datetime) -> Shape:
+    """A JWT whose claims name the service role. The signature is not verified: that takes the secret."""
+    claims = _claims(value)
+    if claims is None:
+        return Shape("is not a JWT")
+    if len(value) < MIN_KEY_LENGTH:
+        return Shape(f"is shorter than {MIN_KEY_LENGTH} characters")
+    project = claims.get("ref")
+    shape = Shape(project=project if isinstance(project, str) else None)
+    if claims.get("role") != SERVICE_ROLE:
+        return Shape(f"is not for the role {SERVICE_ROLE}", shape.project)
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and now.timestamp() >= expires:
+        return Shape("has expired", shape.project)
+    return shape
+
+
+def _claims(value: str) -> dict[str, object] | None:
+    parts = value.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    header, claims = _decode(parts[0]), _decode(parts[1])
+    return claims if header is not None and "alg" in header else None
+
+
+def _decode(part: str) -> dict[str, object] | None:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _split(value: str) -> SplitResult | None:
+    """None for what is no address; reading the port raises for one that is no number."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
 
 COMMON = ("SUPABASE_MODE", "ENVIRONMENT", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
 OF_ONE_SERVICE = {Service.API: ("DRAGONFLY_API_KEY",), Service.ENFORCEMENT: ("OPENAI_API_KEY",), Service.INGEST: ()}
@@ -23,13 +181,13 @@ OF_ONE_SERVICE = {Service.API: ("DRAGONFLY_API_KEY",), Service.ENFORCEMENT: ("OP
 OPTIONAL = {Service.API: ("PORT",), Service.ENFORCEMENT: ("OPENAI_BASE_URL", "OPENAI_MODEL"), Service.INGEST: ()}
 
 _READERS = {
-    "SUPABASE_MODE": shapes.read_environment,
-    "ENVIRONMENT": shapes.read_environment,
-    "SUPABASE_URL": shapes.read_url,
-    "SUPABASE_DB_URL": shapes.read_dsn,
-    "PORT": shapes.read_port,
-    "OPENAI_API_KEY": shapes.read_openai_key,
-    "OPENAI_BASE_URL": shapes.read_https_url,
+    "SUPABASE_MODE": read_environment,
+    "ENVIRONMENT": read_environment,
+    "SUPABASE_URL": read_url,
+    "SUPABASE_DB_URL": read_dsn,
+    "PORT": read_port,
+    "OPENAI_API_KEY": read_openai_key,
+    "OPENAI_BASE_URL": read_https_url,
 }
 
 
@@ -68,8 +226,8 @@ def read_shape(name: str, variables: Mapping[str, Secret], now: datetime) -> Sha
     if "${{" in value:
         return Shape("is a reference that Railway did not resolve")
     if name == "SUPABASE_SERVICE_ROLE_KEY":
-        return shapes.read_service_role_key(value, now)
-    return _READERS.get(name, partial(shapes.read_any))(value)
+        return read_service_role_key(value, now)
+    return _READERS.get(name, partial(read_any))(value)
 
 
 def _check_one(variables: Mapping[str, Secret], name: str, facts: Facts) -> Finding:

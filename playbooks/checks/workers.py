@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks._contract import Finding, NextStep, Status
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.text import lasting
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
-from services.domain.words import lasting
 
 
 @dataclass(frozen=True)

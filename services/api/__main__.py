@@ -9,8 +9,7 @@ import uvicorn
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
-from services.process.log import log_to_streams
-from services.process.settings import read_or_exit
+from services.process import log_to_streams, read_or_exit
 
 GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
 
@@ -35,7 +34,7 @@ def main() -> None:
         host=settings.listen_address,
         port=settings.port,
         log_config=None,
-        access_log=False,  # services.api.requests_seen logs without query strings
+        access_log=False,  # services.api.app logs without query strings
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from services.domain.errors import OperatorError, SourceError
-from services.domain.own_secrets import redacted
+from services.domain.secrets import redacted
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, PlainSerializer
 from services.api.errors import documented
 from services.api.metrics import Metrics
 from services.api.settings import ApiSettings
+from services.clients.postgres.intake import IntakeState, prove_upload, read_intake_state
+from services.clients.postgres.pool import Database
+from services.clients.postgres.writes import WriteProbe
 from services.domain.errors import SourceError
-from services.postgres.pool import Database
-from services.postgres.uploads import IntakeState, prove_upload, read_intake_state
-from services.postgres.writes import WriteProbe
 
 
 def iso_seconds(moment: datetime) -> str:

@@ -1,7 +1,10 @@
-"""The intake: a CSV file of judgments or payments becomes a batch and one job for the ingest worker, all or nothing."""
+"""The intake: a CSV file becomes a batch and a job, all or nothing; failed rows as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,20 +12,54 @@ from fastapi import APIRouter, Query, Request, Security
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from services.api.access import key_check
 from services.api.errors import RefusedError, documented
-from services.api.failed_rows import failed_rows_csv, first_failed_rows
 from services.api.health import Timestamp
-from services.api.keys import key_check
 from services.api.metrics import Metrics
-from services.api.multipart import file_of, received_form
 from services.api.settings import ApiSettings
-from services.api.store import store_file
+from services.api.uploads import file_of, received_form, store_file
+from services.clients.postgres.intake import FailedRow, list_failed_rows, read_batch
+from services.clients.postgres.operated import list_batches
+from services.clients.postgres.pool import Database
+from services.domain.csv_layouts import LAYOUTS, SOURCE_SYSTEM
 from services.domain.intake import Batch
-from services.domain.layouts import LAYOUTS
-from services.domain.simplicity import SOURCE_SYSTEM
-from services.postgres.intake import list_batches
-from services.postgres.pool import Database
-from services.postgres.uploads import read_batch
+
+HEADINGS = ("row_number", "column", "reason")
+PAGE_ROWS = 5000
+
+
+async def first_failed_rows(database: Database, batch_id: str) -> list[FailedRow]:
+    """The first page. Read before the answer begins, so that a failing database is still told with its status."""
+    return await _page(database, batch_id, after=0)
+
+
+async def failed_rows_csv(database: Database, batch_id: str, page: Sequence[FailedRow]) -> AsyncIterator[bytes]:
+    """`page` and all that follow it: one line a fault, `row_number` 1 being the first line below the header.
+
+    Raises SourceError in the middle when the database fails: the connection breaks, and the file is seen to be short.
+    """
+    yield _as_csv([HEADINGS])
+    while page:
+        yield _as_csv(fault for row in page for fault in faults_of(row))
+        page = await _page(database, batch_id, after=page[-1].row_number)
+
+
+def faults_of(row: FailedRow) -> list[tuple[int, str, str]]:
+    """`(row number, column, reason)`; the column is empty when the line as a whole is at fault."""
+    clauses = (clause.rpartition(": ") for clause in row.error.split("; "))
+    return [(row.row_number, column, reason) for column, _, reason in clauses]
+
+
+async def _page(database: Database, batch_id: str, *, after: int) -> list[FailedRow]:
+    async with database.read() as conn:
+        return await list_failed_rows(conn, batch_id=batch_id, after=after, limit=PAGE_ROWS)
+
+
+def _as_csv(lines: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()
+
 
 MAX_LISTED = 500
 

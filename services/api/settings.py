@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import PositiveFloat, PositiveInt, SecretStr
 
 from services.domain.secrets import Secret
-from services.process.settings import ProcessSettings
+from services.process import ProcessSettings
 
 MEBIBYTE = 1024 * 1024
 

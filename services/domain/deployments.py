@@ -1,15 +1,45 @@
-"""Railway's deployments and instances, in Railway's own words."""
+"""Railway's deployments and instances, in Railway's own words; external deployments; git checkouts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.domain.errors import Unavailable
-from services.domain.services import Service
-from services.domain.sha import short_sha
+from services.domain.runs import Person
+from services.domain.services import Service, short_sha
+
+_RELEASE = re.compile(r"v\d+\.\d+\.\d+\Z")  # the runbook's v1.x.x
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag on the checked out commit. `annotated`: made with `git tag -a`, so that it says who released and when."""
+
+    name: str
+    annotated: bool
+
+    @property
+    def is_release(self) -> bool:
+        return _RELEASE.match(self.name) is not None
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """`uncommitted`: how many files differ from the commit or are not known to git. `tags`: those on the commit."""
+
+    head: str
+    uncommitted: int
+    tags: tuple[Tag, ...]
+
+    @property
+    def release(self) -> Tag | None:
+        """The release that this commit is; None when it is none."""
+        return next((tag for tag in self.tags if tag.is_release), None)
+
 
 SHORT_ID = 8  # characters; Railway's ids are UUIDs
 
@@ -231,3 +261,49 @@ class LogLine:
     severity: str
     message: str
     replica_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One that is open. `deployments`: `{service: deployment id}`, the newest of each service.
+
+    commit_sha: None when Railway does not say. settled_at: when nothing of it was on its way any more.
+    """
+
+    id: int
+    commit_sha: str | None
+    opened_at: datetime
+    settled_at: datetime | None
+    deployments: Mapping[Service, str]
+
+    @property
+    def message_key(self) -> str:
+        """The outbox key of its one message."""
+        return f"rollout:{self.id}"
+
+
+STOP = "StopService"
+SAME_AGAIN = frozenset(
+    {"StartService", "RedeployDeployment", "RestartDeployment"}
+)  # of the commit that was there before
+
+
+@dataclass(frozen=True)
+class ServiceAct:
+    """`kind` is the name of the step ("StopService", "RollBackDeployment"). `at`: when it was done.
+
+    `deployment_id`: the deployment that came of it or was restarted; None for a stop.
+    """
+
+    service: Service
+    kind: str
+    run_id: int
+    deployment_id: str | None
+    at: datetime
+    by: Person
+
+
+def with_journal(state: ServiceState, acts: Sequence[ServiceAct]) -> ServiceState:
+    """The state with when a run of ours stopped the service, unless a later act started it again."""
+    last = max((act for act in acts if act.service is state.service), key=lambda act: act.at, default=None)
+    return replace(state, stopped_at=last.at if last is not None and last.kind == STOP else None)

@@ -1,10 +1,24 @@
-"""What our own API answers about itself (runbook, "API Health Check")."""
+"""What the API and the bot report about themselves (runbook, "API Health Check")."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class BotState:
+    """`connected`: whether Slack's events reach this replica; `leader`: whether it sends the alerts. None: unknown.
+
+    `channel_problem`: why the incidents channel takes no messages; None while it does, or while that is not known.
+    """
+
+    git_sha: str | None
+    started_at: datetime
+    connected: bool | None = None
+    leader: bool | None = None
+    channel_problem: str | None = None
 
 
 class Endpoint(NamedTuple):

@@ -190,3 +190,13 @@ def find_same(incidents: Iterable[Incident], services: Collection[str], severity
         and one.severity.value <= severity.value  # "sev1" comes before "sev2"
     ]
     return min(fitting, key=lambda incident: incident.opened_at, default=None)
+
+
+@dataclass(frozen=True)
+class IncidentRecord:
+    """Everything about one incident; `events` oldest first."""
+
+    incident: Incident
+    alerts: tuple[JoinedAlert, ...]
+    pages: tuple[PageSent, ...]
+    events: tuple[IncidentEvent, ...]

@@ -1,22 +1,35 @@
-"""Shows the shape of a log line or an error and hides its data.
+"""Shows the shape of a log line or an error and hides its data; also what a person wrote.
 
 This is the strict way (docs/adr/0010), for whatever more than one person reads. Personal data cannot be found by
 pattern, so a word is shown only when it is known to be a program's word or is written as only programs write (an
 identifier, an exception's class, a module, a source file); everything else becomes "…". Whole lines that our own
 programs print are shown as they are.
+
+Their own words stay, what they pasted becomes its template, and what has the shape of data or of a secret goes wherever
+it stands (docs/adr/0009).
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
-from services.domain._known_lines import is_known_line
-from services.domain._known_words import CAPITALS, LABELS, PRODUCTS, TITLES, WITH_DIGITS, WORDS
-from services.domain._program_names import is_class_name, is_exception, is_identifier, is_qualified, is_source_path
-from services.domain.secret_shapes import HIDDEN, hide_secrets
-
-__all__ = ["HIDDEN", "READ_LIMIT", "error_class", "is_known_word", "mask_line", "template"]
+from services.domain.masking_words import (
+    CAPITALS,
+    LABELS,
+    PRODUCTS,
+    TITLES,
+    WITH_DIGITS,
+    WORDS,
+    is_class_name,
+    is_exception,
+    is_identifier,
+    is_known_line,
+    is_qualified,
+    is_source_path,
+)
+from services.domain.secrets import HIDDEN, hide_data, hide_secrets
 
 READ_LIMIT = 1500  # characters looked at, for some 2 ms; the rest of a longer text counts as hidden
 
@@ -163,3 +176,19 @@ def _stem_is_known(stem: str) -> bool:
         return False
     doubled = stem[:-1] if stem[-1] == stem[-2] else stem
     return any(form in WORDS for form in (stem, f"{stem}e", doubled, f"{stem[:-1]}y" if stem[-1] == "i" else stem))
+
+
+# A block that nobody closed goes to the end, as Slack shows it.
+_PASTED = re.compile(r"```(?P<block>.*?)(?:```|\Z)|`(?P<code>[^`\n]+)`|(?m:^>\s?(?P<quote>[^\n]*)$)", re.DOTALL)
+# A full SHA and a UUID too: nobody needs them in a sentence, and tokens look like them.
+_TOKENS = re.compile(
+    r"""\b\w{1,20}://\S+
+       |\b(?!\d{4}-\d\d-\d\dT)(?=\w{0,100}\d)[\w-]{12,}\b|\b\d{5,}\b""",
+    re.VERBOSE,
+)
+
+
+def mask_message(text: str) -> str:
+    """Of Slack's markup: code and quotes lose every literal; names of parties and data go wherever they are."""
+    words = _PASTED.sub(lambda pasted: template(pasted[str(pasted.lastgroup)]), html.unescape(text))
+    return _TOKENS.sub(HIDDEN, hide_data(hide_secrets(words))).strip()

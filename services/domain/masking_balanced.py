@@ -1,6 +1,6 @@
-"""A log line for the one person who asked for it: words stay, and data goes by its shape (docs/adr/0010).
+"""A log line for the one person who requested it: words stay, data is hidden by shape (docs/adr/0010).
 
-Hidden are secrets, what `services.domain.data_shapes` knows, quoted values, the values of a row, fields that are
+Hidden are secrets, what `services.domain.secrets` knows, quoted values, the values of a row, fields that are
 named like personal data (`plaintiff=…`), and two or more words in a row that are written like a name and are unknown.
 """
 
@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from enum import StrEnum
 
-from services.domain._data_names import DATA_NAMES, PROGRAM_NAMES
-from services.domain._known_lines import is_known_line
-from services.domain._known_words import CAPITALS, PRODUCTS, TITLES
-from services.domain._program_names import is_class_name, is_surname
-from services.domain.data_shapes import hide_data
-from services.domain.masking import READ_LIMIT, is_known_word, template
-from services.domain.secret_shapes import HIDDEN, hide_secrets, is_secret_name
+from services.domain.masking import READ_LIMIT, is_known_word, mask_line, template
+from services.domain.masking_words import (
+    CAPITALS,
+    DATA_NAMES,
+    PRODUCTS,
+    PROGRAM_NAMES,
+    TITLES,
+    is_class_name,
+    is_known_line,
+    is_surname,
+)
+from services.domain.secrets import HIDDEN, hide_data, hide_secrets, is_secret_name
 
 _QUOTED = re.compile(
     r"""(?P<row>Failing\ row\ contains\ .*)
@@ -161,3 +168,20 @@ def _is_surely_name(token: str) -> bool:
 
 def _is_initial(token: str) -> bool:
     return len(token) == 2 and token[0].isalpha() and token[0].isupper() and token[1] == "."
+
+
+class Privacy(StrEnum):
+    """STRICT: what a channel sees. BALANCED: words stay, data goes by its shape."""
+
+    STRICT = "strict"
+    BALANCED = "balanced"
+
+    @property
+    def mask(self) -> Callable[[str], str]:
+        """For a log line or an error."""
+        return mask_line if self is Privacy.STRICT else mask_balanced
+
+
+def is_masked(shown: str) -> bool:
+    """Whether something was left out of it."""
+    return HIDDEN in shown

@@ -1,11 +1,16 @@
-"""Who is on call, and who is called when: words shared by the on-call file, its overrides and the incidents."""
+"""The on-call schedule: levels, rotations, shifts, overrides, and who is on call at a given time; pure.
+
+Turns are counted in handovers that have happened, each an instant made from the wall clock of its own day: so no turn
+is an hour too short or begins twice when clocks change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -237,3 +242,207 @@ def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001
 def is_group(call: str) -> bool:
     """Whether a word of a level is a Slack user group's id."""
     return call.startswith("S") and call.isupper()
+
+
+_DAY = timedelta(days=1)
+
+Absent = Callable[[str], str | None]  # why nobody is reached behind a Slack id ("is deactivated in Slack"), else None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """From `begins` until `ends` nobody is on call at the level of this index."""
+
+    level: int
+    begins: datetime
+    ends: datetime
+
+
+def turn_of(rotation: Rotation, at: datetime) -> str | None:
+    """Whose turn it is; None before it starts, after it ends and outside its hours."""
+    number = _handovers(rotation, at)
+    if number < 0 or _has_ended(rotation, at) or not _is_on_duty(rotation, at):
+        return None
+    return rotation.people[number % len(rotation.people)]
+
+
+def next_handover(rotation: Rotation, at: datetime) -> datetime:
+    """The first handover after `at`, in UTC."""
+    return _handover(rotation, max(_handovers(rotation, at) + 1, 0))
+
+
+def on_call(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> list[OnCallPerson]:
+    """The people of a level, each once; overrides of a rotation take its place, the newest first. Groups are not asked.
+
+    `overrides`: oldest first, as they are stored.
+    """
+    found = (_person(schedule, call, at, overrides) for call in level.calls if not is_group(call))
+    return list({person.slack: person for person in found if person is not None}.values())
+
+
+def targets(
+    schedule: Schedule,
+    level: Level,
+    at: datetime,
+    overrides: Sequence[Override],
+    absent: Absent = nobody_is_absent,
+) -> Iterator[Target]:
+    """How each of them is told, in the order of `Reach`. Whoever is absent is left out."""
+    present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
+    for person in present:
+        ways = {
+            Reach.MENTION: person.slack,
+            Reach.DIRECT: person.slack,
+            Reach.WEBHOOK: person.webhook,
+            Reach.EMAIL: person.email,
+        }
+        for reach, address in ways.items():
+            if reach in level.by and address:
+                yield Target(reach, address, person.name)
+    for group in filter(is_group, level.calls):
+        if absent(group) is None:
+            yield Target(Reach.MENTION, group, group)
+    for reach, address in ((Reach.WEBHOOK, level.webhook), (Reach.EMAIL, level.email)):
+        if address:
+            yield Target(reach, address, address)
+
+
+def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
+    """Who is on call for this rotation, or stands in for whoever is; None when nobody is, or it is not in the file."""
+    return _person(schedule, rotation, at, overrides) if rotation in schedule.rotations else None
+
+
+def levels_without_a_phone(
+    schedule: Schedule, at: datetime, overrides: Sequence[Override], standing_in: Override
+) -> list[int]:
+    """The numbers of the levels that would reach nobody outside Slack with this override, and do not mean to."""
+    with_it = [*overrides, standing_in]
+    return [
+        number
+        for number, level in enumerate(schedule.levels, start=1)
+        if standing_in.rotation in level.calls
+        and not level.accepts_slack_only
+        and not any(target.reach.leaves_slack for target in targets(schedule, level, at, with_it))
+    ]
+
+
+def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
+    """When a level has nobody at all, between the two moments."""
+    edges = sorted({begins, ends, *_edges(schedule, begins, ends, overrides)})
+    found: list[Gap] = []
+    for index, level in enumerate(schedule.levels):
+        if level.webhook or level.email or any(map(is_group, level.calls)):
+            continue
+        for start, end in pairwise(edges):
+            if on_call(schedule, level, start, overrides):
+                continue
+            if found and (found[-1].level, found[-1].ends) == (index, start):
+                found[-1] = Gap(index, found[-1].begins, end)
+            else:
+                found.append(Gap(index, start, end))
+    return found
+
+
+def skipped(
+    schedule: Schedule,
+    level: Level,
+    at: datetime,
+    overrides: Sequence[Override],
+    absent: Absent,
+    name_of: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Who is on call at this level and cannot be called: "ann is deactivated in Slack"."""
+    people = {person.slack: person.name for person in on_call(schedule, level, at, overrides)}
+    for slack_id, name in (people | {group: group for group in filter(is_group, level.calls)}).items():
+        why = absent(slack_id)
+        if why is not None:
+            yield f"{name_of(slack_id) if name == slack_id else name} {why}"
+
+
+def freeze(
+    schedule: Schedule,
+    at: datetime,
+    overrides: Sequence[Override],
+    name_of: Callable[[str], str] = str,
+    absent: Absent = nobody_is_absent,
+) -> Chain:
+    """The chain as it is at this moment. A level that reaches nobody is passed over, and said.
+
+    `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called. `absent`: why
+    nobody is reached behind a Slack id; such people are skipped, on the phone too, and the level says so.
+    """
+    levels, notes = [], []
+    for index, level in enumerate(schedule.levels, start=1):
+        called = tuple(_named(target, name_of) for target in targets(schedule, level, at, overrides, absent))
+        left_out = tuple(skipped(schedule, level, at, overrides, absent, name_of))
+        if called:
+            levels.append(ChainLevel(_level_name(level, name_of), called, level.wait, left_out))
+        else:
+            why = f": {', '.join(left_out)}" if left_out else ""
+            notes.append(f"level {index} ({_level_name(level, name_of)}) has nobody on call{why}")
+    return Chain(tuple(levels), schedule.remind_after, schedule.unacknowledge_after, tuple(notes))
+
+
+def _named(target: Target, name_of: Callable[[str], str]) -> Target:
+    is_nameless = not target.reach.leaves_slack and target.who == target.address
+    return replace(target, who=name_of(target.address)) if is_nameless else target
+
+
+def _level_name(level: Level, name_of: Callable[[str], str]) -> str:
+    return replace(level, calls=tuple(name_of(call) if is_group(call) else call for call in level.calls)).name
+
+
+def _person(schedule: Schedule, call: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
+    if call in schedule.people:
+        return schedule.people[call]
+    standing_in = [one for one in overrides if one.rotation == call and one.holds(at)]
+    if standing_in:
+        return schedule.person_of(standing_in[-1].user_id)
+    name = turn_of(schedule.rotations[call], at)
+    return schedule.people[name] if name else None
+
+
+def _handover(rotation: Rotation, number: int) -> datetime:
+    return _instant(rotation, rotation.starts + number * rotation.days * _DAY, rotation.handover)
+
+
+def _handovers(rotation: Rotation, at: datetime) -> int:
+    """How many handovers have happened, the first one not counted: 0 in the first turn, negative before it."""
+    days = (at.astimezone(rotation.zone).date() - rotation.starts).days
+    number = days // rotation.days + 1  # at most one too many on either side of a handover's own day
+    while _handover(rotation, number) > at:
+        number -= 1
+    return number
+
+
+def _has_ended(rotation: Rotation, at: datetime) -> bool:
+    return rotation.until is not None and at >= _instant(rotation, rotation.until, rotation.handover)
+
+
+def _is_on_duty(rotation: Rotation, at: datetime) -> bool:
+    if rotation.hours is None:
+        return True
+    begins, ends = rotation.hours.begins, rotation.hours.ends
+    over_midnight = timedelta() if begins < ends else _DAY
+    today = at.astimezone(rotation.zone).date()
+    return any(
+        _instant(rotation, day, begins) <= at < _instant(rotation, day + over_midnight, ends)
+        for day in (today - _DAY, today)
+    )
+
+
+def _instant(rotation: Rotation, day: date, clock: time) -> datetime:
+    """A wall-clock time as a moment: of one that comes twice the first; one that is left out is after the jump."""
+    return datetime.combine(day, clock, tzinfo=rotation.zone).astimezone(UTC)
+
+
+def _edges(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> Iterator[datetime]:
+    """Every moment between the two at which somebody's turn may begin or end."""
+    for rotation in schedule.rotations.values():
+        clocks = {rotation.handover, *((rotation.hours.begins, rotation.hours.ends) if rotation.hours else ())}
+        day = begins.astimezone(rotation.zone).date()
+        while day <= ends.astimezone(rotation.zone).date():
+            yield from (moment for clock in clocks if begins < (moment := _instant(rotation, day, clock)) < ends)
+            day += _DAY
+    for override in overrides:
+        yield from (moment for moment in (override.begins_at, override.ends_at) if begins < moment < ends)

@@ -1,16 +1,62 @@
-"""Runs: approved plans on their way, their steps, and the states that both may have (docs/states.md).
+"""Runs, steps and their states (docs/states.md); decisions, reviews, locks and self-approval.
 
 The database enforces the same transitions (`chatops.run_may_become` and `step_may_become`); a test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+from services.domain.audit import AuditRow
+from services.domain.services import Service
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
+
+    `owner` is who asked for the rollback: a Slack user id, or "terminal". `reason` is plain text, shown to whoever is
+    refused. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
+    """
+
+    service: Service
+    owner: str
+    reason: str
+    locked_at: datetime
+    run_id: int | None = None
+    owner_name: str = ""
+
+    @property
+    def by(self) -> str:
+        """The owner in words, for sentences."""
+        return self.owner_name or self.owner
+
+
+@dataclass(frozen=True)
+class LoneStart:
+    """Of one request, filed inside an incident by somebody who may approve such changes. Times are the database's.
+
+    called_at: when the approvers were called. open_at: from then on who asked may begin the countdown. offered_at:
+    since when the button is there. starts_at: the end of the countdown; None while none runs, and `reason` with it.
+    """
+
+    run_id: int
+    incident_id: int
+    called_at: datetime
+    open_at: datetime
+    offered_at: datetime | None = None
+    reason: str | None = None
+    starts_at: datetime | None = None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When something happens by itself: the countdown is over, or the button appears; None when nothing does."""
+        return self.starts_at or (self.open_at if self.offered_at is None else None)
 
 
 class RunState(StrEnum):
@@ -188,3 +234,47 @@ class PreemptedRun:
 
     run_id: int
     may_act_for_s: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`plan_hash` is what the person was shown, `policy_hash` the policy that let them decide."""
+
+    run_id: int
+    person: Person
+    approve: bool
+    reason: str
+    plan_hash: str
+    policy_hash: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True)
+class Review:
+    """Of one run. It is open until somebody else than `acted_by` has written a note. Times are the database's."""
+
+    run_id: int
+    acted_by: Person
+    asked_at: datetime
+    reviewed_by: Person | None = None
+    note: str | None = None
+    reviewed_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.reviewed_at is None
+
+
+@dataclass(frozen=True)
+class Record:
+    """`steps` in their order, `decisions` and `audit` oldest first. `review`: None for a run that was approved.
+
+    lone: None for a run that nobody may start alone.
+    """
+
+    run: Run
+    steps: Sequence[RunStep] = ()
+    decisions: Sequence[Decision] = ()
+    audit: Sequence[AuditRow] = ()
+    review: Review | None = None
+    lone: LoneStart | None = None

@@ -1,8 +1,189 @@
-"""A value that must not be shown."""
+"""Secrets: values that must not be shown, and their removal from any text by value and by shape.
+
+A shape is a key's beginning, a name before a value (`PGPASSWORD=…`), a scheme (`Bearer …`), an address with a password,
+or digits as cards and accounts have them. Invisible characters are taken out first, so that none splits a key. Every
+repetition is bounded or consumed by its match: the time grows with the length of the text, whatever it holds.
+
+A name in plain words has no shape: it goes beside a docket number or a party's role, and stays elsewhere. Every
+repetition is bounded, so that no text takes long.
+
+`hide_secrets` finds secrets by shape; a password such as "swordfish" has none. So the reader of the environment
+remembers every secret here, and every door (Slack, pagers, e-mail, terminal, log, API errors, model prompts) removes
+them by value: as they are, percent-encoded, in base64 at any offset, broken by whitespace or invisible characters.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from services.domain.masking_words import WORDS, is_class_name, is_identifier
+
+HIDDEN = "…"
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
+)
+_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SECRET_ENDINGS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "apikey", "credential")
+_SECRET_NAMES = frozenset({"pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "otp", "jwt"})
+# What programs say of a secret instead of showing it ("token: expired").
+_NO_VALUE = re.compile(
+    r"(?:not|is|was|has|must|no|none|null|true|false|expired?|missing|invalid|required|refused|wrong|empty|malformed|"
+    r"unset|set|unknown|denied|rejected|cannot|unauthorized|authentication|failed|revoked|too|does|and|or|of|in|for)"
+    r"[.,;:)]?\Z",
+    re.IGNORECASE,
+)
+_VALUE = r"""(?:"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""
+_MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal broke
+_APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
+_PATTERN = re.compile(
+    rf"""(?P<pem>-----BEGIN[^-]{{0,40}}-----(?:[^-]|-(?!----END))*(?:-----END[^-]{{0,40}}-----)?)
+       |(?P<header>\b(?i:(?:Proxy-)?Authorization|(?:Set-)?Cookie)["']?\s{{0,3}}[:=]\s{{0,3}})(?P<header_value>[^\n]+)
+       |(?P<scheme>\b(?i:Bearer|Basic)\s{{1,3}})(?P<scheme_value>[\w.~+/=-]{{4,}})
+       |(?P<address>(?<![\w+.-])[A-Za-z][\w+.-]{{1,20}}://[^\s"'<>@]{{1,200}}@[^\s"'<>]*   # with a password
+           |\b(?i:postgres(?:ql)?|rediss?|mysql|amqps?|mongodb(?:\+srv)?|smtps?)://\S+
+           |\b[A-Za-z][\w+.-]{{1,20}}%(?:25)?3[Aa](?:%(?:25)?2[Ff]){{2}}\S*      # the same, percent-encoded
+           |\bhttps?://hooks\.\S+)
+       |(?P<begins>(?<![A-Za-z0-9])(?:sk-|[srp]k_(?:live|test)_|xox[a-z]-|xapp-|gh[a-z]_|github_pat_|glpat-|AKIA|ASIA
+           |(?:df|npm|hf|rnd)_(?=\w{{0,100}}\d|[A-Za-z]{{12}})|AIza|SG\.|pypi-|dop_v1_|sbp_|sb_secret_|whsec_|eyJ)
+           [\w.=-]{{6,}}{_MORE_LINES})
+       |(?P<option>(?<![\w-])--?(?i:password|passwd|token|secret|api-?key|auth)[ =])(?P<option_value>{_VALUE})
+       |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
+       |(?P<named>(?<![\w.%-])(?P<name>[A-Za-z_][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}}
+           |\s{{1,3}}(?:is|was)\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)))
+       |(?P<iban>\b[A-Z]{{2}}\d\d(?:[ -]?[A-Z0-9]{{4}}){{2,7}}(?:[ -]?[A-Z0-9]{{1,3}})?\b
+           |\b[A-Za-z]{{2}}\d\d(?:[ -]?\d{{4}}){{3,7}}(?:[ -]?\d{{1,3}})?\b)
+       |(?P<groups>(?<![\w.:/-])\d{{2,19}}(?:{_APART}\d{{2,19}}){{1,12}}(?![\w:]|\.\d))
+       |(?P<digits>(?<![\w.-])\d{{9,}}(?!\w))
+       |(?P<token>(?<![\w-])(?=[A-Za-z_-]{{0,200}}\d)(?=[\d_-]{{0,200}}[A-Za-z])[\w-]{{20,}}{_MORE_LINES})
+       |(?P<base64>(?<![\w+/.-])(?=[a-z0-9+/]{{0,200}}[A-Z])(?=[A-Z0-9+/]{{0,200}}[a-z])[A-Za-z0-9+/]{{24,}}={{0,2}}(?![\w.]))
+    """,
+    re.VERBOSE,
+)
+_BASE64 = re.compile(r"(?=[a-z0-9]{0,200}[A-Z])(?=[A-Z0-9]{0,200}[a-z])[A-Za-z0-9]{24,}")
+_ASSIGNED = re.compile(_VALUE)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_PHRASES = frozenset({"token", "tokens", "auth", "authentication", "authorization", "scheme", "is"})
+_MOMENT = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d\Z")
+_DATE = re.compile(r"(?:19|20)\d\d[-/.](?:0[1-9]|1[0-2])[-/.](?:0[1-9]|[12]\d|3[01])(?:[T ]\d\d)?\Z")
+_FEWEST_GROUPED = 8  # digits of a card or an account in groups
+_FEWEST_DIGITS = 3  # of a token; below, it is a name with a number ("dragonfly-worker-ingest-2")
+
+
+def hide_secrets(text: str) -> str:
+    """The text without invisible characters, and with "…" for every secret by its shape; names of secrets stay."""
+    text, pieces, place = without_invisible(text), [], 0
+    while found := _PATTERN.search(text, place):
+        shown, end = _shown(found)
+        pieces += [text[place : found.start()], shown]
+        place = end
+    return "".join([*pieces, text[place:]])
+
+
+def without_invisible(text: str) -> str:
+    """The text without characters that are not seen: zero-width and bidirectional marks, tags, controls."""
+    return _INVISIBLE.sub("", text)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable, an option or a field of this name holds a secret: `PGPASSWORD`, `apiKey`, `access_token`."""
+    if name.endswith(("Error", "Exception", "Warning")):
+        return False  # `KeyError: …` names no key
+    parts = [hump.lower() for part in re.split(r"[_.\-]+", name) for hump in _HUMPS.findall(part)]
+    whole = [part.lower() for part in re.split(r"[_.\-]+", name)]
+    return any(part in _SECRET_NAMES or part.endswith(_SECRET_ENDINGS) for part in (*parts, *whole))
+
+
+def _shown(found: re.Match[str]) -> tuple[str, int]:
+    """What stands for the match, and where to go on."""
+    whole = (found.group(), found.end())
+    if found["header"] or found["option"]:
+        return (found["header"] or found["option"]) + HIDDEN, found.end()
+    if found["scheme"]:
+        return whole if _is_phrase(found["scheme"], found["scheme_value"]) else (found["scheme"] + HIDDEN, found.end())
+    if found["named"]:
+        # What stands behind a name that holds no secret is looked at on its own.
+        return _assigned(found) if is_secret_name(found["name"]) else whole
+    if any(is_plain(found[kind] or "") for kind, is_plain in _PLAIN.items()):
+        return whole
+    return HIDDEN, found.end()
+
+
+def _is_phrase(scheme: str, value: str) -> bool:
+    """ "bearer token" and "basic configuration", not `Bearer abcdef`."""
+    word = value.lower().rstrip(".")
+    return (scheme.lower().startswith("basic") and value.islower() and word.isalpha()) or word in _PHRASES
+
+
+def _assigned(found: re.Match[str]) -> tuple[str, int]:
+    value = _ASSIGNED.match(found.string, found.end())
+    if value is None or ("=" not in found["mark"] and _NO_VALUE.match(value.group().strip("\"'"))):
+        return found.group(), found.end()
+    return found.group() + HIDDEN, value.end()
+
+
+def _is_few(text: str) -> bool:
+    """Digits in groups that are no card and no account: too few, or a date."""
+    return bool(text) and (_count_digits(text) < _FEWEST_GROUPED or _DATE.match(text) is not None)
+
+
+def _is_moment(text: str) -> bool:
+    """`20251201000900`: the number of a migration."""
+    return _MOMENT.match(text) is not None
+
+
+def _is_named_with_number(text: str) -> bool:
+    if not text or _UUID.match(text):
+        return bool(text)
+    return _count_digits(text) < _FEWEST_DIGITS and (is_class_name(text) or _BASE64.fullmatch(text) is None)
+
+
+def _is_program_name(text: str) -> bool:
+    return is_class_name(text) or is_identifier(text)
+
+
+def _count_digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)
+
+
+_PLAIN: Mapping[str, Callable[[str], bool]] = {
+    "groups": _is_few,
+    "digits": _is_moment,
+    "token": _is_named_with_number,
+    "base64": _is_program_name,
+}
+
+NAME = r"[A-Z][\w.'\u2019&-]{0,60}(?:\s+(?:[A-Z][\w.'\u2019&-]{0,60}|&|of|de|van|von)){0,5}"
+_PARTY = re.compile(
+    r"\b(?P<role>(?i:plaintiff|defendant|debtor|creditor|claimant|petitioner|respondent|garnishee)s?\W{1,3})" + NAME
+)
+_SHAPES = re.compile(
+    rf"""<(?:mailto:|https?:)[^<>]{{0,1000}}>|(?:(?<=<)|(?<![\w.+-]))<?[^\s@<>"'(),;:=]{{1,64}}@[^\s@<>"',;]{{1,200}}>?
+       |\b{NAME}\s+(?:v|vs)\.?\s+{NAME}                                          # "Smith v. Jones"
+       |\b(?i:docket(?:\s+(?:no|nr|number)\b)?|(?:case|index)\s+(?:no\b|number\b|\#))
+              [\s.:\#]{{0,3}}[^\s\d]{{0,20}}\d\S{{0,40}}                                 # "index no. 4711"
+       |\b(?i:account|acct|card|routing)(?:\s(?:no|nr|number))?[\s.:\#]{{1,3}}\d[\d -]{{2,30}}\b
+       |\b\d{{2,4}}[-/][A-Za-z]{{1,4}}[-/]\d+\b|\b[A-Z]{{2,4}}-\d{{3,}}[-/][^\s]+     # "24-CV-1234", "CV-1234-24/KI"
+       |\b\d{{4,}}/(?:19|20)?\d\d\b                                                # "12345/2024"
+       |[$€£]\s?\d[\d.,]*|\b(?i:USD|EUR|GBP)\s?\d[\d.,]*|\b\d[\d.,]{{,20}}\s?(?i:USD|EUR|GBP|dollars?|euros?|bucks)\b
+       |\b\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?\b|\b\d{{3,}}\.\d\d\b                    # money without a sign
+       |\b\d{{3}}[- ]\d\d[- ]\d{{4}}\b                                             # social security numbers
+       |(?:\+\d{{1,3}}[\s.-]?)?\(?\b\d{{3}}\)?[\s.-]\d{{3}}[\s.-]\d{{4}}\b|\+\d[\d\s().-]{{7,20}}\d  # phones
+       |\b\d{{1,5}}\s+(?:[A-Z][a-z]{{1,20}}\s+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr)\b""",
+    re.VERBOSE,
+)
+
+
+def hide_data(text: str) -> str:
+    """The text with "…" for what has the shape of personal data; the words beside it stay."""
+    return _SHAPES.sub(HIDDEN, _PARTY.sub(rf"\g<role>{HIDDEN}", text))
 
 
 @dataclass(frozen=True)
@@ -19,3 +200,137 @@ class Secret:
         return "Secret(…)"
 
     __str__ = __repr__
+
+
+SHORTEST = 6  # characters; a shorter value is in too many words to be looked for
+_SHORTEST_PATH = 16  # of a web address, the last part of the path is the secret from this length on
+
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+
+_remembered: dict[str, frozenset[str]] = {}
+_forms: tuple[str, ...] = ()  # of all that is remembered, without whitespace, the longest first
+
+T = TypeVar("T")
+
+
+def remember_secrets(owner: str, secrets: Iterable[Secret]) -> None:
+    """From now on these values leave through no door. They replace what this owner ("bot", "API") had before.
+
+    A value that is one of our own common words ("postgres" as a password) is not looked for: it would hide the word.
+    """
+    global _forms
+    _remembered[owner] = frozenset(form for secret in secrets for form in _forms_of(secret.reveal()))
+    _forms = tuple(sorted(frozenset().union(*_remembered.values()), key=len, reverse=True))
+
+
+def without_own_secrets(text: str) -> str:
+    """The text with "…" for each of our own secrets."""
+    if not _forms or not text:
+        return text
+    squeezed = _squeezed(text)
+    return _hide(text) if any(form in squeezed for form in _forms) else text
+
+
+def redacted(value: T) -> T:
+    """The same JSON-able value with every text in it passed through `without_own_secrets`; keys stay."""
+    if not _forms:
+        return value
+    squeezed = _squeezed("\0".join(_texts(value)))
+    return _redacted(value) if any(form in squeezed for form in _forms) else value  # type: ignore[return-value]
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case str():
+            return without_own_secrets(value)
+        case Mapping():
+            return {key: _redacted(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_redacted(one) for one in value]
+        case _:
+            return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for one in value.values():
+                yield from _texts(one)
+        case list() | tuple():
+            for one in value:
+                yield from _texts(one)
+
+
+def _hide(text: str) -> str:
+    places = [place for place, character in enumerate(text) if not _is_squeezed_out(character)]
+    squeezed = _squeezed(text)
+    spans = sorted((places[start], places[end - 1] + 1) for start, end in _found(squeezed))
+    return "".join(_around(text, spans))
+
+
+def _found(squeezed: str) -> Iterator[tuple[int, int]]:
+    for form in _forms:
+        start = squeezed.find(form)
+        while start >= 0:
+            yield start, start + len(form)
+            start = squeezed.find(form, start + len(form))
+
+
+def _around(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """The text between the spans, and one mark for each that does not lie in one before it."""
+    end = 0
+    for start, stop in spans:
+        if start >= end:
+            yield text[end:start]
+            yield HIDDEN
+        end = max(end, stop)
+    yield text[end:]
+
+
+def _squeezed(text: str) -> str:
+    """Without whitespace and invisible characters, and with percent escapes in capitals, as all forms are."""
+    squeezed = without_invisible("".join(text.split()))
+    return _ESCAPE.sub(lambda escape: escape[0].upper(), squeezed) if "%" in squeezed else squeezed
+
+
+def _is_squeezed_out(character: str) -> bool:
+    return character.isspace() or not without_invisible(character)
+
+
+def _forms_of(value: str) -> Iterator[str]:
+    for part in _parts(value):
+        plain = _squeezed(part)
+        if len(plain) < SHORTEST or part.lower() in WORDS:
+            continue
+        yield plain
+        for encoded in (quote(part, safe=""), quote(part), quote_plus(part), json.dumps(part)[1:-1]):
+            yield _squeezed(encoded)
+        yield from _in_base64(part.encode("utf-8", "replace"))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """The value; of an address, its password and the long end of its path as well."""
+    yield value
+    if "://" not in value:
+        return
+    try:
+        address = urlsplit(value)
+        password, path = address.password, address.path
+    except ValueError:
+        return
+    if password:
+        yield password
+        yield unquote(password)
+    if address.scheme in ("http", "https"):
+        yield from (part for part in path.split("/") if len(part) >= _SHORTEST_PATH)
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """What does not depend on the neighbours, for each of the three offsets at which the value may begin."""
+    for offset in range(3):
+        whole = base64.b64encode(bytes(offset) + value).decode()
+        certain = whole[-(-offset * 8 // 6) : (offset + len(value)) * 8 // 6]
+        yield certain
+        yield certain.translate({ord("+"): "-", ord("/"): "_"})

@@ -1,7 +1,8 @@
-"""The three services of the runbook ("Service Overview") and the short names people type."""
+"""The three services of the runbook, commit SHAs, and Supabase's dashboard pages."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -52,3 +53,48 @@ def find_services(name: str) -> tuple[Service, ...] | None:
         return WORKERS if name.strip().lower() == "workers" else (*WORKERS, Service.API)
     service = find_service(name)
     return None if service is None else (service,)
+
+
+SHORT_LENGTH = 8  # what the runbook's banner and health answer show
+
+_SHA = re.compile(r"[0-9a-f]{7,40}\Z")  # 7: git's own default abbreviation; fewer characters match too easily
+
+
+def is_sha(text: str) -> bool:
+    """Whether the text is a commit SHA of 7 to 40 lower-case hexadecimal characters."""
+    return _SHA.match(text) is not None
+
+
+def same_sha(one: str, other: str) -> bool:
+    """Whether the two name the same commit: one is a prefix of the other. Never true for text that is no SHA."""
+    one, other = one.lower(), other.lower()
+    return is_sha(one) and is_sha(other) and (one.startswith(other) or other.startswith(one))
+
+
+def short_sha(sha: str | None) -> str:
+    """The first 8 characters, or "unknown"."""
+    return sha[:SHORT_LENGTH] if sha else "unknown"
+
+
+_HOST = re.compile(r"https://([a-z0-9]{1,40})\.supabase\.(?:co|in|net)/?\Z")
+STATUS_PAGE = "https://status.supabase.com"
+_DASHBOARD = "https://supabase.com/dashboard/project"
+
+
+def project_ref(supabase_url: str | None) -> str | None:
+    """The project's reference in `SUPABASE_URL`; None when the address is missing or is none of Supabase's."""
+    match = _HOST.match(supabase_url or "")
+    return match[1] if match else None
+
+
+def log_links(ref: str) -> dict[str, str]:
+    """`{label: address}` of the logs of the database and of the sign-in service."""
+    return {
+        "Database logs": f"{_DASHBOARD}/{ref}/logs/postgres-logs",
+        "Auth logs": f"{_DASHBOARD}/{ref}/logs/auth-logs",
+    }
+
+
+def database_log_link(ref: str) -> dict[str, str]:
+    """Of `log_links`, that of the database alone."""
+    return {label: url for label, url in log_links(ref).items() if label == "Database logs"}

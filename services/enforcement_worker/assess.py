@@ -1,17 +1,179 @@
-"""Everything that can be reckoned about one judgment for one day. Pure."""
+"""Assesses a judgment for a given day: next action, deadline, next assessment date. Pure.
+
+The rules follow New York's practice (CPLR articles 50 and 52; sources in docs/enforcement.md); they are a first sorting
+for a clerk, not legal advice.
+
+Interest grows every day, and that is arithmetic (`services.enforcement_worker.law.grown`). A step, its deadline and
+the score change on some days only, and these are known beforehand: nothing is reckoned in between.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
 
-from services.domain.collectability import score
-from services.domain.enforceability import lien_ends_on, presumed_paid_on, renewal_opens_on
-from services.domain.interest import CONSUMER_RATE_FROM, Balance, Debt, Reading, balance_on
-from services.enforcement_worker.case import Assessment, Case
-from services.enforcement_worker.decide import decide_next_step
-from services.enforcement_worker.due import next_review_on
+from services.enforcement_worker.law import (
+    CONSUMER_RATE_FROM,
+    LIEN_YEARS,
+    PRESUMED_PAID_YEARS,
+    Balance,
+    Debt,
+    Payment,
+    Reading,
+    balance_on,
+    lien_ends_on,
+    presumed_paid_on,
+    renewal_opens_on,
+    years_after,
+)
+from services.enforcement_worker.score import LARGE, MODEST, PAYING_YEARS, RECENT_YEARS, Score, score
+
+
+@dataclass(frozen=True)
+class Case:
+    """A judgment without names: `amount` in US dollars, days by New York's calendar, `debt` None when it is unknown."""
+
+    amount: Decimal
+    county: str
+    entered_on: date
+    taken_in_on: date
+    debt: Debt | None = None
+    payments: tuple[Payment, ...] = ()
+
+
+class Kind(StrEnum):
+    """What is stored in `enforcement.next_steps.kind`."""
+
+    CLOSE = "close_presumed_paid"
+    FILE_SATISFACTION = "file_satisfaction"
+    RENEW_LIEN = "renew_lien"
+    DOCKET_TRANSCRIPT = "docket_transcript"
+    INFORMATION_SUBPOENA = "information_subpoena"
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """One step for one judgment. `reason` is a sentence without the names or amounts of the case."""
+
+    kind: Kind
+    due_on: date
+    reason: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What holds for one judgment on one day.
+
+    `balance` follows the rates as they came, the unknown kind of debt counted as ordinary. `least` is what is owed at
+    least, should a court read the law the other way or the debt be consumer debt; equal to `balance` where nothing is
+    in doubt. `cautions` say what is, each in a sentence without names or amounts. `next_review_on`: see `due.py`.
+    """
+
+    as_of: date
+    balance: Balance
+    least: Balance
+    renewal_opens_on: date
+    lien_ends_on: date
+    presumed_paid_on: date
+    score: Score
+    step: NextStep
+    cautions: tuple[str, ...]
+    next_review_on: date | None
+
+
+TRANSCRIPT_FROM = Decimal(2000)  # below that, a lien on a house rarely repays its fees
+
+DAYS_TO_ACT = {
+    Kind.CLOSE: 30,
+    Kind.FILE_SATISFACTION: 20,  # CPLR 5020(c)
+    Kind.RENEW_LIEN: 14,
+    Kind.DOCKET_TRANSCRIPT: 14,
+    Kind.INFORMATION_SUBPOENA: 30,
+}
+
+
+def decide_next_step(case: Case, balance: Balance) -> NextStep:
+    """The step for the case on the day of `balance`.
+
+    Its days are counted from when it first could be taken: the day on which the case was taken in, or the later one
+    from which the step made sense. So deciding again, on the same day or on another, moves no deadline.
+    """
+    if balance.total == 0:
+        return _satisfaction(case, balance)
+    presumed = presumed_paid_on(case.entered_on, [payment.received_on for payment in case.payments])
+    if balance.as_of >= presumed:
+        reason = f"It was entered, or last paid on, {PRESUMED_PAID_YEARS} or more years ago and is presumed paid."
+        return _step(Kind.CLOSE, case, presumed, reason)
+    if balance.principal < TRANSCRIPT_FROM:
+        reason = f"Below ${TRANSCRIPT_FROM:,}, finding a bank account comes first."
+        return _step(Kind.INFORMATION_SUBPOENA, case, case.entered_on, reason)
+    if balance.as_of >= renewal_opens_on(case.entered_on):
+        return _renewal(case)
+    reason = f"From ${TRANSCRIPT_FROM:,} on, a lien on real property is worth its fees."
+    return _step(Kind.DOCKET_TRANSCRIPT, case, case.entered_on, reason)
+
+
+def _satisfaction(case: Case, balance: Balance) -> NextStep:
+    """The law counts from the last payment, whenever the case was taken in."""
+    reason = "Nothing is owed any more; the creditor has to say so to the court."
+    since = balance.paid_off_on or case.taken_in_on
+    return NextStep(Kind.FILE_SATISFACTION, since + timedelta(days=DAYS_TO_ACT[Kind.FILE_SATISFACTION]), reason)
+
+
+def _renewal(case: Case) -> NextStep:
+    """Before the lien ends, if that is still possible: until the renewal is granted, others may step in between."""
+    reason = f"Its lien of {LIEN_YEARS} years has ended or ends within a year."
+    step = _step(Kind.RENEW_LIEN, case, renewal_opens_on(case.entered_on), reason)
+    end = lien_ends_on(case.entered_on)
+    return NextStep(step.kind, end, reason) if case.taken_in_on < end < step.due_on else step
+
+
+def _step(kind: Kind, case: Case, possible_from: date, reason: str) -> NextStep:
+    began_on = max(case.taken_in_on, possible_from)
+    return NextStep(kind, began_on + timedelta(days=DAYS_TO_ACT[kind]), reason)
+
+
+REVIEW_AFTER_DAYS = 30  # also when nothing turns: bands of memos, and cautions that hang on a cent, follow by then
+
+_ENDED = (Kind.CLOSE, Kind.FILE_SATISFACTION)
+_HALF_A_CENT = Decimal("0.005")
+
+
+def next_review_on(case: Case, balance: Balance, step: NextStep) -> date | None:
+    """The first later day on which the step, its deadline or the score may differ; 30 days on at the latest.
+
+    None where nothing changes until a payment or another file comes. A payment dated later counts from its day on.
+    """
+    day = balance.as_of
+    to_come = [payment.received_on for payment in case.payments if payment.received_on > day]
+    if step.kind in _ENDED:
+        return min(to_come, default=None)
+    turns = (*to_come, *_turning_days(case, day), *_days_of_growth(balance))
+    return min(turn for turn in turns if turn > day)
+
+
+def _turning_days(case: Case, day: date) -> Iterator[date]:
+    paid_on = [payment.received_on for payment in case.payments if case.entered_on <= payment.received_on <= day]
+    yield CONSUMER_RATE_FROM
+    yield years_after(case.entered_on, RECENT_YEARS)
+    yield renewal_opens_on(case.entered_on)
+    yield lien_ends_on(case.entered_on)
+    yield presumed_paid_on(case.entered_on, paid_on)
+    if paid_on:
+        yield years_after(max(paid_on), PAYING_YEARS)
+    yield day + timedelta(days=REVIEW_AFTER_DAYS)
+
+
+def _days_of_growth(balance: Balance) -> Iterator[date]:
+    """Days on which interest may bring what is owed to a limit of the score: never late, early by a rounding."""
+    a_day = balance.per_diem + _HALF_A_CENT
+    for limit in (MODEST, LARGE):
+        days = int(((limit - balance.total - 2 * _HALF_A_CENT) / a_day).to_integral_value(ROUND_CEILING))
+        if balance.total < limit and days < REVIEW_AFTER_DAYS:
+            yield balance.as_of + timedelta(days=max(days, 1))
 
 
 def assess(given: Case, *, as_of: date) -> Assessment:

@@ -1,23 +1,65 @@
-"""Assesses every judgment of one batch and stores it; memos for its cases are a job of their own."""
+"""Assesses every judgment of a batch and stores it; reassesses on due dates."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 from uuid import UUID
 
-from services.domain.judgments import MEMO_JOB_TYPE
-from services.domain.services import WorkerType
-from services.enforcement_worker.figures import store_figures
-from services.job_queue.jobs import Result, batch_of
-from services.postgres.enforcement import (
+from services.clients.postgres.enforcement import (
     BEFORE_ALL,
+    FiledJudgment,
+    copy_assessments,
+    create_assessment_staging,
     hold_payments,
+    list_due_judgments,
     list_judgments,
     read_enforced_batch,
+    read_review_state,
+    upsert_assessments,
+    upsert_next_steps,
+    want_memos,
 )
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob, queue_job
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob, queue_job
+from services.domain.intake import MEMO_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain.services import WorkerType
+from services.enforcement_worker.assess import Case
+from services.enforcement_worker.law import Debt, Payment
+from services.enforcement_worker.page import assess_page
+from services.job_queue.jobs import Result, batch_of
+
+_DEBT = {None: None, True: Debt.CONSUMER, False: Debt.ORDINARY}
+
+
+async def store_figures(
+    conn: Connection, page: Sequence[FiledJudgment], *, as_of: date, known: AbstractSet[UUID] = frozenset()
+) -> frozenset[UUID]:
+    """Assess these judgments; the ids of the memos that they want, beyond those that are `known` to be wanted."""
+    cases = [(judgment.id, _case(judgment)) for judgment in page]
+    found = await asyncio.to_thread(assess_page, cases, as_of=as_of)
+    new = {memo_id: facts for memo_id, facts in found.wanted.items() if memo_id not in known}
+    await want_memos(conn, facts=new)
+    await create_assessment_staging(conn)
+    await copy_assessments(conn, lines=found.lines)
+    await upsert_assessments(conn)
+    await upsert_next_steps(conn)
+    return frozenset(new)
+
+
+def _case(judgment: FiledJudgment) -> Case:
+    return Case(
+        amount=judgment.amount,
+        county=judgment.county,
+        entered_on=judgment.filing_date,
+        taken_in_on=judgment.taken_in_on,
+        debt=_DEBT[judgment.is_consumer_debt],
+        payments=tuple(map(Payment, judgment.paid_on, judgment.paid_amounts)),
+    )
+
 
 log = logging.getLogger(__name__)
 
@@ -68,3 +110,41 @@ async def _queue_memos(conn: Connection, batch_id: str, as_of: date) -> None:
         max_attempts=MEMO_ATTEMPTS,
         idempotency_key=f"{MEMO_JOB_TYPE}:{batch_id}:{as_of.isoformat()}",
     )
+
+
+PAGES_A_JOB = 50  # a hundred thousand judgments; what is left goes into a job of its own, behind what waits meanwhile
+PRIORITY = -10  # new files go first
+
+
+async def review_due(job: ClaimedJob, database: Database, *, pages: int = PAGES_A_JOB) -> Result:
+    """Handle one `enforcement_review` job: reckon all that is due today, page by page.
+
+    Each page that is stored is not due any more, so a job that is repeated goes on where it was.
+    """
+    async with database.read(timeout_s=TIMEOUT_S) as conn:
+        today = (await read_review_state(conn)).today
+    reviewed = 0
+    for _ in range(pages):
+        async with database.transaction(timeout_s=TIMEOUT_S) as conn:
+            await hold_payments(conn)
+            page = await list_due_judgments(conn, today=today)
+            if page:
+                await store_figures(conn, page, as_of=today)
+        reviewed += len(page)
+        if not page:
+            break
+    else:
+        async with database.transaction() as conn:
+            key = f"{REVIEW_JOB_TYPE}:after:{job.id}"
+            await queue_job(conn, job_type=REVIEW_JOB_TYPE, payload={}, priority=PRIORITY, idempotency_key=key)
+    log.info("[%s] Reviewed: %d judgments", WorkerType.ENFORCEMENT, reviewed)
+    return {"as_of": today.isoformat(), "judgments": reviewed}
+
+
+async def queue_review_if_due(database: Database) -> None:
+    """Queue a review where something is due: one an hour at most, however many workers ask. Raises SourceError."""
+    async with database.transaction() as conn:
+        state = await read_review_state(conn)
+        if state.is_due:
+            key = f"{REVIEW_JOB_TYPE}:{state.hour}"
+            await queue_job(conn, job_type=REVIEW_JOB_TYPE, payload={}, priority=PRIORITY, idempotency_key=key)

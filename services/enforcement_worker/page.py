@@ -8,10 +8,8 @@ from datetime import date
 from functools import lru_cache
 from uuid import UUID
 
-from services.enforcement_worker.assess import assess
-from services.enforcement_worker.case import Assessment, Case
-from services.enforcement_worker.memo import INSTRUCTIONS
-from services.enforcement_worker.profile import facts_of, memo_id_of, profile_of
+from services.enforcement_worker.assess import Assessment, Case, assess
+from services.enforcement_worker.memo import INSTRUCTIONS, facts_of, memo_id_of, profile_of
 
 _NULL = r"\N"
 _IN_COPY = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -20,7 +18,7 @@ _IN_ARRAY = str.maketrans({"\\": r"\\", '"': r"\""})
 
 @dataclass(frozen=True)
 class AssessedPage:
-    """`lines`: see `services.postgres.enforcement.copy_assessments`. `wanted` is `{memo id: facts as JSON}`."""
+    """`lines`: see `services.clients.postgres.enforcement.copy_assessments`. `wanted` is `{memo id: facts as JSON}`."""
 
     lines: bytes
     wanted: Mapping[UUID, str]

@@ -6,14 +6,12 @@ import gc
 import sys
 from functools import partial
 
+from services.domain.csv_layouts import JOB_TYPE
 from services.domain.services import WorkerType
-from services.domain.simplicity import JOB_TYPE
 from services.ingest_worker.handler import ingest_batch
-from services.ingest_worker.retention import EVERY_S, prune_old
-from services.ingest_worker.settings import IngestSettings
-from services.job_queue.chores import Chore
-from services.job_queue.process import run_worker
-from services.process.settings import read_or_exit
+from services.ingest_worker.retention import EVERY_S, IngestSettings, prune_old
+from services.job_queue.process import Chore, run_worker
+from services.process import read_or_exit
 
 
 def main() -> int:

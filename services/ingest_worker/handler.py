@@ -1,35 +1,87 @@
-"""Judges the rows of one batch: page by page, so that a crash loses at most the page under way."""
+"""Processes the rows of a batch page by page, so that a crash loses at most one page."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
-from services.domain.csv_file import CsvFile
-from services.domain.layouts import LAYOUTS
-from services.domain.services import WorkerType
-from services.ingest_worker.kinds import KINDS, Kind
-from services.ingest_worker.page import Page
-from services.job_queue.jobs import Result, UnusableJobError, batch_of
-from services.postgres.ingest import (
+from services.clients.postgres.intake import (
     StartedBatch,
     advance_batch,
+    copy_judgments,
+    copy_payments,
     copy_raw_rows,
+    create_payment_staging,
+    create_staging,
     delete_file,
+    fill_in_consumer_debt,
     finish_batch,
+    insert_judgments,
+    insert_payments,
     list_blocks,
+    lock_judgments,
+    log_intake_event,
+    refuse_conflicts,
+    refuse_payments,
+    replace_judgments,
     start_batch,
 )
-from services.postgres.pool import Database
-from services.postgres.uploads import log_intake_event
-from services.postgres.worker import ClaimedJob, queue_job
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob, queue_job
+from services.csv_files.reader import CsvFile
+from services.domain import csv_layouts
+from services.domain.csv_layouts import LAYOUTS
+from services.domain.intake import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain.services import WorkerType
+from services.ingest_worker.pages import Page, judged_pages, payment_pages
+from services.ingest_worker.rows import CONFLICT
+from services.job_queue.jobs import Result, UnusableJobError, batch_of
+
+
+class Pages(Protocol):
+    def __call__(self, file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`store(conn, batch id, records)` stores a page; `next_job_type` is queued for the batch when all are stored."""
+
+    pages: Pages
+    store: Callable[[Connection, str, Sequence[bytes]], Awaitable[None]]
+    next_job_type: str
+
+
+async def _store_judgments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:
+    """Nearly every case of nearly every file is new, so the dearer statements run only where one is not."""
+    await create_staging(conn)
+    staged = await copy_judgments(conn, blocks=records)
+    await lock_judgments(conn)
+    if await insert_judgments(conn, batch_id=batch_id) < staged:
+        await replace_judgments(conn, batch_id=batch_id)
+        await fill_in_consumer_debt(conn, batch_id=batch_id)
+        await refuse_conflicts(conn, batch_id=batch_id, rule=CONFLICT)
+
+
+async def _store_payments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:
+    """The rows are stored as good ones by now: those whose case is not known are refused afterwards, and kept."""
+    await create_payment_staging(conn)
+    await copy_payments(conn, blocks=records)
+    await insert_payments(conn)
+    await refuse_payments(conn, batch_id=batch_id)
+
+
+KINDS: Mapping[str, Kind] = {
+    csv_layouts.SOURCE_SYSTEM: Kind(judged_pages, _store_judgments, ENFORCEMENT_JOB_TYPE),
+    csv_layouts.PAYMENTS_SOURCE_SYSTEM: Kind(payment_pages, _store_payments, REVIEW_JOB_TYPE),
+}
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,4 @@
-"""Deletes finished jobs, events of the intake and rows as uploaded once they are old enough: a few at a time, so that
-nobody waits for it."""
+"""Deletes finished jobs, intake events and raw rows after their retention period, in small batches."""
 
 from __future__ import annotations
 
@@ -8,9 +7,21 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from services.ingest_worker.settings import IngestSettings
-from services.postgres.pool import Connection, Database
-from services.postgres.pruning import prune_intake_logs, prune_jobs, prune_raw_rows
+from pydantic import NonNegativeInt
+
+from services.clients.postgres.intake import prune_intake_logs, prune_jobs, prune_raw_rows
+from services.clients.postgres.pool import Connection, Database
+from services.job_queue.settings import WorkerSettings
+
+
+class IngestSettings(WorkerSettings):
+    """Ages in days after which the worker deletes what nobody needs any more; 0 keeps it for good."""
+
+    completed_jobs_keep_days: NonNegativeInt = 90
+    failed_jobs_keep_days: NonNegativeInt = 365  # somebody may still put them back
+    intake_log_keep_days: NonNegativeInt = 365
+    raw_rows_keep_days: NonNegativeInt = 0  # the originals as uploaded: only who set an age has them deleted
+
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.clients.postgres.pool import Database
+from services.clients.postgres.worker import ClaimedJob
 from services.domain.errors import SourceError
-from services.postgres.pool import Database
-from services.postgres.worker import ClaimedJob
-from services.process.log import describe_error
+from services.process import describe_error
 
 Result = Mapping[str, Any]  # JSON-able, stored in `ops.job_queue.result`; holds counts and ids, nothing personal
 

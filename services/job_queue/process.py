@@ -1,4 +1,4 @@
-"""A worker process from its banner to its exit code."""
+"""A worker process from its banner to its exit code, with its maintenance tasks."""
 
 from __future__ import annotations
 
@@ -6,22 +6,61 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.pool import Database
+from services.domain.errors import SourceError
 from services.domain.services import WorkerType
-from services.job_queue.banner import starting_banner
-from services.job_queue.chores import Chore
-from services.job_queue.heart import Heart, WorkerState
+from services.job_queue.heartbeat import Heart, WorkerState, run_unless
 from services.job_queue.jobs import Handler
-from services.job_queue.loop import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
 from services.job_queue.settings import WorkerSettings
-from services.job_queue.waiting import run_unless
-from services.postgres.doorbell import Doorbell
-from services.postgres.pool import Database
-from services.process.database import await_database
-from services.process.log import log_to_streams
+from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
+from services.process import await_database, log_to_streams
+
+WIDTH = 69  # columns between the box's sides, as the runbook draws it
+
+
+def starting_banner(*, worker_id: str, worker_type: str, environment: str, git_sha: str, python: str) -> str:
+    """The box as one text of several lines; a value too long for it is cut."""
+    facts = [
+        ("Worker ID:", worker_id),
+        ("Worker Type:", worker_type),
+        ("Environment:", environment),
+        ("Git SHA:", git_sha),
+        ("Python:", python),
+    ]
+    title = " " * 20 + "DRAGONFLY WORKER STARTING"
+    lines = [title, *(f"  {label:<13} {value}" for label, value in facts)]
+    top, *rest = (f"│{line[:WIDTH]:<{WIDTH}}│" for line in lines)
+    return "\n".join([_rule("┌", "┐"), top, _rule("├", "┤"), *rest, _rule("└", "┘")])
+
+
+def _rule(left: str, right: str) -> str:
+    return left + "─" * WIDTH + right
+
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Done at the start and every `every_s` seconds, by each worker: what may happen once only is for it to see to."""
+
+    name: str
+    every_s: float
+    do: Callable[[Database], Awaitable[None]]
+
+    async def run(self, database: Database) -> None:
+        """Do it again and again, until cancelled. A database that fails is waited for until the next time."""
+        while True:
+            try:
+                await self.do(database)
+            except SourceError as error:
+                log.warning("%s: %s", self.name, error.why)
+            await asyncio.sleep(self.every_s)
+
 
 JOBS_CHANNEL = "dragonfly_jobs"  # sql/migrations: ops.announce_job
 EXIT_OK, EXIT_FAILED = 0, 1

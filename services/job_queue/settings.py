@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import PositiveFloat, PositiveInt
 
-from services.process.settings import ProcessSettings
+from services.process import ProcessSettings
 
 
 class WorkerSettings(ProcessSettings):

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.sandbox.postgres import PostgresServer
+from services.sandbox.bot_process import NAME
+from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.sandbox import ROOT, Sandbox, SandboxSettings
-from services.sandbox.terminal import NAME
 
 DATA = ROOT / ".sandbox"
 # slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there.

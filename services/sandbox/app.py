@@ -9,15 +9,15 @@ from fastapi.responses import JSONResponse
 
 from services.domain.errors import OperatorError
 from services.sandbox.openai import build_router as build_openai
-from services.sandbox.other_sites import serve_own_hosts_only
 from services.sandbox.page.app import build_router as build_page
-from services.sandbox.page.faults import BotFaults, DatabaseFaults
-from services.sandbox.phone.pager import build_router as build_pager
+from services.sandbox.page.panel import BotFaults, DatabaseFaults
 from services.sandbox.phone.phones import Phones
-from services.sandbox.railway.app import build_router as build_railway
+from services.sandbox.phone.phones import build_router as build_pager
+from services.sandbox.railway.control import build_router as build_railway
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack.app import build_router as build_slack
+from services.sandbox.slack.control import build_router as build_slack
 from services.sandbox.slack.workspace import Workspace
+from services.sandbox.web_server import serve_own_hosts_only
 
 
 def build_app(

@@ -1,14 +1,15 @@
-"""The bot as processes of its own, unmodified; the output of each goes to a file beside the sandbox's data."""
+"""Runs the unmodified bot as processes of its own, and a script for its command line."""
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from services.sandbox.railway.process import signal_group, spawn
+from services.sandbox.railway.replica import signal_group, spawn
 
 STOP_WITHIN_S = 12.0  # the bot flushes what it still has to say
 
@@ -91,3 +92,25 @@ class BotReplicas:
 async def _copy(stream: asyncio.StreamReader, write: Callable[[bytes], object]) -> None:
     while chunk := await stream.read(65_536):
         write(chunk)
+
+
+NAME = "dragonfly"
+
+
+def write_terminal(directory: Path, variables: Mapping[str, str], *, working_directory: Path) -> Path:
+    """Write `dragonfly` into the sandbox's folder: the CLI with the bot's environment and nothing of the caller's.
+
+    Only its owner may read it, as the variables are secrets elsewhere.
+    """
+    path = directory / NAME
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o700)
+    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(variables.items()))
+    path.write_text(
+        "#!/bin/sh\n"
+        "# Made at each start of the sandbox: the terminal's side of its bot.\n"
+        f"cd {shlex.quote(str(working_directory))} || exit 1\n"
+        f'exec env -i HOME="$HOME" PATH="$PATH" LANG="${{LANG:-C.UTF-8}}" {given} '
+        f'{shlex.quote(sys.executable)} -m bot.cli "$@"\n'
+    )
+    return path

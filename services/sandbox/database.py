@@ -1,20 +1,36 @@
-"""The sandbox's database: our own Postgres, or the one that SUPABASE_DB_URL names."""
+"""The sandbox's database: our own Postgres or the one in SUPABASE_DB_URL, and a drill migration."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import psycopg
 
+from services.clients.postgres.migrations import install
+from services.clients.postgres.queries import SQL_DIRECTORY
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.postgres.installation import install
-from services.postgres.queries import SQL_DIRECTORY
-from services.sandbox.drill import plant
 from services.sandbox.environment import ENVIRONMENT
-from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.postgres.server import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.web_server import find_free_port
+
+VERSION = "20991231000000"
+TABLE = "ops.intake_logs"
+
+_MIGRATION = f"-- Is there to be rolled back. No code reads it.\nCOMMENT ON TABLE {TABLE} IS 'Drilled.';\n"
+_ROLLBACK = f"-- Any commit fits the schema afterwards.\nCOMMENT ON TABLE {TABLE} IS NULL;\n"
+
+
+def plant(directory: Path) -> Path:
+    """Write our migrations and rollbacks, and the drill's, into this folder, which `DRAGONFLY_SQL` may then name."""
+    shutil.rmtree(directory, ignore_errors=True)
+    for kind in ("migrations", "rollbacks"):
+        shutil.copytree(SQL_DIRECTORY / kind, directory / kind)
+    (directory / "migrations" / f"{VERSION}_drill.sql").write_text(_MIGRATION, encoding="utf-8")
+    (directory / "rollbacks" / f"{VERSION}_rollback.sql").write_text(_ROLLBACK, encoding="utf-8")
+    return directory
 
 
 class LocalDatabase:

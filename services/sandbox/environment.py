@@ -9,10 +9,10 @@ from pathlib import Path
 
 from services.domain.services import Service
 from services.sandbox import openai
-from services.sandbox.phone import mail_server, pager
-from services.sandbox.postgres import SandboxDatabase
+from services.sandbox.phone import phones
+from services.sandbox.postgres.server import SandboxDatabase
 from services.sandbox.railway.model import ServiceSpec
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 
 ENVIRONMENT = "dev"
 PROJECT_REF = "dragonflysandboxdemo"  # as long as a Supabase project's reference
@@ -104,8 +104,8 @@ def bot_variables(
         "RAILWAY_GIT_COMMIT_SHA": git_sha,
         "DRAGONFLY_API_BASE": addresses.api,
         "DRAGONFLY_API_KEY": API_KEY,
-        "DRAGONFLY_OPERATORS": cast.OPERATORS.id,
-        "DRAGONFLY_APPROVERS": cast.APPROVERS.id,
+        "DRAGONFLY_OPERATORS": model.OPERATORS.id,
+        "DRAGONFLY_APPROVERS": model.APPROVERS.id,
         "DRAGONFLY_ONCALL": "oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
@@ -118,13 +118,13 @@ def bot_variables(
 
 def phone_variables(*, page: str, mail: str) -> dict[str, str]:
     """Everybody who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`: SMTP_URL."""
-    variables = {"SMTP_URL": mail, "SMTP_FROM": mail_server.SENDER}
-    for user in (cast.OLIVIA, cast.ANN, cast.BEN):
+    variables = {"SMTP_URL": mail, "SMTP_FROM": phones.SENDER}
+    for user in (model.OLIVIA, model.ANN, model.BEN):
         name = user.name.upper()
         variables |= {
-            f"PAGER_WEBHOOK_URL_{name}": f"{page}{pager.PATH}",
-            f"PAGER_ROUTING_KEY_{name}": pager.routing_key(user.name),
-            f"PAGER_EMAIL_{name}": mail_server.address(user.name),
+            f"PAGER_WEBHOOK_URL_{name}": f"{page}{phones.PATH}",
+            f"PAGER_ROUTING_KEY_{name}": phones.routing_key(user.name),
+            f"PAGER_EMAIL_{name}": phones.address(user.name),
         }
     return variables
 

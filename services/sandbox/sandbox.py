@@ -10,23 +10,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from services.clients.dragonfly_api import DragonflyApi
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret
-from services.dragonfly_api.client import DragonflyApi
 from services.sandbox import environment
 from services.sandbox.app import build_app
-from services.sandbox.bot_process import BotProcess, BotReplicas
+from services.sandbox.bot_process import BotProcess, BotReplicas, write_terminal
 from services.sandbox.database import LocalDatabase
 from services.sandbox.environment import Addresses, Timing
-from services.sandbox.phone.mail_server import MailServer
-from services.sandbox.phone.phones import Phones
-from services.sandbox.ports import find_free_port
-from services.sandbox.railway.commits import newest_good
+from services.sandbox.phone.phones import MailServer, Phones
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.railway.process import spawn
+from services.sandbox.railway.model import newest_good
+from services.sandbox.railway.replica import spawn
 from services.sandbox.slack.workspace import Workspace
-from services.sandbox.terminal import write_terminal
-from services.sandbox.web_server import WebServer
+from services.sandbox.web_server import WebServer, find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"

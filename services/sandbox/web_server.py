@@ -1,16 +1,45 @@
-"""Serves the sandbox's application inside a running event loop."""
+"""Serves the sandbox's application on free ports, to this machine only."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from services.domain.errors import OperatorError
+
+OWN_HOSTS = ("127.0.0.1", "localhost")
+
+
+def serve_own_hosts_only(app: FastAPI) -> None:
+    """Refuse (400) a foreign name for this machine: after DNS rebinding a browser takes it for the same site."""
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(OWN_HOSTS), www_redirect=False)
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Another site must not stop somebody's Postgres: browsers say who asks. Raises 403."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(403, "Only the sandbox's own page may do this")
+
+
+# Below those that systems give to whoever asks for any: nobody gets one by chance before its process listens there.
+UNASKED = range(10_000, 32_768)
+
+
+def find_free_port(among: Sequence[int] = UNASKED) -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    while True:
+        port = random.choice(among)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 50

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 
 _CLAIM = "SELECT id FROM ops.claim_pending_job(%s, 'bare')"
 _COMPLETE = "SELECT ops.update_job_status(%s, 'completed', '{}', NULL, 'bare')"

@@ -12,17 +12,16 @@ import psycopg
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from bot.settings import Settings
+from bot.config.environment import Settings
+from services.clients.postgres.queries import SQL_DIRECTORY
 from services.domain.secrets import Secret
-from services.postgres.queries import SQL_DIRECTORY
 from services.sandbox import environment
 from services.sandbox.bot_process import BotProcess
 from services.sandbox.environment import Addresses, Timing
-from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import PostgresServer, SandboxDatabase, prepare_cluster
-from services.sandbox.slack.app import build_router
+from services.sandbox.postgres.server import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.slack.control import build_router
 from services.sandbox.slack.workspace import Workspace
-from services.sandbox.web_server import WebServer
+from services.sandbox.web_server import WebServer, find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import SHA, Outside
 from tests.serving import no_proxy as no_proxy

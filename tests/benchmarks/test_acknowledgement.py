@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.sandbox.railway.process import signal_group, spawn
-from services.sandbox.slack import cast
-from services.sandbox.slack.changes import ChangeKind, Subscription
+from services.sandbox.railway.replica import signal_group, spawn
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.messages import ChangeKind, Subscription
 from services.sandbox.slack.workspace import Workspace
 from tests.benchmarks.conftest import ROOT, START_WITHIN_S, Stage
 from tests.benchmarks.measuring import ms, percentile, seconds, show
@@ -67,10 +68,10 @@ async def test_acknowledgement_is_as_quick_as_that_of_a_bare_bolt_app(stage: Sta
 
 async def _acknowledged_s(workspace: Workspace) -> float:
     await asyncio.sleep(SETTLE_S)
-    person = workspace.acting_as(cast.OLIVIA.id)
+    person = acting_as(workspace, model.OLIVIA.id)
 
     async def type_command() -> None:
-        assert await person.type(cast.INCIDENTS_ID, LINE) is None
+        assert await person.type(model.INCIDENTS_ID, LINE) is None
 
     return await seconds(type_command)
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from services.domain.secrets import Secret
-from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import SandboxDatabase
+from services.sandbox.postgres.server import SandboxDatabase
+from services.sandbox.web_server import find_free_port
 from tests.benchmarks.measuring import peak_mb, seconds, show
 from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 from tests.benchmarks.measuring import show
 from tests.conftest import DatabaseUrls
 

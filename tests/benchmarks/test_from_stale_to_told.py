@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from services.domain.services import Service
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.model import Message
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import ms, percentile, show
@@ -121,4 +121,4 @@ async def _wait_for_new(stage: Stage, known: set[str]) -> Message:
 def _said(stage: Stage) -> list[Message]:
     """What the bot said in the channel and its threads, edits in place."""
     bot = stage.workspace.bot.id
-    return [one for one in stage.workspace.messages if one.channel == cast.INCIDENTS_ID and one.user == bot]
+    return [one for one in stage.workspace.messages if one.channel == model.INCIDENTS_ID and one.user == bot]

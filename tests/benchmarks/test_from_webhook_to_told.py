@@ -10,11 +10,11 @@ import httpx
 import psycopg
 import pytest
 
-from bot.settings import WatchSettings
+from bot.config.timing import WatchSettings
 from services.domain.services import Service
-from services.sandbox.ports import find_free_port
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.model import Message
+from services.sandbox.web_server import find_free_port
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import ms, percentile, show
 
@@ -61,7 +61,7 @@ async def _fail(stage: Stage, http: httpx.AsyncClient, port: int, number: int) -
 
 def _verdicts(stage: Stage) -> list[Message]:
     bot = stage.workspace.bot.id
-    own = [one for one in stage.workspace.messages if one.channel == cast.INCIDENTS_ID and one.user == bot]
+    own = [one for one in stage.workspace.messages if one.channel == model.INCIDENTS_ID and one.user == bot]
     return [message for message in own if "NOT deployed" in message.text]
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import psycopg
 import pytest
 
-from bot.commands._contract import Request
-from bot.commands._registry import run
-from bot.facts import World
+from bot.commands.registry import run
+from bot.types import Request
+from bot.world import World
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import median, ms, seconds, show
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.sandbox.postgres import PostgresServer
-from services.sandbox.slack import cast
+from services.sandbox.postgres.server import PostgresServer
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import show
 
@@ -86,7 +87,7 @@ async def _do_some_work(stage: Stage) -> None:
     """A bot that has answered is larger and holds more sessions than one that just started."""
     for line in WORK:
         with stage.workspace.subscribe() as changes:
-            await stage.workspace.acting_as(cast.OLIVIA.id).type(cast.INCIDENTS_ID, f"/dragonfly {line}".strip())
+            await acting_as(stage.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, f"/dragonfly {line}".strip())
             async with asyncio.timeout(10):
                 await changes.next_change()
 

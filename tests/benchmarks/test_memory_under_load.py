@@ -13,8 +13,8 @@ from itertools import count, pairwise
 import httpx
 import pytest
 
-from services.postgres.pool import Connection
-from services.sandbox.ports import find_free_port
+from services.clients.postgres.pool import Connection
+from services.sandbox.web_server import find_free_port
 from tests.benchmarks.measuring import median, resident_mb, show
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Spawn

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from services.domain.outbox import PAGE
-from services.postgres import outbox
-from services.sandbox.slack import cast
-from services.sandbox.slack.actor import Actor
+from services.clients.postgres import messages
+from services.domain.messages import PAGE
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import Actor, acting_as
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import ms, percentile, show
 
@@ -38,7 +38,7 @@ async def test_a_page_is_posted_within_its_time_whatever_people_ask(stage: Stage
 
     p50, p99 = percentile(late, 50), percentile(late, 99)
     show(
-        f"From a page to its post, {PAGES} pages while {len(cast.PEOPLE)} people ask (aim: p99 at most {AIM_S:.0f} s)",
+        f"From a page to its post, {PAGES} pages while {len(model.PEOPLE)} people ask (aim: p99 at most {AIM_S:.0f} s)",
         ("ours, p50 / p99", f"{ms(p50)} / {ms(p99)}"),
         ("p99 against the aim", f"{p99 / AIM_S:.2f} x"),
         ("questions asked meanwhile", f"{sum(asked.values())}"),
@@ -49,18 +49,18 @@ async def test_a_page_is_posted_within_its_time_whatever_people_ask(stage: Stage
 @asynccontextmanager
 async def _flood(stage: Stage) -> AsyncIterator[dict[str, int]]:
     """Each person asks again as soon as the last question was taken; `{person: how many}`."""
-    asked = dict.fromkeys((person.id for person in cast.PEOPLE), 0)
+    asked = dict.fromkeys((person.id for person in model.PEOPLE), 0)
 
     async def ask(actor: Actor, user: str) -> None:
         for line in itertools.cycle(LINES):
             if line.startswith("/"):
-                await actor.type(cast.INCIDENTS_ID, line)
+                await actor.type(model.INCIDENTS_ID, line)
             else:
-                actor.say(cast.INCIDENTS_ID, line)
+                actor.say(model.INCIDENTS_ID, line)
             asked[user] += 1
             await asyncio.sleep(0.1)
 
-    asking = [asyncio.create_task(ask(stage.workspace.acting_as(user), user)) for user in asked]
+    asking = [asyncio.create_task(ask(acting_as(stage.workspace, user), user)) for user in asked]
     yield asked
     for task in asking:
         task.cancel()
@@ -72,7 +72,7 @@ async def _page(stage: Stage, number: int) -> float:
     await asyncio.sleep(random.uniform(1.0, 2.5))  # noqa: S311 - so that no rhythm of ours fits theirs
     text = f"wake up {number}"
     async with await psycopg.AsyncConnection.connect(stage.database.bot) as conn:
-        await outbox.store_message(
+        await messages.store_message(
             conn, key=f"p:{number}", channel="dragonfly-incidents", text=text, blocks=BLOCKS, priority=PAGE
         )
     committed_at = time.time()

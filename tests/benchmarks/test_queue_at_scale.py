@@ -11,13 +11,13 @@ from functools import partial
 
 import pytest
 
+from services.clients.postgres import operated, worker
+from services.clients.postgres.migrations import migrate
+from services.clients.postgres.pool import Connection, connect
+from services.domain.csv_layouts import JOB_TYPE
+from services.domain.intake import ENFORCEMENT_JOB_TYPE
 from services.domain.jobs import PENDING_COUNTED_TO
-from services.domain.judgments import ENFORCEMENT_JOB_TYPE
 from services.domain.secrets import Secret
-from services.domain.simplicity import JOB_TYPE
-from services.postgres import jobs, worker
-from services.postgres.migrations import migrate
-from services.postgres.pool import Connection, connect
 from tests.benchmarks.measuring import median, ms, seconds, show
 from tests.conftest import DatabaseUrls
 
@@ -137,20 +137,23 @@ async def _claim(conn: Connection, job_types: list[str], limit: int) -> None:
 
 
 async def _snapshot(conn: Connection) -> None:
-    await jobs.read_queue_snapshot(conn, stale_after=timedelta(minutes=5))
+    await operated.read_queue_snapshot(conn, stale_after=timedelta(minutes=5))
 
 
 async def _throughput(conn: Connection) -> None:
-    await jobs.list_throughput(conn, window=HOUR)
+    await operated.list_throughput(conn, window=HOUR)
 
 
 Read = Callable[[Connection], Awaitable[object]]
 _READS: tuple[tuple[str, Read], ...] = (
-    ("count the failed of the last hour", lambda conn: jobs.count_failed_jobs(conn, window=HOUR)),
-    ("list them", lambda conn: jobs.list_failed_jobs(conn, window=HOUR, limit=500)),
+    ("count the failed of the last hour", lambda conn: operated.count_failed_jobs(conn, window=HOUR)),
+    ("list them", lambda conn: operated.list_failed_jobs(conn, window=HOUR, limit=500)),
     ("throughput of the last hour, a minute a row", _throughput),
-    ("the 20 oldest pending", lambda conn: jobs.list_oldest_pending(conn, limit=20)),
-    ("since when the next of each type is due", lambda conn: jobs.list_next_due(conn, job_types=[*COMMON, PLANNED])),
+    ("the 20 oldest pending", lambda conn: operated.list_oldest_pending(conn, limit=20)),
+    (
+        "since when the next of each type is due",
+        lambda conn: operated.list_next_due(conn, job_types=[*COMMON, PLANNED]),
+    ),
 )
 
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from services.postgres.pool import Connection, connect
-from services.sandbox.postgres import SandboxDatabase
+from services.clients.postgres.pool import Connection, connect
+from services.sandbox.postgres.server import SandboxDatabase
 from tests.benchmarks.bare_queue import chain
 from tests.benchmarks.measuring import ms, show
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.pool import Connection, Database, connect
+from services.clients.postgres.worker import ClaimedJob, queue_job
 from services.domain.secrets import Secret
 from services.domain.services import WorkerType
-from services.job_queue.heart import WorkerState
+from services.job_queue.heartbeat import WorkerState
 from services.job_queue.jobs import Result
-from services.job_queue.loop import WorkerLoop
 from services.job_queue.process import JOBS_CHANNEL
 from services.job_queue.settings import WorkerSettings
-from services.postgres.doorbell import Doorbell
-from services.postgres.pool import Connection, Database, connect
-from services.postgres.worker import ClaimedJob, queue_job
-from services.process.log import log_to_streams
-from services.sandbox.postgres import SandboxDatabase
+from services.job_queue.worker import WorkerLoop
+from services.process import log_to_streams
+from services.sandbox.postgres.server import SandboxDatabase
 from tests.benchmarks.bare_queue import drain_by_chain, drain_by_functions, drain_by_plain_sql, drain_in_batches
 from tests.benchmarks.measuring import median, ms, percentile, seconds, show
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from bot.config.timing import RunSettings
 from bot.runs.runner import Runner
-from bot.settings import RunSettings
-from playbooks._contract import Plan, Risk
-from playbooks._steps import CheckDatabaseReady
+from playbooks.model import Plan, Risk
+from playbooks.steps import CheckDatabaseReady
 from services.domain.runs import RunState
 from tests.benchmarks.measuring import ms, percentile, show
 from tests.integration.bot.runs.conftest import Bench, MakeBench

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.conftest import Stage
-from tests.benchmarks.conftest import no_proxy as no_proxy
 from tests.benchmarks.conftest import outside as outside
 from tests.benchmarks.conftest import stage as stage
 from tests.chaos.conftest import Record
 from tests.integration.bot.alerts.crowd import Crowd
+from tests.serving import no_proxy as no_proxy
 
 COUNT, CHANNELS, REPLICAS = 1000, 100, 3
 KILL_EVERY_S = 6.0

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.settings import RunSettings
+from bot.config.timing import RunSettings
 from services.domain.runs import RunState, StepState
-from services.sandbox.drill import VERSION
+from services.sandbox.database import VERSION
 from tests.chaos.conftest import Record
 from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, Replica, StartReplica
 from tests.wire import Hold, Line, Where, Word

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.settings import RunSettings
+from bot.config.timing import RunSettings
 from services.domain.runs import RunState, StepState
 from tests.chaos.conftest import Record
 from tests.conftest import DatabaseUrls

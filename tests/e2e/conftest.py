@@ -17,9 +17,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from services.sandbox.environment import Timing
-from services.sandbox.railway.commits import newest_good
+from services.sandbox.railway.model import newest_good
 from services.sandbox.sandbox import Sandbox, SandboxSettings
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.outside import wait_long
 
@@ -63,12 +64,12 @@ class Stage:
         payload = (message.metadata or {}).get("event_payload") or {}
         return str(payload.get("key", "")).startswith(("alert:", "incident:", "rollout:"))
 
-    def messages(self, user: str = cast.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
+    def messages(self, user: str = model.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
         """What this person sees in the incidents channel or in a thread of it, oldest first."""
         workspace = self.sandbox.workspace
         if thread_ts:
-            return workspace.thread_for(user, cast.INCIDENTS_ID, thread_ts)
-        return workspace.messages_for(user, cast.INCIDENTS_ID)
+            return workspace.thread_for(user, model.INCIDENTS_ID, thread_ts)
+        return workspace.messages_for(user, model.INCIDENTS_ID)
 
     async def uploaded(self) -> None:
         """Wait until the file that the start uploads, its assessments and their memos have been worked off."""
@@ -82,10 +83,10 @@ class Stage:
                     return
                 await asyncio.sleep(0.1)
 
-    async def ask(self, line: str, user: str = cast.OLIVIA.id) -> Message:
+    async def ask(self, line: str, user: str = model.OLIVIA.id) -> Message:
         """Type a line, and give the bot's next message that this person sees."""
         before = {message.ts for message in self.messages(user)}
-        error = await self.sandbox.workspace.acting_as(user).type(cast.INCIDENTS_ID, line)
+        error = await acting_as(self.sandbox.workspace, user).type(model.INCIDENTS_ID, line)
         assert error is None
         return await self.wait_for(lambda message: message.ts not in before and not self.is_news(message), user=user)
 
@@ -93,7 +94,7 @@ class Stage:
         self,
         wanted: Callable[[Message], bool],
         *,
-        user: str = cast.OLIVIA.id,
+        user: str = model.OLIVIA.id,
         thread_ts: str | None = None,
         timeout_s: float = PATIENCE_S,
     ) -> Message:

@@ -9,11 +9,13 @@ import pytest
 
 from services.domain.services import Service
 from services.sandbox.railway.snapshot import ReplicaView
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -76,7 +78,7 @@ async def test_without_postgres_the_bot_still_answers(stage: Stage) -> None:
 
     assert "not healthy" in health.text
     assert stage.sha[:8] in str(deployments.blocks)
-    assert logs.visible_to == cast.OLIVIA.id
+    assert logs.visible_to == model.OLIVIA.id
 
 
 def _replica(stage: Stage, service: Service) -> ReplicaView:
@@ -96,7 +98,7 @@ async def _until(stage: Stage, root: Message, words: str) -> None:
 async def _resolve(stage: Stage, root: Message) -> None:
     number = _key(root).removeprefix("incident:")
     line = f"/dragonfly incident resolve {number} it beats again"
-    await stage.sandbox.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, line)
+    await acting_as(stage.sandbox.workspace, model.ANN.id).type(model.INCIDENTS_ID, line)
     await _until(stage, root, "RESOLVED")
 
 

@@ -13,6 +13,7 @@ from services.domain.services import Service
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenPage, Stage
 
+
 MISSES_WORKERS = True
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 

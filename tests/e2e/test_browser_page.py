@@ -20,12 +20,13 @@ from services.sandbox.page.app import build_router as build_page_router
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import ServiceSpec
-from services.sandbox.slack import cast
-from services.sandbox.slack.app import build_router as build_slack_router
+from services.sandbox.slack import model
+from services.sandbox.slack.control import build_router as build_slack_router
 from services.sandbox.slack.workspace import Workspace
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenPage
+
 
 COMMANDS = [
     ("health", "", "One look at everything"),
@@ -124,7 +125,7 @@ def build_bot(base_url: str) -> AsyncApp:
             await ack(response_action="errors", errors={"why": "Say it in a sentence."})
             return
         await ack()
-        await client.chat_postMessage(channel=cast.INCIDENTS_ID, text=f"Denied: {reason}")
+        await client.chat_postMessage(channel=model.INCIDENTS_ID, text=f"Denied: {reason}")
 
     return bot
 
@@ -260,7 +261,7 @@ async def test_a_modal_keeps_what_was_typed_beside_its_error(page: Page) -> None
 
 async def test_a_draft_and_its_focus_survive_new_messages(page: Page, base_url: str) -> None:
     other = await page.context.new_page()
-    await other.goto(f"{base_url}/?as={cast.ANN.id}")
+    await other.goto(f"{base_url}/?as={model.ANN.id}")
     await page.bring_to_front()
     box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
     await box.fill("half a thought")

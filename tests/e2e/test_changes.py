@@ -15,13 +15,15 @@ from bot.views.rollback import CHOOSE
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS, REVIEW
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
-from services.sandbox.drill import TABLE, VERSION
-from services.sandbox.slack import cast
+from services.sandbox.database import TABLE, VERSION
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import Answers
 from services.sandbox.slack.model import Json, Message, View
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,16 +36,16 @@ class Room:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    async def ask(self, line: str, user: str = cast.OLIVIA.id) -> Message:
+    async def ask(self, line: str, user: str = model.OLIVIA.id) -> Message:
         """Type a change; its run's message."""
         return await self._new_run(lambda: self.type(f"/dragonfly {line}", user), user)
 
     async def type(self, line: str, user: str) -> None:
-        error = await self._stage.sandbox.workspace.acting_as(user).type(cast.INCIDENTS_ID, line)
+        error = await acting_as(self._stage.sandbox.workspace, user).type(model.INCIDENTS_ID, line)
         assert error is None
 
     async def click(self, message: Message, action_id: str, user: str) -> None:
-        error = await self._stage.sandbox.workspace.acting_as(user).click(cast.INCIDENTS_ID, message.ts, action_id)
+        error = await acting_as(self._stage.sandbox.workspace, user).click(model.INCIDENTS_ID, message.ts, action_id)
         assert error is None
 
     async def told(self, user: str, words: str) -> Message:
@@ -73,7 +75,7 @@ class Room:
         workspace = self._stage.sandbox.workspace
         modal = workspace.modal_for(user)
         assert modal is not None
-        return await workspace.acting_as(user).submit(modal.id, answers)
+        return await acting_as(workspace, user).submit(modal.id, answers)
 
     async def modal(self, user: str, title: str) -> View:
         """The modal in front of this person, once it asks for something."""
@@ -121,7 +123,7 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, room
     asked = await room.ask("scale ingest 2")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await room.click(asked, CONFIRM, cast.OLIVIA.id)
+    await room.click(asked, CONFIRM, model.OLIVIA.id)
     done = await room.until(asked, "DONE")
 
     assert "Scale ingest: 1 → 2" in done.text
@@ -135,7 +137,7 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage
     asked = await room.ask("golden-path")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await room.click(asked, CONFIRM, cast.OLIVIA.id)
+    await room.click(asked, CONFIRM, model.OLIVIA.id)
     done = await room.until(asked, "DONE")
 
     assert "OVERALL: PASS" in shown(done)
@@ -147,20 +149,20 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage
 
 async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, room: Room) -> None:
     offer = await stage.ask("/dragonfly rollback api")
-    assert offer.visible_to == cast.OLIVIA.id
+    assert offer.visible_to == model.OLIVIA.id
     recommended = next(one for one in elements_of(offer) if one.get("style") == "primary")
     line = recommended["value"]
     assert line.startswith("rollback api to ")
 
-    asked = await room.click_for_run(offer, recommended["action_id"], cast.OLIVIA.id)
-    assert f"<!subteam^{cast.APPROVERS.id}>" in shown(asked)
-    await room.click(asked, APPROVE, cast.OLIVIA.id)
-    await room.told(cast.OLIVIA.id, "Your click changed nothing")
-    await room.click(asked, APPROVE, cast.ANN.id)
+    asked = await room.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
+    assert f"<!subteam^{model.APPROVERS.id}>" in shown(asked)
+    await room.click(asked, APPROVE, model.OLIVIA.id)
+    await room.told(model.OLIVIA.id, "Your click changed nothing")
+    await room.click(asked, APPROVE, model.ANN.id)
     done = await room.until(asked, "DONE")
 
     sha = line.rpartition(" ")[2]
-    assert f"Approved by <@{cast.ANN.id}>" in shown(done)
+    assert f"Approved by <@{model.ANN.id}>" in shown(done)
     buttons = elements_of(done)
     assert f"unlock api after run {run_of(asked)}" in [one.get("value") for one in buttons], "the way out of the lock"
     undo = next(option["value"] for one in buttons for option in one.get("options", ()))
@@ -172,48 +174,48 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage:
 
 async def test_another_target_is_chosen_in_a_modal(stage: Stage, room: Room) -> None:
     offer = await stage.ask("/dragonfly rollback ingest")
-    await room.click(offer, CHOOSE, cast.OLIVIA.id)
-    modal = await room.modal(cast.OLIVIA.id, "Another target")
+    await room.click(offer, CHOOSE, model.OLIVIA.id)
+    modal = await room.modal(model.OLIVIA.id, "Another target")
     other = modal.content["blocks"][0]["element"]["options"][-1]["value"]
 
-    asked = await room.submit_for_run(cast.OLIVIA.id, {ANSWER: {ANSWER: other}})
+    asked = await room.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: other}})
 
     assert f"→ {other[:8]}" in asked.text
-    await room.click(asked, DENY, cast.BEN.id)
-    await room.modal(cast.BEN.id, "Deny the request")
-    errors = await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "   "}})
+    await room.click(asked, DENY, model.BEN.id)
+    await room.modal(model.BEN.id, "Deny the request")
+    errors = await room.submit(model.BEN.id, {ANSWER: {ANSWER: "   "}})
     assert errors
-    assert await room.submit(cast.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
+    assert await room.submit(model.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
     denied = await room.until(asked, "DENIED")
-    assert f"Denied by <@{cast.BEN.id}>" in shown(denied)
+    assert f"Denied by <@{model.BEN.id}>" in shown(denied)
     assert "not during &lt;!channel&gt; the import" in shown(denied)
 
 
 async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, room: Room) -> None:
-    refused = await stage.ask("/dragonfly restart api", user=cast.OTTO.id)
+    refused = await stage.ask("/dragonfly restart api", user=model.OTTO.id)
     assert "was not filed" in refused.text
     asked = await room.ask("redeploy enforcement")
 
-    await room.click(asked, APPROVE, cast.OTTO.id)
-    await room.told(cast.OTTO.id, "Your click changed nothing")
+    await room.click(asked, APPROVE, model.OTTO.id)
+    await room.told(model.OTTO.id, "Your click changed nothing")
 
-    await room.type(f"/dragonfly cancel {run_of(asked)}", cast.OLIVIA.id)
+    await room.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
     await room.until(asked, "CANCELLED")
     why = await stage.ask("/dragonfly why refusal")
-    assert cast.OTTO.id in shown(why)
+    assert model.OTTO.id in shown(why)
 
 
 async def test_clicks_of_two_people_make_one_run(stage: Stage, room: Room) -> None:
     before = len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments)
     asked = await room.ask("redeploy enforcement")
 
-    clicks = (cast.ANN.id, cast.BEN.id, cast.ANN.id)
+    clicks = (model.ANN.id, model.BEN.id, model.ANN.id)
     await asyncio.gather(*(room.click(asked, APPROVE, user) for user in clicks))
     done = await room.until(asked, "DONE")
 
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
-    late = cast.BEN if f"Approved by <@{cast.ANN.id}>" in shown(done) else cast.ANN
+    late = model.BEN if f"Approved by <@{model.ANN.id}>" in shown(done) else model.ANN
     await room.told(late.id, "Your click changed nothing")
 
 
@@ -224,30 +226,30 @@ async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(st
         while record.status is not DeploymentStatus.SUCCESS:
             await asyncio.sleep(0.05)
 
-    await room.click(asked, APPROVE, cast.ANN.id)
+    await room.click(asked, APPROVE, model.ANN.id)
     void = await room.until(asked, "VOID")
 
     assert f"→ {record.id[:8]}" in shown(void)
     told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
     assert "not by a run of the bot" in shown(told)
-    again = await room.click_for_run(void, ASK_AGAIN, cast.OLIVIA.id)
+    again = await room.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
     assert "WAITS FOR APPROVAL" in again.text
-    await room.click(again, APPROVE, cast.BEN.id)
+    await room.click(again, APPROVE, model.BEN.id)
     await room.until(again, "DONE")
 
 
 async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: Stage, room: Room) -> None:
     asked = await room.ask("scale enforcement 3")
-    await room.click(asked, APPROVE, cast.ANN.id)
+    await room.click(asked, APPROVE, model.ANN.id)
     running = await room.until(asked, "RUNNING")
 
-    await room.click(running, CANCEL, cast.BEN.id)
+    await room.click(running, CANCEL, model.BEN.id)
     ended = await room.until(asked, "CANCELLED")
 
     assert "enforcement" in ended.text
     assert "replica" in ended.text
     assert CANCEL not in {one["action_id"] for one in elements_of(ended)}
-    assert cast.BEN.id in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
+    assert model.BEN.id in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
 
 
 async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(
@@ -268,23 +270,23 @@ async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can
 
     done = await room.until(await _roll_back_database(room), "DONE")
 
-    assert f"<@{cast.ANN.id}>" in shown(done)
-    assert f"<@{cast.BEN.id}>" in shown(done)
+    assert f"<@{model.ANN.id}>" in shown(done)
+    assert f"<@{model.BEN.id}>" in shown(done)
     assert VERSION in shown(await stage.ask("/dragonfly migrations")), "it is pending again"
 
 
 async def _roll_back_database(room: Room) -> Message:
     asked = await room.ask(f"rollback-db {VERSION}")
-    for user in (cast.ANN.id, cast.BEN.id):
+    for user in (model.ANN.id, model.BEN.id):
         await room.approve_typed(asked, user, f"rollback-db {VERSION} dev")
     return asked
 
 
 async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_reviewed(stage: Stage, room: Room) -> None:
-    await room.type("/dragonfly stop-workers", cast.OLIVIA.id)
-    await room.modal(cast.OLIVIA.id, "Stop workers")
+    await room.type("/dragonfly stop-workers", model.OLIVIA.id)
+    await room.modal(model.OLIVIA.id, "Stop workers")
 
-    asked = await room.submit_for_run(cast.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
+    asked = await room.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
     done = await room.until(asked, "DONE")
 
     assert "Break-glass" in shown(done)
@@ -297,17 +299,17 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
 
 
 async def _is_reviewed_by_somebody_else(stage: Stage, room: Room, stopped: Message) -> None:
-    assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=cast.ANN.id))
-    await room.click(stopped, REVIEW, cast.OLIVIA.id)
-    await room.told(cast.OLIVIA.id, "Your click changed nothing")
+    assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=model.ANN.id))
+    await room.click(stopped, REVIEW, model.OLIVIA.id)
+    await room.told(model.OLIVIA.id, "Your click changed nothing")
 
-    await room.click(stopped, REVIEW, cast.ANN.id)
-    await room.modal(cast.ANN.id, "Review")
-    assert await room.submit(cast.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
-    assert await room.submit(cast.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
+    await room.click(stopped, REVIEW, model.ANN.id)
+    await room.modal(model.ANN.id, "Review")
+    assert await room.submit(model.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
+    assert await room.submit(model.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
 
-    await room.until_shown(stopped, f"Reviewed by <@{cast.ANN.id}>")
-    assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=cast.ANN.id))
+    await room.until_shown(stopped, f"Reviewed by <@{model.ANN.id}>")
+    assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=model.ANN.id))
 
 
 async def test_the_audit_log_is_whole(stage: Stage) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.domain.services import Service
-from services.sandbox.railway.commits import HISTORY, Behaviour
-from services.sandbox.slack import cast
+from services.sandbox.railway.model import HISTORY, Behaviour
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,7 +82,7 @@ async def test_the_doctor_finds_nothing_wrong(stage: Stage) -> None:
 
 
 async def test_a_mention_is_answered_in_its_thread(stage: Stage) -> None:
-    asked = stage.sandbox.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+    asked = acting_as(stage.sandbox.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     answer = await stage.wait_for(lambda message: message.thread_ts == asked.ts, thread_ts=asked.ts)
 
@@ -89,17 +91,17 @@ async def test_a_mention_is_answered_in_its_thread(stage: Stage) -> None:
 
 @pytest.mark.parametrize("line", PRIVATE)
 async def test_what_may_hold_personal_data_is_seen_by_the_asker_only(stage: Stage, line: str) -> None:
-    answer = await stage.ask(f"/dragonfly {line}", user=cast.OTTO.id)
+    answer = await stage.ask(f"/dragonfly {line}", user=model.OTTO.id)
 
-    assert answer.visible_to == cast.OTTO.id
-    assert answer.ts not in {message.ts for message in stage.messages(cast.OLIVIA.id)}
+    assert answer.visible_to == model.OTTO.id
+    assert answer.ts not in {message.ts for message in stage.messages(model.OLIVIA.id)}
 
 
 async def test_a_typo_gets_the_nearest_command(stage: Stage) -> None:
     answer = await stage.ask("/dragonfly helth")
 
     assert "health" in json.dumps(answer.blocks)
-    assert answer.visible_to == cast.OLIVIA.id
+    assert answer.visible_to == model.OLIVIA.id
 
 
 async def test_the_button_of_an_answer_runs_its_command(stage: Stage) -> None:
@@ -113,7 +115,7 @@ async def test_the_button_of_an_answer_runs_its_command(stage: Stage) -> None:
     )
     known = {message.ts for message in stage.messages()}
 
-    await stage.sandbox.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, asked.ts, button["action_id"])
+    await acting_as(stage.sandbox.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, asked.ts, button["action_id"])
 
     answer = await stage.wait_for(lambda message: message.ts not in known and not stage.is_news(message))
     assert "waiting" in json.dumps(answer.blocks)

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.views.outage import ACKNOWLEDGE
+from bot.views.delivery import ACKNOWLEDGE
 from bot.views.run_buttons import APPROVE, CONFIRM
 from services.domain.services import Service
-from services.sandbox.railway.commits import Behaviour
-from services.sandbox.slack import cast
+from services.sandbox.railway.model import Behaviour
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Json, Message, User
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
+
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
 
@@ -58,7 +60,7 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage) -> Non
     await _diagnosed(stage, root, bad.sha[:8])
     root = await _press(stage, root, called, "Roll back to ")
     run = await _reply(stage, root, "WAITS FOR APPROVAL")
-    await _click(stage, run, cast.BEN if called == cast.ANN else cast.ANN, APPROVE)
+    await _click(stage, run, model.BEN if called == model.ANN else model.ANN, APPROVE)
     await _until(stage, root, "CLEARED")
     await _reply(stage, root, "DONE")
 
@@ -88,7 +90,7 @@ async def test_a_stopped_postgres_takes_five_messages(stage: Stage) -> None:
         page = await stage.wait_for(
             lambda one: one.ts not in known and "does not reach the database" in one.text, timeout_s=STORY_S
         )
-        await _click(stage, page, cast.ANN, ACKNOWLEDGE)
+        await _click(stage, page, model.ANN, ACKNOWLEDGE)
         await stage.wait_for(lambda one: one.ts == page.ts and "acknowledged by" in one.text)
     finally:
         await stage.sandbox.database.start_postgres()
@@ -121,7 +123,7 @@ async def _page(stage: Stage, known: set[str]) -> Message:
 def _called(root: Message) -> User:
     """Whose week it is."""
     words = _shown(root).partition("📟 called ")[2].lower()
-    return cast.ANN if words.startswith("ann") else cast.BEN
+    return model.ANN if words.startswith("ann") else model.BEN
 
 
 async def _diagnosed(stage: Stage, root: Message, words: str) -> None:
@@ -155,7 +157,7 @@ async def _press(stage: Stage, root: Message, person: User, label: str) -> Messa
 
 
 async def _click(stage: Stage, message: Message, person: User, action_id: str) -> None:
-    error = await stage.sandbox.workspace.acting_as(person.id).click(cast.INCIDENTS_ID, message.ts, action_id)
+    error = await acting_as(stage.sandbox.workspace, person.id).click(model.INCIDENTS_ID, message.ts, action_id)
     assert error is None
 
 
@@ -172,7 +174,7 @@ async def _reply(stage: Stage, root: Message, words: str) -> Message:
 async def _resolve_and_count(stage: Stage, root: Message, person: User) -> None:
     number = str((root.metadata or {})["event_payload"]["key"]).removeprefix("incident:")
     line = f"/dragonfly incident resolve {number} it works again"
-    assert await stage.sandbox.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, line) is None
+    assert await acting_as(stage.sandbox.workspace, person.id).type(model.INCIDENTS_ID, line) is None
     await _until(stage, root, "RESOLVED")
     replies = _replies(stage, root)
     assert len(replies) <= MOST, [one.text for one in replies]

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.sandbox.ports import find_free_port
-from services.sandbox.postgres import PostgresServer
+from services.sandbox.postgres.server import PostgresServer
+from services.sandbox.web_server import find_free_port
 
 Pooled = Callable[[str], str]  # a DSN of the tests' server, led through the pooler
 

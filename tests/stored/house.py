@@ -19,14 +19,16 @@ import psycopg
 from fastapi import FastAPI
 
 from bot.app import Bot
-from bot.settings import RunSettings, Settings, WatchSettings
-from playbooks._contract import decode_plan
-from playbooks._steps import STEPS
-from services.sandbox.railway.app import build_router as railway_router
+from bot.config.environment import Settings
+from bot.config.timing import RunSettings, WatchSettings
+from playbooks.model import decode_plan
+from playbooks.steps import STEPS
+from services.sandbox.railway.control import build_router as railway_router
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import cast, payloads
-from services.sandbox.slack.app import build_router as slack_router
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
+from services.sandbox.slack.control import build_router as slack_router
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
 from services.sandbox.slack.workspace import Workspace
@@ -50,7 +52,7 @@ RUNS = RunSettings(
 STEP_KINDS = frozenset(STEPS)
 PATIENT = replace(RUNS, patience_s=60.0, confirm_s=60.0)  # on a loaded machine nothing is given up that only takes long
 WAIT_S = 2 * PATIENCE_S  # a run starts processes and waits for them
-OLIVIA, ANN, BEN = cast.OLIVIA, cast.ANN, cast.BEN
+OLIVIA, ANN, BEN = model.OLIVIA, model.ANN, model.BEN
 ONCALL = f"""version = 1
 [people.ann]
 slack = "{ANN.id}"
@@ -102,7 +104,7 @@ class House:
 
     def messages(self, key: str | None = None, user: User = OLIVIA) -> list[Message]:
         """What the bot posted that this person sees; of one outbox key."""
-        mine = [one for one in self.workspace.messages if one.user == cast.BOT.id and one.is_visible_to(user.id)]
+        mine = [one for one in self.workspace.messages if one.user == model.BOT.id and one.is_visible_to(user.id)]
         return mine if key is None else [one for one in mine if key_of(one) == key]
 
     async def wait_for(
@@ -123,7 +125,7 @@ class House:
 
     async def type(self, line: str, user: User = OLIVIA) -> None:
         """In the incidents channel."""
-        error = await self.workspace.acting_as(user.id).type(cast.INCIDENTS_ID, line)
+        error = await acting_as(self.workspace, user.id).type(model.INCIDENTS_ID, line)
         assert error is None, error
 
     async def ask(self, line: str, user: User = OLIVIA) -> Message:
@@ -133,7 +135,7 @@ class House:
         return await self.wait_for(lambda one: one.ts not in before and not key_of(one), user=user)
 
     async def click(self, message: Message, action_id: str, user: User) -> None:
-        error = await self.workspace.acting_as(user.id).click(message.channel, message.ts, action_id)
+        error = await acting_as(self.workspace, user.id).click(message.channel, message.ts, action_id)
         assert error is None, error
 
     async def click_as_shown(self, message: Message, action_id: str, user: User) -> None:
@@ -150,7 +152,7 @@ class House:
             while (view := self.workspace.modal_for(user.id)) is None or "submit" not in view.content:
                 await asyncio.sleep(0.05)
         given: dict[str, dict[str, Any]] = {name: {name: value} for name, value in answers.items()}
-        errors = await self.workspace.acting_as(user.id).submit(view.id, given)
+        errors = await acting_as(self.workspace, user.id).submit(view.id, given)
         assert errors == {}, errors
 
     async def until(self, query: str, wanted: object, *arguments: object) -> None:
@@ -232,8 +234,8 @@ async def open_house(
             "RAILWAY_ENVIRONMENT_ID": railway.place.environment_id,
             "DRAGONFLY_API_BASE": railway.edge_url,
             "DRAGONFLY_ROLLBACK_DB_URL": owner_dsn,
-            "DRAGONFLY_OPERATORS": cast.OPERATORS.id,
-            "DRAGONFLY_APPROVERS": cast.APPROVERS.id,
+            "DRAGONFLY_OPERATORS": model.OPERATORS.id,
+            "DRAGONFLY_APPROVERS": model.APPROVERS.id,
             "DRAGONFLY_ONCALL": str(directory / "oncall.toml"),
             "PAGER_WEBHOOK_URL_ANN": phone.url,
             "HEARTBEAT_STALE_AFTER_S": "300",  # no worker is missed meanwhile

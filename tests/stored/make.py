@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from services.postgres.migrations import read_files
-from services.sandbox.drill import VERSION, plant
-from services.sandbox.postgres import PostgresServer, prepare_cluster
+from services.clients.postgres.migrations import read_files
+from services.sandbox.database import VERSION, plant
+from services.sandbox.postgres.server import PostgresServer, prepare_cluster
 from tests.stored.house import ANN, BEN, OLIVIA, RUNS, House, open_house
 from tests.stored.rows import dump_rows
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.domain import thresholds
-from services.domain.words import age
+from services.domain.text import age
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/checks.md").read_text()
 LIMITS = {name: value for name, value in vars(thresholds).items() if name.isupper()}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.approvals.rights import Refused
-from bot.commands._contract import Request, Surface
-from bot.commands._outcome import outcome_answer
-from bot.commands._registry import REGISTRY, run
-from bot.commands._verbs import Verb
-from bot.facts import World
-from bot.settings import Settings
+from bot.approvals.access import Refused
+from bot.commands.command import Verb
+from bot.commands.context import outcome_answer
+from bot.commands.registry import REGISTRY, run
+from bot.config.environment import Settings
+from bot.types import Request, Surface
 from bot.views.errors import error_answer
+from bot.world import World
 from services.domain.errors import OperatorError, SourceError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
-from bot.approvals.policy import RISKS
-from bot.commands._registry import REGISTRY
-from bot.commands._table import changes_table
-from bot.commands._verbs import Change
-from bot.facts.plans import PLANS
-from bot.terminal import TERMINAL_ONLY
-from playbooks._contract import Risk
+from bot.cli import TERMINAL_ONLY
+from bot.commands.command import Change
+from bot.commands.plans import PLANS
+from bot.commands.registry import REGISTRY, changes_table
+from bot.config.policy import RISKS
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
+from playbooks.model import Risk
 from services.domain.services import Service
 
 ROOT = Path(__file__).resolve().parents[2]

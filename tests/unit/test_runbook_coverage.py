@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands._registry import REGISTRY, find
-from bot.commands._verbs import Change
-from bot.terminal import TERMINAL_ONLY
-from playbooks._log_patterns import Sign, recognise
-from playbooks._troubleshooting import TABLE
+from bot.cli import TERMINAL_ONLY
+from bot.commands.command import Change
+from bot.commands.registry import REGISTRY, find
+from playbooks.log_patterns import TABLE, Sign, recognise
 from services.domain.errors import UsageError
 from tests.runbook import RUNBOOK, needs_runbook, plain, read_lines
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.alerts.rules import api, bot_itself, database, drill, jobs, railway, workers
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
+from bot.alerts.rules import api, bot, database, drill, jobs, railway, workers
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
 
-FAMILIES = (workers.look, api.look, database.look, jobs.look, railway.look, bot_itself.look, drill.look)
+FAMILIES = (workers.look, api.look, database.look, jobs.look, railway.look, bot.look, drill.look)
 
 
 def look(seen: Seen, rules: Rules) -> list[Signal]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.alerts.rules._signals import signal
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding, Status
-from playbooks.checks import api, intake
+from bot.alerts.rules.rule import signal
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
+from playbooks.checks import api
+from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.services import Service
@@ -24,7 +24,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("api", rules.api, _heard(seen, finding))
         yield signal("slow_api", rules.slow_api, _pace(seen.api, rules.slow_api.slower_than_ms))
     if seen.intake is not None:
-        [finding] = intake.check(seen.intake)
+        [finding] = api.intake_check(seen.intake)
         yield signal("intake", rules.intake, finding)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.alerts.rules._signals import fine, only_failures, signal
-from bot.alerts.seen import Seen, Upkeep, Work
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding, NextStep, Status
+from bot.alerts.rules.rule import fine, only_failures, signal
+from bot.alerts.snapshot import Seen, Upkeep, Work
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
 from playbooks.checks import database, migrations, outcomes, security
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.services import WORKERS

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.alerts.rules._signals import fine
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding
+from bot.alerts.rules.rule import fine
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
 from playbooks.checks import heartbeats
-from services.domain.alerts import Severity
-from services.domain.drills import MARK, RULE, Drill
+from playbooks.model import Finding
+from services.domain.alerts import MARK, RULE, Drill, Severity
 from services.domain.services import WorkerType
 
 

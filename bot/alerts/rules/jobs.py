@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from bot.alerts.rules._signals import only_failures, signal
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Status
+from bot.alerts.rules.rule import only_failures, signal
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
 from playbooks.checks import outcomes, queue
+from playbooks.model import Status
 from services.domain.alerts import Severity
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.alerts.rules._signals import fine, signal
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding, NextStep, Status
-from playbooks.checks import deployments, locks, sha
+from bot.alerts.rules.rule import fine, signal
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
+from playbooks.checks import deployments, sha
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
@@ -53,7 +53,7 @@ def _locks(seen: Seen, rules: Rules) -> Iterator[Signal]:
     if isinstance(seen.work.locks, Unavailable):
         return
     forgotten_after = timedelta(seconds=rules.locks.after_s)
-    told = locks.check(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
+    told = deployments.locks_check(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
     found = {one.service: one for one in told}
     for service in Service:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)

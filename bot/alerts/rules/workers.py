@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.alerts.rules._signals import fine, signal
-from bot.alerts.seen import Seen
-from bot.alerts.settings import Rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding, Status
+from bot.alerts.rules.rule import fine, signal
+from bot.alerts.snapshot import Seen
+from bot.alerts.suppression import Signal
+from bot.config.alerts import Rules
 from playbooks.checks import heartbeats, restarts, triage, workers
+from playbooks.model import Finding, Status
 from services.domain.alerts import Severity
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import MISSED
+from services.domain.jobs import MISSED
 from services.domain.services import WORKERS, WorkerType
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.runs.executors.auto_deploy import SetAutoDeploy
-from bot.runs.executors.checking import DatabaseReady, NoOrphanedJobs, NothingRuns, SchemaHead, WorkersHealthy
-from bot.runs.executors.deploying import BuildCommit, DeployAgain, DeploymentArrives, RestartServing, RollBack
+from bot.runs.executor import Executor, Tools
+from bot.runs.executors.database import ApplySql, JobsSettle, Lock, Requeue, SetAutoDeploy, Unlock
+from bot.runs.executors.deploy import BuildCommit, DeployAgain, DeploymentArrives, RestartServing, RollBack
 from bot.runs.executors.golden_path import IngestBeats, Remove, SampleData, SampleIngested, SampleRows, Upload
-from bot.runs.executors.jobs import JobsSettle, Requeue
-from bot.runs.executors.locks import Lock, Unlock
-from bot.runs.executors.proving import ApiHealthy, HeartbeatsAppear, ShaReported, StartupLogged
-from bot.runs.executors.scaling import Scale
-from bot.runs.executors.schema import ApplySql
-from bot.runs.executors.soaking import WatchWhileSoaking
-from bot.runs.executors.stopping import Start, Stop, Stopped
-from bot.runs.tools import Executor, Tools
-from playbooks import _steps as steps
-from playbooks._contract import Risk
+from bot.runs.executors.scale import Scale, Start, Stop, Stopped
+from bot.runs.executors.soak import WatchWhileSoaking
+from bot.runs.executors.verify import (
+    ApiHealthy,
+    DatabaseReady,
+    HeartbeatsAppear,
+    NoOrphanedJobs,
+    NothingRuns,
+    SchemaHead,
+    ShaReported,
+    StartupLogged,
+    WorkersHealthy,
+)
+from playbooks import steps
+from playbooks.model import Risk
 
 
 def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one line a kind

@@ -8,20 +8,34 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.facts import HeartbeatReading
-from bot.facts.golden_path import file_of, gather_verification, read_golden_batch, read_sample_file
-from bot.runs.tools import Act, Deed, Tools, Watch
-from bot.runs.verdicts import Before, Broken, Differs, Done, Json, NotThere, ReadBack, Ready, Sight, Unseen, Waiting
-from playbooks._contract import Finding, Status
-from playbooks._steps import AwaitSample, RemoveSample, UploadSample, VerifySampleData, VerifySampleRows
+from bot.facts import file_of, gather_verification, read_golden_batch, read_sample_file
+from bot.runs.executor import (
+    Act,
+    Before,
+    Broken,
+    Deed,
+    Differs,
+    Done,
+    Json,
+    NotThere,
+    ReadBack,
+    Ready,
+    Sight,
+    Tools,
+    Unseen,
+    Waiting,
+    Watch,
+)
+from bot.world import HeartbeatReading
 from playbooks.checks import golden_path
+from playbooks.model import Finding, Status
+from playbooks.steps import AwaitSample, RemoveSample, UploadSample, VerifySampleData, VerifySampleRows
+from services.clients.postgres.operated import find_golden_batch, remove_golden_batch
+from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError, Unavailable
-from services.domain.golden_path import sha256_of
-from services.domain.intake import Batch
+from services.domain.intake import Batch, sha256_of
 from services.domain.services import Service
-from services.domain.words import counted
-from services.postgres.golden_path import find_golden_batch, remove_golden_batch
-from services.postgres.pool import Connection
+from services.domain.text import counted
 
 SOURCE = "API"
 KNOWN = 409  # the API's answer to a file that it has already

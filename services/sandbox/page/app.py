@@ -1,25 +1,146 @@
-"""The demo's web page as one router: the page, its parts, its files, and its live updates."""
+"""The demo's web page as one router: templates, parts, files, and live updates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.sandbox.other_sites import refuse_other_sites
-from services.sandbox.page.commands import CommandHint
-from services.sandbox.page.faults import BotFaults, DatabaseFaults
+from services.sandbox.page.drawing.mrkdwn import emoji, plain
 from services.sandbox.page.lines import DrawnBodies
-from services.sandbox.page.live import live_events
-from services.sandbox.page.pages import FOLDER, HEADERS, Pages
-from services.sandbox.page.panel import Panel, build_panel_router
+from services.sandbox.page.panel import BotFaults, DatabaseFaults, Panel, build_panel_router
 from services.sandbox.page.people import build_people_router
-from services.sandbox.page.place import read_place
-from services.sandbox.page.scene import ReadMarks, Scene
+from services.sandbox.page.scene import ReadMarks, Scene, read_place
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack.messages import ChangeKind
 from services.sandbox.slack.workspace import Workspace
+from services.sandbox.web_server import refuse_other_sites
+
+
+class CommandHint(NamedTuple):
+    """One line of the completion menu: `name` is what follows `/dragonfly`, `usage` what follows the name."""
+
+    name: str
+    usage: str
+    summary: str
+
+
+KEEP_ALIVE_S = 15.0  # a comment line this often shows that the connection lives
+GATHER_S = 0.03  # several changes within this time are one refresh
+
+PARTS: dict[ChangeKind, tuple[str, ...]] = {
+    ChangeKind.MESSAGE_POSTED: ("timeline", "sidebar"),
+    ChangeKind.MESSAGE_CHANGED: ("timeline",),
+    ChangeKind.MESSAGE_DELETED: ("timeline", "sidebar"),
+    ChangeKind.VIEW: ("modal",),
+    ChangeKind.HOME: ("home",),
+    ChangeKind.CHANNEL: ("sidebar",),
+    ChangeKind.REFUSED: ("timeline",),
+    ChangeKind.CONNECTION: ("sidebar", "panel"),
+    ChangeKind.MISSED: ("timeline", "sidebar", "home", "modal"),
+}
+
+
+class ChangedParts:
+    """The parts that changed since they were last taken."""
+
+    def __init__(self) -> None:
+        self._parts: set[str] = set()
+        self._something = asyncio.Event()
+
+    def add(self, parts: Iterable[str]) -> None:
+        self._parts.update(parts)
+        self._something.set()
+
+    async def take(self, timeout_s: float) -> list[str]:
+        """The parts, as soon as there is one; empty after `timeout_s` seconds without any."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._something.wait()
+        except TimeoutError:
+            return []
+        await asyncio.sleep(GATHER_S)
+        self._something.clear()
+        taken, self._parts = sorted(self._parts), set()
+        return taken
+
+
+async def live_events(
+    workspace: Workspace, railway: LocalRailway, phones: Phones, viewer: str
+) -> AsyncGenerator[str, None]:
+    """The names of the parts that changed for this person, as events, until the browser goes away.
+
+    It begins with all of them: the page may have missed changes while it loaded or while its tab slept.
+    """
+    changed = ChangedParts()
+    changed.add(PARTS[ChangeKind.MISSED])
+    watchers = [
+        asyncio.create_task(_watch_slack(workspace, viewer, changed)),
+        asyncio.create_task(_watch(railway.subscribe(), "panel", changed)),
+        asyncio.create_task(_watch(phones.subscribe(), "phones", changed)),
+    ]
+    try:
+        while True:
+            parts = await changed.take(KEEP_ALIVE_S)
+            yield "".join(f"event: {part}\ndata: changed\n\n" for part in parts) or ": still here\n\n"
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
+
+
+async def _watch_slack(workspace: Workspace, viewer: str, changed: ChangedParts) -> None:
+    with workspace.subscribe() as changes:
+        async for change in changes:
+            if change.user in (None, viewer):
+                changed.add(PARTS[change.kind])
+
+
+async def _watch(changes: AsyncIterator[int], part: str, changed: ChangedParts) -> None:
+    async for _ in changes:
+        changed.add([part])
+
+
+FOLDER = Path(__file__).parent
+
+HEADERS = {
+    # Scripts and styles come from our own files only: whatever a message holds, the browser runs none of it.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Pages:
+    """The templates with what each of them may use. `values` are the same on every page."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(values, emoji=emoji, text=plain)
+        self._environment.filters["pretty"] = pretty
+
+    def respond(self, name: str, **values: object) -> HTMLResponse:
+        return HTMLResponse(self._environment.get_template(name).render(values), headers=HEADERS)
+
+
+def pretty(payload: object) -> str:
+    """A payload as indented JSON."""
+    return json.dumps(payload, indent=2, ensure_ascii=False, default=str)
+
 
 STATIC = FOLDER / "static"
 FRAGMENTS = frozenset({"sidebar", "timeline", "thread", "home", "modal", "panel", "phones", "bell"})

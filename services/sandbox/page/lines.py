@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.context import Drawing
-from services.sandbox.page.drawing.html import el, join
+from services.sandbox.page.drawing.html import Drawing, el, join
 from services.sandbox.page.drawing.mrkdwn import mrkdwn
 from services.sandbox.page.render import render_blocks
 from services.sandbox.slack.files import file_path

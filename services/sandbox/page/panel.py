@@ -5,20 +5,48 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import httpx
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
+from services.clients.tls import trusted_authorities
 from services.sandbox.environment import API_KEY
-from services.sandbox.page.faults import BotFaults, DatabaseFaults
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway, NotFoundError
 from services.sandbox.railway.snapshot import Snapshot
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
-from services.tls import trusted_authorities
+
+
+class DatabaseFaults(Protocol):
+    """Starts and stops what the local Railway does not run."""
+
+    def postgres_running(self) -> bool:
+        """Whether the sandbox's Postgres accepts connections."""
+
+    async def stop_postgres(self) -> None:
+        """Stop it as an outage would: at once, connections cut. Stopping twice is harmless."""
+
+    async def start_postgres(self) -> None:
+        """Start it again on the same data. Starting twice is harmless."""
+
+
+class BotFaults(Protocol):
+    """Kills and starts the bot, which no Railway starts again here."""
+
+    def bot_running(self) -> bool:
+        """Whether any replica's process runs."""
+
+    async def kill_bot(self) -> None:
+        """Kill every replica as a crash would. Killing twice is harmless."""
+
+    async def start_bot(self) -> None:
+        """Start the replicas that do not run; does not wait until they are connected. Starting twice is harmless."""
+
 
 LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all, noticeably, past every time limit
 RATE_LIMITED_CALLS = 3
@@ -107,7 +135,7 @@ class Breaking:
         self._database = panel.database
         self._bot = panel.bot
         self._slack = panel.workspace.faults
-        self._outsider = panel.workspace.acting_as(cast.OTTO.id)
+        self._outsider = acting_as(panel.workspace, model.OTTO.id)
         self._floods: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
 
     async def kill(self, act: Replica) -> None:
@@ -167,13 +195,13 @@ class Breaking:
         self._floods.add(flooding)
         flooding.add_done_callback(self._floods.discard)
         asked = " and ".join(f"{times} times {line}" for line, times in FLOOD.items())
-        return {"told": f"{cast.OTTO.real_name} asks {asked}"}
+        return {"told": f"{model.OTTO.real_name} asks {asked}"}
 
     async def _ask_all(self) -> None:
         async with asyncio.TaskGroup() as asking:
             for line, times in FLOOD.items():
                 for _ in range(times):
-                    asking.create_task(self._outsider.type(cast.INCIDENTS_ID, line))
+                    asking.create_task(self._outsider.type(model.INCIDENTS_ID, line))
 
 
 def _upload_answer(name: str, answer: httpx.Response) -> str:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, Field
 
-from services.sandbox.slack import cast
-from services.sandbox.slack.actor import Actor, NothingThereError
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import Actor, acting_as
 from services.sandbox.slack.blocks import Answer
+from services.sandbox.slack.model import NothingThereError
 from services.sandbox.slack.workspace import Workspace
 
-_PEOPLE = frozenset(user.id for user in cast.PEOPLE)
+_PEOPLE = frozenset(user.id for user in model.PEOPLE)
 
 
 def _known(user_id: str) -> str:
@@ -134,7 +135,7 @@ class People:
         return Outcome()
 
     def _actor(self, act: _Act) -> Actor:
-        return self._workspace.acting_as(act.viewer)
+        return acting_as(self._workspace, act.viewer)
 
 
 def build_people_router(workspace: Workspace) -> APIRouter:

@@ -9,18 +9,11 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.charts import CHARTS, data_visualization
-from services.sandbox.page.drawing.context import Drawing, Json
 from services.sandbox.page.drawing.controls import CONTROLS, control
-from services.sandbox.page.drawing.html import Child, el, join
-from services.sandbox.page.drawing.markdown import markdown
-from services.sandbox.page.drawing.problem import cannot_draw
-from services.sandbox.page.drawing.rich_text import LEAVES, PARTS, rich_text
-from services.sandbox.page.drawing.tables import CELLS, data_table, table
-from services.sandbox.page.drawing.tasks import SOURCES, plan, task_card
-from services.sandbox.page.drawing.text import TEXT_TYPES, plain, text_object
-
-__all__ = ["DRAWABLE", "Drawing", "render_blocks"]
+from services.sandbox.page.drawing.html import Child, Drawing, Json, cannot_draw, el, join
+from services.sandbox.page.drawing.mrkdwn import TEXT_TYPES, markdown, plain, text_object
+from services.sandbox.page.drawing.rich_text import LEAVES, PARTS, SOURCES, plan, rich_text, task_card
+from services.sandbox.page.drawing.tables import CELLS, CHARTS, data_table, data_visualization, table
 
 
 def render_blocks(blocks: Sequence[Json], drawing: Drawing) -> Markup:

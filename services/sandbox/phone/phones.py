@@ -1,15 +1,27 @@
-"""What rang, and which mails came: the newest of them, until the sandbox ends."""
+"""The demo's phones and mailboxes, behind a local pager service and a local SMTP server.
+
+https://developer.pagerduty.com/docs/events-api-v2/
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from enum import StrEnum
 from itertools import count
+from typing import Literal
 
-from services.sandbox.railway.changes import Changes
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, Field
+
+from services.sandbox.railway.local import Changes
+from services.sandbox.slack import model
 from services.sandbox.slack.model import User
 
 KEPT = 30  # rings, and mails
@@ -90,3 +102,112 @@ class Phones:
     def deliver(self, whom: User, subject: str, details: str) -> None:
         self._mails.appendleft(Mail(next(self._numbers), whom, subject, details, datetime.now(UTC)))
         self._changes.tick()
+
+
+DOMAIN = "dragonfly.example"
+SENDER = f"alerts@{DOMAIN}"
+_HOST = "127.0.0.1"
+_LARGEST = 1_000_000  # bytes of a mail
+_MAILBOXES = {f"{user.name}@{DOMAIN}": user for user in model.PEOPLE}
+
+
+def address(name: str) -> str:
+    """Of a person's mailbox; `name` as in the workspace."""
+    return f"{name}@{DOMAIN}"
+
+
+class MailServer:
+    """Takes mails for the people of the workspace, on a free port of this machine, and no others."""
+
+    def __init__(self, phones: Phones) -> None:
+        self._phones = phones
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """As SMTP_URL. Only after `start`."""
+        assert self._server is not None  # noqa: S101
+        return f"smtp://{_HOST}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def start(self) -> None:
+        def session() -> SMTP:
+            return SMTP(self, hostname=f"mail.{DOMAIN}", data_size_limit=_LARGEST)
+
+        self._server = await asyncio.get_running_loop().create_server(session, _HOST, 0)
+
+    async def stop(self) -> None:
+        """Close the port. Does nothing before the start."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def handle_RCPT(  # noqa: N802 - the server's word for it
+        self, _server: SMTP, _session: Session, envelope: Envelope, recipient: str, _options: list[str]
+    ) -> str:
+        if recipient.lower() not in _MAILBOXES:
+            return "550 nobody here has this address"
+        envelope.rcpt_tos.append(recipient.lower())
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        mail = message_from_bytes(content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)  # noqa: S101 - that is what this policy makes
+        body = mail.get_body(("plain",))
+        text = str(body.get_content()).strip() if body is not None else ""
+        for recipient in envelope.rcpt_tos:
+            self._phones.deliver(_MAILBOXES[recipient], str(mail["Subject"] or ""), text)
+        return "250 taken"
+
+
+PATH = "/phone/v2/enqueue"
+
+
+class Details(BaseModel):
+    text: str = ""
+
+
+class Payload(BaseModel):
+    """Of a trigger; what PagerDuty refuses an event without."""
+
+    summary: str = Field(min_length=1, max_length=1024)
+    source: str = Field(min_length=1)
+    severity: Literal["critical", "error", "warning", "info"]
+    custom_details: Details = Details()
+
+
+class Event(BaseModel):
+    routing_key: str
+    event_action: Literal["trigger", "acknowledge", "resolve"]
+    dedup_key: str = Field(min_length=1, max_length=255)
+    payload: Payload | None = None
+
+
+def routing_key(name: str) -> str:
+    """Of a person's phone; `name` as in the workspace."""
+    return f"sandbox-pager-{name}"
+
+
+_OWNERS = {routing_key(user.name): user for user in model.PEOPLE}
+
+
+def build_router(phones: Phones) -> APIRouter:
+    """`POST /phone/v2/enqueue`; 400 for an unknown routing key, and for a trigger that says nothing."""
+    router = APIRouter()
+
+    @router.post(PATH, status_code=202)
+    async def enqueue(event: Event) -> dict[str, str]:
+        owner = _OWNERS.get(event.routing_key)
+        if owner is None:
+            raise HTTPException(400, "Invalid routing key")
+        if event.event_action == "acknowledge":
+            phones.quiet(event.dedup_key, RingState.SILENCED)
+        elif event.event_action == "resolve":
+            phones.quiet(event.dedup_key, RingState.CLOSED)
+        elif event.payload is None:
+            raise HTTPException(400, "Event object is invalid: 'payload' is missing or blank")
+        else:
+            phones.ring(event.dedup_key, owner, event.payload.summary, event.payload.custom_details.text)
+        return {"status": "success", "message": "Event processed", "dedup_key": event.dedup_key}
+
+    return router

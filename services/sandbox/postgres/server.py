@@ -1,25 +1,107 @@
-"""Runs a real Postgres 16 from the binaries of a wheel: no Docker, no installed server.
+"""Runs a real Postgres 16 from the binaries of a wheel, set up as Supabase does.
 
 The wheel's own `get_server()` changes the permissions of parent folders, so it is not used.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, LiteralString
 from urllib.parse import quote
 
+import psycopg
+from psycopg import sql
+
+from services.clients.postgres.migrations import MIGRATIONS, install
 from services.domain.errors import OperatorError
-from services.sandbox.ports import find_free_port
+from services.domain.secrets import Secret
 from services.sandbox.postgres.home import LOCK, PostgresHome, find_home
-from services.sandbox.postgres.process import GUARD, end_left_over, end_server, read_status
+from services.sandbox.web_server import find_free_port
+
+STOP_TIMEOUT_S = 15.0
+
+# Postgres must outlive a Ctrl-C in the terminal until the orderly stop, yet never its parent: it has a session of its
+# own, and this guard ends it (fast shutdown) when the other end of its standard input closes.
+GUARD = """
+exec 3<&0
+"$@" 3<&- </dev/null & server=$!
+{ read -r _ <&3; kill -INT "$server"; } 2>/dev/null & watcher=$!
+wait "$server"; code=$?
+kill "$watcher" 2>/dev/null
+exit "$code"
+"""
+
+
+def read_status(data: Path) -> str:
+    """What the server says of itself: `starting`, `ready`, `stopping`; empty when there is none."""
+    lines = _pid_file(data)
+    return lines[7].strip() if len(lines) > 7 else ""
+
+
+def end_left_over(data: Path) -> None:
+    """End a server that outlived its guard, and remove a pid file whose number now belongs to another program.
+
+    We hold the lock, so nobody uses such a server any more.
+    """
+    lines = _pid_file(data)
+    if not lines or not lines[0].strip().isdigit():
+        return
+    pid = int(lines[0])
+    if str(data) not in _command_line(pid):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        return
+    _signal(pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while str(data) in _command_line(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def end_server(process: subprocess.Popen[bytes], data: Path) -> None:
+    """Ask for a fast shutdown, and insist when that takes too long."""
+    pid = next((int(line) for line in _pid_file(data)[:1] if line.strip().isdigit()), None)
+    if process.stdin is not None:
+        process.stdin.close()
+    else:
+        _signal(pid, signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        _signal(pid, signal.SIGQUIT)  # immediate; the next start recovers
+        process.wait(STOP_TIMEOUT_S)
+
+
+def _pid_file(data: Path) -> list[str]:
+    """The lines of `postmaster.pid`: pid, data folder, start, port, socket folder, address, memory, status."""
+    with contextlib.suppress(OSError):
+        return (data / "postmaster.pid").read_text().splitlines()
+    return []
+
+
+def _command_line(pid: int) -> str:
+    """The program and arguments of a process; empty when it is gone."""
+    if Path("/proc/self/cmdline").exists():  # slim containers have no `ps`
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+        return ""
+    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a number only
+
+
+def _signal(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
 
 SUPERUSER = "supabase_admin"  # as on Supabase, where `postgres` is an ordinary owner
 START_TIMEOUT_S = 60.0  # crash recovery of a small cluster on a busy machine
@@ -197,3 +279,68 @@ class PostgresServer:
             if lines:
                 return lines[-1].partition("FATAL:")[2].strip()
         return f"it was not ready within {START_TIMEOUT_S:.0f} s"
+
+
+OWNER, APP, BOT = "postgres", "dragonfly_app", "dragonfly_bot"
+DATABASE = "dragonfly"
+
+
+@dataclass(frozen=True)
+class SandboxDatabase:
+    """Connection strings, one a role."""
+
+    owner: Secret
+    app: Secret
+    bot: Secret
+
+
+def prepare_cluster(
+    server: PostgresServer, *, environment: str = "dev", migrations: Path = MIGRATIONS
+) -> SandboxDatabase:
+    """Make owner and database where they are missing, migrate as the owner, and set the roles' passwords.
+
+    Blocking; call it in a thread from async code. Safe to repeat at each start.
+    """
+    make_owner(server)
+    make_database(server, DATABASE)
+    database = dsns(server, DATABASE)
+    asyncio.run(install(database.owner, environment=environment, directory=migrations))
+    give_passwords(server, DATABASE)
+    return database
+
+
+def dsns(server: PostgresServer, database: str) -> SandboxDatabase:
+    """The connection strings of one database."""
+    return SandboxDatabase(*(Secret(server.dsn(role, server.password(role), database)) for role in (OWNER, APP, BOT)))
+
+
+def make_owner(server: PostgresServer) -> None:
+    """The only thing done as superuser."""
+    with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
+        if not _exists(conn, "SELECT FROM pg_roles WHERE rolname = %s", OWNER):
+            conn.execute(
+                sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER CREATEDB CREATEROLE BYPASSRLS PASSWORD {}").format(
+                    sql.Identifier(OWNER), sql.Literal(server.password(OWNER))
+                )
+            )
+
+
+def make_database(server: PostgresServer, name: str, *, template: str = "template0") -> None:
+    """Make a database as the owner, unless it exists."""
+    with psycopg.connect(dsns(server, "template1").owner.reveal(), autocommit=True) as conn:
+        if not _exists(conn, "SELECT FROM pg_database WHERE datname = %s", name):
+            # Our templates are small: copying their files costs half of what writing them through the log does.
+            command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+            conn.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def give_passwords(server: PostgresServer, database: str) -> None:
+    """Let app and bot log in. The migrations make the roles without a password."""
+    with psycopg.connect(dsns(server, database).owner.reveal(), autocommit=True) as conn:
+        for role in (APP, BOT):
+            command = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            conn.execute(command.format(sql.Identifier(role), sql.Literal(server.password(role))))
+
+
+def _exists(conn: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:
+    return conn.execute(query, (name,)).fetchone() is not None

@@ -1,4 +1,4 @@
-"""What the local Railway is told: its services, and how fast it moves."""
+"""The local Railway's configuration: services, commits, pace and faults."""
 
 from __future__ import annotations
 
@@ -8,8 +8,74 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from services.sandbox.railway.commits import Behaviour, Commit
 from services.sandbox.railway.faulty import FAULTY_MODULE
+
+
+class Behaviour(StrEnum):
+    """What a deployment of the commit does. All good commits run the same code under another SHA."""
+
+    GOOD = "good"
+    CRASHES = "crashes at start"
+    ANSWERS_503 = "runs but answers 503"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit; `sha` has 40 characters."""
+
+    sha: str
+    message: str
+    author: str
+    behaviour: Behaviour = Behaviour.GOOD
+
+
+# Oldest first. The last good one is what a new sandbox deploys; the good ones before it are its past.
+HISTORY: tuple[Commit, ...] = (
+    Commit("3f1c9a7be04d52c86a91f0d7e35b284cc60a19de", "Accept Excel's semicolons in CSV uploads", "Ana Ruiz"),
+    Commit("8d02b64ef7731a5c9e4418b0c2f96d53a7e0b14f", "Index failed jobs by their last update", "Tom Okafor"),
+    Commit("c45e17a90b8f3d62e1740ca85d9b36f2081ce7d4", "Show the batch's row counts in the intake health", "Ana Ruiz"),
+    Commit(
+        "e9a70d3b5c1f48267f0be92d61a83c745d20f6b8",
+        "Read the fee schedule at import time",
+        "Tom Okafor",
+        Behaviour.CRASHES,
+    ),
+    Commit(
+        "b2680fd94a3e7c51d80496be7f12c5a3908d61ef",
+        "Check the licence before every request",
+        "Mia Chen",
+        Behaviour.ANSWERS_503,
+    ),
+)
+
+
+def find_commit(commits: tuple[Commit, ...], sha: str) -> Commit | None:
+    """The one commit that begins with `sha` (at least 7 characters); None when there is none."""
+    found = [commit for commit in commits if len(sha) >= 7 and commit.sha.startswith(sha.lower())]
+    return found[0] if len(found) == 1 else None
+
+
+def newest_good(commits: tuple[Commit, ...]) -> Commit:
+    """The last commit that works."""
+    return next(commit for commit in reversed(commits) if commit.behaviour is Behaviour.GOOD)
+
+
+@dataclass
+class Faults:
+    """All off by default.
+
+    `http_status`: answer this instead (429 comes with `retry_after_s`). `delay_s`: wait before every answer.
+    `malformed`: answer something that is no JSON. `refuse_token`: as if the token had been revoked.
+    `ignore_changes`: mutations answer `true`, and nothing follows.
+    """
+
+    http_status: int | None = None
+    retry_after_s: int = 30
+    delay_s: float = 0.0
+    malformed: bool = False
+    refuse_token: bool = False
+    ignore_changes: bool = False
+
 
 REGION = "europe-west4-drams3a"  # one of Railway's region ids
 

@@ -9,10 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from services.domain.deployments import DeploymentStatus
-from services.sandbox.railway.commits import Behaviour, Commit, newest_good
-from services.sandbox.railway.logs import LogBuffer
-from services.sandbox.railway.model import InstanceStatus
-from services.sandbox.railway.replica import Replica
+from services.sandbox.railway.model import Behaviour, Commit, InstanceStatus, newest_good
+from services.sandbox.railway.replica import LogBuffer, Replica
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,132 @@
-"""One replica: a process, its output, and what happens when it ends."""
+"""One replica: a process, its log, and what happens when it exits."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import shlex
 import signal
-from collections.abc import Callable, Mapping
+import sys
+from asyncio import StreamReader
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from services.sandbox.ports import find_free_port
-from services.sandbox.railway.logs import LogBuffer, read_lines
 from services.sandbox.railway.model import InstanceStatus, Pace
-from services.sandbox.railway.process import signal_group, spawn
+from services.sandbox.web_server import find_free_port
+
+KEPT_LINES = 5000  # a deployment: what one query may ask for
+LONGEST_LINE = 65_536  # bytes; longer lines are cut
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line."""
+
+    timestamp: datetime
+    severity: str
+    message: str
+    replica_id: str | None = None
+
+
+class LogBuffer:
+    """The last lines of one deployment, or of its build."""
+
+    def __init__(self) -> None:
+        self.entries: deque[LogEntry] = deque(maxlen=KEPT_LINES)
+
+    def write(self, message: str, *, severity: str = "info", replica_id: str | None = None) -> None:
+        """Append a line of now."""
+        self.entries.append(LogEntry(datetime.now(UTC), severity, message, replica_id))
+
+    def write_output(self, raw: str, *, severity: str, replica_id: str) -> None:
+        """Append a line of a process. A JSON line brings its own level and message, as with Railway."""
+        try:
+            parsed = json.loads(raw) if raw.startswith("{") else None
+        except ValueError:
+            parsed = None
+        if isinstance(parsed, dict) and isinstance(parsed.get("message"), str):
+            raw, severity = parsed["message"], str(parsed.get("level", severity)).lower()
+        self.write(raw, severity=severity, replica_id=replica_id)
+
+    def find(self, log_filter: str) -> list[LogEntry]:
+        """The lines that match, oldest first."""
+        terms = _split(log_filter)
+        return [entry for entry in self.entries if all(_matches(entry, term) for term in terms)]
+
+
+async def read_lines(stream: StreamReader) -> AsyncIterator[str]:
+    """Lines without their ending, also the last unfinished one. Bytes that are no UTF-8 are replaced."""
+    rest = b""
+    while chunk := await stream.read(LONGEST_LINE):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield _decode(line)
+        rest = rest[:LONGEST_LINE]
+    if rest:
+        yield _decode(rest)
+
+
+def _decode(line: bytes) -> str:
+    return line[:LONGEST_LINE].decode("utf-8", errors="replace").rstrip("\r").replace("\0", "�")
+
+
+def _split(log_filter: str) -> list[str]:
+    """Words and quoted phrases. Of Railway's syntax only what the bot uses: no OR, no parentheses, no ranges."""
+    try:
+        return shlex.split(log_filter)
+    except ValueError:
+        return log_filter.split()
+
+
+def _matches(entry: LogEntry, term: str) -> bool:
+    if term.startswith("-") and len(term) > 1:
+        return not _matches(entry, term[1:])
+    if term.startswith("@level:"):
+        return entry.severity == term.removeprefix("@level:")
+    if term.startswith("replica:"):
+        return entry.replica_id == term.removeprefix("replica:")
+    return term.lower() in entry.message.lower()
+
+
+# What a child keeps of our own environment. Everything else would make it differ from a Railway container; a proxy
+# variable in particular would send its calls to 127.0.0.1 elsewhere.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
+_BOUND = Path(__file__).with_name("bound.py")
+
+
+async def spawn(command: tuple[str, ...], variables: Mapping[str, str], directory: Path) -> asyncio.subprocess.Process:
+    """Start `command` with its output piped. Raises OSError when it cannot be started."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        *_bind(command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=directory,
+        env={**inherited, "PYTHONUNBUFFERED": "1", **variables},
+        start_new_session=True,
+    )
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal a process and its own children; one that is gone already is no error."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS says PermissionError of a group of zombies
+        return
+
+
+def _bind(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Linux: the kernel kills the child when the sandbox is killed with -9. Elsewhere only an orderly end does."""
+    if sys.platform != "linux":
+        return command
+    return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command)
+
 
 _COULD_NOT_START = 127  # the shell's exit code for it
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.sandbox.railway.commits import Commit
-from services.sandbox.railway.faults import Faults
+from services.sandbox.railway.model import Commit, Faults
 from services.sandbox.railway.records import DeploymentRecord
 from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner

@@ -1,22 +1,128 @@
 """What a person in the workspace can do: type, click, submit, close, open the Home tab."""
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from services.sandbox.slack import cast, payloads
-from services.sandbox.slack.blocks import Answer, Answers, find_element, state_values
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.blocks import Answer, Answers, find_element, state_values, unanswered
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind, NotDeliveredError
-from services.sandbox.slack.errors import ApiError, NothingThereError
-from services.sandbox.slack.model import Json, Message, User, View
-from services.sandbox.slack.responses import respond
-from services.sandbox.slack.submission import close, submit
+from services.sandbox.slack.methods.views import checked_view
+from services.sandbox.slack.model import ApiError, Json, Message, NothingThereError, User, View
 from services.sandbox.slack.tickets import ResponseTicket
-from services.sandbox.slack.typed_text import typed_command, typed_message
+from services.sandbox.slack.web_api import respond
 
 if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
 
 
-__all__ = ["Actor", "NothingThereError"]
+TROUBLE = {"": "We had some trouble connecting. Try again?"}  # what a person reads when the app's answer is no good
+
+
+async def submit(workspace: "Workspace", user: User, view: View, answers: Answers | None) -> dict[str, str]:
+    """What is wrong, by block id (the empty one for the whole view); empty when the app took it."""
+    view.state = state_values(view.content["blocks"], answers)
+    errors = unanswered(view.content["blocks"], view.state)
+    if errors:
+        workspace.views.refuse(view, errors)
+        return errors
+    payload = payloads.view_submission(workspace, user, view)
+    try:
+        answer = await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+        return _obey(workspace, view, answer)
+    except (ApiError, NotDeliveredError):
+        workspace.views.refuse(view, TROUBLE)
+        return TROUBLE
+
+
+def _obey(workspace: "Workspace", view: View, answer: Json) -> dict[str, str]:
+    """Do what the acknowledgement says; without a word the modal closes. Raises ApiError."""
+    match answer.get("response_action"):
+        case "errors":
+            return _show_errors(workspace, view, answer.get("errors") or {})
+        case "update":
+            workspace.views.update(view, _checked(workspace, view, answer))
+        case "push":
+            if workspace.views.push(view.user, _checked(workspace, view, answer)) is None:
+                raise ApiError("push_limit_reached")
+        case "clear":
+            workspace.views.clear(view.user)
+        case _:
+            workspace.views.pop(view)
+    return {}
+
+
+def _show_errors(workspace: "Workspace", view: View, errors: Json) -> dict[str, str]:
+    """Errors count only on input blocks of this view."""
+    inputs = {block["block_id"] for block in view.content["blocks"] if block.get("type") == "input"}
+    if not errors or not errors.keys() <= inputs:
+        raise ApiError("invalid_arguments")
+    workspace.views.refuse(view, errors)
+    return errors
+
+
+def _checked(workspace: "Workspace", view: View, answer: Json) -> Json:
+    return checked_view(workspace, answer, surface="modal", method="view_submission", user=view.user)
+
+
+async def close(workspace: "Workspace", user: User, view: View, *, all_of_them: bool) -> None:
+    """Close one modal or all; the app hears of those that asked for it with `notify_on_close`."""
+    if all_of_them or view.content.get("clear_on_close"):
+        closed = workspace.views.clear(user.id)
+    else:
+        workspace.views.pop(view)
+        closed = [view]
+    for each in closed:
+        if each.content.get("notify_on_close"):
+            payload = payloads.view_closed(workspace, user, each, is_cleared=all_of_them)
+            await _tell(workspace, payload)
+
+
+async def _tell(workspace: "Workspace", payload: Json) -> None:
+    try:
+        await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+    except NotDeliveredError:
+        return  # Slack shows nothing either
+
+
+MENTION = re.compile(r"(?<![\w<])@([a-z][\w.-]*)")
+MENTION_BY_ID = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")  # as the composer's completion writes it
+CHANNEL = re.compile(r"(?<![\w<&])#([a-z][\w-]*)")
+
+
+def typed_message(workspace: "Workspace", text: str) -> str:
+    """`ask @ann in #general` becomes `ask <@U…> in <#C…|general>`."""
+    return _with_ids(workspace, _escape(text), lambda user_id, _: f"<@{user_id}>")
+
+
+def typed_command(workspace: "Workspace", text: str) -> str:
+    """The same for a slash command's text, where `should_escape` gives people's names too."""
+    return _with_ids(workspace, _escape(text), lambda user_id, name: f"<@{user_id}|{name}>")
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _with_ids(workspace: "Workspace", text: str, mention: Callable[[str, str], str]) -> str:
+    people = {user.name: user.id for user in workspace.users.values()}
+    groups = {group.handle: group.id for group in workspace.groups.values()}
+    channels = {channel.name: channel.id for channel in workspace.channels.values() if channel.name}
+
+    def named(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in groups:
+            return f"<!subteam^{groups[name]}|@{name}>"
+        return mention(people[name], name) if name in people else match[0]
+
+    def linked(match: re.Match[str]) -> str:
+        return f"<#{channels[match[1]]}|{match[1]}>" if match[1] in channels else match[0]
+
+    def named_by_id(match: re.Match[str]) -> str:
+        user = workspace.users.get(match[1])
+        return mention(user.id, user.name) if user else match[0]
+
+    return CHANNEL.sub(linked, MENTION.sub(named, MENTION_BY_ID.sub(named_by_id, text)))
 
 
 class Actor:
@@ -154,7 +260,7 @@ class Actor:
 
     def _told(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
         """Slack itself says something that only this person sees."""
-        message = Message(channel, self.workspace.new_ts(), cast.SLACKBOT.id, text, thread_ts=thread_ts)
+        message = Message(channel, self.workspace.new_ts(), model.SLACKBOT.id, text, thread_ts=thread_ts)
         message.visible_to = self.user.id
         self.workspace.post(message)
         return text
@@ -163,3 +269,10 @@ class Actor:
 def failure(error: NotDeliveredError) -> str:
     """What a person reads when the app did not acknowledge."""
     return "operation_timeout" if error.reason in ("timeout", "http_timeout") else "dispatch_failed"
+
+
+def acting_as(workspace: "Workspace", user: str) -> Actor:
+    """What `user` can do: type, click, submit. Raises NothingThereError for an unknown user."""
+    if user not in workspace.users:
+        raise NothingThereError(f"There is nobody with the id `{user}`.")
+    return Actor(workspace, workspace.users[user])

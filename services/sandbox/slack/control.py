@@ -8,14 +8,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import HTTPException
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.requests import Request as requests_Request
+from starlette.responses import PlainTextResponse
+from starlette.responses import Response as responses_Response
+from starlette.websockets import WebSocket
 
-from services.sandbox.other_sites import refuse_other_sites
-from services.sandbox.slack.errors import NothingThereError
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
-from services.sandbox.slack.json_shapes import message_json, view_json
-from services.sandbox.slack.model import Json
-from services.sandbox.slack.web_api import learn_base_url
-from services.sandbox.slack.workspace import Workspace
+from services.sandbox.slack.files import mimetype
+from services.sandbox.slack.model import Json, NothingThereError
+from services.sandbox.slack.web_api import ResponseUrls, WebApi, learn_base_url
+from services.sandbox.slack.workspace import Workspace, message_json, view_json
+from services.sandbox.web_server import refuse_other_sites
 
 
 class Typed(BaseModel):
@@ -113,13 +117,13 @@ def _add_people(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/type")
     async def type_text(body: Typed, request: Request) -> Json:
         learn_base_url(workspace, request)
-        error = await workspace.acting_as(body.user).type(body.channel, body.text, thread_ts=body.thread_ts)
+        error = await acting_as(workspace, body.user).type(body.channel, body.text, thread_ts=body.thread_ts)
         return {"error": error}
 
     @router.post("/click")
     async def click(body: Clicked, request: Request) -> Json:
         learn_base_url(workspace, request)
-        actor = workspace.acting_as(body.user)
+        actor = acting_as(workspace, body.user)
         chosen: dict[str, Any] = {"block_id": body.block_id, "value": body.value, "answers": body.answers}
         if body.view_id:
             return {"error": await actor.click_in_view(body.view_id, body.action_id, **chosen)}
@@ -128,27 +132,27 @@ def _add_people(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/shortcut")
     async def shortcut(body: Shortcut, request: Request) -> Json:
         learn_base_url(workspace, request)
-        return {"error": await workspace.acting_as(body.user).shortcut(body.callback_id, body.channel, body.ts)}
+        return {"error": await acting_as(workspace, body.user).shortcut(body.callback_id, body.channel, body.ts)}
 
     @router.post("/react")
     async def react(body: Reaction) -> Json:
-        workspace.acting_as(body.user).react(body.channel, body.ts, body.name)
+        acting_as(workspace, body.user).react(body.channel, body.ts, body.name)
         return {}
 
 
 def _add_views(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/submit")
     async def submit(body: Submitted) -> Json:
-        return {"errors": await workspace.acting_as(body.user).submit(body.view_id, body.answers)}
+        return {"errors": await acting_as(workspace, body.user).submit(body.view_id, body.answers)}
 
     @router.post("/close")
     async def close(body: Closed) -> Json:
-        await workspace.acting_as(body.user).close_modal(body.view_id, all_of_them=body.all_of_them)
+        await acting_as(workspace, body.user).close_modal(body.view_id, all_of_them=body.all_of_them)
         return {}
 
     @router.post("/home")
     async def home(body: Opened) -> Json:
-        workspace.acting_as(body.user).open_home()
+        acting_as(workspace, body.user).open_home()
         return {}
 
 
@@ -214,3 +218,46 @@ def _add_looking(router: APIRouter, workspace: Workspace) -> None:
         channels = [channel.to_slack(workspace.bot.id) for channel in workspace.channels.values()]
         down = workspace.faults.is_down
         return {"people": people, "channels": channels, "connections": workspace.sockets.count, "is_down": down}
+
+
+def build_router(workspace: Workspace) -> APIRouter:
+    """Everything that the app, the page and the tests reach over HTTP. The workspace is started by the caller."""
+    files = _Files(workspace)
+    router = APIRouter()
+    # Starlette's plain routes: no dependency injection or body model between the socket and the answer.
+    router.add_route("/slack/api/{method}", WebApi(workspace).answer, methods=["GET", "POST"])
+    router.add_route("/slack/response/{token}", ResponseUrls(workspace).answer, methods=["POST"])
+    router.add_route("/slack/upload/{file_id}", files.receive, methods=["POST"])
+    router.add_route("/slack/files/{file_id}/{name}", files.serve, methods=["GET"])
+
+    async def link(socket: WebSocket) -> None:
+        await workspace.sockets.serve(socket, socket.query_params.get("ticket", ""))
+
+    router.add_websocket_route("/slack/link", link)
+    router.add_websocket_route("/slack/link/", link)
+    router.include_router(build_control_router(workspace))
+    return router
+
+
+class _Files:
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    async def receive(self, request: requests_Request) -> responses_Response:
+        """Step 2 of an upload: the bytes."""
+        file = self._workspace.files.find(request.path_params["file_id"])
+        if file is None:
+            return PlainTextResponse("no such upload", status_code=404)
+        file.content = await request.body()
+        if len(file.content) != file.size:
+            return PlainTextResponse("the length differs from what was announced", status_code=400)
+        file.is_complete = True
+        return PlainTextResponse(f"OK - {file.size}")
+
+    async def serve(self, request: requests_Request) -> responses_Response:
+        file = self._workspace.files.find(request.path_params["file_id"])
+        if file is None or not file.is_complete:
+            return PlainTextResponse("no such file", status_code=404)
+        # A file may hold anything: it is shown as what its name says, and never run.
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+        return responses_Response(file.content, media_type=mimetype(file.name), headers=headers)

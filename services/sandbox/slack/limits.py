@@ -1,15 +1,316 @@
 """What real Slack would refuse in a message, a modal or a Home tab."""
 
 import json
-from collections.abc import Collection, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
+from typing import Any, Literal
 
-from services.sandbox.slack.limits_across import across_blocks
-from services.sandbox.slack.limits_schema import BLOCKS, BLOCKS_PER_SURFACE, SURFACES, VIEWS, Obj
-from services.sandbox.slack.limits_text import broadcasts
-from services.sandbox.slack.limits_walk import Json, Surface, Violation, check, check_object
+from services.sandbox.slack.blocks import INTERACTIVE
+from services.sandbox.slack.limits_schema import (
+    BLOCKS,
+    BLOCKS_PER_SURFACE,
+    ELEMENTS,
+    ID,
+    OBJECTS,
+    RICH,
+    SURFACES,
+    VIEWS,
+    Bool,
+    ListOf,
+    Num,
+    Obj,
+    OneOf,
+    Shape,
+    Spec,
+    Str,
+    Text,
+    Typed,
+)
 
-__all__ = ["Surface", "Violation", "violations"]
+Json = dict[str, Any]
+Surface = Literal["message", "modal", "home"]
+TABLES: Mapping[str, Mapping[str, Shape]] = {"block": BLOCKS, "element": ELEMENTS, "rich": RICH, "object": OBJECTS}
+ADVICE = frozenset({"truncated", "fallback_text"})  # Slack takes it, but not as it was meant
+TEXT_TYPES = {"plain_text": "emoji", "mrkdwn": "verbatim"}  # type -> the one optional key it may have
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`path` is a JSON pointer into the payload, such as `/blocks/0/text/text`."""
+
+    path: str
+    rule: str
+    message: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether Slack answers with an error; otherwise the message arrives, but not as it was meant."""
+        return self.rule not in ADVICE
+
+
+def check(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
+    """What is wrong with one value."""
+    match spec:
+        case Str():
+            yield from _string(spec, value, path)
+        case Text():
+            yield from _text(spec, value, path)
+        case ListOf():
+            yield from _list(spec, value, path)
+        case Typed():
+            yield from _typed(spec, value, path)
+        case Obj():
+            yield from _object(OBJECTS[spec.name], value, path)
+        case _:
+            yield from _plain_value(spec, value, path)
+
+
+def check_object(shape: Shape, value: Json, path: str, *, is_block: bool = False) -> Iterator[Violation]:
+    """What is wrong with an object, its own `type` aside."""
+    known: dict[str, Spec] = {**shape.required, **shape.optional}
+    if is_block:
+        known["block_id"] = ID
+    for key in shape.required:
+        if value.get(key) is None:
+            yield Violation(f"{path}/{key}", "required", f"missing required field: {key}")
+    for key, item in value.items():
+        if key in known and item is not None:
+            yield from check(known[key], item, f"{path}/{key}")
+        elif key not in known and key != "type":
+            yield Violation(f"{path}/{key}", "unknown_property", f"invalid additional property: {key}")
+    yield from _groups(shape, value, path)
+
+
+def _groups(shape: Shape, value: Json, path: str) -> Iterator[Violation]:
+    for group in shape.one_of:
+        if sum(1 for key in group if value.get(key) is not None) != 1:
+            yield Violation(path, "required", f"must have exactly one of: {', '.join(sorted(group))}")
+    for group in shape.any_of:
+        if not any(value.get(key) is not None for key in group):
+            yield Violation(path, "required", f"must have at least one of: {', '.join(sorted(group))}")
+
+
+def _string(spec: Str, value: Any, path: str) -> Iterator[Violation]:
+    if not isinstance(value, str):
+        yield Violation(path, "wrong_type", "must be a string")
+    elif len(value) < spec.low:
+        yield Violation(path, "too_short", f"must be at least {spec.low} characters")
+    elif spec.high and len(value) > spec.high:
+        yield Violation(path, "too_long", f"must be at most {spec.high} characters, is {len(value)}")
+    elif spec.pattern and not re.fullmatch(spec.pattern, value):
+        yield Violation(path, "format", f"must match {spec.pattern}")
+
+
+def _text(spec: Text, value: Any, path: str) -> Iterator[Violation]:
+    if not isinstance(value, dict):
+        yield Violation(path, "wrong_type", "must be a text object")
+        return
+    kind = str(value.get("type"))
+    if kind not in TEXT_TYPES or (spec.is_plain and kind != "plain_text"):
+        allowed = "plain_text" if spec.is_plain else "plain_text or mrkdwn"
+        yield Violation(f"{path}/type", "unknown_type", f"must be {allowed}, is {kind}")
+        return
+    shape = Shape({"text": Str(spec.high)}, {TEXT_TYPES[kind]: Bool()})
+    yield from check_object(shape, value, path)
+
+
+def _list(spec: ListOf, value: Any, path: str) -> Iterator[Violation]:
+    if not isinstance(value, list):
+        yield Violation(path, "wrong_type", "must be a list")
+        return
+    if len(value) < spec.low:
+        yield Violation(path, "too_few", f"no fewer than {spec.low} items allowed")
+    if len(value) > spec.high:
+        yield Violation(path, "too_many", f"no more than {spec.high} items allowed, there are {len(value)}")
+    for index, item in enumerate(value):
+        yield from check(spec.item, item, f"{path}/{index}")
+
+
+def _typed(spec: Typed, value: Any, path: str) -> Iterator[Violation]:
+    kind = str(value.get("type")) if isinstance(value, dict) else "nothing"
+    if kind not in spec.types:
+        yield Violation(f"{path}/type", "unknown_type", f"`{kind}` is not allowed here")
+        return
+    yield from check_object(TABLES[spec.where][kind], value, path, is_block=kind in BLOCKS)
+
+
+def _object(shape: Shape, value: Any, path: str) -> Iterator[Violation]:
+    if not isinstance(value, dict):
+        yield Violation(path, "wrong_type", "must be an object")
+        return
+    yield from check_object(shape, value, path)
+
+
+def _plain_value(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
+    match spec:
+        case OneOf(values) if not isinstance(value, str) or value not in values:
+            yield Violation(path, "choice", f"must be one of: {', '.join(sorted(values))}")
+        case Bool() if not isinstance(value, bool):
+            yield Violation(path, "wrong_type", "must be true or false")
+        case Num(low, high):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                yield Violation(path, "wrong_type", "must be a number")
+            elif not low <= value <= high:
+                yield Violation(path, "range", f"must be between {low:g} and {high:g}")
+        case _:
+            return
+
+
+MARKDOWN_TOTAL = 12_000
+# Undocumented: messages with markdown blocks were refused from about 13,200 characters in all blocks together.
+TOTAL_WITH_MARKDOWN = 13_200
+TABLE_TOTAL = 10_000  # characters in all cells together
+AT_MOST_PER_MESSAGE = {"table": 1, "plan": 1, "data_visualization": 2}
+TOO_MANY_CODES = {"table": "only_one_table_allowed"}
+
+
+def across_blocks(blocks: list[Json]) -> Iterator[Violation]:
+    """What is wrong between these blocks."""
+    yield from _block_ids(blocks)
+    for index, block in enumerate(blocks):
+        yield from _action_ids(block, f"/blocks/{index}")
+        yield from CHECKS.get(str(block.get("type")), _nothing)(block, f"/blocks/{index}")
+    yield from _counts(blocks)
+    yield from _totals(blocks)
+
+
+def _block_ids(blocks: list[Json]) -> Iterator[Violation]:
+    seen: set[str] = set()
+    for index, block in enumerate(blocks):
+        block_id = block.get("block_id")
+        if isinstance(block_id, str) and block_id in seen:
+            yield Violation(f"/blocks/{index}/block_id", "duplicate_block_id", f"`{block_id}` already exists")
+        elif isinstance(block_id, str):
+            seen.add(block_id)
+
+
+def _action_ids(block: Json, path: str) -> Iterator[Violation]:
+    counted = Counter(item["action_id"] for item in _interactive(block) if isinstance(item.get("action_id"), str))
+    for action_id, count in counted.items():
+        if count > 1:
+            yield Violation(path, "duplicate_action_id", f"`{action_id}` already exists in this block")
+
+
+def _interactive(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        if str(value.get("type")) in INTERACTIVE:
+            yield value
+        for item in value.values():
+            yield from _interactive(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _interactive(item)
+
+
+def _counts(blocks: list[Json]) -> Iterator[Violation]:
+    counted = Counter(str(block.get("type")) for block in blocks)
+    for kind, limit in AT_MOST_PER_MESSAGE.items():
+        if counted[kind] > limit:
+            yield Violation("/blocks", TOO_MANY_CODES.get(kind, "too_many"), f"no more than {limit} `{kind}` allowed")
+
+
+def _totals(blocks: list[Json]) -> Iterator[Violation]:
+    markdown = sum(len(str(block.get("text", ""))) for block in blocks if block.get("type") == "markdown")
+    if markdown > MARKDOWN_TOTAL:
+        message = f"all markdown blocks together must be at most {MARKDOWN_TOTAL} characters"
+        yield Violation("/blocks", "msg_blocks_too_long", message)
+    if markdown and sum(characters(block) for block in blocks) > TOTAL_WITH_MARKDOWN:
+        message = f"all blocks together must be at most {TOTAL_WITH_MARKDOWN} characters beside markdown"
+        yield Violation("/blocks", "msg_blocks_too_long", message)
+
+
+def characters(value: Any) -> int:
+    """How many characters of text a block holds."""
+    if isinstance(value, dict):
+        own = len(value["text"]) if isinstance(value.get("text"), str) else 0
+        return own + sum(characters(item) for item in value.values())
+    return sum(characters(item) for item in value) if isinstance(value, list) else 0
+
+
+def _table(block: Json, path: str) -> Iterator[Violation]:
+    if characters(block.get("rows")) > TABLE_TOTAL:
+        yield Violation(f"{path}/rows", "too_long", f"all cells together must be at most {TABLE_TOTAL} characters")
+
+
+def _data_table(block: Json, path: str) -> Iterator[Violation]:
+    yield from _table(block, path)
+    rows = [row for row in block.get("rows") or [] if isinstance(row, list)]
+    if len({len(row) for row in rows}) > 1:
+        yield Violation(f"{path}/rows", "unequal_rows", "every row must have as many cells as the first")
+    for index, cell in enumerate(rows[0] if rows else []):
+        if isinstance(cell, dict) and cell.get("type") == "rich_text":
+            yield Violation(f"{path}/rows/0/{index}/type", "unknown_type", "a header cell cannot be rich_text")
+
+
+def _input(block: Json, path: str) -> Iterator[Violation]:
+    element = block.get("element")
+    if not isinstance(element, dict):
+        return
+    low, high = element.get("min_length"), element.get("max_length")
+    if isinstance(low, int) and isinstance(high, int) and low > high:
+        yield Violation(f"{path}/element/min_length", "range", "must not be more than max_length")
+
+
+def _nothing(_block: Json, _path: str) -> Iterator[Violation]:
+    return iter(())
+
+
+CHECKS: dict[str, Callable[[Json, str], Iterator[Violation]]] = {
+    "table": _table,
+    "data_table": _data_table,
+    "input": _input,
+}
+
+BROADCAST = re.compile(r"<!(?:channel|here|everyone|subteam\^\w+)(?:\|[^>]*)?>")
+# Keys whose plain string Slack parses wherever they stand; a text object counts only when it is mrkdwn.
+PARSED_TOP = ("text", "markdown_text", "initial_comment")
+PARSED_IN_ATTACHMENT = ("text", "pretext", "fallback")
+
+
+def broadcasts(payload: Json, groups: Collection[str] = ()) -> Iterator[Violation]:
+    """A violation `broadcast` for each place; text that Slack shows literally (plain_text, rich_text) is safe.
+
+    `groups`: ids of user groups that may be mentioned.
+    """
+    allowed = {_violation("", f"<!subteam^{group}>").message for group in groups}
+    return (violation for violation in _all_broadcasts(payload) if violation.message not in allowed)
+
+
+def _all_broadcasts(payload: Json) -> Iterator[Violation]:
+    yield from _strings(payload, PARSED_TOP, "")
+    for index, attachment in enumerate(payload.get("attachments") or []):
+        yield from _strings(attachment, PARSED_IN_ATTACHMENT, f"/attachments/{index}")
+        yield from _in_blocks(attachment.get("blocks"), f"/attachments/{index}/blocks")
+    yield from _in_blocks(payload.get("blocks"), "/blocks")
+
+
+def _strings(holder: Json, keys: tuple[str, ...], path: str) -> Iterator[Violation]:
+    for key in keys:
+        for found in BROADCAST.finditer(holder[key]) if isinstance(holder.get(key), str) else ():
+            yield _violation(f"{path}/{key}", found[0])
+
+
+def _in_blocks(value: Any, path: str) -> Iterator[Violation]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _in_blocks(item, f"{path}/{index}")
+    elif isinstance(value, dict):
+        match value.get("type"):
+            case "mrkdwn" | "markdown":
+                yield from _strings(value, ("text",), path)
+            case "broadcast" | "usergroup":
+                yield _violation(path, str(value.get("range") or value.get("usergroup_id")))
+            case _:
+                for key, item in value.items():
+                    yield from _in_blocks(item, f"{path}/{key}")
+
+
+def _violation(path: str, what: str) -> Violation:
+    return Violation(path, "broadcast", f"notifies many people: {what}")
+
 
 TEXT_LIMIT = 40_000  # what is longer is cut by Slack, silently
 UPDATE_TEXT_LIMIT = 4_000  # chat.update refuses what chat.postMessage takes

@@ -1,4 +1,4 @@
-"""What a Slack workspace is made of: people, channels, messages, views, files, and what was refused."""
+"""What a Slack workspace is made of: people, channels, messages, views, files, errors; and the demo's cast."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -183,3 +183,54 @@ class Refusal:
     at: float
     channel: str | None = None
     user: str | None = None
+
+
+TEAM = Team("T0DRAGONFLY", "Dragonfly Civil", "dragonfly-civil")
+APP_ID = "A0DRAGONFLY"
+BOT_ID = "B0DRAGONFLY"
+
+BOT = User("U0DRAGONFLY", "dragonfly", "Dragonfly", "Operations bot", is_bot=True)
+OLIVIA = User("U0OLIVIA001", "olivia", "Olivia Park", "Operator")
+ANN = User("U0ANN000001", "ann", "Ann Keller", "Approver")
+BEN = User("U0BEN000001", "ben", "Ben Osei", "Approver")
+OTTO = User("U0OTTO00001", "otto", "Otto Lind", "Outsider")
+SLACKBOT = User("USLACKBOT", "slackbot", "Slackbot", is_bot=True)  # tells a person what went wrong
+PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # who one can be on the page, in this order
+
+APPROVERS = UserGroup("S0APPROVERS", "dragonfly-approvers", "Dragonfly approvers", (ANN.id, BEN.id))
+OPERATORS = UserGroup("S0OPERATORS", "dragonfly-operators", "Dragonfly operators", (OLIVIA.id, ANN.id, BEN.id))
+
+INCIDENTS_ID = "C0INCIDENTS"
+GENERAL_ID = "C0GENERAL01"
+
+
+def new_channels() -> list[Channel]:
+    everyone = [user.id for user in PEOPLE]
+    return [
+        Channel(INCIDENTS_ID, "dragonfly-incidents", [*everyone, BOT.id], "What is broken, and who is on it"),
+        Channel(GENERAL_ID, "general", everyone, "Everything else"),
+    ]
+
+
+class ApiError(Exception):
+    """Carries Slack's error code and what else the answer holds."""
+
+    def __init__(self, code: str, **more: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.more: Json = dict(more)
+
+    def to_answer(self) -> Json:
+        return {"ok": False, "error": self.code, **self.more}
+
+
+class RateLimitedError(Exception):
+    """Answered with 429. `retry_after_s` is in whole seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("ratelimited")
+        self.retry_after_s = retry_after_s
+
+
+class NothingThereError(Exception):
+    """The person, channel, message, view or element is gone, or this person cannot see it."""

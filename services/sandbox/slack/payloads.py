@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.blocks import INPUTS, Answer, Answers, entered, state_values
-from services.sandbox.slack.json_shapes import message_json, view_json
 from services.sandbox.slack.model import Json, Message, User, View
+from services.sandbox.slack.workspace import message_json, view_json
 
 if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
+
 
 TOKEN = "local-verification-token"  # noqa: S105  # Slack's deprecated field; nobody checks it
 
@@ -26,7 +27,7 @@ def command(workspace: "Workspace", user: User, channel_id: str, name: str, text
         "user_name": user.name,
         "command": name,
         "text": text,
-        "api_app_id": cast.APP_ID,
+        "api_app_id": model.APP_ID,
         "is_enterprise_install": "false",
         "response_url": response_url(workspace, user, channel_id),
         "trigger_id": workspace.tickets.new_trigger(user.id),
@@ -109,7 +110,7 @@ def _interaction(workspace: "Workspace", user: User, kind: str) -> Json:
     return {
         "type": kind,
         "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id or workspace.team.id},
-        "api_app_id": cast.APP_ID,
+        "api_app_id": model.APP_ID,
         "token": TOKEN,
         "trigger_id": workspace.tickets.new_trigger(user.id),
         "team": team,

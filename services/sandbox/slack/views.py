@@ -3,7 +3,7 @@
 import secrets
 from collections import defaultdict
 
-from services.sandbox.slack.changes import Change, ChangeKind, Changes
+from services.sandbox.slack.messages import Change, ChangeKind, Changes
 from services.sandbox.slack.model import Json, View
 
 MAX_STACK = 3

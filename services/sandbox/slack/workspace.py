@@ -1,29 +1,212 @@
-"""The local Slack's state in one place: who there is, what was said, what each person sees, what the app called."""
+"""The local Slack's state in one place, saved across restarts."""
 
 import asyncio
+import json
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from services.sandbox.slack import cast
-from services.sandbox.slack.changes import Change, ChangeKind, Changes, Subscription
-from services.sandbox.slack.delivery import Delivery
-from services.sandbox.slack.errors import NothingThereError
-from services.sandbox.slack.events import Events
+from services.sandbox.slack import model
+from services.sandbox.slack.delivery import Delivery, Envelope, EnvelopeKind, NotDeliveredError, SocketMode
 from services.sandbox.slack.faults import Faults
-from services.sandbox.slack.files import FileStore
-from services.sandbox.slack.messages import MessageStore
-from services.sandbox.slack.model import Call, Channel, Message, Refusal, View
-from services.sandbox.slack.saved import SavedWorkspace
-from services.sandbox.slack.socket_mode import SocketMode
+from services.sandbox.slack.files import FileStore, file_json
+from services.sandbox.slack.messages import Change, ChangeKind, Changes, MessageStore, Subscription
+from services.sandbox.slack.model import Call, Channel, Json, Message, Refusal, View
 from services.sandbox.slack.tickets import Tickets
 from services.sandbox.slack.views import ViewStore
 
-if TYPE_CHECKING:
-    from services.sandbox.slack.actor import Actor
+
+def message_json(workspace: "Workspace", message: Message, *, with_metadata: bool = False) -> Json:
+    shape: Json = {"type": "message", "user": message.user, "text": message.text, "ts": message.ts}
+    shape["team"] = workspace.team.id
+    author = workspace.users.get(message.user)
+    if author is not None and author.team_id:
+        shape |= {"user_team": author.team_id, "source_team": author.team_id}
+    optional = {
+        "thread_ts": message.thread_ts,
+        "blocks": message.blocks,
+        "attachments": message.attachments,
+        "edited": message.edited,
+        "bot_id": message.bot_id,
+        "app_id": model.APP_ID if message.bot_id else None,
+        "metadata": message.metadata if with_metadata else None,
+        "reactions": [{"name": n, "users": u, "count": len(u)} for n, u in message.reactions.items()],
+        "files": _files(workspace, message),
+        "username": message.username,
+    }
+    shape |= {key: value for key, value in optional.items() if value}
+    return shape | _thread_summary(workspace, message)
+
+
+def _thread_summary(workspace: "Workspace", message: Message) -> Json:
+    replies = [reply for reply in workspace.messages.replies(message.channel, message.ts) if reply.visible_to is None]
+    if not replies:
+        return {}
+    users = list(dict.fromkeys(reply.user for reply in replies))
+    counts = {"reply_count": len(replies), "reply_users": users, "reply_users_count": len(users)}
+    return {"thread_ts": message.ts, "latest_reply": replies[-1].ts} | counts
+
+
+def _files(workspace: "Workspace", message: Message) -> list[Json]:
+    files = (workspace.files.find(file_id) for file_id in message.files)
+    created = int(float(message.ts))
+    return [file_json(file, created=created, base_url=workspace.base_url) for file in files if file]
+
+
+VIEW_DEFAULTS: Json = {
+    "private_metadata": "",
+    "callback_id": "",
+    "external_id": "",
+    "clear_on_close": False,
+    "notify_on_close": False,
+    "submit": None,
+    "close": None,
+}
+
+
+def view_json(workspace: "Workspace", view: View) -> Json:
+    ids = {"id": view.id, "hash": view.hash, "root_view_id": view.root_id, "previous_view_id": view.previous_id}
+    app = {"team_id": workspace.team.id, "app_id": model.APP_ID, "bot_id": model.BOT_ID}
+    return VIEW_DEFAULTS | view.content | ids | app | {"state": {"values": view.state}}
+
+
+RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)  # almost at once, after a minute, after five
+
+
+class Events:
+    """`retry_after_s` holds the pauses before the redeliveries; tests shorten them."""
+
+    def __init__(self, workspace: "Workspace") -> None:
+        self.retry_after_s = RETRY_AFTER_S
+        self._workspace = workspace
+
+    def message_posted(self, message: Message) -> None:
+        """`message`, and `app_mention` when it names the app. Nobody is told of ephemeral messages."""
+        if message.visible_to is not None:
+            return
+        channel = self._workspace.channels[message.channel]
+        shape = message_json(self._workspace, message) | {"channel": channel.id, "event_ts": message.ts}
+        kind = "im" if channel.im_user else "channel"
+        self._tell(f"message.{kind}s" if kind == "channel" else "message.im", shape | {"channel_type": kind}, channel)
+        if f"<@{self._workspace.bot.id}>" in message.text and message.bot_id is None:
+            self._tell("app_mention", shape | {"type": "app_mention"}, channel)
+
+    def reaction_changed(self, message: Message, user: str, name: str, *, added: bool) -> None:
+        kind = "reaction_added" if added else "reaction_removed"
+        item: Json = {"type": "message", "channel": message.channel, "ts": message.ts}
+        event: Json = {"type": kind, "user": user, "reaction": name, "item": item, "item_user": message.user}
+        event["event_ts"] = self._workspace.new_ts()
+        self._tell(kind, event, self._workspace.channels[message.channel])
+
+    def home_opened(self, user: str) -> None:
+        home = self._workspace.home_for(user)
+        channel = self._workspace.direct_channel(user).id
+        event: Json = {"type": "app_home_opened", "user": user, "channel": channel, "tab": "home"}
+        event["event_ts"] = self._workspace.new_ts()
+        if home is not None:
+            event["view"] = view_json(self._workspace, home)
+        self._tell("app_home_opened", event, None)
+
+    def _tell(self, subscription: str, event: Json, channel: Channel | None) -> None:
+        needs_bot = channel is not None and self._workspace.bot.id not in channel.members
+        if subscription in self._workspace.subscribed_events and not needs_bot:
+            is_shared = channel is not None and channel.is_ext_shared
+            self._workspace.run(self.deliver(self._callback(event) | {"is_ext_shared_channel": is_shared}))
+
+    async def deliver(self, payload: Json) -> bool:
+        """Deliver with Slack's retries; whether the app took it in the end."""
+        envelope = Envelope(EnvelopeKind.EVENT, payload)
+        for pause_s in (*self.retry_after_s, None):
+            try:
+                await self._workspace.delivery.send(envelope)
+            except NotDeliveredError as error:
+                if pause_s is None or not error.may_retry:
+                    return False
+                await asyncio.sleep(pause_s)
+                envelope = replace(envelope, retry_attempt=envelope.retry_attempt + 1, retry_reason=error.reason)
+            else:
+                return True
+        return False
+
+    def _callback(self, event: Json) -> Json:
+        workspace = self._workspace
+        authorization = {
+            "enterprise_id": None,
+            "team_id": workspace.team.id,
+            "user_id": workspace.bot.id,
+            "is_bot": True,
+            "is_enterprise_install": False,
+        }
+        return {
+            "token": "local-verification-token",
+            "team_id": workspace.team.id,
+            "api_app_id": model.APP_ID,
+            "event": event,
+            "type": "event_callback",
+            "event_id": "Ev" + secrets.token_hex(5).upper(),
+            "event_time": int(workspace.clock()),
+            "authorizations": [authorization],
+            "is_ext_shared_channel": False,
+        }
+
+
+SAVE_AT_MOST_EVERY_S = 1.0
+FILE_NAME = "slack.json"
+
+
+class SavedWorkspace:
+    def __init__(self, directory: Path, workspace: "Workspace") -> None:
+        self._path = directory / FILE_NAME
+        self._workspace = workspace
+
+    def restore(self) -> None:
+        """Read the file, if there is one. What this version does not know is left out."""
+        if not self._path.exists():
+            return
+        try:
+            self._restore(json.loads(self._path.read_text()))
+        except (ValueError, KeyError, TypeError):
+            self._path.replace(self._path.with_suffix(".damaged"))  # a demo starts empty rather than not at all
+
+    def _restore(self, saved: Json) -> None:
+        known = {field.name for field in fields(Message)}
+        for values in saved["messages"]:
+            message = Message(**{key: value for key, value in values.items() if key in known})
+            if message.channel.startswith("D"):
+                self._workspace.direct_channel("U" + message.channel[1:])
+            self._workspace.messages.restore(message)
+            self._workspace.continue_after(message.ts)
+        for values in saved["homes"]:
+            self._workspace.views.homes[values["user"]] = View(**values)
+
+    async def keep_saving(self) -> None:
+        """Save shortly after each change, many changes at once."""
+        with self._workspace.subscribe() as changes:
+            async for _ in changes:
+                await asyncio.sleep(SAVE_AT_MOST_EVERY_S)
+                changes.clear()
+                await self.save()
+
+    async def save(self) -> None:
+        """Write beside the file and rename, so that a crash leaves the old or the new one."""
+        await asyncio.to_thread(self._write, self._snapshot())
+
+    def _snapshot(self) -> Json:
+        """Lasting messages only: an ephemeral one is gone after a reload in real Slack too."""
+        messages = [dict(vars(message)) for message in self._workspace.messages if message.visible_to is None]
+        return {"messages": messages, "homes": [asdict(view) for view in self._workspace.views.homes.values()]}
+
+    def _write(self, snapshot: Json) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(".new")
+        beside.write_text(json.dumps(snapshot))
+        beside.replace(self._path)
+
 
 MAX_CALLS = 10_000
 MAX_REFUSALS = 200
@@ -60,14 +243,14 @@ class Workspace:
         self.subscribed_events = subscribed_events
         self.strict = strict
         self.broadcasts_allowed = broadcasts_allowed
-        self.team = cast.TEAM
-        self.bot = cast.BOT
-        self.bot_id = cast.BOT_ID
+        self.team = model.TEAM
+        self.bot = model.BOT
+        self.bot_id = model.BOT_ID
         self.commands = commands
-        self.people = cast.PEOPLE
-        self.users = {user.id: user for user in (*cast.PEOPLE, cast.BOT, cast.SLACKBOT)}
-        self.groups = {group.id: group for group in (cast.OPERATORS, cast.APPROVERS)}
-        self.channels = {channel.id: channel for channel in cast.new_channels()}
+        self.people = model.PEOPLE
+        self.users = {user.id: user for user in (*model.PEOPLE, model.BOT, model.SLACKBOT)}
+        self.groups = {group.id: group for group in (model.OPERATORS, model.APPROVERS)}
+        self.channels = {channel.id: channel for channel in model.new_channels()}
         self.changes = Changes()
         self.messages = MessageStore(self.changes)
         self.views = ViewStore(self.changes)
@@ -87,14 +270,6 @@ class Workspace:
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """`with workspace.subscribe() as stream: async for change in stream`."""
         return self.changes.subscribe()
-
-    def acting_as(self, user: str) -> "Actor":
-        """This person's hands: typing, clicking, submitting. Raises NothingThereError for nobody."""
-        from services.sandbox.slack.actor import Actor  # it needs the workspace itself
-
-        if user not in self.users:
-            raise NothingThereError(f"There is nobody with the id `{user}`.")
-        return Actor(self, self.users[user])
 
     def messages_for(self, user: str, channel: str) -> list[Message]:
         """What this person sees in the channel, oldest first, with what only they can see."""

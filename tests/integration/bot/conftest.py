@@ -14,15 +14,16 @@ import httpx
 import psycopg
 import pytest
 
-from bot.facts import World
-from bot.settings import Settings
-from playbooks.checks.endpoints import NEEDED
+from bot.config.environment import Settings
+from bot.world import World
+from playbooks.checks.api import NEEDED
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres.pool import Database
+from services.clients.railway.client import RailwayClient
+from services.clients.railway.transport import TokenKind
 from services.domain.health import Endpoint
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.dragonfly_api.client import DragonflyApi
-from services.postgres.pool import Database
-from services.railway.client import RailwayClient, TokenKind
 from tests.conftest import DatabaseUrls
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"

@@ -14,27 +14,26 @@ import httpx
 import psycopg
 import pytest
 
-from bot.alerts.messages import AlertMessages
-from bot.alerts.rule_file import default_rules
-from bot.alerts.telling import AlertTeller
-from bot.alerts.watch import Watch
-from bot.commands._contract import Actor, Answer, Request, Surface
-from bot.commands._registry import REGISTRY, run
-from bot.commands._verbs import Change
-from bot.facts import World
+from bot.alerts.evaluator import Watch
+from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.commands.command import Change
+from bot.commands.registry import REGISTRY, run
+from bot.config.alerts_file import default_rules
+from bot.config.environment import Settings
 from bot.leader import NAME, Fence
-from bot.settings import Settings
-from bot.views.plain import answer_text
+from bot.types import Actor, Answer, Request, Surface
+from bot.views.terminal import answer_text
 from bot.web.metrics import Metrics
-from services.domain import own_secrets
+from bot.world import World
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres.leases import take_lease
+from services.clients.postgres.pool import Database
+from services.clients.railway.client import RailwayClient
+from services.clients.railway.transport import TokenKind
+from services.domain import secrets
 from services.domain.errors import OperatorError, SourceError
-from services.domain.own_secrets import without_own_secrets
-from services.domain.secrets import Secret
+from services.domain.secrets import Secret, without_own_secrets
 from services.domain.services import Service
-from services.dragonfly_api.client import DragonflyApi
-from services.postgres.leases import take_lease
-from services.postgres.pool import Database
-from services.railway.client import RailwayClient, TokenKind
 from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, Lines, leaks, person, values_to_plant
 from tests.canaries import log as log
 from tests.conftest import DatabaseUrls
@@ -199,8 +198,8 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
 async def test_the_secrets_of_the_services_are_ours_too_once_they_were_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_secrets, "_remembered", {})
-    monkeypatch.setattr(own_secrets, "_forms", ())
+    monkeypatch.setattr(secrets, "_remembered", {})
+    monkeypatch.setattr(secrets, "_forms", ())
     line = f"the key is {person('VARIABLE')}"
     assert without_own_secrets(line) == line
 

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from bot.cli import dispatch
-from services.postgres.audit import append_audit
-from services.postgres.pool import Connection
-from services.postgres.queries import SQL_DIRECTORY
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL_DIRECTORY
 from tests.conftest import DatabaseUrls
 
 
@@ -110,7 +110,7 @@ async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing but SHA-256: each hash covers the one before and the line's content, the last one is the head."""
-    monkeypatch.setattr("bot.facts.journal.EXPORTED_AT_ONCE", 2)
+    monkeypatch.setattr("bot.records.EXPORTED_AT_ONCE", 2)
     for number in range(5):
         details = {"n": number, "why": "naïve “quotes”\n"}
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details=details)
@@ -145,7 +145,7 @@ async def test_an_export_of_a_log_that_was_cut_off_says_so(
 async def test_an_export_that_breaks_off_has_no_head_and_says_so(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.facts.journal.EXPORTED_AT_ONCE", 1)
+    monkeypatch.setattr("bot.records.EXPORTED_AT_ONCE", 1)
     for number in range(3):
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details={})
     pages: list[str] = []

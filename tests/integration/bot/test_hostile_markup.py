@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.commands._contract import Answer
-from bot.facts import World
-from bot.views.rollout import Shown, on_its_way
+from bot.types import Answer
+from bot.views.external_deploys import Shown, on_its_way
+from bot.world import World
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.services import Service
 from tests.canaries import HostileOutside

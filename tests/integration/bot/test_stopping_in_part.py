@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.runs.emergency import stop_without_journal
-from playbooks._contract import Plan, Risk
-from playbooks._steps import StopService
+from bot.runs.emergency_stop import stop_without_journal
+from playbooks.model import Plan, Risk
+from playbooks.steps import StopService
 from services.domain.services import Service
 from tests.integration.bot.conftest import MakeWorld, Outside
 

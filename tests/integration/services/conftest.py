@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from services.sandbox.ports import find_free_port
+from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 
 PATIENCE_S = 90.0  # several times what a loaded machine needs

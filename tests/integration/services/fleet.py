@@ -12,7 +12,7 @@ from typing import Literal
 
 import httpx
 
-from services.sandbox.ports import find_free_port
+from services.sandbox.web_server import find_free_port
 from tests.integration.services.conftest import RunningProcess, Spawn
 
 Kind = Literal["api", "worker"]

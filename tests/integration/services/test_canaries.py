@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.postgres.pool import Connection
-from services.sandbox.ports import find_free_port
+from services.clients.postgres.pool import Connection
+from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, RunningProcess, Spawn
 from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, completion

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.railway.transport import TokenKind, Transport
 from services.domain.secrets import Secret
-from services.dragonfly_api.client import DragonflyApi
-from services.railway.transport import TokenKind, Transport
 
 NOW = "2025-12-20T10:30:00Z"
 HEALTH = {"status": "ok", "environment": "prod", "git_sha": "a1", "db_connected": True, "timestamp": NOW}

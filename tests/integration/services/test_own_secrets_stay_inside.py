@@ -13,13 +13,12 @@ from aiohttp import web
 
 from bot.cli import dispatch
 from services.api.errors import RefusedError, refusal
-from services.domain.notifications import Page
-from services.domain.own_secrets import remember_secrets
-from services.domain.secrets import Secret
-from services.mail.client import MailServer
-from services.openai.client import OpenAIClient, Question
-from services.slack.client import SlackClient
-from services.webhooks.client import Pager, Webhooks
+from services.clients.openai import OpenAIClient, Question
+from services.clients.pagers.email import MailServer
+from services.clients.pagers.webhook import Pager, Webhooks
+from services.clients.slack import SlackClient
+from services.domain.messages import Page
+from services.domain.secrets import Secret, remember_secrets
 from tests.openai_server import OpenAIServer, Said, completion
 from tests.outside import Mailbox, Phone
 from tests.outside import mailbox as mailbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import errors
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 
 BATCH = "INSERT INTO intake.simplicity_batches (file_name, sha256) VALUES ('f', repeat('a', 64)) RETURNING id"
 ROW = "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, raw) VALUES (%s, 1, 'r')"

@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.domain.simplicity import JOB_TYPE
-from services.postgres.ingest import start_batch
-from services.postgres.pool import Connection
-from services.postgres.requeue import requeue_jobs
-from services.postgres.uploads import find_file, insert_batch
-from services.postgres.worker import claim_job, finish_job, queue_job, reap_jobs
+from services.clients.postgres.approvals import requeue_jobs
+from services.clients.postgres.intake import find_file, insert_batch, start_batch
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.worker import claim_job, finish_job, queue_job, reap_jobs
+from services.domain.csv_layouts import JOB_TYPE
 
 FILE = "a" * 64
 

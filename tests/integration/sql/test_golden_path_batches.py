@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 
 REMOVE = "SELECT intake.remove_golden_path_batch(%s)"

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 
 SCHEMAS = ["ops", "intake", "enforcement", "chatops"]
 OURS = [*SCHEMAS, "public"]

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 from psycopg import errors
 
+from services.clients.postgres.pool import Connection
 from services.domain.incidents import TRANSITIONS, IncidentState
-from services.postgres.pool import Connection
 
 INCIDENT = """
     INSERT INTO chatops.incidents (

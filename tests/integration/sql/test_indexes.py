@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.postgres.jobs import ERROR_LIMIT
-from services.postgres.pool import Connection
-from services.postgres.queries import SQL
+from services.clients.postgres.operated import ERROR_LIMIT
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
 
 # 50 000 finished jobs over 35 days, 400 pending in two types, few failed and processing; 5 000 dead workers.
 SEED = """

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from services.postgres.pool import Connection
-from services.postgres.worker import ClaimedJob, beat, claim_job, claim_jobs, finish_job, queue_job, reap_jobs
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.worker import ClaimedJob, beat, claim_job, claim_jobs, finish_job, queue_job, reap_jobs
 from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
 

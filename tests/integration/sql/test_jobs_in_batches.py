@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob, Ending, claim_jobs, finish_and_claim_jobs
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob, Ending, claim_jobs, finish_and_claim_jobs
 from tests.conftest import DatabaseUrls
 
 ADD = """

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 from psycopg import errors
 
+from services.clients.postgres.pool import Connection
 from services.domain.runs import STEP_TRANSITIONS, TRANSITIONS, WAITING, RunState, StepState
-from services.postgres.pool import Connection
 
 RUN = """
     INSERT INTO chatops.runs (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 from tests.runbook import needs_runbook, statements
 
 STATEMENTS = statements()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentState
 from services.domain.runs import RunState
-from services.postgres.pool import Connection
 from tests.integration.sql import test_incident_states as incidents
 from tests.integration.sql import test_run_states as runs
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from services.clients.postgres.migrations import MIGRATIONS, migrate
 from services.domain.secrets import Secret
-from services.postgres.migrations import MIGRATIONS, migrate
 from tests.conftest import DatabaseUrls
 from tests.serving import no_proxy as no_proxy
 from tests.stored.house import House, open_house

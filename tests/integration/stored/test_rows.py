@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.postgres.migrations import read_files
+from services.clients.postgres.migrations import read_files
 from tests.conftest import DatabaseUrls
 from tests.integration.stored.conftest import ROWS
 from tests.stored.house import STEP_KINDS, hash_of_plan

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from playbooks._contract import NoPlan, Plan
-from playbooks._load import Load
+from playbooks.change_parts import Load
+from playbooks.model import NoPlan, Plan
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
-from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import QueueSnapshot, RunningJob
+from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob
 from services.domain.services import Service
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -7,13 +7,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from playbooks.health import Facts
-from services.domain.bot_state import BotState
+from services.domain.database import AppliedMigration, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
-from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import QueueSnapshot
-from services.domain.migrations import AppliedMigration, MigrationStatus
-from services.domain.server import ServerFacts
+from services.domain.health import ApiHealth, BotState, IntakeHealth
+from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.services import Service, WorkerType
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

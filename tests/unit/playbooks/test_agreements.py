@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from playbooks._states import STOP_GRACE_S
+from playbooks.change_parts import STOP_GRACE_S
 from services.api.settings import ApiSettings
+from services.domain.database import DEFAULTS, sessions_per_replica
 from services.domain.services import WORKERS, Service
-from services.domain.sessions import DEFAULTS, sessions_per_replica
-from services.enforcement_worker.settings import EnforcementSettings
+from services.enforcement_worker.__main__ import EnforcementSettings
 from services.job_queue.settings import WorkerSettings
 
 HEART_AND_DOORBELL = 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands._registry import REGISTRY
-from bot.commands._verbs import Change
-from bot.facts.plans import PLANS
-from playbooks._catalogue import CATALOGUE, Entry, read_docstring
+from bot.commands.command import Change
+from bot.commands.plans import PLANS
+from bot.commands.registry import REGISTRY
+from playbooks.catalogue import CATALOGUE, Entry, read_docstring
 
 
 def test_reads_purpose_when_and_effect_over_several_lines() -> None:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Finding, Status, worst
 from playbooks.check_config import Facts, check
 from playbooks.checks.oncall import Targets
 from playbooks.checks.settings import DISABLED_BY, Group
-from services.domain.drift import Query, SchemaDrift
+from playbooks.model import Finding, Status, worst
+from services.domain.database import Query, SchemaDrift
 from services.domain.errors import Unavailable
+from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
-from services.domain.outbox import PAGE, RefusedMessage
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 ANN = OnCallPerson("ann", "U0ANN", webhook="ann")

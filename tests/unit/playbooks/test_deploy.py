@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from playbooks import deploy, redeploy
-from playbooks._contract import Plan, Risk
-from playbooks._steps import (
+from playbooks.model import Plan, Risk
+from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,
     RedeployDeployment,
@@ -19,10 +19,10 @@ from playbooks._steps import (
     VerifyHeartbeats,
     VerifySha,
 )
+from services.domain.database import MigrationStatus
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.locks import Lock
-from services.domain.migrations import MigrationStatus
+from services.domain.runs import Lock
 from services.domain.services import WORKERS, Service
 from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from playbooks import doctor, env, health, prod_gate
-from playbooks._contract import Finding, NextStep, Status
-from playbooks._diagnosis import BLAMED_FOR, RAN, diagnose
-from playbooks._remedies import choose_remedy
-from playbooks._root_causes import EXPLAINS, Kind
-from playbooks.checks import claiming, logs
-from playbooks.checks.endpoints import NEEDED
+from playbooks.checks import logs, queue
+from playbooks.checks.api import NEEDED
+from playbooks.diagnosis import BLAMED_FOR, RAN, diagnose
+from playbooks.model import Finding, NextStep, Status
+from playbooks.rollback_advice import choose_remedy
+from playbooks.root_causes import EXPLAINS, Kind
+from services.domain.database import MigrationStatus, MissingRight, SchemaDrift
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
-from services.domain.drift import MissingRight, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.migrations import MigrationStatus
 from services.domain.services import Service, WorkerType
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, beat, serving
 
@@ -40,7 +39,7 @@ def log(service: Service, *messages: str, minutes: float = 1) -> logs.Facts:
 WELL = doctor.Facts(
     health=HEALTHY,
     env=env.Facts({}, HEALTHY.services, "production", "prod", {}, NOW),
-    claiming=claiming.Facts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(Service)),
+    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(Service)),
     failed=(),
     roles=(),
     logs=[log(Service.API), log(Service.INGEST, "[ingest_processor] No pending jobs found (idle)")],
@@ -91,7 +90,7 @@ STOPPED = replace(
         locks=NO_DATABASE,
         database_since=AWAY_SINCE,
     ),
-    claiming=claiming.Facts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(Service, NO_DATABASE)),
+    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(Service, NO_DATABASE)),
     failed=NO_DATABASE,
     roles=NO_DATABASE,
     logs=[

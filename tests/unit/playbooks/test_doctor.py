@@ -10,19 +10,17 @@ from typing import Any
 import pytest
 
 from playbooks import env
-from playbooks._contract import Finding, Status, worst
-from playbooks._troubleshooting import ROWS, Symptom
-from playbooks.checks import claiming, logs
-from playbooks.checks.endpoints import NEEDED
+from playbooks.checks import logs, queue
+from playbooks.checks.api import NEEDED
 from playbooks.doctor import AREAS, TITLES_LENGTH, Facts, report
+from playbooks.log_patterns import ROWS, Symptom
+from playbooks.model import Finding, Status, worst
+from services.domain.database import Exposure, MissingRight, SchemaDrift, SessionRole
 from services.domain.deployments import LogLine
-from services.domain.drift import MissingRight, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import FailedJob
 from services.domain.secrets import Secret
-from services.domain.security import Exposure
-from services.domain.server import SessionRole
 from services.domain.services import Service, WorkerType
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, VARIABLES, beat, serving
 
@@ -42,7 +40,7 @@ WELL = Facts(
         procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in Service},
         now=NOW,
     ),
-    claiming=claiming.Facts(NOW, timedelta(minutes=5), HEALTHY.heartbeats, dict.fromkeys(Service)),
+    claiming=queue.ClaimingFacts(NOW, timedelta(minutes=5), HEALTHY.heartbeats, dict.fromkeys(Service)),
     failed=(),
     roles=(SessionRole("dragonfly-api", "dragonfly_app"),),
     logs=[logs.Facts(service, IDLE_LOG, NOW) for service in Service],

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import Finding, Status, worst
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.env import Facts, check, read_procfile
+from playbooks.model import Finding, Status, worst
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._steps import (
+from playbooks.golden_path import Facts, plan, plan_clean
+from playbooks.model import NoPlan, Plan, Risk
+from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,
     RemoveSample,
@@ -17,10 +18,9 @@ from playbooks._steps import (
     VerifySampleData,
     VerifySampleRows,
 )
-from playbooks.golden_path import Facts, plan, plan_clean
 from services.domain.errors import Unavailable
-from services.domain.golden_path import GoldenBatch, SampleFile
 from services.domain.health import ApiHealth
+from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, beat, load
 

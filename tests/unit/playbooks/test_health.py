@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from playbooks._contract import Status
 from playbooks.health import Facts, check, report
+from playbooks.model import Status
+from services.domain.database import ServerFacts
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import QueueSnapshot
-from services.domain.server import ServerFacts
 from services.domain.services import Service, WorkerType
 from tests.unit.playbooks.healthy import HEALTHY, NOW, beat, serving
 

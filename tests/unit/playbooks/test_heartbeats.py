@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks._contract import Status
-from playbooks.heartbeats import Facts, State, check, list_workers, stopped_count
+from playbooks.checks.heartbeats import Facts
+from playbooks.heartbeats import State, check, list_workers, stopped_count
+from playbooks.model import Status
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from playbooks._contract import Status, worst
 from playbooks.intake import Facts, check, check_batch
+from playbooks.model import Status, worst
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, RowFault

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from playbooks._last_deploys import LOOK_BACK, Facts, deployed_at, last_deploys, remember_deployments
-from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from playbooks.last_deploys import LOOK_BACK, Facts, deployed_at, last_deploys, remember_deployments
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.runs import Person
-from services.domain.service_acts import ServiceAct
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, deployment, sha, state
 

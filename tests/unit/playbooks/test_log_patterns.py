@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from playbooks._log_patterns import Sign, Topic, ends, recognise
-from playbooks._troubleshooting import Symptom
+from playbooks.log_patterns import Sign, Symptom, Topic, ends, recognise
 
 JOB = "123e4567-e89b-12d3-a456-426614174000"
 

@@ -9,18 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
-from playbooks._contract import NoPlan, Plan, Risk, decode_plan, encode_plan
-from playbooks._load import Load
-from playbooks._steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns, is_act
+from playbooks.change_parts import Load
+from playbooks.model import NoPlan, Plan, Risk, decode_plan, encode_plan
+from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns, is_act
+from services.domain.database import ConnectionUse, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.golden_path import GoldenBatch, SampleFile
 from services.domain.health import ApiHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import Job, QueueSnapshot
-from services.domain.locks import Lock
-from services.domain.migrations import MigrationStatus
-from services.domain.server import ConnectionUse
+from services.domain.intake import GoldenBatch, SampleFile
+from services.domain.jobs import Heartbeat, Job, QueueSnapshot
+from services.domain.runs import Lock
 from services.domain.services import Service, find_services
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat, deployment, running_job, sha, state, stopped
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Status
+from playbooks.model import Status
 from playbooks.queue import LONG_LOCK_WAIT_S, ROWS_OF_A_STATE, Facts, JobState, check, list_jobs
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._recent_changes import LOOK_BACK, ONE_GO, Facts, recent_changes
+from playbooks.recent_changes import LOOK_BACK, ONE_GO, Facts, recent_changes
+from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
-from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.runs import RunState
 from services.domain.services import Service
 from tests.unit.bot.views.test_run import a_run

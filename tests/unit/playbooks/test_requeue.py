@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import Plan, Risk
-from playbooks._steps import CheckDatabaseReady, RequeueJobs, VerifyJobsSettled
 from playbooks.failed_jobs import group
+from playbooks.model import Plan, Risk
 from playbooks.requeue import CAP, FIRST, Chosen, Facts, plan
+from playbooks.steps import CheckDatabaseReady, RequeueJobs, VerifyJobsSettled
 from services.domain.errors import Unavailable
 from services.domain.jobs import FailedJob, Job
 from tests.unit.playbooks.builders import NOW, beat, load, made, refused

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import Risk
-from playbooks._steps import (
+from playbooks.model import Risk
+from playbooks.restart import Facts, plan
+from playbooks.steps import (
     AwaitDeployment,
     AwaitStopped,
     RestartDeployment,
@@ -18,7 +19,6 @@ from playbooks._steps import (
     VerifyNoOrphanedJobs,
     VerifyStartupLog,
 )
-from playbooks.restart import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.services import Service
 from tests.unit.playbooks.builders import beat, deployment, load, made, refused, state, states, stopped

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._steps import (
+from playbooks.model import NoPlan, Plan, Risk
+from playbooks.rollback import Facts, find_offer, plan
+from playbooks.steps import (
     AwaitDeployment,
     FreezeAutoDeploy,
     LockService,
@@ -18,11 +19,10 @@ from playbooks._steps import (
     VerifyHeartbeats,
     VerifySha,
 )
-from playbooks.rollback import Facts, find_offer, plan
+from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
-from services.domain.migrations import AppliedMigration, MigrationStatus
 from services.domain.services import WORKERS, Service
 from tests.unit.playbooks.builders import (
     NOW,

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import Risk
-from playbooks._steps import (
+from playbooks.model import Risk
+from playbooks.rollback_db import BRINGS_WITHIN, Facts, plan
+from playbooks.steps import (
     ApplySqlFile,
     AwaitDeployment,
     AwaitStopped,
@@ -25,10 +26,9 @@ from playbooks._steps import (
     VerifySha,
     VerifyStartupLog,
 )
-from playbooks.rollback_db import BRINGS_WITHIN, Facts, plan
+from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.migrations import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.services import WORKERS, Service
 from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 

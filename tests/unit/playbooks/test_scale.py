@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import Plan, Risk
-from playbooks._steps import (
+from playbooks.model import Plan, Risk
+from playbooks.scale import Facts, plan
+from playbooks.steps import (
     AwaitDeployment,
     AwaitStopped,
     CheckDatabaseReady,
@@ -21,10 +22,9 @@ from playbooks._steps import (
     VerifyNoOrphanedJobs,
     VerifyStartupLog,
 )
-from playbooks.scale import Facts, plan
+from services.domain.database import ConnectionUse
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.server import ConnectionUse
 from services.domain.services import Service
 from tests.unit.playbooks.builders import (
     beat,

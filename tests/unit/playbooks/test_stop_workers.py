@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from playbooks._contract import NoPlan, Risk
-from playbooks._steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
+from playbooks.model import NoPlan, Risk
+from playbooks.steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
 from playbooks.stop_workers import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Status
+from playbooks.model import Status
 from playbooks.throughput import MOST_ROWS, check, summarise
 from services.domain.errors import Unavailable
 from services.domain.jobs import MinuteThroughput

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks._contract import NoPlan, Risk
-from playbooks._locks import Locks
-from playbooks._steps import UnfreezeAutoDeploy, UnlockService
+from playbooks.change_parts import Locks
+from playbooks.model import NoPlan, Risk
+from playbooks.steps import UnfreezeAutoDeploy, UnlockService
 from playbooks.unlock import Facts, plan
 from services.domain.errors import Unavailable
-from services.domain.locks import Lock
+from services.domain.runs import Lock
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, made
 

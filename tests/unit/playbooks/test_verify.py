@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from playbooks._contract import Status
+from playbooks.model import Status
 from playbooks.verify import Facts, steps, verdict
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

@@ -1,15 +1,269 @@
-"""Slack's mrkdwn to HTML."""
+"""Slack's text as HTML: mrkdwn, markdown, entities, emoji and text objects."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.context import Drawing
-from services.sandbox.page.drawing.emoji import EMOJI, emoji
-from services.sandbox.page.drawing.entities import entity, unescape
-from services.sandbox.page.drawing.html import Child, el, join
+from services.sandbox.page.drawing.html import Child, Drawing, Json, el, join
+
+EMOJI = {
+    "+1": "👍", "-1": "👎", "100": "💯", "alarm_clock": "⏰", "arrow_down": "⬇️", "arrow_left": "⬅️",
+    "arrow_right": "➡️", "arrow_up": "⬆️", "arrows_counterclockwise": "🔄", "ballot_box_with_check": "☑️",
+    "bar_chart": "📊", "bell": "🔔", "black_circle": "⚫", "blue_book": "📘", "books": "📚", "broken_heart": "💔",
+    "bug": "🐛", "bulb": "💡", "calendar": "📆", "chart_with_downwards_trend": "📉",
+    "chart_with_upwards_trend": "📈", "clipboard": "📋", "clock1": "🕐", "closed_lock_with_key": "🔐",
+    "computer": "💻", "construction": "🚧", "control_knobs": "🎛️", "cyclone": "🌀", "dart": "🎯", "dizzy": "💫",
+    "dragon": "🐉", "elephant": "🐘", "exclamation": "❗", "eyes": "👀", "file_folder": "📁", "fire": "🔥",
+    "fire_engine": "🚒", "floppy_disk": "💾", "gear": "⚙️", "ghost": "👻", "green_book": "📗", "green_heart": "💚",
+    "grey_exclamation": "❕", "grey_question": "❔", "hammer": "🔨", "hammer_and_wrench": "🛠️", "hand": "✋",
+    "heart": "❤️", "heartbeat": "💓", "heavy_check_mark": "✔️", "heavy_exclamation_mark": "❗",
+    "heavy_minus_sign": "\u2796",
+    "heavy_multiplication_x": "✖️", "hourglass": "⌛", "hourglass_flowing_sand": "⏳", "inbox_tray": "📥",
+    "information_source": "\u2139\ufe0f", "key": "🔑", "label": "🏷️", "large_blue_circle": "🔵",
+    "large_blue_square": "🟦",
+    "large_brown_circle": "🟤", "large_green_circle": "🟢", "large_green_square": "🟩", "large_orange_circle": "🟠",
+    "large_purple_circle": "🟣", "large_red_square": "🟥", "large_yellow_circle": "🟡", "large_yellow_square": "🟨",
+    "link": "🔗", "lock": "🔒", "mag": "🔍", "mega": "📣", "memo": "📝", "mute": "🔇", "no_bell": "🔕",
+    "no_entry": "⛔", "no_entry_sign": "🚫", "octagonal_sign": "🛑", "ok": "🆗", "ok_hand": "👌", "outbox_tray": "📤",
+    "package": "📦", "page_facing_up": "📄", "pager": "📟", "paperclip": "📎", "passport_control": "🛂",
+    "pencil2": "✏️", "point_right": "👉", "pushpin": "📌", "question": "❓", "raised_hand": "✋", "raised_hands": "🙌",
+    "recycle": "♻️", "red_circle": "🔴", "repeat": "🔁", "rewind": "⏪", "robot_face": "🤖", "rocket": "🚀",
+    "rotating_light": "🚨", "satellite": "🛰️", "scroll": "📜", "shield": "🛡️", "skull": "💀", "sleeping": "😴",
+    "small_blue_diamond": "🔹", "small_orange_diamond": "🔸", "snail": "🐌", "snowflake": "❄️", "sos": "🆘",
+    "sparkles": "✨", "speech_balloon": "💬", "star": "⭐", "stethoscope": "🩺", "stop_sign": "🛑", "stopwatch": "⏱️",
+    "tada": "🎉", "thermometer": "🌡️", "thinking_face": "🤔", "thread": "🧵", "thumbsdown": "👎", "thumbsup": "👍",
+    "timer_clock": "⏲️", "traffic_light": "🚦", "triangular_flag_on_post": "🚩", "unlock": "🔓", "warning": "⚠️",
+    "wastebasket": "🗑️", "watch": "⌚", "wave": "👋", "white_check_mark": "✅", "white_circle": "⚪",
+    "white_large_square": "⬜", "wrench": "🔧", "x": "❌", "zap": "⚡", "zzz": "💤", "dragon_face": "🐲",
+}  # fmt: skip
+
+_NAME = re.compile(r":([a-z0-9_+'-]+):(?::skin-tone-\d:)?")
+
+
+def emoji(name: str) -> Markup:
+    """The character, with its name for those who hover or listen."""
+    character = EMOJI.get(name)
+    if character is None:
+        return el("span", f":{name}:", class_="emoji-unknown")
+    label = name.replace("_", " ")
+    return el("span", character, class_="emoji", role="img", aria_label=label, title=f":{name}:")
+
+
+def with_emoji(text: str) -> Markup:
+    """Plain text with its `:names:` drawn; everything else escaped."""
+    parts: list[Child] = []
+    end = 0
+    for match in _NAME.finditer(text):
+        if match[1] in EMOJI:
+            parts += [text[end : match.start()], emoji(match[1])]
+            end = match.end()
+    return join([*parts, text[end:]])
+
+
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_DATE = re.compile(r"!date\^(?P<unix>-?\d{1,11})\^(?P<form>[^^]+)(?:\^(?P<link>[^|]+))?")
+_TIME = "%H:%M"
+_DATE_FORMS = {
+    "date_num": "%Y-%m-%d",
+    "date": "%B %-d, %Y",
+    "date_short": "%b %-d, %Y",
+    "date_long": "%A, %B %-d, %Y",
+    "date_pretty": "%B %-d, %Y",
+    "date_short_pretty": "%b %-d, %Y",
+    "date_long_pretty": "%A, %B %-d, %Y",
+    "day_divider_pretty": "%A, %B %-d, %Y",
+    "time": _TIME,
+    "time_secs": "%H:%M:%S",
+    "ago": "%b %-d at %H:%M",
+}
+
+
+def entity(body: str, drawing: Drawing) -> Markup:
+    """One `<…>` form, given without its brackets."""
+    target, _, label = body.partition("|")
+    if target.startswith("@"):
+        return user_mention(target[1:], drawing)
+    if target.startswith("#"):
+        return mention(f"#{drawing.channels.get(target[1:], label or target[1:])}")
+    if target.startswith("!"):
+        return _special(target, label, drawing)
+    return link(unescape(target), unescape(label) or None)
+
+
+def user_mention(user_id: str, drawing: Drawing) -> Markup:
+    """`@name`, stronger when it is the one who looks. A name comes from our own directory, never from the text."""
+    return mention(f"@{drawing.users.get(user_id, user_id)}", is_viewer=user_id == drawing.viewer)
+
+
+def mention(text: str, *, is_viewer: bool = False) -> Markup:
+    return el("span", text, class_="mention mention-me" if is_viewer else "mention")
+
+
+def link(url: str, label: str | None = None) -> Markup:
+    """A link that opens elsewhere; anything but http(s) and mailto is shown as text."""
+    if not _SAFE_LINK.match(url):
+        return join([f"<{url}|{label}>" if label else f"<{url}>"])
+    return el("a", label or url.removeprefix("mailto:"), href=url, target="_blank", rel="noopener noreferrer")
+
+
+def date(unix: int, form: str, fallback: str, url: str | None = None) -> Markup:
+    """A moment in the reader's own time zone, which for the sandbox is this machine's."""
+    try:
+        moment = datetime.fromtimestamp(unix, UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return join([fallback])
+    shown = re.sub(r"\{(\w+)\}", lambda found: _format(moment, found[1]), form)
+    stamp = el("time", shown, datetime=moment.isoformat(), title=moment.strftime("%A, %B %-d, %Y at %H:%M:%S"))
+    if url is None or not _SAFE_LINK.match(url):
+        return stamp
+    return el("a", stamp, href=url, target="_blank", rel="noopener noreferrer")
+
+
+def unescape(text: str) -> str:
+    """Turn Slack's three escapes back into characters; HTML escaping happens where elements are built."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _format(moment: datetime, name: str) -> str:
+    form = _DATE_FORMS.get(name)
+    return moment.strftime(form) if form else f"{{{name}}}"
+
+
+def _special(target: str, label: str, drawing: Drawing) -> Markup:
+    if target in ("!here", "!channel", "!everyone"):
+        return el("span", f"@{target[1:]}", class_="mention mention-all")
+    if target.startswith("!subteam^"):
+        group_id = target.removeprefix("!subteam^")
+        return mention(f"@{drawing.groups.get(group_id, label.removeprefix('@') or group_id)}")
+    found = _DATE.fullmatch(target)
+    if found:
+        return date(int(found["unix"]), found["form"], unescape(label), found["link"])
+    return join([unescape(label) or f"<{target}>"])
+
+
+_MARKDOWN_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```[^\S\n]*$\n?", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"(#{1,6})\s+(.*)")
+_RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,})\s*")
+_BULLET = re.compile(r"\s*[-*+]\s+(.*)")
+_NUMBER = re.compile(r"\s*\d+[.)]\s+(.*)")
+_MARKDOWN_QUOTE = re.compile(r">\s?(.*)")
+_TABLE_RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")
+_MARKDOWN_INLINE = re.compile(
+    r"`(?P<code>[^`\n]+)`"
+    r"|\[(?P<label>[^\]\n]*)\]\((?P<url>[^)\s]+)\)"
+    r"|\*\*(?P<bold>[^\n]+?)\*\*"
+    r"|~~(?P<strike>[^\n]+?)~~"
+    r"|(?<![\w*])[*](?P<italic>[^*\n]+)[*](?![\w*])"
+    r"|(?<![\w_])_(?P<slanted>[^_\n]+)_(?![\w_])"
+)
+_MARKDOWN_TAGS = {"bold": "strong", "strike": "s", "italic": "em", "slanted": "em"}
+
+
+def markdown(block: Json, _drawing: Drawing) -> Markup:
+    text = str(block.get("text", ""))
+    parts: list[Child] = []
+    end = 0
+    for match in _MARKDOWN_FENCE.finditer(text):
+        parts += [
+            _markdown_lines(text[end : match.start()]),
+            el("pre", match[1].rstrip("\n"), class_="code-block", tabindex="0"),
+        ]
+        end = match.end()
+    return el("div", *parts, _markdown_lines(text[end:]), class_="markdown")
+
+
+def _markdown_lines(text: str) -> Markup:
+    """Neighbouring lines of one kind make one element."""
+    groups = groupby(text.split("\n"), key=_kind)
+    return join([_group(kind, list(lines)) for kind, lines in groups])
+
+
+def _kind(line: str) -> str:
+    shapes = (
+        ("heading", _HEADING),
+        ("rule", _RULE),
+        ("bullet", _BULLET),
+        ("number", _NUMBER),
+        ("quote", _MARKDOWN_QUOTE),
+    )
+    for kind, shape in shapes:
+        if shape.fullmatch(line):
+            return kind
+    if line.lstrip().startswith("|"):
+        return "table"
+    return "text" if line.strip() else "blank"
+
+
+def _group(kind: str, lines: list[str]) -> Child:
+    match kind:
+        case "blank":
+            return None
+        case "heading":
+            return [_heading(line) for line in lines]
+        case "rule":
+            return el("hr")
+        case "bullet":
+            return el("ul", [el("li", inline(item)) for item in _bodies(_BULLET, lines)])
+        case "number":
+            return el("ol", [el("li", inline(item)) for item in _bodies(_NUMBER, lines)])
+        case "quote":
+            return el("blockquote", _broken(list(_bodies(_MARKDOWN_QUOTE, lines))))
+        case "table":
+            return _table(lines)
+        case _:
+            return el("p", _broken(lines))
+
+
+def _bodies(shape: re.Pattern[str], lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        match = shape.fullmatch(line)
+        yield match[1] if match else line
+
+
+def _heading(line: str) -> Markup:
+    marks, _, title = line.partition(" ")
+    # A message is itself below the page's headings, so its own start two levels further down.
+    return el(f"h{min(len(marks) + 2, 6)}", inline(title.strip()))
+
+
+def _broken(lines: list[str]) -> list[Child]:
+    return [[el("br") if number else None, inline(line)] for number, line in enumerate(lines)]
+
+
+def _table(lines: list[str]) -> Markup:
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in lines
+        if not _TABLE_RULE.fullmatch(line)
+    ]
+    head = el("thead", el("tr", [el("th", inline(cell), scope="col") for cell in rows[0]])) if rows else None
+    body = el("tbody", [el("tr", [el("td", inline(cell)) for cell in row]) for row in rows[1:]])
+    return el("div", el("table", head, body), class_="table-scroll", tabindex="0", role="region", aria_label="Table")
+
+
+def inline(text: str) -> Markup:
+    """Marks, code and links within one line."""
+    parts: list[Child] = []
+    end = 0
+    for match in _MARKDOWN_INLINE.finditer(text):
+        parts += [with_emoji(text[end : match.start()]), _markdown_token(match)]
+        end = match.end()
+    return join([*parts, with_emoji(text[end:])])
+
+
+def _markdown_token(match: re.Match[str]) -> Markup:
+    if match["code"] is not None:
+        return el("code", match["code"])
+    if match["url"] is not None:
+        return link(match["url"], match["label"] or None)
+    kind = str(match.lastgroup)
+    return el(_MARKDOWN_TAGS[kind], inline(match[kind]))
+
 
 _FENCE = re.compile(r"```\n?(.*?)```\n?", re.DOTALL)
 _QUOTE = re.compile(r"(?:&gt;|>) ?(.*)")
@@ -95,3 +349,29 @@ def _code(text: str, drawing: Drawing) -> Markup:
         parts += [unescape(text[end : match.start()]), entity(match[1], drawing)]
         end = match.end()
     return join([*parts, unescape(text[end:])])
+
+
+TEXT_TYPES = frozenset({"mrkdwn", "plain_text"})
+
+
+def text_object(text: Json | str | None, drawing: Drawing) -> Markup:
+    """A `mrkdwn` or `plain_text` object; a bare string counts as plain text."""
+    if not text:
+        return Markup("")
+    if isinstance(text, str):
+        return _with_breaks(with_emoji(text))
+    body = str(text.get("text", ""))
+    if text.get("type") == "mrkdwn":
+        return mrkdwn(body, drawing)
+    return _with_breaks(join([body]) if text.get("emoji") is False else with_emoji(body))
+
+
+def plain(text: Json | str | None) -> str:
+    """The bare words of a text object: for options of a native menu and for labels."""
+    if not text:
+        return ""
+    return text if isinstance(text, str) else str(text.get("text", ""))
+
+
+def _with_breaks(markup: Markup) -> Markup:
+    return markup.replace("\n", el("br"))

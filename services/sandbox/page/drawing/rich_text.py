@@ -1,4 +1,4 @@
-"""The `rich_text` block: text whose marks are data, so nothing in it is parsed."""
+"""The `rich_text`, `plan` and `task_card` blocks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing import entities
-from services.sandbox.page.drawing.context import Drawing, Json
-from services.sandbox.page.drawing.emoji import emoji
-from services.sandbox.page.drawing.html import Child, el, join
-from services.sandbox.page.drawing.problem import cannot_draw
+from services.sandbox.page.drawing import mrkdwn
+from services.sandbox.page.drawing.html import Child, Drawing, Json, cannot_draw, el, join
+from services.sandbox.page.drawing.mrkdwn import emoji, link, with_emoji
 
 _STYLES = (
     ("code", "code"),
@@ -88,21 +86,21 @@ def _text(leaf: Json, _drawing: Drawing) -> Markup:
 
 
 def _link(leaf: Json, _drawing: Drawing) -> Markup:
-    return entities.link(str(leaf.get("url", "")), leaf.get("text"))
+    return mrkdwn.link(str(leaf.get("url", "")), leaf.get("text"))
 
 
 def _user(leaf: Json, drawing: Drawing) -> Markup:
-    return entities.user_mention(str(leaf.get("user_id", "")), drawing)
+    return mrkdwn.user_mention(str(leaf.get("user_id", "")), drawing)
 
 
 def _channel(leaf: Json, drawing: Drawing) -> Markup:
     channel_id = str(leaf.get("channel_id", ""))
-    return entities.mention(f"#{drawing.channels.get(channel_id, channel_id)}")
+    return mrkdwn.mention(f"#{drawing.channels.get(channel_id, channel_id)}")
 
 
 def _usergroup(leaf: Json, drawing: Drawing) -> Markup:
     group_id = str(leaf.get("usergroup_id", ""))
-    return entities.mention(f"@{drawing.groups.get(group_id, group_id)}")
+    return mrkdwn.mention(f"@{drawing.groups.get(group_id, group_id)}")
 
 
 def _broadcast(leaf: Json, _drawing: Drawing) -> Markup:
@@ -114,7 +112,7 @@ def _emoji(leaf: Json, _drawing: Drawing) -> Markup:
 
 
 def _date(leaf: Json, _drawing: Drawing) -> Markup:
-    return entities.date(
+    return mrkdwn.date(
         int(leaf.get("timestamp", 0)), str(leaf.get("format", "")), str(leaf.get("fallback", "")), leaf.get("url")
     )
 
@@ -134,3 +132,46 @@ LEAVES: dict[str, Callable[[Json, Drawing], Markup]] = {
     "date": _date,
     "color": _color,
 }
+
+SOURCES = frozenset({"url"})  # the types of a task's `sources`
+
+_MARKS = {"pending": "○", "in_progress": "◔", "complete": "✓", "error": "✕"}
+_WORDS = {"pending": "pending", "in_progress": "in progress", "complete": "complete", "error": "failed"}
+
+
+def plan(block: Json, drawing: Drawing) -> Markup:
+    """A titled list of tasks with how many are done."""
+    tasks = block.get("tasks") or ()
+    done = sum(task.get("status") == "complete" for task in tasks)
+    title = el(
+        "div",
+        el("strong", with_emoji(str(block.get("title", "")))),
+        el("span", f"{done} of {len(tasks)}", class_="plan-count") if tasks else None,
+        class_="plan-title",
+    )
+    return el("div", title, [task_card(task, drawing) for task in tasks], class_="plan")
+
+
+def task_card(block: Json, drawing: Drawing) -> Markup:
+    """One step: its state as a mark and a word, and what it found out."""
+    status = str(block.get("status", "pending"))
+    details, output, sources = block.get("details"), block.get("output"), block.get("sources") or ()
+    links = [link(str(source.get("url", "")), source.get("text")) for source in sources]
+    return el(
+        "div",
+        el("span", _MARKS.get(status, "?"), class_="task-mark", aria_hidden="true"),
+        el(
+            "div",
+            el(
+                "div",
+                with_emoji(str(block.get("title", ""))),
+                el("span", _WORDS.get(status, status), class_="task-status"),
+                class_="task-title",
+            ),
+            el("div", rich_text(details, drawing), class_="task-details") if details else None,
+            el("div", rich_text(output, drawing), class_="task-output") if output else None,
+            el("div", links, class_="task-sources") if links else None,
+            class_="task-body",
+        ),
+        class_=f"task task-{status.replace('_', '-')}",
+    )

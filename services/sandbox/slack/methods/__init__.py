@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from services.sandbox.slack.methods import chat, conversations, files, people, reactions, views
-from services.sandbox.slack.methods._contract import Method
+from services.sandbox.slack.methods import chat, files, people, views
+from services.sandbox.slack.methods.method import Method
 
 METHODS: Mapping[str, Method] = {
     **chat.METHODS,
-    **conversations.METHODS,
+    **people.CONVERSATIONS_METHODS,
     **files.METHODS,
     **people.METHODS,
-    **reactions.METHODS,
+    **chat.REACTIONS_METHODS,
     **views.METHODS,
 }

@@ -1,12 +1,10 @@
-"""chat.*: say, change and delete messages."""
+"""chat.*, reactions.*, pins.* and bookmarks.*"""
 
 from services.sandbox.slack.blocks import with_ids
-from services.sandbox.slack.errors import ApiError, RateLimitedError
-from services.sandbox.slack.guard import refuse_violations
-from services.sandbox.slack.json_shapes import message_json
-from services.sandbox.slack.methods._contract import Method, channel_by_id, is_true, own_message, required
-from services.sandbox.slack.model import Channel, Json, Message
-from services.sandbox.slack.workspace import Workspace
+from services.sandbox.slack.methods.method import Method, channel_by_id, is_true, own_message, required
+from services.sandbox.slack.methods.views import refuse_violations
+from services.sandbox.slack.model import ApiError, Channel, Json, Message, RateLimitedError
+from services.sandbox.slack.workspace import Workspace, message_json
 
 TEXT_LIMIT = 40_000  # longer text is cut, not refused
 BETWEEN_POSTS_S = 1.0  # "about one message a second per channel"
@@ -130,4 +128,45 @@ METHODS: dict[str, Method] = {
     "chat.update": update,
     "chat.delete": delete,
     "chat.getPermalink": get_permalink,
+}
+
+
+def add_reaction(workspace: Workspace, args: Json) -> Json:
+    message, name = _message(workspace, args), required(args, "name").strip(":")
+    users = message.reactions.get(name, [])
+    if workspace.bot.id in users:
+        raise ApiError("already_reacted")
+    workspace.messages.change(message, reactions={**message.reactions, name: [*users, workspace.bot.id]})
+    return {}
+
+
+def add_pin(workspace: Workspace, args: Json) -> Json:
+    message = _message(workspace, args)
+    if message.pinned:
+        raise ApiError("already_pinned")
+    workspace.messages.change(message, pinned=True)
+    return {}
+
+
+def add_bookmark(workspace: Workspace, args: Json) -> Json:
+    channel = workspace.channels.get(required(args, "channel_id"))
+    if channel is None:
+        raise ApiError("channel_not_found")
+    bookmark = {"title": required(args, "title"), "link": args.get("link"), "channel_id": channel.id}
+    channel.bookmarks.append(bookmark)
+    return {"bookmark": {"id": f"Bk{len(channel.bookmarks):08d}", "type": "link", **bookmark}}
+
+
+def _message(workspace: Workspace, args: Json) -> Message:
+    channel = channel_by_id(workspace, args)
+    message = workspace.messages.find(channel.id, required(args, "timestamp"))
+    if message is None or message.visible_to is not None:
+        raise ApiError("message_not_found")
+    return message
+
+
+REACTIONS_METHODS: dict[str, Method] = {
+    "reactions.add": add_reaction,
+    "pins.add": add_pin,
+    "bookmarks.add": add_bookmark,
 }

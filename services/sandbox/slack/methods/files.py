@@ -1,11 +1,10 @@
 """files.*: the upload in three steps (the bytes themselves go to the upload address, see app.py)."""
 
-from services.sandbox.slack.errors import ApiError
 from services.sandbox.slack.files import file_json
-from services.sandbox.slack.guard import refuse_violations
-from services.sandbox.slack.methods._contract import Method, required
 from services.sandbox.slack.methods.chat import new_message
-from services.sandbox.slack.model import File, Json
+from services.sandbox.slack.methods.method import Method, required
+from services.sandbox.slack.methods.views import refuse_violations
+from services.sandbox.slack.model import ApiError, File, Json
 from services.sandbox.slack.workspace import Workspace
 
 

@@ -10,19 +10,18 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from bot.alerts.messages import AlertMessages
-from bot.alerts.rule_file import default_rules
-from bot.alerts.settings import AlertRules
-from bot.alerts.telling import AlertTeller
-from bot.alerts.watch import Watch
-from bot.facts import World
-from bot.incidents.alerting import Alerting, home_of, owners_of
-from bot.incidents.switchboard import Place, Switchboard
+from bot.alerts.evaluator import Watch
+from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.config.alerts import AlertRules
+from bot.config.alerts_file import default_rules
+from bot.incidents.from_alerts import Alerting, home_of, owners_of
+from bot.incidents.store import Place, Switchboard
 from bot.leader import Fence
 from bot.web.metrics import Metrics
+from bot.world import World
+from services.clients.postgres import alerts, leases
+from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import Alert, AlertDecision, AlertEvent
-from services.postgres import alerts, leases
-from services.postgres.pool import Connection, Database
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import System
 
@@ -101,7 +100,7 @@ def working(system: System) -> System:
 
 @pytest.fixture
 def board(engine: Engine) -> Switchboard:
-    """The incidents' part, put together with the watch as `bot.parts` does."""
+    """The incidents' part, put together with the watch as `bot.wiring` does."""
     rules = default_rules()
     messages = AlertMessages(rules, channel="c", home=home_of, owners=owners_of)
     board = Switchboard(Place("prod", "c", None, ()), say_alert=messages.say)

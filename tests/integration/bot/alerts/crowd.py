@@ -13,23 +13,21 @@ from datetime import timedelta
 import psycopg
 from psycopg import sql
 
-from bot.alerts.decide import decide
-from bot.alerts.holding import Circumstances
-from bot.alerts.messages import AlertMessages
-from bot.alerts.rule_file import default_rules
-from bot.alerts.signal import Signal
-from bot.alerts.telling import AlertTeller
+from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.alerts.state import decide
+from bot.alerts.suppression import Circumstances, Signal
+from bot.config.alerts_file import default_rules
 from bot.views.alerts import Surroundings
 from bot.web.metrics import Metrics
-from playbooks._contract import Finding, Status
+from playbooks.model import Finding, Status
+from services.clients.postgres import alerts
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.alerts import Severity
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.postgres import alerts
-from services.postgres.clock import read_clock
-from services.postgres.pool import Connection, Database
 from services.sandbox.bot_process import BotProcess
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.model import Channel
 from tests.benchmarks.conftest import Stage
 
@@ -47,7 +45,7 @@ class Crowd:
     bots: list[BotProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        members = [cast.OLIVIA.id, self.stage.workspace.bot.id]
+        members = [model.OLIVIA.id, self.stage.workspace.bot.id]
         for number in range(self.channels):
             self.stage.workspace.channels[_channel(number)] = Channel(_channel(number), f"alerts-{number}", members)
         self._tellers = [

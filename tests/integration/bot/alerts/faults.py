@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from bot.alerts.rule_file import default_rules
+from bot.config.alerts_file import default_rules
 from services.domain.alerts import Severity
 from services.domain.services import Service
 from tests.integration.bot.alerts.planting import (

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from bot.alerts.rule_file import read_rules
-from bot.alerts.settings import AlertRules
-from bot.incidents.oncall_file import read_schedule
-from services.domain.bot_state import BotState
+from bot.config.alerts import AlertRules
+from bot.config.alerts_file import read_rules
+from bot.config.oncall_file import read_schedule
+from services.domain.health import BotState
 from services.domain.oncall import Schedule
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine

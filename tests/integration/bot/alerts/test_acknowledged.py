@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.incidents import acting
-from bot.incidents.switchboard import Switchboard
+from bot.incidents import service
+from bot.incidents.store import Switchboard
 from services.domain.runs import Person
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
@@ -20,7 +20,7 @@ async def message(engine: Engine) -> str:
 
 async def acknowledge(engine: Engine, board: Switchboard, person: Person) -> None:
     async with engine.database.transaction() as conn:
-        await acting.acknowledge(board, conn, await acting.find(conn, 1), person)
+        await service.acknowledge(board, conn, await service.find(conn, 1), person)
 
 
 async def go_silent(engine: Engine, working: System) -> None:
@@ -63,7 +63,7 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     await go_silent(engine, working)
     await acknowledge(engine, board, ANN)
     async with engine.database.transaction() as conn:
-        await acting.escalate(board, conn, await acting.find(conn, 1), ANN)
+        await service.escalate(board, conn, await service.find(conn, 1), ANN)
 
     assert (await message(engine)).startswith(f"🔴 {STALE}")
 

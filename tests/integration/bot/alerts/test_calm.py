@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from services.domain.alerts import AlertState
-from services.domain.words import clock_time
+from services.domain.text import clock_time
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
 

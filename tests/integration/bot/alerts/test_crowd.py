@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from tests.benchmarks.conftest import Stage
-from tests.benchmarks.conftest import no_proxy as no_proxy
 from tests.benchmarks.conftest import stage as stage
 from tests.integration.bot.alerts.crowd import Crowd
+from tests.serving import no_proxy as no_proxy
 
 COUNT = 40
 

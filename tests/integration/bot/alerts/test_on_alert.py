@@ -6,18 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.alerts.messages import AlertMessages
-from bot.alerts.rule_file import default_rules
-from bot.alerts.telling import AlertTeller, OnAlert
-from bot.alerts.watch import Watch
-from bot.facts import World
+from bot.alerts.evaluator import Watch
+from bot.alerts.messages import AlertMessages, AlertTeller, OnAlert
+from bot.config.alerts_file import default_rules
 from bot.leader import Fence
 from bot.web.metrics import Metrics
+from bot.world import World
+from services.clients.postgres import alerts, leases
+from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import AlertChange, AlertEvent, Severity
 from services.domain.errors import SourceError
 from services.domain.services import Service
-from services.postgres import alerts, leases
-from services.postgres.pool import Connection, Database
 from tests.integration.bot.conftest import System
 
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import psycopg
 import pytest
 
-from bot.incidents.switchboard import Switchboard
-from bot.settings import WatchSettings
+from bot.config.timing import WatchSettings
+from bot.incidents.store import Switchboard
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import Outside, System

@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.alerts.names import SUBJECTS
-from bot.alerts.rule_file import default_rules
-from bot.alerts.settings import Rules
+from bot.config.alerts import SUBJECTS, Rules
+from bot.config.alerts_file import default_rules
 from services.domain.alerts import AlertState, Severity
-from services.sandbox.postgres import PostgresServer
+from services.sandbox.postgres.server import PostgresServer
 from tests.conftest import TEMPLATE, DatabaseUrls, make_template, make_test_database
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.alerts.faults import FAULTS, Fault, make_well

@@ -9,34 +9,33 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from bot.approvals.calling import Calling
-from bot.approvals.desk import Desk
-from bot.approvals.groups import Groups
-from bot.approvals.policy import Policy
-from bot.approvals.policy_file import read_policy
-from bot.commands._contract import Actor, Request, Surface
-from bot.runs.telling import Teller
-from bot.settings import PeopleSettings
+from bot.approvals.approver_pages import Calling
+from bot.approvals.service import Desk
+from bot.config.environment import PeopleSettings
+from bot.config.policy import Policy
+from bot.config.policy_file import read_policy
+from bot.runs.message import Teller
+from bot.slack_groups import Groups
+from bot.types import Actor, Request, Surface
 from bot.views.run import run_message
-from playbooks._contract import Plan, Risk
-from playbooks._steps import RestartDeployment, Step
-from services.domain.records import Record
-from services.domain.runs import Run
+from playbooks.model import Plan, Risk
+from playbooks.steps import RestartDeployment, Step
+from services.clients.postgres import runs
+from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.pool import Database
+from services.clients.slack import SlackClient
+from services.domain.runs import Record, Run
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.postgres import runs
-from services.postgres.audit import list_audit
-from services.postgres.pool import Database
-from services.sandbox.slack import cast
-from services.sandbox.slack.app import build_router
+from services.sandbox.slack import model
+from services.sandbox.slack.control import build_router
 from services.sandbox.slack.workspace import Workspace
-from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.serving import no_proxy as no_proxy
 from tests.serving import serve
 
-TEAM = cast.TEAM.id
-OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
+TEAM = model.TEAM.id
+OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in model.PEOPLE)
 
 RULES = """version = 1
 expires_after_s = {expires_after_s}
@@ -54,7 +53,7 @@ MakePlan = Callable[..., Plan]
 
 def request(actor: Actor | None) -> Request:
     """As typed in Slack; None: on the terminal."""
-    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
 @pytest.fixture
@@ -95,8 +94,8 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
 
     def make(
         *,
-        operators: Sequence[str] = (cast.OPERATORS.id,),
-        approvers: Sequence[str] = (cast.APPROVERS.id,),
+        operators: Sequence[str] = (model.OPERATORS.id,),
+        approvers: Sequence[str] = (model.APPROVERS.id,),
         expires_after_s: float = 900,
         rules: str = RULES,
         dsn: str | None = None,
@@ -109,7 +108,7 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0, timeout_s=30.0)
         databases.append(database)
         asking.append(groups)
-        return Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID, calling=calling)
+        return Desk(database, policy, groups, Teller(say), channel=model.INCIDENTS_ID, calling=calling)
 
     yield make
     for groups in asking:

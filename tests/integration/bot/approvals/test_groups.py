@@ -9,21 +9,20 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approvals.groups import Groups
-from bot.approvals.people import MAX_AGE, Members
+from bot.people import MAX_AGE, Members
+from bot.slack_groups import Groups
+from services.clients.slack import SlackClient, SlackRefusedError
 from services.domain.errors import Unavailable
-from services.domain.profiles import Profile
 from services.domain.runs import Person
-from services.sandbox.slack import cast
+from services.domain.slack import Profile
+from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
-from services.slack.client import SlackClient
-from services.slack.errors import SlackRefusedError
 
-GROUP = cast.APPROVERS.id
+GROUP = model.APPROVERS.id
 METHOD = "usergroups.users.list"
 
-ANN = Person(cast.ANN.id, cast.TEAM.id)
+ANN = Person(model.ANN.id, model.TEAM.id)
 
 MakeGroups = Callable[..., Groups]
 
@@ -51,7 +50,7 @@ async def make_groups(slack: SlackClient, clock: Clock) -> AsyncIterator[MakeGro
         groups = Groups(
             slack,
             (GROUP,),
-            workspace=lambda: cast.TEAM.id,
+            workspace=lambda: model.TEAM.id,
             clock=clock,
             fresh_s=fresh_s,
             timeout_s=timeout_s,
@@ -70,14 +69,14 @@ def asked(workspace: Workspace, method: str = METHOD) -> int:
 
 
 async def test_client_lists_members_and_knows_accounts(slack: SlackClient, workspace: Workspace) -> None:
-    workspace.users[cast.BEN.id] = replace(cast.BEN, is_ultra_restricted=True, deleted=True)
-    workspace.users[cast.OTTO.id] = replace(cast.OTTO, is_restricted=True, is_stranger=True, team_id="T0OTHER")
+    workspace.users[model.BEN.id] = replace(model.BEN, is_ultra_restricted=True, deleted=True)
+    workspace.users[model.OTTO.id] = replace(model.OTTO, is_restricted=True, is_stranger=True, team_id="T0OTHER")
 
-    assert await slack.list_group_members(GROUP) == [cast.ANN.id, cast.BEN.id]
-    assert await slack.read_profile(cast.ANN.id) == Profile(cast.TEAM.id)
-    assert await slack.read_profile(cast.BOT.id) == Profile(cast.TEAM.id, is_bot=True)
-    assert await slack.read_profile(cast.BEN.id) == Profile(cast.TEAM.id, is_deactivated=True, is_guest=True)
-    assert await slack.read_profile(cast.OTTO.id) == Profile("T0OTHER", is_guest=True, is_stranger=True)
+    assert await slack.list_group_members(GROUP) == [model.ANN.id, model.BEN.id]
+    assert await slack.read_profile(model.ANN.id) == Profile(model.TEAM.id)
+    assert await slack.read_profile(model.BOT.id) == Profile(model.TEAM.id, is_bot=True)
+    assert await slack.read_profile(model.BEN.id) == Profile(model.TEAM.id, is_deactivated=True, is_guest=True)
+    assert await slack.read_profile(model.OTTO.id) == Profile("T0OTHER", is_guest=True, is_stranger=True)
     with pytest.raises(SlackRefusedError, match="no_such_subteam"):
         await slack.list_group_members("S0NONE")
 
@@ -85,14 +84,14 @@ async def test_client_lists_members_and_knows_accounts(slack: SlackClient, works
 async def test_members_are_those_that_slack_tells(make_groups: MakeGroups) -> None:
     people = await make_groups().people()
 
-    assert people.workspace == cast.TEAM.id
-    assert people.groups[GROUP] == Members(frozenset({cast.ANN.id, cast.BEN.id}), timedelta(0))
+    assert people.workspace == model.TEAM.id
+    assert people.groups[GROUP] == Members(frozenset({model.ANN.id, model.BEN.id}), timedelta(0))
 
 
 async def test_storm_of_clicks_asks_once(make_groups: MakeGroups, workspace: Workspace) -> None:
     groups = make_groups()
 
-    everybody = await asyncio.gather(*(groups.people(cast.ANN.id) for _ in range(50)))
+    everybody = await asyncio.gather(*(groups.people(model.ANN.id) for _ in range(50)))
 
     assert all(isinstance(people.groups[GROUP], Members) for people in everybody)
     assert (asked(workspace), asked(workspace, "users.info")) == (1, 1)
@@ -103,11 +102,11 @@ async def test_removed_member_is_gone_at_the_next_question(
 ) -> None:
     groups = make_groups()
     await groups.people()
-    workspace.groups[GROUP] = replace(cast.APPROVERS, users=(cast.BEN.id,))
+    workspace.groups[GROUP] = replace(model.APPROVERS, users=(model.BEN.id,))
 
     clock.now += 5
 
-    assert (await groups.people()).groups[GROUP] == Members(frozenset({cast.BEN.id}), timedelta(0))
+    assert (await groups.people()).groups[GROUP] == Members(frozenset({model.BEN.id}), timedelta(0))
 
 
 async def test_members_are_kept_with_their_age_while_slack_is_silent(
@@ -172,7 +171,7 @@ async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGr
 async def test_user_who_was_never_looked_up_holds_no_right(make_groups: MakeGroups, workspace: Workspace) -> None:
     workspace.faults.plant("users.info", FaultKind.SERVER_ERROR)
 
-    people = await make_groups().people(cast.ANN.id)
+    people = await make_groups().people(model.ANN.id)
 
     assert "does not tell whose account yours is" in str(people.stranger(ANN))
 
@@ -181,13 +180,13 @@ async def test_user_is_known_for_an_hour_while_slack_is_silent(
     make_groups: MakeGroups, workspace: Workspace, clock: Clock
 ) -> None:
     groups = make_groups()
-    assert (await groups.people(cast.ANN.id)).stranger(ANN) is None
+    assert (await groups.people(model.ANN.id)).stranger(ANN) is None
     workspace.faults.plant("users.info", FaultKind.SERVER_ERROR, times=2)
 
     clock.now += MAX_AGE.total_seconds()
-    young = await groups.people(cast.ANN.id)
+    young = await groups.people(model.ANN.id)
     clock.now += 1
-    old = await groups.people(cast.ANN.id)
+    old = await groups.people(model.ANN.id)
 
     assert young.stranger(ANN) is None
     assert "last read 60 min ago" in str(old.stranger(ANN))
@@ -197,21 +196,23 @@ async def test_account_that_was_deactivated_counts_no_more_at_the_next_question(
     make_groups: MakeGroups, workspace: Workspace, clock: Clock
 ) -> None:
     groups = make_groups()
-    await groups.people(cast.ANN.id)
-    workspace.users[cast.ANN.id] = replace(cast.ANN, deleted=True)
+    await groups.people(model.ANN.id)
+    workspace.users[model.ANN.id] = replace(model.ANN, deleted=True)
     clock.now += 5
 
-    assert "deactivated" in str((await groups.people(cast.ANN.id)).stranger(ANN))
+    assert "deactivated" in str((await groups.people(model.ANN.id)).stranger(ANN))
 
 
 async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
     slack: SlackClient, clock: Clock, workspace: Workspace
 ) -> None:
-    groups = Groups(slack, (GROUP,), workspace=lambda: cast.TEAM.id, users=(cast.OLIVIA.id,), clock=clock, timeout_s=30)
+    groups = Groups(
+        slack, (GROUP,), workspace=lambda: model.TEAM.id, users=(model.OLIVIA.id,), clock=clock, timeout_s=30
+    )
 
     await groups.refresh()
 
-    assert set(groups.known().accounts) == {cast.ANN.id, cast.BEN.id, cast.OLIVIA.id}
+    assert set(groups.known().accounts) == {model.ANN.id, model.BEN.id, model.OLIVIA.id}
     assert asked(workspace, "users.info") == 3
     await groups.aclose()
 
@@ -219,12 +220,12 @@ async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
 async def test_who_is_gone_from_slack_is_told_from_what_is_kept(
     slack: SlackClient, clock: Clock, workspace: Workspace
 ) -> None:
-    workspace.groups["S0EMPTY"] = replace(cast.APPROVERS, id="S0EMPTY", users=())
-    workspace.groups["S0LEFT"] = replace(cast.APPROVERS, id="S0LEFT", users=(cast.OTTO.id,))
-    workspace.users[cast.OTTO.id] = replace(cast.OTTO, deleted=True)
+    workspace.groups["S0EMPTY"] = replace(model.APPROVERS, id="S0EMPTY", users=())
+    workspace.groups["S0LEFT"] = replace(model.APPROVERS, id="S0LEFT", users=(model.OTTO.id,))
+    workspace.users[model.OTTO.id] = replace(model.OTTO, deleted=True)
     asked_for = ("S0EMPTY", "S0LEFT", GROUP)
-    groups = Groups(slack, asked_for, workspace=lambda: cast.TEAM.id, clock=clock, timeout_s=30)
-    everybody = (*asked_for, cast.OTTO.id, cast.ANN.id, "U0NOBODY")
+    groups = Groups(slack, asked_for, workspace=lambda: model.TEAM.id, clock=clock, timeout_s=30)
+    everybody = (*asked_for, model.OTTO.id, model.ANN.id, "U0NOBODY")
     assert [groups.absent(one) for one in everybody] == [None] * 6
 
     await groups.refresh()
@@ -238,5 +239,5 @@ async def test_who_is_gone_from_slack_is_told_from_what_is_kept(
         None,
     ]
     clock.now += MAX_AGE.total_seconds() + 1
-    assert groups.absent(cast.OTTO.id) is None  # not known any more: calling in vain is better than not calling
+    assert groups.absent(model.OTTO.id) is None  # not known any more: calling in vain is better than not calling
     await groups.aclose()

@@ -8,20 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from bot.approvals.desk import Decided, Desk
-from bot.approvals.rights import Refused
-from bot.facts import World
-from bot.runs.carrying import Gear
+from bot.approvals.access import Refused
+from bot.approvals.decisions import Decided
+from bot.approvals.service import Desk
+from bot.config.environment import Settings
+from bot.config.timing import RunSettings
+from bot.runs.engine import Gear
+from bot.runs.message import Teller
 from bot.runs.runner import Runner
-from bot.runs.telling import Teller
-from bot.settings import RunSettings, Settings
-from playbooks._contract import Plan, Risk
-from playbooks._steps import LockService
+from bot.world import World
+from playbooks.model import Plan, Risk
+from playbooks.steps import LockService
+from services.clients.postgres.approvals import list_decisions
+from services.clients.postgres.pool import Database
 from services.domain.runs import RunState
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.postgres.approvals import list_decisions
-from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
 from tests.integration.conftest import Pooled

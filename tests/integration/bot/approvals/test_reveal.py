@@ -10,18 +10,19 @@ import httpx
 import psycopg
 import pytest
 
-from bot.approvals.desk import Desk
-from bot.commands._contract import Actor, Answer, Request, Surface
-from bot.commands._registry import run
-from bot.facts import World
-from bot.settings import Settings
-from bot.views.plain import answer_text
+from bot.approvals.service import Desk
+from bot.commands.registry import run
+from bot.config.environment import Settings
+from bot.types import Actor, Answer, Request, Surface
+from bot.views.terminal import answer_text
+from bot.world import World
+from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.pool import Database
+from services.clients.railway.client import RailwayClient
+from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.secrets import Secret
-from services.postgres.audit import list_audit
-from services.postgres.pool import Database
-from services.railway.client import RailwayClient, TokenKind
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, OLIVIA, OTTO, Books
 
@@ -46,7 +47,7 @@ def answer_railway(request: httpx.Request) -> httpx.Response:
 
 
 def settings(**more: str) -> Settings:
-    environ = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    environ = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
     return Settings.from_environment(environ | more)
 
 
@@ -73,7 +74,7 @@ async def world(database_urls: DatabaseUrls) -> AsyncIterator[World]:
 
 
 def by(actor: Actor | None) -> Request:
-    return Request((), Surface.BUTTON if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+    return Request((), Surface.BUTTON if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
 def reveal_lines(answer: Answer) -> list[str]:
@@ -109,7 +110,7 @@ async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
     _, _, service, deployment, key, _ = line.split()
     assert service == "ingest"
     expected = {"source": "log", "service": "dragonfly-worker-ingest", "id": deployment, "line": key}
-    assert about == {**expected, "team": cast.TEAM.id}
+    assert about == {**expected, "team": model.TEAM.id}
 
 
 @pytest.mark.parametrize("actor", [OTTO, Actor(OLIVIA.user_id, "T0ELSEWHERE")])
@@ -186,7 +187,7 @@ async def test_the_error_of_a_failed_job_is_shown_whole(
     [(event, _, about)] = await details(books)
     assert (event, about) == (
         "line.revealed",
-        {"source": "job", "id": line.split()[2], "line": "", "team": cast.TEAM.id},
+        {"source": "job", "id": line.split()[2], "line": "", "team": model.TEAM.id},
     )
 
 

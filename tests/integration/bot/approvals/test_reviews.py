@@ -5,21 +5,21 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from bot.approvals.desk import Decided, Desk
+from bot.approvals.access import Refused
+from bot.approvals.decisions import Decided
 from bot.approvals.reminders import Reminders
-from bot.approvals.rights import Refused
+from bot.approvals.service import Desk
 from bot.leader import Fence, LostLeadershipError
-from bot.runs.telling import Teller
-from playbooks._contract import Risk
+from bot.runs.message import Teller
+from playbooks.model import Risk
+from services.clients.postgres.approvals import list_open_reviews, lock_service, unlock_service
+from services.clients.postgres.pool import Connection, Database
 from services.domain.runs import Person, Run
 from services.domain.services import Service
-from services.postgres.pool import Connection, Database
-from services.postgres.reviews import list_open_reviews
-from services.postgres.service_locks import lock_service, unlock_service
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakePlan, request, say
-from tests.integration.bot.approvals.test_expiry import database as database
-from tests.integration.bot.approvals.test_expiry import fence as fence
+from tests.integration.bot.approvals.test_reminders import database as database
+from tests.integration.bot.approvals.test_reminders import fence as fence
 
 ENDED = f"<@{OLIVIA.user_id}>: cancelled before it started"  # how her run ended is told her at once
 LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
@@ -35,7 +35,7 @@ async def stopped(desk: Desk, make_plan: MakePlan) -> Run:
 
 @pytest.fixture
 def reminders(database: Database) -> Reminders:
-    return Reminders(database, Teller(say), approvers=lambda _run: [cast.APPROVERS.id])
+    return Reminders(database, Teller(say), approvers=lambda _run: [model.APPROVERS.id])
 
 
 async def notes(conn: Connection) -> list[str]:
@@ -112,7 +112,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
 
     await reminders.look(fence)
 
-    words = f"<!subteam^{cast.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
+    words = f"<!subteam^{model.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
 
 

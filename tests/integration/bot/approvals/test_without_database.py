@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.approvals.desk import Desk
-from bot.approvals.groups import Groups
-from bot.approvals.policy_file import read_policy
-from bot.runs.telling import Teller
-from bot.settings import PeopleSettings
-from playbooks._contract import Risk
+from bot.approvals.service import Desk
+from bot.config.environment import PeopleSettings
+from bot.config.policy_file import read_policy
+from bot.runs.message import Teller
+from bot.slack_groups import Groups
+from playbooks.model import Risk
+from services.clients.postgres.pool import Database
+from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret
-from services.postgres.pool import Database
-from services.sandbox.slack import cast
-from services.slack.client import SlackClient
+from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import OLIVIA, OTTO, RULES, Books, MakePlan, request, say
 
@@ -79,13 +79,13 @@ async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
 async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., Desk]]:
     """A desk whose database is at the end of the way."""
     database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
-    groups = Groups(slack, (cast.OPERATORS.id, cast.APPROVERS.id), workspace=lambda: cast.TEAM.id, timeout_s=30.0)
+    groups = Groups(slack, (model.OPERATORS.id, model.APPROVERS.id), workspace=lambda: model.TEAM.id, timeout_s=30.0)
     desks = []
 
     def make(*, expires_after_s: float = 900) -> Desk:
-        people = PeopleSettings(operators=(cast.OPERATORS.id,), approvers=(cast.APPROVERS.id,))
+        people = PeopleSettings(operators=(model.OPERATORS.id,), approvers=(model.APPROVERS.id,))
         policy = read_policy(RULES.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
-        desks.append(Desk(database, policy, groups, Teller(say), channel=cast.INCIDENTS_ID, late_s=0.1))
+        desks.append(Desk(database, policy, groups, Teller(say), channel=model.INCIDENTS_ID, late_s=0.1))
         return desks[-1]
 
     yield make

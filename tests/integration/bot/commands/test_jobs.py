@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - the statements are made of this file's own constants
 """The commands about jobs and the intake, read as `dragonfly_bot` from a database with planted rows."""
 
 from __future__ import annotations
@@ -9,17 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands._contract import Actor, Answer, Request, Surface
-from bot.commands._registry import run
-from bot.facts import World
-from bot.views.plain import answer_text
-from playbooks._contract import Status
+from bot.commands.registry import run
+from bot.types import Actor, Answer, Request, Surface
+from bot.views.terminal import answer_text
+from bot.world import World
+from playbooks.model import Status
+from services.clients.postgres.operated import ERROR_LIMIT
 from services.domain.errors import Unavailable, UsageError
-from services.postgres.jobs import ERROR_LIMIT
 from services.sandbox.slack.limits import violations
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import MakeWorld, System
+
+
+# ruff: noqa: S608 - the statements are made of this file's own constants
+
 
 SLACK = Request(surface=Surface.SLASH, actor=Actor("U1", "T1"), channel_id="C1")
 JOBS = (

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.commands._contract import Answer, Request
-from bot.commands._registry import REGISTRY, run
-from bot.facts import World
-from bot.views.plain import answer_text
-from playbooks._contract import Status
+from bot.commands.registry import REGISTRY, run
+from bot.types import Answer, Request
+from bot.views.terminal import answer_text
+from bot.world import World
 from playbooks.checks.settings import DISABLED_BY
+from playbooks.model import Status
 from services.domain.errors import UsageError
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import Outside, System
+
 
 LINES = ["health", "sha", "verify", "heartbeats", "env", "migrations", "check-config"]
 

@@ -10,16 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.commands._contract import Actor, Answer, Request, Surface
-from bot.commands._registry import run
-from bot.facts import World
-from bot.settings import Settings
-from bot.views.plain import answer_text
-from playbooks._contract import Status
+from bot.commands.registry import run
+from bot.config.environment import Settings
+from bot.types import Actor, Answer, Request, Surface
+from bot.views.terminal import answer_text
+from bot.world import World
+from playbooks.model import Status
+from services.clients.railway.client import RailwayClient
+from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError, UsageError
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.railway.client import RailwayClient, TokenKind
 from services.sandbox.slack.limits import violations
 
 SLACK = Request(surface=Surface.SLASH, actor=Actor("U1", "T1"), channel_id="C1")

@@ -12,18 +12,17 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.cli import EXIT
-from bot.commands._contract import Request, Surface
-from bot.commands._registry import run
+from bot.commands.golden_path import gather_golden_path
+from bot.commands.registry import run
+from bot.commands.requeue import _read_jobs, _read_orphans
 from bot.commands.reveal import Wanted, _read_job
-from bot.facts import World
-from bot.facts.changes.golden_path import gather_golden_path
-from bot.facts.changes.requeue import _read_jobs, _read_orphans
-from bot.facts.changes.rollback import gather_rollback
-from bot.facts.gather import gather_health
-from bot.facts.golden_path import gather_verification
+from bot.facts import gather_health, gather_verification
+from bot.rollback_offer import gather_rollback
+from bot.types import Request, Surface
+from bot.world import World
 from playbooks import health
-from playbooks._contract import Status
 from playbooks.checks import golden_path
+from playbooks.model import Status
 from services.domain.errors import SourceError, Unavailable
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls

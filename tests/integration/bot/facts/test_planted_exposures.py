@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot.facts import World
-from bot.facts.checks import gather_gate, read_exposures
-from playbooks import prod_gate, security_audit
-from playbooks._contract import Finding, Status
-from services.postgres.security import list_exposures
+from bot.facts import gather_gate, read_exposures
+from bot.world import World
+from playbooks import prod_gate
+from playbooks.checks import security
+from playbooks.model import Finding, Status
+from services.clients.postgres.operated import list_exposures
 from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def audit(world: World) -> dict[str, Finding]:
-    return {finding.check: finding for finding in security_audit.check(await read_exposures(world))}
+    return {finding.check: finding for finding in security.check(await read_exposures(world))}
 
 
 async def gates(world: World, *, strict: bool = False) -> dict[str, Finding]:
@@ -99,7 +100,7 @@ async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql
     async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
         await conn.execute(sql)
         await conn.execute("SET LOCAL ROLE dragonfly_bot")
-        found = security_audit.check(await list_exposures(conn))
+        found = security.check(await list_exposures(conn))
         await conn.rollback()
 
     finding = next(finding for finding in found if finding.check == "security.roles")

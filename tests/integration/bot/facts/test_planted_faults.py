@@ -10,15 +10,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.facts import World
-from bot.facts.gather import gather_health, gather_heartbeats
+from bot.facts import gather_health, gather_heartbeats
+from bot.world import World
 from playbooks import health, heartbeats
-from playbooks._contract import Finding, Status
+from playbooks.model import Finding, Status
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import Outside, System
+
 
 JOB = "INSERT INTO ops.job_queue (job_type, status, run_at, locked_at, locked_by) VALUES "
 

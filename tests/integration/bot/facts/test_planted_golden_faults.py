@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import World
-from bot.facts.golden_path import gather_verification
-from playbooks._contract import Status
+from bot.facts import gather_verification
+from bot.world import World
 from playbooks.checks.golden_path import check
+from playbooks.model import Status
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import System
+
 
 BATCH, SHA256 = "00000000-0000-4000-8000-000000000001", "b" * 64
 RIGHT = f"""

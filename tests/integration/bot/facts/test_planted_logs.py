@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import World
-from bot.facts.logs import gather_logs, read_error_digest
-from playbooks._contract import Finding, Status
+from bot.facts import gather_logs, read_error_digest
+from bot.world import World
 from playbooks.checks import logs
+from playbooks.model import Finding, Status
 from services.domain.services import Service
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import Outside, System
+
 
 IDLE = "[ingest_processor] No pending jobs found (idle)"
 JOB = "INSERT INTO ops.job_queue (job_type, run_at) VALUES "

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands._contract import Actor, Request, Surface
-from bot.commands._registry import run
-from bot.facts import World
-from bot.facts.checks import gather_preflight
-from bot.settings import Settings
-from bot.views.plain import answer_text
+from bot.commands.registry import run
+from bot.config.environment import Settings
+from bot.facts import gather_preflight
+from bot.types import Actor, Request, Surface
+from bot.views.terminal import answer_text
+from bot.world import World
 from playbooks import preflight
-from playbooks._contract import Finding, Status
+from playbooks.model import Finding, Status
 from tests.unit.playbooks.healthy import VARIABLES
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import Outside, System
+
 
 BOXES = {
     "preflight.settings", "preflight.variables_of_api", "preflight.variables_of_ingest",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot.commands._contract import Request
-from bot.commands._registry import run
-from bot.facts import World
-from bot.facts.checks import gather_doctor
-from bot.views.plain import answer_text
+from bot.commands.registry import run
+from bot.facts import gather_doctor
+from bot.types import Request
+from bot.views.terminal import answer_text
+from bot.world import World
 from playbooks import doctor
-from playbooks._contract import Finding, Status
-from playbooks._troubleshooting import Symptom
+from playbooks.log_patterns import Symptom
+from playbooks.model import Finding, Status
 from services.domain.health import Endpoint
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
@@ -24,6 +24,7 @@ from tests.unit.playbooks.healthy import VARIABLES
 
 if TYPE_CHECKING:
     from tests.integration.bot.conftest import Outside, System
+
 
 IDLE = "[ingest_processor] No pending jobs found (idle)"
 JOB = "INSERT INTO ops.job_queue (job_type, status, error_message, run_at) VALUES "

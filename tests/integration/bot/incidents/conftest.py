@@ -10,49 +10,49 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.approvals.groups import Groups
-from bot.commands._contract import Actor, Request, Surface
-from bot.incidents.alerting import Alerting
+from bot.delivery.outbox import Sender
 from bot.incidents.escalation import Escalation
-from bot.incidents.room import Room
-from bot.incidents.slack_names import SlackNames
-from bot.incidents.switchboard import Place, Switchboard
+from bot.incidents.from_alerts import Alerting
+from bot.incidents.service import Room
+from bot.incidents.store import Place, Switchboard
 from bot.leader import NAME, Fence
-from bot.outbox.sender import Sender
+from bot.slack_groups import Groups
+from bot.slack_names import SlackNames
+from bot.types import Actor, Request, Surface
 from bot.web.metrics import Metrics
+from services.clients.postgres import alerts, incidents, leases
+from services.clients.postgres.pool import Database
+from services.clients.slack import Pace, SlackClient
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity
 from services.domain.incidents import Incident, IncidentEvent
 from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.postgres import alerts, incidents, leases, timeline
-from services.postgres.pool import Database
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.workspace import Workspace
-from services.slack.client import SlackClient
-from services.slack.pace import Pace
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import no_proxy, workspace
+from tests.integration.bot.approvals.conftest import workspace
+from tests.serving import no_proxy
 
 __all__ = ["no_proxy", "workspace"]  # the local Slack of the desks' tests
 
-TEAM = cast.TEAM.id
-OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in cast.PEOPLE)
+TEAM = model.TEAM.id
+OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in model.PEOPLE)
 LONG, SHORT = timedelta(hours=1), timedelta(milliseconds=40)
-RESPONDERS = (cast.OPERATORS.id, cast.APPROVERS.id)
+RESPONDERS = (model.OPERATORS.id, model.APPROVERS.id)
 LINE = "PAGE dev · ingest is down (0 of 2), last 6 min ago"
 
 
 def request(actor: Actor | None) -> Request:
     """As typed in Slack; None: on the terminal."""
-    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, cast.INCIDENTS_ID)
+    return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
 def schedule(wait: timedelta = LONG, *, silence: timedelta = LONG) -> Schedule:
     """Ann first, by everything; then Ben. `wait`: of each level. `silence`: until a reminder, and as long again."""
     people = {
-        "ann": OnCallPerson("ann", cast.ANN.id, webhook="ann", email="ann"),
-        "ben": OnCallPerson("ben", cast.BEN.id, webhook="ben"),
+        "ann": OnCallPerson("ann", model.ANN.id, webhook="ann", email="ann"),
+        "ben": OnCallPerson("ben", model.BEN.id, webhook="ben"),
     }
     levels = tuple(Level((name,), frozenset(Reach), wait) for name in people)
     return Schedule(people, {}, levels, remind_after=silence, unacknowledge_after=silence)
@@ -90,7 +90,7 @@ class Books:
         return {key for (key,) in await cur.fetchall()}
 
     async def events(self, number: int = 1) -> list[IncidentEvent]:
-        return await timeline.list_events(self.conn, number, limit=1000)
+        return await incidents.list_events(self.conn, number, limit=1000)
 
     async def kinds(self, number: int = 1) -> list[str]:
         return [event.kind for event in await self.events(number)]
@@ -187,7 +187,7 @@ async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNam
     assert epoch is not None
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
-    board = Switchboard(Place("dev", cast.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
+    board = Switchboard(Place("dev", model.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
     yield Scene(
         database=database,
         board=board,

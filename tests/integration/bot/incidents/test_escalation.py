@@ -10,7 +10,7 @@ from bot.incidents.escalation import Escalation
 from bot.leader import Fence, LostLeadershipError
 from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.services import Service
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, OLIVIA, SHORT, Books, Scene, request, schedule
 
 
@@ -70,7 +70,7 @@ async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(
     await scene.room.acknowledge(1, request(ANN))
 
     assert len(reminders) == 2
-    assert all(f"<@{cast.ANN.id}> is incident 1 still yours?" in text for text in reminders.values())
+    assert all(f"<@{model.ANN.id}> is incident 1 still yours?" in text for text in reminders.values())
     assert [key for key in await books.messages() if "reminder" in key] == []
 
 

@@ -6,25 +6,25 @@ import asyncio
 
 import pytest
 
-from bot.incidents.slack_names import EVERY_S, RETRY_S, SlackNames
+from bot.slack_names import EVERY_S, RETRY_S, SlackNames
+from services.clients.slack import SlackClient
 from services.domain.incidents import IncidentSeverity
 from services.domain.oncall import Level, Reach, Schedule
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
-from services.slack.client import SlackClient
 from tests.integration.bot.incidents.conftest import LONG, OLIVIA, Books, Scene, request
 from tests.outside import until
 
-GROUP, HANDLE = cast.APPROVERS.id, f"@{cast.APPROVERS.handle}"
+GROUP, HANDLE = model.APPROVERS.id, f"@{model.APPROVERS.handle}"
 
 
 async def test_groups_go_by_their_handle_and_people_by_their_name(slack: SlackClient) -> None:
-    names = SlackNames(slack, [GROUP, cast.ANN.id])
+    names = SlackNames(slack, [GROUP, model.ANN.id])
 
     assert await names.read() == EVERY_S
 
-    assert (names.of(GROUP), names.of(cast.ANN.id)) == (HANDLE, "Ann Keller")
+    assert (names.of(GROUP), names.of(model.ANN.id)) == (HANDLE, "Ann Keller")
 
 
 async def test_until_slack_has_told_there_is_a_word_and_no_id(slack: SlackClient) -> None:
@@ -37,30 +37,30 @@ async def test_until_slack_has_told_there_is_a_word_and_no_id(slack: SlackClient
 async def test_what_slack_does_not_tell_keeps_its_name_and_is_asked_again_soon(
     slack: SlackClient, workspace: Workspace, method: str
 ) -> None:
-    names = SlackNames(slack, [GROUP, cast.ANN.id])
+    names = SlackNames(slack, [GROUP, model.ANN.id])
     await names.read()
     workspace.faults.plant(method, FaultKind.SERVER_ERROR)
 
     assert await names.read() == RETRY_S
 
-    assert (names.of(GROUP), names.of(cast.ANN.id)) == (HANDLE, "Ann Keller")
+    assert (names.of(GROUP), names.of(model.ANN.id)) == (HANDLE, "Ann Keller")
 
 
 async def test_whom_slack_does_not_know_holds_no_other_up(slack: SlackClient) -> None:
-    names = SlackNames(slack, ["U0AAAAAAAAA", cast.BEN.id])
+    names = SlackNames(slack, ["U0AAAAAAAAA", model.BEN.id])
 
     assert await names.read() == EVERY_S, "it will not know them in a minute either"
 
-    assert names.of(cast.BEN.id) == "Ben Osei"
+    assert names.of(model.BEN.id) == "Ben Osei"
 
 
 async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient) -> None:
     names = SlackNames(slack, [])
     running = asyncio.create_task(names.run())
 
-    names.of(cast.OTTO.id)
+    names.of(model.OTTO.id)
 
-    await until(lambda: names.of(cast.OTTO.id) == "Otto Lind")
+    await until(lambda: names.of(model.OTTO.id) == "Otto Lind")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
-from bot.settings import LeaseSettings, OutageSettings, RunSettings, Settings, WatchSettings
-from services.sandbox.slack import cast
-from services.sandbox.slack.app import build_router
+from bot.config.environment import Settings
+from bot.config.timing import LeaseSettings, OutageSettings, RunSettings, WatchSettings
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.control import build_router
 from services.sandbox.slack.model import Message, User
 from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
@@ -38,14 +40,14 @@ class Slack:
     workspace: Workspace
     url: str
 
-    def seen(self, user: str = cast.OLIVIA.id) -> list[Message]:
+    def seen(self, user: str = model.OLIVIA.id) -> list[Message]:
         """What the bot said that this person sees in the incidents channel, threads included."""
         bot = self.workspace.bot.id
-        messages = [message for message in self.workspace.messages if message.channel == cast.INCIDENTS_ID]
+        messages = [message for message in self.workspace.messages if message.channel == model.INCIDENTS_ID]
         return [message for message in messages if message.user == bot and message.is_visible_to(user)]
 
     async def wait_for(
-        self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = PATIENCE_S, user: User = cast.OLIVIA
+        self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = PATIENCE_S, user: User = model.OLIVIA
     ) -> Message:
         """The first message of the bot that is wanted and this person sees; without a wish, the first."""
         async with asyncio.timeout(timeout_s):
@@ -57,7 +59,7 @@ class Slack:
 
     async def type(self, line: str) -> None:
         """As Olivia, in the incidents channel."""
-        error = await self.workspace.acting_as(cast.OLIVIA.id).type(cast.INCIDENTS_ID, line)
+        error = await acting_as(self.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, line)
         assert error is None
 
 

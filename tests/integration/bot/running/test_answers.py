@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from tests.integration.bot.running.conftest import Slack
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("bot")
 
 
 def direct(slack: Slack) -> list[Message]:
-    channel = slack.workspace.direct_channel(cast.OLIVIA.id).id
+    channel = slack.workspace.direct_channel(model.OLIVIA.id).id
     return [message for message in slack.workspace.messages if message.channel == channel]
 
 
@@ -45,7 +46,7 @@ async def test_an_answer_that_a_channel_refuses_goes_through_the_commands_own_ad
 async def test_an_answer_to_a_mention_that_a_channel_refuses_is_a_direct_message(slack: Slack, code: str) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code=code)
 
-    slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     await until(lambda: bool(direct(slack)))
     [answer] = direct(slack)
@@ -56,7 +57,7 @@ async def test_an_answer_to_a_mention_that_a_channel_refuses_is_a_direct_message
 async def test_a_private_answer_to_a_mention_that_a_channel_refuses_is_a_direct_message(slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postEphemeral", FaultKind.REFUSED, code="user_not_in_channel")
 
-    slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly help")
+    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly help")
 
     await until(lambda: bool(direct(slack)))
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.postgres.pool import Connection
-from services.sandbox.slack import cast
+from services.clients.postgres.pool import Connection
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.canaries import (
     LINES,
@@ -34,7 +35,7 @@ NAMED = "CANARYNAME *Ann* <!channel> Keller"  # what Slack calls her: people cho
 HANDLE = "canaryhandle"
 ONCALL = f"""version = 1
 [people.ann]
-slack = "{cast.ANN.id}"
+slack = "{model.ANN.id}"
 webhook = "ann"
 email = "ann"
 [[levels]]
@@ -42,7 +43,7 @@ call = ["ann"]
 by = ["mention", "direct", "webhook", "email"]
 wait = "1h"
 [[levels]]
-call = ["{cast.APPROVERS.id}"]
+call = ["{model.APPROVERS.id}"]
 by = ["mention"]
 wait = "1h"
 accept_slack_only = true
@@ -77,8 +78,8 @@ async def start(
         slack,
         database_urls.bot,
         DRAGONFLY_ONCALL=str(oncall),
-        DRAGONFLY_OPERATORS=cast.OPERATORS.id,
-        DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+        DRAGONFLY_OPERATORS=model.OPERATORS.id,
+        DRAGONFLY_APPROVERS=model.APPROVERS.id,
         DRAGONFLY_API_KEY="CANARYKEY",
         OPENAI_API_KEY="CANARYKEY",
         SUPABASE_SERVICE_ROLE_KEY="CANARYKEY",
@@ -102,14 +103,14 @@ def key_of(message: Message) -> str:
 
 
 async def wait_for(slack: Slack, wanted: Callable[[Message], bool]) -> Message:
-    return await slack.wait_for(wanted, timeout_s=PATIENCE_S, user=cast.ANN)
+    return await slack.wait_for(wanted, timeout_s=PATIENCE_S, user=model.ANN)
 
 
 @pytest.mark.timeout(240)
 async def test_an_incident_tells_nothing_personal_or_secret(
     bot: RunningProcess, slack: Slack, phone: Phone, mailbox: Mailbox, as_owner: Connection
 ) -> None:
-    ann, name = slack.workspace.acting_as(cast.ANN.id), slack.workspace.bot.id
+    ann, name = acting_as(slack.workspace, model.ANN.id), slack.workspace.bot.id
     root = await wait_for(slack, lambda message: key_of(message) == "incident:1")
     await wait_for(
         slack,
@@ -118,31 +119,31 @@ async def test_an_incident_tells_nothing_personal_or_secret(
     await phone.wait_for()
     await until(lambda: bool(mailbox.mails))
 
-    note = ann.say(cast.INCIDENTS_ID, f"look {TYPED}", thread_ts=root.ts)
-    ann.react(cast.INCIDENTS_ID, note.ts, "pushpin")
+    note = ann.say(model.INCIDENTS_ID, f"look {TYPED}", thread_ts=root.ts)
+    ann.react(model.INCIDENTS_ID, note.ts, "pushpin")
     await until_stored(as_owner, "chatops.incident_events WHERE kind = 'marked' AND text LIKE 'look%'")
-    await ann.type(cast.INCIDENTS_ID, f"/dragonfly silence heartbeats.ingest 1h {TYPED}")
+    await ann.type(model.INCIDENTS_ID, f"/dragonfly silence heartbeats.ingest 1h {TYPED}")
     await until_stored(as_owner, "chatops.silences")
-    await ann.type(cast.INCIDENTS_ID, f"/dragonfly incident open sev1 api nothing works {TYPED}")
+    await ann.type(model.INCIDENTS_ID, f"/dragonfly incident open sev1 api nothing works {TYPED}")
     await until_stored(as_owner, "chatops.incidents WHERE title LIKE '%nothing works%'")
-    said = ann.say(cast.INCIDENTS_ID, f"amounts look wrong {TYPED}")
-    assert await ann.shortcut("incident.escalate_this", cast.INCIDENTS_ID, said.ts) is None
-    await until(lambda: slack.workspace.modal_for(cast.ANN.id) is not None)
-    modal = slack.workspace.modal_for(cast.ANN.id)
+    said = ann.say(model.INCIDENTS_ID, f"amounts look wrong {TYPED}")
+    assert await ann.shortcut("incident.escalate_this", model.INCIDENTS_ID, said.ts) is None
+    await until(lambda: slack.workspace.modal_for(model.ANN.id) is not None)
+    modal = slack.workspace.modal_for(model.ANN.id)
     assert modal is not None
     answers = {"answer": {"answer": f"escalated {TYPED}"}, "preset": {"preset": "sev2"}}
     assert await ann.submit(modal.id, answers) == {}
-    shown = slack.workspace.modal_for(cast.ANN.id)  # what would be kept of it, before anything is
+    shown = slack.workspace.modal_for(model.ANN.id)  # what would be kept of it, before anything is
     assert shown is not None
     assert "Data is taken out before this is kept" in json.dumps(shown.content)
     assert await ann.submit(shown.id, answers) == {}
     await until_stored(as_owner, "chatops.incidents WHERE title LIKE 'escalated%'")
-    await ann.type(cast.INCIDENTS_ID, f"<@{name}> ack", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{name}> ack", thread_ts=root.ts)
     await until_stored(as_owner, "chatops.incidents WHERE id = 1 AND state = 'acknowledged'")
-    await ann.type(cast.INCIDENTS_ID, f"<@{name}> timeline", thread_ts=root.ts)
-    await ann.type(cast.INCIDENTS_ID, f"<@{name}> resolve found it {TYPED}", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{name}> timeline", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{name}> resolve found it {TYPED}", thread_ts=root.ts)
     await until_stored(as_owner, "chatops.incidents WHERE id = 1 AND state = 'resolved'")
-    await ann.type(cast.INCIDENTS_ID, f"<@{name}> export", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{name}> export", thread_ts=root.ts)
     exported = await wait_for(slack, lambda message: bool(message.files) and message.thread_ts == root.ts)
     files = [file for one in exported.files if (file := slack.workspace.files.find(one))]
 
@@ -163,17 +164,17 @@ async def test_names_that_people_choose_in_slack_stay_there_and_format_nothing(
     slack: Slack, start: Start, phone: Phone, mailbox: Mailbox
 ) -> None:
     """They are shown in Slack, where everybody sees them anyway; pagers, mails and log lines are read elsewhere."""
-    slack.workspace.users[cast.ANN.id] = replace(cast.ANN, real_name=NAMED, name="canaryname")
-    slack.workspace.groups[cast.APPROVERS.id] = replace(cast.APPROVERS, handle=HANDLE)
+    slack.workspace.users[model.ANN.id] = replace(model.ANN, real_name=NAMED, name="canaryname")
+    slack.workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, handle=HANDLE)
     bot = await start()
-    ann = slack.workspace.acting_as(cast.ANN.id)
+    ann = acting_as(slack.workspace, model.ANN.id)
     root = await wait_for(slack, lambda message: key_of(message) == "incident:1")
     await phone.wait_for()
     await until(lambda: bool(mailbox.mails))
-    await ann.type(cast.INCIDENTS_ID, "/dragonfly oncall")
-    await ann.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> escalate", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, "/dragonfly oncall")
+    await ann.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> escalate", thread_ts=root.ts)
     await wait_for(slack, lambda message: HANDLE in json.dumps(message.blocks))
-    await ann.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> ack", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> ack", thread_ts=root.ts)
     await wait_for(slack, lambda message: "ACKNOWLEDGED" in json.dumps(message.blocks))
 
     calls = json.dumps([call.payload for call in slack.workspace.calls], ensure_ascii=False)

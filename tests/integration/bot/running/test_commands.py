@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from bot.app import Bot
-from bot.slack_edge.bolt import show_error
-from services.sandbox.slack import cast
+from bot.slack.app import show_error
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S
@@ -38,7 +39,7 @@ async def test_acknowledges_before_slow_work(slack: Slack, outside: Outside) -> 
 
 @pytest.mark.usefixtures("bot")
 async def test_mention_is_answered_in_its_thread(slack: Slack) -> None:
-    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     answer = await slack.wait_for()
 
@@ -51,7 +52,7 @@ async def test_usage_error_is_for_the_asker_only(slack: Slack) -> None:
 
     answer = await slack.wait_for(lambda message: "health" in message.text)
 
-    assert answer.visible_to == cast.OLIVIA.id
+    assert answer.visible_to == model.OLIVIA.id
 
 
 @pytest.mark.usefixtures("bot")
@@ -66,7 +67,7 @@ async def test_button_runs_its_command(slack: Slack, system: System) -> None:
         if isinstance(element, dict) and element.get("value") == "queue"
     ]
 
-    await slack.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, home.ts, button["action_id"])
+    await acting_as(slack.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, home.ts, button["action_id"])
 
     answer = await slack.wait_for(lambda message: message.ts != home.ts)
     assert "queue" in answer.text.lower()
@@ -81,22 +82,22 @@ async def test_button_of_an_older_version_is_answered(bot: Bot, slack: Slack) ->
             ],
         }
     ]
-    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "an old message", blocks)
+    _, ts = await bot.slack.post(model.INCIDENTS_ID, "an old message", blocks)
 
-    error = await slack.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, ts, "gone.for.ever")
+    error = await acting_as(slack.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, ts, "gone.for.ever")
 
     assert error is None
     answer = await slack.wait_for(lambda message: "no longer known" in message.text)
-    assert answer.visible_to == cast.OLIVIA.id
+    assert answer.visible_to == model.OLIVIA.id
 
 
 @pytest.mark.usefixtures("bot")
 async def test_home_tab_shows_the_state_and_runs_commands(slack: Slack, system: System) -> None:
     system.work()
-    actor = slack.workspace.acting_as(cast.OLIVIA.id)
+    actor = acting_as(slack.workspace, model.OLIVIA.id)
     actor.open_home()
     async with asyncio.timeout(PATIENCE_S):
-        while (home := slack.workspace.home_for(cast.OLIVIA.id)) is None:
+        while (home := slack.workspace.home_for(model.OLIVIA.id)) is None:
             await asyncio.sleep(0.01)
     buttons = [e for block in home.content["blocks"] if block["type"] == "actions" for e in block["elements"]]
     [heartbeats] = [button for button in buttons if button["value"] == "queue"]
@@ -104,12 +105,12 @@ async def test_home_tab_shows_the_state_and_runs_commands(slack: Slack, system: 
     await actor.click_in_view(home.id, heartbeats["action_id"])
 
     async with asyncio.timeout(PATIENCE_S):
-        while "Back to the start" not in str(slack.workspace.home_for(cast.OLIVIA.id)):
+        while "Back to the start" not in str(slack.workspace.home_for(model.OLIVIA.id)):
             await asyncio.sleep(0.01)
 
 
 async def test_unexpected_error_is_told_with_a_reference_and_nothing_else(bot: Bot, slack: Slack) -> None:
-    body = {"command": "/dragonfly", "user_id": cast.OLIVIA.id, "team_id": "T1", "channel_id": cast.INCIDENTS_ID}
+    body = {"command": "/dragonfly", "user_id": model.OLIVIA.id, "team_id": "T1", "channel_id": model.INCIDENTS_ID}
 
     await show_error(bot.slack, KeyError("hush-1"), body)
 

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 import pytest
 
 from bot.app import Bot
-from bot.dead_mans_switch import DeadMansSwitch
 from bot.leader import Fence
-from bot.pulse import Pulse
-from services.domain.notifications import Means
-from services.domain.outbox import PAGE
+from bot.watchdog import DeadMansSwitch, Pulse
+from services.clients.pagers.webhook import Webhooks
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Database
+from services.domain.messages import PAGE, Means
 from services.domain.secrets import Secret
-from services.postgres import outbox
-from services.postgres.pool import Database
-from services.webhooks.client import Webhooks
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import StartBot
 from tests.outside import PATIENCE_S, Phone, until
@@ -77,7 +75,7 @@ async def test_page_that_slack_does_not_take_keeps_it_back(
     stage: Stage, phone: Phone, waits_s: int, calls: int
 ) -> None:
     async with stage.database.transaction() as conn:
-        await outbox.store_message(conn, key="page", channel="c", text="PAGE", blocks=[], priority=PAGE)
+        await messages.store_message(conn, key="page", channel="c", text="PAGE", blocks=[], priority=PAGE)
         await conn.execute(
             "UPDATE chatops.outbox SET created_at = created_at - make_interval(secs => %s)", [float(waits_s)]
         )

@@ -13,28 +13,28 @@ import psycopg
 import pytest
 
 from bot.app import Bot
-from bot.commands._contract import Actor, Request, Surface
-from bot.views.filed import filed_answer
+from bot.types import Actor, Request, Surface
 from bot.views.modals import ANSWER
 from bot.views.run import run_message
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
-from playbooks._contract import Plan, Risk
-from playbooks._steps import RestartDeployment, VerifySchemaHead
-from services.domain.records import Record
-from services.domain.runs import Run, RunState
+from bot.views.runs import filed_answer
+from playbooks.model import Plan, Risk
+from playbooks.steps import RestartDeployment, VerifySchemaHead
+from services.clients.postgres.runs import take_services
+from services.clients.slack import SlackClient
+from services.domain.runs import Record, Run, RunState
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.postgres.runs import take_services
-from services.sandbox.slack import cast, payloads
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User, View
-from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S
 
-OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+OLIVIA = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
 # Of a playbook that cannot make it again here: approved, it is void, and nothing is changed.
 CRITICAL = Plan(
     environment="dev",
@@ -58,7 +58,7 @@ File = Callable[[Plan], Awaitable[tuple[Run, Message]]]
 
 @pytest.fixture
 async def bot(start_bot: Callable[..., Awaitable[Bot]], database_urls: DatabaseUrls) -> Bot:
-    people = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    people = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
     return await start_bot(database_urls.bot, **people)
 
 
@@ -75,7 +75,7 @@ def file(bot: Bot, slack: Slack) -> File:
 
 
 async def click(slack: Slack, message: Message, action_id: str, user: User) -> None:
-    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+    assert await acting_as(slack.workspace, user.id).click(message.channel, message.ts, action_id) is None
 
 
 async def deliver_click(slack: Slack, message: Message, action_id: str, user: User) -> None:
@@ -107,15 +107,15 @@ async def modal_of(slack: Slack, user: User) -> View:
 async def test_something_critical_takes_two_people_who_type_its_name(slack: Slack, file: File) -> None:
     _, message = await file(CRITICAL)
 
-    for person in (cast.ANN, cast.BEN):
+    for person in (model.ANN, model.BEN):
         await click(slack, message, APPROVE_TYPED, person)
         modal = await modal_of(slack, person)
         assert "stops 2 workers" in json.dumps(modal.content)
-        actor = slack.workspace.acting_as(person.id)
+        actor = acting_as(slack.workspace, person.id)
         assert list(await actor.submit(modal.id, {ANSWER: {ANSWER: "yes"}})) == [ANSWER]
         phrase = json.loads(modal.content["private_metadata"])["phrase"]
         assert await actor.submit(modal.id, {ANSWER: {ANSWER: phrase}}) == {}
-        if person is cast.ANN:
+        if person is model.ANN:
             await told(slack, person, "1 approval still missing")
 
     void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
@@ -124,10 +124,10 @@ async def test_something_critical_takes_two_people_who_type_its_name(slack: Slac
 
 async def test_what_is_void_can_be_asked_for_again_from_what_is_so_now(slack: Slack, file: File) -> None:
     _, message = await file(HIGH)
-    await click(slack, message, APPROVE, cast.ANN)
+    await click(slack, message, APPROVE, model.ANN)
     void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
 
-    await click(slack, void, ASK_AGAIN, cast.OLIVIA)
+    await click(slack, void, ASK_AGAIN, model.OLIVIA)
 
     await slack.wait_for(lambda one: one.ts != message.ts and "WAITS FOR APPROVAL" in one.text)
 
@@ -135,14 +135,14 @@ async def test_what_is_void_can_be_asked_for_again_from_what_is_so_now(slack: Sl
 async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Slack, file: File) -> None:
     run, message = await file(HIGH)
     old = copy.deepcopy(message)
-    await click(slack, message, DENY, cast.BEN)
-    modal = await modal_of(slack, cast.BEN)
-    await slack.workspace.acting_as(cast.BEN.id).submit(modal.id, {ANSWER: {ANSWER: "not today"}})
+    await click(slack, message, DENY, model.BEN)
+    modal = await modal_of(slack, model.BEN)
+    await acting_as(slack.workspace, model.BEN.id).submit(modal.id, {ANSWER: {ANSWER: "not today"}})
     denied = await slack.wait_for(lambda one: one.ts == message.ts and "DENIED" in one.text)
 
-    await deliver_click(slack, old, APPROVE, cast.ANN)
+    await deliver_click(slack, old, APPROVE, model.ANN)
 
-    answer = await told(slack, cast.ANN, "Your click changed nothing")
+    answer = await told(slack, model.ANN, "Your click changed nothing")
     assert f"run {run.id}" in answer.text
     assert "denied: not today" in denied.text
 
@@ -150,21 +150,21 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
 async def test_details_are_for_the_one_who_clicks(slack: Slack, file: File) -> None:
     run, message = await file(HIGH)
 
-    await click(slack, message, DETAILS, cast.OTTO)
+    await click(slack, message, DETAILS, model.OTTO)
 
-    details = await told(slack, cast.OTTO, "Redeploy api")
+    details = await told(slack, model.OTTO, "Redeploy api")
     assert run.plan_hash in json.dumps(details.blocks)
 
 
 @pytest.mark.usefixtures("bot")
 async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(slack: Slack) -> None:
-    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly restart api")
+    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly restart api")
 
     message = await slack.wait_for(lambda one: "Restart api" in one.text and one.visible_to is None)
 
     assert message.thread_ts is None
     assert find_element(message.blocks, CONFIRM, None) is not None
-    receipt = await told(slack, cast.OLIVIA, "Restart api")
+    receipt = await told(slack, model.OLIVIA, "Restart api")
     assert receipt.thread_ts == said.ts
 
 
@@ -172,8 +172,8 @@ async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(sla
 async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Slack, file: File) -> None:
     await file(HIGH)
 
-    for person, words in ((cast.ANN, "*1 run* waiting for you"), (cast.OTTO, "Nothing waits for you")):
-        await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, "/dragonfly")
+    for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing waits for you")):
+        await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, "/dragonfly")
         home = await told(slack, person, "dev")
         assert words in json.dumps(home.blocks)
 
@@ -181,13 +181,13 @@ async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Sla
 @pytest.mark.usefixtures("bot")
 async def test_what_is_approved_on_the_home_tab_waits_there_no_more(slack: Slack, file: File) -> None:
     await file(HIGH)
-    ann = slack.workspace.acting_as(cast.ANN.id)
+    ann = acting_as(slack.workspace, model.ANN.id)
     ann.open_home()
-    home = await home_with(slack, cast.ANN, "*1 run* waiting for you")
+    home = await home_with(slack, model.ANN, "*1 run* waiting for you")
 
     assert await ann.click_in_view(home.id, APPROVE) is None
 
-    await home_with(slack, cast.ANN, "Nothing waits for you.")
+    await home_with(slack, model.ANN, "Nothing waits for you.")
 
 
 async def home_with(slack: Slack, user: User, words: str) -> View:
@@ -206,7 +206,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
     assert bot.parts is not None
     run, message = await file(HIGH)
     await bot.parts.changing.stop()  # nobody carries it out meanwhile
-    await bot.parts.changing.desk.decide(run.id, Actor(cast.ANN.id, cast.TEAM.id), approve=True)
+    await bot.parts.changing.desk.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)
         for table, key, state in (
@@ -218,7 +218,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
             await as_bot.execute(f"UPDATE chatops.{table} SET state = %s WHERE {key} = %s", [state, run.id])  # noqa: S608
 
     asks = run_message(Record(replace(run, state=RunState.UNKNOWN)))
-    await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", cast.BEN)
+    await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", model.BEN)
 
     failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)
     assert "Given up" in failed.text
@@ -226,13 +226,13 @@ async def test_a_person_says_what_became_of_an_unknown_step(
 
 async def test_low_risk_is_confirmed_in_the_private_answer_which_says_that_it_counted(slack: Slack, file: File) -> None:
     run, message = await file(replace(HIGH, risk=Risk.LOW, playbook="restart", title="Restart api"))
-    answer, olivia = filed_answer(run), cast.OLIVIA.id
+    answer, olivia = filed_answer(run), model.OLIVIA.id
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.workspace.base_url}/slack/api/")
     await client.post_ephemeral(message.channel, olivia, answer.text, answer.blocks)
     await client.aclose()
     private = await slack.wait_for(lambda one: one.visible_to == olivia and f"*Run {run.id}*" in one.text)
 
-    await click(slack, private, "run.confirm", cast.OLIVIA)
+    await click(slack, private, "run.confirm", model.OLIVIA)
 
     told = await slack.wait_for(
         lambda one: one.visible_to == olivia and one.ts != private.ts and f"run {run.id}" in one.text

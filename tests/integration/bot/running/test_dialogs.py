@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.app import Bot
-from bot.views.incident_modals import ESCALATE_THIS
+from bot.views.modals import ESCALATE_THIS
 from bot.views.run_buttons import ALONE, APPROVE_TYPED, DENY, REVIEW
-from services.postgres.pool import Connection
-from services.sandbox.slack import cast
-from services.sandbox.slack.errors import ApiError
+from services.clients.postgres.pool import Connection
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.methods import METHODS
-from services.sandbox.slack.model import Json, Message
+from services.sandbox.slack.model import ApiError, Json, Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_deciding import CRITICAL, File, click
@@ -32,7 +32,7 @@ def no_dialogs(slack: Slack) -> None:
     slack.workspace.tickets.trigger_lifetime_s = -1.0
 
 
-async def told(slack: Slack, words: str, user: str = cast.OLIVIA.id) -> Message:
+async def told(slack: Slack, words: str, user: str = model.OLIVIA.id) -> Message:
     answer = await slack.wait_for(
         lambda message: words in f"{message.text} {message.blocks}", user=slack.workspace.users[user]
     )
@@ -94,32 +94,32 @@ async def test_a_decision_whose_dialog_does_not_open_names_the_line(
 ) -> None:
     run, message = await file(CRITICAL)
 
-    await click(slack, message, action, cast.ANN)
+    await click(slack, message, action, model.ANN)
 
-    await told(slack, line.format(run.id), cast.ANN.id)
+    await told(slack, line.format(run.id), model.ANN.id)
 
 
 async def press(bot: Bot, slack: Slack, action: str, value: str, user: str) -> None:
     """A button of a message that was posted some time ago."""
     label = {"type": "plain_text", "text": "Press"}
     elements = [{"type": "button", "action_id": action, "value": value, "text": label}]
-    _, ts = await bot.slack.post(cast.INCIDENTS_ID, "a message", [{"type": "actions", "elements": elements}])
-    await slack.workspace.acting_as(user).click(cast.INCIDENTS_ID, ts, action)
+    _, ts = await bot.slack.post(model.INCIDENTS_ID, "a message", [{"type": "actions", "elements": elements}])
+    await acting_as(slack.workspace, user).click(model.INCIDENTS_ID, ts, action)
 
 
 async def to_be_reviewed(as_owner: Connection) -> int:
     """A run that Olivia did without an approval and that is over."""
-    run_id = await insert_run(as_owner, risk="break-glass", state="failed", by=cast.OLIVIA.id)
+    run_id = await insert_run(as_owner, risk="break-glass", state="failed", by=model.OLIVIA.id)
     await as_owner.execute(
         "INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at) VALUES (%s, %s, %s, now())",
-        (run_id, cast.OLIVIA.id, cast.TEAM.id),
+        (run_id, model.OLIVIA.id, model.TEAM.id),
     )
     return run_id
 
 
 async def to_be_started_alone(as_owner: Connection) -> int:
     """A run that Ann asked for in Olivia's incident, and that no approver answered."""
-    run_id = await insert_run(as_owner, risk="high", state="awaiting_approval", by=cast.ANN.id)
+    run_id = await insert_run(as_owner, risk="high", state="awaiting_approval", by=model.ANN.id)
     await as_owner.execute(
         "WITH opened AS ("
         " INSERT INTO chatops.incidents"
@@ -127,7 +127,7 @@ async def to_be_started_alone(as_owner: Connection) -> int:
         " VALUES ('dev', 'sev1', 'x', '{dragonfly-api}', %s, %s, now(), '{}') RETURNING id)"
         " INSERT INTO chatops.lone_starts (run_id, incident_id, called_at, open_at, offered_at)"
         " SELECT %s, id, now() - interval '1 hour', now() - interval '1 minute', now() FROM opened",
-        (cast.OLIVIA.id, cast.TEAM.id, run_id),
+        (model.OLIVIA.id, model.TEAM.id, run_id),
     )
     return run_id
 
@@ -143,7 +143,7 @@ async def insert_run(as_owner: Connection, *, risk: str, state: str, by: str) ->
         " 'Restart api', '{dragonfly-api}', %s, %s, '', %s, 1, '{RestartDeployment}', 1,"
         " now() + interval '1 hour', %s::timestamptz, %s::timestamptz, %s::timestamptz)"
         " RETURNING id",
-        (state, risk, by, cast.TEAM.id, cast.INCIDENTS_ID, ended_at, ended_at, ended_at),
+        (state, risk, by, model.TEAM.id, model.INCIDENTS_ID, ended_at, ended_at, ended_at),
     )
     await as_owner.execute("ALTER TABLE chatops.runs ENABLE TRIGGER USER")
     row = await cursor.fetchone()
@@ -164,16 +164,16 @@ async def test_what_else_is_asked_about_a_run_names_its_line(
 ) -> None:
     run_id = await make(as_owner)
 
-    await press(bot, slack, action, str(run_id), cast.ANN.id)
+    await press(bot, slack, action, str(run_id), model.ANN.id)
 
-    await told(slack, line.format(run_id), cast.ANN.id)
+    await told(slack, line.format(run_id), model.ANN.id)
 
 
 @pytest.mark.usefixtures("no_dialogs")
 async def test_another_target_is_named_by_its_line(bot: Bot, slack: Slack) -> None:
-    await press(bot, slack, "rollback.choose", "api", cast.ANN.id)
+    await press(bot, slack, "rollback.choose", "api", model.ANN.id)
 
-    await told(slack, "rollback api to &lt;commit&gt;", cast.ANN.id)
+    await told(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
 
 
 async def test_another_target_whose_dialog_stays_empty_is_named_too(
@@ -184,9 +184,9 @@ async def test_another_target_whose_dialog_stays_empty_is_named_too(
 
     monkeypatch.setitem(METHODS, "views.update", refuse)
 
-    await press(bot, slack, "rollback.choose", "api", cast.ANN.id)
+    await press(bot, slack, "rollback.choose", "api", model.ANN.id)
 
-    await told(slack, "rollback api to &lt;commit&gt;", cast.ANN.id)
+    await told(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
 
 
 @pytest.mark.parametrize(
@@ -203,18 +203,18 @@ async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
 ) -> None:
     run_id = await make(as_owner)
 
-    await press(bot, slack, action, str(run_id), cast.OTTO.id)
+    await press(bot, slack, action, str(run_id), model.OTTO.id)
 
-    await told(slack, "Your click changed nothing", cast.OTTO.id)
+    await told(slack, "Your click changed nothing", model.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
     cursor = await as_owner.execute("SELECT actor FROM chatops.audit WHERE event LIKE '%.refused'")
-    assert await cursor.fetchall() == [(cast.OTTO.id,)]
+    assert await cursor.fetchall() == [(model.OTTO.id,)]
 
 
 async def test_no_dialog_of_other_targets_opens_for_who_may_not_ask(bot: Bot, slack: Slack) -> None:
-    await press(bot, slack, "rollback.choose", "api", cast.OTTO.id)
+    await press(bot, slack, "rollback.choose", "api", model.OTTO.id)
 
-    await told(slack, "was not filed", cast.OTTO.id)
+    await told(slack, "was not filed", model.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
 
 
@@ -225,18 +225,18 @@ async def test_no_dialog_opens_while_nobody_can_tell_whether_it_may_be_submitted
 
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM chatops.runs WHERE id = %s FOR UPDATE", (run_id,))
-        await press(bot, slack, DENY, str(run_id), cast.BEN.id)
-        await told(slack, "nothing was decided", cast.BEN.id)
+        await press(bot, slack, DENY, str(run_id), model.BEN.id)
+        await told(slack, "nothing was decided", model.BEN.id)
 
     assert slack.workspace.calls_of("views.open") == []
 
 
 @pytest.mark.usefixtures("bot", "no_dialogs")
 async def test_escalating_a_message_offers_the_incident_as_a_button(slack: Slack) -> None:
-    actor = slack.workspace.acting_as(cast.OLIVIA.id)
-    said = actor.say(cast.INCIDENTS_ID, "payments stand still\nsince noon")
+    actor = acting_as(slack.workspace, model.OLIVIA.id)
+    said = actor.say(model.INCIDENTS_ID, "payments stand still\nsince noon")
 
-    await actor.shortcut(ESCALATE_THIS, cast.INCIDENTS_ID, said.ts)
+    await actor.shortcut(ESCALATE_THIS, model.INCIDENTS_ID, said.ts)
 
     answer = await told(slack, "dialog did not open")
     [button_] = answer.blocks[-1]["elements"]
@@ -246,20 +246,20 @@ async def test_escalating_a_message_offers_the_incident_as_a_button(slack: Slack
 async def test_a_typed_denial_counts(slack: Slack, file: File) -> None:
     run, message = await file(CRITICAL)
 
-    await slack.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, f"/dragonfly deny {run.id} not tonight")
+    await acting_as(slack.workspace, model.ANN.id).type(model.INCIDENTS_ID, f"/dragonfly deny {run.id} not tonight")
 
     await slack.wait_for(lambda found: found.ts == message.ts and "not tonight" in f"{found.text} {found.blocks}")
 
 
 async def test_a_typed_approval_of_something_critical_needs_its_name(slack: Slack, file: File) -> None:
     run, _ = await file(CRITICAL)
-    ann = slack.workspace.acting_as(cast.ANN.id)
+    ann = acting_as(slack.workspace, model.ANN.id)
 
-    await ann.type(cast.INCIDENTS_ID, f"/dragonfly approve {run.id}")
-    await told(slack, "rollback-db 20200101000000 dev", cast.ANN.id)
-    await ann.type(cast.INCIDENTS_ID, f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
+    await ann.type(model.INCIDENTS_ID, f"/dragonfly approve {run.id}")
+    await told(slack, "rollback-db 20200101000000 dev", model.ANN.id)
+    await ann.type(model.INCIDENTS_ID, f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
 
-    await told(slack, "1 approval still missing", cast.ANN.id)
+    await told(slack, "1 approval still missing", model.ANN.id)
 
 
 async def test_who_asked_cannot_approve_by_typing_either(slack: Slack, file: File) -> None:

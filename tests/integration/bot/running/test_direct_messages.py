@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands._contract import Actor, Request, Surface
+from bot.types import Actor, Request, Surface
 from bot.views.run_buttons import APPROVE, DENY, DETAILS
-from playbooks._contract import Plan, Risk
-from playbooks._steps import RestartDeployment
-from services.domain.outbox import LINK_TO_MESSAGE
+from playbooks.model import Plan, Risk
+from playbooks.steps import RestartDeployment
+from services.domain.messages import LINK_TO_MESSAGE
 from services.domain.services import Service
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
@@ -23,8 +24,8 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.running.test_deciding import deliver_click, modal_of
 from tests.outside import PATIENCE_S
 
-PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
-OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
+OLIVIA = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
 REDEPLOY = Plan(
     environment="dev",
     playbook="redeploy",
@@ -36,9 +37,9 @@ REDEPLOY = Plan(
 )
 ONCALL = f"""version = 1
 [people.ann]
-slack = "{cast.ANN.id}"
+slack = "{model.ANN.id}"
 [people.ben]
-slack = "{cast.BEN.id}"
+slack = "{model.BEN.id}"
 [[levels]]
 call = ["ann", "ben"]
 accept_slack_only = true
@@ -85,20 +86,20 @@ async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_o
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda message: message.text.startswith("🔴") and "ingest hangs" in message.text)
 
-    called = await direct(slack, cast.ANN, lambda one: link_of(one) is not None)
+    called = await direct(slack, model.ANN, lambda one: link_of(one) is not None)
     assert labels(called)[:2] == ["Acknowledge", "Escalate"]
     assert link_of(called) == address(slack, root)
-    ann = slack.workspace.acting_as(cast.ANN.id)
+    ann = acting_as(slack.workspace, model.ANN.id)
     await ann.click(called.channel, called.ts, "command.run.0")
 
-    hers = await direct(slack, cast.ANN, lambda one: "You have it." in str(one.blocks))
+    hers = await direct(slack, model.ANN, lambda one: "You have it." in str(one.blocks))
     assert link_of(hers) == address(slack, root)
-    his = await direct(slack, cast.BEN, lambda one: f"<@{cast.ANN.id}> has it." in str(one.blocks))
+    his = await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}> has it." in str(one.blocks))
     assert (labels(his), link_of(his)) == (["Open the thread"], address(slack, root))
-    await deliver_click(slack, hers, command_action(hers, "Resolve…"), cast.ANN)
-    modal = await modal_of(slack, cast.ANN)
+    await deliver_click(slack, hers, command_action(hers, "Resolve…"), model.ANN)
+    modal = await modal_of(slack, model.ANN)
     await ann.submit(modal.id, {"answer": {"answer": "it was the pool"}})
-    await direct(slack, cast.ANN, lambda one: "It is resolved" in str(one.blocks))
+    await direct(slack, model.ANN, lambda one: "It is resolved" in str(one.blocks))
 
 
 def command_action(message: Message, label: str) -> str:
@@ -118,25 +119,25 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
     await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
 
     shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
-    hers, his = [await direct(slack, user, lambda one: link_of(one) is not None) for user in (cast.ANN, cast.BEN)]
+    hers, his = [await direct(slack, user, lambda one: link_of(one) is not None) for user in (model.ANN, model.BEN)]
     assert labels(hers) == ["Approve", "Deny", "Details", "Open the request"]
     assert link_of(hers) == address(slack, shown)
     assert "api is away for a minute" in str(hers.blocks)
     await decide(slack, hers, approve=approve)
     word = "Approved" if approve else "Denied"
-    await direct(slack, cast.BEN, lambda one: f"*{word}* by <@{cast.ANN.id}>" in one.text)
-    await deliver_click(slack, his, APPROVE, cast.BEN)
-    await direct(slack, cast.BEN, lambda one: "Your click changed nothing" in one.text)
-    await deliver_click(slack, his, DETAILS, cast.BEN)
-    await direct(slack, cast.BEN, lambda one: f"<@{cast.ANN.id}>" in str(one.blocks) and "Redeploy api" in one.text)
+    await direct(slack, model.BEN, lambda one: f"*{word}* by <@{model.ANN.id}>" in one.text)
+    await deliver_click(slack, his, APPROVE, model.BEN)
+    await direct(slack, model.BEN, lambda one: "Your click changed nothing" in one.text)
+    await deliver_click(slack, his, DETAILS, model.BEN)
+    await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}>" in str(one.blocks) and "Redeploy api" in one.text)
 
 
 async def decide(slack: Slack, message: Message, *, approve: bool) -> None:
     """As Ann, with the message's own buttons."""
-    await deliver_click(slack, message, APPROVE if approve else DENY, cast.ANN)
+    await deliver_click(slack, message, APPROVE if approve else DENY, model.ANN)
     if not approve:
-        modal = await modal_of(slack, cast.ANN)
-        await slack.workspace.acting_as(cast.ANN.id).submit(modal.id, {"answer": {"answer": "not now"}})
+        modal = await modal_of(slack, model.ANN)
+        await acting_as(slack.workspace, model.ANN.id).submit(modal.id, {"answer": {"answer": "not now"}})
 
 
 async def test_who_may_not_approve_may_not_from_a_direct_message_either(
@@ -147,9 +148,9 @@ async def test_who_may_not_approve_may_not_from_a_direct_message_either(
     await slack.wait_for(lambda message: "no ingest" in message.text)
     assert bot.parts is not None
     await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
-    hers = await direct(slack, cast.ANN, lambda one: "An approver is needed" in one.text)
+    hers = await direct(slack, model.ANN, lambda one: "An approver is needed" in one.text)
 
-    await deliver_click(slack, hers, APPROVE, cast.OLIVIA)
+    await deliver_click(slack, hers, APPROVE, model.OLIVIA)
 
     def is_refused(one: Message) -> bool:
         return one.channel == hers.channel and "Your click changed nothing" in one.text

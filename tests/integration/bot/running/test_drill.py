@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bot.app import Bot
+from services.clients.postgres import alerts
+from services.clients.postgres.pool import Connection
 from services.domain.services import Service
-from services.postgres import drills
-from services.postgres.pool import Connection
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
@@ -21,7 +22,7 @@ from tests.outside import Mailbox, Phone, until
 
 ONCALL = f"""version = 1
 [people.ann]
-slack = "{cast.ANN.id}"
+slack = "{model.ANN.id}"
 webhook = "ann"
 email = "ann"
 [[levels]]
@@ -47,8 +48,8 @@ async def start_ready(
         bot = await start_bot(
             database_urls.bot,
             DRAGONFLY_ONCALL=str(path),
-            DRAGONFLY_OPERATORS=cast.OPERATORS.id,
-            DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+            DRAGONFLY_OPERATORS=model.OPERATORS.id,
+            DRAGONFLY_APPROVERS=model.APPROVERS.id,
             PAGER_WEBHOOK_URL_ANN=phone.url,
             PAGER_EMAIL_ANN="ann@example.com",
             SMTP_URL=mailbox.url,
@@ -72,7 +73,7 @@ async def click(slack: Slack, message: Message, label: str, user: User) -> None:
     """The button with this label."""
     elements = [one for block in message.blocks if block["type"] == "actions" for one in block["elements"]]
     [action_id] = [one["action_id"] for one in elements if one.get("text", {}).get("text") == label]
-    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+    assert await acting_as(slack.workspace, user.id).click(message.channel, message.ts, action_id) is None
 
 
 async def until_called(conn: Connection, count: int) -> None:
@@ -87,7 +88,7 @@ async def report_of(conn: Connection) -> dict[str, object]:
     """Once it is over."""
     async with asyncio.timeout(60):
         while True:
-            last = await drills.read_last_drill(conn)
+            last = await alerts.read_last_drill(conn)
             if last is not None and last.report is not None:
                 return dict(last.report)
             await asyncio.sleep(0.1)
@@ -103,13 +104,13 @@ async def test_a_drill_goes_all_the_way_and_is_answered(
     [ring] = await phone.wait_for()
     await until(lambda: len(mailbox.mails) == 1, timeout_s=60)
     await until_called(as_bot, 2)
-    await click(slack, root, "Acknowledge", cast.ANN)
+    await click(slack, root, "Acknowledge", model.ANN)
     report = await report_of(as_bot)
 
     assert ring.body is not None
     assert "DRILL" in ring.body["subject"]
     assert report["outcome"] == "answered"
-    assert report["answered_by"] == cast.ANN.id
+    assert report["answered_by"] == model.ANN.id
     assert report["not_reached"] == []
     assert {call["by"] for call in report["calls"]} == {  # type: ignore[attr-defined]
         "mention",
@@ -128,7 +129,7 @@ async def test_nothing_is_left_of_a_drill(
     await start_ready()
     await slack.type("/dragonfly drill start")
     root = await slack.wait_for(is_root, timeout_s=60)
-    await click(slack, root, "Acknowledge", cast.ANN)
+    await click(slack, root, "Acknowledge", model.ANN)
     await report_of(as_bot)
 
     async def count(query: str) -> int:
@@ -155,7 +156,7 @@ async def test_who_was_not_reached_is_said(
     await slack.type("/dragonfly drill start")
     root = await slack.wait_for(is_root, timeout_s=60)
     await slack.wait_for(lambda message: "was not reached" in message.text, timeout_s=60)
-    await click(slack, root, "Acknowledge", cast.ANN)
+    await click(slack, root, "Acknowledge", model.ANN)
 
     report = await report_of(as_bot)
 
@@ -170,9 +171,9 @@ async def test_one_drill_at_a_time_and_only_by_who_may(
     await slack.type("/dragonfly drill start")
     await slack.wait_for(lambda message: "is under way" in message.text, timeout_s=60)
 
-    assert await slack.workspace.acting_as(cast.OTTO.id).type(cast.INCIDENTS_ID, "/dragonfly drill start") is None
+    assert await acting_as(slack.workspace, model.OTTO.id).type(model.INCIDENTS_ID, "/dragonfly drill start") is None
 
-    await until(lambda: any("No drill began" in message.text for message in slack.seen(cast.OTTO.id)))
+    await until(lambda: any("No drill began" in message.text for message in slack.seen(model.OTTO.id)))
     cur = await as_bot.execute("SELECT count(*) FROM chatops.drills")
     assert await cur.fetchone() == (1,)
 
@@ -183,4 +184,4 @@ async def test_drill_alone_starts_nothing(start_ready: StartReady, slack: Slack,
 
     await slack.wait_for(lambda message: "a rehearsal" in message.text, timeout_s=60)
 
-    assert await drills.read_last_drill(as_bot) is None
+    assert await alerts.read_last_drill(as_bot) is None

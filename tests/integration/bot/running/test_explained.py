@@ -6,12 +6,12 @@ import pytest
 
 from bot.app import Bot
 from bot.cli import dispatch
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot, environment
 from tests.integration.bot.running.test_deciding import told
 
-PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def test_policy_of_somebody_else_is_told_of_them_and_for_all_services(bot:
     assert bot
     await slack.type("/dragonfly policy explain @otto deploy")
 
-    answer = await told(slack, cast.OLIVIA, f"<@{cast.OTTO.id}>")
+    answer = await told(slack, model.OLIVIA, f"<@{model.OTTO.id}>")
 
     assert "🔴 may not request for every service: They are not among those who may request `deploy`" in answer.text
     assert "🔴 may not approve for every service: They are not among" in answer.text
@@ -33,7 +33,7 @@ async def test_policy_of_oneself_is_told_of_you(bot: Bot, slack: Slack) -> None:
     assert bot
     await slack.type("/dragonfly policy explain @olivia deploy")
 
-    answer = await told(slack, cast.OLIVIA, f"*<@{cast.OLIVIA.id}>*")
+    answer = await told(slack, model.OLIVIA, f"*<@{model.OLIVIA.id}>*")
 
     assert "✅ may request for every service" in answer.text
     assert "You are not among those who may approve" in answer.text
@@ -53,8 +53,8 @@ async def test_dry_run_of_a_drill_is_the_bare_drill(bot: Bot, slack: Slack) -> N
 async def test_terminal_names_groups_as_slack_does(slack: Slack, database_urls: DatabaseUrls) -> None:
     environ = environment(slack, database_urls.bot, **PEOPLE)
 
-    outcome = await dispatch(["policy", "explain", cast.OTTO.id, "restart", "ingest"], environ)
+    outcome = await dispatch(["policy", "explain", model.OTTO.id, "restart", "ingest"], environ)
 
     assert "@Otto Lind" in outcome.text
-    assert cast.OTTO.id not in outcome.text
+    assert model.OTTO.id not in outcome.text
     assert "@dragonfly-operators could request it" in outcome.text

@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from services.domain.notifications import Means
-from services.domain.outbox import PAGE
-from services.postgres import notifications, outbox
-from services.postgres.pool import Connection
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Connection
+from services.domain.messages import PAGE, Means
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.outside import PATIENCE_S, Phone, until
@@ -57,7 +56,7 @@ async def start(slack: Slack, database_urls: DatabaseUrls, phone: Phone) -> Asyn
 async def store(conn: Connection, key: str, **changes: Any) -> None:
     given = {"means": Means.WEBHOOK, "target": "default", "subject": "PAGE", "text": "x"} | changes
     async with conn.transaction():
-        await notifications.store_notification(conn, key=key, **given)
+        await messages.store_notification(conn, key=key, **given)
 
 
 async def until_led(conn: Connection, *, not_by: str = "", timeout_s: float = 60.0) -> str:
@@ -219,10 +218,10 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
     texts = [f"PAGE {number}" for number in range(5)]
     for number, text in enumerate(texts):
         async with as_bot.transaction():
-            await outbox.store_message(
+            await messages.store_message(
                 as_bot, key=f"m{number}", channel="dragonfly-incidents", text=text, blocks=BLOCKS, priority=PAGE
             )
-            await notifications.store_notification(
+            await messages.store_notification(
                 as_bot, key=f"m{number}:1", means=Means.WEBHOOK, target="default", subject=text, text=text
             )
     await phone.wait_for(len(texts))

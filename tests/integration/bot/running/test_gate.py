@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from bot.app import Bot
-from bot.views.incident_modals import OPEN
+from bot.views.modals import OPEN
 from bot.views.run_buttons import APPROVE
+from services.clients.postgres import runs
 from services.domain.runs import RunState
-from services.postgres import runs
-from services.sandbox.slack import cast, payloads
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message, User, View
@@ -24,11 +25,11 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.running.test_deciding import HIGH, OLIVIA, told
 from tests.outside import PATIENCE_S
 
-PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
-FOREIGN = replace(cast.BEN, team_id="T0OTHER", is_stranger=True)  # an approver's id, of another company by now
-GUEST = replace(cast.BEN, is_restricted=True)
-SOLE_GUEST = replace(cast.BEN, is_ultra_restricted=True)
-GONE = replace(cast.BEN, deleted=True)
+PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
+FOREIGN = replace(model.BEN, team_id="T0OTHER", is_stranger=True)  # an approver's id, of another company by now
+GUEST = replace(model.BEN, is_restricted=True)
+SOLE_GUEST = replace(model.BEN, is_ultra_restricted=True)
+GONE = replace(model.BEN, deleted=True)
 
 Act = Callable[[Slack, User], Awaitable[None]]
 Begin = Callable[..., Awaitable[Bot]]
@@ -38,7 +39,7 @@ Begin = Callable[..., Awaitable[Bot]]
 def begin(start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack) -> Begin:
     """`await begin(person)`: this is who Ben is; then a bot with a run that waits for an approval."""
 
-    async def begin(person: User = cast.BEN) -> Bot:
+    async def begin(person: User = model.BEN) -> Bot:
         slack.workspace.users[person.id] = person
         bot = await start_bot(database_urls.bot, **PEOPLE)
         assert bot.parts is not None
@@ -59,21 +60,21 @@ async def send(slack: Slack, kind: EnvelopeKind, payload: dict[str, Any]) -> Non
 
 
 async def by_command(slack: Slack, user: User) -> None:
-    await slack.workspace.acting_as(user.id).type(cast.INCIDENTS_ID, "/dragonfly help")
+    await acting_as(slack.workspace, user.id).type(model.INCIDENTS_ID, "/dragonfly help")
 
 
 async def by_mention(slack: Slack, user: User) -> None:
-    await slack.workspace.acting_as(user.id).type(cast.INCIDENTS_ID, f"<@{cast.BOT.id}> help")
+    await acting_as(slack.workspace, user.id).type(model.INCIDENTS_ID, f"<@{model.BOT.id}> help")
 
 
 async def by_button(slack: Slack, user: User) -> None:
     message = await message_of(slack)
-    await slack.workspace.acting_as(user.id).click(message.channel, message.ts, APPROVE)
+    await acting_as(slack.workspace, user.id).click(message.channel, message.ts, APPROVE)
 
 
 async def by_shortcut(slack: Slack, user: User) -> None:
     message = await message_of(slack)
-    await slack.workspace.acting_as(user.id).shortcut("incident.escalate_this", message.channel, message.ts)
+    await acting_as(slack.workspace, user.id).shortcut("incident.escalate_this", message.channel, message.ts)
 
 
 async def by_modal(slack: Slack, user: User) -> None:
@@ -81,7 +82,7 @@ async def by_modal(slack: Slack, user: User) -> None:
     content = {
         "type": "modal",
         "callback_id": OPEN,
-        "private_metadata": f'{{"channel": "{cast.INCIDENTS_ID}"}}',
+        "private_metadata": f'{{"channel": "{model.INCIDENTS_ID}"}}',
         "blocks": [],
         "state": {"values": {"answer": {"answer": {"type": "plain_text_input", "value": "no ingest"}}}},
     }
@@ -101,7 +102,7 @@ async def nothing_happened(bot: Bot, slack: Slack) -> None:
         run = await runs.read_run(conn, 1)
     assert run is not None
     assert run.state is RunState.AWAITING_APPROVAL
-    assert slack.workspace.modal_for(cast.BEN.id) is None
+    assert slack.workspace.modal_for(model.BEN.id) is None
     assert not any("no ingest" in one.text for one in slack.seen())
 
 
@@ -119,20 +120,25 @@ async def test_somebody_of_another_company_is_refused_on_every_surface(begin: Be
 @pytest.mark.parametrize("name", ["user_team", "source_team", "team"])
 async def test_every_workspace_that_an_event_names_has_to_be_ours(begin: Begin, slack: Slack, name: str) -> None:
     bot = await begin()
-    event = {"type": "app_mention", "user": cast.ANN.id, "text": f"<@{cast.BOT.id}> help", "channel": cast.INCIDENTS_ID}
-    callback = {"type": "event_callback", "team_id": cast.TEAM.id, "event_id": "Ev1", "api_app_id": cast.APP_ID}
+    event = {
+        "type": "app_mention",
+        "user": model.ANN.id,
+        "text": f"<@{model.BOT.id}> help",
+        "channel": model.INCIDENTS_ID,
+    }
+    callback = {"type": "event_callback", "team_id": model.TEAM.id, "event_id": "Ev1", "api_app_id": model.APP_ID}
     event |= {"ts": "1.1", "event_ts": "1.1", name: "T0OTHER"}
 
     await send(slack, EnvelopeKind.EVENT, callback | {"event": event})
 
-    await told(slack, cast.ANN, "you belong to another workspace")
+    await told(slack, model.ANN, "you belong to another workspace")
     await nothing_happened(bot, slack)
 
 
 async def test_stranger_gets_no_home(begin: Begin, slack: Slack) -> None:
     await begin(FOREIGN)
 
-    slack.workspace.acting_as(FOREIGN.id).open_home()
+    acting_as(slack.workspace, FOREIGN.id).open_home()
 
     async with asyncio.timeout(PATIENCE_S):
         while (home := slack.workspace.home_for(FOREIGN.id)) is None:
@@ -145,12 +151,12 @@ async def test_stranger_gets_no_home(begin: Begin, slack: Slack) -> None:
 async def test_channel_shared_with_another_company_gets_no_answer_not_even_to_us(
     begin: Begin, slack: Slack, act: Act
 ) -> None:
-    slack.workspace.channels[cast.INCIDENTS_ID].is_ext_shared = True
+    slack.workspace.channels[model.INCIDENTS_ID].is_ext_shared = True
     bot = await begin()
 
-    await act(slack, cast.BEN)
+    await act(slack, model.BEN)
 
-    await told(slack, cast.BEN, "this conversation is shared with another company")
+    await told(slack, model.BEN, "this conversation is shared with another company")
     await nothing_happened(bot, slack)
 
 
@@ -164,7 +170,7 @@ async def test_guest_reads_but_approves_and_acknowledges_nothing(begin: Begin, s
     await told(slack, person, "")
     await by_button(slack, person)
     await told(slack, person, "A guest of the workspace holds no right here")
-    await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, "/dragonfly incident ack 1")
+    await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, "/dragonfly incident ack 1")
     async with asyncio.timeout(PATIENCE_S):
         while sum("guest of the workspace" in one.text for one in slack.seen(person.id)) < 2:
             await asyncio.sleep(0.01)
@@ -186,9 +192,9 @@ async def test_what_slack_does_not_tell_is_refused(begin: Begin, slack: Slack, m
     bot = await begin()
     slack.workspace.faults.plant(method, FaultKind.SERVER_ERROR, times=1000)
 
-    await by_command(slack, cast.OTTO)
+    await by_command(slack, model.OTTO)
 
-    await told(slack, cast.OTTO, "Slack does not tell")
+    await told(slack, model.OTTO, "Slack does not tell")
     await nothing_happened(bot, slack)
 
 
@@ -196,24 +202,24 @@ async def test_payload_that_names_no_workspace_is_answered(begin: Begin, slack: 
     """An organization-wide installation."""
     await begin()
     message = await message_of(slack)
-    payload = payloads.command(slack.workspace, cast.ANN, cast.INCIDENTS_ID, "/dragonfly", "help")
+    payload = payloads.command(slack.workspace, model.ANN, model.INCIDENTS_ID, "/dragonfly", "help")
     del payload["team_id"]
     payload |= {"enterprise_id": "E1", "is_enterprise_install": "true"}
 
     await send(slack, EnvelopeKind.COMMAND, payload)
-    await told(slack, cast.ANN, "help")
+    await told(slack, model.ANN, "help")
 
     click = payloads.action_of(slack.workspace, "b", {"type": "button", "action_id": APPROVE, "value": "1"}, None)
-    payload = payloads.message_action(slack.workspace, cast.ANN, message, click, None)
+    payload = payloads.message_action(slack.workspace, model.ANN, message, click, None)
     payload |= {"team": None, "enterprise": {"id": "E1", "name": "Org"}, "is_enterprise_install": True}
-    payload["user"] = {"id": cast.ANN.id}
+    payload["user"] = {"id": model.ANN.id}
     await send(slack, EnvelopeKind.INTERACTIVE, copy.deepcopy(payload))
     await slack.wait_for(lambda one: one.ts == message.ts and "awaiting" not in one.text.lower())
 
 
 async def test_slacks_notice_of_dropped_events_is_taken_and_told_once(begin: Begin, slack: Slack) -> None:
     await begin()
-    notice = {"type": "app_rate_limited", "team_id": cast.TEAM.id, "api_app_id": cast.APP_ID}
+    notice = {"type": "app_rate_limited", "team_id": model.TEAM.id, "api_app_id": model.APP_ID}
 
     for _ in range(3):
         await send(slack, EnvelopeKind.EVENT, notice | {"minute_rate_limited": 1518467820})

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bot.views.run_buttons import APPROVE
-from services.postgres.audit import verify_audit
-from services.postgres.pool import Connection
-from services.sandbox.railway.commits import HISTORY
+from services.clients.postgres.approvals import verify_audit
+from services.clients.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import cast
+from services.sandbox.railway.model import HISTORY
+from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_runs_in_slack import bot as bot
@@ -70,7 +70,7 @@ async def test_a_rollback_to_a_commit_of_harmful_words_is_filed_approved_and_pro
     asked = await slack.wait_for(lambda message: "WAITS FOR APPROVAL" in message.text)
     await slack.type("/dragonfly deployments ingest")
     listed = await slack.wait_for(lambda message: message.ts != asked.ts and SAYS in json.dumps(message.blocks))
-    await click(slack, asked, APPROVE, cast.ANN)
+    await click(slack, asked, APPROVE, model.ANN)
     done = await until(slack, asked, "DONE")
 
     assert f"→ {target}" in done.text

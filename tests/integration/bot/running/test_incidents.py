@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S
 
-PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
 GONE = "level 1 calls ann, who is deactivated in Slack"
 
@@ -40,12 +41,12 @@ async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
-    olivia, ann = (slack.workspace.acting_as(user.id) for user in (cast.OLIVIA, cast.ANN))
-    said = olivia.say(cast.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
+    olivia, ann = (acting_as(slack.workspace, user.id) for user in (model.OLIVIA, model.ANN))
+    said = olivia.say(model.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
 
-    assert await olivia.shortcut("incident.escalate_this", cast.INCIDENTS_ID, said.ts) is None
-    modal = await modal_of(slack, cast.OLIVIA.id)
-    assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(cast.OLIVIA.id))
+    assert await olivia.shortcut("incident.escalate_this", model.INCIDENTS_ID, said.ts) is None
+    modal = await modal_of(slack, model.OLIVIA.id)
+    assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(model.OLIVIA.id))
     await olivia.submit(modal, {"answer": {"answer": "Amounts look wrong"}, "preset": {"preset": "sev1"}})
     root = await root_of(slack)
     assert root.text.startswith("🔴 Amounts look wrong")
@@ -53,22 +54,22 @@ async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
     assert call.thread_ts == root.ts
 
     bot = slack.workspace.bot.id
-    await ann.type(cast.INCIDENTS_ID, f"<@{bot}> ack", thread_ts=root.ts)
-    await until_it_says(slack, f"*ACKNOWLEDGED* by <@{cast.ANN.id}>")
-    note = ann.say(cast.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
-    ann.react(cast.INCIDENTS_ID, note.ts, "pushpin")
+    await ann.type(model.INCIDENTS_ID, f"<@{bot}> ack", thread_ts=root.ts)
+    await until_it_says(slack, f"*ACKNOWLEDGED* by <@{model.ANN.id}>")
+    note = ann.say(model.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
+    ann.react(model.INCIDENTS_ID, note.ts, "pushpin")
 
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            await ann.type(cast.INCIDENTS_ID, f"<@{bot}> timeline", thread_ts=root.ts)
+            await ann.type(model.INCIDENTS_ID, f"<@{bot}> timeline", thread_ts=root.ts)
             await asyncio.sleep(0.5)
-            if any("it was the last import" in str(message.blocks) for message in slack.seen(cast.ANN.id)):
+            if any("it was the last import" in str(message.blocks) for message in slack.seen(model.ANN.id)):
                 break
 
-    await ann.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Resolve…"))
-    await ann.submit(await modal_of(slack, cast.ANN.id), {"answer": {"answer": "a bad import, taken back"}})
+    await ann.click(model.INCIDENTS_ID, root.ts, first_action(root, "Resolve…"))
+    await ann.submit(await modal_of(slack, model.ANN.id), {"answer": {"answer": "a bad import, taken back"}})
     await until_it_says(slack, "✅ *RESOLVED*")
-    await ann.type(cast.INCIDENTS_ID, f"<@{bot}> export", thread_ts=root.ts)
+    await ann.type(model.INCIDENTS_ID, f"<@{bot}> export", thread_ts=root.ts)
     await slack.wait_for(lambda message: bool(message.files) and message.thread_ts == root.ts)
 
 
@@ -79,11 +80,11 @@ async def test_whoever_may_not_is_told_so_and_nothing_happens(
     await slack.type("/dragonfly incident open no ingest")
     root = await root_of(slack)
 
-    otto = slack.workspace.acting_as(cast.OTTO.id)
-    await otto.click(cast.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
+    otto = acting_as(slack.workspace, model.OTTO.id)
+    await otto.click(model.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
 
     async with asyncio.timeout(PATIENCE_S):
-        while not any("Your click changed nothing" in message.text for message in slack.seen(cast.OTTO.id)):
+        while not any("Your click changed nothing" in message.text for message in slack.seen(model.OTTO.id)):
             await asyncio.sleep(0.05)
     assert (await root_of(slack)).text.startswith("🔴 no ingest")
 
@@ -108,21 +109,21 @@ async def test_what_was_half_said_is_said_by_the_next_bot(
 async def test_who_is_deactivated_is_skipped_by_the_page_which_says_so(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
-    slack.workspace.users[cast.ANN.id] = replace(cast.ANN, deleted=True)
+    slack.workspace.users[model.ANN.id] = replace(model.ANN, deleted=True)
     file = tmp_path / "oncall.toml"
-    people = f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\n[people.ben]\nslack = "{cast.BEN.id}"\n'
+    people = f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\n[people.ben]\nslack = "{model.BEN.id}"\n'
     file.write_text(people + '[[levels]]\ncall = ["ann", "ben"]\naccept_slack_only = true\n')
     bot = await start_bot(database_urls.bot, DRAGONFLY_ONCALL=str(file), **PEOPLE)
     assert bot.parts is not None
     async with asyncio.timeout(PATIENCE_S):
-        while bot.parts.changing.groups.absent(cast.ANN.id) is None:
+        while bot.parts.changing.groups.absent(model.ANN.id) is None:
             await asyncio.sleep(0.01)
 
     await slack.type("/dragonfly incident open no ingest")
 
     call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
-    assert f"<@{cast.BEN.id}>" in call.text
-    assert f"<@{cast.ANN.id}>" not in str(call.blocks)
+    assert f"<@{model.BEN.id}>" in call.text
+    assert f"<@{model.ANN.id}>" not in str(call.blocks)
     assert "⚠️ ann is deactivated in Slack: not called" in str(call.blocks)
     await slack.type("/dragonfly oncall")
     told = await slack.wait_for(lambda message: GONE in str(message.blocks))

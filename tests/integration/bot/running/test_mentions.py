@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from bot.slack_edge.speech import NOT_SPEECH
-from services.sandbox.slack import cast
+from bot.slack.payloads import NOT_SPEECH
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.integration.bot.running.conftest import Slack
 
 _NUMBERS = itertools.count(1)
 
-BOT = f"<@{cast.BOT.id}>"
+BOT = f"<@{model.BOT.id}>"
 
 
 class Channel:
@@ -29,8 +30,8 @@ class Channel:
         self._stands(ts, text)
         event = {
             "type": "app_mention",
-            "user": cast.OLIVIA.id,
-            "channel": cast.INCIDENTS_ID,
+            "user": model.OLIVIA.id,
+            "channel": model.INCIDENTS_ID,
             "ts": ts,
             "event_ts": ts,
             "team": self._slack.workspace.team.id,
@@ -49,8 +50,8 @@ class Channel:
     def _stands(self, ts: str, text: str) -> None:
         """In the channel, so that an answer can lie in its thread; nothing is delivered of it."""
         messages = self._slack.workspace.messages
-        if messages.find(cast.INCIDENTS_ID, ts) is None:
-            messages.restore(Message(cast.INCIDENTS_ID, ts, cast.OLIVIA.id, text))
+        if messages.find(model.INCIDENTS_ID, ts) is None:
+            messages.restore(Message(model.INCIDENTS_ID, ts, model.OLIVIA.id, text))
 
     async def answers(self, text: str) -> list[Message]:
         """All answers with this text, once what was asked last is answered too."""
@@ -93,7 +94,7 @@ async def test_what_is_no_speech_is_not_answered(channel: Channel) -> None:
 
 @pytest.mark.usefixtures("bot")
 async def test_a_colleague_who_is_mentioned_first_does_no_harm(channel: Channel, slack: Slack) -> None:
-    await channel.mentioned(f"<@{cast.BEN.id}> I have it. {BOT} queue")
+    await channel.mentioned(f"<@{model.BEN.id}> I have it. {BOT} queue")
 
     answer = await slack.wait_for()
 
@@ -107,9 +108,9 @@ async def test_a_sentence_is_answered_with_what_it_may_mean(channel: Channel, sl
     offer = await slack.wait_for(lambda message: "Did you mean `queue`" in message.text)
     [button] = offer.blocks[-1]["elements"]
 
-    await slack.workspace.acting_as(cast.OLIVIA.id).click(cast.INCIDENTS_ID, offer.ts, button["action_id"])
+    await acting_as(slack.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, offer.ts, button["action_id"])
 
-    assert (offer.visible_to, offer.thread_ts) == (cast.OLIVIA.id, ts)
+    assert (offer.visible_to, offer.thread_ts) == (model.OLIVIA.id, ts)
     assert button["text"]["text"] == "Run queue"
     await slack.wait_for(lambda message: message.ts != offer.ts and "queue" in message.text.lower())
 
@@ -122,11 +123,11 @@ async def test_one_message_is_one_command_whatever_is_told_of_it(channel: Channe
     await channel.mentioned(f"{BOT} incident open ingest amounts look wrong", ts=ts)
     await channel.mentioned(f"{BOT} incident open ingest amounts look wrong", ts=ts, subtype="thread_broadcast")
     await channel.mentioned(
-        f"{BOT} incident open ingest amounts look very wrong", ts=ts, edited={"user": cast.OLIVIA.id, "ts": "9.0"}
+        f"{BOT} incident open ingest amounts look very wrong", ts=ts, edited={"user": model.OLIVIA.id, "ts": "9.0"}
     )
     edit = await slack.wait_for(lambda message: "Type it again" in message.text)
 
-    assert edit.visible_to == cast.OLIVIA.id
+    assert edit.visible_to == model.OLIVIA.id
     assert edit.blocks[-1]["elements"][0]["value"] == "incident open ingest amounts look very wrong"
     await channel.answers("")
     await slack.type("/dragonfly incident")
@@ -136,7 +137,7 @@ async def test_one_message_is_one_command_whatever_is_told_of_it(channel: Channe
 
 @pytest.mark.usefixtures("bot")
 async def test_a_mention_that_an_edit_added_is_not_run(channel: Channel, slack: Slack) -> None:
-    await channel.mentioned(f"{BOT} queue", edited={"user": cast.OLIVIA.id, "ts": "9.0"})
+    await channel.mentioned(f"{BOT} queue", edited={"user": model.OLIVIA.id, "ts": "9.0"})
 
     answer = await slack.wait_for()
 

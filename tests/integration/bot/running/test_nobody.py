@@ -10,17 +10,17 @@ import psycopg
 import pytest
 
 from bot.cli import dispatch
-from bot.commands._registry import REGISTRY
-from bot.views import incident_modals, modals, run_buttons
+from bot.commands.registry import REGISTRY
+from bot.views import modals, run_buttons
 from bot.views.blocks import COMMAND_ACTION
-from playbooks._contract import Plan, Risk, encode_plan
-from playbooks._encoding import FORMAT, encode_step
-from playbooks._steps import RestartDeployment
+from playbooks.model import Plan, Risk, encode_plan
+from playbooks.steps import FORMAT, RestartDeployment, encode_step
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.runs import create_run
 from services.domain.runs import NewRun, Person, RunState
 from services.domain.services import Service
-from services.postgres.pool import Connection
-from services.postgres.runs import create_run
-from services.sandbox.slack import cast, payloads
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, View
 from tests.conftest import DatabaseUrls
@@ -38,7 +38,7 @@ LINES = {
     "incident escalate": "incident escalate 1",
     "incident resolve": "incident resolve 1 a bad deploy",
     "incident severity": "incident severity 1 sev3",
-    "oncall override": f"oncall override <@{cast.BEN.id}> 2h",
+    "oncall override": f"oncall override <@{model.BEN.id}> 2h",
     "oncall take": "oncall take 1",
     "redeploy": "redeploy api",
     "requeue": "requeue 123e4567-e89b-12d3-a456-426614174000",
@@ -91,7 +91,7 @@ HIGH = Plan(
     risk=Risk.HIGH,
     title="Restart api",
 )
-WHERE = {"channel": cast.INCIDENTS_ID}
+WHERE = {"channel": model.INCIDENTS_ID}
 
 Send = Callable[[Slack, Message, str], Awaitable[None]]
 
@@ -101,11 +101,11 @@ def test_every_verb_is_a_read_a_right_or_the_alarm() -> None:
 
 
 async def by_slash(slack: Slack, _: Message, line: str) -> None:
-    await slack.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, f"/dragonfly {line}")
+    await acting_as(slack.workspace, model.ANN.id).type(model.INCIDENTS_ID, f"/dragonfly {line}")
 
 
 async def by_mention(slack: Slack, _: Message, line: str) -> None:
-    slack.workspace.acting_as(cast.ANN.id).say(cast.INCIDENTS_ID, f"<@{cast.BOT.id}> {line}")
+    acting_as(slack.workspace, model.ANN.id).say(model.INCIDENTS_ID, f"<@{model.BOT.id}> {line}")
 
 
 async def by_button(slack: Slack, message: Message, line: str) -> None:
@@ -115,13 +115,13 @@ async def by_button(slack: Slack, message: Message, line: str) -> None:
 async def click(slack: Slack, message: Message, action_id: str, value: str) -> None:
     element = {"type": "button", "action_id": action_id, "value": value}
     action = payloads.action_of(slack.workspace, "b", element, None)
-    payload = payloads.message_action(slack.workspace, cast.ANN, message, action, None)
+    payload = payloads.message_action(slack.workspace, model.ANN, message, action, None)
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 
 async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
     """A dialog that was opened while Ann had the right."""
-    payload = payloads.view_submission(slack.workspace, cast.ANN, View("V1", cast.ANN.id, "h", content, "V1"))
+    payload = payloads.view_submission(slack.workspace, model.ANN, View("V1", model.ANN.id, "h", content, "V1"))
     said = {"type": "plain_text_input", "value": answer}
     payload["view"]["state"] = {"values": {"answer": {"answer": said}, "preset": {"preset": {"value": "a reason"}}}}
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
@@ -138,7 +138,7 @@ def dialogs() -> list[tuple[dict[str, Any], str]]:
         (typed, "yes"),
         (target, "8d02b64e"),
         (modals.stop_workers_modal("workers", WHERE | {"service": "workers"}), "now"),
-        (incident_modals.resolve_modal(1, WHERE), "a bad deploy"),
+        (modals.resolve_modal(1, WHERE), "a bad deploy"),
     ]
 
 
@@ -154,9 +154,9 @@ async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, 
         risk=HIGH.risk.value,
         title=HIGH.title,
         services=(Service.API.value,),
-        requested_by=Person(cast.OLIVIA.id, cast.TEAM.id),
+        requested_by=Person(model.OLIVIA.id, model.TEAM.id),
         reason="",
-        channel=cast.INCIDENTS_ID,
+        channel=model.INCIDENTS_ID,
         approvals_needed=1,
         expires_at_s=900,
         state=RunState.AWAITING_APPROVAL,
@@ -189,7 +189,7 @@ async def refusals(slack: Slack, count: int) -> list[str]:
     """What only Ann sees, once there are so many."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            texts = [one.text for one in slack.seen(cast.ANN.id) if one.visible_to == cast.ANN.id]
+            texts = [one.text for one in slack.seen(model.ANN.id) if one.visible_to == model.ANN.id]
             if len(texts) >= count:
                 return texts
             await asyncio.sleep(0.02)
@@ -235,11 +235,11 @@ async def test_no_dialog_opens_but_the_alarms(scene: Message, slack: Slack) -> N
         await by_button(slack, scene, line)
 
     await refusals(slack, 6)
-    assert slack.workspace.modal_for(cast.ANN.id) is None
+    assert slack.workspace.modal_for(model.ANN.id) is None
 
-    await slack.workspace.acting_as(cast.ANN.id).shortcut(incident_modals.ESCALATE_THIS, cast.INCIDENTS_ID, scene.ts)
+    await acting_as(slack.workspace, model.ANN.id).shortcut(modals.ESCALATE_THIS, model.INCIDENTS_ID, scene.ts)
     async with asyncio.timeout(PATIENCE_S):
-        while slack.workspace.modal_for(cast.ANN.id) is None:
+        while slack.workspace.modal_for(model.ANN.id) is None:
             await asyncio.sleep(0.02)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Json, Message
 from tests.integration.bot.conftest import System
 from tests.integration.bot.running.conftest import Slack
@@ -20,7 +21,7 @@ def buttons(message: Message) -> list[Json]:
 
 async def press(slack: Slack, message: Message, line: str) -> None:
     [button] = [one for one in buttons(message) if one.get("value") == line]
-    await slack.workspace.acting_as(cast.OLIVIA.id).click(message.channel, message.ts, button["action_id"])
+    await acting_as(slack.workspace, model.OLIVIA.id).click(message.channel, message.ts, button["action_id"])
 
 
 async def answer_to(slack: Slack, line: str, words: str) -> Message:

@@ -15,18 +15,19 @@ import psycopg
 import pytest
 
 from bot.app import Bot
-from bot.outage.paging import ACKNOWLEDGED
-from bot.settings import OutageSettings
-from bot.views.outage import ACKNOWLEDGE
+from bot.config.timing import OutageSettings
+from bot.outage_pages import ACKNOWLEDGED
+from bot.views.delivery import ACKNOWLEDGE
+from services.clients.postgres import alerts, incidents, messages
+from services.clients.slack import SlackClient
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.notifications import Means, NotificationState
+from services.domain.messages import Means, NotificationState
 from services.domain.oncall import Schedule
 from services.domain.secrets import Secret
-from services.postgres import alerts, incidents, notifications, timeline
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
-from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -101,7 +102,7 @@ async def test_message_says_back_and_the_thread_who_was_told(
 
     cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
     [(key,)] = await cur.fetchall()
-    [stored] = await notifications.list_notifications(as_bot, thread_key=key)
+    [stored] = await messages.list_notifications(as_bot, thread_key=key)
     assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
 
 
@@ -140,14 +141,14 @@ async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
     assert decisions[0].reason == "default by webhook, while the database was away"
     assert "the last leader told it in Slack" in decisions[1].reason
-    events = await timeline.list_events(as_bot, number, limit=10)
+    events = await incidents.list_events(as_bot, number, limit=10)
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
 
 async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, phone: Phone, tmp_path: Path) -> None:
     path = tmp_path / "oncall.toml"
     path.write_text(
-        f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\nwebhook = "ann"\n'
+        f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\nwebhook = "ann"\n'
         '[[levels]]\ncall = ["ann"]\nby = ["webhook"]\nwait = "5m"\n'
     )
     async with open_phone() as of_ann:
@@ -160,8 +161,8 @@ async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, pho
 
 
 TWO_LEVELS = (
-    f'version = 1\n[people.ann]\nslack = "{cast.ANN.id}"\nwebhook = "ann"\n'
-    f'[people.ben]\nslack = "{cast.BEN.id}"\nwebhook = "ben"\n'
+    f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\nwebhook = "ann"\n'
+    f'[people.ben]\nslack = "{model.BEN.id}"\nwebhook = "ben"\n'
     '[[levels]]\ncall = ["ann"]\n[[levels]]\ncall = ["ben"]\n'
 )
 
@@ -194,10 +195,10 @@ async def test_the_next_level_is_paged_without_the_database_and_the_first_one_ag
 
         await until(lambda: len(triggered(of_ann)) >= 2 and len(triggered(of_ben)) >= 1)
 
-    assert f"<@{cast.ANN.id}> paged first" in str(root.blocks)
+    assert f"<@{model.ANN.id}> paged first" in str(root.blocks)
     assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page rings anew
     notes = [one for one in slack.seen() if one.thread_ts == root.ts and "is paged" in one.text]
-    assert notes[0].text.startswith(f"📟 <@{cast.BEN.id}> *Level 2* (ben) is paged: nobody has acknowledged it")
+    assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) is paged: nobody has acknowledged it")
 
 
 async def test_acknowledge_works_without_the_database_and_ends_the_pages(
@@ -210,12 +211,12 @@ async def test_acknowledge_works_without_the_database_and_ends_the_pages(
         labels = [one["text"]["text"] for block in root.blocks for one in block.get("elements", []) if "url" in one]
         assert labels == ["Supabase status", "Railway"]
 
-        otto = slack.workspace.acting_as(cast.OTTO.id)
+        otto = acting_as(slack.workspace, model.OTTO.id)
         await otto.click(root.channel, root.ts, ACKNOWLEDGE)
-        await until(lambda: any("neither on call" in one.text for one in slack.seen(cast.OTTO.id)))
-        await slack.workspace.acting_as(cast.BEN.id).click(root.channel, root.ts, ACKNOWLEDGE)
+        await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
+        await acting_as(slack.workspace, model.BEN.id).click(root.channel, root.ts, ACKNOWLEDGE)
 
-        await until(lambda: any(f"acknowledged by <@{cast.BEN.id}>" in text for text in told(slack)))
+        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in told(slack)))
         _, over = await of_ann.wait_for(2)
 
     assert over.body is not None
@@ -233,13 +234,13 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
         root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
         await of_ann.wait_for()
 
-        await type_ack(slack, root, cast.OTTO.id, how)
-        await until(lambda: any("neither on call" in one.text for one in slack.seen(cast.OTTO.id)))
-        await type_ack(slack, root, cast.BEN.id, how)
+        await type_ack(slack, root, model.OTTO.id, how)
+        await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
+        await type_ack(slack, root, model.BEN.id, how)
 
-        await until(lambda: any(f"acknowledged by <@{cast.BEN.id}>" in text for text in told(slack)))
+        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in told(slack)))
         _, over = await of_ann.wait_for(2)
-        await until(lambda: any("nobody else is paged" in one.text for one in slack.seen(cast.BEN.id)))
+        await until(lambda: any("nobody else is paged" in one.text for one in slack.seen(model.BEN.id)))
 
     assert over.body is not None
     assert over.body["event"] == "acknowledged"
@@ -247,11 +248,11 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
 
 
 async def type_ack(slack: Slack, root: Message, user: str, how: str) -> None:
-    actor = slack.workspace.acting_as(user)
+    actor = acting_as(slack.workspace, user)
     if how == "slash":
-        await actor.type(cast.INCIDENTS_ID, "/dragonfly incident ack")
+        await actor.type(model.INCIDENTS_ID, "/dragonfly incident ack")
     else:
-        actor.say(cast.INCIDENTS_ID, "@dragonfly incident ack", thread_ts=root.ts if "thread" in how else None)
+        actor.say(model.INCIDENTS_ID, "@dragonfly incident ack", thread_ts=root.ts if "thread" in how else None)
 
 
 async def test_acknowledgement_at_one_replica_ends_the_pages_of_another(

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
+from bot.config.timing import LeaseSettings
+from bot.delivery.decide import FIRST_RETRY, UPDATE_PAUSE
+from bot.delivery.outbox import Sender
 from bot.leader import NAME, Fence, LostLeadershipError
-from bot.outbox.decide import FIRST_RETRY, UPDATE_PAUSE
-from bot.outbox.sender import Sender
-from bot.settings import LeaseSettings
 from bot.views.blocks import actions, message_button
 from bot.web.metrics import Metrics
-from services.domain.outbox import PAGE, Lane
+from services.clients.postgres import leases, messages
+from services.clients.postgres.pool import Connection, Database
+from services.clients.slack import SlackClient
+from services.domain.messages import PAGE, Lane
 from services.domain.secrets import Secret
-from services.postgres import leases, outbox
-from services.postgres.pool import Connection, Database
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
-from services.slack.client import SlackClient
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S, until
@@ -44,7 +44,7 @@ class Stage:
     async def store(self, text: str, key: str = "m1", **more: Any) -> None:
         async with self.database.transaction() as conn:
             channel = more.pop("channel", "dragonfly-incidents")
-            await outbox.store_message(conn, key=key, channel=channel, text=text, blocks=BLOCKS, **more)
+            await messages.store_message(conn, key=key, channel=channel, text=text, blocks=BLOCKS, **more)
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -241,11 +241,11 @@ async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> N
     """A message may become a page while the other lane is about to post it."""
     await stage.store("one")
     async with stage.database.read() as conn:
-        [old] = await outbox.list_due_messages(conn, lane=Lane.REST, may_post=True, may_update=True, limit=1)
+        [old] = await messages.list_due_messages(conn, lane=Lane.REST, may_post=True, may_update=True, limit=1)
     await stage.settle()
 
     async with stage.database.transaction() as conn:
-        assert not await outbox.begin_posting(conn, key=old.key, seen=old.posting_since)
+        assert not await messages.begin_posting(conn, key=old.key, seen=old.posting_since)
 
 
 async def test_a_message_that_another_began_to_post_meanwhile_is_left_to_it(
@@ -259,7 +259,7 @@ async def test_a_message_that_another_began_to_post_meanwhile_is_left_to_it(
         sending = asyncio.create_task(late.sender.send_due(stage.fence))
         await claim.reached.wait()
         async with stage.database.transaction() as conn:
-            assert await outbox.begin_posting(conn, key="m1", seen=None)
+            assert await messages.begin_posting(conn, key="m1", seen=None)
 
         claim.release()
         await sending
@@ -355,7 +355,7 @@ async def test_a_failure_waits_and_says_why(stage: Stage, slack: Slack) -> None:
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        wait_s = await outbox.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True)
+        wait_s = await messages.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True)
         cur = await conn.execute("SELECT attempts, last_error, next_try_at - created_at FROM chatops.outbox")
         row = await cur.fetchone()
     assert wait_s is not None
@@ -371,8 +371,8 @@ async def test_unknown_channel_leaves_the_queue_and_says_why(stage: Stage) -> No
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        assert await outbox.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True) is None
-        [message] = await outbox.list_undeliverable(conn, window=timedelta(days=1), limit=10)
+        assert await messages.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True) is None
+        [message] = await messages.list_undeliverable(conn, window=timedelta(days=1), limit=10)
     assert message.error == "conversations.list was refused (channel_not_found)"
 
 
@@ -390,13 +390,13 @@ async def test_channel_of_the_answer_is_the_incidents_channel(stage: Stage, slac
 
     await stage.settle()
 
-    assert slack.seen()[0].channel == cast.INCIDENTS_ID
+    assert slack.seen()[0].channel == model.INCIDENTS_ID
 
 
 async def withdraw(stage: Stage) -> None:
     """Without waiting for what is on its way."""
     async with stage.database.transaction() as conn:
-        await outbox.withdraw(conn, key_prefix="call:", late=("over", BLOCKS), patience_s=0)
+        await messages.withdraw(conn, key_prefix="call:", late=("over", BLOCKS), patience_s=0)
 
 
 async def test_call_that_arrives_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
@@ -414,11 +414,11 @@ async def test_call_that_arrives_after_its_withdrawal_says_that_it_is_over(stage
 async def test_call_whose_answer_comes_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
     await stage.store("wake up", key="call:1", priority=PAGE)
     async with stage.database.transaction() as conn:
-        assert await outbox.begin_posting(conn, key="call:1", seen=None)
+        assert await messages.begin_posting(conn, key="call:1", seen=None)
     await withdraw(stage)
-    channel, ts = await stage.client.post(cast.INCIDENTS_ID, "wake up", BLOCKS, key="call:1")
+    channel, ts = await stage.client.post(model.INCIDENTS_ID, "wake up", BLOCKS, key="call:1")
     async with stage.database.transaction() as conn:
-        await outbox.mark_sent(conn, key="call:1", version=1, channel_id=channel, ts=ts, pause=timedelta())
+        await messages.mark_sent(conn, key="call:1", version=1, channel_id=channel, ts=ts, pause=timedelta())
     await stage.settle()
 
     assert [message.text for message in slack.seen()] == ["over"]
@@ -432,7 +432,7 @@ async def test_call_that_never_arrives_is_looked_for_and_not_posted_again(stage:
     await stage.sender.send_due(stage.fence)
     async with stage.database.transaction() as conn:
         assert await count_unsent(conn) == 1
-        assert await outbox.read_oldest_page_s(conn) == 0, "it is no page that waits"
+        assert await messages.read_oldest_page_s(conn) == 0, "it is no page that waits"
         await conn.execute(
             "UPDATE chatops.outbox SET withdrawn_at = withdrawn_at - interval '2 minutes', next_try_at = now()"
         )
@@ -477,7 +477,7 @@ async def test_a_message_leads_to_another_one_as_soon_as_slack_has_that(stage: S
         workspace_url=lambda: "https://acme.slack.com",
     )
     async with stage.database.transaction() as conn:
-        await outbox.store_message(
+        await messages.store_message(
             conn, key="m1", channel="dragonfly-incidents", text="first", blocks=blocks, priority=PAGE
         )
     await stage.settle()

@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 
 from bot.app import Bot
-from bot.views.crowded import NOTE
-from services.domain.outbox import PAGE
-from services.postgres import outbox
-from services.postgres.pool import Connection
-from services.sandbox.slack import cast
+from bot.views.notes import NOTE
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Connection
+from services.domain.messages import PAGE
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
@@ -25,7 +26,7 @@ ASKED = 60
 async def store_page(bot: Bot) -> None:
     assert bot.world.database is not None
     async with bot.world.database.transaction() as conn:
-        await outbox.store_message(
+        await messages.store_message(
             conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
         )
 
@@ -33,7 +34,7 @@ async def store_page(bot: Bot) -> None:
 async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack: Slack) -> None:
     slack.workspace.strict = True  # Slack takes one message per second in a channel
     answers = [
-        asyncio.create_task(bot.slack.post(cast.INCIDENTS_ID, f"answer {number}", BLOCKS)) for number in range(ASKED)
+        asyncio.create_task(bot.slack.post(model.INCIDENTS_ID, f"answer {number}", BLOCKS)) for number in range(ASKED)
     ]
     await slack.wait_for(lambda message: message.text == "answer 0")
 
@@ -47,13 +48,13 @@ async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack:
 
 
 async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: Bot, slack: Slack) -> None:
-    otto = slack.workspace.acting_as(cast.OTTO.id)
+    otto = acting_as(slack.workspace, model.OTTO.id)
 
     def answers() -> list[Message]:
-        return [message for message in slack.seen(cast.OTTO.id) if message.text != "wake up"]
+        return [message for message in slack.seen(model.OTTO.id) if message.text != "wake up"]
 
     for wave in range(1, ASKED // 5 + 1):  # as fast as they are answered, so that none is refused
-        await asyncio.gather(*(otto.type(cast.INCIDENTS_ID, "/dragonfly health") for _ in range(5)))
+        await asyncio.gather(*(otto.type(model.INCIDENTS_ID, "/dragonfly health") for _ in range(5)))
         await store_page(bot)
         async with asyncio.timeout(PATIENCE_S):
             while len(answers()) < wave * 5:
@@ -64,7 +65,7 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
     noted = [message for message in answers() if NOTE in str(message.blocks)]
     assert len(public) < ASKED / 2
     assert noted
-    assert all(message.visible_to == cast.OTTO.id for message in noted)
+    assert all(message.visible_to == model.OTTO.id for message in noted)
 
 
 async def test_a_page_waits_for_no_session_that_questions_have(
@@ -73,13 +74,13 @@ async def test_a_page_waits_for_no_session_that_questions_have(
     """Whatever reads the queue waits for a lock, so questions hold their sessions until their time is up."""
     async with as_owner.transaction():
         await as_owner.execute("LOCK TABLE ops.job_queue, ops.worker_heartbeats IN ACCESS EXCLUSIVE MODE")
-        for user in (cast.OTTO, cast.OLIVIA, cast.ANN, cast.BEN):
+        for user in (model.OTTO, model.OLIVIA, model.ANN, model.BEN):
             for _ in range(2):
-                await slack.workspace.acting_as(user.id).type(cast.INCIDENTS_ID, "/dragonfly queue")
+                await acting_as(slack.workspace, user.id).type(model.INCIDENTS_ID, "/dragonfly queue")
         await until_waiting(database_urls, 3)
 
         async with await psycopg.AsyncConnection.connect(database_urls.bot) as conn:
-            await outbox.store_message(
+            await messages.store_message(
                 conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
             )
         await slack.wait_for(lambda message: message.text == "wake up")

@@ -10,13 +10,12 @@ import psycopg
 import pytest
 
 from bot.app import Bot
-from bot.hints import Hints
-from bot.settings import WatchSettings
-from bot.web.railway_hook import MAX_BODY, WRONG_A_MINUTE
+from bot.config.timing import WatchSettings
+from bot.railway_events import MAX_BODY, WRONG_A_MINUTE, Hints
+from services.clients.postgres.listen import CHANNEL
+from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.postgres.hints import CHANNEL
-from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot

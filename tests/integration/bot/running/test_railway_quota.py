@@ -9,11 +9,12 @@ import pytest
 from fastapi import FastAPI
 
 from bot.app import Bot
+from services.clients.postgres import runs
 from services.domain.runs import RunState
-from services.postgres import runs
-from services.sandbox.railway.app import build_router
+from services.sandbox.railway.control import build_router
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_runs_in_slack import bot as bot
 from tests.integration.bot.running.test_runs_in_slack import start_whole as start_whole
@@ -49,11 +50,11 @@ async def stop_workers(bot: Bot, slack: Slack) -> RunState:
 async def test_the_workers_are_stopped_after_an_outsider_asked_doctor_100_times(
     bot: Bot, slack: Slack, wire: Wire
 ) -> None:
-    otto = slack.workspace.acting_as(cast.OTTO.id)
-    await asyncio.gather(*(otto.type(cast.INCIDENTS_ID, "/dragonfly doctor") for _ in range(100)))
-    refused = await slack.wait_for(lambda message: "under way already" in message.text, user=cast.OTTO)
+    otto = acting_as(slack.workspace, model.OTTO.id)
+    await asyncio.gather(*(otto.type(model.INCIDENTS_ID, "/dragonfly doctor") for _ in range(100)))
+    refused = await slack.wait_for(lambda message: "under way already" in message.text, user=model.OTTO)
 
-    assert refused.visible_to == cast.OTTO.id
+    assert refused.visible_to == model.OTTO.id
     assert await stop_workers(bot, slack) is RunState.SUCCEEDED
     assert wire.mutations == ["stop"]
     assert len(wire.calls) < QUOTA / 2

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.slack_edge.once import Once
+from bot.slack.dedup import Once
+from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
-from services.postgres.pool import Connection, Database
-from services.sandbox.slack import cast, payloads
+from services.sandbox.slack import model, payloads
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -21,8 +21,8 @@ CLAIM = timedelta(hours=1)  # runs out when a test says so
 
 
 def _command(slack: Slack) -> Envelope:
-    user = slack.workspace.users[cast.OLIVIA.id]
-    payload = payloads.command(slack.workspace, user, cast.INCIDENTS_ID, "/dragonfly", "queue")
+    user = slack.workspace.users[model.OLIVIA.id]
+    payload = payloads.command(slack.workspace, user, model.INCIDENTS_ID, "/dragonfly", "queue")
     return Envelope(EnvelopeKind.COMMAND, payload)
 
 

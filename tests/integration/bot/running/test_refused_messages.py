@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from bot.app import Bot
-from bot.outbox.sender import Sender
-from bot.outbox.undeliverable import Undeliverable
+from bot.delivery.outbox import Sender
+from bot.delivery.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
-from services.domain.notifications import Means
-from services.domain.outbox import PAGE, Lane, RefusedMessage
-from services.postgres import outbox
-from services.sandbox.slack import cast
+from services.clients.postgres import messages
+from services.domain.messages import PAGE, Lane, Means, RefusedMessage
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Channel, Message
 from tests.conftest import DatabaseUrls
@@ -46,12 +46,12 @@ async def send_all(stage: Stage) -> None:
 
 async def refused(stage: Stage) -> list[RefusedMessage]:
     async with stage.database.read() as conn:
-        return await outbox.list_undeliverable(conn, window=DAY, limit=100)
+        return await messages.list_undeliverable(conn, window=DAY, limit=100)
 
 
 async def oldest_page_s(stage: Stage) -> float:
     async with stage.database.read() as conn:
-        return await outbox.read_oldest_page_s(conn)
+        return await messages.read_oldest_page_s(conn)
 
 
 def direct(slack: Slack, user: str) -> list[Message]:
@@ -61,12 +61,12 @@ def direct(slack: Slack, user: str) -> list[Message]:
 
 
 def home(slack: Slack) -> Channel:
-    return slack.workspace.channels[cast.INCIDENTS_ID]
+    return slack.workspace.channels[model.INCIDENTS_ID]
 
 
 def count_named(slack: Slack, why: str = "the channel is archived") -> int:
     """How many answers in #general say what is wrong with the incidents channel."""
-    answers = [message for message in slack.workspace.messages if message.channel == cast.GENERAL_ID]
+    answers = [message for message in slack.workspace.messages if message.channel == model.GENERAL_ID]
     return sum(f"takes no messages: {why}" in str(answer.blocks) for answer in answers)
 
 
@@ -101,7 +101,7 @@ async def test_thirty_that_are_refused_hold_up_no_good_page(stage: Stage, slack:
 async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(stage: Stage, slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=20)
     for number in range(20):
-        await stage.store("failing", key=f"f{number}", priority=PAGE, channel=cast.GENERAL_ID)
+        await stage.store("failing", key=f"f{number}", priority=PAGE, channel=model.GENERAL_ID)
     await stage.sender.send_due(stage.fence)
     async with stage.database.transaction() as conn:
         await conn.execute("UPDATE chatops.outbox SET next_try_at = clock_timestamp(), posting_since = NULL")
@@ -109,33 +109,33 @@ async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(st
     await stage.store("wake up", key="good", priority=PAGE)
 
     async with stage.database.read() as conn:
-        due = await outbox.list_due_messages(conn, lane=Lane.PAGES, may_post=True, may_update=True, limit=2)
+        due = await messages.list_due_messages(conn, lane=Lane.PAGES, may_post=True, may_update=True, limit=2)
 
     assert [message.key for message in due] == ["f19", "good"]
 
 
 async def test_a_page_whose_channel_is_archived_goes_to_people_directly(stage: Stage, slack: Slack) -> None:
-    tell(stage, cast.ANN.id, "U0NOBODY", cast.BEN.id)
+    tell(stage, model.ANN.id, "U0NOBODY", model.BEN.id)
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
 
     await send_all(stage)
 
-    assert [message.text for message in direct(slack, cast.ANN.id)] == ["wake up"]
-    assert "the channel is archived" in str(direct(slack, cast.BEN.id)[0].blocks)
+    assert [message.text for message in direct(slack, model.ANN.id)] == ["wake up"]
+    assert "the channel is archived" in str(direct(slack, model.BEN.id)[0].blocks)
     [message] = await refused(stage)
     assert message.error == "chat.postMessage was refused (is_archived); sent to 2 people directly"
     assert await oldest_page_s(stage) == 0.0
 
 
 async def test_a_note_whose_channel_is_archived_is_for_nobody_else(stage: Stage, slack: Slack) -> None:
-    tell(stage, cast.ANN.id)
+    tell(stage, model.ANN.id)
     home(slack).is_archived = True
     await stage.store("by the way")
 
     await send_all(stage)
 
-    assert not direct(slack, cast.ANN.id)
+    assert not direct(slack, model.ANN.id)
     assert [message.key for message in await refused(stage)] == ["m1"]
 
 
@@ -213,40 +213,40 @@ async def test_a_channel_made_anew_under_its_name_gets_pages_replies_and_old_mes
 async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_back(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
-    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=cast.ANN.id)
+    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=model.ANN.id)
     assert bot.parts is not None
     assert bot.world.database is not None
     parts = bot.parts
     home(slack).is_archived = True
     async with bot.world.database.transaction() as conn:
-        await outbox.store_message(conn, key="m1", channel=HOME, text="wake up", blocks=[], priority=PAGE)
+        await messages.store_message(conn, key="m1", channel=HOME, text="wake up", blocks=[], priority=PAGE)
 
-    await until(lambda: bool(direct(slack, cast.ANN.id)))
+    await until(lambda: bool(direct(slack, model.ANN.id)))
     await until(lambda: parts.channel.problem is not None)
     assert (await bot.health()).as_json()["channel"] == {"ok": False, "why": "the channel is archived"}
-    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    olivia = acting_as(slack.workspace, model.OLIVIA.id)
     for number, line in enumerate(("health", "check-config"), 1):
-        await olivia.type(cast.GENERAL_ID, f"/dragonfly {line}")
+        await olivia.type(model.GENERAL_ID, f"/dragonfly {line}")
         await until(lambda number=number: count_named(slack) == number)  # type: ignore[misc]
 
     home(slack).is_archived = False
     parts.channel.ring()
 
-    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == cast.INCIDENTS_ID
+    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
     assert parts.channel.problem is None
 
 
 async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_ours_alone(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
-    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=cast.ANN.id)
+    bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=model.ANN.id)
     assert bot.parts is not None
     assert bot.world.database is not None
     parts, database = bot.parts, bot.world.database
 
     async def store(key: str, text: str) -> None:
         async with database.transaction() as conn:
-            await outbox.store_message(conn, key=key, channel=HOME, text=text, blocks=[], priority=PAGE)
+            await messages.store_message(conn, key=key, channel=HOME, text=text, blocks=[], priority=PAGE)
 
     await store("m1", "before")
     await slack.wait_for(lambda message: message.text == "before")
@@ -256,17 +256,17 @@ async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_our
 
     await store("m2", "wake up")
     await store("m1", "before, edited")
-    await until(lambda: bool(direct(slack, cast.ANN.id)))
+    await until(lambda: bool(direct(slack, model.ANN.id)))
     why = "people of another company read the channel (Slack Connect), so nothing is posted there"
     assert (await bot.health()).as_json()["channel"] == {"ok": False, "why": why}
-    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    olivia = acting_as(slack.workspace, model.OLIVIA.id)
     for number, line in enumerate(("health", "check-config"), 1):
-        await olivia.type(cast.GENERAL_ID, f"/dragonfly {line}")
+        await olivia.type(model.GENERAL_ID, f"/dragonfly {line}")
         await until(lambda number=number: count_named(slack, why) == number)  # type: ignore[misc]
     assert [message.text for message in slack.seen()] == ["before"]
 
     home(slack).is_ext_shared = False
     parts.channel.ring()
 
-    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == cast.INCIDENTS_ID
+    assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
     assert parts.channel.problem is None

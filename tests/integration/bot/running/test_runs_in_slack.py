@@ -9,21 +9,22 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.app import Bot
-from bot.commands._contract import Actor, Request, Surface
-from bot.facts.plans import PLANS
-from bot.settings import RunSettings
+from bot.commands.plans import PLANS
+from bot.config.timing import RunSettings
+from bot.types import Actor, Request, Surface
 from bot.views.blocks import COMMAND_ACTION
 from bot.views.modals import ANSWER
 from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
-from playbooks._contract import Plan
+from playbooks.model import Plan
+from services.clients.postgres import runs
+from services.clients.postgres.incidents import create_incident
+from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.oncall import Chain, encode_chain
 from services.domain.runs import Person, Run
-from services.postgres import runs
-from services.postgres.incidents import create_incident
-from services.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import cast, payloads
+from services.sandbox.slack import model, payloads
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
@@ -34,8 +35,8 @@ from tests.integration.bot.runs.conftest import wire as wire
 from tests.outside import until as until_so
 from tests.wire import Wire
 
-ANN = Request((), Surface.SLASH, Actor(cast.ANN.id, cast.TEAM.id), cast.INCIDENTS_ID)
-OLIVIA = Request((), Surface.SLASH, Actor(cast.OLIVIA.id, cast.TEAM.id), cast.INCIDENTS_ID)
+ANN = Request((), Surface.SLASH, Actor(model.ANN.id, model.TEAM.id), model.INCIDENTS_ID)
+OLIVIA = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
 AWAY_S, CHAOS_AWAY_S = 3.0, 60.0
 RUN_S = 60.0
 
@@ -57,8 +58,8 @@ async def start_whole(
             RAILWAY_PROJECT_ID=railway.place.project_id,
             RAILWAY_ENVIRONMENT_ID=railway.place.environment_id,
             DRAGONFLY_API_BASE=railway.edge_url,
-            DRAGONFLY_OPERATORS=cast.OPERATORS.id,
-            DRAGONFLY_APPROVERS=cast.APPROVERS.id,
+            DRAGONFLY_OPERATORS=model.OPERATORS.id,
+            DRAGONFLY_APPROVERS=model.APPROVERS.id,
             HEARTBEAT_STALE_AFTER_S="300",
             **{"SOAK_SECONDS": "1", "ALONE_AFTER_SECONDS": "1", **more},
         )
@@ -83,7 +84,7 @@ async def ask(
 
 
 async def click(slack: Slack, message: Message, action_id: str, user: User) -> None:
-    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id) is None
+    assert await acting_as(slack.workspace, user.id).click(message.channel, message.ts, action_id) is None
 
 
 async def until(slack: Slack, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
@@ -97,14 +98,14 @@ async def test_an_unknown_step_is_settled_by_a_click_and_the_run_goes_on(
 ) -> None:
     hold = wire.hold("commitPatch", "after", lose=True)
     _, asked = await ask(bot, slack, "scale", service="ingest", to="2")
-    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await click(slack, asked, CONFIRM, model.OLIVIA)
     await hold.reached.wait()
     wire.status = 500
     hold.release()
     unknown = await until(slack, asked, "UNKNOWN")
     wire.status = None
 
-    await click(slack, unknown, f"run.resolve.{how}", cast.ANN)
+    await click(slack, unknown, f"run.resolve.{how}", model.ANN)
     done = await until(slack, asked, "DONE")
 
     assert wire.mutations == ["commitPatch"], "a retry looks first, and finds that it was done"
@@ -117,16 +118,16 @@ async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack,
     expired = await until(slack, asked, "EXPIRED")
     assert CONFIRM not in json.dumps(expired.blocks)
 
-    await click(slack, expired, ASK_AGAIN, cast.OLIVIA)
+    await click(slack, expired, ASK_AGAIN, model.OLIVIA)
     again = await slack.wait_for(lambda one: one.ts != asked.ts and "WAITS FOR CONFIRMATION" in one.text)
-    await click(slack, again, CONFIRM, cast.OLIVIA)
+    await click(slack, again, CONFIRM, model.OLIVIA)
 
     await until(slack, again, "DONE")
 
 
 async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
     """A rollback that Ann asks for inside an incident that Ben opened, once nobody answered."""
-    services, ben = ("dragonfly-worker-ingest",), Person(cast.BEN.id, cast.TEAM.id)
+    services, ben = ("dragonfly-worker-ingest",), Person(model.BEN.id, model.TEAM.id)
     await create_incident(
         conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, ben, encode_chain(Chain()))
     )
@@ -144,11 +145,11 @@ def said_to(slack: Slack, user: User) -> list[Message]:
 
 
 async def begin_alone(slack: Slack, asked: Message) -> None:
-    await click(slack, asked, ALONE, cast.ANN)
+    await click(slack, asked, ALONE, model.ANN)
     async with asyncio.timeout(RUN_S):
-        while (modal := slack.workspace.modal_for(cast.ANN.id)) is None:
+        while (modal := slack.workspace.modal_for(model.ANN.id)) is None:
             await asyncio.sleep(0.01)
-    assert await slack.workspace.acting_as(cast.ANN.id).submit(modal.id, {ANSWER: {ANSWER: "customers wait"}}) == {}
+    assert await acting_as(slack.workspace, model.ANN.id).submit(modal.id, {ANSWER: {ANSWER: "customers wait"}}) == {}
 
 
 async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
@@ -156,13 +157,13 @@ async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
 ) -> None:
     bot = await start_whole(ALONE_COUNTDOWN_SECONDS="1")
     asked = await offered_alone(bot, slack, railway, as_owner)
-    await until_so(lambda: any("An approver is needed" in one.text for one in said_to(slack, cast.BEN)))
+    await until_so(lambda: any("An approver is needed" in one.text for one in said_to(slack, model.BEN)))
 
     await begin_alone(slack, asked)
     done = await until(slack, asked, "DONE")
 
     text = json.dumps(done.blocks)
-    assert f"*Started alone* by <@{cast.ANN.id}>: customers wait" in text
+    assert f"*Started alone* by <@{model.ANN.id}>: customers wait" in text
     assert REVIEW in text
     assert VETO not in text
 
@@ -177,7 +178,7 @@ async def test_a_click_on_veto_ends_the_countdown_and_the_request(
         while VETO not in json.dumps(asked.blocks):
             await asyncio.sleep(0.05)
 
-    await click(slack, asked, VETO, cast.BEN)
+    await click(slack, asked, VETO, model.BEN)
     ended = await until(slack, asked, "DENIED")
 
     assert "Denied by" in json.dumps(ended.blocks)
@@ -193,7 +194,7 @@ async def goes_on_without_slack(bot: Bot, slack: Slack, wire: Wire, conn: Connec
     """Slack goes away while the run runs; the run ends meanwhile, and its one message says so once Slack is back."""
     hold = wire.hold("commitPatch", "before")
     run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
-    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await click(slack, asked, CONFIRM, model.OLIVIA)
     await until(slack, asked, "RUNNING")
     slack.workspace.faults.is_down = True
     await slack.workspace.sockets.cut()
@@ -236,25 +237,25 @@ async def run_message(slack: Slack, number: int) -> Message:
 
 async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(bot: Bot, slack: Slack) -> None:
     assert bot.parts is not None
-    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    olivia = acting_as(slack.workspace, model.OLIVIA.id)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
 
-    await olivia.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale ingest 2", thread_ts=root.ts)
+    await olivia.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale ingest 2", thread_ts=root.ts)
     asked = await run_message(slack, 1)
     assert asked.thread_ts == root.ts
-    answer = await slack.wait_for(lambda one: one.visible_to == cast.OLIVIA.id and "Run 1" in one.text)
+    answer = await slack.wait_for(lambda one: one.visible_to == model.OLIVIA.id and "Run 1" in one.text)
     assert "the thread of incident 1" in json.dumps(answer.blocks)
-    await click(slack, asked, CONFIRM, cast.OLIVIA)
+    await click(slack, asked, CONFIRM, model.OLIVIA)
     await slack.wait_for(lambda one: key_of(one) == "run:1:ended" and one.thread_ts == root.ts, timeout_s=RUN_S)
 
     line = {"type": "button", "action_id": f"{COMMAND_ACTION}.0", "value": "stop-workers ingest"}
     payload = payloads.message_action(
-        slack.workspace, cast.OLIVIA, root, payloads.action_of(slack.workspace, "b", line, None), None
+        slack.workspace, model.OLIVIA, root, payloads.action_of(slack.workspace, "b", line, None), None
     )
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
     async with asyncio.timeout(RUN_S):
-        while (modal := slack.workspace.modal_for(cast.OLIVIA.id)) is None:
+        while (modal := slack.workspace.modal_for(model.OLIVIA.id)) is None:
             await asyncio.sleep(0.01)
     await olivia.submit(modal.id, {ANSWER: {ANSWER: "wrong amounts"}})
     assert (await run_message(slack, 2)).thread_ts == root.ts
@@ -262,7 +263,7 @@ async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(bo
 
 async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_channel(bot: Bot, slack: Slack) -> None:
     assert bot.parts is not None
-    olivia = slack.workspace.acting_as(cast.OLIVIA.id)
+    olivia = acting_as(slack.workspace, model.OLIVIA.id)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
 
@@ -270,16 +271,16 @@ async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_chan
     assert (await run_message(slack, 1)).thread_ts is None
     await slack.type("/dragonfly incident resolve 1 it was the pool")
     await slack.wait_for(lambda one: one.ts == root.ts and "RESOLVED" in one.text)
-    await olivia.type(cast.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale enforcement 2", thread_ts=root.ts)
+    await olivia.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> scale enforcement 2", thread_ts=root.ts)
     assert (await run_message(slack, 2)).thread_ts is None
 
 
 @pytest.mark.parametrize(
     ("person", "line", "counts"),
     [
-        (cast.ANN, "scale ingest 2", True),
-        (cast.ANN, "scale enforcement 2", False),  # another service: no work on this incident
-        (cast.OLIVIA, "scale ingest 2", False),  # nobody called her
+        (model.ANN, "scale ingest 2", True),
+        (model.ANN, "scale enforcement 2", False),  # another service: no work on this incident
+        (model.OLIVIA, "scale ingest 2", False),  # nobody called her
     ],
 )
 async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
@@ -291,7 +292,7 @@ async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
     await slack.wait_for(lambda one: key_of(one) == "incident:1:page:1")
 
     mention = f"<@{slack.workspace.bot.id}> {line}"
-    await slack.workspace.acting_as(person.id).type(cast.INCIDENTS_ID, mention, thread_ts=root.ts)
+    await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, mention, thread_ts=root.ts)
 
     answer = await slack.wait_for(lambda one: one.visible_to == person.id and "Run 1" in one.text, user=person)
     told = "Incident 1 is acknowledged: you have it, nobody else is called."
@@ -316,7 +317,7 @@ async def test_a_request_stands_when_its_acknowledgement_fails(bot: Bot, slack: 
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM chatops.incidents WHERE id = 1 FOR NO KEY UPDATE")
         mention = f"<@{slack.workspace.bot.id}> scale ingest 2"
-        await slack.workspace.acting_as(cast.ANN.id).type(cast.INCIDENTS_ID, mention, thread_ts=root.ts)
+        await acting_as(slack.workspace, model.ANN.id).type(model.INCIDENTS_ID, mention, thread_ts=root.ts)
         await run_message(slack, 1)
 
     await slack.wait_for(lambda one: one.ts == root.ts and "ACKNOWLEDGED" in one.text)

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from bot.app import Bot
+from services.clients.postgres.pool import Connection
 from services.domain.services import Service
-from services.postgres.pool import Connection
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
@@ -23,7 +24,7 @@ IN_INCIDENT = "silence heartbeats.ingest 1h incident 1"
 
 @pytest.fixture
 async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
-    people = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+    people = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
     return await start_bot(database_urls.bot, **people, **QUICK_BEATS)
 
 
@@ -52,10 +53,10 @@ def find(message: Message, value: str) -> str | None:
     return None
 
 
-async def press(slack: Slack, message: Message, value: str, user: User = cast.OLIVIA) -> None:
+async def press(slack: Slack, message: Message, value: str, user: User = model.OLIVIA) -> None:
     action_id = find(message, value)
     assert action_id is not None
-    assert await slack.workspace.acting_as(user.id).click(message.channel, message.ts, action_id, value=value) is None
+    assert await acting_as(slack.workspace, user.id).click(message.channel, message.ts, action_id, value=value) is None
 
 
 async def silence(slack: Slack, alert: Message) -> None:
@@ -69,7 +70,7 @@ async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, aler
     await silence(slack, alert)
 
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
-    assert f"<@{cast.OLIVIA.id}>" in told.text
+    assert f"<@{model.OLIVIA.id}>" in told.text
     assert "Known, somebody is on it" in told.text
     root = next(message for message in slack.seen() if message.ts == alert.ts)
     assert "silenced by" in str(root.blocks)
@@ -85,7 +86,7 @@ async def test_it_ends_when_the_worker_is_back_and_its_owner_hears_of_it(
     await slack.wait_for(lambda message: message.ts == alert.ts and "Resolved" in message.text)
     told = await slack.wait_for(lambda message: "has ended early" in message.text)
     assert told.thread_ts == alert.ts
-    assert f"<@{cast.OLIVIA.id}>" in told.text
+    assert f"<@{model.OLIVIA.id}>" in told.text
 
 
 async def test_lifting_it_tells_the_alert_again(slack: Slack, alert: Message) -> None:
@@ -111,7 +112,7 @@ async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: 
     await press(slack, root, IN_INCIDENT)
 
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
-    assert f"<@{cast.OLIVIA.id}>" in told.text
+    assert f"<@{model.OLIVIA.id}>" in told.text
     assert "incident 1" in told.text
 
 
@@ -132,12 +133,12 @@ async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew,
     await slack.type("/dragonfly why heartbeats.ingest")
     why = await slack.wait_for(lambda message: "*Why people were notified about `heartbeats.ingest`" in message.text)
     assert "Nobody was notified: silence 1: we move the queue" in str(why.blocks)
-    assert f"silenced by <@{cast.OLIVIA.id}>" in str(why.blocks)
+    assert f"silenced by <@{model.OLIVIA.id}>" in str(why.blocks)
 
 
 async def test_an_outsider_silences_nothing(slack: Slack, alert: Message) -> None:
-    await slack.workspace.acting_as(cast.OTTO.id).type(alert.channel, f"/dragonfly {REASON}")
+    await acting_as(slack.workspace, model.OTTO.id).type(alert.channel, f"/dragonfly {REASON}")
 
-    refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=cast.OTTO)
+    refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=model.OTTO)
 
     assert "you are not among those who may request `silence`" in str(refused.blocks)

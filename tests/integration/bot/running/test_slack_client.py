@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.clients.slack import SlackClient, SlackRefusedError
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
-from services.slack.client import SlackClient
-from services.slack.errors import SlackRefusedError
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import failure_of
 
@@ -26,8 +25,8 @@ async def client(slack: Slack) -> AsyncIterator[SlackClient]:
 
 
 async def test_channel_is_found_by_its_name(client: SlackClient) -> None:
-    assert await client.channel_id("#dragonfly-incidents") == cast.INCIDENTS_ID
-    assert await client.channel_id(cast.INCIDENTS_ID) == cast.INCIDENTS_ID
+    assert await client.channel_id("#dragonfly-incidents") == model.INCIDENTS_ID
+    assert await client.channel_id(model.INCIDENTS_ID) == model.INCIDENTS_ID
 
 
 async def test_unknown_channel_is_refused_by_its_code(client: SlackClient) -> None:
@@ -52,7 +51,7 @@ async def test_lost_answer_is_an_unknown_outcome_and_not_repeated(
     slack.workspace.faults.plant("chat.postMessage", kind)
 
     with pytest.raises(SourceError) as caught:
-        await client.post(cast.INCIDENTS_ID, "text", [])
+        await client.post(model.INCIDENTS_ID, "text", [])
 
     assert caught.value.outcome_unknown
     assert len(slack.workspace.calls_of("chat.postMessage")) <= 1
@@ -62,7 +61,7 @@ async def test_server_that_is_away_did_nothing() -> None:
     client = SlackClient(Secret("xoxb-hush"), api_url="http://127.0.0.1:9/api/")
 
     with pytest.raises(SourceError) as caught:
-        await client.post(cast.INCIDENTS_ID, "text", [])
+        await client.post(model.INCIDENTS_ID, "text", [])
 
     assert not caught.value.outcome_unknown
     assert "xoxb" not in str(caught.value)
@@ -71,8 +70,8 @@ async def test_server_that_is_away_did_nothing() -> None:
 
 async def test_message_is_found_by_its_key(client: SlackClient) -> None:
     since = datetime.now(UTC) - timedelta(minutes=1)
-    channel, ts = await client.post(cast.INCIDENTS_ID, "text", [], key="alert:1")
-    _, reply = await client.post(cast.INCIDENTS_ID, "reply", [], key="alert:2", thread_ts=ts)
+    channel, ts = await client.post(model.INCIDENTS_ID, "text", [], key="alert:1")
+    _, reply = await client.post(model.INCIDENTS_ID, "reply", [], key="alert:2", thread_ts=ts)
 
     assert await client.find(channel, "alert:1", since=since) == ts
     assert await client.find(channel, "alert:2", since=since, thread_ts=ts) == reply
@@ -86,8 +85,8 @@ async def test_what_does_not_leave_in_time_never_leaves(slack: Slack, is_connect
     if is_connected:
         await client.identify()
 
-    error = await failure_of(client.post(cast.INCIDENTS_ID, "late", [], leaves_by=time.monotonic()))
-    await client.post(cast.INCIDENTS_ID, "in time", [], leaves_by=time.monotonic() + 60)
+    error = await failure_of(client.post(model.INCIDENTS_ID, "late", [], leaves_by=time.monotonic()))
+    await client.post(model.INCIDENTS_ID, "in time", [], leaves_by=time.monotonic() + 60)
 
     assert (error.retryable, error.outcome_unknown) == (True, False)
     assert [message.text for message in slack.seen()] == ["in time"]
@@ -98,7 +97,7 @@ async def test_what_does_not_leave_in_time_never_leaves(slack: Slack, is_connect
 async def test_an_upload_that_fails_names_the_method_that_did(client: SlackClient, slack: Slack, method: str) -> None:
     slack.workspace.faults.plant(method, FaultKind.SERVER_ERROR)
 
-    error = await failure_of(client.upload(cast.INCIDENTS_ID, "a.md", "text", "comment"))
+    error = await failure_of(client.upload(model.INCIDENTS_ID, "a.md", "text", "comment"))
 
     assert error.why.startswith(f"{method} was refused")
 
@@ -106,7 +105,7 @@ async def test_an_upload_that_fails_names_the_method_that_did(client: SlackClien
 async def test_an_upload_whose_answer_is_lost_names_methods_that_exist(client: SlackClient, slack: Slack) -> None:
     slack.workspace.faults.plant("files.getUploadURLExternal", FaultKind.LOST_ANSWER)
 
-    error = await failure_of(client.upload(cast.INCIDENTS_ID, "a.md", "text", "comment"))
+    error = await failure_of(client.upload(model.INCIDENTS_ID, "a.md", "text", "comment"))
 
     assert error.why.startswith("an upload (files.getUploadURLExternal, files.completeUploadExternal)")
     assert "upload_v2" not in error.why

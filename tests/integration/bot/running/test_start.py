@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.app import Bot
-from bot.settings import LeaseSettings, Settings
+from bot.config.environment import Settings
+from bot.config.timing import LeaseSettings
 from services.domain.errors import OperatorError
 from services.sandbox.slack.faults import FaultKind
 from tests.conftest import DatabaseUrls

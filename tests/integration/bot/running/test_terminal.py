@@ -8,12 +8,12 @@ import pytest
 
 from bot.cli import dispatch
 from bot.views.run_buttons import APPROVE, CONFIRM
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.blocks import find_element
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 
-PEOPLE = {"DRAGONFLY_OPERATORS": cast.OPERATORS.id, "DRAGONFLY_APPROVERS": cast.APPROVERS.id}
+PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
 
 @pytest.fixture
@@ -103,10 +103,10 @@ async def test_a_change_without_the_database_says_how_to_do_it_by_hand(environ: 
 
 
 async def test_the_policy_is_explained(environ: dict[str, str]) -> None:
-    outcome = await dispatch(["policy", "explain", cast.ANN.id, "rollback", "api"], environ)
+    outcome = await dispatch(["policy", "explain", model.ANN.id, "rollback", "api"], environ)
 
     assert "may request" in outcome.text
     assert "may approve" in outcome.text
     assert "may not" not in outcome.text
-    refused = await dispatch(["policy", "explain", cast.OTTO.id, "rollback", "api"], environ)
+    refused = await dispatch(["policy", "explain", model.OTTO.id, "rollback", "api"], environ)
     assert refused.text.count("may not") == 2

@@ -13,11 +13,10 @@ import pytest
 from fastapi import FastAPI, Request
 
 from bot.app import Bot
-from bot.web.body import read_body
-from bot.web.header_limit import HeaderLimitedProtocol
-from bot.web.server import WebServer
-from services.sandbox.slack import cast
-from services.sandbox.slack.http_delivery import HttpDelivery
+from bot.web.app import HeaderLimitedProtocol, WebServer, read_body
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.delivery import HttpDelivery
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S, until
@@ -62,7 +61,7 @@ async def test_command_over_http_is_answered(http_bot: Bot, slack: Slack) -> Non
 
 
 async def test_mention_over_http_is_answered(http_bot: Bot, slack: Slack) -> None:
-    said = slack.workspace.acting_as(cast.OLIVIA.id).say(cast.INCIDENTS_ID, "@dragonfly queue")
+    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     answer = await slack.wait_for()
 

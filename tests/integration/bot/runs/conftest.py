@@ -17,23 +17,23 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from bot.facts import World
-from bot.facts.plans import PLANS
-from bot.runs.carrying import Gear
+from bot.commands.plans import PLANS
+from bot.config.environment import Settings
+from bot.config.timing import RunSettings
+from bot.runs.engine import Gear
+from bot.runs.message import Teller
 from bot.runs.runner import Runner
-from bot.runs.telling import Teller
-from bot.settings import Settings
-from bot.settings.runs import RunSettings
 from bot.views.run import run_message
-from playbooks._contract import NoPlan, Plan, encode_plan
-from playbooks._encoding import FORMAT, encode_step
+from bot.world import World
+from playbooks.model import NoPlan, Plan, encode_plan
+from playbooks.steps import FORMAT, encode_step
+from services.clients.postgres import runs
+from services.clients.postgres.migrations import migrate
+from services.clients.postgres.pool import Connection, Database
 from services.domain.runs import NewRun, Person, Run, RunState, RunStep
 from services.domain.secrets import Secret
-from services.postgres import runs
-from services.postgres.migrations import migrate
-from services.postgres.pool import Connection, Database
-from services.sandbox.drill import plant
-from services.sandbox.railway.app import build_router
+from services.sandbox.database import plant
+from services.sandbox.railway.control import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands._contract import Request
-from bot.commands._registry import run as answer
-from bot.views.plain import answer_text
+from bot.commands.registry import run as answer
+from bot.types import Request
+from bot.views.terminal import answer_text
+from services.clients.postgres.pool import Connection
 from services.domain.runs import RunState
-from services.postgres.pool import Connection
-from services.sandbox.drill import VERSION
-from services.sandbox.railway.commits import HISTORY
+from services.sandbox.database import VERSION
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.railway.model import ServiceSpec
+from services.sandbox.railway.model import HISTORY, ServiceSpec
 from tests.canaries import LINES, TYPED, Lines, everything_stored, found_in, person
 from tests.canaries import log as log
 from tests.conftest import DatabaseUrls

@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from services.clients.postgres.migrations import LOCK_KEY, read_files
 from services.domain.runs import RunState, RunStep, StepState
-from services.postgres.migrations import LOCK_KEY, read_files
-from services.sandbox.drill import TABLE, VERSION
+from services.sandbox.database import TABLE, VERSION
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
 from tests.wire import Line

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bot.views.run_steps import step_line
+from services.clients.postgres import runs
+from services.clients.postgres.runs import Resolution
 from services.domain.runs import Person, RunState, StepState
-from services.postgres import runs
-from services.postgres.runs import Resolution
-from services.sandbox.railway.faults import Faults
+from services.sandbox.railway.model import Faults
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, MakeBench
 from tests.wire import Line

@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from bot.facts import World
-from bot.facts.golden_path import file_of
-from bot.facts.plans import PLANS
-from bot.settings import Settings
-from playbooks._contract import NoPlan
+from bot.commands.plans import PLANS
+from bot.config.environment import Settings
+from bot.facts import file_of
+from bot.world import World
+from playbooks.model import NoPlan
 from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.runs import RunState, RunStep, StepState
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, MakeDesk
 from tests.integration.bot.approvals.conftest import make_desk as make_desk
-from tests.integration.bot.approvals.conftest import no_proxy as no_proxy
 from tests.integration.bot.approvals.conftest import slack as slack
 from tests.integration.bot.approvals.conftest import workspace as workspace
 from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, StartReplica
+from tests.serving import no_proxy as no_proxy
 from tests.serving import serve
 
 UPLOAD = "/api/v1/intake/upload"

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.config.timing import RunSettings
 from bot.runs.journal import Journal, LostRunError, claim
-from bot.settings.runs import RunSettings
+from services.clients.postgres import runs
+from services.clients.postgres.pool import Database
 from services.domain.runs import run_lease
 from services.domain.secrets import Secret
-from services.postgres import runs
-from services.postgres.pool import Database
 from tests.conftest import DatabaseUrls
 
 SETTINGS = RunSettings(lease_s=30.0, act_lease_s=300.0)  # wide apart, so that a slow machine confuses nothing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from services.clients.postgres import leases
 from services.domain.runs import RunState, run_lease
-from services.postgres import leases
 from tests.integration.bot.runs.conftest import QUICK, Bench
 
 NEVER = replace(QUICK, look_when_quiet_s=3600)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from services.sandbox.ports import find_free_port
+from services.sandbox.web_server import find_free_port
 
 PATIENCE_S = 60.0
 MANY = "1000000"  # requests a minute

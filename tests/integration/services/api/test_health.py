@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres import writes
+from services.clients.postgres.pool import Connection
 from services.domain.secrets import Secret
-from services.dragonfly_api.client import DragonflyApi
-from services.postgres import writes
-from services.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 

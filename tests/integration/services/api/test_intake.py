@@ -265,7 +265,7 @@ async def test_gives_failed_rows_as_csv(
     open_api: OpenApi, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, page_rows: int
 ) -> None:
     """Page by page."""
-    monkeypatch.setattr("services.api.failed_rows.PAGE_ROWS", page_rows)
+    monkeypatch.setattr("services.api.intake.PAGE_ROWS", page_rows)
     async with open_api(database_urls.app) as api:
         batch_id = (await api.post(UPLOAD, **upload(DEMO))).json()["batch_id"]
         async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:

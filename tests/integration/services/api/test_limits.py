@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.api.multipart import FORM_OVERHEAD_BYTES
+from services.api.uploads import FORM_OVERHEAD_BYTES
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 

@@ -7,7 +7,7 @@ import signal
 
 import httpx
 
-from services.sandbox.ports import find_free_port
+from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, RunningProcess, Spawn
 

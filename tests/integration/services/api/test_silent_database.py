@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from services.api import store
+from services.api import uploads
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 from tests.integration.services.conftest import DatabaseGate
@@ -20,14 +20,14 @@ FILE = {"file": ("a.csv", b"Case Number,Plaintiff,Defendant,Judgment Amount,Fili
 
 
 def test_a_sender_hears_of_it_within_10_s() -> None:
-    assert store.START_S + store.ANSWER_S < 10
-    assert store.NOTE_TIMEOUT_S < 10
+    assert uploads.START_S + uploads.ANSWER_S < 10
+    assert uploads.NOTE_TIMEOUT_S < 10
 
 
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "START_S", 0.5)
-    monkeypatch.setattr(store, "ANSWER_S", 0.3)
+    monkeypatch.setattr(uploads, "START_S", 0.5)
+    monkeypatch.setattr(uploads, "ANSWER_S", 0.3)
 
 
 async def upload(api: httpx.AsyncClient) -> httpx.Response:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from services.domain.simplicity import Column
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
+from services.domain.csv_layouts import Column
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob
 from services.domain.secrets import Secret
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob
 from tests.conftest import DatabaseUrls
 from tests.openai_server import OpenAIServer
 

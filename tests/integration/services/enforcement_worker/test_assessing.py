@@ -6,11 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from services.domain.interest import Debt, Payment
-from services.enforcement_worker.assess import assess
-from services.enforcement_worker.case import Case
+from services.clients.postgres.pool import Connection, Database
+from services.enforcement_worker.assess import Case, assess
 from services.enforcement_worker.handler import assess_batch
-from services.postgres.pool import Connection, Database
+from services.enforcement_worker.law import Debt, Payment
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
 
 TODAY = "SELECT (now() AT TIME ZONE 'America/New_York')::date"

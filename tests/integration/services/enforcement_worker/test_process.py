@@ -6,7 +6,7 @@ import json
 import signal
 from typing import Any
 
-from services.postgres.pool import Connection
+from services.clients.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, Spawn
 from tests.integration.services.enforcement_worker.conftest import StoreBatch

@@ -7,11 +7,11 @@ from hashlib import sha256
 
 import pytest
 
+from services.clients.postgres.intake import insert_batch, insert_block
+from services.clients.postgres.pool import Database
+from services.clients.postgres.worker import queue_job
+from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
 from services.domain.secrets import Secret
-from services.domain.simplicity import JOB_TYPE, SOURCE_SYSTEM
-from services.postgres.pool import Database
-from services.postgres.uploads import insert_batch, insert_block
-from services.postgres.worker import queue_job
 from tests.conftest import DatabaseUrls
 
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.datastructures import UploadFile
 
-from services.api.store import Stored, store_file
+from services.api.uploads import Stored, store_file
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob
 from services.ingest_worker.handler import ingest_batch
-from services.ingest_worker.page import ROWS
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob
+from services.ingest_worker.pages import ROWS
 from tests.integration.services.ingest_worker.conftest import HEADER
 
 CASES = Path(__file__).parent / "cases"

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
+from services.clients.postgres.intake import read_batch
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob
 from services.domain.errors import SourceError
 from services.ingest_worker.handler import OvertakenError, ingest_batch
-from services.ingest_worker.page import ROWS
+from services.ingest_worker.pages import ROWS
 from services.job_queue.jobs import UnusableJobError
-from services.postgres.pool import Connection, Database
-from services.postgres.uploads import read_batch
-from services.postgres.worker import ClaimedJob
 from tests.integration.services.ingest_worker.conftest import HEADER, good_lines, store_batch
 
 COUNTS = """

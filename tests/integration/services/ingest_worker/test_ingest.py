@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import psycopg
 
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.dragonfly_api.client import DragonflyApi
-from services.postgres.pool import Database
-from services.sandbox.ports import find_free_port
+from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, Spawn
 from tests.integration.services.ingest_worker.conftest import good_lines, store_batch

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.worker import ClaimedJob
 from services.ingest_worker.handler import OvertakenError, ingest_batch
-from services.ingest_worker.page import ROWS
+from services.ingest_worker.pages import ROWS
 from services.job_queue.jobs import UnusableJobError
-from services.postgres.pool import Connection, Database
-from services.postgres.worker import ClaimedJob
 from tests.integration.services.ingest_worker.conftest import good_lines, store_batch
 
 HEADER = "Case Number,County,Payment Amount,Payment Date,Reference"

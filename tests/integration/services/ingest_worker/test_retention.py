@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
 from services.ingest_worker import retention
-from services.ingest_worker.settings import IngestSettings
-from services.postgres.pool import Connection, Database
+from services.ingest_worker.retention import IngestSettings
 from tests.conftest import DatabaseUrls
 
 DAYS = {"completed_jobs_keep_days": 90, "failed_jobs_keep_days": 365, "intake_log_keep_days": 365}

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
+from services.clients.openai import OpenAIClient, Question
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.enforcement_worker.memo import INSTRUCTIONS, SCHEMA, read_memo
-from services.openai.client import OpenAIClient, Question
 from services.sandbox import openai
 from services.sandbox.web_server import WebServer
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.alerts.decide import Move
-from bot.alerts.holding import Circumstances
-from bot.alerts.rule_file import default_rules
-from bot.alerts.signal import Signal
-from playbooks._contract import Finding, Status
+from bot.alerts.state import Move
+from bot.alerts.suppression import Circumstances, Signal
+from bot.config.alerts_file import default_rules
+from playbooks.model import Finding, Status
 from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.services import Service
 

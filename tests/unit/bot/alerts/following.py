@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.alerts.decide import Move, decide
-from bot.alerts.holding import Circumstances, WorkingRun
-from bot.alerts.signal import Signal
+from bot.alerts.state import Move, decide
+from bot.alerts.suppression import Circumstances, Signal, WorkingRun
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
 from tests.unit.bot.alerts.builders import TELLING
 

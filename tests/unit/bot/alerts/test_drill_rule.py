@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.alerts.rules import drill as rule
-from bot.alerts.seen import Seen
-from services.domain.alerts import Severity
-from services.domain.drills import Drill
+from bot.alerts.snapshot import Seen
+from services.domain.alerts import Drill, Severity
 from services.domain.runs import Person
 from services.domain.services import WorkerType
 from tests.unit.bot.alerts.builders import RULES

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.alerts.readings import Poll
+from bot.alerts.sources import Poll
 
 
 async def test_a_poll_that_was_closed_while_it_asked_can_be_used_again() -> None:

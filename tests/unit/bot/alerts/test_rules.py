@@ -9,29 +9,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.alerts.names import FINGERPRINTS, covered, find_what, nearest, service_of
 from bot.alerts.rules import look
 from bot.alerts.rules.workers import next_deadline
-from bot.alerts.seen import Seen, Upkeep, Work
-from bot.alerts.signal import Signal
-from playbooks._contract import Status
+from bot.alerts.snapshot import Seen, Upkeep, Work
+from bot.alerts.suppression import Signal
+from bot.config.alerts import FINGERPRINTS, covered, find_what, nearest, service_of
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
+from playbooks.model import Status
 from services.domain.alerts import Severity
-from services.domain.bot_state import BotState
+from services.domain.database import Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.heartbeats import Heartbeat
-from services.domain.jobs import JobOutcomes, LockWait, QueueSnapshot
-from services.domain.locks import Lock
-from services.domain.migrations import MigrationStatus
+from services.domain.health import ApiHealth, BotState, IntakeHealth
+from services.domain.jobs import Heartbeat, JobOutcomes, LockWait, QueueSnapshot
 from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
-from services.domain.security import Exposure
-from services.domain.server import ServerFacts
+from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
-from services.domain.words import clock_time
+from services.domain.text import clock_time
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
 
 STALE = timedelta(seconds=300)

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.alerts.rules import look
-from bot.alerts.seen import Seen
+from bot.alerts.snapshot import Seen
 from playbooks.checks import oncall
 from playbooks.checks.triage import Earlier
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.heartbeats import BEAT_EVERY, Heartbeat
+from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
 from services.domain.services import Service, WorkerType
 from tests.unit.bot.alerts.builders import RULES

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.views.briefing import Parts, diagnosis_message
+from bot.views.triage import Parts, diagnosis_message
 from playbooks import doctor
-from playbooks._recent_changes import Changes
 from playbooks.checks import oncall
+from playbooks.recent_changes import Changes
 from services.domain.jobs import LockWait
-from services.domain.locks import Lock
+from services.domain.runs import Lock
 from services.domain.services import Service
 from tests.unit.bot.alerts.builders import NOW, ago
 from tests.unit.bot.alerts.test_rules import ENFORCEMENT, INGEST, NOBODY, beat, queue, signals, work

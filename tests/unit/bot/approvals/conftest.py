@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.approvals.people import Account, Members, People
-from bot.approvals.policy import Policy, Target
-from bot.approvals.policy_file import read_policy
-from bot.settings import Invalid, PeopleSettings
-from services.domain.profiles import Profile
+from bot.config.environment import PeopleSettings
+from bot.config.fields import Invalid
+from bot.config.policy import Policy, Target
+from bot.config.policy_file import read_policy
+from bot.people import Account, Members, People
 from services.domain.runs import Person, Run
 from services.domain.services import Service
+from services.domain.slack import Profile
 from tests import runs
 
 TEAM = "T0TEAM"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.approvals.policy import RISKS
-from bot.commands._registry import REGISTRY
-from bot.commands._verbs import Change
+from bot.commands.command import Change
+from bot.commands.registry import REGISTRY
+from bot.config.policy import RISKS
 
 
 def test_every_change_has_its_risk_and_nothing_else_has() -> None:

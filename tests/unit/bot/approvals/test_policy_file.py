@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.approvals.policy import Policy, Right, Rule
-from bot.approvals.policy_file import DEFAULT, load_policy, read_policy
-from bot.settings import Fault, Invalid, PeopleSettings
+from bot.config.environment import PeopleSettings
+from bot.config.fields import Fault, Invalid
+from bot.config.policy import Policy, Right, Rule
+from bot.config.policy_file import DEFAULT, load_policy, read_policy
 from services.domain.services import WORKERS, Service
 
 PEOPLE = PeopleSettings(operators=("U0OLIVIA",), approvers=("S0APPROVERS",))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands._arguments import (
+from bot.commands.arguments import (
     need_service,
     no_more,
     parse_count,
@@ -17,7 +17,7 @@ from bot.commands._arguments import (
     take_raw,
     take_window,
 )
-from bot.commands._contract import Request, Surface
+from bot.types import Request, Surface
 from services.domain.errors import UsageError
 from services.domain.services import Service
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands._registry import REGISTRY, find
-from bot.commands._verbs import Change
+from bot.commands.command import Change
+from bot.commands.registry import REGISTRY, find
 from services.domain.errors import UsageError
 
 

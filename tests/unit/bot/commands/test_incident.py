@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands._incidents import parse_severity
-from bot.commands._registry import REGISTRY, find
-from bot.commands._targets import parse_reason
-from bot.commands._thread import with_service
+from bot.commands.arguments import parse_reason
+from bot.commands.context import parse_severity
 from bot.commands.incident import parse_open
+from bot.commands.parsing import with_service
+from bot.commands.registry import REGISTRY, find
 from services.domain.errors import UsageError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bot.commands._contract import Answer, Request, Surface
-from bot.commands._registry import BARE, REGISTRY, find, run
-from bot.commands._verbs import Command, Verb
-from bot.facts import World
-from bot.settings import Settings
+from bot.commands.command import Command, Verb
+from bot.commands.registry import BARE, REGISTRY, find, run
+from bot.config.environment import Settings
+from bot.types import Answer, Request, Surface
 from bot.views.blocks import section
+from bot.world import World
 from services.domain.errors import UsageError
 
 NO_SETTINGS = Settings.from_environment({})

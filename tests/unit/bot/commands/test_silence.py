@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.commands.silence import LONGEST, parse
-from bot.views.silences import REASONS, reasons_answer, silenced_answer, silences_answer
+from bot.commands.silence import LONGEST, REASONS, parse, reasons_answer, silenced_answer, silences_answer
 from services.domain.alerts import Silence
 from services.domain.errors import UsageError
 

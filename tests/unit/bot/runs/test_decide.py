@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bot.runs.decide import FallBack, difference, next_move, poll_every
-from playbooks._contract import NoPlan, Plan, Risk
-from playbooks._encoding import encode_step
-from playbooks._fallback import fall_back
-from playbooks._steps import (
+from playbooks.change_parts import fall_back
+from playbooks.model import NoPlan, Plan, Risk
+from playbooks.steps import (
     ApplySqlFile,
     CheckDatabaseReady,
     RemoveSample,
@@ -20,6 +19,7 @@ from playbooks._steps import (
     StopService,
     VerifyHeartbeats,
     VerifySchemaHead,
+    encode_step,
 )
 from services.domain.runs import RunState, RunStep, StepState
 from services.domain.services import Service

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.facts import World
+from bot.config.environment import Settings
+from bot.runs.executor import Act, Deed, Tools
 from bot.runs.executors import executor_of
-from bot.runs.tools import Act, Deed, Tools
-from bot.settings import Settings
-from playbooks._steps import STEPS, Step, is_act
+from bot.world import World
+from playbooks.steps import STEPS, Step, is_act
 from services.domain.runs import RunStep, StepState
 from tests.runs import new_run
 

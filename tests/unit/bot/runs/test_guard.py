@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.runs.executors.guard import Facts, find_breach, find_silent
-from services.domain.heartbeats import MISSED, Heartbeat
-from services.domain.jobs import JobOutcomes, LockWait
+from bot.runs.executors.soak import Facts, find_breach, find_silent
+from services.domain.jobs import MISSED, Heartbeat, JobOutcomes, LockWait
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

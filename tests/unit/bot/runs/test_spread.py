@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.runs.executors.scaling import spread
+from bot.runs.executors.scale import spread
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.rule_file import default_rules
-from bot.alerts.settings import Rules
-from bot.commands._contract import Surface
-from bot.commands._registry import find
-from bot.commands._words import split_words
-from bot.interactions.commands import command_line
-from bot.views.alert_buttons import alert_buttons
-from bot.views.alerts import Guide, Surroundings, alert_message, disabled, end_line, notice, page_line
+from bot.commands.parsing import split_words
+from bot.commands.registry import find
+from bot.config.alerts import Rules
+from bot.config.alerts_file import default_rules
+from bot.slack.payloads import command_line
+from bot.types import Surface
+from bot.views.alerts import Guide, Surroundings, alert_buttons, alert_message, disabled, end_line, notice, page_line
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.jobs import QueueSnapshot
-from services.domain.phone_lines import PHONE_LIMIT, shown_width
+from services.domain.messages import PHONE_LIMIT, shown_width
 from services.domain.runs import Person
 from services.domain.services import Service
 from tests.runbook import RUNBOOK, needs_runbook

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views import blocks
-from bot.views.message import MAX_BLOCKS, TEXT_LIMIT, TOTAL_LIMIT, characters, fit_message
+from bot.views.limits import MAX_BLOCKS, TEXT_LIMIT, TOTAL_LIMIT, characters, fit_message
 from bot.views.text import escape, plain
 from services.sandbox.slack.limits import violations
 

@@ -9,20 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.commands._contract import Answer
-from bot.views.decided import decided_answer, refused_answer
-from bot.views.filed import filed_answer
-from bot.views.policy import Ruling, policy_answer
+from bot.commands.policy import Ruling, policy_answer
+from bot.commands.stop_workers import presets_answer
+from bot.commands.why import refusals_answer, why_answer
+from bot.types import Answer
 from bot.views.rollback import choices, offer_answer
-from bot.views.stop_workers import presets_answer
-from bot.views.why import refusals_answer, why_answer
-from playbooks._advice import Offer
-from playbooks._candidates import Candidate
-from playbooks._contract import NextStep, Risk, Status
+from bot.views.runs import decided_answer, filed_answer, refused_answer
+from playbooks.model import NextStep, Risk, Status
+from playbooks.rollback_advice import Offer
+from playbooks.rollback_candidates import Candidate
 from services.domain.audit import AuditRow
 from services.domain.jobs import JobOutcomes
-from services.domain.records import Record
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import Record, Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import new_run

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.commands._contract import Answer
+from bot.commands.health import health_answer, health_headline
+from bot.types import Answer
 from bot.views.diagnosis import doctor_answer, gate_answer
-from bot.views.health import health_answer, health_headline
-from bot.views.plain import answer_text
+from bot.views.terminal import answer_text
 from playbooks import doctor, health, prod_gate
-from playbooks._contract import Finding, Status
-from playbooks._root_causes import Diagnosed
+from playbooks.model import Finding, Status
+from playbooks.root_causes import Diagnosed
 from services.sandbox.slack.limits import violations
 from tests.unit.playbooks.healthy import HEALTHY, NOW
 from tests.unit.playbooks.test_diagnosis import AWAY_SINCE, CASES, STOPPED, WELL, Case

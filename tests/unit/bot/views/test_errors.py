@@ -1,9 +1,9 @@
 """People are told what, why and what next, and never the text of an unexpected error."""
 
-from bot.commands._contract import Answer
+from bot.types import Answer
 from bot.views.errors import error_answer
-from bot.views.plain import answer_text
-from playbooks._contract import Status
+from bot.views.terminal import answer_text
+from playbooks.model import Status
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError
 
 

@@ -1,8 +1,8 @@
 """What is wrong comes first, with its next step as a button."""
 
 from bot.views.findings import finding_line, findings_answer, unavailable_answer
-from bot.views.plain import answer_text
-from playbooks._contract import Finding, NextStep, Status
+from bot.views.terminal import answer_text
+from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 
 FINE = Finding("api", Status.OK, "api ok")

@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.views.golden_path import log_lines, mission_blocks, report_lines
-from bot.views.plain import block_text
 from bot.views.run import run_message
-from playbooks._contract import Plan, Risk
-from playbooks._encoding import encode_step
-from playbooks._steps import (
+from bot.views.terminal import block_text
+from playbooks.model import Plan, Risk
+from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,
     RemoveSample,
@@ -21,9 +20,9 @@ from playbooks._steps import (
     VerifyApiHealth,
     VerifySampleData,
     VerifySampleRows,
+    encode_step,
 )
-from services.domain.records import Record
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import Record, Run, RunState, RunStep, StepState
 from services.sandbox.slack.limits import violations
 from tests.unit.bot.views.test_run import a_run
 

@@ -8,35 +8,17 @@ from typing import Any
 
 import pytest
 
-from bot.facts.incidents import IncidentRecord
-from bot.views.incident import (
-    called_message,
-    incident_message,
-    reminder,
-    summary,
-)
-from bot.views.incident_direct import direct_message, direct_message_after
+from bot.commands.incident import postmortem, postmortem_answer
+from bot.views.incident import called_message, incident_message, reminder, summary
 from bot.views.incidents import incidents_answer, timeline_answer
-from bot.views.postmortem import postmortem, postmortem_answer
-from playbooks._contract import Status
-from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, JoinedAlert, PageSent
-from services.domain.notifications import Means, Notification, NotificationState, PageEvent
+from bot.views.pages import direct_message, direct_message_after
+from playbooks.model import Status
+from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
+from services.domain.messages import PHONE_LIMIT, Means, Notification, NotificationState, PageEvent
 from services.domain.oncall import Chain
-from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
-from tests.unit.bot.incidents.builders import (
-    ANN,
-    BEN,
-    CHAIN,
-    FIVE,
-    NOW,
-    TEN,
-    acknowledged,
-    alert,
-    incident,
-    resolved,
-)
+from tests.unit.bot.incidents.builders import ANN, BEN, CHAIN, FIVE, NOW, TEN, acknowledged, alert, incident, resolved
 
 PAGES = [PageSent(7, 1, 0, "an alert opened it", NOW)]
 FULL = (

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.commands.silence import REASONS
 from bot.views.blocks import command_button
 from bot.views.modals import PRESETS
 from bot.views.run_buttons import HOWS, button
-from bot.views.silences import REASONS
 from bot.views.text import LABEL_LIMIT
-from playbooks._troubleshooting import ROWS
+from playbooks.log_patterns import ROWS
 from services.domain.services import Service
 
 ROOT = Path(__file__).parents[4]

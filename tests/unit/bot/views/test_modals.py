@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.commands._contract import Block
+from bot.types import Block
 from bot.views import modals
 from bot.views.modals import Choice
 from services.sandbox.slack.limits import violations

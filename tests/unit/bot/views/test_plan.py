@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from bot.views.plan import dry_run_answer, no_plan_answer
-from playbooks._contract import NextStep, NoPlan, Plan, Risk, Status
-from playbooks._steps import LockService, ScaleService
+from playbooks.model import NextStep, NoPlan, Plan, Risk, Status
+from playbooks.steps import LockService, ScaleService
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 

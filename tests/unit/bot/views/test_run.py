@@ -9,18 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.views.ended import ended_line
-from bot.views.run import headline, run_message
+from bot.views.run import ended_line, headline, run_message
 from bot.views.run_steps import step_line
 from bot.views.runs import run_line
-from playbooks._contract import Plan, Risk
-from playbooks._encoding import encode_step
-from playbooks._steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats
-from services.domain.approvals import Decision
-from services.domain.lone_starts import LoneStart
-from services.domain.records import Record
-from services.domain.reviews import Review
-from services.domain.runs import Person, Run, RunState, RunStep, StepState
+from playbooks.model import Plan, Risk
+from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
+from services.domain.runs import Decision, LoneStart, Person, Record, Review, Run, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from bot.views.run import run_message
 from bot.views.runs import record_answer
-from services.domain.records import Record
-from services.domain.runs import RunState
+from services.domain.runs import Record, RunState
 from tests.runs import new_run
 
 AT = datetime(2020, 11, 23, 12, tzinfo=UTC)

@@ -9,16 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.commands._contract import Answer
+from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.runs import record_answer, runs_answer
-from playbooks._contract import Plan, Risk, Status
-from playbooks._encoding import encode_step
-from playbooks._steps import ScaleService
-from services.domain.approvals import Decision
+from playbooks.model import Plan, Risk, Status
+from playbooks.steps import ScaleService, encode_step
 from services.domain.audit import AuditReport, AuditRow
-from services.domain.records import Record
-from services.domain.runs import Person, RunState, RunStep, StepState
+from services.domain.runs import Decision, Person, Record, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of

@@ -21,7 +21,7 @@ from bot.views.text import (
     with_short_ids,
     without_look_alikes,
 )
-from services.sandbox.page.drawing.context import Drawing
+from services.sandbox.page.drawing.html import Drawing
 from services.sandbox.page.drawing.mrkdwn import mrkdwn as drawn
 
 HOSTILE = [

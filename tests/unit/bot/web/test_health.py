@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.settings import Fault
+from bot.config.fields import Fault
 from bot.web.health import Health
 
 

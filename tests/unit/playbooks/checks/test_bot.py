@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from playbooks._contract import Status
 from playbooks.checks.bot import Facts, check
-from services.domain.bot_state import BotState
+from playbooks.model import Status
+from services.domain.health import BotState
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 STATE = BotState("a1b2c3d4", NOW - timedelta(hours=3), connected=True, leader=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks._contract import Status
 from playbooks.checks.checkout import Facts, check_clean, check_tagged
-from services.domain.checkout import Checkout, Tag
+from playbooks.model import Status
+from services.domain.deployments import Checkout, Tag
 from services.domain.errors import Unavailable
 
 RELEASE = Tag("v1.2.3", annotated=True)

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from playbooks._contract import Finding, Status
 from playbooks.checks import migrations
 from playbooks.checks.database import SCHEMAS, check, sees_all
+from playbooks.model import Finding, Status
+from services.domain.database import AppliedMigration, MigrationStatus, ServerFacts
 from services.domain.errors import Unavailable
-from services.domain.migrations import AppliedMigration, MigrationStatus
-from services.domain.server import ServerFacts
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 SERVER = ServerFacts("dragonfly_bot", "postgres", NOW, "15.8", SCHEMAS, hidden_tables=(), pooler_mode="session")

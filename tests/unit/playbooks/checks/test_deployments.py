@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Finding, NextStep, Status
 from playbooks.checks.deployments import ALONE, BESIDE, check
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service

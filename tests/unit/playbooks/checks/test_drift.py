@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.commands._registry import REGISTRY
-from playbooks._contract import Status
+from bot.commands.registry import REGISTRY
 from playbooks.checks.drift import AFFECTED, COMMANDS, MAX_FINDINGS, check
-from services.domain.drift import MissingRight, Query, SchemaDrift
+from playbooks.model import Status
+from services.clients.postgres.drift import NOT_OURS, TOPICS
+from services.clients.postgres.queries import OPERATED, OPERATED_SQL
+from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.errors import Unavailable
-from services.postgres.drift import NOT_OURS, TOPICS
-from services.postgres.queries import OPERATED, OPERATED_SQL
 
 GONE = 'column "error_message" does not exist'
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from playbooks._contract import Status
 from playbooks.checks.golden_path import Facts, check
+from playbooks.model import Status
+from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.golden_path import BatchJob, GoldenBatch, RowCounts
-from services.domain.security import Exposure
+from services.domain.intake import BatchJob, GoldenBatch, RowCounts
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Status
 from playbooks.checks.heartbeats import Facts, check, next_deadline
+from playbooks.model import Status
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

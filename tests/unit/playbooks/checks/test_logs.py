@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks._contract import Finding, Status
 from playbooks.checks.logs import MAX_GROUPS, Facts, check, error_digest
+from playbooks.model import Finding, Status
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service

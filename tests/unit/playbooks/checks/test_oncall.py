@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from playbooks._contract import Finding, Status
 from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_reach
+from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Override, Reach, Rotation, Schedule
 from services.domain.runs import Person

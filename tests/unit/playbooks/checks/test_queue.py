@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks._contract import Status, worst
 from playbooks.checks.queue import Facts, check
+from playbooks.model import Status, worst
 from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, QueueSnapshot
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, WAITS_LONG_AFTER

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from playbooks._contract import Status
 from playbooks.checks.security import check
+from playbooks.model import Status
+from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.security import Exposure
 
 
 def test_nothing_open_is_fine_in_every_respect() -> None:

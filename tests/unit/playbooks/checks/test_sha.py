@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from playbooks._contract import Finding, Status
 from playbooks.checks.sha import Facts, check
+from playbooks.model import Finding, Status
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

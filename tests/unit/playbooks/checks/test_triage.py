@@ -9,7 +9,7 @@ import pytest
 from playbooks.checks.triage import Cause, Earlier, Facts, triage
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from playbooks._contract import Finding, Status
 from playbooks.checks.workers import Facts, check
+from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
-from services.domain.heartbeats import Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)

@@ -8,11 +8,9 @@ from statistics import median
 
 import pytest
 
-from services.domain.data_shapes import hide_data
-from services.domain.masking import mask_line
+from services.domain.masking import mask_line, mask_message
 from services.domain.masking_balanced import mask_balanced
-from services.domain.masking_messages import mask_message
-from services.domain.secret_shapes import hide_secrets
+from services.domain.secrets import hide_data, hide_secrets
 
 KEY = "4f9a8b7c6d5e4f3a"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvalue\n-----END RSA PRIVATE KEY-----"
@@ -252,7 +250,7 @@ SHOWN = [
     "Build failed: exit code 1",
     "HTTP 503 Service Unavailable",
     "status_code=503 retryable",
-    # Railway's and Slack's own words (services/domain/_known_words.py, TITLES and PRODUCTS)
+    # Railway's and Slack's own words (services/domain/masking_words.py, TITLES and PRODUCTS)
     "Not Authorized",
     "not connected to a GitHub repository",
     "Problem processing request",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from services.domain.interest import Debt, Payment
-from services.enforcement_worker.case import Case
+from services.enforcement_worker.assess import Case
+from services.enforcement_worker.law import Debt, Payment
 
 TODAY = date(2025, 12, 20)
 

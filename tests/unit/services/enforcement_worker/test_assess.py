@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.interest import Debt
-from services.enforcement_worker.assess import assess
-from services.enforcement_worker.case import Case
+from services.enforcement_worker.assess import Case, assess
+from services.enforcement_worker.law import Debt
 from tests.unit.services.enforcement_worker.cases import TODAY, case
 
 amounts = st.decimals(min_value="0.01", max_value="999999999999.99", places=2).map(str)

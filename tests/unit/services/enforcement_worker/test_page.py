@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID, uuid4
 
-from services.domain.interest import Debt
+from services.enforcement_worker.law import Debt
 from services.enforcement_worker.page import assess_page
 from tests.unit.services.enforcement_worker.cases import TODAY, case
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from services.clients.postgres.worker import ClaimedJob
 from services.domain.errors import SourceError
 from services.job_queue.jobs import Failed, HandedBack, UnusableJobError, batch_of, failure_of
-from services.postgres.worker import ClaimedJob
 
 BATCH = "123e4567-e89b-12d3-a456-426614174000"
 

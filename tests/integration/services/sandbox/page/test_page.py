@@ -10,16 +10,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from bot.manifest import manifest
+from bot.cli import manifest
 from services.sandbox.page.app import build_router
 from services.sandbox.phone.phones import Phones, RingState
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import ServiceSpec
-from services.sandbox.slack import cast
+from services.sandbox.slack import model
 from services.sandbox.slack.model import Message, Refusal
 from services.sandbox.slack.workspace import Workspace
 
-OLIVIA, ANN, BOT = cast.OLIVIA.id, cast.ANN.id, cast.BOT.id
+OLIVIA, ANN, BOT = model.OLIVIA.id, model.ANN.id, model.BOT.id
 COMMANDS = [("health", "", "One look at everything"), ("logs", "<service> [filter]", "The newest lines")]
 
 
@@ -86,7 +86,7 @@ async def page(
 
 
 def post(workspace: Workspace, user: str, text: str, **more: Any) -> Message:
-    message = Message(cast.INCIDENTS_ID, workspace.new_ts(), user, text, **more)
+    message = Message(model.INCIDENTS_ID, workspace.new_ts(), user, text, **more)
     workspace.messages.add(message)
     return message
 
@@ -95,7 +95,7 @@ async def test_the_page_shows_channel_people_and_commands(page: httpx.AsyncClien
     html = (await page.get("/")).text
 
     assert "dragonfly-incidents" in html
-    assert all(user.real_name in html for user in cast.PEOPLE)
+    assert all(user.real_name in html for user in model.PEOPLE)
     assert "dragonfly logs" in html
     assert "&lt;service&gt; [filter]" in html
 
@@ -153,7 +153,7 @@ async def test_replies_stay_in_their_thread(page: httpx.AsyncClient, workspace: 
 
 async def test_a_refused_call_is_shown_where_it_would_have_been(page: httpx.AsyncClient, workspace: Workspace) -> None:
     problems = ("blocks[0].text.text: longer than 3000 characters",)
-    refused = Refusal("chat.postMessage", "invalid_blocks", problems, {"a": "<b>"}, 1e9, channel=cast.INCIDENTS_ID)
+    refused = Refusal("chat.postMessage", "invalid_blocks", problems, {"a": "<b>"}, 1e9, channel=model.INCIDENTS_ID)
     workspace.record_refusal(refused)
 
     html = (await page.get("/page/timeline")).text
@@ -192,23 +192,23 @@ async def test_a_channel_is_unread_until_it_is_looked_at(page: httpx.AsyncClient
 
 
 async def test_what_is_typed_reaches_the_channel(page: httpx.AsyncClient, workspace: Workspace) -> None:
-    act = {"viewer": OLIVIA, "channel": cast.INCIDENTS_ID, "text": " hello <b> "}
+    act = {"viewer": OLIVIA, "channel": model.INCIDENTS_ID, "text": " hello <b> "}
 
     answer = await page.post("/page/say", json=act)
 
     assert answer.status_code == 200
-    assert [m.text for m in workspace.messages_for(ANN, cast.INCIDENTS_ID)] == ["hello &lt;b&gt;"]
+    assert [m.text for m in workspace.messages_for(ANN, model.INCIDENTS_ID)] == ["hello &lt;b&gt;"]
 
 
 @pytest.mark.parametrize("viewer", [BOT, "U0NOBODY", ""])
 async def test_nobody_else_can_act(page: httpx.AsyncClient, viewer: str) -> None:
-    act = {"viewer": viewer, "channel": cast.INCIDENTS_ID, "text": "hello"}
+    act = {"viewer": viewer, "channel": model.INCIDENTS_ID, "text": "hello"}
 
     assert (await page.post("/page/say", json=act)).status_code == 422
 
 
 async def test_using_what_is_gone_is_told(page: httpx.AsyncClient) -> None:
-    act = {"viewer": OLIVIA, "channel": cast.INCIDENTS_ID, "ts": "1.000000", "action_id": "go", "block_id": "b"}
+    act = {"viewer": OLIVIA, "channel": model.INCIDENTS_ID, "ts": "1.000000", "action_id": "go", "block_id": "b"}
 
     answer = await page.post("/page/click", json=act)
 
@@ -302,11 +302,11 @@ async def test_a_flood_of_questions_comes_from_somebody_who_may_change_nothing(
     async with asyncio.timeout(30):
         while len(asked) < 60:
             await asyncio.sleep(0)  # the answer does not wait for the flood
-            listed = workspace.messages_for(OLIVIA, cast.INCIDENTS_ID)
+            listed = workspace.messages_for(OLIVIA, model.INCIDENTS_ID)
             asked = [message for message in listed if message.text.endswith(" health")]
 
     assert answer.json()["told"] == "Otto Lind asks 100 times /dragonfly doctor and 60 times @dragonfly health"
-    assert {message.user for message in asked} == {cast.OTTO.id}
+    assert {message.user for message in asked} == {model.OTTO.id}
 
 
 async def test_a_changed_message_is_shown_as_it_is_now(page: httpx.AsyncClient, workspace: Workspace) -> None:
@@ -327,10 +327,10 @@ async def test_an_ephemeral_message_can_be_dismissed_by_its_person_only(
     act = {"channel": message.channel, "ts": message.ts}
 
     await page.post("/page/dismiss", json={"viewer": ANN, **act})
-    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == [message]
+    assert workspace.messages_for(OLIVIA, model.INCIDENTS_ID) == [message]
 
     await page.post("/page/dismiss", json={"viewer": OLIVIA, **act})
-    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == []
+    assert workspace.messages_for(OLIVIA, model.INCIDENTS_ID) == []
 
 
 async def test_a_message_for_everybody_cannot_be_dismissed(page: httpx.AsyncClient, workspace: Workspace) -> None:
@@ -338,7 +338,7 @@ async def test_a_message_for_everybody_cannot_be_dismissed(page: httpx.AsyncClie
 
     await page.post("/page/dismiss", json={"viewer": OLIVIA, "channel": message.channel, "ts": message.ts})
 
-    assert workspace.messages_for(OLIVIA, cast.INCIDENTS_ID) == [message]
+    assert workspace.messages_for(OLIVIA, model.INCIDENTS_ID) == [message]
 
 
 async def test_another_site_in_the_same_browser_cannot_break_anything(
@@ -367,7 +367,7 @@ async def test_every_button_of_the_panel_has_its_route(page: httpx.AsyncClient, 
 async def test_a_phone_shows_how_each_ring_stands(page: httpx.AsyncClient, phones: Phones) -> None:
     assert "Kill a worker" in (await page.get("/page/phones")).text
 
-    phones.ring("one", cast.ANN, "PAGE <b>dev</b>", "Incident 1")
+    phones.ring("one", model.ANN, "PAGE <b>dev</b>", "Incident 1")
     html = (await page.get("/page/phones")).text
     assert "PAGE &lt;b&gt;dev&lt;/b&gt;" in html
     assert f"as={ANN}" in html
@@ -379,7 +379,7 @@ async def test_a_phone_shows_how_each_ring_stands(page: httpx.AsyncClient, phone
 
 
 async def test_mails_are_shown_with_their_words(page: httpx.AsyncClient, phones: Phones) -> None:
-    phones.deliver(cast.BEN, "PAGE dev", "Incident 1 <script>")
+    phones.deliver(model.BEN, "PAGE dev", "Incident 1 <script>")
 
     html = (await page.get("/page/phones")).text
     assert "Mail (1)" in html
@@ -401,13 +401,13 @@ async def test_nobody_writes_to_the_app_itself(page: httpx.AsyncClient, workspac
     """As the manifest has it: Slack shows no message box there."""
     direct = workspace.direct_channel(OLIVIA).id
 
-    to_app, in_channel = [(await page.get(f"/?as={OLIVIA}&in={place}")).text for place in (direct, cast.INCIDENTS_ID)]
+    to_app, in_channel = [(await page.get(f"/?as={OLIVIA}&in={place}")).text for place in (direct, model.INCIDENTS_ID)]
 
     assert ("<textarea" in to_app, "<textarea" in in_channel) == (False, True)
     assert manifest()["features"]["app_home"]["messages_tab_read_only_enabled"] is True
 
 
-@pytest.mark.parametrize("place", ["home", cast.INCIDENTS_ID])
+@pytest.mark.parametrize("place", ["home", model.INCIDENTS_ID])
 async def test_the_skip_link_leads_somewhere(page: httpx.AsyncClient, place: str) -> None:
     html = (await page.get(f"/?as={OLIVIA}&in={place}")).text
 

@@ -10,15 +10,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.domain.notifications import Page, PageEvent
+from services.clients.pagers.email import MailServer as MailClient
+from services.clients.pagers.webhook import Pager, Webhooks
+from services.domain.messages import Page, PageEvent
 from services.domain.secrets import Secret
-from services.mail.client import MailServer as MailClient
-from services.sandbox.phone import mail_server, pager
-from services.sandbox.phone.mail_server import MailServer
-from services.sandbox.phone.phones import KEPT, Phones, RingState
-from services.sandbox.slack import cast
+from services.sandbox.phone import phones as pager
+from services.sandbox.phone.phones import KEPT, MailServer, Phones, RingState
+from services.sandbox.slack import model
 from services.sandbox.web_server import WebServer
-from services.webhooks.client import Pager, Webhooks
 from tests.outside import failure_of
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
@@ -51,7 +50,7 @@ async def webhooks() -> AsyncIterator[Webhooks]:
 async def mail(phones: Phones) -> AsyncIterator[MailClient]:
     server = MailServer(phones)
     await server.start()
-    yield MailClient(Secret(server.url), mail_server.SENDER)
+    yield MailClient(Secret(server.url), pager.SENDER)
     await server.stop()
 
 
@@ -64,7 +63,7 @@ async def test_a_page_rings_the_phone_of_its_key_once(phones: Phones, url: str, 
         await webhooks.page(phone_of("ann", url), PAGE)
 
     [ring] = phones.ringing
-    assert (ring.whom, ring.title, ring.details) == (cast.ANN, PAGE.subject, PAGE.text)
+    assert (ring.whom, ring.title, ring.details) == (model.ANN, PAGE.subject, PAGE.text)
 
 
 async def test_it_falls_silent_and_is_closed(phones: Phones, url: str, webhooks: Webhooks) -> None:
@@ -95,10 +94,10 @@ async def test_a_wrong_key_and_a_trigger_that_says_nothing_are_refused(
 
 
 async def test_a_mail_is_put_into_the_mailbox_of_its_person(phones: Phones, mail: MailClient) -> None:
-    await mail.send(mail_server.address("ben"), PAGE)
+    await mail.send(pager.address("ben"), PAGE)
 
     [came] = phones.mails
-    assert (came.whom, came.subject, came.details) == (cast.BEN, PAGE.subject, PAGE.text)
+    assert (came.whom, came.subject, came.details) == (model.BEN, PAGE.subject, PAGE.text)
 
 
 async def test_a_mail_to_nobody_is_refused(phones: Phones, mail: MailClient) -> None:
@@ -110,8 +109,8 @@ async def test_a_mail_to_nobody_is_refused(phones: Phones, mail: MailClient) -> 
 
 def test_the_newest_are_kept(phones: Phones) -> None:
     for number in range(KEPT + 1):
-        phones.ring(str(number), cast.ANN, "PAGE", "")
-        phones.deliver(cast.ANN, "PAGE", "")
+        phones.ring(str(number), model.ANN, "PAGE", "")
+        phones.deliver(model.ANN, "PAGE", "")
 
     assert (len(phones.rings), len(phones.mails)) == (KEPT, KEPT)
     assert phones.rings[0].key == str(KEPT)

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from services.domain.errors import OperatorError
-from services.sandbox.postgres import PostgresServer, prepare_cluster
 from services.sandbox.postgres.home import UNPRIVILEGED_USER, find_home
+from services.sandbox.postgres.server import PostgresServer, prepare_cluster
 
 PATIENCE_S = 60.0
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops privileges")

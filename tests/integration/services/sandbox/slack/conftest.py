@@ -8,7 +8,7 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from services.sandbox.slack.app import build_router
+from services.sandbox.slack.control import build_router
 from services.sandbox.slack.workspace import Workspace
 from tests.serving import no_proxy as no_proxy
 from tests.serving import serve

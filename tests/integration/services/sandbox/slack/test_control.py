@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from services.sandbox.slack.cast import ANN, INCIDENTS_ID, OLIVIA
+from services.sandbox.slack.model import ANN, INCIDENTS_ID, OLIVIA
 from services.sandbox.slack.workspace import Workspace
 
 

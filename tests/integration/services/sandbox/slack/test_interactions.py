@@ -8,9 +8,8 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from services.sandbox.slack.cast import ANN, BEN, INCIDENTS_ID, OLIVIA
-from services.sandbox.slack.errors import NothingThereError
-from services.sandbox.slack.model import View
+from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.model import ANN, BEN, INCIDENTS_ID, OLIVIA, NothingThereError, View
 from services.sandbox.slack.workspace import Workspace
 
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
@@ -59,7 +58,7 @@ async def test_a_button_sends_its_value_and_the_message_it_stands_in(
     await connect(app)
     posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Scale?", blocks=BUTTONS)
 
-    error = await workspace.acting_as(ANN.id).click(
+    error = await acting_as(workspace, ANN.id).click(
         INCIDENTS_ID, posted["ts"], "approve", answers={"decision": {"service": "ingest"}}
     )
 
@@ -86,7 +85,7 @@ async def test_a_select_sends_what_was_chosen(
     await connect(app)
     posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Which?", blocks=BUTTONS)
 
-    await workspace.acting_as(ANN.id).click(INCIDENTS_ID, posted["ts"], "service", value="api")
+    await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["ts"], "service", value="api")
 
     assert chosen == ["api"]
 
@@ -98,14 +97,14 @@ async def test_a_click_that_nobody_handles_fails(
     await connect(app)
     posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Scale?", blocks=BUTTONS)
 
-    assert await workspace.acting_as(ANN.id).click(INCIDENTS_ID, posted["ts"], "approve") == "operation_timeout"
+    assert await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["ts"], "approve") == "operation_timeout"
 
 
 async def test_nobody_clicks_in_what_only_somebody_else_sees(workspace: Workspace, client: AsyncWebClient) -> None:
     posted = await client.chat_postEphemeral(channel=INCIDENTS_ID, user=OLIVIA.id, text="Yours", blocks=BUTTONS)
 
     with pytest.raises(NothingThereError):
-        await workspace.acting_as(ANN.id).click(INCIDENTS_ID, posted["message_ts"], "approve")
+        await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["message_ts"], "approve")
 
 
 async def test_a_modal_is_opened_by_a_command_and_takes_an_answer(
@@ -124,7 +123,7 @@ async def test_a_modal_is_opened_by_a_command_and_takes_an_answer(
         reasons.append(view["state"]["values"]["reason"]["text"]["value"])
 
     await connect(app)
-    olivia = workspace.acting_as(OLIVIA.id)
+    olivia = acting_as(workspace, OLIVIA.id)
     await olivia.type(INCIDENTS_ID, "/dragonfly stop-workers")
     await eventually(lambda: workspace.modal_for(OLIVIA.id) is not None)
     view = workspace.modal_for(OLIVIA.id)
@@ -146,7 +145,7 @@ async def test_errors_keep_the_modal_open_with_what_was_typed(
     await connect(app)
     view = open_modal(workspace)
 
-    assert await workspace.acting_as(OLIVIA.id).submit(view.id, {"reason": {"text": "x"}}) == {"reason": "Say more."}
+    assert await acting_as(workspace, OLIVIA.id).submit(view.id, {"reason": {"text": "x"}}) == {"reason": "Say more."}
 
     assert workspace.modal_for(OLIVIA.id) is view
     assert view.errors == {"reason": "Say more."}
@@ -156,7 +155,7 @@ async def test_errors_keep_the_modal_open_with_what_was_typed(
 async def test_a_required_input_left_empty_never_reaches_the_app(workspace: Workspace) -> None:
     view = open_modal(workspace)
 
-    assert await workspace.acting_as(OLIVIA.id).submit(view.id) == {"reason": "Please complete this required field."}
+    assert await acting_as(workspace, OLIVIA.id).submit(view.id) == {"reason": "Please complete this required field."}
 
 
 async def test_a_submission_may_update_push_or_clear(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
@@ -173,7 +172,7 @@ async def test_a_submission_may_update_push_or_clear(workspace: Workspace, app: 
         await ack(**next(answers))
 
     await connect(app)
-    olivia = workspace.acting_as(OLIVIA.id)
+    olivia = acting_as(workspace, OLIVIA.id)
     view = open_modal(workspace)
     titles: list[list[str]] = []
 
@@ -197,7 +196,7 @@ async def test_an_answer_that_slack_would_refuse_is_shown_as_trouble(
     await connect(app)
     view = open_modal(workspace)
 
-    errors = await workspace.acting_as(OLIVIA.id).submit(view.id, {"reason": {"text": "x"}})
+    errors = await acting_as(workspace, OLIVIA.id).submit(view.id, {"reason": {"text": "x"}})
 
     assert list(errors) == [""]
     assert workspace.refusals[-1].method == "view_submission"
@@ -216,7 +215,7 @@ async def test_closing_a_modal_is_told_when_it_asked_for_it(
     await connect(app)
     view = open_modal(workspace, modal(notify_on_close=True))
 
-    await workspace.acting_as(OLIVIA.id).close_modal(view.id)
+    await acting_as(workspace, OLIVIA.id).close_modal(view.id)
 
     assert closed == [False]
     assert workspace.modal_for(OLIVIA.id) is None
@@ -231,7 +230,7 @@ async def test_the_home_tab_is_published_per_person(workspace: Workspace, app: A
 
     await connect(app)
 
-    workspace.acting_as(ANN.id).open_home()
+    acting_as(workspace, ANN.id).open_home()
 
     await eventually(lambda: workspace.home_for(ANN.id) is not None)
     assert workspace.home_for(OLIVIA.id) is None
@@ -250,7 +249,7 @@ async def test_a_message_shortcut_reaches_the_app(
     await connect(app)
     posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Look")
 
-    await workspace.acting_as(ANN.id).shortcut("explain", INCIDENTS_ID, posted["ts"])
+    await acting_as(workspace, ANN.id).shortcut("explain", INCIDENTS_ID, posted["ts"])
 
     assert heard == ["Look"]
 

@@ -3,8 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.sandbox.slack.cast import ANN, BOT, INCIDENTS_ID, OLIVIA
-from services.sandbox.slack.model import Message
+from services.sandbox.slack.model import ANN, BOT, INCIDENTS_ID, OLIVIA, Message
 from services.sandbox.slack.workspace import Workspace
 
 

@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from services.sandbox.slack.cast import ANN, APPROVERS, BOT, GENERAL_ID, INCIDENTS_ID, OLIVIA, TEAM
 from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import ANN, APPROVERS, BOT, GENERAL_ID, INCIDENTS_ID, OLIVIA, TEAM
 from services.sandbox.slack.workspace import Workspace
 
 SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "*healthy*"}}

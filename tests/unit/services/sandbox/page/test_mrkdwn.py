@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sandbox.page.drawing.context import Drawing
+from services.sandbox.page.drawing.html import Drawing
 from services.sandbox.page.drawing.mrkdwn import mrkdwn
 
 DRAWING = Drawing(

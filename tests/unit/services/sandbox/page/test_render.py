@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.sandbox.page.render import DRAWABLE, Drawing, render_blocks
+from services.sandbox.page.drawing.html import Drawing
+from services.sandbox.page.render import DRAWABLE, render_blocks
 
 Json = dict[str, Any]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\" onmouseover='x'"

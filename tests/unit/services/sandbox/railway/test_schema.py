@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, build_schema
 
-from services.sandbox.railway.graphql_endpoint import SCHEMA
-from services.sandbox.railway.mutations import MUTATIONS
-from services.sandbox.railway.queries import QUERIES
+from services.sandbox.railway.control import SCHEMA
+from services.sandbox.railway.queries import MUTATIONS, QUERIES
 
 REAL_SCHEMA = Path(__file__).parents[6] / "shared" / "railway.graphql"
 OURS = {name: kind for name, kind in SCHEMA.type_map.items() if not name.startswith("__")}

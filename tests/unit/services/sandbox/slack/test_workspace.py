@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.sandbox.slack.cast import ANN, BOT, GENERAL_ID, INCIDENTS_ID, OLIVIA
-from services.sandbox.slack.changes import MAX_WAITING, Change, ChangeKind, Changes
-from services.sandbox.slack.messages import MAX_PER_CHANNEL, MessageStore
-from services.sandbox.slack.model import Message
+from services.sandbox.slack.actor import typed_command, typed_message
+from services.sandbox.slack.messages import MAX_PER_CHANNEL, MAX_WAITING, Change, ChangeKind, Changes, MessageStore
+from services.sandbox.slack.model import ANN, BOT, GENERAL_ID, INCIDENTS_ID, OLIVIA, Message
 from services.sandbox.slack.tickets import MAX_RESPONSES, RESPONSE_LIFETIME_S, TRIGGER_LIFETIME_S, TicketError, Tickets
-from services.sandbox.slack.typed_text import typed_command, typed_message
 from services.sandbox.slack.workspace import Workspace
 
 NOW = 1_700_000_000.0
@@ -168,7 +166,7 @@ async def test_messages_and_homes_outlive_a_restart_but_ephemerals_do_not(tmp_pa
 
 
 async def test_changes_are_saved_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.sandbox.slack.saved.SAVE_AT_MOST_EVERY_S", 0.01)
+    monkeypatch.setattr("services.sandbox.slack.workspace.SAVE_AT_MOST_EVERY_S", 0.01)
     workspace = Workspace(tmp_path)
     await workspace.start()
     await asyncio.sleep(0)  # lets the saver begin to listen

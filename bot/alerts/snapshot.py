@@ -1,0 +1,72 @@
+"""What the rules look at: the newest answer of each source, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from playbooks.checks import oncall
+from playbooks.checks.outcomes import Usual
+from playbooks.checks.triage import Earlier
+from services.domain.alerts import Drill
+from services.domain.database import Exposure, MigrationStatus, ServerFacts
+from services.domain.deployments import Deployment, ServiceAct, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth, BotState, IntakeHealth
+from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
+from services.domain.runs import Lock
+from services.domain.services import Service, WorkerType
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the database says of the work, read every few seconds."""
+
+    queue: QueueSnapshot | Unavailable
+    exhausted: int | Unavailable
+    lock_waits: Sequence[LockWait] | Unavailable
+    locks: Sequence[Lock] | Unavailable
+    acts: Sequence[ServiceAct] | Unavailable = ()
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What changes seldom, read every few minutes."""
+
+    server: ServerFacts | Unavailable
+    migrations: MigrationStatus | Unavailable
+    exposures: Sequence[Exposure] | Unavailable
+    outcomes: Usual | Unavailable
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
+
+    expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
+    look. back_at: when the database answered again after a while without it. made: the deployments of the last two
+    hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
+    knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,
+    None without an on-call file.
+    """
+
+    now: datetime
+    stale_after: timedelta
+    environment: str | None
+    heartbeats: Sequence[Heartbeat]
+    expected: Mapping[WorkerType, int | Unavailable]
+    expected_age: timedelta = timedelta()
+    all_visible: bool = True
+    earlier: Earlier | None = None
+    back_at: datetime | None = None
+    api: ApiHealth | Unavailable | None = None
+    intake: IntakeHealth | Unavailable | None = None
+    services: Mapping[Service, ServiceState] | Unavailable | None = None
+    made: Mapping[Service, Sequence[Deployment]] = field(default_factory=dict)
+    work: Work | None = None
+    upkeep: Upkeep | None = None
+    auto_deploy: Mapping[Service, bool | Unavailable] | None = None
+    bot: BotState | None = None
+    drills: Sequence[Drill] = ()
+    oncall: oncall.Facts | None = None

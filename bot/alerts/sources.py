@@ -1,0 +1,255 @@
+"""The newest value of each source that the alert rules read, polled at its own pace.
+
+A page must not wait for Railway or the API: what they said last is good enough, and fresh answers arrive for the next
+look. The heartbeats are no part of this, because they are to be the freshest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from bot.alerts.snapshot import Seen, Upkeep, Work
+from bot.facts import gather_oncall, usable_schedule
+from bot.views.alerts import Surroundings
+from bot.world import JOBS, HeartbeatReading, World
+from playbooks.checks import oncall
+from playbooks.checks.outcomes import Usual
+from playbooks.checks.triage import Earlier
+from playbooks.last_deploys import Facts as Deploys
+from playbooks.last_deploys import deployed_at, last_deploys, remember_deployments
+from services.clients.postgres import approvals, operated
+from services.clients.postgres.operated import list_exposures, list_job_outcomes, read_server
+from services.clients.postgres.pool import Connection
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import QueueSnapshot
+from services.domain.services import Service
+
+EVERY_S = 20.0
+UPKEEP_EVERY_S = 300.0
+AUTO_DEPLOY_EVERY_S = 3600.0
+PATIENCE_S = 1.0
+
+AWAY_AFTER = timedelta(seconds=60)  # three looks without heartbeats: nobody could write them either
+HOUR = timedelta(hours=1)
+LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
+
+T = TypeVar("T")
+Services = Mapping[Service, ServiceState]
+
+
+class Poll(Generic[T]):
+    """One source. `answer` is None until it gave one.
+
+    `heard` gets each answer as soon as it is there, whoever looks when; `answered` is called after that of a hint.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        every_s: float,
+        *,
+        heard: Callable[[T], None] = lambda _: None,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._ask = ask
+        self._every_s = every_s
+        self._heard = heard
+        self._answered = answered
+        self._is_hinted = False
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[T] | None = None
+        self.answer: T | None = None
+
+    def start_if_due(self) -> asyncio.Task[T] | None:
+        """The call that is under way, a new one when it is time; None when the answer is young enough."""
+        self._take()
+        now = asyncio.get_running_loop().time()
+        if self._asking is None and now - self._asked_at >= self._every_s:
+            self._begin()
+        return self._asking
+
+    def hasten(self) -> None:
+        """Ask now, whatever the pace. What is being asked already may not know of it yet: then once more after it."""
+        self._is_hinted = True
+        self._take()
+        if self._asking is None:
+            self._begin()
+
+    def take(self) -> T | None:
+        """The newest answer."""
+        self._take()
+        return self.answer
+
+    async def close(self) -> None:
+        """Stop asking, and forget: who asks again much later must not take an old answer for the newest."""
+        asking, self._asking = self._asking, None
+        self.answer, self._asked_at, self._is_hinted = None, float("-inf"), False
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    def _begin(self) -> None:
+        is_hinted, self._is_hinted = self._is_hinted, False
+        self._asked_at = asyncio.get_running_loop().time()
+        self._asking = asyncio.create_task(self._ask())
+        self._asking.add_done_callback(lambda asked: self._end(asked, is_hinted=is_hinted))
+
+    def _end(self, asked: asyncio.Task[T], *, is_hinted: bool) -> None:
+        """Nobody may have looked meanwhile, so the answer is passed on here. An error is for whoever takes it."""
+        if asked.cancelled() or asked.exception() is not None:
+            return
+        self._heard(asked.result())
+        if is_hinted:
+            self._answered()
+        if self._is_hinted:
+            self._take()
+            self._begin()
+
+    def _take(self) -> None:
+        if self._asking is not None and self._asking.done():
+            asking, self._asking = self._asking, None
+            self.answer = asking.result()
+
+
+class Readings:
+    """All sources. A source without settings is never asked. `answered` is called when a hint has its answer: it may
+    take longer than a look waits. `on_services` gets what Railway answered, as soon as it did."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        answered: Callable[[], None] = lambda: None,
+        on_services: Callable[[Services], None] = lambda _: None,
+    ) -> None:
+        def heard(answer: Services | Unavailable) -> None:
+            if not isinstance(answer, Unavailable):
+                on_services(answer)
+
+        self._world = world
+        railway_every_s = world.settings.watching.railway_every_s
+        has_api, has_railway = world.api is not None, world.railway is not None
+        self._api = Poll(world.api_health, EVERY_S, answered=answered) if has_api else None
+        self._intake = Poll(world.intake_health, EVERY_S) if has_api else None
+        self._services = (
+            Poll(world.railway_services, railway_every_s, heard=heard, answered=answered) if has_railway else None
+        )
+        self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
+        self._work = Poll(self._read_work, EVERY_S)
+        self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
+        self._oncall = Poll(self._read_oncall, UPKEEP_EVERY_S) if usable_schedule(world) is not None else None
+        self._earlier: Earlier | None = None
+        self._back_at: datetime | None = None
+        self._made: Mapping[Service, Sequence[Deployment]] = {}
+
+    async def refresh(self, patience_s: float) -> None:
+        """Ask what is due; wait for what was never answered, and for the rest at most `patience_s`."""
+        asking = [(poll, poll.start_if_due()) for poll in self._polls]
+        first = [task for poll, task in asking if task is not None and poll.answer is None]
+        if first:
+            await asyncio.wait(first)  # every source has its own time limit
+        rest = [task for _, task in asking if task is not None and not task.done()]
+        if rest and patience_s > 0:
+            await asyncio.wait(rest, timeout=patience_s)
+
+    def hint(self) -> None:
+        """Something changed in Railway: ask it again now, and its API."""
+        for poll in (self._services, self._api):
+            if poll is not None:
+                poll.hasten()
+
+    def see(self, reading: HeartbeatReading) -> Seen:
+        """Everything as known now. Remembers the heartbeats for the next time."""
+        world, services = self._world, self._services.take() if self._services else None
+        if self._earlier is not None and reading.as_of - self._earlier.as_of > AWAY_AFTER:
+            self._back_at = reading.as_of
+        has_railway = services is not None and not isinstance(services, Unavailable)
+        if services is not None and not isinstance(services, Unavailable):
+            self._made = remember_deployments(self._made, services, reading.as_of)
+        replicas = world.expected_replicas(Unavailable("Railway", "not configured") if services is None else services)
+        seen = Seen(
+            now=reading.as_of,
+            stale_after=world.settings.stale_after,
+            environment=world.settings.environment,
+            heartbeats=reading.rows,
+            expected=replicas.counts,
+            expected_age=replicas.age,
+            all_visible=reading.all_visible,
+            earlier=self._earlier,
+            back_at=self._back_at,
+            api=self._api.take() if self._api else None,
+            intake=self._intake.take() if self._intake else None,
+            services=services,
+            made=self._made if has_railway else {},
+            work=self._work.take(),
+            upkeep=self._upkeep.take(),
+            auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
+            bot=world.bot_state() if world.bot_state else None,
+            oncall=self._oncall.take() if self._oncall else None,
+        )
+        beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
+        self._earlier = Earlier(reading.as_of, beats)
+        return seen
+
+    async def close(self) -> None:
+        """Stop asking."""
+        for poll in self._polls:
+            await poll.close()
+
+    @property
+    def _polls(self) -> list[Poll[Any]]:
+        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._upkeep, self._oncall)
+        return [poll for poll in polls if poll is not None]
+
+    async def _read_work(self) -> Work:
+        """One after the other: an idle bot holds few sessions."""
+        world = self._world
+        queue = await world.queue()
+        exhausted = await world.read_all_rows(lambda conn: operated.count_exhausted_jobs(conn, window=HOUR), JOBS)
+        waits = await world.lock_waits()
+        locks = await world.read(approvals.list_locks)
+        return Work(queue, exhausted, waits, locks, await world.service_acts())
+
+    async def _read_upkeep(self) -> Upkeep:
+        read = self._world.read
+        server, migrations = await read(read_server), await self._world.migrations()
+        return Upkeep(
+            server, migrations, await read(list_exposures), await self._world.read_all_rows(_read_outcomes, JOBS)
+        )
+
+    async def _read_oncall(self) -> oncall.Facts:
+        facts, _ = await gather_oncall(self._world)
+        return facts
+
+    async def _read_auto_deploy(self) -> dict[Service, bool | Unavailable]:
+        return {service: await self._world.auto_deploy(service) for service in Service}
+
+
+def surroundings_of(seen: Seen, name_of: Callable[[str], str]) -> Surroundings:
+    """What a page line says besides the trouble itself, as far as it is known."""
+    acts = seen.work.acts if seen.work else ()
+    known = Deploys(seen.now, seen.made, () if isinstance(acts, Unavailable) else acts, name_of)
+    words = {service: last_deploys(known, service) for service in (None, *Service)}
+    moments = {service: moment for service in Service if (moment := deployed_at(known, service)) is not None}
+    return Surroundings(seen.environment, queue_of(seen), words, moments)
+
+
+def queue_of(seen: Seen) -> QueueSnapshot | None:
+    """None while it is not known, or rows may be hidden."""
+    queue = seen.work.queue if seen.work and seen.all_visible else None
+    return None if isinstance(queue, Unavailable) else queue
+
+
+async def _read_outcomes(conn: Connection) -> Usual:
+    now = (await read_server(conn)).server_time
+    lately, before = await list_job_outcomes(conn, spans=[(now - LATELY, now), (now - LATELY - BEFORE, now - LATELY)])
+    return Usual(lately, before)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """None when there is none."""
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,374 @@
+"""Decides each alert's next state from the rule results; pure.
+
+`decide` gives moves: the alert's next state as a value, what others are told, and the reason for `why`. The same values
+are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.alerts.suppression import Circumstances, Hold, Signal, WorkingRun, find_hold, find_silence
+from bot.config.alerts import Telling
+from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
+from services.domain.text import age, counted, dated_time, ordinal
+
+LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody would see it any more
+
+
+@dataclass(frozen=True)
+class Move:
+    """One alert's step from `before` (None: there was none) to `after` (None: it passed and nobody was ever told).
+
+    change: what others are told, None: nothing. decision, reason: for `why`; empty when there was nothing to decide.
+    notice: a line for the message's thread, because an edit alone nobody would notice; empty: none. again: see
+    `AlertEvent`. run: the line goes to this run's thread instead.
+    """
+
+    before: Alert | None
+    after: Alert | None
+    decision: str = ""
+    reason: str = ""
+    change: AlertChange | None = None
+    notice: str = ""
+    again: bool = False
+    run: WorkingRun | None = None
+
+    @property
+    def alert(self) -> Alert:
+        found = self.after or self.before
+        assert found is not None  # noqa: S101 - a move has at least one end
+        return found
+
+
+def decide(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> list[Move]:
+    """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
+
+    Several signals of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
+    """
+    known = {alert.fingerprint: alert for alert in alerts}
+    moves = []
+    for signal in _one_each(signals):
+        move = _decide_one(signal, known.get(signal.fingerprint), list(known.values()), around)
+        if move is None:
+            continue
+        moves.append(move)
+        if move.after is None:
+            del known[signal.fingerprint]
+        else:
+            known[signal.fingerprint] = move.after
+    return moves
+
+
+def next_moment(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> datetime | None:
+    """When something may change by the passing of time alone; None when nothing will."""
+    known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
+    moments: list[datetime | None] = []
+    for signal in _one_each(signals):
+        alert = known.get(signal.fingerprint)
+        if alert is not None:
+            moments += _moments(signal, alert, alerts, around)
+    remind = timedelta(seconds=around.telling.remind_s)
+    for silence in around.silences:
+        moments += [silence.ends_at, None if silence.reminded_at else silence.ends_at - remind]
+    return min((moment for moment in moments if moment and moment > around.now), default=None)
+
+
+def _one_each(signals: Iterable[Signal]) -> list[Signal]:
+    """One a fingerprint; those whose rule explains others come first."""
+    found: dict[str, list[Signal]] = {}
+    for signal in signals:
+        found.setdefault(signal.fingerprint, []).append(signal)
+    order = {"database": 0, "heartbeats": 1, "crash_loop": 1, "api": 1, "failed_jobs": 1}
+    return sorted(map(_merge, found.values()), key=lambda signal: order.get(signal.rule, 2))
+
+
+def _merge(signals: Sequence[Signal]) -> Signal:
+    first, *others = sorted(signals, key=lambda one: -one.finding.status.urgency)
+    if not others:
+        return first
+    more = f"{first.finding.title}, and {len(others)} more"
+    return replace(first, finding=replace(first.finding, title=more))
+
+
+def _decide_one(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+    if signal.is_unknown:
+        return None
+    if not signal.is_trouble:
+        return _fine(signal, alert, around) if alert and alert.is_open else None
+    if alert is not None and alert.state is AlertState.FIRING:
+        return _still(signal, alert, around)
+    return _begin(signal, alert, alerts, around)
+
+
+def _begin(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+    """Trouble of which people do not know."""
+    begun = _pending(signal, alert, around)
+    hold = find_hold(signal, begun.since, alerts, around)
+    due_at = begun.since + signal.wait
+    if hold is None and around.now >= due_at:
+        return _fire(begun, alert, around)
+    if hold is None:
+        is_new = alert is None or not alert.is_open
+        reason = f"told if it lasts {age(signal.wait)}" if is_new else "what held it back has ended; it is not due yet"
+        return Move(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
+    if begun.held == hold.reason:
+        return None
+    notice = f"{begun.title}: {_patience(around)}" if hold.run else ""
+    return Move(alert, replace(begun, held=hold.reason), "not told", hold.reason, notice=notice, run=hold.run)
+
+
+def _patience(around: Circumstances) -> str:
+    patience = age(timedelta(seconds=around.telling.run_patience_s))
+    return f"told here while this run works, and to everybody if it lasts {patience} or the run fails"
+
+
+def _pending(signal: Signal, alert: Alert | None, around: Circumstances) -> Alert:
+    """The alert as it waits: a new one, the one that waits already, or one that was over and comes back."""
+    finding = signal.finding
+    if alert is None or _is_past(alert, around):
+        return Alert(
+            fingerprint=signal.fingerprint,
+            rule=signal.rule,
+            state=AlertState.PENDING,
+            severity=signal.severity,
+            service=finding.service,
+            title=finding.title,
+            detail=finding.detail,
+            since=around.now,
+            opened_at=around.now,
+        )
+    since = alert.since if alert.is_open else around.now
+    severity = signal.severity
+    return replace(
+        alert, state=AlertState.PENDING, since=since, severity=severity, title=finding.title, detail=finding.detail
+    )
+
+
+def _is_past(alert: Alert, around: Circumstances) -> bool:
+    """Whether it was over for so long, or its message is so old, that what comes now is told anew."""
+    if alert.resolved_at is None or alert.is_open:
+        return False
+    over_for = around.now - alert.resolved_at
+    return over_for > timedelta(seconds=around.telling.again_within_s) or around.now - alert.opened_at > LONGEST
+
+
+def _fire(begun: Alert, before: Alert | None, around: Circumstances) -> Move:
+    fired = replace(
+        begun,
+        state=AlertState.FIRING,
+        fires=begun.fires + 1,
+        fired_at=around.now,
+        told_at=around.now,
+        said_at=around.now,
+        fine_since=None,
+        held="",
+    )
+    again = fired.fires > 1
+    notice = f"It is back: {fired.title}" if again else ""
+    reason = (
+        f"firing again ({ordinal(fired.fires)} time)"
+        if again
+        else f"firing since {dated_time(begun.since, around.now)}"
+    )
+    return Move(_same(begun, before), fired, "told", reason, AlertChange.FIRED, notice, again)
+
+
+def _same(begun: Alert, before: Alert | None) -> Alert | None:
+    """The row that is continued; None when a new one begins although an older one is remembered."""
+    return before if before is not None and before.id == begun.id else None
+
+
+def _still(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+    """Trouble of which people know."""
+    silence = find_silence(signal.fingerprint, signal.finding.service, around)
+    now = replace(alert, title=signal.finding.title, detail=signal.finding.detail, said_at=around.now, fine_since=None)
+    if (silence.reason if silence else "") != alert.held:
+        return _silenced(now, alert, silence, around)
+    if alert.severity is Severity.NOTIFY and signal.severity is Severity.PAGE:
+        raised = replace(now, severity=Severity.PAGE, told_at=around.now)
+        return Move(alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}")
+    if _repeat_at(alert, around) <= around.now and silence is None:
+        repeated = replace(now, told_at=around.now)
+        notice = f"Still: {now.title}, since {dated_time(alert.since, around.now)}"
+        return Move(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
+    edited = (now.title, now.detail) != (alert.title, alert.detail)
+    soon = (alert.said_at or alert.since) + timedelta(seconds=around.telling.edit_every_s)
+    if alert.fine_since or (edited and around.now >= soon):
+        return Move(alert, now, change=AlertChange.CHANGED)
+    return None
+
+
+def _silenced(now: Alert, alert: Alert, silence: Hold | None, around: Circumstances) -> Move:
+    """A silence began, was replaced, or ended while it fires."""
+    if silence is not None:
+        return Move(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
+    told = replace(now, held="", told_at=around.now)
+    notice = f"The silence has ended, and it still fires: {now.title}"
+    return Move(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
+
+
+def _fine(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+    """It seems over."""
+    if alert.state is AlertState.PENDING:
+        return _pass(alert, around)
+    ends_at = _over_at(alert, around)
+    if around.now >= ends_at:
+        return _resolve(signal, alert, around)
+    if alert.fine_since is not None:
+        return None
+    title, detail = signal.finding.title, signal.finding.detail
+    calm = replace(alert, fine_since=around.now, said_at=around.now, title=title, detail=detail)
+    reason = (
+        f"it came back before ({counted(alert.fires, 'time')} told): over when it stays fine until {ends_at:%H:%M} UTC"
+    )
+    return Move(alert, calm, "watched", reason, AlertChange.CHANGED)
+
+
+def _pass(alert: Alert, around: Circumstances) -> Move:
+    reason = f"it passed after {age(around.now - alert.since)}; nobody was told"
+    if alert.fires == 0:
+        return Move(alert, None, "passed", reason)
+    return Move(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
+
+
+def _over_at(alert: Alert, around: Circumstances) -> datetime:
+    """When what looks fine counts as over: at once, unless it came back soon after it had seemed over before.
+
+    Two troubles with a long quiet time between them are two, and no flapping.
+    """
+    quiet = timedelta(seconds=around.telling.quiet_s)
+    ended, fired = alert.resolved_at, alert.fired_at
+    if alert.fires < 2 or (ended is not None and fired is not None and fired - ended > quiet):
+        return around.now
+    return (alert.fine_since or around.now) + quiet
+
+
+def _resolve(signal: Signal, alert: Alert, around: Circumstances) -> Move:
+    over = replace(
+        alert,
+        state=AlertState.RESOLVED,
+        resolved_at=around.now,
+        title=signal.finding.title,
+        detail=signal.finding.detail,
+        said_at=around.now,
+        fine_since=None,
+        held="",
+    )
+    notice = f"Over while it was silenced ({alert.held})" if alert.held else ""
+    return Move(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
+
+
+def _repeat_at(alert: Alert, around: Circumstances) -> datetime:
+    return (alert.told_at or alert.since) + around.telling.repeat_after(alert.severity)
+
+
+def _moments(signal: Signal, alert: Alert, alerts: Sequence[Alert], around: Circumstances) -> list[datetime | None]:
+    """When this open alert may move by itself."""
+    if alert.state is AlertState.FIRING:
+        quiet_at = _over_at(alert, around) if alert.fine_since else None
+        return [quiet_at, None if alert.held else _repeat_at(alert, around)]
+    hold = find_hold(signal, alert.since, alerts, around)
+    return [alert.since + signal.wait, hold.until if hold else None]
+
+
+def share_messages(
+    fired: Sequence[Alert], alerts: Sequence[Alert], *, now: datetime, telling: Telling, is_digest: bool
+) -> Mapping[int, str]:
+    """`{alert id: message key}` of alerts that fire now and have no message yet; `alerts` are all that are known.
+
+    Alerts of one rule share a message when they begin within `group_within_s` of each other. In a digest, which is the
+    first look after a start, all of them share one.
+    """
+    keys: dict[str, str] = {} if is_digest else _young_messages(alerts, now, telling)
+    given: dict[int, str] = {}
+    for alert in fired:
+        assert alert.id is not None  # noqa: S101 - it is stored before it is told
+        group = "" if is_digest else alert.rule
+        given[alert.id] = keys.setdefault(group, f"alert:{alert.id}")
+    return given
+
+
+def _young_messages(alerts: Sequence[Alert], now: datetime, telling: Telling) -> dict[str, str]:
+    """`{rule: the key of its message that was begun a moment ago}`."""
+    since = now - timedelta(seconds=telling.group_within_s)
+    young = [
+        alert
+        for alert in alerts
+        if alert.state is AlertState.FIRING and alert.message_key and alert.fires == 1 and _fired(alert, since)
+    ]
+    return {alert.rule: alert.message_key or "" for alert in sorted(young, key=lambda one: one.id or 0, reverse=True)}
+
+
+def _fired(alert: Alert, since: datetime) -> bool:
+    return alert.fired_at is not None and alert.fired_at > since
+
+
+RESOLVED, EXPIRED = "resolved", "expired"
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """It ends soon: `words` for its owner."""
+
+    silence: Silence
+    words: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """It is over: how (`outcome`), and `words` for its owner."""
+
+    silence: Silence
+    outcome: str
+    words: str
+
+
+def end_silences(moves: Sequence[Move], alerts: Sequence[Alert], around: Circumstances) -> list[Reminder | Ending]:
+    """What becomes of each silence. `alerts`: as they were before the moves.
+
+    One that was made for what was open ends when the last of it is resolved; one made in advance lasts until its end.
+    """
+    found = (_end_one(silence, moves, alerts, around) for silence in around.silences)
+    return [one for one in found if one is not None]
+
+
+def _end_one(
+    silence: Silence, moves: Sequence[Move], alerts: Sequence[Alert], around: Circumstances
+) -> Reminder | Ending | None:
+    after = {alert.fingerprint: alert for alert in alerts} | {
+        move.alert.fingerprint: move.alert for move in moves if move.after is not None
+    }
+    covered = [alert for alert in after.values() if silence.covers(alert.fingerprint, alert.service)]
+    still = [alert for alert in covered if alert.is_open and not _has_passed(alert, moves)]
+    name = f"the silence of `{silence.what}`"
+    if silence.ends_at <= around.now:
+        return Ending(silence, EXPIRED, f"{name} has ended. {_state(still)}")
+    if _is_over(silence, moves) and not still and not silence.in_advance:
+        return Ending(silence, RESOLVED, f"{name} has ended early: the alerts it covered are over")
+    left = silence.ends_at - around.now
+    if silence.reminded_at is None and left <= timedelta(seconds=around.telling.remind_s):
+        is_long = silence.ends_at - silence.created_at > timedelta(seconds=around.telling.remind_s)
+        words = f"{name} ends at {dated_time(silence.ends_at, around.now)}. {_state(still)}"
+        return Reminder(silence, words) if is_long else None
+    return None
+
+
+def _is_over(silence: Silence, moves: Sequence[Move]) -> bool:
+    """Whether something that it covers has just ended."""
+    return any(
+        (move.change is AlertChange.RESOLVED or move.after is None)
+        and silence.covers(move.alert.fingerprint, move.alert.service)
+        for move in moves
+    )
+
+
+def _has_passed(alert: Alert, moves: Sequence[Move]) -> bool:
+    return any(move.after is None and move.alert.fingerprint == alert.fingerprint for move in moves)
+
+
+def _state(still: Sequence[Alert]) -> str:
+    firing = [alert.title for alert in still if alert.state is AlertState.FIRING or alert.held]
+    return f"Still so: {'; '.join(firing[:3])}" if firing else "It resolved meanwhile, or never fired"

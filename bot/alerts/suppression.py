@@ -1,0 +1,155 @@
+"""Rule results, and why an alert is held back: a silence, a known cause, or a run in progress; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from bot.config.alerts import Telling
+from playbooks.model import Finding, Status
+from services.domain.alerts import Alert, AlertState, Severity, Silence
+from services.domain.services import Service
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`rule` is the rule's name in the settings, `finding.check` the alert's fingerprint.
+
+    wait: how long the trouble must have lasted before people are told; zero: at once.
+    """
+
+    rule: str
+    finding: Finding
+    severity: Severity
+    wait: timedelta
+
+    @property
+    def fingerprint(self) -> str:
+        return self.finding.check
+
+    @property
+    def is_trouble(self) -> bool:
+        return self.finding.status in (Status.FAIL, Status.WARN)
+
+    @property
+    def is_unknown(self) -> bool:
+        """A fact was missing: neither trouble nor its end."""
+        return self.finding.status is Status.UNKNOWN
+
+
+# What may be nothing but the effect of what: {rule: the rules that explain it}.
+CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "heartbeats": ("database", "writes"),
+        "workers": ("database", "writes"),
+        "restarts": ("database", "writes", "crash_loop"),
+        "crash_loop": ("database", "writes"),
+        "slow_api": ("api", "database", "writes"),
+        "intake": ("api", "database", "writes"),
+        "backlog": ("database", "writes", "heartbeats", "crash_loop"),
+        "failed_jobs": ("database", "writes"),
+        "failure_rate": ("database", "writes", "failed_jobs"),
+        "exhausted": ("database", "writes", "failed_jobs"),
+        "orphaned": ("database", "writes", "heartbeats", "crash_loop"),
+        "deployments": ("crash_loop",),
+        "sha": ("deployments", "heartbeats"),
+    }
+)
+# What rests on times in the database: nothing that it says is news while nobody could write there, or nobody looked.
+TIMED = frozenset({"heartbeats", "workers", "backlog", "orphaned"})
+
+
+@dataclass(frozen=True)
+class WorkingRun:
+    """A run that is at work. `services`: those that it has taken; `message_key`: its message in the outbox."""
+
+    id: int
+    services: frozenset[Service]
+    message_key: str
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What decides besides the signals. `now` is the database's clock.
+
+    blind_until: nobody looked for a while, or the database was away; until then its effects may last. None: not so.
+    """
+
+    now: datetime
+    telling: Telling
+    silences: Sequence[Silence] = ()
+    runs: Sequence[WorkingRun] = ()
+    blind_until: datetime | None = None
+
+    def after(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """`reason`: for `why`. `until`: when it ends by the passing of time, None when only its end can tell.
+
+    `run`: it reports in the thread of this run's message.
+    """
+
+    reason: str
+    until: datetime | None = None
+    run: WorkingRun | None = None
+
+
+def find_hold(signal: Signal, since: datetime, alerts: Sequence[Alert], around: Circumstances) -> Hold | None:
+    """The first reason not to tell people of this trouble, which is there since `since`; None: tell them."""
+    return (
+        find_silence(signal.fingerprint, signal.finding.service, around)
+        or _find_blindness(signal, around)
+        or _find_cause(signal, alerts, around)
+        or _find_run(signal, since, around)
+    )
+
+
+def find_silence(fingerprint: str, service: Service | None, around: Circumstances) -> Hold | None:
+    """The silence that covers it and lasts longest."""
+    covering = [one for one in around.silences if one.covers(fingerprint, service) and one.ends_at > around.now]
+    if not covering:
+        return None
+    last = max(covering, key=lambda one: one.ends_at)
+    return Hold(f"silence {last.id}: {last.reason}", last.ends_at)
+
+
+def _find_blindness(signal: Signal, around: Circumstances) -> Hold | None:
+    if signal.rule not in TIMED or around.blind_until is None or around.blind_until <= around.now:
+        return None
+    return Hold("nobody looked, or the database was away, until a moment ago", around.blind_until)
+
+
+def _find_cause(signal: Signal, alerts: Sequence[Alert], around: Circumstances) -> Hold | None:
+    """A cause that people know of, or knew of a moment ago, and that is told at least as loudly."""
+    for alert in alerts:
+        if not _explains(alert, signal):
+            continue
+        if alert.state is AlertState.FIRING and not alert.held:
+            return Hold(f"explained by {alert.fingerprint}, which fires")
+        ended = alert.resolved_at if alert.state is AlertState.RESOLVED else None
+        until = ended + timedelta(seconds=around.telling.aftermath_s) if ended else around.now
+        if until > around.now:
+            return Hold(f"explained by {alert.fingerprint}, which has just ended", until)
+    return None
+
+
+def _explains(alert: Alert, signal: Signal) -> bool:
+    """What is said of one service explains nothing about another, and what wakes nobody explains no page."""
+    loud = alert.severity is Severity.PAGE or signal.severity is Severity.NOTIFY
+    same = alert.service is None or signal.finding.service in (None, alert.service)
+    return loud and same and alert.rule in CAUSES.get(signal.rule, ())
+
+
+def _find_run(signal: Signal, since: datetime, around: Circumstances) -> Hold | None:
+    """A run that works on the service, for as long as we are patient; a failed one does not work any more."""
+    until = since + timedelta(seconds=around.telling.run_patience_s)
+    service = signal.finding.service
+    if service is None or until <= around.now:
+        return None
+    run = next((run for run in around.runs if service in run.services), None)
+    return Hold(f"run {run.id} works on {service.short}", until, run) if run else None

@@ -1,0 +1,197 @@
+"""What the policy permits a person to do, and who else could do it; pure.
+
+A deny wins; what nothing allows is refused; members that are not known allow nothing, and keep a deny in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from bot.config.policy import ANYBODY, Policy, Right, Rule, Target, is_group
+from bot.people import FRESH, People
+from bot.views.text import mention
+from services.domain.errors import Unavailable
+from services.domain.runs import Person
+from services.domain.services import Service
+from services.domain.text import age
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """`rules`: the places of the rules that allow it. `notes`: what it rests on that is not of this moment."""
+
+    rules: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`why` is a clause about "you"; `what_next` is a sentence that says who could. Both may hold Slack mentions."""
+
+    why: str
+    what_next: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.why[:1].upper()}{self.why[1:]}. {self.what_next}"
+
+
+Verdict = Allowed | Refused
+
+
+@dataclass(frozen=True)
+class Able:
+    """Who could do something: `users` for certain. Who is in the groups of `unread`, which matter too, is not known."""
+
+    users: frozenset[str]
+    unread: frozenset[str]
+
+
+def judge(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
+    """Whether the person has this right over every part of the target."""
+    stranger = people.stranger(person)
+    why = stranger or _why_not(right, person.user_id, target, policy, people)
+    if why is not None:
+        return Refused(why, who_could(right, target, policy, people, besides=frozenset({person.user_id})))
+    rules = [_allowing(right, person.user_id, target, part, policy, people)[0] for part in target.parts]
+    return Allowed(tuple(sorted({rule.place for rule in rules})), tuple(sorted(_ages(rules, person.user_id, people))))
+
+
+def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
+    """Whether the person has this right over some part at least of what the playbook can change.
+
+    Refused means that no plan of it, whatever it touches, can pass `judge`; the refusal is about `target`.
+    """
+    parts = [frozenset[Service](), *(frozenset({service}) for service in Service)]
+    anywhere = (replace(target, services=services) for services in parts)
+    allowed = (judge(right, person, one, policy, people) for one in anywhere)
+    found = next((one for one in allowed if isinstance(one, Allowed)), None)
+    return found or judge(right, person, target, policy, people)
+
+
+def still_holds(right: Right, person: Person, target: Target, policy: Policy, people: People) -> bool:
+    """Whether somebody who acted earlier has the right still. They were looked up when they acted."""
+    return people.former(person) is None and _why_not(right, person.user_id, target, policy, people) is None
+
+
+def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
+    """Everybody who has the right, as far as the groups' members are known."""
+    named = policy.named(right, target)
+    ruled = named | policy.named(right, target, denies=True)
+    unread = frozenset(one for one in ruled if is_group(one) and isinstance(people.members(one), Unavailable))
+    users = [user for user in _users(named, people) if not people.is_barred(user)]
+    return Able(frozenset(u for u in users if _why_not(right, u, target, policy, people) is None), unread)
+
+
+def approver_ids(target: Target, policy: Policy) -> tuple[str, ...]:
+    """The users and groups to tell of a request: each that the policy lets approve all of the target."""
+    parts = [policy.about(Right.APPROVE, target, part, denies=False) for part in target.parts]
+    return tuple(sorted(frozenset.intersection(*(frozenset(one for r in rules for one in r.who) for rules in parts))))
+
+
+def who_could(
+    right: Right, target: Target, policy: Policy, people: People, *, besides: frozenset[str] = frozenset()
+) -> str:
+    """A sentence: who has the right, not counting the users in `besides`."""
+    found = able(right, target, policy, people)
+    names = _names(found.users - besides, right, target, policy, people)
+    if names:
+        return f"{_listed(names)} could {right.value} it."
+    if found.unread:
+        groups = _listed(map(mention, sorted(found.unread)))
+        return f"Nobody can tell who could {right.value} it until Slack tells who is in {groups}."
+    others = "Nobody else" if besides & found.users else "Nobody"
+    return f"{others} may {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
+
+
+def _why_not(right: Right, user: str, target: Target, policy: Policy, people: People) -> str | None:
+    for part in sorted(target.parts, key=str):
+        about = _about(target, part)
+        for rule in policy.about(right, target, part, denies=True):
+            held = _holds(rule, user, people)
+            if held is not False:
+                doubt = "" if held is True else ", and nobody knows whether that is about you"
+                return f"the policy ({rule.place}) forbids to {right.value} {about}{doubt}"
+        if not _allowing(right, user, target, part, policy, people):
+            return f"you are not among those who may {right.value} {about}{_doubt(right, target, policy, people)}"
+    return None
+
+
+def _allowing(
+    right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People
+) -> list[Rule]:
+    rules = policy.about(right, target, part, denies=False)
+    return [rule for rule in rules if _holds(rule, user, people) is True]
+
+
+def _holds(rule: Rule, user: str, people: People) -> bool | None:
+    """Whether the rule is about this person; None: it names a group whose members are not known."""
+    if user in rule.who or (rule.denies and ANYBODY in rule.who):
+        return True
+    members = [people.members(one) for one in rule.who if is_group(one)]
+    if any(not isinstance(known, Unavailable) and user in known.users for known in members):
+        return True
+    return None if any(isinstance(known, Unavailable) for known in members) else False
+
+
+def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
+    """That the refusal comes of members that are not known, if it may."""
+    for group in sorted(filter(is_group, policy.named(right, target))):
+        known = people.members(group)
+        if isinstance(known, Unavailable):
+            return f" (the members of {mention(group)} are not known: {known.why})"
+    return ""
+
+
+def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:
+    """What to say of members that were not read just now, unless a rule names the person."""
+    notes = set()
+    for rule in rules:
+        for group in () if user in rule.who else filter(is_group, rule.who):
+            known = people.members(group)
+            if not isinstance(known, Unavailable) and user in known.users and known.age >= FRESH:
+                notes.add(f"Slack does not answer: members of {mention(group)} as of {age(known.age)} ago")
+    return notes
+
+
+def _users(named: Iterable[str], people: People) -> frozenset[str]:
+    """The people that these ids stand for, as far as they are known."""
+    users: set[str] = set()
+    for one in named:
+        known = people.members(one) if is_group(one) else None
+        if known is None:
+            users.add(one)
+        elif not isinstance(known, Unavailable):
+            users |= known.users
+    return frozenset(users)
+
+
+def _names(users: frozenset[str], right: Right, target: Target, policy: Policy, people: People) -> list[str]:
+    """The groups that hold only such users, then the users that are in none of them."""
+    whole = {group: _users([group], people) for group in filter(is_group, policy.named(right, target))}
+    fitting = {group: members for group, members in whole.items() if members and members <= users}
+    rest = users - frozenset[str]().union(*fitting.values())
+    return [mention(one) for one in (*sorted(fitting), *sorted(rest))]
+
+
+def _about(target: Target, part: Service | None) -> str:
+    return f"`{target.playbook}`{f' of {part.short}' if part else ''} in {target.environment}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Verdict:
+    """`trusted`: ids of users and groups. None at all means nobody; members that are not known allow nothing."""
+    stranger = people.stranger(person)
+    if stranger is not None:
+        return Refused(stranger, "Ask somebody of ours.")
+    found = people.find_in(person.user_id, trusted)
+    if found.is_in:
+        return Allowed()
+    named = " ".join(map(mention, sorted(trusted)))
+    whom = f"These are: {named}." if named else "Nobody is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
+    return Refused(f"you are neither an operator nor an approver{found.doubt}", whom)

@@ -1,0 +1,106 @@
+"""Pages the approvers of a request during an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.approvals import rules
+from bot.approvals.rules import Emergency, target_of
+from bot.config.environment import ChangeSettings
+from bot.config.policy import Policy
+from bot.people import People
+from bot.views.pages import Called, call_message
+from playbooks.model import Risk
+from services.clients.postgres import incidents, runs
+from services.clients.postgres.approvals import call_approvers
+from services.clients.postgres.incidents import list_open_incidents
+from services.clients.postgres.messages import store_message, store_notification
+from services.clients.postgres.pool import Connection
+from services.domain.alerts import is_drill
+from services.domain.incidents import Incident
+from services.domain.messages import Means
+from services.domain.oncall import OnCallPerson, Schedule
+from services.domain.runs import Person, Run, RunState
+from services.domain.text import age
+
+ACKNOWLEDGED = "acknowledged"  # as the timeline calls it
+_EVENTS = 1000  # of one timeline
+
+
+async def read_emergency(conn: Connection, incident: Incident) -> Emergency:
+    """The incident with its witnesses: its alerts, but for those of a drill, and whoever acknowledged it."""
+    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    events = await incidents.list_events(conn, incident.id, limit=_EVENTS)
+    hands = frozenset(one.by.user_id for one in events if one.kind == ACKNOWLEDGED and one.by)
+    return Emergency(incident, by_alert=any(not is_drill(one.fingerprint) for one in alerts), acknowledged_by=hands)
+
+
+PAGE = 10  # priority in the outbox
+
+
+@dataclass(frozen=True)
+class Calling:
+    """`silence` is how long approvers have to answer, `countdown` how long they have for a veto afterwards.
+
+    schedule: how people are reached outside Slack, as far as an on-call file knows.
+    """
+
+    silence: timedelta
+    countdown: timedelta
+    schedule: Schedule | None = None
+
+    @classmethod
+    def of(cls, settings: ChangeSettings, schedule: Schedule | None = None) -> Calling:
+        return cls(timedelta(seconds=settings.alone_after_s), timedelta(seconds=settings.alone_countdown_s), schedule)
+
+    async def call(
+        self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People
+    ) -> Called | None:
+        """Who is called; None where nobody has to approve it, or where no open incident covers it.
+
+        In the transaction that files the request, once its message is stored.
+        """
+        run = await runs.read_run(conn, run_id)
+        if run is None or run.state is not RunState.AWAITING_APPROVAL:
+            return None
+        target = target_of(run)
+        covering = rules.covering_incidents(target, await list_open_incidents(conn))
+        emergencies = [await read_emergency(conn, one) for one in covering]
+        if not emergencies:
+            return None
+        why_not = rules.why_not_alone(person, target, Risk(run.risk), emergencies, policy, people)
+        incident = rules.find_emergency(person, emergencies) if why_not is None else covering[0]
+        assert incident is not None  # noqa: S101 - nobody starts anything alone without one
+        called = Called(tuple(rules.who_to_call(person, target, policy, people)), self.silence, why_not)
+        if called.may_start_alone:
+            await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
+        await self._call(conn, run, incident, called)
+        return called
+
+    async def _call(self, conn: Connection, run: Run, incident: Incident, called: Called) -> None:
+        """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
+        text, blocks = call_message(run, incident.id, may_start_alone=called.may_start_alone)
+        without = f" Without an answer within {age(self.silence)} it may be started alone."
+        for user in called.users:
+            key = f"{run.message_key}:call:{user}"
+            await store_message(conn, key=key, channel=user, text=text, blocks=blocks, priority=PAGE)
+            for means, target in _outside(self.schedule.person_of(user) if self.schedule else None):
+                subject = f"{run.environment}: run {run.id} needs an approver, incident {incident.id}"
+                await store_notification(
+                    conn,
+                    key=f"{key}:{means}",
+                    means=means,
+                    target=target,
+                    subject=subject,
+                    text=f"{run.title}.{without if called.may_start_alone else ' It waits for you.'}",
+                    thread_key=run.message_key,
+                )
+
+
+def _outside(person: OnCallPerson | None) -> Iterator[tuple[Means, str]]:
+    if person and person.webhook:
+        yield Means.WEBHOOK, person.webhook
+    if person and person.email:
+        yield Means.EMAIL, person.email

@@ -1,0 +1,259 @@
+"""Requests and the decisions on them: a locked run, what was decided, and the audit record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.approvals import rules
+from bot.approvals.access import Allowed, Refused
+from bot.approvals.rules import approvals_missing, may_cancel, may_confirm, may_decide, may_resolve, may_review
+from bot.config.policy import Policy
+from bot.people import People
+from bot.runs.message import Teller, end_calls
+from bot.types import Actor
+from playbooks.model import Plan, encode_plan
+from playbooks.steps import FORMAT, is_left_to_clean_up
+from services.clients.postgres import approvals, runs
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.runs import Resolution
+from services.domain.errors import OperatorError
+from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, Run, RunState, StepState
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that nobody else can change before the transaction ends. `now` is the database's clock."""
+
+    conn: Connection
+    run: Run
+    decisions: Sequence[Decision]
+    now: datetime
+    person: Person
+    policy: Policy
+    people: People
+    teller: Teller
+
+    @property
+    def missing(self) -> int:
+        """How many approvals are missing still."""
+        return approvals_missing(self.run, self.decisions, self.policy, self.people)
+
+    async def again(self) -> Case:
+        """The same after what was written."""
+        return await open_case(self.conn, self.run.id, self.person, self.policy, self.people, self.teller)
+
+    async def move(self, to: RunState, outcome: str | None = None) -> None:
+        """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
+        if not await runs.move_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
+            raise _too_late(self.run.id)
+        if self.run.state in UNDECIDED:
+            await end_calls(self.conn, self.run.id)
+
+    async def write_decision(self, *, approve: bool, reason: str) -> None:
+        """Raises OperatorError when its time ran out just now."""
+        counts = await approvals.record_decision(
+            self.conn,
+            run_id=self.run.id,
+            person=self.person,
+            approve=approve,
+            reason=reason,
+            plan_hash=self.run.plan_hash,
+            policy_hash=self.policy.hash,
+        )
+        if not counts:
+            raise _too_late(self.run.id)
+
+    async def record(self, event: str, details: Mapping[str, object] | None = None) -> Run:
+        """Write down what happened and tell of it, last of all; the run as it is now."""
+        shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
+        actor = self.person.user_id
+        head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)
+        await self.teller.tell(self.conn, self.run.id, head=head)
+        return (await self.again()).run
+
+    async def refuse(self, event: str, refused: Refused) -> Refused:
+        """Write down that somebody wanted what they may not."""
+        details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id}
+        await append_audit(
+            self.conn, actor=self.person.user_id, event=f"{event}.refused", run_id=self.run.id, details=details
+        )
+        return refused
+
+
+async def open_case(
+    conn: Connection, run_id: int, person: Person, policy: Policy, people: People, teller: Teller
+) -> Case:
+    """Raises OperatorError when there is no such run."""
+    now = await approvals.lock_run(conn, run_id)
+    run = await runs.read_run(conn, run_id)
+    if now is None or run is None:
+        raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
+    return Case(conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people, teller)
+
+
+def _too_late(run_id: int) -> OperatorError:
+    return OperatorError(
+        f"Run {run_id} did not change",
+        why="its time ran out at this very moment",
+        what_next="`Ask again` makes a new request from what is so now.",
+    )
+
+
+@dataclass(frozen=True)
+class Decided:
+    """It happened. `missing`: how many more have to approve. `notes`: what the right rested on that is not of now."""
+
+    run: Run
+    missing: int = 0
+    notes: tuple[str, ...] = ()
+
+
+async def confirm(case: Case) -> Decided | Refused:
+    """The requester's own word for something of low risk."""
+    verdict = may_confirm(case.run, case.person, case.now, case.policy, case.people)
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.confirm", verdict)
+    await case.move(RunState.APPROVED)
+    return Decided(await case.record("run.confirmed"), notes=verdict.notes)
+
+
+async def decide(case: Case, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
+    """One denial ends the request, the last approval lets it run."""
+    verdict = may_decide(
+        case.run,
+        case.person,
+        approve=approve,
+        typed=typed,
+        decisions=case.decisions,
+        now=case.now,
+        policy=case.policy,
+        people=case.people,
+    )
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.approve" if approve else "run.deny", verdict)
+    await case.write_decision(approve=approve, reason=reason)
+    return await (_approve(case, verdict, reason) if approve else _deny(case, verdict, reason))
+
+
+async def cancel(case: Case) -> Decided | Refused:
+    """What waits or is unknown ends at once; what runs is stopped by whoever carries it."""
+    verdict = may_cancel(case.run, case.person, case.policy, case.people)
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.cancel", verdict)
+    await runs.request_cancel(case.conn, run_id=case.run.id, person=case.person)
+    if case.run.state in WAITING:
+        await case.move(RunState.CANCELLED, "cancelled before it started")
+    elif case.run.state is RunState.UNKNOWN:
+        await case.move(RunState.CANCELLED, f"Cancelled. {_how_it_stood(case)}")
+    return Decided(await case.record("run.cancelled"), notes=verdict.notes)
+
+
+async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
+    """Every unknown step becomes what the person says; the run goes on, or fails when it is given up.
+
+    What is given up may have brought something: the run goes on until that is taken away.
+    """
+    verdict = may_resolve(case.run, case.person, case.policy, case.people)
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.resolve", verdict)
+    steps = await runs.read_steps(case.conn, case.run.id)
+    unknown = [step.position for step in steps if step.state is StepState.UNKNOWN]
+    for position in unknown:
+        await runs.resolve_unknown_step(case.conn, run_id=case.run.id, position=position, person=case.person, how=how)
+    if how == "abort" and is_left_to_clean_up(steps):
+        await case.move(RunState.RUNNING, "Given up. What it brought is taken away first.")
+    elif how == "abort":
+        await case.move(RunState.FAILED, f"Given up. {_how_it_stood(case)}")
+    else:
+        said = "it is done" if how == "done" else "try it again"
+        await case.move(RunState.RUNNING, f"A person said of the unknown step: {said}. The run goes on.")
+    return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
+
+
+def _how_it_stood(case: Case) -> str:
+    """What was said when it became unknown: at which step, and how the services were left."""
+    return case.run.outcome or "It stayed unknown what became of a step."
+
+
+async def close_review(case: Case, note: str) -> Decided | Refused:
+    """Who reviewed it and what they noted stays in the run's message and in the audit log."""
+    review = await approvals.read_review(case.conn, case.run.id)
+    verdict = may_review(case.run, review, case.person, case.policy, case.people)
+    if isinstance(verdict, Refused):
+        return await case.refuse("run.review", verdict)
+    await approvals.close_review(case.conn, run_id=case.run.id, person=case.person, note=note)
+    return Decided(await case.record("run.reviewed", _basis(verdict, note)), notes=verdict.notes)
+
+
+async def _approve(case: Case, verdict: Allowed, reason: str) -> Decided:
+    missing = (await case.again()).missing
+    if missing == 0:
+        await case.move(RunState.APPROVED)
+    run = await case.record("run.approved", _basis(verdict, reason) | {"missing": missing})
+    return Decided(run, missing, verdict.notes)
+
+
+async def _deny(case: Case, verdict: Allowed, reason: str) -> Decided:
+    await case.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
+    return Decided(await case.record("run.denied", _basis(verdict, reason)), notes=verdict.notes)
+
+
+def _basis(verdict: Allowed, reason: str) -> dict[str, object]:
+    """What the audit log keeps of why somebody could decide, and of what they said."""
+    return {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes)}
+
+
+TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
+
+
+def new_run(
+    plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str, delivery: str | None
+) -> NewRun:
+    """The plan as a run that waits, or is approved already when it needs nobody. `person`: None on the terminal."""
+    needs = rules.needs(plan.risk, has_requester=person is not None)
+    return NewRun(
+        environment=plan.environment,
+        playbook=plan.playbook,
+        parameters=plan.parameters,
+        plan=encode_plan(plan),
+        plan_hash=plan.hash,
+        risk=plan.risk.value,
+        title=plan.title,
+        services=tuple(sorted(service.value for service in plan.services)),
+        requested_by=person,
+        reason=reason,
+        channel=channel,
+        approvals_needed=needs.approvals,
+        expires_at_s=policy.expires_after.total_seconds(),
+        state=needs.first_state,
+        kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
+        format=FORMAT,
+        delivery=delivery,
+    )
+
+
+def audit_details(plan: Plan, person: Person | None, policy: Policy) -> dict[str, object]:
+    """What the audit log keeps of a request."""
+    return {
+        "playbook": plan.playbook,
+        "parameters": dict(plan.parameters),
+        "environment": plan.environment,
+        "risk": plan.risk.value,
+        "title": plan.title,
+        "plan": plan.hash,
+        "policy": policy.hash,
+        "team": person.team_id if person else None,
+    }
+
+
+def person_of(actor: Actor | None) -> Person | None:
+    """None on the terminal, which knows nobody."""
+    return Person(actor.user_id, actor.team_id) if actor else None
+
+
+def name_of(person: Person | None) -> str:
+    """Who it was, in the audit log's words."""
+    return person.user_id if person else TERMINAL

@@ -1,0 +1,363 @@
+"""Who may request, approve, deny, cancel or self-approve a change, and how many must agree; pure.
+
+Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by somebody who could approve it for
+others, after the approvers were called and stayed silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
+from bot.config.policy import RISKS, Policy, Right, Target
+from bot.people import People
+from bot.views.text import date_token, mention
+from playbooks.model import Risk
+from services.domain.errors import Unavailable
+from services.domain.incidents import Incident, IncidentState
+from services.domain.runs import UNDECIDED, Decision, LoneStart, Person, Review, Run, RunState
+from services.domain.services import Service
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What has to come together: so many approvals, the requester's own confirmation, a phrase typed by each."""
+
+    approvals: int
+    confirmation: bool = False
+    typed: bool = False
+
+    @property
+    def first_state(self) -> RunState:
+        """Where a request that needs this begins."""
+        if self.approvals:
+            return RunState.AWAITING_APPROVAL
+        return RunState.PLANNED if self.confirmation else RunState.APPROVED
+
+
+def needs(risk: Risk, *, has_requester: bool) -> Needs:
+    """A request from the terminal has no requester: nobody confirms it, and it takes one approver more."""
+    more = 0 if has_requester else 1
+    match risk:
+        case Risk.LOW:
+            return Needs(more, confirmation=has_requester)
+        case Risk.HIGH:
+            return Needs(1 + more)
+        case Risk.CRITICAL:
+            return Needs(2 + more, typed=True)
+        case Risk.BREAK_GLASS:
+            return Needs(0)
+
+
+def may_request(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> Verdict:
+    """Whether this request may be filed: by somebody who may, and so that enough others could approve it.
+
+    `person` is None on the terminal, which files for others to approve and breaks no glass.
+    """
+    if person is None and risk is Risk.BREAK_GLASS:
+        return Refused("the terminal knows nobody who answers for it", "Type it in Slack, where it runs at once.")
+    asked = Allowed() if person is None else judge(Right.REQUEST, person, target, policy, people)
+    if isinstance(asked, Refused):
+        return asked
+    lacking = approvers_lacking(person, target, risk, policy, people)
+    if lacking == 0:
+        return asked
+    besides = _excluded(person, risk)
+    why = f"it needs {needs(risk, has_requester=person is not None).approvals} to approve it, and {lacking} are lacking"
+    return Refused(why, who_could(Right.APPROVE, target, policy, people, besides=besides))
+
+
+def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
+    """How many approvers too few there are for a request of this person; 0 while some group is not known."""
+    found = able(Right.APPROVE, target, policy, people)
+    wanted = needs(risk, has_requester=person is not None).approvals
+    return 0 if found.unread else max(wanted - len(found.users - _excluded(person, risk)), 0)
+
+
+def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people: People) -> Verdict:
+    """Low risk: only who asked confirms, and only while they may still ask."""
+    over = _over(run, now)
+    if over is not None:
+        return over
+    if run.state is not RunState.PLANNED:
+        return Refused("this request is not confirmed but approved", who_could_approve(run, policy, people))
+    if not is_requester(run, person):
+        return Refused("only who asked confirms it", _requester_could(run))
+    return judge(Right.REQUEST, person, target_of(run), policy, people)
+
+
+def may_decide(
+    run: Run,
+    person: Person,
+    *,
+    approve: bool,
+    typed: str,
+    decisions: Sequence[Decision],
+    now: datetime,
+    policy: Policy,
+    people: People,
+) -> Verdict:
+    """Whether this person may approve or deny now. Who asked may always deny: that takes the request back.
+
+    `typed` is what the person typed; something critical is not approved without its phrase.
+    """
+    refused = _over(run, now) or _not_yours(run, person, approve=approve, policy=policy, people=people)
+    if refused is not None:
+        return refused
+    deciders = frozenset(decision.person.user_id for decision in decisions)
+    if person.user_id in deciders:
+        return Refused("you have decided already", who_could_approve(run, policy, people, besides=deciders))
+    if not approve and is_requester(run, person) and people.stranger(person) is None:
+        return Allowed()
+    verdict = judge(Right.APPROVE, person, target_of(run), policy, people)
+    if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
+        return Refused("what was typed is not the phrase", f"Type `{confirmation_phrase(run)}` to approve it.")
+    return verdict
+
+
+def approvals_missing(run: Run, decisions: Iterable[Decision], policy: Policy, people: People) -> int:
+    """How many more have to approve this very plan. Who may not approve any more does not count any more."""
+    counted = {
+        decision.person.user_id
+        for decision in decisions
+        if decision.approve and decision.plan_hash == run.plan_hash and _counts(run, decision.person, policy, people)
+    }
+    return max(run.approvals_needed - len(counted), 0)
+
+
+def who_could_approve(run: Run, policy: Policy, people: People, *, besides: frozenset[str] = frozenset()) -> str:
+    """A sentence that names who could."""
+    excluded = _excluded(run.requested_by, Risk(run.risk))
+    return who_could(Right.APPROVE, target_of(run), policy, people, besides=besides | excluded)
+
+
+def confirmation_phrase(run: Run) -> str:
+    """What each approver types before something critical is approved: "rollback-db 20251201000900 prod"."""
+    named = [value for _, value in sorted(run.parameters.items()) if value != "yes"]  # a flag names nothing
+    return " ".join((run.playbook, *named, run.environment))
+
+
+def is_typed(run: Run, typed: str) -> bool:
+    """Whether somebody typed the phrase; case and spaces do not matter."""
+    return typed.casefold().split() == confirmation_phrase(run).casefold().split()
+
+
+def is_requester(run: Run, person: Person) -> bool:
+    """By the id alone: whoever shares it with the requester is not somebody else."""
+    return run.requested_by is not None and run.requested_by.user_id == person.user_id
+
+
+def target_of(run: Run) -> Target:
+    """What the run changes."""
+    return Target(run.playbook, frozenset(Service(name) for name in run.services), run.environment)
+
+
+def _over(run: Run, now: datetime) -> Refused | None:
+    """Why nobody can decide on it any more."""
+    if run.state not in UNDECIDED:
+        return Refused(
+            f"nobody decides on this request any more: it is {run.state.value}", f"`run {run.id}` tells of it."
+        )
+    if run.expires_at <= now:
+        return Refused("this request has expired", "`Ask again` makes a new one from what is so now.")
+    return None
+
+
+def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
+    """Why this person's approval is not the one that is waited for."""
+    if run.state is RunState.PLANNED:
+        word = "approved" if approve else "denied"
+        return Refused(f"this request is not {word} but confirmed by who asked", _requester_could(run))
+    if approve and person.user_id in _excluded(run.requested_by, Risk(run.risk)):
+        return Refused("who asks does not approve", who_could_approve(run, policy, people))
+    return None
+
+
+def _counts(run: Run, person: Person, policy: Policy, people: People) -> bool:
+    if person.user_id in _excluded(run.requested_by, Risk(run.risk)):
+        return False
+    return still_holds(Right.APPROVE, person, target_of(run), policy, people)
+
+
+def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
+    """Who does not count as an approver: the requester, but for something critical, where two have to agree anyway."""
+    return frozenset() if requester is None or risk is Risk.CRITICAL else frozenset({requester.user_id})
+
+
+def _requester_could(run: Run) -> str:
+    return f"{mention(run.requested_by.user_id)} could." if run.requested_by else f"`run {run.id}` tells of it."
+
+
+VERBS = frozenset({"rollback", "restart", "scale"})
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """An incident and who says that it is one. `by_alert`: an alert opened or joined it; drills do not count.
+
+    acknowledged_by: the ids of everybody who ever acknowledged it.
+    """
+
+    incident: Incident
+    by_alert: bool = False
+    acknowledged_by: frozenset[str] = frozenset()
+
+
+def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[Incident]:
+    """The open incidents of the environment that the change belongs to, in their order."""
+    services = [service.value for service in target.services]
+    return [one for one in incidents if one.environment == target.environment and one.covers(services)]
+
+
+def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
+    """The first that somebody or something besides this person vouches for."""
+    return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
+
+
+def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
+    """Why the incident gives this person no right to start alone."""
+    incident = emergency.incident
+    if not incident.severity.calls_people:
+        name = incident.severity.upper()
+        return Refused(f"incident {incident.id} is {name}", "In a SEV3, somebody else has to approve it.")
+    opener = {incident.opened_by.user_id} if incident.opened_by else set()
+    if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
+        return None
+    why = f"only you say that incident {incident.id} is an emergency: no alert is part of it"
+    return Refused(why, "Let somebody else acknowledge it, or approve this change.")
+
+
+def who_to_call(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
+    """The approvers of a request inside an incident, whoever asks for it: all but that person."""
+    return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
+
+
+def why_not_alone(
+    person: Person | None,
+    target: Target,
+    risk: Risk,
+    emergencies: Sequence[Emergency],
+    policy: Policy,
+    people: People,
+) -> str | None:
+    """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
+    if person is None:
+        return "a request from a terminal has no requester"
+    if risk is not Risk.HIGH or target.playbook not in VERBS:
+        return f"`{target.playbook}` always needs somebody else"
+    if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
+        return "operators cannot"
+    if find_emergency(person, emergencies) is not None:
+        return None
+    doubts = (doubt_emergency(one, person) for one in emergencies)
+    return next((doubt.why for doubt in doubts if doubt), "there is no open incident")
+
+
+def may_start_alone(
+    run: Run,
+    lone: LoneStart | None,
+    emergency: Emergency | None,
+    person: Person,
+    *,
+    decisions: Sequence[Decision],
+    now: datetime,
+    countdown: timedelta,
+    policy: Policy,
+    people: People,
+) -> Verdict:
+    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
+    if lone is None or not is_requester(run, person):
+        return Refused("nobody may start this alone", "Somebody else has to approve it.")
+    if run.state is not RunState.AWAITING_APPROVAL or decisions:
+        return Refused(f"this request is {run.state.value} already", f"`run {run.id}` tells of it.")
+    if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
+        return Refused("the incident is over", "Without one, somebody else has to approve it.")
+    doubt = doubt_emergency(emergency, person)
+    if doubt is not None:
+        return doubt
+    if now < lone.open_at:
+        return Refused("the approvers still have time to answer", f"You may from {date_token(lone.open_at)} on.")
+    if run.expires_at <= now + countdown:
+        return Refused("this request expires before the countdown would end", "`Ask again` makes a new one.")
+    return judge(Right.APPROVE, person, target_of(run), policy, people)
+
+
+_TOUCH_NO_SERVICE = frozenset({"requeue"})
+
+
+def find_gaps(policy: Policy, people: People, environment: str) -> dict[str, str | Unavailable | None]:
+    """`{change: why nobody could have it done}`; None when somebody could, Unavailable when Slack would have to tell.
+
+    Each change is tried for each service by itself, at the highest risk that it can have.
+    """
+    return {verb: _find_gap(verb, risk, policy, people, environment) for verb, risk in RISKS.items()}
+
+
+def _find_gap(verb: str, risk: Risk, policy: Policy, people: People, environment: str) -> str | Unavailable | None:
+    touched = [frozenset[Service]()] if verb in _TOUCH_NO_SERVICE else [frozenset({service}) for service in Service]
+    found = {services: _try(Target(verb, services, environment), risk, policy, people) for services in touched}
+    unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)
+    lacking = [(services, why) for services, why in found.items() if isinstance(why, str)]
+    if not lacking:
+        return unknown
+    names = ", ".join(service.short for services, _ in lacking for service in services)
+    everywhere = len(lacking) == len(touched)
+    return lacking[0][1] if everywhere else f"{lacking[0][1]} for {names}"
+
+
+def _try(target: Target, risk: Risk, policy: Policy, people: People) -> str | Unavailable | None:
+    asking = able(Right.REQUEST, target, policy, people)
+    persons = [Person(user, people.workspace or "") for user in asking.users]
+    if any(approvers_lacking(person, target, risk, policy, people) == 0 for person in persons):
+        return None
+    unread = asking.unread | able(Right.APPROVE, target, policy, people).unread
+    if unread:
+        groups = ", ".join(sorted(unread))
+        return Unavailable("Slack", f"the members of {groups} are not known")
+    return "nobody could approve it" if persons else "nobody could ask for it"
+
+
+def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether the run may be stopped, at whatever moment."""
+    if run.state.is_final:
+        return Refused(f"this run has {run.state.value} already", f"`run {run.id}` tells how it ended.")
+    if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
+        by = mention(run.cancel_requested_by.user_id)
+        return Refused(f"{by} has cancelled it already", "It stops when the step under way has ended.")
+    stranger = people.stranger(person)
+    if stranger is None and is_requester(run, person):
+        return Allowed()  # one's own request is taken back without any right
+    return may_steer(run, person, policy, people)
+
+
+def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether this person may say what became of an act whose outcome nobody could read back."""
+    if run.state is not RunState.UNKNOWN:
+        return Refused("nothing about this run is unknown", f"`run {run.id}` shows where it stands.")
+    return may_steer(run, person, policy, people)
+
+
+def may_review(run: Run, review: Review | None, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether this person may say what came of what nobody had approved: an approver, but not who did it."""
+    if review is None:
+        return Refused("this run was approved before it started", f"`run {run.id}` tells by whom.")
+    if review.reviewed_by is not None:
+        return Refused(
+            f"{mention(review.reviewed_by.user_id)} has reviewed it already", f"`run {run.id}` has the note."
+        )
+    if not run.state.is_final:
+        return Refused("it is not over yet", "Review it when it has ended.")
+    doer = frozenset({review.acted_by.user_id})
+    if person.user_id in doer:
+        could = who_could(Right.APPROVE, target_of(run), policy, people, besides=doer)
+        return Refused("who did it does not review it", could)
+    return judge(Right.APPROVE, person, target_of(run), policy, people)
+
+
+def may_steer(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+    """Whether this person may request or approve the same now. Having asked for the run gives no right to steer it."""
+    asking = judge(Right.REQUEST, person, target_of(run), policy, people)
+    approving = judge(Right.APPROVE, person, target_of(run), policy, people)
+    return approving if isinstance(approving, Allowed) else asking

@@ -1,0 +1,360 @@
+"""The approval service: files requests and records decisions, one transaction per state change.
+
+Slack is asked who somebody is before the transaction begins. Of two who decide in the same instant, on whatever
+replicas, the second sees what the first did: the run is locked, and every change is compare-and-set besides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.approvals import decisions, rules, self_approval
+from bot.approvals.access import Allowed, Refused, judge_anywhere
+from bot.approvals.approver_pages import Calling
+from bot.approvals.decisions import Case, Decided, audit_details, name_of, new_run, open_case, person_of
+from bot.approvals.dialogs import Dialog, open_dialog
+from bot.approvals.reminders import REMIND_AFTER
+from bot.config.environment import ChangeSettings
+from bot.config.fields import Invalid
+from bot.config.policy import Policy, Right, Target
+from bot.people import People
+from bot.runs.emergency_stop import EmergencyNotices, Notice, join
+from bot.runs.message import Teller
+from bot.slack_groups import Groups
+from bot.types import Actor, Request
+from bot.views.pages import Called
+from bot.views.plan import stopping_notice
+from playbooks.model import NoPlan, Plan, Risk
+from playbooks.steps import encode_step
+from services.clients.postgres import approvals, runs
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.incidents import find_incident_of_message
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.runs import Resolution
+from services.domain.errors import Choice, OperatorError, SourceError
+from services.domain.incidents import Incident, IncidentState
+from services.domain.runs import NewRun, Person, Run, RunState
+from services.domain.services import Service
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 5.0  # between two tries
+
+Write = Callable[[], Awaitable[object]]  # raises SourceError while the database is away
+
+
+class Late:
+    """Lost with this process; the channel was told all the same."""
+
+    def __init__(self, *, every_s: float = EVERY_S) -> None:
+        self._every_s = every_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def later(self, file: Write, note: Write, *, within_s: float) -> None:
+        """`file` it as a run, which looks again and does what is left of it; after `within_s`, `note` it in words only.
+
+        By then people may have started again what was stopped, and a run would stop it once more.
+        """
+        task = asyncio.create_task(self._write(file, note, time.monotonic() + within_s))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Give up what could not be filed yet."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _write(self, file: Write, note: Write, give_up_at: float) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            try:
+                await (file() if time.monotonic() < give_up_at else note())
+            except SourceError:
+                continue
+            except OperatorError as error:
+                logger.warning("what was done without the database is not filed: %s", error.why)
+            return
+
+
+TIMEOUT_S = 10.0
+BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for a database that is away
+DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within three seconds of the click
+REASON_LIMIT = 500  # characters
+
+OnRequest = Callable[[Run, Person, People], Awaitable[Sequence[Incident]]]
+MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A request, and who was called about it: None where nobody has to be. `incident`: in whose thread it is shown.
+    `acknowledged`: incidents that page the requester, which are theirs now."""
+
+    run: Run
+    called: Called | None = None
+    incident: Incident | None = None
+    acknowledged: Sequence[Incident] = ()
+
+
+async def nothing_is_acknowledged(run: Run, person: Person, people: People) -> Sequence[Incident]:  # noqa: ARG001
+    """What `on_request` does when nothing else is given."""
+    return ()
+
+
+class Desk:
+    """One for the process. `channel` is where requests are shown, `calling` how approvers are called in an incident.
+
+    `on_request` is called once a person's request is stored; incidents put theirs in its place.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy | Invalid,
+        groups: Groups,
+        teller: Teller,
+        *,
+        channel: str,
+        calling: Calling | None = None,
+        late_s: float = EVERY_S,
+        notices: EmergencyNotices | None = None,
+    ) -> None:
+        self.policy = policy
+        self._database = database
+        self.groups = groups
+        self._teller = teller
+        self._channel = channel
+        self._calling = calling or Calling.of(ChangeSettings())
+        self._late = Late(every_s=late_s)
+        self._notices = notices
+        self.on_request: OnRequest = nothing_is_acknowledged
+
+    async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
+        """`request`, where only the run matters."""
+        return (await self.request(plan, request, reason=reason, notice=notice)).run
+
+    async def request(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Filed:
+        """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
+
+        One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
+        channel was told already; it becomes the run's message.
+
+        Raises OperatorError for who may not ask, and for what nobody could approve; then SourceError when the database
+        is away, which is soon for what has to happen at once.
+        """
+        policy, person = self._usable_policy(), person_of(request.actor)
+        people = await self.groups.people(person.user_id if person else None)
+        allowed = await self._permit(plan, person, policy, people)
+        new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason), delivery=request.delivery)
+        details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
+        timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
+        async with self._database.transaction(timeout_s=timeout_s) as conn:
+            run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
+            if run_id is None:
+                return Filed(await self._filed_before(conn, new, notice))
+            if notice is not None:
+                await join(conn, await _read(conn, run_id), notice)
+            if person is not None and plan.risk is Risk.BREAK_GLASS:
+                await approvals.ask_for_review(conn, run_id=run_id, acted_by=person, remind_after=REMIND_AFTER)
+            head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
+            incident = await _incident_of(conn, request)
+            thread_key = incident.message_key if incident else None
+            await self._teller.tell(conn, run_id, head=head, thread_key=thread_key)
+            called = await self._calling.call(conn, run_id, person, policy, people)  # pages hang on the run's message
+            if called is not None:
+                await self._teller.tell(conn, run_id, head=head)
+            run = await _read(conn, run_id)
+        self._teller.told()
+        acknowledged = await self.on_request(run, person, people) if person is not None else ()
+        return Filed(run, called, incident, acknowledged)
+
+    async def refuse_early(
+        self, playbook: str, services: Iterable[Service], environment: str, request: Request
+    ) -> None:
+        """Raises OperatorError for somebody whom no plan of this playbook would let ask: before anything is read or a
+        dialog opens. `file` decides in the end."""
+        policy, person = self._usable_policy(), person_of(request.actor)
+        if person is None:
+            return
+        people = await self.groups.people(person.user_id)
+        target = Target(playbook, frozenset(services), environment)
+        verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
+        if isinstance(verdict, Refused):
+            details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
+            await self._record_refusal(person, details, verdict)
+            raise _not_filed(playbook, verdict)
+
+    async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
+        """Tell the channel of an emergency stop without the database; None when it cannot be told."""
+        if self._notices is None:
+            return None
+        content = stopping_notice(plan, person_of(request.actor), _short(reason))
+        return await self._notices.post(content, delivery=request.delivery)
+
+    async def announce_outcome(
+        self, notice: Notice, plan: Plan, request: Request, lines: Sequence[tuple[bool, str]], *, reason: str = ""
+    ) -> None:
+        """What became of each service, in the same message. `lines` as in `stopping_notice`."""
+        if self._notices is not None:
+            content = stopping_notice(plan, person_of(request.actor), _short(reason), lines)
+            await self._notices.edit(notice, content)
+
+    def file_later(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> None:
+        """File what was done without the database, once that is back."""
+        policy, person = self._usable_policy(), person_of(request.actor)
+        self._late.later(
+            lambda: self.file(plan, request, reason=reason, notice=notice),
+            lambda: self._record(
+                person, "run.done_without_journal", audit_details(plan, person, policy) | {"reason": reason}
+            ),
+            within_s=policy.expires_after.total_seconds(),
+        )
+
+    async def aclose(self) -> None:
+        """Give up what could not be filed yet."""
+        await self._late.aclose()
+
+    async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
+        """The requester's own word for something of low risk."""
+        async with self._case(run_id, actor) as case:
+            return await decisions.confirm(case)
+
+    async def decide(
+        self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
+    ) -> Decided | Refused:
+        """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
+        async with self._case(run_id, actor) as case:
+            return await decisions.decide(case, approve=approve, reason=_short(reason), typed=typed)
+
+    async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
+        """Stop it: at once while it waits or is unknown; what runs is stopped by whoever carries it, step by step."""
+        async with self._case(run_id, actor) as case:
+            return await decisions.cancel(case)
+
+    async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
+        """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
+        async with self._case(run_id, actor) as case:
+            return await decisions.resolve_unknown(case, how)
+
+    async def open_dialog(self, run_id: int, actor: Actor, dialog: Dialog) -> Run | Refused:
+        """Whether this person could submit such a dialog about the run: the run, or the refusal; before it opens.
+
+        Raises OperatorError when that cannot be told while Slack still opens it, SourceError when the database is away.
+        """
+        try:
+            async with asyncio.timeout(DIALOG_TIMEOUT_S), self._case(run_id, actor) as case:
+                return await open_dialog(case, dialog, self._calling.countdown)
+        except TimeoutError as error:
+            raise OperatorError(
+                "The dialog did not open, and nothing was decided",
+                why=f"whether you may submit it could not be told within {DIALOG_TIMEOUT_S:g} s",
+                what_next="Press the button again.",
+            ) from error
+
+    async def start_alone(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
+        """Nobody answers: begin the countdown, in which approvers may veto it."""
+        async with self._case(run_id, actor) as case:
+            return await self_approval.begin_countdown(case, _short(reason), self._calling.countdown)
+
+    async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
+        """Somebody else has looked at what was done without an approval, and says what they found."""
+        async with self._case(run_id, actor) as case:
+            return await decisions.close_review(case, _short(note))
+
+    async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Filed | NoPlan:
+        """The same request anew, from what is so now. Raises OperatorError as `file` does."""
+        async with self._database.read() as conn:
+            run = await runs.read_run(conn, run_id)
+        if run is None or run.state not in (RunState.EXPIRED, RunState.VOIDED):
+            raise OperatorError(
+                f"Run {run_id} cannot be asked for again",
+                why="only what expired or was voided can",
+                what_next=f"`run {run_id}` shows what was asked for: type that again.",
+            )
+        plan = await make_plan(run.playbook, run.parameters)
+        return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
+
+    async def people(self, user_id: str | None = None) -> People:
+        """Who is who, as far as Slack tells at the moment."""
+        return await self.groups.people(user_id)
+
+    async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
+        """The run of the same delivery."""
+        run_id = await runs.find_run_of_delivery(conn, delivery=new.delivery or "")
+        assert run_id is not None  # noqa: S101 - it was in the way of ours
+        run = await _read(conn, run_id)
+        if notice is not None:
+            await join(conn, run, notice)
+            self._teller.told()
+        return run
+
+    async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
+        verdict = rules.may_request(person, Target.of(plan), plan.risk, policy, people)
+        if isinstance(verdict, Refused):
+            await self._record_refusal(person, audit_details(plan, person, policy), verdict)
+            raise _not_filed(plan.playbook, verdict)
+        return verdict
+
+    @asynccontextmanager
+    async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:
+        """The run, locked, in a transaction that commits at the end; what is said is sent then."""
+        policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
+        people = await self.groups.people(person.user_id)
+        async with self._database.transaction() as conn:
+            yield await open_case(conn, run_id, person, policy, people, self._teller)
+        self._teller.told()
+
+    async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:
+        """The refusal stands even when it cannot be written down."""
+        try:
+            await self._record(person, "run.file.refused", {**details, "why": refused.why})
+        except SourceError as error:
+            logger.warning("a refusal was not recorded: %s", error.why)
+
+    async def _record(self, person: Person | None, event: str, details: Mapping[str, object]) -> None:
+        """An audit row about what is no run. Raises SourceError."""
+        async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
+            await append_audit(conn, actor=name_of(person), event=event, run_id=None, details=details)
+
+    def _usable_policy(self) -> Policy:
+        if isinstance(self.policy, Invalid):
+            raise OperatorError(
+                "Nothing can be changed",
+                why=f"the policy cannot be used: {self.policy.why}",
+                what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults)
+                + ". `check-config` says whether it is mended.",
+            )
+        return self.policy
+
+
+async def _read(conn: Connection, run_id: int) -> Run:
+    run = await runs.read_run(conn, run_id)
+    assert run is not None  # noqa: S101 - seen in the same transaction
+    return run
+
+
+async def _incident_of(conn: Connection, request: Request) -> Incident | None:
+    """The incident in whose thread, or on whose direct message, somebody asks; none once it is resolved."""
+    if request.channel_id is None or request.thread_ts is None:
+        return None
+    found = await find_incident_of_message(conn, channel_id=request.channel_id, ts=request.thread_ts)
+    return None if found is None or found.state is IncidentState.RESOLVED else found
+
+
+def _not_filed(playbook: str, refused: Refused) -> OperatorError:
+    return OperatorError(
+        f"`{playbook}` was not filed",
+        why=refused.why,
+        what_next=refused.what_next,
+        choices=[Choice("oncall", "Who is on call")],
+    )
+
+
+def _short(reason: str) -> str:
+    return reason.strip()[:REASON_LIMIT]

@@ -1,0 +1,269 @@
+"""Reads the arguments that several commands take, and the parameters of changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+
+from bot.types import Request, Surface
+from bot.views.text import code
+from playbooks.requeue import CAP, ORPHANS
+from services.domain.errors import UsageError
+from services.domain.masking import mask_message
+from services.domain.services import Service, find_service, find_services, is_sha
+from services.domain.text import age, read_span
+
+MAX_DIGITS = 15  # far below what the database's bigint takes
+USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
+
+
+def parse_service(word: str) -> Service:
+    """A service by its full or short name."""
+    service = find_service(word)
+    if service is None:
+        names = [service.short for service in Service] + [service.value for service in Service]
+        meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
+        hint = f"Did you mean `{meant}`? " if meant else ""
+        raise wrong_word(word, "is not a service", f"{hint}Services are {_listed(Service)}.", meant=meant)
+    return service
+
+
+def wants_all(words: Sequence[str]) -> bool:
+    """Whether `all` is written: nothing is folded then. Any other word is refused."""
+    if not words:
+        return False
+    no_more(words, 1)
+    if words[0].lower().lstrip("-") != "all":
+        raise wrong_word(words[0], "is not understood here", "Write `all` to see every finding, or nothing.")
+    return True
+
+
+def parse_user(word: str, usage: str) -> str:
+    """A person's Slack id. `usage` is the sentence that says what to write."""
+    user = USER.match(word)
+    if user is None:
+        how = "Pick them from Slack's list; on a terminal, write their id, which begins with U."
+        raise wrong_word(word, "is not a person", f"{how} {usage}")
+    return user[1]
+
+
+def need_service(words: Sequence[str], example: str) -> Service:
+    """The service that the first word names; the example ("logs ingest") goes into the error when there is none."""
+    if not words:
+        raise UsageError(
+            "Which service?",
+            why="this command needs one",
+            what_next=f"Name one of {_listed(Service)}, for example `{example}`.",
+        )
+    return parse_service(words[0])
+
+
+def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta) -> timedelta:
+    """A span such as `90s`, `10m`, `10 min`, `1hr`, `2 hours` or `2d`; at least a second, at most `largest`."""
+    if not words:
+        return default
+    window, rest = take_window(words, largest=largest)
+    if rest:
+        raise wrong_word(rest[0], "is not expected here", "This command takes a time span after its name.")
+    return window
+
+
+def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta, Sequence[str]]:
+    """The span that the words begin with, in one word or two, and the words after it. Raises UsageError."""
+    length = 2 if read_span(" ".join(words[:2])) and not read_span(words[0]) else 1
+    written = " ".join(words[:length])
+    window = read_span(written)
+    if window is None:
+        what_next = "Write number and unit: `90s`, `10m`, `2 hours` or `2d`."
+        raise wrong_word(" ".join(words[:2]), "is not a time span", what_next)
+    if not timedelta(seconds=1) <= window <= largest:
+        raise wrong_word(written, "is out of range", f"Take 1 s to {age(largest)}.")
+    return window, words[length:]
+
+
+def parse_sha(word: str) -> str:
+    """A commit SHA in lower case."""
+    sha = word.lower()
+    if not is_sha(sha):
+        raise wrong_word(
+            word, "is not a commit SHA", "Write 7 to 40 characters of 0-9 and a-f, as `git log` shows them."
+        )
+    return sha
+
+
+def parse_count(word: str, *, largest: int) -> int:
+    """A whole number from 1 to `largest`."""
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
+        raise wrong_word(word, "is not a number that fits", f"Take 1 to {largest}.")
+    return int(word)
+
+
+def read_number(word: str) -> int | None:
+    """The number of a run, an incident or a silence, with or without `#`; None for any other word."""
+    digits = word.removeprefix("#")
+    fits = digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS and int(digits) > 0
+    return int(digits) if fits else None
+
+
+def take_raw(request: Request) -> tuple[list[str], bool]:
+    """The words without `--raw`, and whether it was there. It shows personal data: on the terminal only."""
+    words = [word for word in request.words if word != "--raw"]
+    is_raw = len(words) < len(request.words)
+    if is_raw and request.surface is not Surface.TERMINAL:
+        raise wrong_word("--raw", "is for the terminal only", "Run it there with `dragonfly` in front.")
+    return words, is_raw
+
+
+def no_more(words: Sequence[str], most: int) -> None:
+    """Raises UsageError for words beyond the first `most`: a word that is not understood is never ignored."""
+    if len(words) > most:
+        takes = "no words" if most == 0 else f"at most {most} word{'s' if most > 1 else ''}"
+        raise wrong_word(words[most], "is not expected here", f"This command takes {takes} after its name.")
+
+
+def wrong_word(word: str, problem: str, what_next: str, *, meant: str | None = None) -> UsageError:
+    """The error for one word that does not fit; `meant`: the one that was probably meant."""
+    why = f"{code(word, limit=80)} {problem}"
+    return UsageError("Nothing was done", why=why, what_next=what_next, instead=(word, meant) if meant else None)
+
+
+def _listed(services: type[Service]) -> str:
+    return ", ".join(f"`{service.short}`" for service in services)
+
+
+REASON_LIMIT = 300
+_VERSION = re.compile(r"[0-9]{14}\Z")
+_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID, or its beginning
+
+
+def parse_services(words: Sequence[str], example: str) -> str:
+    """The short word for one service, `workers` or `all`; the example ("rollback api") goes into the error."""
+    if not words:
+        return need_service(words, example).short
+    word = words[0].lower()
+    return word if len(find_services(word) or ()) > 1 else parse_service(word).short
+
+
+def parse_replicas(word: str, *, largest: int) -> str:
+    """A whole number from 0 to `largest`, without leading zeros."""
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
+        raise wrong_word(word, "is not a number of replicas", f"Take a whole number from 0 to {largest}.")
+    return str(int(word))
+
+
+def parse_target(word: str) -> str:
+    """A commit SHA or a deployment's id, in lower case."""
+    target = word.lower()
+    if is_sha(target) or _DEPLOYMENT.match(target):
+        return target
+    raise wrong_word(
+        word,
+        "is neither a commit nor a deployment",
+        "Write 7 to 40 characters of the commit's SHA, or 8 or more of a deployment's id, as `deployments` shows them.",
+    )
+
+
+def parse_version(word: str) -> str:
+    """A migration's version."""
+    if not _VERSION.match(word):
+        raise wrong_word(word, "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
+    return word
+
+
+def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
+    """The rest of the line as one sentence, without the data in it: everybody reads it. Raises UsageError when it is
+    empty or too long, in which it is `called` what the usage calls it."""
+    reason = mask_message(" ".join(words))
+    if not reason:
+        raise UsageError("Nothing was done", why=f"the {called} is missing", what_next=f"Say it: `{example}`.")
+    if len(reason) > REASON_LIMIT:
+        why = f"the {called} has {len(reason)} characters"
+        raise UsageError("Nothing was done", why=why, what_next=f"Say it in at most {REASON_LIMIT}.")
+    return reason
+
+
+_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
+
+
+def only(parameters: Mapping[str, str], *names: str) -> None:
+    """Raises UsageError for a parameter that the change does not take: it would be approved and not obeyed."""
+    for name in parameters:
+        if name not in names:
+            raise wrong_word(name, "is not a parameter of this change", f"It takes {', '.join(names)}.")
+
+
+def need(parameters: Mapping[str, str], name: str) -> str:
+    """The parameter's text, without blanks around it."""
+    value = parameters.get(name, "").strip()
+    if not value:
+        raise UsageError("Nothing was done", why=f"`{name}` is missing", what_next="`help` shows what to write.")
+    return value
+
+
+def read_service(parameters: Mapping[str, str]) -> Service:
+    """One service, by its full or short name."""
+    return parse_service(need(parameters, "service"))
+
+
+def read_services(parameters: Mapping[str, str]) -> tuple[str, tuple[Service, ...]]:
+    """The word for the services, as written in a plan, and the services: one, `workers` or `all`."""
+    word = parse_services((need(parameters, "service"),), "")
+    return word, find_services(word) or ()
+
+
+def read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
+    """One worker service or, by `workers` or without a word, both."""
+    services = read_services({"service": "workers", **parameters})[1]
+    if Service.API in services:
+        raise wrong_word(parameters["service"], "is no worker", "Name `ingest`, `enforcement` or `workers`.")
+    return services
+
+
+def read_replicas(parameters: Mapping[str, str], name: str, *, largest: int) -> int:
+    """A whole number from 0."""
+    return int(parse_replicas(need(parameters, name), largest=largest))
+
+
+def read_flag(parameters: Mapping[str, str], name: str) -> bool:
+    """Whether the flag is there; its value is "yes"."""
+    value = parameters.get(name, "")
+    if value not in ("", "yes"):
+        raise wrong_word(value, f"is not a value of {name}", "Write `yes`, or leave it out.")
+    return value == "yes"
+
+
+def read_target(parameters: Mapping[str, str], name: str) -> str | None:
+    """A commit of 7 to 40 characters or a deployment's id, in lower case; None when it is left out."""
+    value = parameters.get(name, "").strip()
+    return parse_target(value) if value else None
+
+
+def read_sha(parameters: Mapping[str, str], name: str) -> str:
+    """A commit of 7 to 40 characters, in lower case."""
+    return parse_sha(need(parameters, name))
+
+
+def read_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """What is to be requeued (a job's id, a group's name or `orphans`), and the jobs that a plan named already."""
+    what = need(parameters, "what").lower()
+    if what != ORPHANS and not _JOB.match(what) and not _GROUP.match(what):
+        raise wrong_word(
+            what, "is neither a job nor a group", "`failed-jobs` shows both; `orphans` are all orphaned jobs."
+        )
+    job_ids = tuple(job_id for job_id in parameters.get("jobs", "").split(",") if job_id)
+    if len(job_ids) > CAP or not all(map(_JOB.match, job_ids)):
+        raise wrong_word("jobs", f"is not a list of at most {CAP} job ids", "Leave it out to have them found.")
+    return what, job_ids
+
+
+def read_version(parameters: Mapping[str, str]) -> str:
+    """A migration's version."""
+    return parse_version(need(parameters, "version"))
+
+
+def read_reason(parameters: Mapping[str, str], example: str = "") -> str:
+    """Why, in one line. Raises UsageError when it is empty."""
+    return parse_reason(parameters.get("reason", "").split(), example)

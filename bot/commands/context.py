@@ -1,0 +1,224 @@
+"""What commands share: the incident or run they refer to, required parts, and pending work of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bot.approvals.access import Allowed, Refused, judge
+from bot.approvals.decisions import Decided
+from bot.approvals.rules import is_requester, may_review, target_of
+from bot.commands.arguments import no_more, read_number, wrong_word
+from bot.commands.parsing import join_words
+from bot.config.environment import require
+from bot.config.fields import Invalid
+from bot.config.policy import Policy, Right, Target
+from bot.incidents.assignments import Assignment, assignments_of
+from bot.incidents.service import Done, Joined, Outcome
+from bot.records import read_open_incidents, read_open_reviews, read_open_runs, read_record
+from bot.types import Actor, Answer, Request
+from bot.views.incidents import done_answer, incident_line, joined_answer
+from bot.views.runs import decided_answer, refused_answer
+from playbooks.model import NextStep
+from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
+from services.domain.incidents import Incident, IncidentSeverity
+from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
+from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from bot.approvals.service import Desk
+    from bot.incidents.service import Room
+    from bot.people import People
+    from bot.world import World
+    from services.clients.postgres.pool import Database
+
+
+MOST_OFFERED = 10
+ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where somebody may not
+_LABELS = {
+    "ack": "Acknowledge",
+    "escalate": "Escalate",
+    "resolve": "Resolve…",
+    "severity": "Change severity…",
+    "timeline": "Timeline",
+    "export": "Postmortem",
+}
+
+
+async def need_incident(request: Request, world: World, verb: str, example: str) -> tuple[int, tuple[str, ...]]:
+    """The incident's number and the words after it: as written, or of the thread, or of the only one that is open.
+
+    Raises UsageError that offers every open one when there are several. `verb` is what is to be done with it ("ack").
+    """
+    words = request.words
+    number = read_number(words[0]) if words else None
+    if number is not None:
+        return number, words[1:]
+    if request.incident is not None:
+        return request.incident.id, words
+    unresolved = await read_open_incidents(world)
+    if isinstance(unresolved, Unavailable):
+        raise SourceError(unresolved.source, unresolved.why)
+    if len(unresolved) == 1:
+        return unresolved[0].id, words
+    raise _which_incident(unresolved, verb, words, example)
+
+
+def _which_incident(unresolved: Sequence[Incident], verb: str, words: tuple[str, ...], example: str) -> UsageError:
+    if not unresolved:
+        what_next = f"`incident` lists them; write `{example}` with the number of one that is over."
+        return UsageError("Which incident?", why="no incident is open", what_next=what_next)
+    lines = {one.id: join_words(["incident", verb, str(one.id), *words]) for one in unresolved[:MOST_OFFERED]}
+    choices = [
+        Choice(line, _LABELS[verb], incident_line(one)) for one in unresolved if (line := lines.get(one.id)) is not None
+    ]
+    what_next = f"Press the button beside it, or write `{example}`; `incident` lists them all."
+    return UsageError(
+        "Which incident?", why=f"{len(unresolved)} incidents are open", what_next=what_next, choices=choices
+    )
+
+
+def parse_severity(word: str) -> IncidentSeverity:
+    """`sev1`, `sev2` or `sev3`, in any case, the number alone too."""
+    written = word.lower() if word.lower().startswith("sev") else f"sev{word}"
+    found = next((severity for severity in IncidentSeverity if severity == written), None)
+    if found is None:
+        raise wrong_word(word, "is not a severity", "Write `sev1`, `sev2` or `sev3`.")
+    return found
+
+
+def incidents_outcome_answer(outcome: Outcome) -> Answer:
+    """For the one who clicked or typed; everybody else reads the incident's own messages."""
+    if isinstance(outcome, Done):
+        return done_answer(outcome.incident, outcome.words)
+    if isinstance(outcome, Joined):
+        return joined_answer(outcome.incident, outcome.title)
+    return refused_answer(outcome.sentence, ON_CALL)
+
+
+def need_desk(desk: Desk | None) -> Desk:
+    """Raises OperatorError when there is nowhere to file a request."""
+    if desk is None:
+        raise OperatorError(
+            "Nothing was done",
+            why="requests are kept in the database and approved in Slack, and the settings of one of them are missing",
+            what_next="Mend them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
+        )
+    return desk
+
+
+def need_room(room: Room | None) -> Room:
+    """Raises OperatorError when incidents cannot be kept."""
+    if room is None:
+        raise OperatorError(
+            "Nothing was done",
+            why="incidents are kept in the database and told in Slack, and the settings of one of them are missing",
+            what_next="Mend them (`check-config`), and tell people by hand meanwhile.",
+        )
+    return room
+
+
+def need_database(world: World) -> Database:
+    """Raises SourceError when there is none."""
+    if world.database is None:
+        raise SourceError("database", "not configured")
+    return world.database
+
+
+def need_actor(request: Request) -> Actor:
+    """Raises OperatorError on the terminal, which knows nobody."""
+    if request.actor is None:
+        raise OperatorError(
+            "Nothing was done",
+            why="nobody knows who types on a terminal",
+            what_next="Type the same line in Slack, behind `/dragonfly`.",
+        )
+    return request.actor
+
+
+async def need_right(
+    playbook: str, services: Iterable[Service], request: Request, world: World, desk: Desk | None, *, failed: str
+) -> Person:
+    """Who asks, if the policy lets them. `failed` says what did not happen ("No drill began").
+
+    Raises OperatorError if it does not, and on the terminal.
+    """
+    actor = need_actor(request)
+    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
+    if isinstance(desk.policy, Invalid):
+        raise OperatorError(failed, why=desk.policy.why, what_next="`check-config` says what to mend.")
+    target = Target(playbook, frozenset(services), require(world.settings.identity).environment)
+    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
+    if isinstance(verdict, Refused):
+        raise OperatorError(failed, why=verdict.why, what_next=verdict.what_next)
+    return person
+
+
+def outcome_answer(outcome: Decided | Refused, run_id: int) -> Answer:
+    """For the one who clicked or typed."""
+    if isinstance(outcome, Refused):
+        return refused_answer(outcome.sentence, NextStep(f"Run {run_id}", f"run {run_id}"))
+    return decided_answer(outcome.run, missing=outcome.missing, notes=outcome.notes)
+
+
+def parse_run(words: Sequence[str], example: str) -> int:
+    """The run's number, with or without `#`."""
+    if not words:
+        raise UsageError("Which run?", why="its number is missing", what_next=f"Write `{example}`; `runs` lists them.")
+    no_more(words, 1)
+    number = read_number(words[0])
+    if number is None:
+        raise wrong_word(words[0], "is not the number of a run", f"Write `{example}`; `runs` lists them.")
+    return number
+
+
+async def need_record(world: World, run_id: int) -> Record | Unavailable:
+    """Raises OperatorError when there is no such run."""
+    found = await read_record(world, run_id)
+    if found is None:
+        raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
+    return found
+
+
+async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> Sequence[Run] | Unavailable:
+    """What this person could confirm, approve or resolve; everything that waits when nobody knows who asks."""
+    found = await read_open_runs(world)
+    if isinstance(found, Unavailable):
+        return found
+    waiting = [run for run in found if run.state in {*UNDECIDED, RunState.UNKNOWN}]
+    if actor is None or desk is None or not isinstance(desk.policy, Policy) or not waiting:
+        return waiting
+    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    return [run for run in waiting if _waits_for(run, person, desk.policy, people)]
+
+
+async def list_assignments(
+    actor: Actor | None, incidents: Sequence[Incident] | Unavailable, desk: Desk | None
+) -> Sequence[Assignment]:
+    """What unresolved incidents ask of this person; nothing when nobody knows who asks."""
+    if actor is None or isinstance(incidents, Unavailable) or not incidents:
+        return ()
+    groups = (await desk.people(actor.user_id)).groups_of(actor.user_id) if desk is not None else ()
+    return assignments_of(actor.user_id, groups, incidents)
+
+
+async def list_reviews(
+    actor: Actor | None, world: World, desk: Desk | None
+) -> Sequence[tuple[Review, Run]] | Unavailable:
+    """What this person could review; everything that waits to be when nobody knows who asks."""
+    found = await read_open_reviews(world)
+    if isinstance(found, Unavailable) or actor is None or desk is None or not isinstance(desk.policy, Policy):
+        return found
+    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    policy = desk.policy
+    return [one for one in found if isinstance(may_review(one[1], one[0], person, policy, people), Allowed)]
+
+
+def _waits_for(run: Run, person: Person, policy: Policy, people: People) -> bool:
+    if is_requester(run, person) and run.state is not RunState.AWAITING_APPROVAL:
+        return True
+    return (
+        run.state is not RunState.PLANNED
+        and not is_requester(run, person)
+        and isinstance(judge(Right.APPROVE, person, target_of(run), policy, people), Allowed)
+    )

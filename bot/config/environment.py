@@ -1,0 +1,377 @@
+"""The bot's environment variables, read once: a missing group disables only the commands that need it.
+
+A group that is missing or malformed becomes `Invalid` with every fault it has, so that one look tells all. An empty
+value counts as not set, because Railway keeps emptied variables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from bot.config.fields import (
+    Environment,
+    Fault,
+    Group,
+    Ids,
+    Invalid,
+    MailSettings,
+    MonitorSettings,
+    PagerSettings,
+    Secrets,
+    SecretValue,
+    Url,
+    find_faults,
+)
+from bot.config.timing import LeaseSettings, OutageSettings, RunSettings, WatchSettings
+from services.clients.postgres.queries import SQL_DIRECTORY
+from services.clients.railway.transport import TokenKind
+from services.domain.errors import OperatorError
+from services.domain.masking_balanced import Privacy
+from services.domain.secrets import Secret, remember_secrets
+from services.domain.thresholds import STALE_AFTER
+
+_HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
+_SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
+
+
+class SlackSettings(Group):
+    """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation."""
+
+    bot_token: SecretValue = Field(validation_alias="SLACK_BOT_TOKEN")
+    app_token: SecretValue | None = Field(None, validation_alias="SLACK_APP_TOKEN")
+    signing_secrets: Secrets = Field((), validation_alias="SLACK_SIGNING_SECRET", validate_default=True)
+    api_url: Url = Field("https://slack.com/api/", validation_alias="SLACK_API_URL")
+    incidents_channel: str = Field("dragonfly-incidents", validation_alias="SLACK_INCIDENTS_CHANNEL")
+
+    @field_validator("bot_token")
+    @classmethod
+    def _check_bot_token(cls, value: Secret) -> Secret:
+        return _with_prefix(value, "xoxb-")
+
+    @field_validator("app_token")
+    @classmethod
+    def _check_app_token(cls, value: Secret | None) -> Secret | None:
+        return value and _with_prefix(value, "xapp-")
+
+    @field_validator("signing_secrets")
+    @classmethod
+    def _check_one_way_in(cls, value: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
+        if not value and "app_token" in info.data and info.data["app_token"] is None:
+            raise ValueError("is not set, and neither is SLACK_APP_TOKEN")
+        return value
+
+    @field_validator("api_url")
+    @classmethod
+    def _end_with_slash(cls, value: str) -> str:
+        return value.rstrip("/") + "/"  # slack_sdk joins it with the method's name
+
+    @field_validator("incidents_channel")
+    @classmethod
+    def _drop_hash(cls, value: str) -> str:
+        return value.removeprefix("#")
+
+    @property
+    def uses_socket_mode(self) -> bool:
+        return self.app_token is not None
+
+
+ADMIN_URL = "DRAGONFLY_ADMIN_DB_URL"
+
+
+class DatabaseSettings(Group):
+    """`admin_url` is the owner's, for migrations on a terminal; without it `url` is used for those too.
+
+    `rollback_url`: of a role that may undo migrations; None: `rollback-db` is not for this bot.
+    """
+
+    url: SecretValue = Field(validation_alias="SUPABASE_DB_URL")
+    admin_url: SecretValue | None = Field(None, validation_alias=ADMIN_URL)
+    rollback_url: SecretValue | None = Field(None, validation_alias="DRAGONFLY_ROLLBACK_DB_URL")
+
+    @field_validator("url", "admin_url", "rollback_url")
+    @classmethod
+    def _check_scheme(cls, value: Secret | None) -> Secret | None:
+        if value and not value.reveal().startswith(("postgresql://", "postgres://")):
+            raise ValueError("does not start with postgresql://")
+        return value
+
+
+class RailwaySettings(Group):
+    """One token is needed: a project token (`RAILWAY_TOKEN`, preferred) or a bearer token (`RAILWAY_API_TOKEN`)."""
+
+    token: SecretValue = Field(validation_alias=AliasChoices("RAILWAY_TOKEN", "RAILWAY_API_TOKEN"))
+    token_kind: TokenKind = TokenKind.PROJECT
+    project_id: str = Field(validation_alias="RAILWAY_PROJECT_ID")
+    environment_id: str = Field(validation_alias="RAILWAY_ENVIRONMENT_ID")
+    api_url: Url = Field("https://backboard.railway.com/graphql/v2", validation_alias="RAILWAY_API_URL")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_kind(cls, data: dict[str, Any]) -> dict[str, Any]:
+        bearer = "RAILWAY_API_TOKEN" in data and "RAILWAY_TOKEN" not in data
+        return {"token_kind": TokenKind.BEARER if bearer else TokenKind.PROJECT, **data}
+
+
+class ApiSettings(Group):
+    """Our own API, and the key for its uploads."""
+
+    base: Url = Field(validation_alias="DRAGONFLY_API_BASE")
+    api_key: SecretValue | None = Field(None, validation_alias="DRAGONFLY_API_KEY")
+
+
+class AlertSettings(Group):
+    """When a heartbeat is too old. `rules_path`: the file with the other limits, None for the default."""
+
+    stale_after_s: float = Field(
+        STALE_AFTER.total_seconds(), validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400
+    )
+    rules_path: Path | None = Field(None, validation_alias="DRAGONFLY_ALERTS")
+
+    @property
+    def stale_after(self) -> timedelta:
+        return timedelta(seconds=self.stale_after_s)
+
+
+class ChangeSettings(Group):
+    """How changes go about their work. `connection_limit`: the pooler's, which no query can tell.
+
+    alone_after_s: how long approvers may stay silent in an incident. alone_countdown_s: for a veto afterwards.
+
+    run_steps_keep_days: after the end of their run; None keeps them for ever.
+
+    sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
+    """
+
+    soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
+    alone_after_s: int = Field(180, validation_alias="ALONE_AFTER_SECONDS", ge=1, le=3600)  # 3 minutes
+    alone_countdown_s: int = Field(60, validation_alias="ALONE_COUNTDOWN_SECONDS", ge=1, le=3600)
+    run_steps_keep_days: int | None = Field(None, validation_alias="RUN_STEPS_KEEP_DAYS", ge=365, le=36_500)
+    connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
+    sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")
+
+    @field_validator("sql_directory")
+    @classmethod
+    def _check_folder(cls, value: Path) -> Path:
+        if not (value / "migrations").is_dir():
+            raise ValueError("names no folder with migrations/")
+        return value
+
+    @property
+    def migrations(self) -> Path:
+        return self.sql_directory / "migrations"
+
+    @property
+    def rollbacks(self) -> Path:
+        return self.sql_directory / "rollbacks"
+
+
+class PeopleSettings(Group):
+    """Slack user or user-group ids. Empty means nobody. `policy_path`: the finer policy, None for the default."""
+
+    operators: Ids = Field((), validation_alias="DRAGONFLY_OPERATORS")
+    approvers: Ids = Field((), validation_alias="DRAGONFLY_APPROVERS")
+    policy_path: Path | None = Field(None, validation_alias="DRAGONFLY_POLICY")
+
+    @field_validator("operators", "approvers")
+    @classmethod
+    def _check_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = sum(_SLACK_ID.match(part) is None for part in value)
+        if wrong:
+            raise ValueError(f"holds {wrong} of {len(value)} entries that are no Slack id")
+        return value
+
+
+class OnCallSettings(Group):
+    """`path`: the on-call file; without it incidents call the approvers."""
+
+    path: Path | None = Field(None, validation_alias="DRAGONFLY_ONCALL")
+
+
+class IdentitySettings(Group):
+    """Which environment this bot belongs to, and which commit it runs. `supabase_url` is for links to its dashboard."""
+
+    environment: Environment = Field(validation_alias="ENVIRONMENT")
+    supabase_mode: Environment = Field(validation_alias="SUPABASE_MODE")
+    git_sha: str | None = Field(None, validation_alias="RAILWAY_GIT_COMMIT_SHA")
+    supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
+
+
+class WebSettings(Group):
+    """Where /healthz, /metrics and /slack/events listen. Port 0: the system picks one."""
+
+    port: int = Field(8080, validation_alias="PORT", ge=0, le=65_535)
+
+
+class PrivacySettings(Group):
+    """How much of a log line or an error the one who asked for it sees (docs/adr/0010)."""
+
+    log_privacy: Literal["strict", "balanced"] = Field("balanced", validation_alias="LOG_PRIVACY")
+
+
+class HookSettings(Group):
+    """The secret parts of addresses that others call. Two are accepted during a rotation; none: nobody may call."""
+
+    railway_secrets: Secrets = Field((), validation_alias="RAILWAY_WEBHOOK_SECRET")
+
+    @field_validator("railway_secrets")
+    @classmethod
+    def _check_strength(cls, value: tuple[Secret, ...]) -> tuple[Secret, ...]:
+        if any(not _HOOK_SECRET.match(secret.reveal()) for secret in value):
+            raise ValueError("holds something else than at least 24 letters, digits, - or _")
+        return value
+
+
+def _with_prefix(value: Secret, prefix: str) -> Secret:
+    if not value.reveal().startswith(prefix):
+        raise ValueError(f"does not start with {prefix}")
+    return value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All groups. Only `slack` is needed to start."""
+
+    slack: SlackSettings | Invalid
+    database: DatabaseSettings | Invalid
+    railway: RailwaySettings | Invalid
+    api: ApiSettings | Invalid
+    alerts: AlertSettings | Invalid
+    changes: ChangeSettings | Invalid
+    people: PeopleSettings | Invalid
+    oncall: OnCallSettings | Invalid
+    identity: IdentitySettings | Invalid
+    web: WebSettings | Invalid
+    pager: PagerSettings | Invalid
+    mail: MailSettings | Invalid
+    monitor: MonitorSettings | Invalid
+    hooks: HookSettings | Invalid
+    privacy: PrivacySettings | Invalid = field(default_factory=PrivacySettings)
+    leases: LeaseSettings = field(default_factory=LeaseSettings)
+    runs: RunSettings = field(default_factory=RunSettings)
+    outage: OutageSettings = field(default_factory=OutageSettings)
+    watching: WatchSettings = field(default_factory=WatchSettings)
+    source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read every group; never raises."""
+        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        settings = cls(
+            slack=_read("slack", SlackSettings, given),
+            database=_read("database", DatabaseSettings, given),
+            railway=_read("railway", RailwaySettings, given),
+            api=_read("api", ApiSettings, given),
+            alerts=_read("alerts", AlertSettings, given),
+            changes=_read("changes", ChangeSettings, given),
+            people=_read("people", PeopleSettings, given),
+            oncall=_read("oncall", OnCallSettings, given),
+            identity=_read("identity", IdentitySettings, given),
+            web=_read("web", WebSettings, given),
+            pager=_read("pager", PagerSettings, given),
+            mail=_read("mail", MailSettings, given),
+            monitor=_read("monitor", MonitorSettings, given),
+            hooks=_read("hooks", HookSettings, given),
+            privacy=_read("privacy", PrivacySettings, given),
+        )
+        remember_secrets("bot", settings.secrets)
+        return settings
+
+    @property
+    def invalid(self) -> tuple[Invalid, ...]:
+        """The groups that cannot be used."""
+        groups = (getattr(self, one.name) for one in fields(self))
+        return tuple(group for group in groups if isinstance(group, Invalid))
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(fault for group in self.invalid for fault in group.faults)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the environment that can be used."""
+        values = (value for group in self._usable for _, value in group)
+        return tuple(_secrets_in(list(values)))
+
+    @property
+    def _usable(self) -> tuple[Group, ...]:
+        groups = (getattr(self, one.name) for one in fields(self))
+        return tuple(group for group in groups if isinstance(group, Group))
+
+    @property
+    def environment(self) -> str | None:
+        """`dev`, `staging` or `prod`; None when the variables are missing or malformed."""
+        return None if isinstance(self.identity, Invalid) else self.identity.environment
+
+    @property
+    def git_sha(self) -> str | None:
+        """The commit this process runs; None when Railway did not tell."""
+        return None if isinstance(self.identity, Invalid) else self.identity.git_sha
+
+    @property
+    def phones(self) -> int:
+        """How many targets outside Slack there are."""
+        return sum(len(group.targets) for group in (self.pager, self.mail) if not isinstance(group, Invalid))
+
+    @property
+    def log_privacy(self) -> Privacy:
+        """What somebody sees of the lines that they asked for; strict when the variable is malformed."""
+        return Privacy.STRICT if isinstance(self.privacy, Invalid) else Privacy(self.privacy.log_privacy)
+
+    @property
+    def keep_run_steps(self) -> timedelta | None:
+        """For how long after their run's end; None, also when a variable is malformed: for ever."""
+        days = None if isinstance(self.changes, Invalid) else self.changes.run_steps_keep_days
+        return None if days is None else timedelta(days=days)
+
+    @property
+    def stale_after(self) -> timedelta:
+        """The age at which a heartbeat counts as stale; the default when the variable is malformed."""
+        return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after
+
+    @property
+    def changing(self) -> ChangeSettings:
+        """How changes go about their work; the defaults when a variable is malformed."""
+        return ChangeSettings() if isinstance(self.changes, Invalid) else self.changes
+
+
+GroupT = TypeVar("GroupT", bound=Group)
+
+
+def require(group: GroupT | Invalid) -> GroupT:
+    """The group, or an OperatorError that lists everything wrong with it."""
+    if isinstance(group, Invalid):
+        raise OperatorError(
+            f"The {group.group} settings cannot be used",
+            why=group.why,
+            what_next=" ".join(f"{fault.variable}: {fault.what_next}." for fault in group.faults)
+            + " `check-config` says whether it is mended.",
+        )
+    return group
+
+
+def _secrets_in(value: object) -> Iterator[Secret]:
+    """Those in a setting, however deep: pagers are a mapping of pagers."""
+    match value:
+        case Secret():
+            yield value
+        case Mapping():
+            yield from _secrets_in(list(value.values()))
+        case list() | tuple():
+            for one in value:
+                yield from _secrets_in(one)
+        case _ if is_dataclass(value):
+            yield from _secrets_in([getattr(value, one.name) for one in fields(value)])
+
+
+def _read(name: str, kind: type[GroupT], given: Mapping[str, str]) -> GroupT | Invalid:
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        return Invalid(name, find_faults(kind, error))

@@ -1,0 +1,271 @@
+"""Field types of the environment: secrets, lists, addresses, pagers, and faults that reveal no value.
+
+A target has a name. `PAGER_WEBHOOK_URL` is the target "default", `PAGER_WEBHOOK_URL_ANN` the target "ann"; the same
+goes for `PAGER_ROUTING_KEY…` (PagerDuty) and `PAGER_EMAIL…`. Tables and files hold names only, never what is behind.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from services.clients.pagers.email import MailServer
+from services.clients.pagers.webhook import PAGERDUTY, Pager
+from services.domain.secrets import Secret
+
+Environment = Literal["dev", "staging", "prod"]
+
+
+def _to_secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _to_list(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def check_url(value: str) -> str:
+    """The value, or ValueError in words that do not repeat it."""
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError("is not an http or https address")
+    return value
+
+
+SecretValue = Annotated[Secret, BeforeValidator(_to_secret)]
+Secrets = Annotated[tuple[SecretValue, ...], BeforeValidator(_to_list)]
+Ids = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
+Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
+
+
+class Group(BaseModel):
+    """A frozen part of the environment. `hide_input_in_errors`: a malformed secret must not end in a traceback."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True)
+
+
+DEFAULT_TARGET = "default"
+WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
+
+_ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server takes more
+
+
+def _check_secret_url(value: Secret) -> Secret:
+    check_url(value.reveal())
+    return value
+
+
+def _check_address(value: str) -> str:
+    if not _ADDRESS.match(value) or set(value) & set(",;<>"):
+        raise ValueError("is not an e-mail address")
+    return value
+
+
+def _check_authorities(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError("is not a file with certificates in PEM form") from error
+    return path
+
+
+SecretUrl = Annotated[SecretValue, AfterValidator(_check_secret_url)]
+Address = Annotated[str, AfterValidator(_check_address)]
+CaFile = Annotated[Path, AfterValidator(_check_authorities)]
+
+
+class PagerSettings(Group):
+    """Webhooks, each a mapping from the variable's name. Nothing is needed."""
+
+    urls: Mapping[str, SecretUrl] = Field(default_factory=dict)
+    routing_keys: Mapping[str, SecretValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"urls": _named(data, WEBHOOK_URL), "routing_keys": _named(data, ROUTING_KEY)}
+
+    @property
+    def targets(self) -> dict[str, Pager]:
+        """`{name: pager}`: PagerDuty's form where there is a routing key, and its address unless another is given."""
+        keys = {_target(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
+        urls = {_target(name, WEBHOOK_URL): url for name, url in self.urls.items()}
+        return {name: Pager(urls.get(name, Secret(PAGERDUTY)), keys.get(name)) for name in sorted({*urls, *keys})}
+
+
+class MailSettings(Group):
+    """`addresses` is a mapping from the variable's name. Nothing is needed; with an address all of it is."""
+
+    addresses: Mapping[str, Address] = Field(default_factory=dict)
+    server_url: SecretValue | None = Field(None, validation_alias="SMTP_URL", validate_default=True)
+    sender: Address | None = Field(None, validation_alias="SMTP_FROM", validate_default=True)
+    ca_file: CaFile | None = Field(None, validation_alias="SMTP_CA_FILE")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "addresses": _named(data, EMAIL)}
+
+    @field_validator("server_url", "sender")
+    @classmethod
+    def _check_complete(cls, value: Any, info: Any) -> Any:
+        if value is None and info.data.get("addresses"):
+            raise ValueError("is not set, and an e-mail target needs it")
+        return value
+
+    @field_validator("server_url")
+    @classmethod
+    def _check_server(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not _is_mail_server(value.reveal()):
+            raise ValueError("does not look like smtp://user:password@host:587 or smtps://…:465")
+        return value
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """`{name: address}`."""
+        return {_target(name, EMAIL): address for name, address in sorted(self.addresses.items())}
+
+    @property
+    def server(self) -> MailServer | None:
+        """None when no mail is sent."""
+        if self.server_url is None or self.sender is None:
+            return None
+        return MailServer(self.server_url, self.sender, ca_file=self.ca_file)
+
+
+class MonitorSettings(Group):
+    """`url` is called while all is well; whoever listens there raises the alarm when the calls stop."""
+
+    url: SecretUrl | None = Field(None, validation_alias="DEAD_MANS_SWITCH_URL")
+
+
+def _named(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The variables of this name, with and without a suffix."""
+    return {name: value for name, value in data.items() if name == prefix or name.startswith(f"{prefix}_")}
+
+
+def _target(variable: str, prefix: str) -> str:
+    return variable.removeprefix(prefix).removeprefix("_").lower().replace("_", "-") or DEFAULT_TARGET
+
+
+def _is_mail_server(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One variable that is missing or malformed. `problem` never holds its value."""
+
+    variable: str
+    problem: str
+    what_next: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.problem}: {self.what_next}"
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """A group that cannot be used, with everything that is wrong with it."""
+
+    group: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def why(self) -> str:
+        """One clause for people: "SUPABASE_DB_URL is not set"."""
+        return ", ".join(f"{fault.variable} {fault.problem}" for fault in self.faults)
+
+
+def find_faults(kind: type[Group], error: ValidationError) -> tuple[Fault, ...]:
+    """Everything that pydantic finds wrong with this kind of group."""
+    found = error.errors(include_url=False, include_input=False)
+    return tuple(_to_fault(_variable(kind, one["loc"]), one) for one in found)
+
+
+def _variable(kind: type[Group], place: tuple[int | str, ...]) -> str:
+    """The variable an error is about: pydantic names a default that fails by its field, one of several by the last."""
+    name = [str(part) for part in place if isinstance(part, str)][-1]
+    known = kind.model_fields.get(name)
+    return str(known.validation_alias if known else name)
+
+
+def _to_fault(variable: str, error: Any) -> Fault:
+    """A pydantic error as a fault; its own words are used only where no value can be in them."""
+    match error["type"]:
+        case "missing":
+            problem = "is not set"
+        case "value_error":
+            problem = str(error["ctx"]["error"])
+        case "literal_error":
+            problem = f"is not {error['ctx']['expected']}"
+        case _:
+            problem = "is not a number in range"
+    return Fault(variable, problem, _what_next(variable))
+
+
+def _what_next(variable: str) -> str:
+    """Of a target's variable the part before its name counts."""
+    known = next((prefix for prefix in (WEBHOOK_URL, ROUTING_KEY, EMAIL) if variable.startswith(prefix)), variable)
+    return _WHAT_NEXT.get(known, "set it as the README says")
+
+
+_WHAT_NEXT = {
+    "SLACK_BOT_TOKEN": "copy the Bot User OAuth Token of the app's page OAuth & Permissions",
+    "SLACK_APP_TOKEN": "make an app-level token with connections:write on the app's page Basic Information",
+    "SLACK_SIGNING_SECRET": "set SLACK_APP_TOKEN for Socket Mode, or the signing secret for HTTP mode",
+    "SLACK_API_URL": "remove it to use Slack's own",
+    "SUPABASE_DB_URL": "copy the pooler's connection string for role dragonfly_bot from Supabase",
+    "DRAGONFLY_ADMIN_DB_URL": "copy the pooler's connection string of the owner from Supabase, or remove it",
+    "DRAGONFLY_ROLLBACK_DB_URL": "copy the connection string of the role that may undo migrations, or remove it",
+    "RAILWAY_TOKEN": "make a project token in Railway's project settings",
+    "RAILWAY_PROJECT_ID": "copy it from Railway's project settings",
+    "RAILWAY_ENVIRONMENT_ID": "copy it from the address of the environment's page in Railway",
+    "RAILWAY_API_URL": "remove it to use Railway's own",
+    "DRAGONFLY_API_BASE": "set the API's public address, such as https://….up.railway.app",
+    "HEARTBEAT_STALE_AFTER_S": "set seconds, such as 300, or remove it",
+    "SOAK_SECONDS": "set seconds from 1 to 3600, such as 120, or remove it",
+    "ALONE_AFTER_SECONDS": "set seconds from 1 to 3600, such as 180, or remove it",
+    "ALONE_COUNTDOWN_SECONDS": "set seconds from 1 to 3600, such as 60, or remove it",
+    "RUN_STEPS_KEEP_DAYS": "set days from 365 on, such as 1095, or remove it to keep them",
+    "DATABASE_CONNECTION_LIMIT": "set how many clients the pooler takes, as Supabase's settings say, or remove it",
+    "DRAGONFLY_SQL": "name a folder that has migrations/ and rollbacks/, or remove it",
+    "DRAGONFLY_OPERATORS": "list user ids (U…) or user-group ids (S…), separated by commas",
+    "DRAGONFLY_APPROVERS": "list user ids (U…) or user-group ids (S…), separated by commas",
+    "ENVIRONMENT": "set dev, staging or prod",
+    "SUPABASE_MODE": "set dev, staging or prod, the same as ENVIRONMENT",
+    "LOG_PRIVACY": "set strict or balanced, or remove it",
+    "PORT": "set a port number, or remove it",
+    WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
+    ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",
+    EMAIL: "set one e-mail address, or remove it",
+    "SMTP_URL": "set smtp://user:password@host:587, or smtps://…:465",
+    "SMTP_CA_FILE": "name a PEM file with the authority of your mail server's certificate, or remove it",
+    "SMTP_FROM": "set the address that the mail server lets you send from",
+    "RAILWAY_WEBHOOK_SECRET": "make one with `openssl rand -hex 24`, or remove it",
+    "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",
+}

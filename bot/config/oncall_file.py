@@ -1,0 +1,279 @@
+"""Reads the on-call file into a schedule; its errors name the line.
+
+A file with a mistake is not used at all: somebody would rely on being called by it, or on not being called.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import date, time, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bot.config.environment import OnCallSettings
+from bot.config.fields import Fault, Invalid
+from bot.config.policy_file import TomlLines, decode_toml
+from services.domain.oncall import (
+    CALL_AGAIN_AFTER,
+    REMIND_AFTER,
+    UNACKNOWLEDGE_AFTER,
+    Hours,
+    Level,
+    OnCallPerson,
+    Reach,
+    Rotation,
+    Schedule,
+)
+from services.domain.text import read_span
+
+SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=24)
+
+_SLACK_USER = r"^[UW][A-Z0-9]{2,}$"
+_TARGET = r"^[a-z0-9][a-z0-9-]{0,98}$"
+
+
+def _span(value: object) -> timedelta:
+    span = read_span(value) if isinstance(value, str) else None
+    if span is None:
+        raise ValueError('is no time span: write "90s", "5m" or "2 hours"')
+    if not SHORTEST <= span <= LONGEST:
+        raise ValueError("is out of range: take 10 s to 24 h")
+    return span
+
+
+def _clock(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('is no time of the day: write "09:00"')
+    return time(int(match[1]), int(match[2]))
+
+
+def _hours(value: object) -> Hours:
+    begins, separator, ends = value.partition("-") if isinstance(value, str) else ("", "", "")
+    if not separator:
+        raise ValueError('is no part of the day: write "08:00-20:00"')
+    hours = Hours(_clock(begins.strip()), _clock(ends.strip()))
+    if hours.begins == hours.ends:
+        raise ValueError("begins and ends at the same time: leave it out for the whole day")
+    return hours
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        if not _knows_zones():
+            why = "cannot be looked up on a machine without time zones: install the package tzdata"
+            raise ValueError(why) from None
+        raise ValueError('is no time zone: write a name such as "America/New_York"') from None
+
+
+def _knows_zones() -> bool:
+    try:
+        ZoneInfo("UTC")
+    except (ZoneInfoNotFoundError, OSError):
+        return False
+    return True
+
+
+def _day(value: object) -> date:
+    if type(value) is not date:
+        raise ValueError("is no day: write 2026-01-05, without quotes")
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Day = Annotated[date, BeforeValidator(_day)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+TargetName = Annotated[str, Field(pattern=_TARGET)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+class PersonTable(_Table):
+    slack: str = Field(pattern=_SLACK_USER)
+    webhook: TargetName | None = None
+    email: TargetName | None = None
+
+
+class RotationTable(_Table):
+    people: list[str] = Field(min_length=1)
+    every: Literal["day", "week"] = "week"
+    starts: Day
+    until: Day | None = None
+    handover: Annotated[time, BeforeValidator(_clock)] = time(9)
+    time_zone: Zone | None = None
+    hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
+
+
+class LevelTable(_Table):
+    call: list[str] = Field(default_factory=list)
+    by: Annotated[list[Reach], Field(min_length=1), AfterValidator(tuple)] = list(Reach)
+    wait: Span = CALL_AGAIN_AFTER
+    webhook: TargetName | None = None
+    email: TargetName | None = None
+    accept_slack_only: bool = False
+
+
+class FileTable(_Table):
+    version: Literal[1]
+    time_zone: Zone = Field(default="UTC", validate_default=True)  # looked up with a file, not at the import
+    remind_after: Span = REMIND_AFTER
+    unacknowledge_after: Span = UNACKNOWLEDGE_AFTER
+    people: dict[str, PersonTable] = Field(default_factory=dict)
+    rotations: dict[str, RotationTable] = Field(default_factory=dict)
+    levels: list[LevelTable] = Field(min_length=1)
+
+
+GROUP = "oncall"  # its name among the groups of settings
+
+_SLACK_GROUP = re.compile(r"S[A-Z0-9]{2,}\Z")
+_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+
+
+def load_schedule(settings: OnCallSettings | Invalid) -> Schedule | Invalid | None:
+    """The schedule of the file that the settings name; None when they name none."""
+    if isinstance(settings, Invalid):
+        return settings
+    if settings.path is None:
+        return None
+    try:
+        content = settings.path.read_bytes()
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or type(error).__name__})"
+        fault = Fault(f"DRAGONFLY_ONCALL {settings.path}", problem, "correct the path, or remove the variable")
+        return Invalid(GROUP, (fault,))
+    return read_schedule(content, str(Path(settings.path).name))
+
+
+def schedule_faults(settings: OnCallSettings | Invalid) -> tuple[Fault, ...]:
+    """What is wrong with the file; a malformed variable is the settings' own fault."""
+    schedule = None if isinstance(settings, Invalid) else load_schedule(settings)
+    return schedule.faults if isinstance(schedule, Invalid) else ()
+
+
+def read_schedule(content: bytes, name: str) -> Schedule | Invalid:
+    """The schedule in a file's content; `name` is what faults call the file. All faults at once."""
+    try:
+        text = decode_toml(content)
+        document = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Invalid(GROUP, (Fault(name, f"is not TOML: {error}", "correct that line"),))
+    reading = _Reading(name, TomlLines(text))
+    try:
+        file = FileTable.model_validate(document)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            reading.refuse(one["loc"], *_malformed(one))
+    else:
+        reading.check(file)
+        if not reading.faults:
+            return _schedule(file)
+    return Invalid(GROUP, tuple(reading.faults))
+
+
+class _Reading:
+    """Collects what is wrong with one file."""
+
+    def __init__(self, name: str, lines: TomlLines) -> None:
+        self.faults: list[Fault] = []
+        self._name = name
+        self._lines = lines
+
+    def check(self, file: FileTable) -> None:
+        """What only the file as a whole can tell."""
+        self._check_names(file)
+        for name, rotation in file.rotations.items():
+            self._check_words(("rotations", name, "people"), rotation.people, list(file.people), "a person")
+            if rotation.until is not None and rotation.until <= rotation.starts:
+                self.refuse(("rotations", name, "until"), "`until` is not after `starts`", "correct one of them")
+        callable_names = [*file.rotations, *file.people]
+        for index, level in enumerate(file.levels):
+            words = [word for word in level.call if not _SLACK_GROUP.match(word)]
+            self._check_words(("levels", index, "call"), words, callable_names, "a rotation, a person or a group's id")
+            if not (level.call or level.webhook or level.email):
+                self.refuse(("levels", index), "the level calls nobody", 'write call = ["…"]')
+
+    def refuse(self, path: Iterable[str | int], problem: str, what_next: str) -> None:
+        line = self._lines.find(*path)
+        self.faults.append(Fault(f"{self._name}{f' line {line}' if line else ''}", problem, what_next))
+
+    def _check_names(self, file: FileTable) -> None:
+        for table, names in (("people", list(file.people)), ("rotations", list(file.rotations))):
+            for name in names:
+                if not _NAME.match(name):
+                    self.refuse((table, name), f"{_quoted(name)} is no name", "write small letters, digits and `-`")
+        for name in file.people.keys() & file.rotations.keys():
+            self.refuse(("rotations", name), f"{_quoted(name)} is a person too", "give the rotation another name")
+
+    def _check_words(self, path: tuple[str | int, ...], words: list[str], known: list[str], what: str) -> None:
+        for word in words:
+            if word not in known:
+                meant = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+                what_next = f"write `{meant[0]}`" if meant else f"use {', '.join(sorted(known)) or 'what the file has'}"
+                self.refuse(path, f"`{path[-1]}` names {_quoted(word)}, which is not {what}", what_next)
+
+
+def _malformed(error: Any) -> tuple[str, str]:
+    """A pydantic error as problem and what next; its own words hold no value of the file."""
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    key = f"`{names[-1]}`" if names else "the file"
+    match error["type"]:
+        case "missing":
+            return f"{key} is missing", "add it"
+        case "extra_forbidden":
+            return f"{_quoted(names[-1])} is not known here", "see oncall.example.toml"
+        case "value_error":
+            problem, _, what_next = str(error["ctx"]["error"]).partition(": ")
+            return f"{key} {problem}", what_next or "correct it"
+        case "string_pattern_mismatch" if names[-1] == "slack":
+            return f"{key} is no Slack user id", "copy it from the person's profile (U…)"
+        case "string_pattern_mismatch":
+            return (
+                f"{key} is no name of a target",
+                "write its name, such as `ann`; what is behind it stands in the settings",
+            )
+        case "too_short":
+            return f"{key} is empty", "name at least one"
+        case _:
+            return f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]}", "see oncall.example.toml"
+
+
+def _schedule(file: FileTable) -> Schedule:
+    people = {
+        name: OnCallPerson(name, person.slack, person.webhook, person.email) for name, person in file.people.items()
+    }
+    rotations = {name: _rotation(name, table, file.time_zone) for name, table in file.rotations.items()}
+    levels = tuple(
+        Level(tuple(level.call), frozenset(level.by), level.wait, level.webhook, level.email, level.accept_slack_only)
+        for level in file.levels
+    )
+    return Schedule(people, rotations, levels, file.remind_after, file.unacknowledge_after)
+
+
+def _rotation(name: str, table: RotationTable, zone: ZoneInfo) -> Rotation:
+    return Rotation(
+        name=name,
+        people=tuple(table.people),
+        days=1 if table.every == "day" else 7,
+        starts=table.starts,
+        handover=table.handover,
+        zone=table.time_zone or zone,
+        until=table.until,
+        hours=table.hours,
+    )
+
+
+def _quoted(word: str) -> str:
+    """A word of the file, harmless and short: faults are shown in Slack."""
+    return f"`{re.sub(r'[^A-Za-z0-9_.*-]', '?', word)[:40]}`"

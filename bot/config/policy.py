@@ -1,0 +1,106 @@
+"""The approval policy as rules: who may request and who may approve; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from playbooks.model import Plan, Risk
+from services.domain.services import Service
+
+ANYBODY = "*"  # in a deny only
+
+# Every change, with the highest risk that its plans can have. A policy file may name these.
+RISKS: Mapping[str, Risk] = {
+    "deploy": Risk.HIGH,
+    "golden-path": Risk.HIGH,
+    "redeploy": Risk.HIGH,
+    "requeue": Risk.LOW,
+    "restart": Risk.LOW,
+    "rollback": Risk.HIGH,
+    "rollback-db": Risk.CRITICAL,
+    "scale": Risk.HIGH,
+    "stop-workers": Risk.BREAK_GLASS,
+    "unlock": Risk.LOW,
+}
+
+SILENCE = "silence"  # no change of the system, and yet not everybody's: people then do not hear of trouble
+DRILL = "drill"  # nor this: people are really called
+VERBS = frozenset({*RISKS, SILENCE, DRILL})  # what a policy file may name
+
+
+class Right(StrEnum):
+    """What a rule is about."""
+
+    REQUEST = "request"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What somebody wants to change: the playbook, the services that it touches (none: the jobs, say), and where."""
+
+    playbook: str
+    services: frozenset[Service]
+    environment: str
+
+    @classmethod
+    def of(cls, plan: Plan) -> Target:
+        return cls(plan.playbook, plan.services, plan.environment)
+
+    @property
+    def parts(self) -> frozenset[Service | None]:
+        """What has to be allowed one by one. A change that touches no service is one part, which no service names."""
+        return frozenset(self.services) or frozenset({None})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One `allow` or `deny`. A set that is None is about everything. `place` is where the file has it ("line 12")."""
+
+    denies: bool
+    right: Right
+    who: frozenset[str]
+    verbs: frozenset[str] | None = None
+    services: frozenset[Service] | None = None
+    environments: frozenset[str] | None = None
+    place: str = ""
+
+    def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
+        """Whether the rule is about this part of the target, whoever asks."""
+        return (
+            self.right is right
+            and (self.verbs is None or target.playbook in self.verbs)
+            and (self.environments is None or target.environment in self.environments)
+            and (self.services is None or part in self.services)
+        )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """All rules. `hash` is the file's SHA-256, 64 hexadecimal characters."""
+
+    rules: tuple[Rule, ...]
+    expires_after: timedelta
+    hash: str
+
+    def about(self, right: Right, target: Target, part: Service | None, *, denies: bool) -> tuple[Rule, ...]:
+        """The rules of one effect about this part of the target."""
+        return tuple(rule for rule in self.rules if rule.denies is denies and rule.concerns(right, target, part))
+
+    def named(self, right: Right, target: Target, *, denies: bool = False) -> frozenset[str]:
+        """The ids in all rules of one effect about some part of the target."""
+        rules = (rule for part in target.parts for rule in self.about(right, target, part, denies=denies))
+        return frozenset(one for rule in rules for one in rule.who)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The user groups that some rule names."""
+        return frozenset(one for rule in self.rules for one in rule.who if is_group(one))
+
+
+def is_group(slack_id: str) -> bool:
+    """Whether the id is a user group's, not a person's."""
+    return slack_id.startswith("S")

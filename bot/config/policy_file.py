@@ -1,0 +1,229 @@
+"""Reads a policy file into approval rules; its errors name the line.
+
+A file with one mistake is not used at all: a rule that is left out may be the one that denies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path as pathlib_Path
+from typing import Any, TypeVar
+
+from bot.config.environment import PeopleSettings
+from bot.config.fields import Fault, Invalid
+from bot.config.policy import ANYBODY, VERBS, Policy, Right, Rule
+from services.domain.services import WORKERS, Service, find_service
+
+Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*=")
+
+
+def decode_toml(content: bytes) -> str:
+    """The text of a file, without the byte order mark that some editors put first. Raises UnicodeDecodeError."""
+    return content.decode("utf-8-sig")
+
+
+class TomlLines:
+    """Headers and keys by their path; an array of tables counts its tables from 0."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[Path, int] = {}
+        tables: Counter[Path] = Counter()
+        path: Path = ()
+        for number, line in enumerate(text.splitlines(), start=1):
+            if header := _HEADER.match(line):
+                path = tuple(part.strip(" \"'") for part in header[2].split("."))
+                self._lines.setdefault(path, number)
+                if header[1] == "[[":
+                    tables[path] += 1
+                    path = (*path, tables[path] - 1)
+                    self._lines[path] = number
+            elif key := _KEY.match(line):
+                self._lines.setdefault((*path, key[1]), number)
+
+    def find(self, *path: str | int) -> int | None:
+        """The line of this place, or of the nearest thing around it; None when there is none."""
+        while path:
+            if path in self._lines:
+                return self._lines[path]
+            path = path[:-1]
+        return None
+
+
+DEFAULT = pathlib_Path(__file__).with_name("policy.toml")
+GROUP = "policy"  # its name among the groups of settings
+VERSION = 1
+MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
+
+_ENVIRONMENTS = ("dev", "staging", "prod")
+_SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
+_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments"})
+_TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
+
+T = TypeVar("T")
+
+
+def load_policy(people: PeopleSettings | Invalid, path: pathlib_Path | None = None) -> Policy | Invalid:
+    """The policy of this file, the default's without one. Malformed lists of people make it unusable too."""
+    if isinstance(people, Invalid):
+        return people
+    path = path or people.policy_path or DEFAULT
+    name = path.name if path == DEFAULT else str(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or type(error).__name__})"
+        return _invalid(Fault(f"DRAGONFLY_POLICY {name}", problem, "correct the path, or remove the variable"))
+    return read_policy(content, name, people)
+
+
+def policy_faults(people: PeopleSettings | Invalid) -> tuple[Fault, ...]:
+    """What is wrong with the policy's file; faults of the lists of people are the settings' own."""
+    policy = load_policy(people)
+    return policy.faults if isinstance(policy, Invalid) and policy.group == GROUP else ()
+
+
+def read_policy(content: bytes, name: str, people: PeopleSettings) -> Policy | Invalid:
+    """The policy in a file's content; `name` is what faults call the file. All faults at once."""
+    try:
+        text = decode_toml(content)
+        document = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return _invalid(Fault(name, f"is not TOML: {error}", "correct that line"))
+    reader = _Reader(name, text, people)
+    policy = reader.read(document, hashlib.sha256(content).hexdigest())
+    return _invalid(*reader.faults) if reader.faults else policy
+
+
+def _invalid(*faults: Fault) -> Invalid:
+    return Invalid(GROUP, faults)
+
+
+class _Reader:
+    """Reads one document and collects what is wrong with it."""
+
+    def __init__(self, name: str, text: str, people: PeopleSettings) -> None:
+        self.faults: list[Fault] = []
+        self._name = name
+        self._lines = TomlLines(text)
+        self._lists = {"operators": people.operators, "approvers": people.approvers}
+
+    def read(self, document: Mapping[str, Any], file_hash: str) -> Policy:
+        for key in document.keys() - _TOP_KEYS:
+            self._refuse(self._lines.find(key), f"`{key}` is not a key of a policy", f"use {_listed(_TOP_KEYS)}")
+        if document.get("version") != VERSION:
+            self._refuse(self._lines.find("version"), f"`version` is not {VERSION}", f"write `version = {VERSION}`")
+        rules = tuple(rule for kind in ("deny", "allow") for rule in self._read_rules(kind, document.get(kind, [])))
+        return Policy(rules, self._read_expiry(document.get("expires_after_s", 900)), file_hash)
+
+    def _read_expiry(self, value: object) -> timedelta:
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and MIN_EXPIRY_S <= value <= MAX_EXPIRY_S
+        if fits and isinstance(value, int | float):
+            return timedelta(seconds=value)
+        limits = f"seconds between {MIN_EXPIRY_S} and {MAX_EXPIRY_S}"
+        self._refuse(self._lines.find("expires_after_s"), f"`expires_after_s` is not {limits}", "write 900")
+        return timedelta(0)
+
+    def _read_rules(self, kind: str, tables: object) -> Iterable[Rule]:
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._refuse(
+                self._lines.find(kind), f"`{kind}` is not a list of rules", f"write [[{kind}]] above each rule"
+            )
+            return
+        for index, table in enumerate(tables):
+            rule = self._read_rule(kind, table, index)
+            if rule is not None:
+                yield rule
+
+    def _read_rule(self, kind: str, table: Mapping[str, Any], index: int) -> Rule | None:
+        before, place = len(self.faults), (kind, index)
+        for key in table.keys() - _RULE_KEYS:
+            self._refuse(self._lines.find(*place, key), f"`{key}` is not a key of a rule", f"use {_listed(_RULE_KEYS)}")
+        may, denies = table.get("may"), kind == "deny"
+        if may not in tuple(Right):
+            self._refuse(self._lines.find(*place, "may"), "`may` is neither request nor approve", 'write "request"')
+        who = self._read_who(table.get("who"), self._lines.find(*place, "who"), denies=denies)
+        verbs = self._read_set("verbs", table, place, _find_verb)
+        services = self._read_set("services", table, place, _find_services)
+        environments = self._read_set("environments", table, place, _find_environment)
+        if len(self.faults) > before:
+            return None
+        line = self._lines.find(*place)
+        return Rule(denies, Right(str(may)), who, verbs, services, environments, f"line {line}" if line else kind)
+
+    def _read_who(self, value: object, line: int | None, *, denies: bool) -> frozenset[str]:
+        """The ids that the words stand for. A list that is empty allows nobody, and denies nobody."""
+        people: set[str] = set()
+        for word in self._words("who", value, line):
+            if word in self._lists:
+                people.update(self._lists[word])
+            elif (word == ANYBODY and denies) or _SLACK_ID.match(word):
+                people.add(word)
+            else:
+                self._refuse(line, f"`who` names {_quoted(word)}, which is no Slack id", _WHO_NEXT)
+        return frozenset(people)
+
+    def _read_set(
+        self, key: str, table: Mapping[str, Any], place: tuple[str, int], find: Callable[[str], frozenset[T] | str]
+    ) -> frozenset[T] | None:
+        """What the words mean; None, which is everything, without the key."""
+        if key not in table:
+            return None
+        line, found = self._lines.find(*place, key), set[T]()
+        for word in self._words(key, table[key], line):
+            meant = find(word)
+            if isinstance(meant, str):
+                self._refuse(line, f"`{key}` names {_quoted(word)}, which there is not", meant)
+            else:
+                found |= meant
+        return frozenset(found)
+
+    def _words(self, key: str, value: object, line: int | None) -> list[str]:
+        if isinstance(value, list) and all(isinstance(word, str) for word in value):
+            return value
+        self._refuse(line, f"`{key}` is not a list of words", f'write {key} = ["…"]')
+        return []
+
+    def _refuse(self, line: int | None, problem: str, what_next: str) -> None:
+        self.faults.append(Fault(f"{self._name}{f' line {line}' if line else ''}", f"{problem}", what_next))
+
+
+_WHO_NEXT = 'write a user id (U…), a group id (S…), "operators" or "approvers"; "*" in a deny only'
+
+
+def _find_verb(word: str) -> frozenset[str] | str:
+    return frozenset({word}) if word in VERBS else _nearest(word, VERBS)
+
+
+def _find_services(word: str) -> frozenset[Service] | str:
+    if word == "workers":
+        return frozenset(WORKERS)
+    service = find_service(word)
+    return frozenset({service}) if service else _nearest(word, [*(service.short for service in Service), "workers"])
+
+
+def _find_environment(word: str) -> frozenset[str] | str:
+    return frozenset({word}) if word in _ENVIRONMENTS else _nearest(word, _ENVIRONMENTS)
+
+
+def _nearest(word: str, names: Iterable[str]) -> str:
+    names = list(names)
+    meant = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"write `{meant[0]}`" if meant else f"use {_listed(names)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _quoted(word: str) -> str:
+    """A word of the file, harmless and short: faults are shown in Slack."""
+    return f"`{re.sub(r'[^A-Za-z0-9_.*-]', '?', word)[:40]}`"

@@ -1,0 +1,328 @@
+"""Announces a database outage without the database, and records it once the database is back.
+
+Every replica runs this, because without a database nobody leads. The message carries a fixed key in its metadata, which
+is looked for before it is posted, so that replicas and restarts do not double it. Once the database is back, the outbox
+takes the message over under a key of its own, and edits it; with the edit it loses the fixed key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.config.timing import OutageSettings
+from bot.leader import Leader
+from bot.outage_levels import CANNOT_LOOK, wakes_people
+from bot.outage_pages import OutagePaging, Phones, Rung
+from bot.views import delivery as view
+from bot.views.delivery import Content, back_words, told_elsewhere
+from bot.world import World
+from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres.pool import Connection, Database
+from services.clients.slack import SlackClient, SlackRefusedError, Urgency
+from services.domain.errors import OperatorError, SourceError
+from services.domain.messages import NotificationState
+from services.domain.text import age
+from services.process import describe_error
+
+FINGERPRINT = "database"  # the alert of which an absent database is the worst case
+
+
+@dataclass(frozen=True)
+class Away:
+    """One absence. `since`: when it was first missed. `told_at`: when Slack had the message. `by`: which replica posted
+    it, in words. `problem`: empty where only that replica knows. `refused_writes`: it answered, and stored nothing."""
+
+    since: datetime
+    told_at: datetime
+    ended_at: datetime
+    by: str
+    problem: str = ""
+    refused_writes: bool = False
+
+
+async def note_absence(conn: Connection, away: Away) -> None:
+    """That it was told, and that it is over."""
+    why = f" ({away.problem})" if away.problem else ""
+    what = "the database took no writes" if away.refused_writes else "the bot did not reach the database"
+    told = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} told it in Slack"
+    over = f"{back_words(refused_writes=away.refused_writes)}, after {age(away.ended_at - away.since)}"
+    await _note(conn, away.told_at, "told", told)
+    await _note(conn, away.ended_at, "resolved", over)
+    for incident in await incidents.list_open_incidents(conn):
+        for at, words in ((away.told_at, told), (away.ended_at, over)):
+            await incidents.add_event(conn, incident_id=incident.id, kind="outage", text=words, happened_at=at)
+
+
+async def note_rings(conn: Connection, rung: Sequence[Rung]) -> None:
+    """Whom it was told outside Slack."""
+    for one in sorted(rung, key=lambda one: one.at):
+        way = f"{one.target} by {one.means}, while the database was away"
+        if one.why_not is None:
+            await _note(conn, one.at, "called", way)
+        else:
+            await _note(conn, one.at, "not called", f"{way}: {one.why_not}")
+
+
+async def _note(conn: Connection, at: datetime, decision: str, reason: str) -> None:
+    await alerts.note_alert_decision(
+        conn, at=at, fingerprint=FINGERPRINT, alert_id=None, decision=decision, reason=reason
+    )
+
+
+async def store_outage(
+    conn: Connection,
+    *,
+    channel: str,
+    channel_id: str,
+    ts: str,
+    content: Content,
+    note: Content,
+    rung: Sequence[Rung],
+    away: Away,
+) -> None:
+    """The message (`content` is what it says now), a note in its thread, who was told outside Slack, and its history.
+
+    Several replicas may know of the same message: whoever comes second changes nothing.
+    """
+    key = f"outage:{ts}"
+    text, blocks = content
+    is_first = await messages.adopt_message(
+        conn, key=key, channel=channel, channel_id=channel_id, ts=ts, text=text, blocks=blocks
+    )
+    if is_first:
+        await _say(conn, f"{key}:back", key, channel, note)
+    await note_rings(conn, [each for each in rung if await _store_rung(conn, key, each)])
+    if is_first:
+        await note_absence(conn, away)
+    if rung:
+        told = await messages.list_notifications(conn, thread_key=key)
+        await _say(conn, f"{key}:told", key, channel, told_elsewhere(told))
+
+
+async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
+    """Whether no other replica has stored that this target was told."""
+    name = f"{key}:{rung.means}:{rung.target}"
+    is_new = await messages.store_notification(
+        conn,
+        key=name,
+        means=rung.means,
+        target=rung.target,
+        subject=rung.line,
+        text=rung.line,
+        thread_key=key,
+    )
+    state = NotificationState.SENT if rung.why_not is None else NotificationState.FAILED
+    await messages.end_notification(conn, key=name, state=state, error=rung.why_not, at=rung.at)
+    return is_new
+
+
+async def _say(conn: Connection, key: str, thread_key: str, channel: str, content: Content) -> None:
+    text, blocks = content
+    await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks, thread_key=thread_key)
+
+
+logger = logging.getLogger(__name__)
+
+KEY = "outage:database"  # of the message while it is the open one
+FIND_WITHIN = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Said:
+    """The message as Slack has it. `since`: when the database was first missed, as far as this process knows. `by`:
+    which replica posted it, in words; `problem`: empty where only that one knows. `refused_writes`: the database
+    answered, and stored nothing."""
+
+    channel_id: str
+    ts: str
+    since: datetime
+    by: str
+    problem: str = ""
+    refused_writes: bool = False
+
+    @property
+    def told_at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.ts), UTC)
+
+
+class Outage:
+    """`told` wakes the sender of messages. `links`: `{label: address}` of where people look."""
+
+    def __init__(
+        self,
+        leader: Leader,
+        world: World,
+        database: Database,
+        slack: SlackClient,
+        phones: Phones,
+        paging: OutagePaging,
+        *,
+        channel: str,
+        settings: OutageSettings,
+        told: Callable[[], None],
+        links: Mapping[str, str],
+    ) -> None:
+        self._leader = leader
+        self._world = world
+        self._database = database
+        self._slack = slack
+        self._phones = phones
+        self._paging = paging
+        self._links = links
+        self._channel = channel
+        self._settings = settings
+        self._told = told
+        self._spread_s = random.uniform(0.0, settings.spread_s)  # noqa: S311 - no secret
+        self._since: datetime | None = None
+        self._missed_at = 0.0
+        self._said: Said | None = None
+        self._wakes = False
+        self._led_since: float | None = None
+        self._next_find = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except SourceError as error:
+                logger.warning("outage: %s: %s", error.source, error.why)
+            except Exception as error:  # nobody would notice that this ended
+                logger.error("outage: %s", describe_error(error))  # noqa: TRY400 - may hold an address
+            await asyncio.sleep(self._settings.look_every_s)
+
+    async def look(self) -> None:
+        """One round. Raises SourceError when Slack or the database do not answer; the next round goes on."""
+        problem = self._leader.database_problem
+        if problem is not None:
+            await self._while_away(problem)
+            return
+        await self._phones.hush()
+        if self._said is not None:
+            await self._store(self._said)
+        else:
+            self._since = None
+            await self._look_back()
+
+    async def _while_away(self, problem: str) -> None:
+        self._led_since = None
+        if self._since is None:
+            self._since, self._missed_at = datetime.now(UTC), _now()
+        if self._said is None and _now() - self._missed_at >= self._patience_s:
+            await self._tell(problem, self._since)
+        if self._said is not None and self._wakes:
+            said, is_last_leader = self._said, self._leader.led_last
+            await self._paging.go_on(said.channel_id, said.ts, since=self._since, is_last_leader=is_last_leader)
+
+    async def acknowledge(self, user_id: str) -> None:
+        """Somebody has it: nobody else is paged, and the message says who it is.
+
+        Raises OperatorError when there is no outage to acknowledge, SourceError when Slack does not answer.
+        """
+        problem = self._leader.database_problem
+        said = self._said or (await self._find() if problem is not None else None)
+        if said is None or problem is None:
+            what_next = "`health` tells how the database is."
+            raise OperatorError("Nothing was acknowledged", why="no database outage is announced", what_next=what_next)
+        await self._paging.acknowledge(said.channel_id, said.ts, user_id)
+        line, wakes = await self._line(problem)
+        text, blocks = view.away(line, wakes=wakes, since=said.since, links=self._links, acknowledged_by=user_id)
+        await self._slack.update(said.channel_id, said.ts, text, blocks)
+
+    async def acknowledge_if_away(self, user_id: str) -> bool:
+        """`acknowledge`, unless the database is there. Raises as that does."""
+        if self._leader.database_problem is None:
+            return False
+        await self.acknowledge(user_id)
+        return True
+
+    @property
+    def _patience_s(self) -> float:
+        settings = self._settings
+        return settings.tell_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
+
+    async def _tell(self, problem: str, since: datetime) -> None:
+        """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
+        line, wakes = await self._line(problem)
+        self._wakes = wakes
+        paged = await self._paging.freeze(line.text) if wakes else ()
+        if wakes and self._leader.led_last:
+            await self._paging.ring_first(since=since)
+        try:
+            self._said = await self._find()
+        except SourceError:
+            if wakes:
+                await self._paging.ring_first(since=since)
+            raise
+        if self._said is None:
+            if wakes:
+                await self._paging.ring_first(since=since)
+            channel_id = await self._slack.channel_id(self._channel)
+            text, blocks = view.away(line, wakes=wakes, since=since, paged=paged, links=self._links)
+            channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY, urgency=Urgency.PAGE)
+            by = "the last leader" if self._leader.led_last else "a replica that did not lead"
+            self._said = Said(channel_id, ts, since, by, problem, self._leader.refuses_writes)
+
+    async def _line(self, problem: str) -> tuple[view.AwayLine, bool]:
+        """What is wrong, and whether it is a page."""
+        api, refuses = await self._world.api_health(), self._leader.refuses_writes
+        line = view.away_line(self._world.settings.environment, problem, api, refuses_writes=refuses)
+        return line, wakes_people(api, refuses_writes=refuses)
+
+    async def _find(self) -> Said | None:
+        """Another replica's message, or ours from before a restart."""
+        channel_id = await self._slack.channel_id(self._channel)
+        try:
+            ts = await self._slack.find(channel_id, KEY, since=datetime.now(UTC) - FIND_WITHIN)
+        except SlackRefusedError as refused:
+            if refused.code not in CANNOT_LOOK:
+                raise
+            logger.warning("an outage may be told twice: %s", refused.why)
+            return None
+        if ts is None:
+            return None
+        return Said(channel_id, ts, datetime.fromtimestamp(float(ts), UTC), "another replica, or one that has ended,")
+
+    async def _store(self, said: Said) -> None:
+        """The database is back: everything that was said without it becomes known to it."""
+        now = datetime.now(UTC)
+        refused = said.refused_writes
+        content = view.back(self._world.settings.environment, since=said.since, at=now, refused_writes=refused)
+        note = view.back_note(since=said.since, at=now)
+        async with self._database.transaction() as conn:
+            await store_outage(
+                conn,
+                channel=self._channel,
+                channel_id=said.channel_id,
+                ts=said.ts,
+                content=content,
+                note=note,
+                rung=self._phones.rung,
+                away=Away(said.since, said.told_at, now, said.by, said.problem, refused),
+            )
+        self._said = self._since = None
+        self._phones.forget()
+        self._paging.forget()
+        self._told()
+
+    async def _look_back(self) -> None:
+        """A new leader ends the message of one that died, or of a replica that alone was cut off."""
+        if not self._leader.is_leading:
+            self._led_since = None
+            return
+        if self._led_since is None:
+            self._led_since = self._next_find = _now()
+        if self._next_find <= _now() <= self._led_since + self._settings.look_back_s:
+            self._next_find = _now() + self._settings.find_every_s
+            found = await self._find()
+            if found is not None:  # not kept: should the database go away again now, that is another outage
+                await self._store(found)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,146 @@
+"""What to do about a message that Slack does not show yet, and when to try again; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from services.domain.errors import SourceError
+from services.domain.messages import PAGE, Lane, Notification, Page, UnsentMessage, message_link
+from services.domain.slack import Refusal
+from services.domain.text import age
+
+UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message
+FIRST_RETRY = timedelta(seconds=1)
+LAST_RETRY = timedelta(minutes=1)
+LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there
+AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
+
+LEAVES_WITHIN_S = 2.0  # after the intent; who resolves an incident waits for so long and for a call besides
+LOOK_AGAIN = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
+LOOK_FOR = timedelta(minutes=1)  # then it never arrived
+
+TRIES_OF_UNKNOWN = 10
+
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class Move(Enum):
+    """POST: Slack has never seen it. FIND: it may have, an answer was lost. UPDATE: it shows an older version."""
+
+    POST = auto()
+    FIND = auto()
+    UPDATE = auto()
+
+
+def next_move(message: UnsentMessage) -> Move:
+    """What brings Slack nearer to what the row says."""
+    if message.ts is not None:
+        return Move.UPDATE
+    return Move.POST if message.posting_since is None else Move.FIND
+
+
+def is_final(refusal: Refusal, attempts: int) -> bool:
+    """Whether trying again cannot help, after so many failures before.
+
+    What Slack refuses because of our token waits for a person, and everything with it; a refusal that is in no table
+    gets ten tries.
+    """
+    if refusal is Refusal.UNKNOWN:
+        return attempts + 1 >= TRIES_OF_UNKNOWN
+    return refusal is not Refusal.TOKEN
+
+
+def is_post(move: Move) -> bool:
+    """Whether the move counts as a post for Slack's limits; looking for a post is part of it."""
+    return move is not Move.UPDATE
+
+
+def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
+    """How long to wait after `attempts` failures in a row (1 after the first): doubling, at most a minute.
+
+    Pages are tried again every five seconds at the latest.
+    """
+    longest = LAST_RETRY_OF_PAGES if priority >= PAGE else LAST_RETRY
+    return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 10), longest)
+
+
+class Gates:
+    """Which calls Slack does not want before when, by the clock of the caller. One for both lanes.
+
+    The lanes do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
+    refused the rest posts nothing: it would take the very post that Slack allows next.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until: dict[tuple[Lane, bool], float] = {}
+
+    def close(self, lane: Lane, move: Move, *, until: float) -> None:
+        """Slack answered 429 and named the moment."""
+        self._note(lane, is_post(move), until)
+        if lane is Lane.PAGES and is_post(move):
+            self._note(Lane.REST, is_post(move), until + AFTER_PAGES_S)
+
+    def is_open(self, lane: Lane, *, posting: bool, now: float) -> bool:
+        return self._closed_until.get((lane, posting), now) <= now
+
+    def opens_in(self, lane: Lane, *, now: float) -> float | None:
+        """Seconds until the lane's next closed gate opens; None when none is closed."""
+        left = [until - now for (whose, _), until in self._closed_until.items() if whose is lane and until > now]
+        return min(left, default=None)
+
+    def _note(self, lane: Lane, posting: bool, until: float) -> None:
+        self._closed_until[lane, posting] = max(until, self._closed_until.get((lane, posting), until))
+
+
+GIVE_UP_AFTER = timedelta(
+    minutes=15
+)  # by then the next level has long been told, and the thread has to say who was not
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """Not through, for now."""
+
+    why: str
+    pause: timedelta
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """It never will be."""
+
+    why: str
+
+
+def after_failure(notification: Notification, error: SourceError) -> TryAgain | GiveUp:
+    """Whatever a repetition can help is repeated, with growing pauses, until the deadline."""
+    if not error.retryable:
+        return GiveUp(error.why)
+    pause = retry_after(notification.attempts + 1)
+    if timedelta(seconds=notification.age_s) + pause > GIVE_UP_AFTER:
+        return GiveUp(f"{error.why}, tried for {age(timedelta(seconds=notification.age_s))}")
+    return TryAgain(error.why, pause)
+
+
+def page_of(notification: Notification, environment: str | None, *, workspace_url: str | None = None) -> Page:
+    """What is handed over. Its key is the same at each try, and unique across environments and emptied databases.
+
+    `workspace_url`: of our Slack workspace, as Slack tells it; without it the page carries no link.
+    """
+    place = environment or "unknown"
+    return Page(
+        key=f"dragonfly:{place}:{notification.page_key}:{notification.paged_at.timestamp():.0f}",
+        environment=place,
+        subject=notification.subject,
+        text=notification.text,
+        at=notification.created_at,
+        event=notification.event,
+        alert_key=f"dragonfly:{place}:{notification.alert_key}" if notification.alert_key else "",
+        severity=notification.details.get("severity", "critical"),
+        component=notification.details.get("component", ""),
+        link=message_link(
+            workspace_url, notification.root_channel, notification.root_ts, thread_ts=notification.root_thread_ts
+        ),
+    )

@@ -1,0 +1,289 @@
+"""Delivers pages outside Slack and reports the result in the thread; leader only.
+
+What is being sent stays locked in one transaction until its outcome is written: nobody else sends it, whoever cancels
+it waits, and a process that dies leaves it as it was. A second try carries the same key, by which
+the receiver knows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from bot.config.environment import Settings
+from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
+from bot.delivery.decide import GiveUp, TryAgain, after_failure, page_of
+from bot.leader import Bell, Fence
+from bot.types import Block
+from bot.views.delivery import not_reached, told_elsewhere
+from bot.watchdog import Pulse
+from bot.web.metrics import Metrics
+from services.clients.pagers.email import MailServer
+from services.clients.pagers.webhook import Webhooks
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Connection, Database
+from services.domain.errors import SourceError
+from services.domain.incidents import is_root
+from services.domain.messages import PAGE, Means, Notification, NotificationState, Page, PageEvent
+from services.process import describe_error
+
+logger = logging.getLogger(__name__)
+
+GroupT = TypeVar("GroupT", PagerSettings, MailSettings)
+WhereT = TypeVar("WhereT")
+
+
+class Reach:
+    """One for the process; `aclose` ends its connections."""
+
+    def __init__(self, settings: Settings, webhooks: Webhooks) -> None:
+        self._settings = settings
+        self._webhooks = webhooks
+
+    def targets(self, means: Means) -> tuple[str, ...]:
+        """The names that this bot's environment knows; none while its variables are malformed."""
+        group = self._settings.pager if means is Means.WEBHOOK else self._settings.mail
+        return () if isinstance(group, Invalid) else tuple(group.targets)
+
+    def everybody(self) -> list[tuple[Means, str]]:
+        """For when nobody can say who is on call: the target "default" of each means, or all where there is none."""
+        found = [(means, name) for means in Means for name in self.targets(means)]
+        return [each for each in found if each[1] == DEFAULT_TARGET] or found
+
+    async def tell(self, means: Means, target: str, page: Page) -> None:
+        """Hand it over once. Raises SourceError; `retryable` when another try may help.
+
+        A mistake of ours is one too: raised as it is, it would end the leader's work, and again at each of its starts.
+        """
+        try:
+            await self._tell(means, target, page)
+        except SourceError:
+            raise
+        except Exception as error:
+            logger.error("%s by %s: %s", page.key, means, describe_error(error))  # noqa: TRY400 - may hold an address
+            raise SourceError("bot", f"the bot itself failed ({type(error).__name__})") from None
+
+    async def _tell(self, means: Means, target: str, page: Page) -> None:
+        match means:
+            case Means.WEBHOOK:
+                pagers = _usable(self._settings.pager).targets
+                await self._webhooks.page(_named(pagers, target), page)
+            case Means.EMAIL:
+                mail = _usable(self._settings.mail)
+                await _there(mail.server).send(_named(mail.targets, target), page)
+
+
+def _usable(group: GroupT | Invalid) -> GroupT:
+    if isinstance(group, Invalid):
+        raise SourceError("settings", group.why)
+    return group
+
+
+def _named(known: Mapping[str, WhereT], target: str) -> WhereT:
+    if target not in known:
+        raise SourceError("settings", f"the bot's environment names no target `{target}` for it")
+    return known[target]
+
+
+def _there(server: MailServer | None) -> MailServer:
+    if server is None:
+        raise SourceError("settings", "SMTP_URL is not set")
+    return server
+
+
+# Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.
+HOLD_S = {Means.WEBHOOK: 8.0, Means.EMAIL: 12.5}
+START_S = 2.0  # a process that was frozen meanwhile must not begin: the server may have freed what it held
+RETRY_S = 5.0
+_AT_ONCE = 20
+
+Outcome = TryAgain | GiveUp | None  # None: it was taken
+
+
+async def retell_nothing(key: str) -> None:
+    """What `retell` does when nothing else is given."""
+
+
+class NotificationSender:
+    """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
+
+    `start_s`: so long after it was locked a call may begin. `on_time` is called after each round. `retell` says an
+    incident's root message again, by its key: it says who was told. Every other matter has a message for that.
+    """
+
+    def __init__(
+        self,
+        means: Means,
+        database: Database,
+        reach: Reach,
+        *,
+        environment: str | None,
+        workspace_url: Callable[[], str | None],
+        channel: str,
+        poll_s: Callable[[], float],
+        told: Callable[[], None],
+        metrics: Metrics,
+        on_time: Callable[[], None] = lambda: None,
+        start_s: float = START_S,
+        retell: Callable[[str], Awaitable[None]] = retell_nothing,
+    ) -> None:
+        self._retell = retell
+        self._means = means
+        self._start_s = start_s
+        self._database = database
+        self._reach = reach
+        self._environment = environment
+        self._workspace_url = workspace_url
+        self._channel = channel
+        self._poll_s = poll_s
+        self._told = told
+        self._metrics = metrics
+        self._on_time = on_time
+        self._bell = Bell()
+
+    def ring(self) -> None:
+        """Something new may be there."""
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        await self._bell.drive(self._pass_or_wait)
+
+    async def send_due(self) -> float:
+        """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
+        locked_at = asyncio.get_running_loop().time()
+        async with self._database.transaction(timeout_s=HOLD_S[self._means]) as conn:
+            due = await messages.lock_due_notifications(conn, means=self._means, limit=_AT_ONCE)
+            outcomes = await asyncio.gather(*(self._try(each, locked_at) for each in due))
+            for notification, outcome in zip(due, outcomes, strict=True):
+                await self._write(conn, notification, outcome)
+            await self._tell(conn, due, outcomes)
+            wait_s = await messages.read_notifications_wait(conn, means=self._means)
+        for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
+            await self._retell(key)  # no part of the above: whoever answers an incident may wait for what is held here
+        if due:
+            self._told()
+        return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())
+
+    async def _pass_or_wait(self) -> float:
+        try:
+            wait_s = await self.send_due()
+        except SourceError as error:
+            logger.warning("notifications by %s: %s", self._means, error.why)
+            return RETRY_S
+        self._on_time()
+        return wait_s
+
+    async def _try(self, notification: Notification, locked_at: float) -> Outcome:
+        if asyncio.get_running_loop().time() > locked_at + self._start_s:
+            raise SourceError("database", "too late to begin", retryable=True)
+        try:
+            page = page_of(notification, self._environment, workspace_url=self._workspace_url())
+            await self._reach.tell(self._means, notification.target, page)
+        except SourceError as error:
+            return after_failure(notification, error)
+        return None
+
+    async def _write(self, conn: Connection, notification: Notification, outcome: Outcome) -> None:
+        key = notification.key
+        match outcome:
+            case None:
+                logger.info("%s told %s by %s: %s", key, notification.target, self._means, notification.event)
+                await messages.end_notification(conn, key=key, state=NotificationState.SENT)
+            case TryAgain(why, pause):
+                logger.warning("%s did not reach %s by %s: %s", key, notification.target, self._means, why)
+                await messages.postpone_notification(conn, key=key, error=why, pause=pause)
+            case GiveUp(why):
+                logger.error("%s never reached %s by %s: %s", key, notification.target, self._means, why)
+                await messages.end_notification(conn, key=key, state=NotificationState.FAILED, error=why)
+        self._metrics.notifications.labels(self._means, _word(outcome)).inc()
+
+    async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
+        """In each thread one message that stays true, and one more for each who will not be rung.
+
+        The message of the incident or the run says who was told; the thread has this one only once something did not
+        get through.
+        """
+        for thread_key in sorted({key for each in due if (key := each.thread_key)}):
+            told = await messages.list_notifications(conn, thread_key=thread_key)
+            key, content = f"{thread_key}:told", told_elsewhere(told)
+            if not any(one.last_error for one in told):
+                text, blocks = content
+                await messages.replace_message(conn, key=key, text=text, blocks=blocks)
+            else:
+                await self._say(conn, key, thread_key, content, priority=0)
+        for notification, outcome in zip(due, outcomes, strict=True):
+            is_page = notification.event is PageEvent.TRIGGERED
+            if is_page and isinstance(outcome, GiveUp) and notification.thread_key is not None:
+                key = f"{notification.key}:failed"
+                content = not_reached(notification, outcome.why)
+                await self._say(conn, key, notification.thread_key, content, priority=PAGE)
+
+    async def _say(
+        self, conn: Connection, key: str, thread_key: str, content: tuple[str, list[Block]], *, priority: int
+    ) -> None:
+        text, blocks = content
+        await messages.store_message(
+            conn, key=key, channel=self._channel, text=text, blocks=blocks, thread_key=thread_key, priority=priority
+        )
+
+
+def _word(outcome: Outcome) -> str:
+    match outcome:
+        case None:
+            return "sent"
+        case TryAgain():
+            return "postponed"
+        case GiveUp():
+            return "failed"
+
+
+LATE_AFTER_S = 90.0  # three rounds without anything to send
+
+
+class Notifiers:
+    """A part of the leader's work. `ring` wakes all. `retell`: see `NotificationSender`."""
+
+    def __init__(
+        self,
+        database: Database,
+        reach: Reach,
+        *,
+        environment: str | None,
+        workspace_url: Callable[[], str | None],
+        channel: str,
+        poll_s: Callable[[], float],
+        told: Callable[[], None],
+        metrics: Metrics,
+        pulse: Pulse,
+        retell: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._senders = [
+            NotificationSender(
+                means,
+                database,
+                reach,
+                environment=environment,
+                workspace_url=workspace_url,
+                channel=channel,
+                poll_s=poll_s,
+                told=told,
+                metrics=metrics,
+                on_time=pulse.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
+                retell=retell,
+            )
+            for means in Means
+        ]
+
+    def ring(self) -> None:
+        """Something new may be there."""
+        for sender in self._senders:
+            sender.ring()
+
+    async def run(self, fence: Fence) -> None:  # noqa: ARG002 - the locks of the rows are fence enough
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for sender in self._senders:
+                group.create_task(sender.run())

@@ -1,0 +1,86 @@
+"""When a drill is over, and what came of it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.domain.alerts import Drill
+
+PATIENCE = timedelta(minutes=5)  # for an answer; the first level's own is about as long
+DETECTED_WITHIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One person or target that was called. `at`: when it was taken; None: not, or not yet, and `why` if known."""
+
+    whom: str
+    by: str
+    at: datetime | None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far a drill has come by `now`, the database's clock like all of them.
+
+    detected_at: the alert fired. held: why nobody is told of it. told_at: the message was in Slack. answered_at:
+    somebody acknowledged it, `answered_by` (a Slack user id). is_resolved: somebody ended its incident.
+    """
+
+    now: datetime
+    drill: Drill
+    detected_at: datetime | None = None
+    held: str = ""
+    told_at: datetime | None = None
+    calls: Sequence[Call] = ()
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    is_resolved: bool = False
+
+
+def outcome(course: Course) -> str | None:
+    """Why the drill ends now; None while it goes on."""
+    late = course.now - course.drill.stale_at
+    if course.answered_at is not None:
+        return "answered"
+    if course.is_resolved:
+        return "resolved without an answer"
+    if course.detected_at is None and late > DETECTED_WITHIN:
+        return f"told to nobody: {course.held}" if course.held else "not detected"
+    return f"nobody answered within {PATIENCE.seconds // 60} minutes" if late > PATIENCE else None
+
+
+def report(course: Course, ended: str) -> dict[str, Any]:
+    """What is kept of it: seconds from the moment at which the beat went stale, and who was not reached."""
+    return {
+        "outcome": ended,
+        "detected_after_s": _after(course, course.detected_at),
+        "told_after_s": _after(course, course.told_at),
+        "calls": [
+            {"whom": call.whom, "by": call.by, "after_s": _after(course, call.at), "why_not": _why_not(course, call)}
+            for call in course.calls
+        ],
+        "answered_after_s": _after(course, course.answered_at),
+        "answered_by": course.answered_by,
+        "not_reached": [f"{call.whom} by {call.by}" for call in course.calls if _is_missed(course, call)],
+    }
+
+
+def _after(course: Course, at: datetime | None) -> float | None:
+    """Slack's clock and the database's may differ by a little: never less than nothing."""
+    return None if at is None else round(max((at - course.drill.stale_at).total_seconds(), 0.0), 2)
+
+
+def _is_missed(course: Course, call: Call) -> bool:
+    """Whom an answer came before was not called any more, and that is as it should be."""
+    return call.at is None and (call.why is not None or course.answered_at is None)
+
+
+def _why_not(course: Course, call: Call) -> str | None:
+    if call.at is not None:
+        return None
+    return call.why or ("no word of it yet" if course.answered_at is None else "somebody answered before")

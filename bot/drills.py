@@ -1,0 +1,121 @@
+"""The drill runner: follows the active drill, ends it, reports the result and cleans up; leader only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from bot.drill_decide import Call, Course, outcome, report
+from bot.incidents import service
+from bot.incidents.paging import page_key, target_key
+from bot.incidents.store import Switchboard
+from bot.leader import Fence
+from bot.leader_tasks import Rounds
+from bot.views.drill import report_message
+from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.alerts import MARK, Drill
+from services.domain.incidents import Incident, IncidentState, PageSent
+from services.domain.messages import Notification, NotificationState
+from services.domain.oncall import Reach, Target, decode_chain
+
+
+async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident | None]:
+    """With the incident that the drill opened; None before."""
+    now = await read_clock(conn)
+    traces = await alerts.read_drill_traces(conn, fingerprint=drill.fingerprint)
+    if traces is None:
+        return Course(now, drill), None
+    incident = await incidents.read_incident(conn, traces.incident_id) if traces.incident_id else None
+    if incident is None:
+        return Course(now, drill, traces.fired_at, traces.held, _moment(traces.message_ts)), None
+    answered_by = incident.acknowledged_by
+    course = Course(
+        now=now,
+        drill=drill,
+        detected_at=traces.fired_at,
+        held=traces.held,
+        told_at=_moment((await messages.read_message_state(conn, key=incident.message_key))[0]),
+        calls=await _read_calls(conn, incident),
+        answered_at=incident.first_acknowledged_at,
+        answered_by=answered_by.user_id if answered_by else None,
+        is_resolved=incident.resolved_at is not None,
+    )
+    return course, incident
+
+
+async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
+    """Everybody of every level that was called, and what became of it."""
+    chain = decode_chain(incident.chain)
+    told = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
+    calls = []
+    for page in await incidents.list_pages(conn, incident.id):
+        for target in chain.levels[page.level].targets:
+            calls.append(await _read_call(conn, page, target, told.get(target_key(page, target))))
+    return calls
+
+
+async def _read_call(conn: Connection, page: PageSent, target: Target, told: Notification | None) -> Call:
+    if told is not None:
+        at = told.ended_at if told.state is NotificationState.SENT else None
+        return Call(target.who, target.reach.words, at, told.last_error)
+    key = page_key(page) if target.reach is Reach.MENTION else target_key(page, target)
+    ts, why = await messages.read_message_state(conn, key=key)
+    return Call(target.who, target.reach.words, _moment(ts), why)
+
+
+def _moment(ts: str | None) -> datetime | None:
+    """Slack names a message by the moment at which it took it."""
+    return None if ts is None else datetime.fromtimestamp(float(ts), UTC)
+
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0  # while one is under way
+TIMEOUT_S = 15.0  # a call that is being sent is waited for
+
+
+class DrillKeeper(Rounds):
+    """`ring` wakes it when a drill may have begun."""
+
+    name = "drill"
+
+    def __init__(self, database: Database, board: Switchboard, *, poll_s: Callable[[], float]) -> None:
+        super().__init__()
+        self._database = database
+        self._board = board
+        self._poll_s = poll_s
+
+    async def look(self, fence: Fence) -> float:
+        """Seconds until the next look. Raises SourceError when the database is away."""
+        async with self._database.read() as conn:
+            if await alerts.read_open_drill(conn) is None:
+                return self._poll_s()
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            await fence.lock(conn)
+            ended = await self._end_if_over(conn)
+        if ended:
+            self._board.told()
+        return LOOK_S
+
+    async def _end_if_over(self, conn: Connection) -> bool:
+        drill = await alerts.read_open_drill(conn)
+        if drill is None:
+            return False
+        course, incident = await read_course(conn, drill)
+        ended = outcome(course)
+        if ended is None:
+            return False
+        found = report(course, ended)
+        await alerts.end_drill(conn, id=drill.id, report=found)
+        await notify_hint(conn)  # the watch sees that the made-up worker is no longer missed
+        logger.info("drill %d: %s", drill.id, ended)
+        if incident is not None:
+            incident = await service.find(conn, incident.id)
+            await self._board.say(conn, incident, f"{incident.message_key}:drill", report_message(drill, found))
+            if incident.state is not IncidentState.RESOLVED:
+                await service.resolve(self._board, conn, incident, drill.asked_by, f"{MARK} {drill.id}: {ended}")
+        return True

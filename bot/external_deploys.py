@@ -1,0 +1,179 @@
+"""Detects deployments and scaling made outside the bot, verifies them, and maintains their message.
+
+It asks Railway nothing to notice: whoever reads it anyway hands its answer on (`see`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.external_deploys_decide import (
+    Evidence,
+    Join,
+    Memory,
+    Move,
+    Progress,
+    Verdict,
+    arrived,
+    decide,
+    is_settled,
+    judge,
+    progress,
+    scope_of,
+    services_of,
+    shown,
+    skipped,
+)
+from bot.facts import gather_verify
+from bot.leader import Fence
+from bot.leader_tasks import Rounds
+from bot.views import external_deploys as view
+from bot.world import World
+from services.clients.postgres import deployments
+from services.clients.postgres.deployments import note_replicas
+from services.clients.postgres.messages import store_message
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.deployments import Deployment, Rollout, ServiceState
+from services.domain.services import Service
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 15.0  # while one is being verified: each look is one more call of Railway's
+
+Services = Mapping[Service, ServiceState]
+
+
+class RolloutWatch(Rounds):
+    """`told` is called when something new is in the outbox."""
+
+    name = "deployments"
+
+    def __init__(
+        self, world: World, database: Database, *, channel: str, told: Callable[[], None], again_s: float = LOOK_AGAIN_S
+    ) -> None:
+        super().__init__()
+        self._world = world
+        self._database = database
+        self._channel = channel
+        self._told = told
+        self.retry_s = again_s
+        self._services: Services | None = None
+
+    def see(self, services: Services) -> None:
+        """Railway's newest answer; the same one again is no news."""
+        if services is not self._services:
+            self._services = services
+            self.ring()
+
+    async def run(self, fence: Fence) -> None:
+        """Until cancelled. Raises LostLeadershipError."""
+        self._services = None  # of an earlier term
+        await super().run(fence)
+
+    async def look(self, fence: Fence) -> float | None:
+        """One round; seconds until the next while some rollout is open. Raises SourceError, LostLeadershipError."""
+        services = self._services
+        if services is None:
+            return None
+        await self._notice(fence, services)
+        async with self._database.read() as conn:
+            open_ = await deployments.list_open_rollouts(conn)
+            now = await read_clock(conn)
+        ended = [await self._follow(fence, rollout, services, now) for rollout in open_]
+        return None if all(ended) else self.retry_s
+
+    async def _notice(self, fence: Fence, services: Services) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await note_replicas(conn, _configured(services))
+            memory = await _read_memory(conn, services)
+            moves = decide(services, memory)
+            await self._store(conn, moves)
+        if any(isinstance(move, Join) for move in moves):
+            logger.info("deployments: %d that no run of ours made", sum(isinstance(move, Join) for move in moves))
+
+    async def _store(self, conn: Connection, moves: Sequence[Move]) -> None:
+        """What has the same commit and comes at the same time is one rollout."""
+        new: dict[str | None, int] = {}
+        for move in moves:
+            rollout_id = None
+            if isinstance(move, Join):
+                sha = move.deployment.commit_sha
+                rollout_id = move.rollout_id or new.get(sha)
+                if rollout_id is None:
+                    rollout_id = new[sha] = await deployments.open_rollout(conn, commit_sha=sha)
+            await deployments.remember_deployment(
+                conn, deployment_id=move.deployment.id, service=move.service, rollout_id=rollout_id
+            )
+
+    async def _follow(self, fence: Fence, rollout: Rollout, services: Services, now: datetime) -> bool:
+        """Whether it is told to its end."""
+        found = progress(rollout, services)
+        verdict = judge(rollout, found, await self._gather(rollout, services), now)
+        about = self._about(rollout, services)
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await deployments.settle_rollout(conn, id=rollout.id, is_settled=is_settled(found))
+            if verdict.is_final:
+                await deployments.close_rollout(conn, id=rollout.id, outcome=verdict.sentence)
+            await self._say(conn, rollout, about, verdict, is_settled=is_settled(found))
+        self._told()
+        return verdict.is_final
+
+    async def _gather(self, rollout: Rollout, services: Services) -> Evidence:
+        """Verifies only what has settled: until then nobody wants to know."""
+        found = progress(rollout, services)
+        targets = arrived(found)
+        if not is_settled(found) or not targets:
+            return Evidence(services, None, await self._world.migrations())
+        facts = replace(await gather_verify(self._world, targets, rollout.commit_sha), stored=True)
+        return Evidence(services, facts, await self._world.migrations())
+
+    async def _say(
+        self, conn: Connection, rollout: Rollout, about: view.Shown, verdict: Verdict, *, is_settled: bool
+    ) -> None:
+        if verdict.is_final:
+            words, blocks = view.ended(about, verdict.status, verdict.sentence, verdict.steps)
+        else:
+            words, blocks = view.on_its_way(about, is_settled=is_settled)
+        await store_message(conn, key=rollout.message_key, channel=self._channel, text=words, blocks=blocks)
+
+    def _about(self, rollout: Rollout, services: Services) -> view.Shown:
+        found = progress(rollout, services)
+        own = services_of(found) or tuple(found)
+        return view.Shown(
+            environment=self._world.settings.environment,
+            services=own,
+            skipped=tuple(one for one in skipped(rollout, services) if one not in own),
+            is_held=Progress.HELD in found.values(),
+            scope=scope_of(own),
+            commit_sha=rollout.commit_sha,
+            made_by=_made_by(rollout, services),
+            since=rollout.opened_at,
+        )
+
+
+async def _read_memory(conn: Connection, services: Services) -> Memory:
+    ids = [deployment.id for _, deployment in shown(services)]
+    return Memory(
+        is_first=await deployments.is_first_watch(conn),
+        seen=await deployments.list_seen_deployments(conn, deployment_ids=ids),
+        ours=await deployments.list_own_deployments(conn, deployment_ids=ids),
+        taken=await deployments.list_taken_services(conn),
+        open=await deployments.list_open_rollouts(conn),
+    )
+
+
+def _configured(services: Services) -> dict[Service, int]:
+    """Without those of which Railway does not say it."""
+    counts = {service: state.replicas_configured for service, state in services.items()}
+    return {service: count for service, count in counts.items() if count is not None}
+
+
+def _made_by(rollout: Rollout, services: Services) -> Deployment | None:
+    own = set(rollout.deployments.values())
+    return next((deployment for _, deployment in shown(services) if deployment.id in own), None)

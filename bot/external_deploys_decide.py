@@ -1,0 +1,230 @@
+"""What a rollout comes to: is it told now, and as what; pure.
+
+News is what was never seen before and was made by none of our own runs. While a run has the service nobody can tell
+yet: the run's journal names its deployment in a moment, or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from playbooks import verify
+from playbooks.checks import deployments, migrations
+from playbooks.model import Finding, Status, worst
+from services.domain.database import MigrationStatus
+from services.domain.deployments import Deployment, DeploymentStatus, Rollout, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service, short_sha
+
+SETTLE = timedelta(seconds=180)  # a worker beats every 30 s, and what it replaced has to fall silent (`HEARTBEAT_S`)
+ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits for a person
+
+
+class Progress(StrEnum):
+    """How far one deployment is. HELD: a person has to approve it in Railway. GONE: another took its place before it
+    served. SKIPPED: Railway left the service out, because the push changed nothing that it watches."""
+
+    COMING = "coming"
+    HELD = "held"
+    SERVES = "serves"
+    FAILED = "failed"
+    GONE = "gone"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is stored: all deployments of now that were seen before, those of our runs, the services that a run has."""
+
+    is_first: bool
+    seen: Collection[str]
+    ours: Collection[str]
+    taken: Collection[Service]
+    open: Sequence[Rollout]
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Nobody's news: it was there before anybody watched, a run of ours made it, or Railway skipped the service."""
+
+    service: Service
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class Join:
+    """Part of a rollout that is open; None: of the new one of this commit."""
+
+    rollout_id: int | None
+    service: Service
+    deployment: Deployment
+
+
+Move = Remember | Join
+
+_NOT_YET = {DeploymentStatus.NEEDS_APPROVAL: Progress.HELD, DeploymentStatus.SKIPPED: Progress.SKIPPED}
+
+
+def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deployment]]:
+    """What serves and what came last, of each service, oldest first."""
+    found = {
+        deployment.id: (service, deployment)
+        for service, state in services.items()
+        for deployment in filter(None, (state.serving, state.latest))
+    }
+    return sorted(found.values(), key=lambda one: (one[1].created_at, one[1].id))
+
+
+def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[Move]:
+    """What is to be stored of deployments that were never seen."""
+    new = [(service, one) for service, one in shown(services) if one.id not in memory.seen]
+    return [move for service, one in new if (move := _decide_one(service, one, memory)) is not None]
+
+
+def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Move | None:
+    if memory.is_first or deployment.id in memory.ours or deployment.status is DeploymentStatus.SKIPPED:
+        return Remember(service, deployment)
+    if service in memory.taken:
+        return None
+    fitting = (one for one in memory.open if one.commit_sha == deployment.commit_sha)
+    return Join(next((one.id for one in fitting), None), service, deployment)
+
+
+def progress(rollout: Rollout, services: Mapping[Service, ServiceState]) -> dict[Service, Progress]:
+    """How far each of its deployments is."""
+    return {service: _progress(services.get(service), name) for service, name in rollout.deployments.items()}
+
+
+def skipped(rollout: Rollout, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
+    """The services of which Railway says that it skipped this commit: they take no part."""
+    sha = rollout.commit_sha
+    latest = {service: state.latest for service, state in services.items() if state.latest is not None}
+    left_out = {
+        one for one, made in latest.items() if made.status is DeploymentStatus.SKIPPED and made.commit_sha == sha
+    }
+    return tuple(service for service in Service if service in left_out) if sha else ()
+
+
+def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
+    if state is not None and state.unknown is not None:
+        return Progress.COMING  # nobody can say: look again
+    known = [] if state is None else [*filter(None, (state.serving, state.latest)), *state.active]
+    deployment = next((one for one in known if one.id == deployment_id), None)
+    if state is None or deployment is None:
+        return Progress.GONE
+    if state.serving is not None and state.serving.id == deployment_id:
+        return Progress.SERVES
+    if deployment.status.is_failed:
+        return Progress.FAILED
+    if deployment.status.is_in_progress:
+        return Progress.COMING
+    return _NOT_YET.get(deployment.status, Progress.GONE)
+
+
+def is_settled(found: Mapping[Service, Progress]) -> bool:
+    """Whether nothing of it is on its way any more, or waits for a person."""
+    return not {Progress.COMING, Progress.HELD} & set(found.values())
+
+
+def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
+    """The services that it serves now."""
+    return tuple(service for service in Service if found.get(service) is Progress.SERVES)
+
+
+def is_overdue(rollout: Rollout, now: datetime) -> bool:
+    """Whether it is told as it stands: it has had its time to arrive, or after that to prove itself."""
+    if rollout.settled_at is not None:
+        return now >= rollout.settled_at + SETTLE
+    return now >= rollout.opened_at + ARRIVE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`is_final` False: it may come right yet, and is looked at again."""
+
+    status: Status
+    sentence: str
+    steps: tuple[verify.Step, ...]
+    is_final: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was read. `facts`: of the services that serve it now; None when none does."""
+
+    services: Mapping[Service, ServiceState]
+    facts: verify.Facts | None
+    migrations: MigrationStatus | Unavailable
+
+
+def judge(rollout: Rollout, found: Mapping[Service, Progress], evidence: Evidence, now: datetime) -> Verdict:
+    """Fine is told at once; anything else when its time is over, unless waiting cannot mend it."""
+    sha, overdue = short_sha(rollout.commit_sha), is_overdue(rollout, now)
+    if not is_settled(found):
+        return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
+    if evidence.facts is None:
+        return _not_there(sha, found, evidence)
+    steps = [*_deployments(found, evidence.services), *verify.steps(evidence.facts), _migrations(evidence.migrations)]
+    status, sentence = verify.verdict(evidence.facts, steps)
+    return Verdict(status, sentence, tuple(steps), status is Status.OK or overdue)
+
+
+def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
+    """Those that take part in it, in the runbook's order."""
+    return tuple(service for service in Service if found.get(service, Progress.SKIPPED) is not Progress.SKIPPED)
+
+
+def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
+    """What waits for a person is said as that: Railway does not go on by itself."""
+    coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
+    waits = f"{sha} waits for approval in Railway on {held}" if held else ""
+    return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))
+
+
+def _not_there(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
+    """It serves nowhere, and will not: it failed, or another deployment took its place."""
+    failed = _names(found, Progress.FAILED)
+    if not failed:
+        gone = _names(found, Progress.GONE)
+        if not gone:
+            return Verdict(Status.OK, f"Railway skipped {sha}: no service watches what it changed", (), is_final=True)
+        return Verdict(Status.WARN, f"{sha} was replaced on {gone} before it was verified", (), is_final=True)
+    steps = tuple(_deployments(found, evidence.services))
+    return Verdict(Status.FAIL, f"NOT deployed: {sha} failed on {failed}", steps, is_final=True)
+
+
+def _deployments(found: Mapping[Service, Progress], services: Mapping[Service, ServiceState]) -> list[verify.Step]:
+    about = {*arrived(found), *(service for service, one in found.items() if one is Progress.FAILED)}
+    listed = [finding for finding in deployments.check(services) if finding.service in about]
+    return [verify.Step("Deployments", tuple(_failed(finding, found) for finding in listed))] if listed else []
+
+
+def _failed(finding: Finding, found: Mapping[Service, Progress]) -> Finding:
+    """That the former deployment still serves makes it no warning here: what was deployed has failed."""
+    if finding.service is None or found.get(finding.service) is not Progress.FAILED:
+        return finding
+    fail = worst([finding, Finding("", Status.FAIL, "")])
+    return Finding(
+        finding.check, fail, finding.title, finding.detail, finding.service, finding.evidence, finding.next_step
+    )
+
+
+def _migrations(status: MigrationStatus | Unavailable) -> verify.Step:
+    """Pending ones only: a database that is newer than the files is what a code rollback leaves."""
+    if isinstance(status, Unavailable) or status.pending or status.changed:
+        return verify.Step("Migrations", tuple(migrations.check(status)))
+    return verify.Step("Migrations", (Finding("database.migrations", Status.OK, "none is pending"),))
+
+
+def _names(found: Mapping[Service, Progress], which: Progress) -> str:
+    return ", ".join(service.short for service in services_of(found) if found[service] is which)
+
+
+def scope_of(services: Sequence[Service]) -> str:
+    """The word that a command takes for exactly these services; the first one when there is none."""
+    if len(services) == len(Service):
+        return "all"
+    return "workers" if services and set(services) == {Service.INGEST, Service.ENFORCEMENT} else services[0].short

@@ -1,1 +1,0 @@
-"""Reads what each change needs, every source at the same time."""

@@ -1,0 +1,172 @@
+"""What an alert does to incidents: it opens one, joins one, changes its words, and stops its calls when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.alerts.messages import Home
+from bot.incidents import paging
+from bot.incidents.decide import find_joined
+from bot.incidents.store import Switchboard
+from services.clients.postgres import alerts, incidents
+from services.clients.postgres.pool import Connection
+from services.domain.alerts import RULE as DRILL
+from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.oncall import decode_chain
+from services.domain.runs import Person
+from services.domain.services import Service
+
+
+class Alerting:
+    """`on_alert` is for the watch: it runs in the transaction that stores the alert's new state."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+
+    async def on_alert(self, conn: Connection, event: AlertEvent) -> None:
+        """Severity `page` opens an incident, or joins one; whatever belongs to one is told in it."""
+        if event.change is AlertChange.RESOLVED:
+            await self._over(conn, event)
+            return
+        joined = await incidents.read_joined_alert(conn, event.alert_id)
+        if event.change is AlertChange.CHANGED and joined is not None:
+            await self._changed(conn, event)
+            if event.silenced:
+                await self._quieted(conn, event, joined.incident_id)
+        elif event.severity is Severity.PAGE:
+            await self._fired(conn, event)
+
+    async def _fired(self, conn: Connection, event: AlertEvent) -> None:
+        incident = await self._find(conn, event)
+        if incident is None:
+            await self._open(conn, event)
+            return
+        await _join(conn, event, incident)
+        was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
+        words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
+        # The root message shows it; who is called reads that, and who has it already has to notice.
+        is_news = was_over or event.again or incident.state is IncidentState.ACKNOWLEDGED
+        await self._board.record(conn, incident, "joined", words, in_thread=is_news)
+        incident = await self._board.tell(conn, incident.id)
+        if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
+            await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
+        elif was_over and incident.state is IncidentState.OPEN:
+            await paging.call_next(self._board, conn, incident, "it fires again")
+
+    async def _open(self, conn: Connection, event: AlertEvent) -> None:
+        alert = await alerts.read_alert(conn, event.alert_id)
+        incident = await self._board.open(
+            conn,
+            title=event.title,
+            severity=_severity(event),
+            services=_services(event),
+            opened_by=None,
+            how=f"opened by an alert: {event.line}",
+            since=alert.since if alert else None,
+        )
+        await _join(conn, event, incident)
+        await paging.call_next(self._board, conn, incident, "an alert opened it")
+
+    async def _changed(self, conn: Connection, event: AlertEvent) -> None:
+        number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
+        if number is not None and await _lock(conn, number) is not None:
+            await self._board.tell(conn, number)
+
+    async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
+        """Who silences the last of its alerts knows of it: nobody is called until the silence has ended."""
+        incident = await _lock(conn, incident_id)
+        if incident is None or incident.state is not IncidentState.OPEN or incident.due_at is None:
+            return
+        joined = await incidents.list_joined_alerts(conn, incident_id)
+        if all(one.cleared_at is not None or one.alert_id == event.alert_id for one in joined):
+            await self._board.record(conn, incident, "silenced", f"nobody is called: {event.fingerprint} is silenced")
+            await incidents.set_due(conn, incident_id=incident_id, due_in=None)
+            await paging.hush(conn, incident)
+
+    async def _over(self, conn: Connection, event: AlertEvent) -> None:
+        """The calls stop with the last of its alerts; a person resolves it."""
+        number = await incidents.clear_alert(conn, alert_id=event.alert_id, at=event.at, line=event.line)
+        incident = await _lock(conn, number) if number is not None else None
+        if incident is None:
+            return
+        await self._board.record(conn, incident, "cleared", f"alert over: {event.line.removeprefix('Resolved ')}")
+        joined = await incidents.list_joined_alerts(conn, incident.id)
+        if all(alert.cleared_at is not None for alert in joined):
+            await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
+            due_in = decode_chain(incident.chain).remind_after
+            await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
+            if incident.state is IncidentState.OPEN:
+                await paging.hush(conn, incident)
+        await paging.tell_directly(conn, await self._board.tell(conn, incident.id))
+
+    async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
+        """The incident to join, locked."""
+        found = find_joined(
+            event,
+            await incidents.list_open_incidents(conn),
+            await incidents.list_alerts_of_open_incidents(conn),
+        )
+        return await _lock(conn, found.id) if found else None
+
+
+async def home_of(conn: Connection, shown: Sequence[Alert]) -> Home | None:
+    """The incident in whose thread these alerts are told together.
+
+    None when one of them belongs to none: then the channel has to know.
+    """
+    joined = [await incidents.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
+    numbers = [one.incident_id for one in joined if one is not None]
+    if not numbers or len(numbers) < len(shown):
+        return None
+    return Home(numbers[0], f"incident:{numbers[0]}")
+
+
+async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:
+    """Who has taken these alerts on, by the alert's id: whoever has acknowledged their incident."""
+    owners: dict[int, Person] = {}
+    for alert_id in [alert.id for alert in shown if alert.id is not None]:
+        joined = await incidents.read_joined_alert(conn, alert_id)
+        incident = await incidents.read_incident(conn, joined.incident_id) if joined else None
+        if incident and incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_by:
+            owners[alert_id] = incident.acknowledged_by
+    return owners
+
+
+async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None:
+    await incidents.join_alert(
+        conn,
+        alert_id=event.alert_id,
+        incident_id=incident.id,
+        line=event.line,
+        message_key=event.message_key,
+        deployed_at=event.deployed_at,
+    )
+
+
+async def _lock(conn: Connection, incident_id: int) -> Incident | None:
+    """The incident as it is from here on; None when somebody resolved it meanwhile."""
+    await incidents.lock_incident(conn, incident_id)
+    incident = await incidents.read_incident(conn, incident_id)
+    return incident if incident and incident.state is not IncidentState.RESOLVED else None
+
+
+def _first_wait(incident: Incident) -> timedelta | None:
+    level = decode_chain(incident.chain).level(0)
+    return level.wait if level and incident.state is IncidentState.OPEN else None
+
+
+def _services(event: AlertEvent) -> list[str]:
+    """A drill is about no real service; an incident that names none would be about all of them."""
+    if is_drill(event.fingerprint):
+        return [DRILL]
+    return [event.service.value] if event.service else []
+
+
+def _severity(event: AlertEvent) -> IncidentSeverity:
+    """Without the API or the database nothing works; without a worker the work waits."""
+    if is_drill(event.fingerprint):
+        return IncidentSeverity.SEV2
+    is_vital = event.service is None or event.service is Service.API
+    return IncidentSeverity.SEV1 if is_vital else IncidentSeverity.SEV2

@@ -1,0 +1,159 @@
+"""Pages people for an incident and cancels pages, in the transaction of the incident's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.incidents.decide import Call, calls_people, next_call
+from bot.incidents.store import Switchboard
+from bot.views import incident as view
+from bot.views.pages import direct_message, direct_message_after
+from services.clients.postgres import incidents, messages
+from services.clients.postgres.messages import end_pages, store_notification
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import read_clock
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
+from services.domain.messages import PAGE, Means, PageEvent
+from services.domain.oncall import Reach, Target, decode_chain, ways_words
+from services.domain.text import dated_time
+
+PATIENCE = timedelta(seconds=1)  # the thread's address is what people tap; posting the root message takes less
+# PagerDuty's words: https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+_SEVERITIES = {
+    IncidentSeverity.SEV1: "critical",
+    IncidentSeverity.SEV2: "error",
+    IncidentSeverity.SEV3: "warning",
+}
+_MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
+
+
+async def call_next(board: Switchboard, conn: Connection, incident: Incident, reason: str) -> Incident:
+    """Call the next level, unless somebody answers for it already or nobody has to; the incident as it is then."""
+    move = next_call(incident, decode_chain(incident.chain))
+    if move is None or not calls_people(incident):
+        return await board.tell(conn, incident.id)
+    return await call(board, conn, incident, move, reason)
+
+
+async def call(board: Switchboard, conn: Connection, incident: Incident, move: Call, reason: str) -> Incident:
+    """Write down that people are called, and what each is told; it is sent once all of it is committed.
+
+    Raises SourceError, when the transaction ends, unless the incident is open.
+    """
+    written = await incidents.record_page(
+        conn,
+        incident_id=incident.id,
+        number=move.number,
+        level=move.index,
+        reason=reason,
+        due_in=move.level.wait,
+    )
+    if not written:
+        return incident
+    await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_called(move, reason))
+    incident = await board.tell(conn, incident.id)
+    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
+    await board.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
+    for target in move.level.targets:
+        await _ring(board, conn, incident, alerts, page, target, move.level.skipped)
+    return incident
+
+
+async def hush(conn: Connection, incident: Incident) -> None:
+    """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place.
+
+    A pager that rings is told so, too: somebody has it, or nobody has to.
+    """
+    prefix = f"{incident.message_key}:page:"
+    await messages.withdraw(conn, key_prefix=prefix, late=view.late_call(incident))
+    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    is_taken = incident.state is IncidentState.ACKNOWLEDGED
+    event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
+    subject, text = view.page_over(incident, alerts)
+    await end_pages(conn, key_prefix=prefix, thread_key=incident.message_key, event=event, subject=subject, text=text)
+    await tell_directly(conn, incident)
+
+
+async def tell_directly(conn: Connection, incident: Incident) -> None:
+    """Let the direct messages of everybody who was called say who has it now."""
+    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    chain = decode_chain(incident.chain)
+    for page in await incidents.list_pages(conn, incident.id):
+        for target in chain.levels[page.level].targets:
+            if target.reach is Reach.DIRECT:
+                words, blocks = direct_message_after(incident, alerts, target.address)
+                await messages.replace_message(conn, key=target_key(page, target), text=words, blocks=blocks)
+
+
+async def remind(
+    board: Switchboard, conn: Connection, incident: Incident, *, silent_since: datetime, now: datetime
+) -> None:
+    """Ask whoever has it whether they still do; when nobody has, ask for somebody to resolve it.
+
+    Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
+    """
+    words = f"nothing happened since {dated_time(silent_since, now)}"
+    event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
+    key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
+    await board.say(conn, incident, key, content, priority=PAGE)
+    if incident.acknowledged_by is not None:
+        text, blocks = content
+        user = incident.acknowledged_by.user_id
+        await messages.store_message(conn, key=f"{key}:direct", channel=user, text=text, blocks=blocks, priority=PAGE)
+
+
+async def _ring(
+    board: Switchboard,
+    conn: Connection,
+    incident: Incident,
+    alerts: Sequence[JoinedAlert],
+    page: PageSent,
+    target: Target,
+    skipped: Sequence[str],
+) -> None:
+    key = target_key(page, target)
+    if target.reach is Reach.DIRECT:
+        words, blocks = direct_message(incident, alerts, page, board.place.channel)
+        await messages.store_message(conn, key=key, channel=target.address, text=words, blocks=blocks, priority=PAGE)
+    elif target.reach in _MEANS:
+        line = view.summary(incident, alerts)
+        await store_notification(
+            conn,
+            key=key,
+            means=_MEANS[target.reach],
+            target=target.address,
+            subject=f"PAGE {line}",
+            text=_outside(incident, view.details(incident, alerts), page, board.place.channel, skipped),
+            thread_key=incident.message_key,
+            details=_details(incident),
+            patience=PATIENCE,
+        )
+
+
+def page_key(page: PageSent) -> str:
+    """The outbox key of the message in the thread by which people are called."""
+    return f"incident:{page.incident_id}:page:{page.number}"
+
+
+def target_key(page: PageSent, target: Target) -> str:
+    """The key of what one of them is told, in the outbox or among the notifications."""
+    return f"{page_key(page)}:{target.reach}:{target.address}"
+
+
+def _called(move: Call, reason: str) -> str:
+    return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways_words(move.level.targets)}"
+
+
+def _details(incident: Incident) -> dict[str, str]:
+    """What a pager sorts by."""
+    one = {"component": incident.services[0]} if len(incident.services) == 1 else {}
+    return {"severity": _SEVERITIES[incident.severity], **one}
+
+
+def _outside(incident: Incident, details: Sequence[str], page: PageSent, channel: str, skipped: Sequence[str]) -> str:
+    """What a pager or a mail shows below its subject, which is not said again; no data of the operated system."""
+    what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
+    how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
+    return "\n".join([*details, *([""] if details else []), what, *(f"Not called: {words}." for words in skipped), how])

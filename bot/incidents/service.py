@@ -1,0 +1,415 @@
+"""The incident service: each act is one transaction with its timeline, message and audit row.
+
+Slack is asked who somebody is before the transaction begins. Of two who act in the same instant, on whatever replicas,
+the second sees what the first did, because the incident is locked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.approvals.access import Refused
+from bot.approvals.decisions import name_of, person_of
+from bot.incidents import overrides, paging
+from bot.incidents.access import may_open, may_respond
+from bot.incidents.decide import calls_people, next_call
+from bot.incidents.overrides import SlackOnly
+from bot.incidents.store import Switchboard
+from bot.slack_groups import Groups
+from bot.slack_names import SlackNames
+from bot.types import Request
+from bot.views.text import date_token, mention, plain
+from services.clients.postgres import incidents
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.errors import OperatorError, SourceError
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, MarkedMessage, find_same
+from services.domain.masking import mask_message
+from services.domain.oncall import Override, decode_chain, levels_without_a_phone
+from services.domain.runs import Person
+
+CAUSE_LIMIT = 500  # characters
+
+
+@dataclass(frozen=True)
+class Done:
+    """It happened. `words` say what, for the one who did it."""
+
+    incident: Incident
+    words: str
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An incident about it was open already: what was reported is in its thread and its timeline."""
+
+    incident: Incident
+    title: str
+
+
+Outcome = Done | Joined | Refused
+
+
+async def find(conn: Connection, incident_id: int) -> Incident:
+    """The incident, locked until the transaction ends. Raises OperatorError when there is none of this number."""
+    await incidents.lock_incident(conn, incident_id)
+    incident = await incidents.read_incident(conn, incident_id)
+    if incident is None:
+        raise OperatorError(
+            f"There is no incident {incident_id}",
+            why="no incident has this number",
+            what_next="`incident` lists them.",
+        )
+    return incident
+
+
+async def begin(
+    board: Switchboard,
+    conn: Connection,
+    title: str,
+    severity: IncidentSeverity,
+    services: Sequence[str],
+    person: Person | None,
+) -> Done:
+    """A new incident that somebody opened by hand, and its first call."""
+    incident = await board.open(
+        conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
+    )
+    incident = await paging.call_next(board, conn, incident, "somebody opened it")
+    return Done(incident, f"Incident {incident.id} is open.")
+
+
+async def join(board: Switchboard, conn: Connection, incident: Incident, person: Person | None, title: str) -> Joined:
+    """Add a report to the incident that is open about it, in the words of whoever reports."""
+    reported = plain(title, limit=CAUSE_LIMIT)
+    await board.record(conn, incident, "reported", f"reports: {reported}", by=person)
+    return Joined(incident, reported)
+
+
+async def acknowledge(
+    board: Switchboard, conn: Connection, incident: Incident, person: Person, *, words: str = ""
+) -> Outcome:
+    """The person has it now, and the calls stop. Whoever had it before is told. `words`: how they did it, when not by
+    saying so."""
+    if incident.state is IncidentState.RESOLVED:
+        return over(incident)
+    before = incident.acknowledged_by
+    due_in = decode_chain(incident.chain).remind_after
+    await incidents.acknowledge_incident(conn, incident_id=incident.id, person=person, due_in=due_in)
+    incident = await _reread(conn, incident)
+    await paging.hush(conn, incident)
+    if before == person:
+        await board.record(conn, incident, "active", "is still on it", by=person)
+        return Done(await board.tell_everywhere(conn, incident.id), "You have it still; the reminder starts anew.")
+    words = words or ("took over" if before else "acknowledged it, nobody else is called")
+    # The root message says who has it; only whoever had it before has to notice.
+    await board.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
+    return Done(await board.tell_everywhere(conn, incident.id), "You have it; nobody else is called.")
+
+
+async def escalate(board: Switchboard, conn: Connection, incident: Incident, person: Person | None) -> Outcome:
+    """The next level is called now, whoever has it: more people are needed."""
+    if incident.state is IncidentState.RESOLVED:
+        return over(incident)
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        await incidents.unacknowledge_incident(conn, incident_id=incident.id)
+        await paging.tell_directly(conn, await board.tell_everywhere(conn, incident.id))
+    await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
+    await board.record(conn, incident, "escalated", "asked for the next level", by=person)
+    incident = await _reread(conn, incident)
+    call = next_call(incident, decode_chain(incident.chain))
+    if call is None:
+        return Refused("there is nobody to call: neither an on-call file nor an approver", "Call somebody by hand.")
+    incident = await paging.call(board, conn, incident, call, "somebody asked for more people")
+    return Done(incident, f"Level {call.index + 1} ({call.level.name}) is called.")
+
+
+async def resolve(board: Switchboard, conn: Connection, incident: Incident, person: Person, cause: str) -> Outcome:
+    """It is over. Once this has committed nobody is sent anything about it."""
+    cause = plain(cause, limit=CAUSE_LIMIT)
+    if not await incidents.resolve_incident(conn, incident_id=incident.id, person=person, cause=cause):
+        return over(incident)
+    incident = await _reread(conn, incident)
+    await paging.hush(conn, incident)
+    # The root message says so, and why.
+    await board.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
+    return Done(await board.tell_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
+
+
+async def change_severity(
+    board: Switchboard, conn: Connection, incident: Incident, person: Person, severity: IncidentSeverity
+) -> Outcome:
+    """It is worse, or less bad, than it seemed: people are called from now on, or no longer."""
+    if not await incidents.change_severity(conn, incident_id=incident.id, severity=severity):
+        return over(incident) if incident.state is IncidentState.RESOLVED else Done(incident, "It is so already.")
+    called_before, incident = calls_people(incident), await _reread(conn, incident)
+    before = "it calls people" if calls_people(incident) else "it calls nobody"
+    await board.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
+    if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
+        return Done(await board.tell(conn, incident.id), f"It is {severity.upper()} now.")
+    if calls_people(incident):
+        incident = await paging.call_next(board, conn, incident, "it is worse than it seemed")
+        return Done(incident, "People are called now.")
+    await paging.hush(conn, incident)
+    return Done(await board.tell(conn, incident.id), "Nobody is called any more.")
+
+
+def over(incident: Incident) -> Refused:
+    """Nothing leaves `resolved`: whoever comes later reads who ended it."""
+    who = f" by <@{incident.resolved_by.user_id}>" if incident.resolved_by else ""
+    return Refused(f"incident {incident.id} is resolved{who}", "`incident open <what>` opens a new one.")
+
+
+async def _reread(conn: Connection, incident: Incident) -> Incident:
+    found = await incidents.read_incident(conn, incident.id)
+    assert found is not None  # noqa: S101 - it is locked
+    return found
+
+
+logger = logging.getLogger(__name__)
+
+AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.database_outage`
+
+LOOK_S = 1.0  # a person waits behind this
+TIMEOUT_S = 15.0  # a call that is being posted is waited for
+
+Act = Callable[[Switchboard, Connection, Incident, Person], Awaitable[Outcome]]
+
+
+class Room:
+    """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
+    people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away."""
+
+    def __init__(
+        self, database: Database, board: Switchboard, groups: Groups, names: SlackNames, responders: Sequence[str]
+    ) -> None:
+        self.names = names
+        self._database = database
+        self._board = board
+        self._groups = groups
+        self._responders = frozenset(responders)
+        self.acknowledge_outage: AcknowledgeOutage = _no_outage
+
+    async def open(
+        self,
+        request: Request,
+        *,
+        title: str,
+        severity: IncidentSeverity,
+        services: Sequence[str],
+        source: MarkedMessage | None = None,
+        another: bool = False,
+    ) -> Outcome:
+        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was said.
+
+        Where an incident at least as severe is open about one of the services, the words go into its thread instead,
+        unless `another` is wanted.
+        """
+        person = person_of(request.actor)
+        verdict = may_open(person, await self._groups.people(person.user_id if person else None))
+        if isinstance(verdict, Refused):
+            return verdict
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            await incidents.lock_opening(conn)
+            same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
+            outcome: Done | Joined
+            if same is not None:
+                outcome = await join(self._board, conn, same, person, title)
+            else:
+                outcome = await begin(self._board, conn, title, severity, services, person)
+            if source is not None:
+                await _put_into_timeline(conn, outcome.incident, source, person.team_id if person else "")
+            event = "opened" if same is None else "reported"
+            details = {"severity": severity, "services": list(services)}
+            await self._audit(conn, event, outcome.incident, person, details)
+        self._board.told()
+        return outcome
+
+    async def refuse_early(self, request: Request) -> None:
+        """Raises OperatorError for somebody who may not answer for incidents: before a dialog opens."""
+        person = person_of(request.actor)
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
+        if isinstance(verdict, Refused):
+            raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
+
+    async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
+        """The incident whose root message, or a message that calls for it, this is; also None while nobody can tell."""
+        try:
+            async with self._database.read(timeout_s=LOOK_S) as conn:
+                return await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
+        except SourceError as error:
+            logger.warning("which incident a thread belongs to is unknown: %s", error.why)
+            return None
+
+    async def note_activity(self, incident: Incident) -> None:
+        """Somebody does something about it: whoever has it is not asked whether they still do."""
+        due_in = decode_chain(incident.chain).remind_after
+        try:
+            async with self._database.transaction(timeout_s=LOOK_S) as conn:
+                await incidents.note_activity(conn, incident_id=incident.id, due_in=due_in)
+        except SourceError as error:
+            logger.warning("activity was not noted: %s", error.why)
+
+    async def acknowledge(self, incident_id: int, request: Request) -> Outcome:
+        return await self._act("acknowledged", incident_id, request, acknowledge)
+
+    async def escalate(self, incident_id: int, request: Request) -> Outcome:
+        return await self._act("escalated", incident_id, request, escalate)
+
+    async def resolve(self, incident_id: int, request: Request, cause: str) -> Outcome:
+        """Once this returns, nobody is sent anything about it any more."""
+        return await self._act(
+            "resolved",
+            incident_id,
+            request,
+            lambda board, conn, incident, person: resolve(board, conn, incident, person, cause),
+        )
+
+    async def change_severity(self, incident_id: int, request: Request, severity: IncidentSeverity) -> Outcome:
+        return await self._act(
+            "severity",
+            incident_id,
+            request,
+            lambda board, conn, incident, person: change_severity(board, conn, incident, person, severity),
+        )
+
+    async def override(
+        self, request: Request, *, rotation: str, user_id: str | None, span: timedelta, slack_only: bool = False
+    ) -> str | SlackOnly | Refused:
+        """Somebody stands in for a rotation from now on, or (None) nobody any more; what became of it, in mrkdwn.
+
+        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
+        Incidents that are open keep the chain with which they began.
+        """
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError(
+                "Nobody stands in",
+                why="nobody knows who types on a terminal",
+                what_next="Type it in Slack, behind `/dragonfly`.",
+            )
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
+        if isinstance(verdict, Refused):
+            return verdict
+        place, details = self._board.place, {"rotation": rotation, "user": user_id, "seconds": span.total_seconds()}
+        gone = await self._why_not_on_call(user_id) if user_id else None
+        if gone is not None:
+            return gone
+        async with self._database.transaction() as conn:
+            levels = () if slack_only or user_id is None else await self._losing_phones(conn, rotation, user_id, person)
+            if levels:
+                return SlackOnly(levels)
+            if user_id is None:
+                ended = await overrides.end(conn, place.schedule, channel=place.channel, rotation=rotation, by=person)
+                words = f"{rotation}: {'as the file says again' if ended else 'nobody stood in'}."
+            else:
+                made = await overrides.put_on_call(
+                    conn,
+                    place.schedule,
+                    channel=place.channel,
+                    rotation=rotation,
+                    user_id=user_id,
+                    span=span,
+                    by=person,
+                )
+                words = f"{mention(user_id)} stands in for {rotation} until {date_token(made.ends_at)}. Both are told."
+            details |= {"team": person.team_id}
+            await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
+        self._board.told()
+        return words
+
+    async def take_override(self, request: Request, override_id: int) -> str | Refused:
+        """Whoever was put on call says that they take it; what became of it, in mrkdwn."""
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError(
+                "Nothing changed",
+                why="nobody knows who types on a terminal",
+                what_next="Type it in Slack, behind `/dragonfly`.",
+            )
+        stranger = (await self._groups.people(person.user_id)).stranger(person)
+        if stranger is not None:
+            return Refused(stranger, "Ask one of our own people.")
+        channel = self._board.place.channel
+        async with self._database.transaction() as conn:
+            taken = await overrides.take(conn, channel=channel, override_id=override_id, user_id=person.user_id)
+            if taken is None:
+                return Refused("you are not put on call by this, or it is over", "`oncall` shows who is on call.")
+            details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
+            await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
+        self._board.told()
+        return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
+
+    async def _why_not_on_call(self, user_id: str) -> Refused | None:
+        """Nobody can be called behind an account that is switched off, or that is no person's."""
+        people = await self._groups.people(user_id)
+        if not people.is_barred(user_id):
+            return None
+        return Refused(f"{mention(user_id)} is no active member of our workspace", "Put somebody else on call.")
+
+    async def _losing_phones(self, conn: Connection, rotation: str, user_id: str, by: Person) -> tuple[int, ...]:
+        """The levels that this person would leave without a phone."""
+        schedule, now = self._board.place.schedule, await read_clock(conn)
+        if schedule is None:
+            return ()
+        standing_in = Override(0, rotation, user_id, now, now + timedelta(days=1), by, now)
+        known = await incidents.list_overrides(conn)
+        return tuple(levels_without_a_phone(schedule, now, known, standing_in))
+
+    async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
+        """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""
+        async with self._database.transaction() as conn:
+            incident = await incidents.find_incident_of_message(conn, channel_id=message.channel_id, ts=thread_ts)
+            if incident is None:
+                return
+            if is_marked:
+                await _put_into_timeline(conn, incident, message, self._groups.workspace or "")
+            else:
+                await incidents.remove_mark(conn, incident_id=incident.id, channel_id=message.channel_id, ts=message.ts)
+        await self.note_activity(incident)
+
+    async def _act(self, event: str, incident_id: int, request: Request, act: Act) -> Outcome:
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError(
+                f"Incident {incident_id} did not change",
+                why="nobody knows who types on a terminal",
+                what_next="Press the button in Slack, or type it there.",
+            )
+        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
+        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            incident = await find(conn, incident_id)
+            outcome = verdict if isinstance(verdict, Refused) else await act(self._board, conn, incident, person)
+            refused = isinstance(outcome, Refused)
+            details = {"why": outcome.why} if isinstance(outcome, Refused) else {}
+            await self._audit(conn, f"{event}.refused" if refused else event, incident, person, details)
+        self._board.told()
+        return outcome
+
+    async def _audit(
+        self, conn: Connection, event: str, incident: Incident, person: Person | None, details: Mapping[str, object]
+    ) -> None:
+        shown = {"incident": incident.id, "team": person.team_id if person else None, **details}
+        await append_audit(conn, actor=name_of(person), event=f"incident.{event}", run_id=None, details=shown)
+
+
+async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:
+    """Once a message, by whoever wrote it, at the moment when they did; masked, because it leaves the channel."""
+    await incidents.add_event(
+        conn,
+        incident_id=incident.id,
+        kind="marked",
+        text=mask_message(message.text),
+        by=Person(message.user_id, team_id) if message.user_id else None,
+        happened_at=message.written_at,
+        channel_id=message.channel_id,
+        ts=message.ts,
+    )
+
+
+async def _no_outage(user_id: str) -> bool:  # noqa: ARG001 - as the one that tells of outages
+    return False

@@ -1,0 +1,182 @@
+"""Opens incidents and lets everybody read how they stand: each in the transaction of what it tells.
+
+Whoever takes a part in an incident (an alert, a person, the leader's clock) does it through this one place, so that the
+root message, the thread and the timeline never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.slack_names import nameless
+from bot.views import incident as view
+from bot.views.text import escape, person, plain
+from services.clients.postgres import incidents, messages
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.alerts import in_order
+from services.domain.incidents import Incident, IncidentSeverity, NewIncident
+from services.domain.messages import PAGE
+from services.domain.oncall import (
+    CALL_AGAIN_AFTER,
+    Absent,
+    Chain,
+    ChainLevel,
+    Reach,
+    Schedule,
+    Target,
+    decode_chain,
+    encode_chain,
+    freeze,
+    nobody_is_absent,
+)
+from services.domain.runs import Person
+
+TITLE_LIMIT = 300  # characters
+
+SayAlert = Callable[[Connection, str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where incidents are told and who answers for them. `approvers`: Slack ids, called when the file names nobody."""
+
+    environment: str
+    channel: str
+    schedule: Schedule | None
+    approvers: tuple[str, ...]
+
+
+async def nothing_is_said(conn: Connection, message_key: str) -> None:
+    """What `say_alert` does when nothing else is given."""
+
+
+class Switchboard:
+    """One for the process. `told` wakes the sender of this process, should it be the leader.
+
+    `say_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
+    is known is called. `absent`: why nobody is reached behind a Slack id.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        told: Callable[[], None] = lambda: None,
+        say_alert: SayAlert = nothing_is_said,
+        name_of: Callable[[str], str] = nameless,
+        absent: Absent = nobody_is_absent,
+    ) -> None:
+        self.place = place
+        self.told = told
+        self._say_alert = say_alert
+        self._name_of = name_of
+        self._absent = absent
+
+    async def open(
+        self,
+        conn: Connection,
+        *,
+        title: str,
+        severity: IncidentSeverity,
+        services: Sequence[str],
+        opened_by: Person | None,
+        how: str,
+        since: datetime | None = None,
+    ) -> Incident:
+        """A new incident, told in the channel. What belongs to it is written next, then `calling.call_next` follows.
+
+        `how`: what the timeline says of its beginning, plain text.
+        """
+        chain = await self._chain(conn)
+        new = NewIncident(
+            environment=self.place.environment,
+            severity=severity,
+            title=plain(title, limit=TITLE_LIMIT),
+            services=tuple(services),
+            opened_by=opened_by,
+            chain=encode_chain(chain),
+            since=since,
+        )
+        number = await incidents.create_incident(conn, new)
+        await incidents.set_due(conn, incident_id=number, due_in=chain.remind_after)
+        await incidents.add_event(conn, incident_id=number, kind="opened", text=how, by=opened_by)
+        return await self.tell(conn, number)
+
+    async def record(
+        self,
+        conn: Connection,
+        incident: Incident,
+        kind: str,
+        text: str,
+        *,
+        by: Person | None = None,
+        in_thread: bool = True,
+    ) -> None:
+        """One line in the timeline and, unless the thread hears of it otherwise, in the thread.
+
+        text: plain words that follow the name of whoever did it.
+        """
+        event = await incidents.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
+        if not in_thread:
+            return
+        who = f"{person(by)} " if by else ""
+        await self.say(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
+
+    async def tell(self, conn: Connection, incident_id: int) -> Incident:
+        """The root message, as everything stands in this transaction; the incident as it stands."""
+        incident = await incidents.read_incident(conn, incident_id)
+        assert incident is not None  # noqa: S101 - whoever calls has written or locked it
+        alerts = await incidents.list_joined_alerts(conn, incident_id)
+        pages = await incidents.list_pages(conn, incident_id)
+        outside = await messages.list_notifications(conn, thread_key=incident.message_key)
+        words, blocks = view.incident_message(incident, alerts, pages, decode_chain(incident.chain), outside)
+        await messages.store_message(
+            conn, key=incident.message_key, channel=self.place.channel, text=words, blocks=blocks, priority=PAGE
+        )
+        return incident
+
+    async def retell(self, database: Database, message_key: str) -> None:
+        """The root message of this key as everything stands now, in a transaction of its own."""
+        number = int(message_key.partition(":")[2])
+        async with database.transaction() as conn:
+            if await incidents.lock_incident(conn, number) is not None:
+                await self.tell(conn, number)
+
+    async def tell_everywhere(self, conn: Connection, incident_id: int) -> Incident:
+        """Somebody has it now, or has it no longer: the root message and those of its alerts say so."""
+        joined = await incidents.list_joined_alerts(conn, incident_id)
+        for key in in_order(one.message_key for one in joined):
+            await self._say_alert(conn, key)
+        return await self.tell(conn, incident_id)
+
+    async def say(
+        self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0
+    ) -> None:
+        """A message in the thread, once a key."""
+        words, blocks = content
+        await messages.store_message(
+            conn,
+            key=key,
+            channel=self.place.channel,
+            thread_key=incident.message_key,
+            text=words,
+            blocks=blocks,
+            priority=priority,
+        )
+
+    async def _chain(self, conn: Connection) -> Chain:
+        """Who is on call now. When nobody is, or there is no file, the approvers are mentioned."""
+        schedule, now = self.place.schedule, await read_clock(conn)
+        overrides = await incidents.list_overrides(conn)
+        chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()
+        if chain.levels or not self.place.approvers:
+            return chain
+        whys = {one: self._absent(one) for one in self.place.approvers}
+        called = tuple(Target(Reach.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
+        left_out = tuple(f"{self._name_of(one)} {why}" for one, why in whys.items() if why is not None)
+        if not called:
+            return replace(chain, notes=(*chain.notes, *left_out))
+        level = ChainLevel("approvers", called, CALL_AGAIN_AFTER, left_out)
+        return Chain((level,), chain.remind_after, chain.unacknowledge_after, chain.notes)

@@ -1,0 +1,153 @@
+"""Writes one diagnosis into each new incident's thread, by itself, and edits it as its parts arrive.
+
+The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
+is said, and delays nothing. How far an incident has been told is written with each edit, so that a successor goes on
+where its predecessor stopped. The cause and the first thing to do are kept with the incident for its root message. Runs
+on the leader only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from bot.config.fields import Invalid
+from bot.facts import gather_doctor, gather_recent_changes
+from bot.incidents.store import Switchboard
+from bot.leader import Fence
+from bot.leader_tasks import Rounds
+from bot.rollback_offer import read_offer
+from bot.views import triage as view
+from bot.world import World
+from playbooks import doctor
+from playbooks.recent_changes import Changes, recent_changes
+from playbooks.rollback_candidates import Candidate
+from services.clients.postgres import incidents
+from services.clients.postgres.pool import Connection, Database
+from services.domain.errors import OperatorError, SourceError
+from services.domain.incidents import BEGAN, Incident
+from services.domain.services import Service, find_service, project_ref
+
+logger = logging.getLogger(__name__)
+
+STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then it is told without
+
+
+class Briefing(Rounds):
+    """`ring` wakes it; without one it looks every `poll_s()` seconds."""
+
+    name = "briefing"
+
+    def __init__(
+        self,
+        database: Database,
+        world: World,
+        board: Switchboard,
+        *,
+        poll_s: Callable[[], float],
+        step_s: float = STEP_S,
+    ) -> None:
+        super().__init__()
+        self._database = database
+        self._world = world
+        self._board = board
+        self._poll_s = poll_s
+        self._step_s = step_s
+
+    async def look(self, fence: Fence) -> float:
+        """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
+        async with self._database.read() as conn:
+            unresolved = await incidents.list_open_incidents(conn)
+        waiting = [one for one in unresolved if one.briefed < len(PARTS)]
+        results = await asyncio.gather(*(self._brief(one, fence) for one in waiting), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return self._poll_s()
+
+    async def _brief(self, incident: Incident, fence: Fence) -> None:
+        """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
+        reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
+        parts = view.Parts()
+        try:
+            for number, task in enumerate(asyncio.as_completed(reading), start=1):
+                name, part = await task
+                parts = replace(parts, **{name: part})
+                if number > incident.briefed and not await self._say(number, incident, parts, fence):
+                    return  # somebody resolved it
+        finally:
+            for one in reading:
+                one.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+
+    async def _read(self, name: str, incident: Incident) -> tuple[str, Any]:
+        """The part, or why it cannot be told."""
+        try:
+            async with asyncio.timeout(self._step_s):
+                return name, await PARTS[name](self._world, incident)
+        except TimeoutError:
+            why = f"no answer within {self._step_s:g} s"
+        except (OperatorError, SourceError) as error:
+            why = error.why
+        except Exception as error:  # one part's bug must not take the others away
+            logger.error("%s of the diagnosis failed: %s", name, type(error).__name__)  # noqa: TRY400 - may hold data
+            why = f"its answer could not be understood ({type(error).__name__})"
+        return name, view.Missing(why)
+
+    async def _say(self, number: int, incident: Incident, parts: view.Parts, fence: Fence) -> bool:
+        services, identity = services_of(incident), self._world.settings.identity
+        ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
+        told, content = view.told_of(parts, services), view.diagnosis_message(parts, services, ref)
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            is_next = await incidents.note_briefed(
+                conn, incident_id=incident.id, part=number, diagnosis=told.diagnosis, remedy=told.remedy
+            )
+            if is_next:
+                await self._board.say(conn, incident, f"{incident.message_key}:diagnosis", content)
+                await self._board.tell(conn, incident.id)
+            if is_next and number == len(PARTS):
+                await _note_beginning(conn, incident, told)
+        self._board.told()
+        return is_next
+
+
+async def _note_beginning(conn: Connection, incident: Incident, told: view.Told) -> None:
+    """In the timeline, where the postmortem looks for it; what began later is not how the incident began."""
+    if told.began is None or told.began[0] > incident.opened_at:
+        return
+    at, words = told.began
+    await incidents.add_event(conn, incident_id=incident.id, kind=BEGAN, text=words, happened_at=at)
+
+
+async def _changes(world: World, incident: Incident) -> Changes:  # noqa: ARG001 - as the others
+    return recent_changes(await gather_recent_changes(world))
+
+
+async def _report(world: World, incident: Incident) -> doctor.Report:  # noqa: ARG001 - as the others
+    facts = doctor.as_stored(await gather_doctor(world))
+    return await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
+
+
+async def _candidates(world: World, incident: Incident) -> Sequence[Candidate]:
+    """None where a rollback is unlikely to help."""
+    services = services_of(incident)
+    if len(services) != 1:
+        return ()
+    offer = await read_offer(services[0].short, world)
+    return offer.candidates if offer.doubt is None else ()
+
+
+def services_of(incident: Incident) -> list[Service]:
+    """Those that it names; one that names none is about all."""
+    named = [service for name in incident.services if (service := find_service(name))]
+    return named or list(Service)
+
+
+PARTS: Mapping[str, Callable[[World, Incident], Awaitable[object]]] = MappingProxyType(
+    {"changes": _changes, "report": _report, "candidates": _candidates}
+)

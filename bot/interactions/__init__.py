@@ -1,1 +1,0 @@
-"""Buttons, modals and shortcuts: what a payload asks for."""

@@ -1,1 +1,0 @@
-"""The database is away: what the bot tells without it, and stores once it is back."""

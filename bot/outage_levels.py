@@ -1,0 +1,57 @@
+"""What an absent database means, from independent signals, and who is paged when; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.messages import Means
+
+CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
+_SHORTEST = timedelta(seconds=1)
+
+Target = tuple[Means, str]
+
+
+@dataclass(frozen=True)
+class PagedLevel:
+    """One level of the chain as it was when the outage was noticed. `number` counts from 1. `mentions`: Slack ids.
+
+    wait: how long the next level waits for an acknowledgement. skipped: who is not called, in plain words.
+    """
+
+    number: int
+    name: str
+    phones: tuple[Target, ...]
+    mentions: tuple[str, ...]
+    wait: timedelta
+    skipped: tuple[str, ...] = ()
+
+
+def wakes_people(api: ApiHealth | Unavailable, *, refuses_writes: bool = False) -> bool:
+    """Whether phones are to ring: unless the API reaches the database, so that only the bot is blind.
+
+    `refuses_writes`: the database answers the bot and stores nothing. That concerns the bot alone only where the API,
+    which tries as well, calls itself healthy.
+    """
+    if isinstance(api, Unavailable) or not api.db_connected:
+        return True
+    return refuses_writes and not api.is_ok
+
+
+def first_pages(levels: Sequence[PagedLevel]) -> int:
+    """How many levels are paged at once: those before the first that has a phone wake nobody at night."""
+    silent = next((n for n, level in enumerate(levels) if level.phones), len(levels) - 1)
+    return silent + 1 if levels else 0
+
+
+def pages_due(levels: Sequence[PagedLevel], elapsed: timedelta) -> int:
+    """How many pages are to have been sent so long after the first; after the last level the first one follows."""
+    count, at = first_pages(levels), timedelta()
+    while count and at <= elapsed:
+        at += max(levels[(count - 1) % len(levels)].wait, _SHORTEST)
+        count += at <= elapsed
+    return count

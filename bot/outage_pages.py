@@ -1,0 +1,259 @@
+"""Pages the on-call levels during a database outage until somebody acknowledges in Slack.
+
+The chain is frozen at the first page and kept in memory. What other replicas did stands in the thread of the outage's
+message, under keys in the metadata: each page, and the acknowledgement. So any replica may take a click, and one may go
+on where another died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.config.fields import Invalid
+from bot.delivery.decide import GIVE_UP_AFTER
+from bot.delivery.pages import Reach
+from bot.outage_levels import CANNOT_LOOK, PagedLevel, Target, first_pages, pages_due
+from bot.views import delivery as view
+from bot.world import World
+from services.clients.slack import SlackClient, SlackRefusedError
+from services.domain.errors import SourceError
+from services.domain.messages import Means, Page, PageEvent
+from services.domain.oncall import CALL_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
+from services.domain.oncall import Reach as By
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What was told to whom. `why_not`: None when it was taken."""
+
+    means: Means
+    target: str
+    line: str
+    at: datetime
+    why_not: str | None
+
+
+class Phones:
+    """One for the process."""
+
+    def __init__(self, reach: Reach, *, environment: str | None) -> None:
+        self._reach = reach
+        self._environment = environment or "unknown"
+        self._rung: dict[tuple[int, Target], Rung] = {}
+        self._ringing: dict[tuple[int, Target], Page] = {}
+        self._over_at: datetime | None = None
+
+    @property
+    def rung(self) -> Sequence[Rung]:
+        """What each was told first."""
+        return tuple({target: one for (_, target), one in reversed(self._rung.items())}.values())[::-1]
+
+    def forget(self) -> None:
+        """It is over and stored."""
+        self._rung.clear()
+
+    async def ring(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
+        """Tell those who were not told yet by the page of this number, which counts from 0; whom a repetition may still
+        reach is tried again by the next call."""
+        self._over_at = None
+        left = [target for target in targets if (number, target) not in self._rung]
+        await asyncio.gather(*(self._ring(target, line, since, number) for target in left))
+
+    async def acknowledge(self) -> None:
+        """Somebody has it: pagers that ring are told so, once, and are told again when it is over."""
+        await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
+
+    async def hush(self) -> None:
+        """It is over: each pager that rings is told; whom a repetition may still reach is tried again by the next call.
+
+        An e-mail does not ring on, and the message in Slack says that it is over.
+        """
+        now = datetime.now(UTC)
+        self._over_at = self._over_at or now
+        if now - self._over_at > GIVE_UP_AFTER:
+            self._ringing.clear()
+        await asyncio.gather(*(self._hush(key, page) for key, page in tuple(self._ringing.items())))
+
+    async def _acknowledge(self, key: tuple[int, Target], page: Page) -> None:
+        subject = f"ACKNOWLEDGED {page.subject.removeprefix('PAGE ')}"
+        text, now = "Acknowledged in Slack.", datetime.now(UTC)
+        told = replace(page, subject=subject, text=text, at=now, event=PageEvent.ACKNOWLEDGED)
+        try:
+            await self._reach.tell(*key[1], told)
+        except SourceError as error:
+            logger.warning("%s was not told that it is acknowledged: %s", key[1][1], error.why)
+
+    async def _hush(self, key: tuple[int, Target], page: Page) -> None:
+        subject = f"RESOLVED {page.subject.removeprefix('PAGE ')}"
+        text, now = "The bot reaches the database again.", datetime.now(UTC)
+        try:
+            await self._reach.tell(*key[1], replace(page, subject=subject, text=text, at=now, event=PageEvent.RESOLVED))
+        except SourceError as error:
+            logger.warning("%s was not told that it is over: %s", key[1][1], error.why)
+            if error.retryable:
+                return
+        self._ringing.pop(key, None)
+
+    async def _ring(self, target: Target, line: str, since: datetime, number: int) -> None:
+        means, name = target
+        # The same key in all replicas, so that a receiver rings once; another one for an outage of another hour.
+        key = f"dragonfly:{self._environment}:outage:{since:%Y-%m-%dT%H}{f':{number}' if number else ''}"
+        page = Page(key, self._environment, f"PAGE {line}", f"PAGE {line}", since)
+        why_not = None
+        try:
+            await self._reach.tell(means, name, page)
+        except SourceError as error:
+            logger.warning("%s was not reached by %s: %s", name, means, error.why)
+            if error.retryable:
+                return
+            why_not = error.why
+        else:
+            self._ringing |= {(number, target): page} if means is Means.WEBHOOK else {}
+        self._rung[number, target] = Rung(means, name, page.text, datetime.now(UTC), why_not)
+
+
+ACKNOWLEDGED, PAGED = "outage:database:acknowledged", "outage:database:page"
+
+
+class OutagePaging:
+    """`levels` gives the chain when it comes to it.
+
+    grace: how long another replica leaves the next page to the last leader. look_every: between two looks whether
+    somebody acknowledged it at another replica.
+    """
+
+    def __init__(
+        self,
+        slack: SlackClient,
+        phones: Phones,
+        *,
+        levels: Callable[[], Awaitable[Sequence[PagedLevel]]],
+        grace: timedelta,
+        look_every: timedelta,
+    ) -> None:
+        self._slack = slack
+        self._phones = phones
+        self._read_levels = levels
+        self._grace = grace
+        self._look_every = look_every
+        self._looked_at: datetime | None = None
+        self._levels: Sequence[PagedLevel] = ()
+        self._paged = 0
+        self._line = ""
+        self.acknowledged = False
+
+    async def freeze(self, line: str) -> Sequence[str]:
+        """Who is on call from now on, and what pages say; the Slack ids of whom the first pages are for."""
+        if not self._levels:
+            self._levels = await self._read_levels()
+        self._line = line
+        return [one for level in self._first for one in level.mentions]
+
+    async def ring_first(self, *, since: datetime) -> None:
+        """The phones of the first levels; whom a repetition may still reach is tried again by the next call."""
+        for number, level in enumerate(self._first):
+            await self._phones.ring(self._line, level.phones, since=since, number=number)
+
+    async def go_on(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
+        """Page whoever is due by now, below the message of this `ts`. Raises SourceError; the next call goes on."""
+        if self.acknowledged:
+            return
+        self._paged = max(self._paged, first_pages(self._levels))
+        now = datetime.now(UTC)
+        told_at = datetime.fromtimestamp(float(ts), UTC)
+        due = pages_due(self._levels, now - told_at - (timedelta() if is_last_leader else self._grace))
+        if due <= self._paged and not self._is_time_to_look(now):
+            return
+        self._looked_at = now
+        if await self._find(channel_id, ts, ACKNOWLEDGED):
+            await self._stop()
+            return
+        while self._paged < due:
+            await self._page(channel_id, ts, self._paged, since=since)
+            self._paged += 1
+
+    async def acknowledge(self, channel_id: str, ts: str, user_id: str) -> None:
+        """Nobody else is paged, by this replica or another. Raises SourceError."""
+        if not await self._find(channel_id, ts, ACKNOWLEDGED):
+            text, blocks = view.acknowledged_note(user_id)
+            await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=ACKNOWLEDGED)
+        await self._stop()
+
+    def forget(self) -> None:
+        """It is over and stored."""
+        self._levels, self._paged, self._looked_at, self.acknowledged = (), 0, None, False
+
+    @property
+    def _first(self) -> Sequence[PagedLevel]:
+        return self._levels[: first_pages(self._levels)]
+
+    def _is_time_to_look(self, now: datetime) -> bool:
+        """Whether somebody may have acknowledged it at another replica, while phones of this one ring."""
+        return self._looked_at is None or now - self._looked_at >= self._look_every
+
+    async def _stop(self) -> None:
+        self.acknowledged = True
+        await self._phones.acknowledge()
+
+    async def _page(self, channel_id: str, ts: str, number: int, *, since: datetime) -> None:
+        level, key = self._levels[number % len(self._levels)], f"{PAGED}:{number}"
+        try:
+            is_paged = await self._find(channel_id, ts, key)
+        except SourceError:
+            await self._phones.ring(self._line, level.phones, since=since, number=number)  # they do not need Slack
+            raise
+        if is_paged:
+            return
+        await self._phones.ring(self._line, level.phones, since=since, number=number)
+        text, blocks = view.paged_note(level)
+        await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=key)
+
+    async def _find(self, channel_id: str, ts: str, key: str) -> bool:
+        """Whether the thread has it; where the bot may not read it, it counts as not there."""
+        since = datetime.fromtimestamp(float(ts), UTC)
+        try:
+            return await self._slack.find(channel_id, key, since=since, thread_ts=ts) is not None
+        except SlackRefusedError as refused:
+            if refused.code not in CANNOT_LOOK:
+                raise
+            logger.warning("a page may be sent twice: %s", refused.why)
+            return False
+
+
+_MEANS = {By.WEBHOOK: Means.WEBHOOK, By.EMAIL: Means.EMAIL}
+
+
+async def on_call_levels(world: World, reach: Reach) -> Sequence[PagedLevel]:
+    """The levels of the on-call file as they are now; the approvers and the bot's own targets where it names nobody.
+
+    Stand-ins are the last known ones: they are kept in the database. Where no level has a phone, the first one gets the
+    bot's own targets.
+    """
+    levels = [_level(number, one) for number, one in enumerate((await _chain(world)).levels, start=1)]
+    if not levels:
+        people = world.settings.people
+        approvers = () if isinstance(people, Invalid) else people.approvers
+        return [PagedLevel(1, "everybody", tuple(reach.everybody()), approvers, CALL_AGAIN_AFTER)]
+    if not any(level.phones for level in levels):
+        levels[0] = replace(levels[0], phones=tuple(reach.everybody()))
+    return levels
+
+
+async def _chain(world: World) -> Chain:
+    if not isinstance(world.schedule, Schedule):
+        return Chain()
+    known = await world.overrides()
+    rows = known.rows if isinstance(known.rows, Sequence) else ()
+    return freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
+
+
+def _level(number: int, level: ChainLevel) -> PagedLevel:
+    phones = [(_MEANS[one.reach], one.address) for one in level.targets if one.reach in _MEANS]
+    mentions = [one.address for one in level.targets if one.reach in (By.MENTION, By.DIRECT)]
+    return PagedLevel(number, level.name, tuple(phones), tuple(dict.fromkeys(mentions)), level.wait, level.skipped)

@@ -1,0 +1,140 @@
+"""Who somebody is, as far as Slack told: workspace, groups' members, kind of account; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.config.policy import is_group
+from bot.views.text import mention
+from services.domain.errors import Unavailable
+from services.domain.runs import Person
+from services.domain.slack import Profile
+from services.domain.text import age
+
+MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more
+FRESH = timedelta(minutes=1)  # an age below it is not worth a word
+
+
+@dataclass(frozen=True)
+class Members:
+    """Who is in a group, as read from Slack `age` ago."""
+
+    users: frozenset[str]
+    age: timedelta
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user's profile, as read from Slack `age` ago."""
+
+    profile: Profile
+    age: timedelta = timedelta()
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whether somebody is in a list. `doubt`: that some members are not known, to be put behind a clause; or empty."""
+
+    is_in: bool
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class People:
+    """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack told it.
+
+    `groups` holds every group that the policy names, `accounts` every user that was looked up.
+    """
+
+    workspace: str | None
+    groups: Mapping[str, Members | Unavailable] = field(default_factory=dict)
+    accounts: Mapping[str, Account | Unavailable] = field(default_factory=dict)
+
+    def members(self, group: str) -> Members | Unavailable:
+        """Who is in the group, or why nobody knows."""
+        known = self.groups.get(group) or Unavailable("Slack", "they were never read")
+        if isinstance(known, Members) and known.age > MAX_AGE:
+            return Unavailable("Slack", f"they were last read {age(known.age)} ago, and an hour is the limit")
+        return known
+
+    def groups_of(self, user_id: str) -> list[str]:
+        """The groups in which the user is known to be."""
+        known = {group: self.members(group) for group in self.groups}
+        return [group for group, members in known.items() if isinstance(members, Members) and user_id in members.users]
+
+    def find_in(self, user_id: str, listed: Collection[str]) -> Found:
+        """Whether the user is among these ids of users and groups."""
+        if user_id in listed:
+            return Found(is_in=True)
+        members = {group: self.members(group) for group in sorted(filter(is_group, listed))}
+        if any(isinstance(known, Members) and user_id in known.users for known in members.values()):
+            return Found(is_in=True)
+        doubts = [
+            f" (the members of {mention(group)} are not known: {known.why})"
+            for group, known in members.items()
+            if isinstance(known, Unavailable)
+        ]
+        return Found(is_in=False, doubt=next(iter(doubts), ""))
+
+    def account(self, user_id: str) -> Account | Unavailable:
+        """The user's account, or why it is not known."""
+        known = self.accounts.get(user_id) or Unavailable("Slack", "they were never looked up")
+        if isinstance(known, Account) and known.age > MAX_AGE:
+            return Unavailable("Slack", f"last read {age(known.age)} ago, and an hour is the limit")
+        return known
+
+    def outsider(self, person: Person) -> str | None:
+        """Why this person gets no answer at all: not of our workspace, or nobody can tell. A clause about "you"."""
+        return self._another(person) or self._unknown(person) or self._not_of_ours(person.user_id)
+
+    def stranger(self, person: Person) -> str | None:
+        """Why this person holds no right now, whatever the policy says; None when they may. A clause about "you".
+
+        What Slack does not tell counts against them.
+        """
+        return self.outsider(person) or self._not_a_member(person.user_id)
+
+    def former(self, person: Person) -> str | None:
+        """The same of somebody who acted earlier and was looked up then: only what is known counts against them."""
+        return self._another(person) or self._not_of_ours(person.user_id) or self._not_a_member(person.user_id)
+
+    def is_barred(self, user_id: str) -> bool:
+        """Whether the account is known to be one that holds no right."""
+        return bool(self._not_of_ours(user_id) or self._not_a_member(user_id))
+
+    def is_deactivated(self, user_id: str) -> bool:
+        """Whether the account is known to be switched off."""
+        known = self.account(user_id)
+        return isinstance(known, Account) and known.profile.is_deactivated
+
+    def _another(self, person: Person) -> str | None:
+        if self.workspace is None:
+            return "Slack has not told yet which workspace is ours"
+        return "you belong to another workspace" if person.team_id not in ("", self.workspace) else None
+
+    def _unknown(self, person: Person) -> str | None:
+        known = self.account(person.user_id)
+        if isinstance(known, Unavailable):
+            return f"Slack does not tell whose account yours is ({known.why})"
+        if not person.team_id and not known.profile.team_id:
+            return "Slack does not tell which workspace you belong to"
+        return None
+
+    def _not_of_ours(self, user_id: str) -> str | None:
+        known = self.account(user_id)
+        if isinstance(known, Unavailable):
+            return None
+        elsewhere = self.workspace is not None and known.profile.team_id not in ("", self.workspace)
+        if elsewhere or known.profile.is_stranger:
+            return "you belong to another workspace"
+        return "your Slack account is deactivated" if known.profile.is_deactivated else None
+
+    def _not_a_member(self, user_id: str) -> str | None:
+        known = self.account(user_id)
+        if isinstance(known, Unavailable):
+            return None
+        if known.profile.is_bot:
+            return "a bot is not a person"
+        return "a guest of the workspace holds no right here" if known.profile.is_guest else None

@@ -1,0 +1,66 @@
+"""Where a service can be rolled back to, best candidate first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.config.environment import require
+from bot.facts import gather_load
+from bot.world import World
+from playbooks.model import NoPlan
+from playbooks.rollback import Facts, find_offer
+from playbooks.rollback_advice import Offer
+from playbooks.rollback_candidates import served_periods
+from services.domain.deployments import Deployment
+from services.domain.errors import Unavailable
+from services.domain.jobs import JobOutcomes
+from services.domain.services import Service, find_services
+
+REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
+
+
+async def gather_rollback(world: World, environment: str, services: Sequence[Service]) -> Facts:
+    """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
+    async with asyncio.TaskGroup() as group:
+        changes = {one: group.create_task(world.variable_changes(one)) for one in services}
+        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
+        states = group.create_task(world.railway_services())
+        migrations = group.create_task(world.migrations())
+        load = group.create_task(gather_load(world))
+    deployments = {service: task.result() for service, task in listed.items()}
+    now = load.result().as_of or datetime.now(UTC)
+    return Facts(
+        environment=environment,
+        now=now,
+        states=states.result(),
+        deployments=deployments,
+        outcomes=await _read_outcomes(world, deployments, now),
+        migrations=migrations.result(),
+        load=load.result(),
+        variable_changes={service: task.result() for service, task in changes.items()},
+    )
+
+
+async def _read_outcomes(
+    world: World, deployments: Mapping[Service, Sequence[Deployment] | Unavailable], now: datetime
+) -> dict[str, JobOutcomes] | Unavailable:
+    """`{deployment id: how jobs ended while it served}`."""
+    known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
+    periods = [period for listed in known for period in served_periods(listed, now)]
+    outcomes = await world.job_outcomes([(period.begin, period.end) for period in periods])
+    if isinstance(outcomes, Unavailable):
+        return outcomes
+    return {period.deployment_id: outcome for period, outcome in zip(periods, outcomes, strict=True)}
+
+
+async def read_offer(scope: str, world: World) -> Offer:
+    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
+    services = find_services(scope) or ()
+    environment = require(world.settings.identity).environment
+    found = find_offer(await gather_rollback(world, environment, services), scope, services)
+    if isinstance(found, NoPlan):
+        return Offer(())
+    return replace(found, candidates=tuple(one for one in found.candidates if one.can_roll_back))

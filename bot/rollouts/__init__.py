@@ -1,1 +1,0 @@
-"""Verifies by itself what somebody deployed, once it has settled, and says so in one message."""

@@ -1,0 +1,228 @@
+"""Executes an act: check, record the intent, send once, read back; and waits until a condition holds.
+
+Sent again only when it is certain that nothing was done, or when reading back showed that it did not happen; what
+cannot be told stops the run.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.runs.executor import (
+    Act,
+    Before,
+    Broken,
+    Differs,
+    Done,
+    Json,
+    NotThere,
+    ReadBack,
+    Ready,
+    Unseen,
+    Waiting,
+    Watch,
+)
+from bot.runs.step_context import Outcome, Turn
+from services.domain.errors import SourceError
+from services.domain.runs import StepState
+from services.domain.text import age
+
+_NOTHING_FOLLOWED = "it was accepted, and nothing followed"
+
+
+class Acting:
+    """One act in its turn. `journaled` False: a remedy inside a step that runs already, absolute, read back."""
+
+    def __init__(self, act: Act, turn: Turn, *, journaled: bool = True) -> None:
+        self._act = act
+        self._turn = turn
+        self._settings = turn.settings
+        self._journaled = journaled
+        self._silences = 0  # calls whose outcome nobody told us
+
+    async def run(self) -> Outcome | None:
+        """How the step ended; None when it is left to a successor. Raises LostRunError, and the database's SourceError.
+
+        An act that is best effort never fails: it is not proved.
+        """
+        async with self._turn.journal.acting():
+            fresh = self._turn.row.state is StepState.PENDING or not self._journaled
+            outcome = await (self._begin() if fresh else self._recover())
+        blocked = outcome is not None and outcome.state in (StepState.FAILED, StepState.UNKNOWN)
+        if outcome is not None and blocked and self._act.best_effort:
+            return Outcome(StepState.NOT_PROVED, f"{outcome.note}: {self._act.consequence}", outcome.evidence)
+        return outcome
+
+    async def _begin(self) -> Outcome | None:
+        if self._turn.row.intent and self._journaled:  # a person wants it tried again: it may have happened after all
+            seen = await self._act.read_back(self._turn.row.intent)
+            if isinstance(seen, Done):
+                return _done(seen)
+        before = await self._look_before()
+        if self._turn.is_stopping:
+            return self._turn.stopped()
+        match before:
+            case Ready(intent):
+                return await self._send(intent)
+            case Done():
+                return _done(before)
+            case Differs(note):
+                return Outcome(StepState.FAILED, f"not done: {note}")
+            case Unseen(note):
+                return Outcome(StepState.FAILED, f"not done, because what is there cannot be read: {note}")
+
+    async def _recover(self) -> Outcome | None:
+        """Somebody wrote the intent, and perhaps sent it, before the lease came to us."""
+        intent = self._turn.row.intent or {}
+        answered = self._turn.row.state is StepState.RUNNING
+        await self._turn.progress("reading back whether it was done before this replica took over")
+        seen = await self._read_back(intent, within_s=self._settings.settle_after_takeover_s)
+        match seen:
+            case Done():
+                return _done(seen)
+            case Unseen(note):
+                return Outcome(StepState.UNKNOWN, f"it may have been done: {note}")
+            case NotThere(note) if answered:
+                return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
+            case NotThere():
+                return await self._stopped(intent) if self._turn.is_stopping else await self._send(intent)
+
+    async def _send(self, intent: Json) -> Outcome | None:
+        give_up_at = time.monotonic() + self._settings.patience_s
+        is_new = True
+        while True:
+            deadline = await self._permit(intent if is_new else None)
+            is_new = False
+            try:
+                proof = await self._act.send(intent, deadline)
+            except SourceError as error:
+                outcome = await self._after(error, intent, give_up_at)
+            else:
+                return _done(proof) if proof else await self._confirm(intent)
+            if outcome is not None:
+                return outcome
+            if self._turn.is_stopping:
+                return await self._stopped(intent)
+            await self._turn.pause()
+
+    async def _permit(self, intent: Json | None) -> float:
+        """The moment until which the call may leave: it then ends before the lease does. Raises LostRunError."""
+        journal = self._turn.journal
+        async with journal.writing() as conn:
+            if intent is not None and self._journaled:
+                await journal.intend(conn, self._turn.row.position, intent)
+        return journal.held_until - self._settings.call_timeout_s
+
+    async def _after(self, error: SourceError, intent: Json, give_up_at: float) -> Outcome | None:
+        """What a failed call comes to; None: nothing was done, and it may be sent."""
+        if not error.outcome_unknown:
+            may_again = error.retryable and time.monotonic() < give_up_at
+            return None if may_again else Outcome(StepState.FAILED, await self._with_part(intent, f"not done: {error}"))
+        self._silences += 1
+        await self._turn.progress(f"{error}; reading back whether it was done all the same")
+        seen = await self._read_back(intent, within_s=self._settings.settle_s)
+        match seen:
+            case Done():
+                words = f"{seen.note}; {error.source} had not answered".lstrip("; ")
+                return _done(Done(words, seen.evidence, seen.proved))
+            case Unseen(note):
+                return Outcome(StepState.UNKNOWN, f"it may have been done ({error.why}): {note}")
+            case NotThere(note) if self._silences >= self._settings.sends:
+                words = f"sent {self._silences} times without an answer, and not there: {note}"
+                return Outcome(StepState.UNKNOWN, await self._with_part(intent, words))
+            case NotThere():
+                return None
+
+    async def _confirm(self, intent: Json) -> Outcome | None:
+        """Railway said yes; that may be followed by nothing."""
+        journal = self._turn.journal
+        async with journal.writing() as conn:
+            await journal.start(conn, self._turn.row.position)
+        await self._turn.progress("accepted; waiting until it shows")
+        seen = await self._read_back(intent, within_s=self._settings.confirm_s)
+        match seen:
+            case Done():
+                return _done(seen)
+            case NotThere(note):
+                return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
+            case Unseen(note):
+                return Outcome(StepState.UNKNOWN, f"it was accepted, and what followed cannot be read: {note}")
+
+    async def _with_part(self, intent: Json, why: str) -> str:
+        """Why the act did not happen, behind what is done of it all the same."""
+        part = await self._act.done_in_part(intent)
+        return f"done in part, {part}; the rest is {why}" if part else why
+
+    async def _stopped(self, intent: Json) -> Outcome | None:
+        outcome = self._turn.stopped()
+        part = await self._act.done_in_part(intent) if outcome is not None else ""
+        return replace(outcome, note=f"{outcome.note}, done in part: {part}") if outcome and part else outcome
+
+    async def _look_before(self) -> Before:
+        """A source that is away for a moment is asked again."""
+        give_up_at = time.monotonic() + self._settings.patience_s
+        while True:
+            before = await self._act.before()
+            if not isinstance(before, Unseen) or self._turn.is_stopping or time.monotonic() >= give_up_at:
+                return before
+            await self._turn.progress(f"waiting for what it rests on: {before.note}")
+            await self._turn.pause(until=give_up_at)
+
+    async def _read_back(self, intent: Json, *, within_s: float) -> ReadBack:
+        """Done at once; "not there" is believed after `within_s`, "cannot tell" when patience is over."""
+        began = time.monotonic()
+        while True:
+            seen = await self._act.read_back(intent)
+            is_settled = isinstance(seen, NotThere) or self._act.best_effort
+            limit_s = within_s if is_settled else max(within_s, self._settings.patience_s)
+            if isinstance(seen, Done) or time.monotonic() - began >= limit_s:
+                return seen
+            await self._turn.pause_whatever()
+
+
+def _done(seen: Done) -> Outcome:
+    return Outcome(StepState.DONE if seen.proved else StepState.NOT_PROVED, seen.note, seen.evidence)
+
+
+async def look_until_so(watch: Watch, turn: Turn) -> Outcome | None:
+    """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
+    async with turn.journal.writing() as conn:
+        await turn.journal.start(conn, turn.row.position)
+    limit_s = turn.settings.patience_s if watch.timeout_s is None else watch.timeout_s
+    end = time.monotonic() + max(limit_s - turn.elapsed_s, 0.0)
+    while True:
+        is_last = time.monotonic() >= end
+        sight = await watch.look()
+        match sight:
+            case Done(note, evidence, proved):
+                return Outcome(StepState.DONE if proved else StepState.NOT_PROVED, note, evidence)
+            case Broken():
+                return await _remedied(watch, turn, sight)
+        if turn.is_stopping:
+            return turn.stopped()
+        if is_last:
+            return _too_late(watch, sight, limit_s)
+        await turn.progress(sight.note)
+        await turn.pause(until=end)
+
+
+def _too_late(watch: Watch, sight: Waiting | Unseen, limit_s: float) -> Outcome:
+    within = age(timedelta(seconds=limit_s))
+    if isinstance(sight, Unseen):
+        return Outcome(watch.unseen, f"could not be seen within {within}: {sight.note}")
+    return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
+
+
+async def _remedied(watch: Watch, turn: Turn, broken: Broken) -> Outcome | None:
+    """It failed; what the step has against that is done first."""
+    remedy = watch.remedy()
+    if remedy is None:
+        return Outcome(StepState.FAILED, broken.note, broken.evidence)
+    await turn.progress(broken.note)
+    done = await Acting(remedy, turn, journaled=False).run()
+    if done is None:
+        return None
+    state = StepState.UNKNOWN if done.state is StepState.UNKNOWN else StepState.FAILED
+    return Outcome(state, f"{broken.note}; {done.note}", {**broken.evidence, **done.evidence})

@@ -1,0 +1,153 @@
+"""Stops services without the journal during a database outage, and announces it.
+
+The same acts as in a run, each sent once and read back; what is lost is that a successor could go on. The run is filed
+when the database is back, finds that nothing runs, and so writes down what was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.config.timing import RunSettings
+from bot.runs.executor import Differs, Done, Reach, Ready, Unseen
+from bot.runs.executors.scale import Stop
+from bot.views.plan import Content, joined_notice
+from bot.world import World
+from playbooks.model import Plan
+from playbooks.steps import StopService
+from services.clients.postgres.messages import adopt_message
+from services.clients.postgres.pool import Connection
+from services.clients.railway.quota import Purpose, reading_for
+from services.clients.slack import SlackClient
+from services.domain.errors import SourceError
+from services.domain.runs import Run
+from services.domain.services import Service
+
+logger = logging.getLogger(__name__)
+
+FIND_WITHIN = timedelta(minutes=30)  # Slack has given up delivering a payload again by then
+LEAVES_WITHIN_S = 2.0  # it does not wait behind answers
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message as Slack has it."""
+
+    channel_id: str
+    ts: str
+
+
+class EmergencyNotices:
+    """Of one channel. Nothing here raises for a Slack that is away: the stop goes on, and the asker is answered."""
+
+    def __init__(self, slack: SlackClient, *, channel: str) -> None:
+        self._slack = slack
+        self._channel = channel
+
+    async def post(self, content: Content, *, delivery: str | None) -> Notice | None:
+        """Tell the channel, once for each delivery; None when Slack did not take it."""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                channel_id = await self._slack.channel_id(self._channel)
+                key = f"stop:{delivery}" if delivery else None
+                found = await self._find(channel_id, key) if key else None
+                if found:
+                    return Notice(channel_id, found)
+                leaves_by = time.monotonic() + LEAVES_WITHIN_S
+                return Notice(
+                    *await self._slack.post(channel_id, content.text, content.blocks, key=key, leaves_by=leaves_by)
+                )
+        except (SourceError, TimeoutError) as error:
+            logger.warning("the channel was not told of an emergency stop: %s", error)
+            return None
+
+    async def edit(self, notice: Notice, content: Content) -> None:
+        """Let it say what became of the stop."""
+        try:
+            await self._slack.update(notice.channel_id, notice.ts, content.text, content.blocks)
+        except SourceError as error:
+            logger.warning("the channel was not told how an emergency stop ended: %s", error.why)
+
+    async def _find(self, channel_id: str, key: str) -> str | None:
+        """Of a replica that was asked the same, or of ours before a restart."""
+        try:
+            return await self._slack.find(channel_id, key, since=datetime.now(UTC) - FIND_WITHIN)
+        except SourceError as error:
+            logger.info("not known whether it was told already: %s", error.why)
+            return None
+
+
+async def join(conn: Connection, run: Run, notice: Notice) -> None:
+    """Make the notice the run's message, before that is stored; if there is one already, the notice names the run."""
+    if not await _adopt(conn, run.message_key, run.channel, notice, joined_notice(run)):
+        await _adopt(conn, f"{run.message_key}:notice", run.channel, notice, joined_notice(run))
+
+
+async def _adopt(conn: Connection, key: str, channel: str, notice: Notice, content: Content) -> bool:
+    return await adopt_message(
+        conn,
+        key=key,
+        channel=channel,
+        channel_id=notice.channel_id,
+        ts=notice.ts,
+        text=content.text,
+        blocks=content.blocks,
+    )
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What became of one service. `is_stopping` False: nobody knows, or it runs on; the note says which."""
+
+    service: Service
+    is_stopping: bool
+    note: str
+
+
+async def stop_without_journal(plan: Plan, world: World) -> list[Stopped]:
+    """Carry out what the plan stops, all at once. Never raises for a source that fails."""
+    stops = [step for step in plan.steps if isinstance(step, StopService)]
+    with reading_for(Purpose.EMERGENCY):
+        return list(await asyncio.gather(*(_stop(step, world) for step in stops)))
+
+
+async def _stop(step: StopService, world: World) -> Stopped:
+    act = Stop(Reach(world), step, unseen_too=True)
+    before = await act.before()
+    match before:
+        case Done(note):
+            return Stopped(step.service, is_stopping=True, note=note)
+        case Differs(note) | Unseen(note):
+            return Stopped(step.service, is_stopping=False, note=f"not stopped: {note}")
+        case Ready(intent):
+            why = await _send(act, dict(intent), world.settings.runs)
+            return await _read_back(act, dict(intent), step.service, why, world.settings.runs)
+
+
+async def _send(act: Stop, intent: dict[str, object], settings: RunSettings) -> str:
+    """Why it failed, if it did; reading back tells more."""
+    try:
+        await act.send(intent, time.monotonic() + settings.call_timeout_s)
+    except SourceError as error:
+        return f" ({error})"
+    return ""
+
+
+async def _read_back(
+    act: Stop, intent: dict[str, object], service: Service, why: str, settings: RunSettings
+) -> Stopped:
+    give_up_at = time.monotonic() + settings.settle_s
+    while True:
+        seen = await act.read_back(intent)
+        if isinstance(seen, Done):
+            return Stopped(service, is_stopping=True, note=seen.note)
+        if time.monotonic() >= give_up_at:
+            part = await act.done_in_part(intent)
+            note = f"{seen.note}{why}" + (f"; done in part: {part}" if part else "")
+            return Stopped(service, is_stopping=False, note=note)
+        await asyncio.sleep(min(settings.poll_every_s, 1.0))

@@ -1,0 +1,202 @@
+"""Executes steps on jobs, service locks, auto-deploy and the schema."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.config.environment import require
+from bot.runs.executor import (
+    Act,
+    Before,
+    Broken,
+    Deed,
+    Differs,
+    Done,
+    Json,
+    NotThere,
+    ReadBack,
+    Ready,
+    Sight,
+    Tools,
+    Unseen,
+    Waiting,
+    Watch,
+)
+from bot.world import JOBS
+from playbooks.rollback_db import ROLLBACK_URL
+from playbooks.steps import ApplySqlFile, LockService, RequeueJobs, UnlockService, VerifyJobsSettled
+from services.clients.postgres import approvals
+from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
+from services.clients.postgres.pool import Connection
+from services.domain.database import PreparedRollback
+from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.runs import StepState
+from services.domain.services import Service
+from services.domain.text import counted
+
+
+class SetAutoDeploy(Act):
+    """Absolute, and Railway tells what is set."""
+
+    best_effort = True
+
+    def __init__(self, tools: Tools, service: Service, *, enabled: bool) -> None:
+        self._tools = tools
+        self._service = service
+        self._enabled = enabled
+        self.consequence = (
+            f"switch auto-deploy of {service.short} on again in Railway"
+            if enabled
+            else "a push to main will overwrite this rollback"
+        )
+
+    async def before(self) -> Before:
+        """What is set now does not matter, and that it cannot be read does not stop the attempt."""
+        return Ready({"enabled": self._enabled})
+
+    async def send(self, _intent: Json, deadline: float) -> Done:
+        """Railway's answer is what is set now."""
+        await self._tools.mutations.set_auto_deploy(self._service, enabled=self._enabled, deadline=deadline)
+        return self._done()
+
+    async def read_back(self, _intent: Json) -> ReadBack:
+        enabled = await self._tools.world.auto_deploy(self._service)
+        if isinstance(enabled, Unavailable):
+            return Unseen(str(enabled))
+        return self._done() if enabled is self._enabled else NotThere("auto-deploy is not switched")
+
+    def _done(self) -> Done:
+        return Done(f"a push to main {'deploys' if self._enabled else 'does not deploy'} {self._service.short}")
+
+
+class Requeue(Deed):
+    """In the journal's transaction, so that a job is put back once however often the bot is killed."""
+
+    def __init__(self, tools: Tools, step: RequeueJobs) -> None:
+        self._stale_after = tools.world.settings.stale_after
+        self._step = step
+
+    async def do(self, conn: Connection) -> Done:
+        moved = await approvals.requeue_jobs(conn, job_ids=self._step.job_ids, stale_after=self._stale_after)
+        left = len(self._step.job_ids) - len(moved)
+        others = f"; {left} had changed since and stay as they are" if left else ""
+        return Done(f"{counted(len(moved), 'job')} put back{others}", {"jobs": moved})
+
+
+class JobsSettle(Watch):
+    """None fails again. Jobs that still wait at the end are no failure: nothing proves that they are fine."""
+
+    def __init__(self, tools: Tools, step: VerifyJobsSettled) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        jobs = await self._tools.world.read_all_rows(
+            lambda conn: approvals.list_jobs(conn, job_ids=self._step.job_ids), JOBS
+        )
+        if isinstance(jobs, Unavailable):
+            return Unseen(str(jobs))
+        requeued = self._requeued()
+        failed = [job.id for job in jobs if job.status == "failed" and job.id in requeued]
+        if failed:
+            return Broken(f"{counted(len(failed), 'job')} failed again; the rest is left alone", {"failed": failed})
+        open_ = [job for job in jobs if job.status in ("pending", "processing") and job.id in requeued]
+        return Waiting(f"{counted(len(open_), 'job')} not finished yet") if open_ else Done("none failed again")
+
+    def _requeued(self) -> set[str]:
+        """What the step before put back; a job that had changed since says nothing."""
+        moved = [past.row.evidence for past in self._tools.past if isinstance(past.step, RequeueJobs)]
+        last = moved[-1] if moved else None
+        return set(last.get("jobs", ())) if last else set(self._step.job_ids)
+
+    unseen = StepState.NOT_PROVED
+
+
+TERMINAL = "terminal"  # the owner's name when nobody in Slack asked for the run
+
+
+class Lock(Deed):
+    """The owner is who asked for the rollback."""
+
+    def __init__(self, tools: Tools, step: LockService) -> None:
+        self._run = tools.run
+        self._step = step
+
+    async def do(self, conn: Connection) -> Done:
+        who = self._run.requested_by
+        await approvals.lock_service(
+            conn,
+            service=self._step.service,
+            owner=who.user_id if who else TERMINAL,
+            reason=self._step.reason,
+            run_id=self._run.id,
+        )
+        return Done(f"{self._step.service.short} is locked against deploys until unlock")
+
+
+class Unlock(Deed):
+    """Absolute: there may be no lock."""
+
+    def __init__(self, step: UnlockService) -> None:
+        self._step = step
+
+    async def do(self, conn: Connection) -> Done:
+        had_one = await approvals.unlock_service(conn, service=self._step.service)
+        return Done(f"{self._step.service.short} {'is unlocked' if had_one else 'was not locked'}")
+
+
+SOURCE = "database"
+
+
+class ApplySql(Act):
+    """May take longer than a lease lasts, which is renewed meanwhile: what fences it is the schema's head, compared
+    inside the transaction and under the lock of migrations, so that a second try finds nothing to undo."""
+
+    def __init__(self, tools: Tools, step: ApplySqlFile) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        status = await self._tools.world.migrations()
+        if isinstance(status, Unavailable):
+            return Unseen(str(status))
+        if status.head != self._step.head:
+            return Differs(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
+        return Ready({"head": self._step.head})
+
+    async def send(self, intent: Json, _deadline: float) -> Done | None:
+        """Raises SourceError; unless its outcome is unknown, nothing was changed."""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._apply(str(intent["head"]))
+        except AnotherHeadError as error:
+            return await self._done_before(error)
+        except OperatorError as error:
+            raise SourceError(SOURCE, error.why) from None
+        except TimeoutError:
+            raise SourceError(SOURCE, "the rollback did not end in time", outcome_unknown=True) from None
+        return None
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        status = await self._tools.world.migrations()
+        if isinstance(status, Unavailable):
+            return Unseen(str(status))
+        if any(one.version == intent["head"] for one in status.applied):
+            return NotThere(f"the schema still stands at {status.head}")
+        return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
+
+    async def _apply(self, head: str) -> None:
+        settings = self._tools.world.settings
+        database, directory = require(settings.database), settings.changing.rollbacks
+        rollback = PreparedRollback(self._step.version, self._step.checksum)
+        if database.rollback_url is None:
+            raise SourceError(SOURCE, f"{ROLLBACK_URL} is not set")
+        await apply_rollback(database.rollback_url, rollback, head=head, directory=directory)
+
+    async def _done_before(self, error: AnotherHeadError) -> Done:
+        """By a process that was taken for dead, and finished while this one waited for its lock."""
+        seen = await self.read_back({"head": self._step.head})
+        if isinstance(seen, Done):
+            return seen
+        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(seen, Unseen)) from None

@@ -1,0 +1,205 @@
+"""Changes what serves: roll back, build a commit, restart, deploy again; and waits for the deployment that comes of it.
+
+Railway seldom tells the new deployment's id, so the ids seen before are part of the intent, and whatever is not among
+them is new.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.runs.executor import (
+    Act,
+    Before,
+    Broken,
+    Differs,
+    Done,
+    Json,
+    NotThere,
+    ReadBack,
+    Ready,
+    Sight,
+    Tools,
+    Unseen,
+    Waiting,
+    Watch,
+    text,
+)
+from playbooks.steps import AwaitDeployment, DeployCommit, RedeployDeployment, RestartDeployment, RollBackDeployment
+from services.domain.deployments import Deployment, DeploymentStatus
+from services.domain.errors import Unavailable
+from services.domain.services import Service, same_sha, short_sha
+
+_LOOK_AT = 25  # deployments: more than one run can make, and one page of Railway's
+_NEVER_ARRIVES = (
+    DeploymentStatus.CRASHED,
+    DeploymentStatus.FAILED,
+    DeploymentStatus.REMOVED,
+    DeploymentStatus.REMOVING,
+    DeploymentStatus.SKIPPED,
+)
+
+
+async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unseen:
+    """The ids that Railway lists now."""
+    deployments = await tools.world.deployments(service, limit=_LOOK_AT)
+    if isinstance(deployments, Unavailable):
+        return Unseen(str(deployments))
+    return [deployment.id for deployment in deployments]
+
+
+async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: str | None) -> ReadBack:
+    """The newest deployment that was not there before. `sha`: of which commit it has to be; None: of any.
+
+    Another commit is somebody else's deployment, and nobody can tell then what became of ours.
+    """
+    deployments = await tools.world.deployments(service, limit=_LOOK_AT)
+    if isinstance(deployments, Unavailable):
+        return Unseen(str(deployments))
+    new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
+    ours = next((one for one in new if sha is None or _is_of(one, sha)), None)
+    if ours is not None:
+        note = f"deployment {ours.short_id} of {short_sha(ours.commit_sha)}"
+        return Done(note, {"deployment_id": ours.id})
+    if new:
+        return Unseen(f"somebody else deployed {short_sha(new[0].commit_sha)} to {service.short} meanwhile")
+    return NotThere(f"{service.short} has no new deployment")
+
+
+class _Deploying(Act):
+    """What all acts share that rest on the deployment that serves."""
+
+    def __init__(self, tools: Tools, service: Service, from_: str | None) -> None:
+        self._tools = tools
+        self._service = service
+        self._from = from_
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        current = state.current
+        if (current.id if current else None) != self._from:
+            return Differs(f"{self._service.short} stands on {_words(current)} now, somebody deployed meanwhile")
+        seen = await seen_deployments(self._tools, self._service)
+        if isinstance(seen, Unseen):
+            return seen
+        return Ready({"seen": seen, **_marks(current)})
+
+
+class RollBack(_Deploying):
+    """Back to an earlier deployment; Railway answers `true` and makes a new one of the same commit."""
+
+    def __init__(self, tools: Tools, step: RollBackDeployment) -> None:
+        super().__init__(tools, step.service, step.from_)
+        self._step = step
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await self._tools.mutations.roll_back(self._step.to, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        return await new_deployment(self._tools, self._service, intent, sha=self._step.sha or None)
+
+
+class BuildCommit(_Deploying):
+    """A new deployment of an explicit commit."""
+
+    def __init__(self, tools: Tools, step: DeployCommit) -> None:
+        super().__init__(tools, step.service, step.from_)
+        self._step = step
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await self._tools.mutations.deploy_commit(self._service, self._step.sha, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        return await new_deployment(self._tools, self._service, intent, sha=self._step.sha)
+
+
+class DeployAgain(_Deploying):
+    """A new deployment of what serves, with the variables of now."""
+
+    def __init__(self, tools: Tools, step: RedeployDeployment) -> None:
+        super().__init__(tools, step.service, step.deployment_id)
+        self._step = step
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await self._tools.mutations.redeploy(self._step.deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        return await new_deployment(self._tools, self._service, intent, sha=text(intent, "sha"))
+
+
+class RestartServing(_Deploying):
+    """The same deployment; that it restarted shows in its status's time and in its instances."""
+
+    def __init__(self, tools: Tools, step: RestartDeployment) -> None:
+        super().__init__(tools, step.service, step.deployment_id)
+        self._step = step
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await self._tools.mutations.restart(self._step.deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
+        if isinstance(deployments, Unavailable):
+            return Unseen(str(deployments))
+        found = next((one for one in deployments if one.id == self._step.deployment_id), None)
+        if found is None:
+            return Unseen(f"Railway does not list the deployment of {self._service.short} any more")
+        if _marks(found) == {name: intent.get(name) for name in _marks(found)}:
+            return NotThere(f"{self._service.short} runs as before")
+        return Done(f"{self._service.short} restarts", {"deployment_id": found.id})
+
+
+class DeploymentArrives(Watch):
+    """The deployment that the run's last act on the service made, or restarted, is SUCCESS."""
+
+    def __init__(self, tools: Tools, step: AwaitDeployment) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._service = step.service
+
+    async def look(self) -> Sight:
+        wanted = self._tools.last_deployment(self._service)
+        if wanted is None:
+            return Broken("this run has made no deployment to wait for")
+        deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
+        if isinstance(deployments, Unavailable):
+            return Unseen(str(deployments))
+        found = next((one for one in deployments if one.id == wanted), None)
+        if found is None:
+            return Waiting("Railway does not list the deployment yet")
+        return _arrival(found)
+
+
+def _arrival(found: Deployment) -> Sight:
+    words = f"{short_sha(found.commit_sha)} is {found.status.value}"
+    if found.status is DeploymentStatus.SUCCESS and not found.stopped:
+        return Done(words, {"deployment_id": found.id})
+    if found.status in _NEVER_ARRIVES:
+        return Broken(f"the deployment of {words}", {"deployment_id": found.id})
+    return Waiting(words)
+
+
+def _is_of(deployment: Deployment, sha: str) -> bool:
+    """A deployment whose commit Railway does not tell may be ours: nothing speaks against it."""
+    return deployment.commit_sha is None or same_sha(deployment.commit_sha, sha)
+
+
+def _marks(deployment: Deployment | None) -> dict[str, object]:
+    """What changes when a deployment is restarted, and the commit that it is of."""
+    if deployment is None:
+        return {"sha": None, "status_updated_at": None, "instances": []}
+    return {
+        "sha": deployment.commit_sha,
+        "status_updated_at": _moment(deployment.status_updated_at),
+        "instances": sorted(instance.id for instance in deployment.instances),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _words(deployment: Deployment | None) -> str:
+    return f"{short_sha(deployment.commit_sha)} ({deployment.id})" if deployment else "no deployment"

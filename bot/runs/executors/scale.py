@@ -1,0 +1,230 @@
+"""Sets a service's replicas, stops it, and starts it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.runs.executor import (
+    Act,
+    Before,
+    Differs,
+    Done,
+    Json,
+    NotThere,
+    Reach,
+    ReadBack,
+    Ready,
+    Sight,
+    Tools,
+    Unseen,
+    Waiting,
+    Watch,
+)
+from bot.runs.executors.deploy import new_deployment, seen_deployments
+from playbooks.steps import AwaitStopped, ScaleService, StartService, StopService
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import SourceError, Unavailable
+from services.domain.runs import StepState
+from services.domain.text import counted
+
+
+class Scale(Act):
+    """The step carries `from_` and `to`; how `to` is spread over the regions is decided from what is there."""
+
+    def __init__(self, tools: Tools, step: ScaleService) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        now = _configured(state)
+        if now == self._step.to:
+            return Done(f"{self._step.service.short} has {counted(now, 'replica')} already")
+        if now != self._step.from_:
+            return Differs(
+                f"{self._step.service.short} has {_count(now)} now, and the step starts from {self._step.from_}"
+            )
+        if not state.regions:
+            return Differs("Railway does not say in which regions the service runs")
+        wanted = spread(state.regions, self._step.to)
+        if wanted is None:
+            return Differs(f"{self._step.to} replicas cannot keep its {len(state.regions)} regions")
+        return Ready({"regions": wanted, "was": dict(state.regions)})
+
+    async def send(self, intent: Json, deadline: float) -> None:
+        await self._tools.mutations.scale(self._step.service, intent["regions"], deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        now = dict(state.regions)
+        if now == intent["regions"]:
+            note = f"{self._step.service.short} is set to {counted(self._step.to, 'replica')}"
+            return Done(note, {"regions": now})
+        if now == intent["was"]:
+            return NotThere(f"{self._step.service.short} still has {_count(_configured(state))}")
+        return Unseen(f"{self._step.service.short} has {_count(_configured(state))}, which somebody else must have set")
+
+
+def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:
+    """`to` replicas over the same regions: added where there are fewest, taken where there are most, one at least each.
+
+    None when there are more regions than replicas: none is ever removed.
+    """
+    if to < len(regions) or not regions:
+        return None
+    counts = {region: max(count, 1) for region, count in regions.items()}
+    while sum(counts.values()) < to:
+        counts[min(sorted(counts), key=lambda region: counts[region])] += 1
+    while sum(counts.values()) > to:
+        counts[max(sorted(counts), key=lambda region: counts[region])] -= 1
+    return counts
+
+
+async def set_replicas(tools: Tools, step: ScaleService, deadline: float) -> None:
+    """Configure `to` replicas, unless they are configured already. Raises SourceError."""
+    state = await tools.state_of(step.service)
+    if isinstance(state, Unavailable):
+        raise SourceError(state.source, state.why, retryable=True)
+    wanted = spread(state.regions, step.to)
+    if wanted is not None and wanted != dict(state.regions):
+        await tools.mutations.scale(step.service, wanted, deadline=deadline)
+
+
+def _configured(state: ServiceState) -> int | None:
+    """A stopped service has none, whatever is configured."""
+    return state.replicas_wanted
+
+
+def _count(number: int | None) -> str:
+    return "an unknown number of replicas" if number is None else counted(number, "replica")
+
+
+# Of Railway's DeploymentInstanceStatus: these hold no process any more.
+_ENDED = ("CRASHED", "EXITED", "REMOVED", "SKIPPED", "STOPPED")
+_LEAVING = (*_ENDED, "REMOVING")
+
+
+class Stop(Act):
+    """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero.
+
+    `unseen_too`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
+    """
+
+    def __init__(self, tools: Reach, step: StopService, *, unseen_too: bool = False) -> None:
+        self._tools = tools
+        self._step = step
+        self._unseen_too = unseen_too
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unseen(str(state))
+        if not _to_stop(state):
+            return Done(f"nothing of {self._step.service.short} runs")
+        return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
+
+    async def send(self, intent: Json, deadline: float) -> None:
+        """Those that run still, should an earlier try have stopped some."""
+        left = await self._left(intent)
+        for deployment_id in intent["deployments"] if isinstance(left, Unseen) else [one.id for one in left]:
+            await self._tools.mutations.stop(deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        left = await self._left(intent)
+        if isinstance(left, Unseen):
+            return left
+        if left:
+            running = sum(deployment.running_instances for deployment in left)
+            return NotThere(f"{counted(running, 'replica')} of {self._step.service.short} run as before")
+        return Done(f"{self._step.service.short} is stopping", {"stopped": intent["deployments"]})
+
+    async def done_in_part(self, intent: Json) -> str:
+        left = await self._left(intent)
+        if isinstance(left, Unseen):
+            return ""
+        running = {deployment.id for deployment in left}
+        stopped = [one for one in intent["deployments"] if one not in running]
+        return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
+
+    async def _left(self, intent: Json) -> list[Deployment] | Unseen:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
+
+
+class Stopped(Watch):
+    """The last process has ended. When Railway is silent, nobody can tell: not proved."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: AwaitStopped) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        left = count_processes(state)
+        if left:
+            return Waiting(
+                f"{counted(left, 'process') if left == 1 else f'{left} processes'} of {state.service.short} left"
+            )
+        return Done(f"the last process of {state.service.short} has ended")
+
+
+class Start(Act):
+    """Deploys the stopped deployment again, at the wanted count: configured first, so that it comes up with it."""
+
+    def __init__(self, tools: Tools, step: StartService) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def before(self) -> Before:
+        state = await self._tools.state_of(self._step.service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        if count_processes(state):
+            return Differs(f"{self._step.service.short} runs already")
+        seen = await seen_deployments(self._tools, self._step.service)
+        return seen if isinstance(seen, Unseen) else Ready({"seen": seen, "regions": dict(state.regions)})
+
+    async def send(self, _intent: Json, deadline: float) -> None:
+        await set_replicas(self._tools, ScaleService(self._step.service, 0, self._step.to), deadline)
+        await self._tools.mutations.redeploy(self._step.deployment_id, deadline=deadline)
+
+    async def read_back(self, intent: Json) -> ReadBack:
+        return await new_deployment(self._tools, self._step.service, intent, sha=None)
+
+    async def done_in_part(self, intent: Json) -> str:
+        state = await self._tools.state_of(self._step.service)
+        before = intent.get("regions")  # intents of former versions have none
+        if isinstance(state, Unavailable) or before is None or dict(state.regions) == before:
+            return ""
+        return f"{self._step.service.short} is set to {counted(sum(state.regions.values()), 'replica')}"
+
+
+def count_processes(state: ServiceState) -> int:
+    """How many instances may still have a process."""
+    instances = [instance for deployment in _deployments(state) for instance in deployment.instances]
+    return sum(instance.status not in _ENDED for instance in instances)
+
+
+def _to_stop(state: ServiceState) -> list[Deployment]:
+    """Active deployments with an instance that is not on its way out."""
+    return [
+        deployment
+        for deployment in state.active
+        if not deployment.stopped and any(one.status not in _LEAVING for one in deployment.instances)
+    ]
+
+
+def _deployments(state: ServiceState) -> list[Deployment]:
+    known = {deployment.id: deployment for deployment in (*state.active, *filter(None, [state.latest]))}
+    return list(known.values())

@@ -1,0 +1,183 @@
+"""Soaks a service after scaling up, and reverts the scaling when its error rate rises.
+
+The runbook's own checks ("Scale 1 → N"): throughput, the failed share, locks not granted, heartbeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.runs.executor import Act, Broken, Done, Sight, Tools, Unseen, Waiting, Watch
+from bot.runs.executors.scale import Scale
+from playbooks.steps import ScaleService, Soak, VerifyHeartbeats
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import BEAT_EVERY, MISSED, Heartbeat, JobOutcomes, LockWait, pending_words
+from services.domain.runs import StepState
+from services.domain.text import age, counted
+
+BEFORE = timedelta(minutes=10)  # the runbook's window
+ENOUGH_JOBS = 10  # fewer say nothing about a share or a pace
+WORSE_SHARE = 0.1  # ten percentage points more of the jobs fail
+SLOWER = 0.5  # half the pace, while work waits
+SETTLED_AFTER = timedelta(seconds=60)  # a pace over less is noise
+LONG_WAIT_S = 10.0  # a lock that is not granted for so long is contention
+ONE_BEAT = BEAT_EVERY + timedelta(seconds=5)  # writing one takes its time
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`before` and `since` are how jobs ended in the ten minutes before the replica came, and since then.
+
+    as_of: the database's clock. began: when the soak did. pending: jobs that wait. expected: workers that should beat.
+    crashed: instances of what is active that have crashed, by Railway's word; a beat outlives its worker for a while.
+    """
+
+    as_of: datetime
+    began: datetime
+    before: JobOutcomes
+    since: JobOutcomes
+    pending: int
+    locks: Sequence[LockWait]
+    beats: Sequence[Heartbeat]
+    expected: int | None
+    crashed: int = 0
+
+    @property
+    def elapsed(self) -> timedelta:
+        return self.as_of - self.began
+
+
+def find_breach(facts: Facts) -> str | None:
+    """What got worse, as a clause; None when nothing did."""
+    return _crashed(facts) or _workers_lost(facts) or _locks_wait(facts) or _more_fail(facts) or _slower(facts)
+
+
+def find_silent(facts: Facts) -> str | None:
+    """Who has not beaten within the last interval, as a clause; None when every worker has: the last one may have died.
+
+    Beats from before the soak began prove nothing of it.
+    """
+    since = max(facts.began, facts.as_of - ONE_BEAT)
+    beating = sum(beat.last_heartbeat_at >= since and not beat.is_stopped for beat in facts.beats)
+    if facts.expected is None or beating >= facts.expected:
+        return None
+    return f"{beating} of {facts.expected} workers were alive in the last {ONE_BEAT.total_seconds():.0f} s"
+
+
+def _crashed(facts: Facts) -> str | None:
+    return f"{counted(facts.crashed, 'instance')} crashed (Railway)" if facts.crashed else None
+
+
+def _workers_lost(facts: Facts) -> str | None:
+    beating = sum(beat.age(facts.as_of) <= MISSED and not beat.is_stopped for beat in facts.beats)
+    if facts.expected is None or beating >= facts.expected:
+        return None
+    return f"{beating} of {facts.expected} workers are alive"
+
+
+def _locks_wait(facts: Facts) -> str | None:
+    """Only waits that began during the soak: an older one is not the replica's doing."""
+    new = [lock for lock in facts.locks if LONG_WAIT_S <= lock.waiting_s <= facts.elapsed.total_seconds()]
+    longest = max((lock.waiting_s for lock in new), default=0.0)
+    return f"{counted(len(new), 'lock')} not granted, the longest for {longest:.0f} s" if new else None
+
+
+def _more_fail(facts: Facts) -> str | None:
+    worse = facts.since.failed_share - facts.before.failed_share > WORSE_SHARE
+    if facts.since.ended < ENOUGH_JOBS or not worse:
+        return None
+    return f"{facts.since.failed_share:.0%} of the jobs fail, {facts.before.failed_share:.0%} before"
+
+
+def _slower(facts: Facts) -> str | None:
+    if facts.elapsed < SETTLED_AFTER or facts.before.completed < ENOUGH_JOBS or facts.pending == 0:
+        return None
+    before, since = (
+        facts.before.completed / BEFORE.total_seconds(),
+        facts.since.completed / facts.elapsed.total_seconds(),
+    )
+    if since >= SLOWER * before:
+        return None
+    return f"{since * 60:.0f} jobs a minute, {before * 60:.0f} before, while {pending_words(facts.pending)} wait"
+
+
+LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat
+
+
+class WatchWhileSoaking(Watch):
+    """A source that is silent until the end leaves it unproved; the time itself has to pass in any case."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: Soak) -> None:
+        # The last beats may be due after the time is up, and the last look takes its time.
+        self.timeout_s = step.seconds + (LAST_BEATS.total_seconds() + tools.world.settings.source_timeout_s) * 2
+        self._tools = tools
+        self._step = step
+
+    def remedy(self) -> Act:
+        """Back to the last good count."""
+        back = ScaleService(self._step.service, self._step.fall_back_to + 1, self._step.fall_back_to)
+        return Scale(self._tools, back)
+
+    async def look(self) -> Sight:
+        facts = await self._gather()
+        if isinstance(facts, Unavailable):
+            return Unseen(str(facts))
+        breach = find_breach(facts)
+        if breach is not None:
+            return Broken(breach, {"breach": breach})
+        left = timedelta(seconds=self._step.seconds) - facts.elapsed
+        if left > timedelta():
+            return Waiting(f"nothing got worse; {age(left)} left")
+        silent = find_silent(facts)
+        if silent is not None:
+            return Waiting(f"nothing got worse; {silent}") if left > -LAST_BEATS else Broken(silent, {"breach": silent})
+        return Done(f"nothing got worse in {age(facts.elapsed)}", {"completed": facts.since.completed})
+
+    async def _gather(self) -> Facts | Unavailable:
+        world = self._tools.world
+        reading = await world.heartbeats()
+        if isinstance(reading, Unavailable):
+            return reading
+        began = self._tools.row.started_at or reading.as_of
+        spans = [(self._came() - BEFORE, self._came()), (began, reading.as_of)]
+        outcomes, queue, locks = await world.job_outcomes(spans), await world.queue(), await world.lock_waits()
+        state = await self._tools.state_of(self._step.service)
+        for fact in (outcomes, queue, locks, state):
+            if isinstance(fact, Unavailable):
+                return fact
+        return Facts(
+            as_of=reading.as_of,
+            began=began,
+            before=outcomes[0],  # type: ignore[index] # not Unavailable, as seen above
+            since=outcomes[1],  # type: ignore[index]
+            pending=queue.pending,  # type: ignore[union-attr]
+            locks=locks,  # type: ignore[arg-type]
+            beats=[beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type],
+            expected=self._expected(),
+            crashed=_soaking_crashed(state),  # type: ignore[arg-type]
+        )
+
+    def _came(self) -> datetime:
+        """When the new replica came: what was before then is what it is compared with."""
+        act = self._tools.last_act(self._step.service)
+        return (act and act.row.started_at) or self._tools.since(self._step.service)
+
+    def _expected(self) -> int | None:
+        """As many workers as beat when the soak began, by the step before; None for the API, which does not beat."""
+        counts = [
+            past.step.expected
+            for past in self._tools.past
+            if isinstance(past.step, VerifyHeartbeats) and past.step.service is self._step.service
+        ]
+        return counts[-1] if counts else None
+
+
+def _soaking_crashed(state: ServiceState) -> int:
+    """How many instances of what serves have crashed; one that was replaced is no loss."""
+    serving = state.current
+    return sum(instance.status == "CRASHED" for instance in serving.instances) if serving else 0

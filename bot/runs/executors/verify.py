@@ -1,0 +1,274 @@
+"""Verifies the system before and after a change: heartbeats, health, startup lines, database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.runs.executor import Broken, Done, Sight, Tools, Unseen, Waiting, Watch
+from bot.runs.executors.scale import count_processes
+from bot.world import HeartbeatReading
+from playbooks.steps import (
+    CheckWorkersHealthy,
+    VerifyApiHealth,
+    VerifyHeartbeats,
+    VerifyNoOrphanedJobs,
+    VerifyNothingRuns,
+    VerifySchemaHead,
+    VerifySha,
+    VerifyStartupLog,
+)
+from services.domain.deployments import ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import MISSED, Heartbeat, pending_words
+from services.domain.runs import StepState
+from services.domain.services import Service, WorkerType, same_sha, short_sha
+from services.domain.text import age, counted
+
+STARTUP_LINES = ("DRAGONFLY WORKER STARTING", "PostgreSQL connection established", "Entering main loop")
+_LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
+
+
+class HeartbeatsAppear(Watch):
+    """Exactly as many workers beat as wanted, each since the last act: what beat before it proves nothing."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: VerifyHeartbeats) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        beats = await fresh_beats(self._tools, self._step.service)
+        if isinstance(beats, Unseen):
+            return beats
+        count = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers"
+        if len(beats) != self._step.expected:
+            return Waiting(f"{count} have beaten since the change")
+        return Done(f"{count} alive", {"workers": [beat.worker_id for beat in beats]})
+
+
+class ShaReported(Watch):
+    """The process itself reports the commit: the API in its health, every fresh worker in its heartbeat."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: VerifySha) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        if self._step.service.worker_type is None:
+            return await self._look_at_api()
+        beats = await fresh_beats(self._tools, self._step.service)
+        return beats if isinstance(beats, Unseen) else self._judge([beat.git_sha for beat in beats])
+
+    async def _look_at_api(self) -> Sight:
+        health = await self._tools.world.api_health()
+        if isinstance(health, Unavailable):
+            return Unseen(str(health))
+        return self._judge([health.git_sha])
+
+    def _judge(self, reported: Sequence[str | None]) -> Sight:
+        short = self._step.service.short
+        if not reported:
+            return Waiting(f"no {short} worker has beaten since")
+        other = [sha for sha in reported if sha is None or not same_sha(sha, self._step.sha)]
+        if other:
+            return Waiting(f"{len(other)} of {len(reported)} report {short_sha(other[0])}")
+        return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
+
+
+class StartupLogged(Watch):
+    """The runbook's startup lines. Log lines can be dropped, and the heartbeats decide: never more than not proved."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: VerifyStartupLog) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self._service = step.service
+
+    async def look(self) -> Sight:
+        state = await self._tools.state_of(self._service)
+        if isinstance(state, Unavailable):
+            return Unseen(str(state))
+        if state.current is None:
+            return Unseen(f"{self._service.short} has no deployment")
+        lines = await self._tools.world.logs(state.current.id, limit=_LOG_LINES)
+        if isinstance(lines, Unavailable):
+            return Unseen(str(lines))
+        began = self._began()
+        new = "\n".join(line.message for line in lines if line.timestamp >= began)
+        missing = [wanted for wanted in STARTUP_LINES if wanted not in new]
+        return Unseen("the log lacks: " + ", ".join(missing)) if missing else Done("all three startup lines")
+
+    def _began(self) -> datetime:
+        """The lines may be older than the end of the act, which is read back late."""
+        act = self._tools.last_act(self._service)
+        return (act and act.row.started_at) or self._tools.since(self._service)
+
+
+class ApiHealthy(Watch):
+    """`/api/health` is ok. An API that does not answer is not healthy; one without settings cannot be seen."""
+
+    def __init__(self, tools: Tools, step: VerifyApiHealth) -> None:
+        self.timeout_s = step.timeout_s
+        self._tools = tools
+        self.unseen = StepState.NOT_PROVED if tools.world.api is None else StepState.FAILED
+
+    async def look(self) -> Sight:
+        health = await self._tools.world.api_health()
+        if isinstance(health, Unavailable):
+            return Unseen(str(health))
+        if health.is_ok:
+            return Done("the API is healthy", {"sha": health.git_sha})
+        return Waiting(f"the API answers {health.status} (HTTP {health.http_status})")
+
+
+async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unseen:
+    """The service's workers that have beaten since the last act on it, and have not said goodbye or missed two beats.
+
+    One that the act replaced may beat once more before it is killed; it drops out when it falls silent.
+    """
+    reading = await tools.world.heartbeats()
+    if isinstance(reading, Unavailable):
+        return Unseen(str(reading))
+    if not reading.all_visible:
+        return Unseen("row-level security may hide heartbeats")
+    since = tools.since(service)
+    alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, MISSED)]
+    return [beat for beat in alive if beat.last_heartbeat_at >= since]
+
+
+def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heartbeat]:
+    return [beat for beat in reading.rows if beat.worker_type == worker_type and not beat.is_stopped]
+
+
+class DatabaseReady(Watch):
+    """The database answers and the queue can be read."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def look(self) -> Sight:
+        queue = await self._tools.world.queue()
+        if isinstance(queue, Unavailable):
+            return Unseen(str(queue))
+        oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
+        pending = pending_words(queue.pending)
+        return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
+
+
+class WorkersHealthy(Watch):
+    """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
+
+    def __init__(self, tools: Tools, step: CheckWorkersHealthy) -> None:
+        self._tools = tools
+        self._step = step
+
+    async def look(self) -> Sight:
+        reading = await self._tools.world.heartbeats()
+        if isinstance(reading, Unavailable):
+            return Unseen(str(reading))
+        if not reading.all_visible:
+            return Unseen("row-level security may hide heartbeats")
+        stale_after = self._tools.world.settings.stale_after
+        own = [beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type]
+        beating = sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
+        words = f"{beating} of {self._step.expected} {self._step.service.short} workers are alive"
+        return Done(words) if beating >= self._step.expected else Waiting(words)
+
+
+class NoOrphanedJobs(Watch):
+    """Jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
+
+    unseen = StepState.NOT_PROVED
+
+    def __init__(self, tools: Tools, step: VerifyNoOrphanedJobs) -> None:
+        self._tools = tools
+        self._service = step.service
+
+    async def look(self) -> Sight:
+        jobs = await self._tools.world.running_jobs()
+        living = await self._living()
+        if isinstance(jobs, Unavailable):
+            return Unseen(str(jobs))
+        if isinstance(living, Unseen):
+            return living
+        others = await self._workers_of_others()
+        orphans = [job.id for job in jobs if job.locked_by not in living and job.locked_by not in others]
+        if not orphans:
+            return Done("no job was left behind", {"orphans": []})
+        return Done(f"{counted(len(orphans), 'job')} in processing without a living worker", {"orphans": orphans})
+
+    async def _living(self) -> set[str] | Unseen:
+        """Nobody, once Railway shows no process; otherwise whoever has beaten since the last act."""
+        state = await self._tools.state_of(self._service)
+        if not isinstance(state, Unavailable) and count_processes(state) == 0:
+            return set()
+        beats = await fresh_beats(self._tools, self._service)
+        return beats if isinstance(beats, Unseen) else {beat.worker_id for beat in beats}
+
+    async def _workers_of_others(self) -> set[str]:
+        """Their jobs are not this service's."""
+        reading = await self._tools.world.heartbeats()
+        if isinstance(reading, Unavailable):
+            return set()
+        return {beat.worker_id for beat in reading.rows if beat.worker_type != self._service.worker_type}
+
+
+class NothingRuns(Watch):
+    """No process at Railway, and no worker that beats: what is worked on next must not have anybody in it."""
+
+    timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
+
+    def __init__(self, tools: Tools, step: VerifyNothingRuns) -> None:
+        self._tools = tools
+        self._services = step.services
+
+    async def look(self) -> Sight:
+        services = await self._tools.world.railway_services()
+        if isinstance(services, Unavailable):
+            return Unseen(str(services))
+        left = [one.short for one in self._services if _may_run(services.get(one))]
+        if left:
+            return Waiting(f"{', '.join(left)} may still run")
+        reading = await self._tools.world.heartbeats()
+        if isinstance(reading, Unavailable):
+            return Unseen(str(reading))
+        if not reading.all_visible:
+            return Unseen("row-level security may hide heartbeats")
+        return self._judge(reading)
+
+    def _judge(self, reading: HeartbeatReading) -> Sight:
+        """A worker that was killed never said goodbye: it is gone once it has missed two beats."""
+        types = {one.worker_type for one in self._services}
+        not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
+        recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
+        if recent:
+            return Waiting(f"{counted(len(recent), 'worker')} alive within the last {age(MISSED)}")
+        return Done("nothing runs, and no worker is alive")
+
+
+class SchemaHead(Watch):
+    """The newest applied migration."""
+
+    def __init__(self, tools: Tools, step: VerifySchemaHead) -> None:
+        self._tools = tools
+        self._version = step.version
+
+    async def look(self) -> Sight:
+        status = await self._tools.world.migrations()
+        if isinstance(status, Unavailable):
+            return Unseen(str(status))
+        if status.head == self._version:
+            return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
+        return Broken(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")
+
+
+def _may_run(state: ServiceState | None) -> bool:
+    """Also what Railway does not tell of."""
+    return state is None or state.unknown is not None or count_processes(state) > 0

@@ -1,0 +1,87 @@
+"""How steps and runs end: journal, audit log and message in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bot.runs.decide import FallBack
+from bot.runs.journal import Journal, LostRunError
+from bot.runs.message import Teller
+from bot.runs.start import ACTOR
+from bot.runs.step_context import Outcome
+from bot.views.run import outcome_words, sample_words, schema_words, standing_words
+from bot.world import World
+from playbooks.steps import ApplySqlFile, encode_step
+from services.clients.postgres import runs
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection
+from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.services import Service
+from services.process import describe_error
+
+logger = logging.getLogger(__name__)
+
+
+class Ending:
+    """All raise LostRunError when the run is not ours any more, and the database's SourceError."""
+
+    def __init__(self, world: World, journal: Journal, teller: Teller) -> None:
+        self._world = world
+        self._journal = journal
+        self._teller = teller
+
+    async def finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
+        """Write down how a step ended, in the caller's transaction under the lease."""
+        await self._journal.start(conn, row.position)  # an act that was not sent is pending until here
+        await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
+        details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
+        await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
+        await self._teller.tell(conn, run.id)
+
+    async def fall_back(self, run: Run, steps: Sequence[RunStep], move: FallBack) -> None:
+        """Skip what was planned to follow, and add what is done instead."""
+        rest = [step.position for step in steps if step.state is StepState.PENDING]
+        async with self._journal.writing() as conn:
+            for position in rest:
+                await self._journal.finish(conn, position, StepState.SKIPPED, {}, "")
+            added = [encode_step(step) for step in move.steps]
+            await runs.create_steps(conn, run_id=run.id, steps=added, first=len(steps))
+            await append_audit(conn, actor=ACTOR, event="run.fell_back", run_id=run.id, details={"steps": added})
+            await self._teller.tell(conn, run.id)
+        self._teller.told()
+
+    async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
+        """End the run, or stop it for a person, and say how the system was left."""
+        standing = "" if state is RunState.SUCCEEDED else await self._standing(run, steps)
+        who = run.cancel_requested_by
+        words = outcome_words(
+            state,
+            steps,
+            planned=len(run.plan["steps"]),
+            cancelled_by=who.user_id if who else None,
+            standing=standing,
+        )
+        await self._end(run, state, words)
+
+    async def give_up(self, run: Run, error: Exception) -> None:
+        """A bug ends the run, or each replica would begin with it again for ever."""
+        logger.error("run %d: %s", run.id, describe_error(error))
+        state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
+        await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")
+
+    async def _standing(self, run: Run, steps: Sequence[RunStep]) -> str:
+        services = standing_words([Service(name) for name in run.services], await self._world.railway_services())
+        schema = any(step.step["kind"] == ApplySqlFile.__name__ for step in steps)
+        words = [services, schema_words(await self._world.migrations()) if schema else "", sample_words(steps)]
+        return " ".join(filter(None, words))
+
+    async def _end(self, run: Run, state: RunState, outcome: str) -> None:
+        async with self._journal.writing() as conn:
+            open_ = [RunState.APPROVED, RunState.RUNNING]
+            if not await runs.move_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):
+                raise LostRunError
+            details = {"outcome": outcome}
+            head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
+            await self._teller.tell(conn, run.id, head=head)
+        self._teller.told()

@@ -1,0 +1,101 @@
+"""Writes a run's message and thread notes through the outbox, in the transaction that changes the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot.types import Block
+from bot.views.blocks import section
+from bot.views.pages import call_over
+from bot.views.run import ended_line
+from bot.views.text import escape, mention
+from services.clients.postgres import approvals, runs
+from services.clients.postgres.approvals import list_decisions
+from services.clients.postgres.messages import end_pages, replace_messages, store_message
+from services.clients.postgres.pool import Connection
+from services.domain.messages import PageEvent
+from services.domain.runs import Record, Run, RunStep
+
+# (all about the run but its audit rows, newest audit hash or None) -> (fallback text, blocks)
+Say = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
+
+
+def taken_over(steps: Sequence[RunStep]) -> str:
+    """What the thread is told when another replica goes on with the run."""
+    over = sum(step.ended_at is not None for step in steps)
+    return (
+        f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "
+        f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back what became of it."
+    )
+
+
+class Teller:
+    """`told` wakes the sender of this process, should it be the leader."""
+
+    def __init__(self, say: Say, told: Callable[[], None] = lambda: None) -> None:
+        self._say = say
+        self.told = told
+
+    async def tell(
+        self, conn: Connection, run_id: int, *, head: str | None = None, thread_key: str | None = None
+    ) -> None:
+        """The run's message, as the journal stands in this transaction.
+
+        thread_key: of the message in whose thread it is to be, where it is not there yet; else it stays where it is.
+        """
+        run = await runs.read_run(conn, run_id)
+        if run is not None:
+            await self.tell_as(conn, run, await runs.read_steps(conn, run_id), head=head, thread_key=thread_key)
+
+    async def tell_as(
+        self,
+        conn: Connection,
+        run: Run,
+        steps: Sequence[RunStep],
+        *,
+        head: str | None = None,
+        thread_key: str | None = None,
+    ) -> None:
+        """The run's message with these steps, whose notes may be of this very moment."""
+        decisions = await approvals.list_decisions(conn, run.id)
+        review = await approvals.read_review(conn, run.id)
+        lone = await approvals.read_lone_start(conn, run.id)
+        words, blocks = self._say(Record(run, steps, decisions, review=review, lone=lone), head)
+        await store_message(
+            conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks, thread_key=thread_key
+        )
+        ended = ended_line(run, decisions)
+        if ended is not None:
+            await self._reply(conn, run, f"{run.message_key}:ended", ended)
+
+    async def note(self, conn: Connection, run: Run, name: str, words: str, *, to: Sequence[str] = ()) -> None:
+        """One line in the run's thread; `name` makes it once. The run's message has to be there already.
+
+        to: Slack ids of people and groups to mention.
+        """
+        safe = " ".join([*map(mention, to), escape(words)])
+        await self._reply(conn, run, f"{run.message_key}:note:{name}", safe)
+
+    async def _reply(self, conn: Connection, run: Run, key: str, words: str) -> None:
+        await store_message(
+            conn, key=key, channel=run.channel, thread_key=run.message_key, text=words, blocks=[section(words)]
+        )
+
+
+async def end_calls(conn: Connection, run_id: int) -> None:
+    """Nobody has to decide on it any more: pagers that ring are told, whoever was not told yet never is, and the direct
+    messages say how it was decided."""
+    run = await runs.read_run(conn, run_id)
+    if run is None:
+        return
+    text, blocks = call_over(run, await list_decisions(conn, run_id))
+    prefix = f"{run.message_key}:call:"
+    await replace_messages(conn, key_prefix=prefix, since=run.created_at, text=text, blocks=blocks)
+    await end_pages(
+        conn,
+        key_prefix=prefix,
+        thread_key=run.message_key,
+        event=PageEvent.RESOLVED,
+        subject=f"OVER {run.environment}: run {run.id} needs no approver any more",
+        text=f"{run.title}. Nothing is asked of you any more.",
+    )

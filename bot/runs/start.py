@@ -1,0 +1,139 @@
+"""Begins an approved run: plans it again from fresh facts, takes its services, and tells those who lose by it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+
+from bot.facts import MakePlan
+from bot.runs.decide import difference
+from bot.runs.journal import Journal, LostRunError
+from bot.runs.message import Teller, end_calls
+from bot.world import World
+from playbooks.model import Risk, decode_plan
+from services.clients.postgres import runs
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection, Database
+from services.domain.errors import OperatorError, UsageError
+from services.domain.runs import PreemptedRun, Run, RunState
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "bot"  # in the audit log, for what the bot does by itself
+STOP_WORKERS, ROLLBACK, SCALE = "stop-workers", "rollback", "scale"
+_MOVES_NOTHING = frozenset({"unlock"})  # no other plan rests on what it changes; each looks at the lock when it starts
+
+
+class Beginning:
+    """`plans`: {playbook: how its plan is made from parameters and facts}."""
+
+    def __init__(
+        self, database: Database, world: World, plans: Mapping[str, MakePlan], journal: Journal, teller: Teller
+    ) -> None:
+        self._database = database
+        self._world = world
+        self._plans = plans
+        self._journal = journal
+        self._teller = teller
+
+    async def begin(self, run: Run) -> bool:
+        """Whether the run is running now; otherwise it is void, and says why. Raises LostRunError, SourceError."""
+        changed = await self._find_difference(run)
+        if changed is not None:
+            await self._void(run, f"Not started: what was approved would be something else now: {changed}.")
+            return False
+        preempted = await self._start(run)
+        if preempted is None:
+            return False
+        await self._wait_for_calls(run, preempted)
+        return True
+
+    async def _find_difference(self, run: Run) -> str | None:
+        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on."""
+        approved = decode_plan(run.plan)
+        make = self._plans.get(run.playbook)
+        if approved.risk is Risk.BREAK_GLASS:
+            return None  # at once; its acts are absolute
+        if make is None:
+            return f"this version of the bot has no {run.playbook}"
+        try:
+            return difference(approved, await make(run.parameters, self._world))
+        except UsageError as error:
+            return error.why
+        except OperatorError as error:
+            logger.warning("run %d is not planned again: %s", run.id, error.why)
+            return None
+
+    async def _start(self, run: Run) -> list[PreemptedRun] | None:
+        """The runs that had to make way; None when ours had to, which is void then."""
+        async with self._database.transaction() as conn:
+            conflicts = await runs.take_services(conn, run_id=run.id)
+            preempted: list[PreemptedRun] = []
+            if conflicts and await self._may_preempt(conn, run, {holder for _, holder in conflicts}):
+                preempted = await self._preempt(conn, run)
+                conflicts = await runs.take_services(conn, run_id=run.id)
+            await self._journal.renew(conn)
+            if conflicts:
+                await self._lose(conn, run, conflicts)
+                return None
+            await self._move(conn, run, preempted)
+        self._teller.told()
+        return preempted
+
+    async def _move(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
+        if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
+            raise LostRunError
+        outcome = f"Void: run {run.id} ({run.title}) started on the same service."
+        voided = await runs.void_waiting_runs(
+            conn,
+            services=run.services,
+            except_run=run.id,
+            outcome=outcome,
+            only_playbook=run.playbook if run.playbook in _MOVES_NOTHING else None,
+        )
+        for other in voided:
+            await end_calls(conn, other)
+        for other in [one.run_id for one in preempted] + voided:
+            await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
+            await self._teller.tell(conn, other)
+        head = await append_audit(
+            conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash}
+        )
+        await self._teller.tell(conn, run.id, head=head)
+
+    async def _may_preempt(self, conn: Connection, run: Run, holders: Collection[int]) -> bool:
+        """Stopping the workers goes before everything; a rollback goes before a scale."""
+        if run.playbook == STOP_WORKERS:
+            return True
+        others = [await runs.read_run(conn, holder) for holder in holders]
+        return run.playbook == ROLLBACK and all(other is None or other.playbook == SCALE for other in others)
+
+    async def _preempt(self, conn: Connection, run: Run) -> list[PreemptedRun]:
+        outcome = f"Cancelled: run {run.id} ({run.title}) goes first and took over its services."
+        return await runs.preempt_runs(
+            conn, services=run.services, by_run=run.id, outcome=outcome, longest_lease=self._journal.longest_lease
+        )
+
+    async def _lose(self, conn: Connection, run: Run, conflicts: list[tuple[str, int]]) -> None:
+        service, holder = conflicts[0]
+        other = await runs.read_run(conn, holder)
+        title = f" ({other.title})" if other else ""
+        await self._end_void(conn, run, f"Not started: run {holder}{title} has {service}.")
+
+    async def _void(self, run: Run, outcome: str) -> None:
+        async with self._journal.writing() as conn:
+            await self._end_void(conn, run, outcome)
+        self._teller.told()
+
+    async def _end_void(self, conn: Connection, run: Run, outcome: str) -> None:
+        if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome):
+            raise LostRunError
+        head = await append_audit(conn, actor=ACTOR, event="run.voided", run_id=run.id, details={"why": outcome})
+        await self._teller.tell(conn, run.id, head=head)
+
+    async def _wait_for_calls(self, run: Run, preempted: list[PreemptedRun]) -> None:
+        """A call that a pre-empted run has out may still take effect; stopping the workers does not wait for it."""
+        left_s = max((other.may_act_for_s for other in preempted), default=0.0)
+        if left_s > 0 and run.playbook != STOP_WORKERS:
+            await asyncio.sleep(left_s)

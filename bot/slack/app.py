@@ -1,0 +1,126 @@
+"""Bolt with our acknowledgement, listeners and error handler; and the bot's identity in Slack.
+
+Bolt's own way, `ack()` in the listener, is polled for every 10 ms; here the answer is ready when the listener starts
+(docs/benchmarks.md). Bolt acknowledges events by itself. A view's submission waits for its listener, which may refuse
+the input; that check is pure and as fast. It is the door for payloads too: what cannot be stored goes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.slack.gate import Gate, GatedApp
+from bot.slack.handlers import Listeners
+from bot.slack.payloads import read_asker
+from bot.slack.rate_limited import RateLimited
+from bot.slack.respond import deliver
+from bot.views.errors import error_answer
+from services.clients.slack import Identity, SlackClient, SlackRefusedError
+from services.domain.errors import OperatorError, SourceError
+from services.domain.secrets import Secret
+from services.domain.text import cleaned
+from services.process import describe_error
+
+_IMMEDIATE = frozenset({"block_actions", "interactive_message", "message_action", "shortcut"})
+
+
+async def acknowledge(body: dict[str, Any], ack: AsyncAck, next: Callable[[], Awaitable[None]]) -> None:  # noqa: A002
+    """Bolt's global middleware; it finds the arguments by their names."""
+    body.update(cleaned(dict(body)))
+    if "command" in body or body.get("type") in _IMMEDIATE:
+        await ack()
+    await next()
+
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+
+
+class Ourselves:
+    """`identity` is None until Slack has told it."""
+
+    def __init__(self, slack: SlackClient, token: Secret) -> None:
+        self.identity: Identity | None = None
+        self._slack = slack
+        self._token = token
+
+    @property
+    def workspace(self) -> str | None:
+        """Our team id."""
+        return self.identity.team_id if self.identity else None
+
+    async def find_out(self) -> None:
+        """Ask Slack, again and again while it cannot be reached. Raises OperatorError for a token that it refuses."""
+        while self.identity is None:
+            try:
+                self.identity = await self._slack.identify()
+            except SourceError as error:
+                if isinstance(error, SlackRefusedError) and not error.retryable:
+                    raise OperatorError(
+                        "The bot cannot start",
+                        why=f"Slack refuses SLACK_BOT_TOKEN ({error.code})",
+                        what_next="Install the app into the workspace (`dragonfly manifest` prints what it needs), and "
+                        "copy its Bot User OAuth Token.",
+                    ) from None
+                logger.warning("Slack: %s; again in %g s", error.why, RETRY_S)
+                await asyncio.sleep(RETRY_S)
+        logger.info("in Slack as %s", self.identity.user_id)
+
+    def authorization(self) -> AuthorizeResult:
+        """Bolt wants it for every payload: known since the start, so that no acknowledgement waits for auth.test."""
+        known = self.identity or Identity("", "", "")
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=known.team_id,
+            bot_user_id=known.user_id,
+            bot_id=known.bot_id,
+            bot_token=self._token.reveal(),
+        )
+
+
+def make_bolt(
+    listeners: Listeners, ourselves: Ourselves, slack: SlackClient, *, gate: Gate, rate_limited: RateLimited
+) -> AsyncApp:
+    """Takes payloads from Socket Mode or HTTP alike."""
+    quiet = logging.getLogger("slack_bolt.app")
+    quiet.setLevel(logging.ERROR)  # it warns of things that are so on purpose
+
+    async def authorize() -> AuthorizeResult:  # Bolt would take a method's `self` for an argument of its own
+        return ourselves.authorization()
+
+    # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
+    bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
+    bolt.use(acknowledge)
+    bolt.use(rate_limited.take)
+    listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body)))
+
+    @bolt.error
+    async def handle(error: Exception, body: dict[str, Any]) -> None:
+        await show_error(slack, error, body)
+
+    return bolt
+
+
+async def show_error(slack: SlackClient, error: Exception, body: dict[str, Any]) -> None:
+    """Tell whoever asked. What is unexpected is logged once, without anything of the payload."""
+    reference = None
+    if not isinstance(error, OperatorError | SourceError):
+        reference = secrets.token_hex(4)
+        logger.error("unexpected error, reference %s: %s", reference, describe_error(error))
+    asker = read_asker(body)
+    if asker is None:
+        return
+    answer = error_answer(error, reference=reference)
+    try:
+        await deliver(slack, answer, asker, key=None)
+    except SourceError as failure:
+        logger.warning("an error could not be shown: %s", failure.why)

@@ -1,0 +1,142 @@
+"""Handles each payload once, across replicas and restarts.
+
+A redelivery of finished work does nothing; one of unfinished work does it, as soon as the claim of whoever began it has
+run out. Without a database each replica remembers for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Connection, Database
+from services.domain.errors import SourceError
+
+TTL_S = 3600.0  # Slack's last retry of an event comes after about five minutes
+LIMIT = 10_000
+
+
+class Seen:
+    """At most `limit` keys, each for `ttl_s` seconds."""
+
+    def __init__(
+        self, *, ttl_s: float = TTL_S, limit: int = LIMIT, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ttl_s = ttl_s
+        self._limit = limit
+        self._clock = clock
+        self._at: OrderedDict[str, float] = OrderedDict()  # oldest first
+
+    def add(self, key: str) -> bool:
+        """Whether the key is new; it is not any more."""
+        self._drop_old()
+        if key in self._at:
+            return False
+        self._at[key] = self._clock()
+        if len(self._at) > self._limit:
+            self._at.popitem(last=False)
+        return True
+
+    def discard(self, key: str) -> None:
+        """Forget the key: its work was not finished."""
+        self._at.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def _drop_old(self) -> None:
+        oldest = self._clock() - self._ttl_s
+        while self._at and next(iter(self._at.values())) <= oldest:
+            self._at.popitem(last=False)
+
+
+logger = logging.getLogger(__name__)
+
+CLAIM = timedelta(seconds=30)  # longer than any command takes; a redelivery after a crash waits as long
+DATABASE_TIMEOUT_S = 1.0  # a person waits behind this
+
+
+class Once:
+    """One for the process. `owner` names this process among the replicas."""
+
+    def __init__(
+        self, database: Database | None, *, owner: str, claim: timedelta = CLAIM, seen: Seen | None = None
+    ) -> None:
+        self._database = database
+        self._owner = owner
+        self._claim = claim
+        self._seen = seen or Seen()
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def do(self, key: str | None, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work unless somebody does or did it. What it raises counts as done: the asker is told of it."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        if key is None:
+            await work()
+        elif self._seen.add(key):
+            await self._do_if_ours(key, work)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for work under way; what is left after `timeout_s` is cancelled, and a redelivery may do it."""
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _do_if_ours(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            if not await self._claimed(key):
+                return
+            await work()
+        except asyncio.CancelledError:
+            self._seen.discard(key)
+            await self._write(lambda conn: messages.release_delivery(conn, key=key, owner=self._owner))
+            raise
+        except Exception:
+            await self._finish(key)
+            raise
+        await self._finish(key)
+
+    async def _claimed(self, key: str) -> bool:
+        """Waits while another replica works on it: only when that one dies is the work ours."""
+        while True:
+            state = await self._try_to_claim(key)
+            if isinstance(state, bool):
+                return state
+            await asyncio.sleep(min(state + 0.1, 5.0))
+
+    async def _try_to_claim(self, key: str) -> bool | float:
+        """Whether it is ours or finished; or for how many seconds more somebody has it."""
+        if self._database is None:
+            return True
+        try:
+            async with self._database.transaction(timeout_s=DATABASE_TIMEOUT_S) as conn:
+                if await messages.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim):
+                    return True
+                state = await messages.read_delivery(conn, key=key)
+        except SourceError as error:
+            logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
+            return True
+        return False if state is None or state.finished else state.busy_for_s
+
+    async def _finish(self, key: str) -> None:
+        await self._write(lambda conn: messages.finish_delivery(conn, key=key, owner=self._owner))
+
+    async def _write(self, call: Callable[[Connection], Awaitable[None]]) -> None:
+        if self._database is None:
+            return
+        try:
+            async with self._database.transaction(timeout_s=DATABASE_TIMEOUT_S) as conn:
+                await call(conn)
+        except SourceError as error:
+            logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)

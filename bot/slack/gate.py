@@ -1,0 +1,171 @@
+"""The one gate before every handler: only our own people are answered, and only where nobody else listens.
+
+A payload passes when all workspaces that it names are ours, when Slack shows an account of our workspace for its user,
+and when the conversation is not shared with another company. What Slack does not tell does not pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.people import MAX_AGE, Account, People
+from bot.slack.payloads import Asker, named_teams, read_asker, read_channel
+from bot.slack.respond import Body
+from bot.slack_groups import Known, Lookups, Profiles
+from bot.views.text import channel_name, escape
+from services.clients.slack import SlackClient
+from services.domain.errors import OperatorError, Unavailable
+from services.domain.runs import Person
+
+logger = logging.getLogger(__name__)
+
+FRESH_S = 60.0  # who somebody is and who listens hardly changes; rights are asked for anew at each decision
+_SILENT = frozenset({"reaction_added", "reaction_removed"})  # nobody expects an answer to them
+_GONE = frozenset({"channel_not_found"})
+
+Handler = Callable[..., Awaitable[None]]
+Register = Callable[..., Callable[[Handler], Any]]
+Tell = Callable[[OperatorError, Body], Coroutine[Any, Any, None]]
+
+
+class App(Protocol):
+    """What handlers are registered with: Bolt's app, or `GatedApp` around it."""
+
+    @property
+    def command(self) -> Register: ...
+
+    @property
+    def event(self) -> Register: ...
+
+    @property
+    def action(self) -> Register: ...
+
+    @property
+    def shortcut(self) -> Register: ...
+
+    @property
+    def options(self) -> Register: ...
+
+    @property
+    def view(self) -> Register: ...
+
+    @property
+    def view_closed(self) -> Register: ...
+
+
+class Gate:
+    """One for the process. `workspace` gives our team id, `channel` is where people are sent instead."""
+
+    def __init__(
+        self, slack: SlackClient, profiles: Profiles, *, workspace: Callable[[], str | None], channel: str
+    ) -> None:
+        self._profiles = profiles
+        self._conversations = Lookups("conversation", slack.is_shared_outside, gone=_GONE)
+        self._workspace = workspace
+        self._channel = channel
+
+    async def check(self, body: Body) -> OperatorError | None:
+        """Why this payload gets no answer; None when it passes. A payload of nobody passes: nothing is done for it."""
+        asker = read_asker(body)
+        if asker is None:
+            return None
+        looked_up = None if _is_our_direct_message(body) else read_channel(body)
+        why = await self._why_not(asker, body) or await self._why_not_here(looked_up, body)
+        if why is not None:
+            logger.warning("refused a payload of %s: %s", asker.actor.user_id, why.why)
+        return why
+
+    async def aclose(self) -> None:
+        """Give up the look-ups under way."""
+        await self._conversations.aclose()
+
+    async def _why_not(self, asker: Asker, body: Body) -> OperatorError | None:
+        user_id, workspace = asker.actor.user_id, self._workspace()
+        foreign = next((team for team in named_teams(body) if team != workspace), None)
+        accounts: dict[str, Account | Unavailable] = {}
+        if foreign is None or workspace is None:
+            await self._profiles.ask([user_id], fresh_s=FRESH_S)
+            known = self._profiles.recall(user_id)
+            accounts = {user_id: known if isinstance(known, Unavailable) else Account(known.value, known.age)}
+        why = People(workspace, accounts=accounts).outsider(Person(user_id, foreign or asker.actor.team_id))
+        if why is None:
+            return None
+        return OperatorError(
+            "Nothing was done",
+            why=escape(why, limit=300),
+            what_next="Ask one of our own people to type it, after `/dragonfly`.",
+        )
+
+    async def _why_not_here(self, channel_id: str | None, body: Body) -> OperatorError | None:
+        shared = "this conversation is shared with another company"
+        elsewhere = f"Type `/dragonfly` in {channel_name(self._channel)}, which only our own people read."
+        if body.get("is_ext_shared_channel"):
+            return OperatorError("Nothing was done", why=shared, what_next=elsewhere)
+        if channel_id is None:
+            return None
+        await self._conversations.ask([channel_id], fresh_s=FRESH_S)
+        known = self._conversations.recall(channel_id)
+        if isinstance(known, Known) and known.age <= MAX_AGE:
+            return OperatorError("Nothing was done", why=shared, what_next=elsewhere) if known.value else None
+        doubt = known.why if isinstance(known, Unavailable) else "last read over an hour ago"
+        why = f"Slack does not tell who else reads this conversation ({escape(doubt, limit=200)})"
+        return OperatorError("Nothing was done", why=why, what_next=f"{elsewhere} Or `/invite` me here first.")
+
+
+class GatedApp:
+    """Bolt's app for whoever registers handlers: none of them runs before the gate has let the payload pass.
+
+    `tell` shows the one who acted why not.
+    """
+
+    def __init__(self, app: App, gate: Gate, tell: Tell) -> None:
+        self._gate = gate
+        self._tell = tell
+        self._telling: set[asyncio.Task[None]] = set()
+        self.command = self._gated(app.command)
+        self.event = self._gated(app.event)
+        self.action = self._gated(app.action)
+        self.shortcut = self._gated(app.shortcut)
+        self.options = self._gated(app.options)
+        self.view = self._gated(app.view)
+        self.view_closed = app.view_closed  # only acknowledged: there is nothing to refuse
+
+    def _gated(self, register: Register) -> Register:
+        def gated_register(*constraints: Any) -> Callable[[Handler], Any]:
+            return lambda handler: register(*constraints)(self._behind_gate(handler))
+
+        return gated_register
+
+    def _behind_gate(self, handler: Handler) -> Handler:
+        wanted = inspect.signature(handler).parameters.keys()
+
+        async def gated(body: Body, ack: AsyncAck) -> None:
+            refused = await self._gate.check(body)
+            if refused is None:
+                given: dict[str, Any] = {"body": body, "ack": ack}
+                await handler(**{name: given[name] for name in wanted})
+                return
+            await ack()
+            if (body.get("event") or {}).get("type") not in _SILENT:
+                self._tell_later(refused, body)
+
+        return gated
+
+    def _tell_later(self, refused: OperatorError, body: Body) -> None:
+        """Bolt would take an error that is raised at once for the answer to Slack, instead of the acknowledgement."""
+        task = asyncio.create_task(self._tell(refused, body))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def _is_our_direct_message(body: Body) -> bool:
+    """Whether a button was pressed in the bot's own conversation with this one person, whom the gate knows then."""
+    message = body.get("message") or {}
+    channel_id = read_channel(body) or ""
+    return bool(message.get("app_id")) and message.get("app_id") == body.get("api_app_id") and channel_id[:1] == "D"

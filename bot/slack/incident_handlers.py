@@ -1,0 +1,119 @@
+"""Handles incident shortcuts, modals and marked messages, and *Acknowledge* during a database outage."""
+
+from __future__ import annotations
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.commands.context import incidents_outcome_answer, need_room, parse_severity
+from bot.commands.oncall import notice_answer
+from bot.commands.parsing import join_words
+from bot.database_outage import Outage
+from bot.incidents.service import Room
+from bot.slack.gate import App
+from bot.slack.payloads import OPEN as OPEN_LINE
+from bot.slack.payloads import Asker, Submission
+from bot.slack.respond import Body, DoOnce, deliver, open_dialog, take_submission
+from bot.views import modals
+from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
+from bot.views.terminal import mrkdwn_text
+from bot.views.text import plain
+from services.clients.slack import SlackClient
+from services.domain.errors import Choice
+from services.domain.incidents import MarkedMessage
+from services.domain.masking import mask_message
+
+MARK = "pushpin"  # the reaction that puts a message into the timeline
+SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carries 3,000 in all
+
+
+class IncidentEdge:
+    """The shortcut, its modals and the marks."""
+
+    def __init__(self, *, slack: SlackClient, room: Room | None, do_once: DoOnce) -> None:
+        self._slack = slack
+        self._room = room
+        self._do_once = do_once
+
+    def register(self, app: App) -> None:
+        """Before the listeners that match everything."""
+        app.shortcut(modals.ESCALATE_THIS)(self.on_escalate_this)
+        for kind in (modals.OPEN, modals.RESOLVE):
+            app.view(kind)(self.on_submission)
+        app.event("reaction_added")(self.on_reaction)
+        app.event("reaction_removed")(self.on_reaction)
+
+    async def on_escalate_this(self, body: Body) -> None:
+        message, channel = body["message"], str(body["channel"]["id"])
+        text = mrkdwn_text(mask_message(str(message.get("text", ""))[:SOURCE_LIMIT]))
+        source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
+        title = plain(text.partition("\n")[0], limit=modals.INCIDENT_MODALS_TITLE_LIMIT)
+        view = modals.open_modal({"channel": channel, "source": source}, title=title)
+        line = join_words([*OPEN_LINE.split(), *title.split()]) if title else None
+        choices = [Choice(line, "Open the incident")] if line else []
+        await open_dialog(self._slack, body, view, line=f"{OPEN_LINE} <what is wrong>", choices=choices)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = await take_submission(ack, body)
+        if submission is not None:
+            await self._do_once(body, lambda asker, key: self._answer(submission, asker, key))
+
+    async def on_reaction(self, body: Body) -> None:
+        event = body["event"]
+        if event.get("reaction") == MARK and event.get("item", {}).get("type") == "message":
+            await self._do_once(body, lambda _asker, _key: self._mark(event))
+
+    async def _answer(self, submission: Submission, asker: Asker, key: str | None) -> None:
+        room = need_room(self._room)
+        if submission.kind == modals.RESOLVE:
+            number = int(submission.metadata["incident"])
+            outcome = await room.resolve(number, asker.request, submission.words)
+        else:
+            severity = parse_severity(submission.preset or "sev2")
+            source = _source(submission)
+            outcome = await room.open(
+                asker.request, title=submission.words, severity=severity, services=(), source=source
+            )
+        await deliver(self._slack, incidents_outcome_answer(outcome), asker, key=key)
+
+    async def _mark(self, event: Body) -> None:
+        """Read the message: what is marked in an incident's thread goes into its timeline, or out of it again."""
+        if self._room is None:
+            return
+        channel, ts = str(event["item"]["channel"]), str(event["item"]["ts"])
+        found = await self._slack.read_message(channel, ts)
+        if found is None:
+            return
+        message = MarkedMessage(channel, ts, found.user, found.text)
+        await self._room.mark(found.thread_ts or ts, message, is_marked=MARK in found.reactions)
+
+
+def _source(submission: Submission) -> MarkedMessage | None:
+    source = submission.metadata.get("source")
+    if not isinstance(source, dict):
+        return None
+    return MarkedMessage(
+        str(submission.metadata["channel"]), str(source["ts"]), str(source["user"]), str(source["text"])
+    )
+
+
+class OutageEdge:
+    """Rights are those of incidents: who is in the lists is known without the database."""
+
+    def __init__(self, *, slack: SlackClient, room: Room | None, outage: Outage | None, do_once: DoOnce) -> None:
+        self._slack = slack
+        self._room = room
+        self._outage = outage
+        self._do_once = do_once
+
+    def register(self, app: App) -> None:
+        """Before the listeners that match everything."""
+        app.action(ACKNOWLEDGE)(self.on_acknowledge)
+
+    async def on_acknowledge(self, body: Body) -> None:
+        await self._do_once(body, self._acknowledge)
+
+    async def _acknowledge(self, asker: Asker, key: str | None) -> None:
+        await need_room(self._room).refuse_early(asker.request)
+        if self._outage is not None:
+            await self._outage.acknowledge(asker.actor.user_id)
+            await deliver(self._slack, notice_answer(OUTAGE_ACKNOWLEDGED), asker, key=key)

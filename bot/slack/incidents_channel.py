@@ -1,0 +1,78 @@
+"""Whether the incidents channel takes what the bot says: looked at every minute, and whenever Slack refused a post.
+
+A channel that people of another company read takes nothing: it is closed for every post of this process until it is not
+shared any more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.leader import Bell
+from services.clients.slack import SlackClient, SlackRefusedError
+from services.domain.errors import SourceError
+from services.domain.slack import SHARED_OUTSIDE, Refusal, place_words, refusal_of
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+
+
+class IncidentsChannel:
+    """`problem`: why it takes nothing; None while it does, or while nobody can tell. `on_back` is called when it takes
+    messages again, or another channel bears its name."""
+
+    def __init__(
+        self,
+        slack: SlackClient,
+        channel: str,
+        *,
+        on_back: Callable[[], Awaitable[None]],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self.problem: str | None = None
+        self._slack = slack
+        self._channel = channel
+        self._on_back = on_back
+        self._every_s = every_s
+        self._id: str | None = None
+        self._bell = Bell()
+
+    def ring(self) -> None:
+        """A post there was refused."""
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        await self._bell.drive(self._pass)
+
+    async def look(self) -> None:
+        """Ask Slack once. Raises SourceError when it does not answer, or the database does not in `on_back`."""
+        before, id_before = self.problem, self._id
+        self.problem = await self._find_problem()
+        if self.problem != before:
+            logger.warning("#%s: %s", self._channel, self.problem or "takes messages again")
+        if self.problem is None and (before is not None or (id_before is not None and id_before != self._id)):
+            await self._on_back()
+
+    async def _pass(self) -> float:
+        try:
+            await self.look()
+        except SourceError as error:
+            logger.warning("#%s: %s: %s", self._channel, error.source, error.why)
+        return self._every_s
+
+    async def _find_problem(self) -> str | None:
+        try:
+            state = await self._slack.read_channel(self._channel)
+        except SlackRefusedError as refused:
+            return place_words(refused.code) if refusal_of(refused.code) is Refusal.PLACE else None
+        self._id = state.id
+        if state.is_shared_outside:
+            self._slack.closed.add(state.id)
+            return place_words(SHARED_OUTSIDE)
+        self._slack.closed.discard(state.id)
+        if state.is_archived:
+            return place_words("is_archived")
+        return None if state.is_member else f"{place_words('not_in_channel')}; /invite it"

@@ -1,0 +1,81 @@
+"""Takes Slack's notice that it drops events for this app (`app_rate_limited`), and says so in the channel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt.response import BoltResponse
+
+from bot.views.delivery import rate_limited_message
+from services.clients.postgres.messages import store_message
+from services.clients.postgres.pool import Database
+from services.clients.slack import SlackClient
+from services.domain.errors import SourceError
+
+logger = logging.getLogger(__name__)
+
+TYPE = "app_rate_limited"
+DATABASE_TIMEOUT_S = 2.0
+
+
+class RateLimited:
+    """One for the process. `told` wakes the sender of messages."""
+
+    def __init__(
+        self,
+        database: Database | None,
+        slack: SlackClient,
+        *,
+        channel: str,
+        told: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._slack = slack
+        self._channel = channel
+        self._told = told
+        self._clock = clock
+        self._last_key = ""
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def take(self, body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
+        """Bolt's global middleware. The notice is acknowledged at once; everything else passes."""
+        if body.get("type") != TYPE:
+            await next()
+            return None
+        task = asyncio.create_task(self.tell())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+        return BoltResponse(status=200, body="")
+
+    async def tell(self) -> None:
+        """Once an hour: Slack sends a notice each minute, and one message is enough."""
+        now = self._clock()
+        key = f"slack:rate_limited:{now:%Y-%m-%dT%H}"
+        logger.warning("Slack drops events for this app: over 30,000 an hour")
+        if key == self._last_key:
+            return
+        self._last_key = key
+        text, blocks = rate_limited_message(now)
+        try:
+            if not await self._store(key, text, blocks):
+                await self._slack.post(self._channel, text, blocks, key=key)
+        except SourceError as error:
+            self._last_key = ""
+            logger.warning("that Slack drops events was not posted: %s", error.why)
+
+    async def _store(self, key: str, text: str, blocks: list[dict[str, Any]]) -> bool:
+        """Whether the outbox has it; without the database it is posted directly."""
+        if self._database is None:
+            return False
+        try:
+            async with self._database.transaction(timeout_s=DATABASE_TIMEOUT_S) as conn:
+                await store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+        except SourceError:
+            return False
+        self._told()
+        return True

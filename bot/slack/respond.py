@@ -1,0 +1,169 @@
+"""Responds where the request came from: channel, thread, ephemeral message or dialog.
+
+Where Slack does not take it there, it goes another way: through the address that came with the question, then as a
+direct message.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.commands.home import home_view
+from bot.slack.payloads import Asker, Submission, find_mistakes, read_submission, view_to_look_at
+from bot.types import Answer
+from bot.views.delivery import direct_answer
+from bot.views.errors import no_dialog
+from services.clients.slack import SlackClient, SlackRefusedError
+from services.domain.errors import Choice, SourceError
+from services.domain.slack import Refusal, refusal_of
+
+logger = logging.getLogger(__name__)
+
+_CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
+
+
+async def deliver(slack: SlackClient, answer: Answer, asker: Asker, *, key: str | None) -> None:
+    """Send the answer. Raises SourceError when no way is left."""
+    if asker.home:
+        await slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
+        return
+    try:
+        await _deliver(slack, answer, asker, key)
+    except SlackRefusedError as refused:
+        if refusal_of(refused.code) is not Refusal.CONTENT or not answer.blocks:
+            raise
+        logger.warning("an answer is sent as plain text: %s", refused.why)
+        await _deliver(slack, replace(answer, blocks=()), asker, key)
+
+
+async def _deliver(slack: SlackClient, answer: Answer, asker: Asker, key: str | None) -> None:
+    if answer.file is not None and asker.channel_id:
+        await _upload(slack, answer, asker, asker.channel_id)
+    elif answer.private:
+        await _privately(slack, answer, asker)
+    elif asker.channel_id:
+        await _publicly(slack, answer, asker, asker.channel_id, key)
+
+
+async def _upload(slack: SlackClient, answer: Answer, asker: Asker, channel: str) -> None:
+    assert answer.file is not None  # noqa: S101 - whoever calls has checked it
+    name, text = answer.file.name, answer.file.text
+    try:
+        await slack.upload(channel, name, text, answer.text, thread_ts=asker.thread_ts)
+    except SlackRefusedError as refused:
+        if not _is_place(refused):
+            raise
+        logger.warning("a file is sent directly: %s", refused.why)
+        await slack.upload(asker.actor.user_id, name, text, answer.text)
+
+
+async def _privately(slack: SlackClient, answer: Answer, asker: Asker) -> None:
+    if asker.response_url and await _responds(slack, answer, asker.response_url):
+        return
+    user = asker.actor.user_id
+    try:
+        if asker.channel_id:
+            await slack.post_ephemeral(asker.channel_id, user, answer.text, answer.blocks, thread_ts=asker.thread_ts)
+            return
+    except SlackRefusedError as refused:
+        if not _is_place(refused):
+            raise
+        await _directly(slack, answer, user, refused.code)
+    else:
+        await _directly(slack, answer, user, None)
+
+
+async def _publicly(slack: SlackClient, answer: Answer, asker: Asker, channel: str, key: str | None) -> None:
+    since = datetime.now(UTC) - _CLOCK_SLACK
+    thread = asker.thread_ts
+    try:
+        await slack.post(channel, answer.text, answer.blocks, thread_ts=thread, key=key)
+    except SlackRefusedError as refused:
+        if not _is_place(refused):
+            raise
+        if not asker.response_url or not await _responds(slack, answer, asker.response_url, in_channel=True):
+            await _directly(slack, answer, asker.actor.user_id, refused.code)
+    except SourceError as lost:
+        if not lost.outcome_unknown or key is None:
+            raise
+        logger.warning("an answer may not have arrived (%s); looking for it", lost.why)
+        if await slack.find(channel, key, since=since, thread_ts=thread) is None:
+            await slack.post(channel, answer.text, answer.blocks, thread_ts=thread, key=key)
+
+
+async def _responds(slack: SlackClient, answer: Answer, response_url: str, *, in_channel: bool = False) -> bool:
+    """Whether the address took it: it lives for 30 minutes and five uses. Raises SourceError when that is not known."""
+    try:
+        await slack.respond(response_url, answer.text, answer.blocks, in_channel=in_channel)
+    except SourceError as error:
+        if error.outcome_unknown:
+            raise
+        logger.warning("an answer goes another way: %s", error.why)
+        return False
+    return True
+
+
+async def _directly(slack: SlackClient, answer: Answer, user: str, code: str | None) -> None:
+    text, blocks = direct_answer(answer.text, answer.blocks, code=code)
+    await slack.post(await slack.channel_id(user), text, blocks)
+
+
+def _is_place(refused: SlackRefusedError) -> bool:
+    return refusal_of(refused.code) in (Refusal.PLACE, Refusal.THREAD)
+
+
+DialogsBody = Mapping[str, Any]
+
+
+async def open_dialog(
+    slack: SlackClient,
+    body: DialogsBody,
+    view: Mapping[str, Any],
+    *,
+    line: str,
+    choices: Sequence[Choice] = (),
+) -> str:
+    """Open it with the trigger of this payload; its id. `line`: what to type instead, its places in angle brackets.
+
+    Raises OperatorError that names the line, whatever kept the dialog from opening.
+    """
+    try:
+        return await slack.open_view(str(body.get("trigger_id", "")), view)
+    except SourceError as failure:
+        logger.warning("a dialog did not open: %s", failure.why)
+        raise no_dialog(failure, line, choices) from failure
+
+
+async def fill_dialog(slack: SlackClient, view_id: str, view: Mapping[str, Any], *, line: str) -> None:
+    """Show the content in a dialog that was opened empty. Raises OperatorError that names the line where that fails."""
+    try:
+        await slack.update_view(view_id, view)
+    except SourceError as failure:
+        logger.warning("a dialog stayed empty: %s", failure.why)
+        raise no_dialog(failure, line) from failure
+
+
+Body = dict[str, Any]
+Work = Callable[[Asker, str | None], Awaitable[None]]
+DoOnce = Callable[[Body, Work], Awaitable[None]]  # does the work of a payload once, across replicas and redeliveries
+
+
+async def take_submission(ack: AsyncAck, body: Body) -> Submission | None:
+    """Acknowledge a modal. None when that is all: it shows its mistakes, or what is masked, or is none of ours."""
+    submission = read_submission(body["view"])
+    mistakes = find_mistakes(submission) if submission else {}
+    if mistakes:
+        await ack(response_action="errors", errors=mistakes)
+        return None
+    again = view_to_look_at(body["view"], submission) if submission else None
+    if again is not None:
+        await ack(response_action="update", view=again)
+        return None
+    await ack()
+    return submission

@@ -1,0 +1,213 @@
+"""Clicks on a run's buttons, and the modals that belong to them. The truth is looked up on the desk at the click."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.approvals.access import Refused
+from bot.approvals.decisions import Decided
+from bot.approvals.dialogs import Dialog
+from bot.approvals.rules import confirmation_phrase
+from bot.approvals.service import Desk
+from bot.commands.context import need_desk, outcome_answer
+from bot.commands.home import START
+from bot.commands.plans import PLANS
+from bot.commands.registry import run
+from bot.commands.request_change import file, refuse_early
+from bot.rollback_offer import read_offer
+from bot.slack.gate import App
+from bot.slack.payloads import Asker, RunClick, Submission, read_asker, read_click
+from bot.slack.respond import Body, DoOnce, deliver, fill_dialog, open_dialog, take_submission
+from bot.types import Actor, Answer, Block
+from bot.views import modals, run_buttons
+from bot.views.plan import no_plan_answer
+from bot.views.rollback import CHOOSE, choices
+from bot.views.runs import filed_answer
+from bot.world import World
+from playbooks.model import NoPlan
+from services.clients.slack import SlackClient
+from services.domain.errors import OperatorError
+from services.domain.runs import Run
+from services.domain.services import find_services
+
+_RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
+
+
+class Deciding:
+    """Clicks and modals about runs."""
+
+    def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, do_once: DoOnce) -> None:
+        self._world = world
+        self._slack = slack
+        self._desk = desk
+        self._do_once = do_once
+
+    def register(self, app: App) -> None:
+        """Before the listeners that match everything."""
+        app.action(run_buttons.DENY)(self._opening(Dialog.DENY, modals.deny_modal, "deny {} <why>"))
+        app.action(run_buttons.REVIEW)(self._opening(Dialog.REVIEW, modals.review_modal, "review {} <what you found>"))
+        app.action(run_buttons.ALONE)(self._opening(Dialog.ALONE, modals.alone_modal, "start-alone {} <why>"))
+        app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
+        app.action(CHOOSE)(self.on_choose_target)
+        app.action(_RUN)(self.on_click)
+        app.view(re.compile(".*"))(self.on_submission)
+
+    async def on_click(self, body: Body) -> None:
+        click = _need_click(body)
+        is_private = bool((body.get("container") or {}).get("is_ephemeral"))
+        await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key, is_private=is_private))
+
+    async def on_approve_typed(self, body: Body) -> None:
+        run = await self._run_to_decide(body, Dialog.APPROVE)
+        if run is not None:
+            phrase = confirmation_phrase(run)
+            view = modals.typed_modal(run, phrase, _metadata(body) | {"run": run.id, "phrase": phrase})
+            await open_dialog(self._slack, body, view, line=f"approve {run.id} {phrase}")
+
+    async def on_choose_target(self, body: Body) -> None:
+        scope = str(body["actions"][0].get("value", ""))
+        asker = read_asker(body)
+        if asker is not None:
+            await refuse_early("rollback", {"service": scope}, asker.request, self._world, self._desk)
+        loading = modals.loading_modal("Another target")
+        line = f"rollback {scope} to <commit>"
+        view_id = await open_dialog(self._slack, body, loading, line=line)
+        candidates = (await read_offer(scope, self._world)).candidates if find_services(scope) else ()
+        if candidates:
+            view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
+        else:
+            view = modals.failed_modal("Another target", "Railway does not tell where this could go back to.")
+        await fill_dialog(self._slack, view_id, view, line=line)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = await take_submission(ack, body)
+        if submission is not None:
+            await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
+
+    def _opening(
+        self, dialog: Dialog, modal: Callable[[dict[str, object]], Block], line: str
+    ) -> Callable[[Body], Awaitable[None]]:
+        """A handler that opens a modal about the clicked run. `line`: what to type instead, with a place for its id."""
+
+        async def on_open(body: Body) -> None:
+            run = await self._run_to_decide(body, dialog)
+            if run is not None:
+                view = modal(_metadata(body) | {"run": run.id})
+                await open_dialog(self._slack, body, view, line=line.format(run.id))
+
+        return on_open
+
+    async def _run_to_decide(self, body: Body, dialog: Dialog) -> Run | None:
+        """The clicked run, for who may submit such a dialog about it; anybody else is told why not, and gets None."""
+        asker, run_id = read_asker(body), _need_click(body).run_id
+        if asker is None:
+            return None
+        found = await need_desk(self._desk).open_dialog(run_id, asker.actor, dialog)
+        if isinstance(found, Run):
+            return found
+        answer = outcome_answer(found, run_id)
+        await self._do_once(body, lambda asker, key: deliver(self._slack, answer, asker, key=key))
+        return None
+
+    async def _answer_click(self, click: RunClick, asker: Asker, key: str | None, *, is_private: bool) -> None:
+        """`is_private`: on a button that only the asker sees, away from the run's message."""
+        match click.verb:
+            case run_buttons.DETAILS:
+                answer = await run(f"run {click.run_id}", asker.request, self._world)
+            case run_buttons.ASK_AGAIN:
+                answer = await self._ask_again(click.run_id, asker)
+            case _:
+                outcome = await self._decide(click, asker)
+                if isinstance(outcome, Decided) and not (outcome.missing or outcome.notes or is_private):
+                    await self._refresh_home(asker)
+                    return  # the run's message says it
+                answer = outcome_answer(outcome, click.run_id)
+        await deliver(self._slack, answer, asker, key=key)
+
+    async def _decide(self, click: RunClick, asker: Asker) -> Decided | Refused:
+        desk, actor = need_desk(self._desk), asker.actor
+        match click.verb:
+            case run_buttons.APPROVE:
+                return await desk.decide(click.run_id, actor, approve=True)
+            case run_buttons.VETO:
+                return await desk.decide(click.run_id, actor, approve=False, reason="veto")
+            case run_buttons.CONFIRM:
+                return await desk.confirm(click.run_id, actor)
+            case run_buttons.CANCEL:
+                return await desk.cancel(click.run_id, actor)
+            case run_buttons.RESOLVE if click.how:
+                return await desk.resolve_unknown(click.run_id, actor, click.how)
+            case _:
+                raise _outdated()
+
+    async def _ask_again(self, run_id: int, asker: Asker) -> Answer:
+        filed = await need_desk(self._desk).ask_again(
+            run_id, asker.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
+        )
+        return (
+            no_plan_answer(filed)
+            if isinstance(filed, NoPlan)
+            else filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
+        )
+
+    async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:
+        answer = await self._submit(submission, asker)
+        if answer is not None:
+            await deliver(self._slack, answer, asker, key=key)
+        else:
+            await self._refresh_home(asker)
+
+    async def _refresh_home(self, asker: Asker) -> None:
+        """Whoever decided on their Home tab sees there at once that it does not wait for them any more."""
+        if asker.home:
+            answer = await run(START, asker.request, self._world, self._desk)
+            await deliver(self._slack, answer, asker, key=None)
+
+    async def _submit(self, submission: Submission, asker: Asker) -> Answer | None:
+        if submission.kind == modals.CHOOSE_TARGET:
+            parameters = {"service": str(submission.metadata["service"]), "to": submission.answer}
+            return await file("rollback", parameters, asker.request, self._world, self._desk)
+        if submission.kind == modals.STOP_WORKERS:
+            parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
+            return await file("stop-workers", parameters, asker.request, self._world, self._desk)
+        outcome = await self._settle(submission, asker.actor)
+        is_told = isinstance(outcome, Refused) or outcome.missing
+        return outcome_answer(outcome, submission.run_id) if is_told else None
+
+    async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
+        """What a modal about a run decides."""
+        desk, run_id = need_desk(self._desk), submission.run_id
+        match submission.kind:
+            case modals.APPROVE_TYPED:
+                return await desk.decide(run_id, actor, approve=True, typed=submission.answer)
+            case modals.ALONE:
+                return await desk.start_alone(run_id, actor, submission.words)
+            case modals.REVIEW:
+                return await desk.review(run_id, actor, submission.words)
+            case _:
+                return await desk.decide(run_id, actor, approve=False, reason=submission.words)
+
+
+def _need_click(body: Body) -> RunClick:
+    click = read_click(body["actions"][0])
+    if click is None:
+        raise _outdated()
+    return click
+
+
+def _metadata(body: Body) -> dict[str, object]:
+    """Where it is opened, and is answered once it is submitted: a submission does not say it."""
+    asker = read_asker(body)
+    place = {"channel": asker.channel_id, "thread": asker.thread_ts} if asker else {}
+    return {name: value for name, value in place.items() if value}
+
+
+def _outdated() -> OperatorError:
+    return OperatorError(
+        "This button is no longer known; nothing was done",
+        why="the message is older than this version of the bot",
+        what_next="`runs` shows what waits and what can be done.",
+    )

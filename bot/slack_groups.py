@@ -1,0 +1,209 @@
+"""Looks up members of user groups and accounts in Slack, and keeps the last answers.
+
+Every decision asks anew, unless an answer is a few seconds old, so that somebody who was taken out of a group cannot
+decide any more. While Slack does not answer, what is kept is given with its age; how old it may be is not decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from bot.config.policy import is_group
+from bot.people import Account, Members, People
+from services.clients.slack import SlackClient, SlackRefusedError
+from services.domain.errors import SourceError, Unavailable
+from services.domain.slack import Profile
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 2.0  # a person waits for the answer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Known(Generic[T]):
+    """What Slack answered `age` ago."""
+
+    value: T
+    age: timedelta
+
+
+class Lookups(Generic[T]):
+    """One kind of look-up. `what` is for the log, `gone`: the refusals after which an old answer is dropped.
+
+    clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        read: Callable[[str], Awaitable[T]],
+        *,
+        gone: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._read = read
+        self._gone = gone
+        self._clock = clock
+        self._answers: dict[str, tuple[T, float]] = {}
+        self._problems: dict[str, str] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, ids: Iterable[str], *, fresh_s: float, timeout_s: float = TIMEOUT_S) -> None:
+        """Ask about each id whose answer is `fresh_s` old or older. Never longer than the limit, never raises."""
+        asked = self.begin(ids, fresh_s=fresh_s)
+        if asked:
+            await asyncio.wait(asked, timeout=timeout_s)
+
+    def begin(self, ids: Iterable[str], *, fresh_s: float) -> list[asyncio.Task[None]]:
+        """The same without waiting: the requests under way."""
+        return [self._ask(one) for one in dict.fromkeys(ids) if not self._is_fresh(one, fresh_s)]
+
+    def recall(self, slack_id: str) -> Known[T] | Unavailable:
+        """The last answer, however old, or why there is none. Never asks."""
+        if slack_id not in self._answers:
+            return Unavailable("Slack", self._problems.get(slack_id, "no answer yet"))
+        value, read_at = self._answers[slack_id]
+        return Known(value, timedelta(seconds=self._clock() - read_at))
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Everything that was asked for and answered or refused."""
+        return frozenset({*self._answers, *self._problems})
+
+    async def aclose(self) -> None:
+        """Give up the requests under way."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_fresh(self, slack_id: str, fresh_s: float) -> bool:
+        return slack_id in self._answers and self._clock() - self._answers[slack_id][1] < fresh_s
+
+    def _ask(self, slack_id: str) -> asyncio.Task[None]:
+        if slack_id not in self._asking:
+            task = self._asking[slack_id] = asyncio.create_task(self._keep(slack_id))
+            task.add_done_callback(lambda _: self._asking.pop(slack_id, None))
+        return self._asking[slack_id]
+
+    async def _keep(self, slack_id: str) -> None:
+        asked_at = self._clock()  # before the request: whoever loses a right during it does not keep it for longer
+        try:
+            self._answers[slack_id] = await self._read(slack_id), asked_at
+        except SourceError as error:
+            logger.warning("%s %s not read: %s", self._what, slack_id, error.why)
+            self._problems[slack_id] = error.why
+            if isinstance(error, SlackRefusedError) and error.code in self._gone:
+                self._answers.pop(slack_id, None)
+
+
+FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members some 20 times a minute
+KEEP_EVERY_S = 600.0  # of the hour that answers may be old, fifty minutes are left when Slack falls silent
+
+_GONE = frozenset({"no_such_subteam", "subteam_not_found"})
+_NO_USER = frozenset({"user_not_found", "user_not_visible"})
+
+Profiles = Lookups[Profile]
+
+
+def make_profiles(slack: SlackClient, *, clock: Callable[[], float] = time.monotonic) -> Profiles:
+    """One for the process: whoever asks for the same user waits for the same answer."""
+    return Lookups("user", slack.read_profile, gone=_NO_USER, clock=clock)
+
+
+class Groups:
+    """One for the process. `workspace` gives our team id, None while Slack has not told it.
+
+    `users`: those who are kept in mind besides the groups' members, such as the people on call.
+    """
+
+    def __init__(
+        self,
+        slack: SlackClient,
+        groups: Iterable[str],
+        *,
+        workspace: Callable[[], str | None],
+        profiles: Profiles | None = None,
+        users: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        fresh_s: float = FRESH_S,
+        timeout_s: float = TIMEOUT_S,
+        keep_every_s: float = KEEP_EVERY_S,
+    ) -> None:
+        self._workspace = workspace
+        self._groups = tuple(dict.fromkeys(groups))
+        self._users = frozenset(users)
+        self._members = Lookups("members of", lambda group: _members(slack, group), gone=_GONE, clock=clock)
+        self._profiles = profiles or make_profiles(slack, clock=clock)
+        self._fresh_s = fresh_s
+        self._timeout_s = timeout_s
+        self._keep_every_s = keep_every_s
+
+    @property
+    def workspace(self) -> str | None:
+        """Our team id, once Slack has told it."""
+        return self._workspace()
+
+    async def people(self, user_id: str | None = None) -> People:
+        """Who is in each group, and whose account `user_id` is. Takes no longer than the time limit; never raises."""
+        asked = self._members.begin(self._groups, fresh_s=self._fresh_s)
+        asked += self._profiles.begin([user_id] if user_id else [], fresh_s=self._fresh_s)
+        if asked:
+            await asyncio.wait(asked, timeout=self._timeout_s)
+        return self.known()
+
+    def known(self) -> People:
+        """The same as it was told last. Never asks."""
+        groups = {group: self._recall(group) for group in self._groups}
+        return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
+
+    def absent(self, slack_id: str) -> str | None:
+        """Why nobody is reached behind this id, as Slack told within the hour: "is deactivated in Slack". Never asks.
+
+        None for whom Slack did not tell of: calling in vain is better than not calling.
+        """
+        people = self.known()
+        if is_group(slack_id):
+            members = people.members(slack_id)
+            if isinstance(members, Unavailable) or any(not people.is_deactivated(one) for one in members.users):
+                return None
+            return "has no active members in Slack" if members.users else "has no members in Slack"
+        return "is deactivated in Slack" if people.is_deactivated(slack_id) else None
+
+    async def keep(self) -> None:
+        """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(self._keep_every_s)
+
+    async def refresh(self) -> None:
+        """Ask for all groups, their members' accounts and those of `users`."""
+        people = await self.people()
+        members = [one.users for one in people.groups.values() if isinstance(one, Members)]
+        await self._profiles.ask(sorted(self._users.union(*members)), fresh_s=self._fresh_s, timeout_s=self._timeout_s)
+
+    async def aclose(self) -> None:
+        """Give up what is still being asked."""
+        await self._members.aclose()
+        await self._profiles.aclose()
+
+    def _recall(self, group: str) -> Members | Unavailable:
+        known = self._members.recall(group)
+        return known if isinstance(known, Unavailable) else Members(known.value, known.age)
+
+    def _account(self, user_id: str) -> Account | Unavailable:
+        known = self._profiles.recall(user_id)
+        return known if isinstance(known, Unavailable) else Account(known.value, known.age)
+
+
+async def _members(slack: SlackClient, group: str) -> frozenset[str]:
+    return frozenset(await slack.list_group_members(group))

@@ -1,0 +1,76 @@
+"""What a command is asked and what it answers: the same for Slack and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from playbooks.model import Status
+from services.domain.incidents import Incident
+
+Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
+
+
+class Surface(StrEnum):
+    """Where the words were typed."""
+
+    SLASH = "slash"
+    MENTION = "mention"
+    BUTTON = "button"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asked: `user.id` and `team_id` of the signed payload, never a name."""
+
+    user_id: str
+    team_id: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
+
+    `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
+    before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
+    that a redelivery of the same payload repeats; it files one run, however often that is tried. `write` prints whole
+    lines at once, for what is too much for an answer; only a terminal has it.
+    """
+
+    words: tuple[str, ...] = ()
+    surface: Surface = Surface.TERMINAL
+    actor: Actor | None = None
+    channel_id: str | None = None
+    thread_ts: str | None = None
+    incident: Incident | None = None
+    before: str = ""
+    delivery: str | None = None
+    write: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A text file that goes with an answer; the terminal prints it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the asker gets.
+
+    `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
+    made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
+    `private`: only the asker sees it (an ephemeral message in Slack); an answer with a `file` is for everybody there.
+    """
+
+    text: str
+    blocks: Sequence[Block]
+    data: object
+    status: Status = Status.OK
+    private: bool = False
+    file: Attachment | None = None

@@ -1,0 +1,232 @@
+"""Notices on delivery: pages outside Slack, database outages, rate limiting, undeliverable messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from bot.outage_levels import PagedLevel
+from bot.types import Block
+from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
+from bot.views.limits import fit_message
+from bot.views.text import FirstLine, date_token, escape, mention
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.messages import Means, Notification, NotificationState, PageEvent
+from services.domain.slack import place_words
+from services.domain.text import age
+
+_BRIEF = {
+    NotificationState.SENT: "✓",
+    NotificationState.WAITING: "not yet",
+    NotificationState.FAILED: "not reached",
+    NotificationState.CANCELLED: "not needed",
+}
+MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
+
+
+def told_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
+    """One line each, kept true: who was told outside Slack, when, what became of it there, and who was not told."""
+    pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
+    lines = [" · ".join([_line(page), *_later(page, notifications)]) for page in pages]
+    blocks = [context("Told outside Slack"), *sections(lines)]
+    reached = sum(page.state is NotificationState.SENT for page in pages)
+    return fit_message(f"Told outside Slack: {reached} of {len(pages)}", blocks)
+
+
+def told_words(notifications: Sequence[Notification]) -> str:
+    """The same in a few words for the line that says who is called: " · pager ✓ · e-mail not yet"."""
+    pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
+    words = [f"{MEANS_WORDS[one.means]} {_BRIEF[one.state]}" for one in pages]
+    return "".join(f" · {each}" for each in dict.fromkeys(words))
+
+
+def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
+    """Somebody will not be told: people have to notice, so it is a message of its own."""
+    line = f"🔴 *{_whom(notification)} was not reached*: {escape(why)}. Tell them another way, or escalate."
+    return fit_message(line.replace("*", ""), [section(line)])
+
+
+def _line(notification: Notification) -> str:
+    whom = f"*{_whom(notification)}*"
+    match notification.state:
+        case NotificationState.SENT:
+            at = notification.ended_at or notification.created_at
+            return f"🟢 {whom} told {date_token(at, '{time_secs}')}"
+        case NotificationState.FAILED:
+            return f"🔴 {whom} never reached: {escape(notification.last_error or '')}"
+        case NotificationState.CANCELLED:
+            return f"⚪ {whom} not told, it was over before"
+        case NotificationState.WAITING if notification.last_error:
+            return f"🟡 {whom} not reached yet, trying again: {escape(notification.last_error)}"
+        case NotificationState.WAITING:
+            return f"🟡 {whom} about to be told"
+
+
+def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
+    """What the pager was told after it rang."""
+    for one in notifications:
+        if one.page_key != page.key or one.event is PageEvent.TRIGGERED:
+            continue
+        match one.state:
+            case NotificationState.SENT:
+                yield f"{one.event} there {date_token(one.ended_at or one.created_at, '{time_secs}')}"
+            case NotificationState.FAILED:
+                yield f"🔴 never {one.event} there, it may ring on: {escape(one.last_error or '')}"
+            case NotificationState.WAITING if one.last_error:
+                yield f"🟡 not {one.event} there yet, trying again: {escape(one.last_error)}"
+            case NotificationState.WAITING | NotificationState.CANCELLED:
+                pass  # in a moment, or the next event says it
+
+
+def _whom(notification: Notification) -> str:
+    return f"{escape(notification.target, limit=100)} by {MEANS_WORDS[notification.means]}"
+
+
+Content = tuple[str, list[Block]]
+
+ACKNOWLEDGE = "outage.acknowledge"  # action id
+OUTAGE_ACKNOWLEDGED = "You have it; nobody else is paged."  # for who pressed it, or typed `incident ack`
+
+
+@dataclass(frozen=True)
+class AwayLine:
+    """What is wrong, in its parts: where, what, why as far as the bot knows, and what the API says."""
+
+    place: str
+    what: str
+    problem: str
+    api: str
+
+    @property
+    def text(self) -> str:
+        """As plain text in one line: what pagers and mails say."""
+        return f"{self.place} · {self.what} ({self.problem}) · {self.api}"
+
+
+def away_line(
+    environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
+) -> AwayLine:
+    """`refuses_writes`: the database answers and stores nothing."""
+    what = "the database takes no writes" if refuses_writes else "the bot does not reach the database"
+    return AwayLine(environment or "environment unknown", what, problem, _api(api))
+
+
+def away(
+    line: AwayLine,
+    *,
+    wakes: bool,
+    since: datetime,
+    paged: Sequence[str] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
+    acknowledged_by: str | None = None,
+) -> Content:
+    """`wakes`: the database seems down for everybody, so this is a page. `paged`: Slack ids of who is paged first.
+
+    links: `{label: address}` of where to look. acknowledged_by: who has it; nobody else is paged then.
+    """
+    first = FirstLine("🔴 *PAGE*" if wakes else "🟠 *Blind*", line.place, line.what, since)
+    state = [f"🟡 acknowledged by {mention(acknowledged_by)}"] if acknowledged_by else []
+    why = escape(f"{line.problem} · {line.api}")
+    is_asked = wakes and acknowledged_by is None
+    buttons = [
+        *([_acknowledge_button()] if is_asked else []),
+        command_button("Health", "health"),
+        command_button("On call", "oncall"),
+        *(link_button(label, url) for label, url in links.items() if is_web_address(url)),
+    ]
+    called = [f"📟 {' '.join(map(mention, dict.fromkeys(paged)))} paged first"] if is_asked and paged else []
+    lines = [*state, why, *called]
+    blocks = [
+        section(first.shown),
+        *sections(lines),
+        *actions(buttons),
+        context("Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."),
+    ]
+    return fit_message("\n".join([first.phone.replace("*", ""), *state, why]), blocks)
+
+
+def paged_note(level: PagedLevel) -> Content:
+    """In the thread: the next level is paged. The mentions are what rings in Slack."""
+    mentions = " ".join(map(mention, level.mentions))
+    line = (
+        f"📟 {mentions} *Level {level.number}* ({escape(level.name, limit=200)}) is paged: nobody has acknowledged it"
+    )
+    notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in level.skipped]
+    return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
+
+
+def acknowledged_note(user_id: str) -> Content:
+    """In the thread: who has it."""
+    line = f"🟡 {mention(user_id)} acknowledged it: nobody else is paged."
+    return fit_message(line, [section(line)])
+
+
+def back_words(*, refused_writes: bool = False) -> str:
+    """That it is over, as a clause."""
+    return "the database takes writes again" if refused_writes else "the bot reaches the database again"
+
+
+def back(environment: str | None, *, since: datetime, at: datetime, refused_writes: bool = False) -> Content:
+    """The same message once it is over."""
+    line = f"{escape(environment or 'environment unknown')} · {back_words(refused_writes=refused_writes)}"
+    blocks = [
+        section(f"🟢 *Back* {line}"),
+        context(f"away for {age(at - since)}, from {date_token(since)} to {date_token(at)}"),
+    ]
+    return fit_message(f"🟢 Back {line}", blocks)
+
+
+def back_note(*, since: datetime, at: datetime) -> Content:
+    """In the thread, because an edit notifies nobody."""
+    line = f"🟢 The database is back after {age(at - since)}. Alerts and runs go on from what it says now."
+    return fit_message(line, [section(line)])
+
+
+def _acknowledge_button() -> Block:
+    text = {"type": "plain_text", "text": "Acknowledge", "emoji": False}
+    return {"type": "button", "action_id": ACKNOWLEDGE, "text": text, "value": "database", "style": "primary"}
+
+
+def _api(api: ApiHealth | Unavailable) -> str:
+    if isinstance(api, Unavailable):
+        return f"the API does not answer ({api.why})"
+    if api.db_writable is False:
+        return "the API cannot write either"
+    if api.db_connected is None:
+        return "the API does not say whether it reaches it"
+    return "the API reaches it" if api.db_connected else "the API does not reach it either"
+
+
+def rate_limited_message(at: datetime) -> tuple[str, list[Block]]:
+    """What may be lost, and what works all the same."""
+    line = f"🟠 Slack drops events for this app since {date_token(at)}: there were over 30,000 in an hour."
+    what = "A mention or a Home tab may get no answer. `/dragonfly …` and buttons work."
+    return fit_message(f"{line} {what}", [section(line), section(what), context("Slack: `app_rate_limited`")])
+
+
+def direct_message(
+    text: str, blocks: Sequence[Mapping[str, Any]], *, channel: str, code: str
+) -> tuple[str, list[Block]]:
+    """The page itself, for one person, and why it is sent to them. `code`: Slack's word for the refusal."""
+    where = f"#{escape(channel)}" if channel[:1].islower() else "its place"
+    note = f"Sent to you directly, because it can't be posted to {where}: {escape(place_words(code))}."
+    return fit_message(text, [context(note), *map(dict, blocks)])
+
+
+def direct_answer(text: str, blocks: Sequence[Mapping[str, Any]], *, code: str | None) -> tuple[str, list[Block]]:
+    """An answer for whoever asked where the bot can't answer. `code`: Slack's word for a refusal, or None."""
+    why = f": {escape(place_words(code))}" if code else ""
+    note = f"Sent to you directly, because it can't be posted where you asked{why}."
+    return fit_message(text, [context(note), *map(dict, blocks)])
+
+
+def pager_words(environment: str | None, code: str) -> str:
+    """For whoever is rung because the page reached nobody in Slack. Nothing of the page itself leaves Slack."""
+    return (
+        f"{environment or 'environment unknown'}: a page could not be posted in Slack ({code}) and reached nobody there"
+        "; run dragonfly check-config"
+    )

@@ -1,0 +1,94 @@
+"""A deployment that somebody made, in one message: on its way, being verified, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.types import Block
+from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section
+from bot.views.findings import SIGN, finding_line, step_section
+from bot.views.limits import fit_message
+from bot.views.text import date_token, escape
+from playbooks.model import Status
+from playbooks.verify import Step
+from services.domain.deployments import Deployment
+from services.domain.messages import PHONE_LIMIT, shorten, shown_width
+from services.domain.services import Service, short_sha
+
+SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a phone's first line too
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What every state of the message says. `scope`: the word for its services in a command. `made_by`: one of its
+    deployments, which tells commit and author; None when Railway does not show it any more. `skipped`: the services
+    that Railway left out of this push. `is_held`: somebody has to approve it in Railway."""
+
+    environment: str | None
+    services: Sequence[Service]
+    scope: str
+    commit_sha: str | None
+    made_by: Deployment | None
+    since: datetime
+    skipped: Sequence[Service] = ()
+    is_held: bool = False
+
+
+def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
+    """While it is not known how it ends."""
+    word = "VERIFYING" if is_settled else "DEPLOYING"
+    sign = "🔵"
+    if about.is_held:
+        sign, word = "🟡", "WAITS FOR APPROVAL in Railway"
+    first = f"{sign} *{word}* · {_place(about)}{_commit(about)} to {_names(about)}"
+    return fit_message(first, [section(first), *actions(_approve(about)), context(_who(about))])
+
+
+def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) -> tuple[str, list[Block]]:
+    """The verdict in the first line, then each step with what it found."""
+    where = f"{_place(about)}*{escape(short_sha(about.commit_sha))}*"
+    first = f"{SIGN[status]} *{escape(sentence, limit=300)}* · {_place(about)}{_commit(about)}"
+    room = PHONE_LIMIT - shown_width(f"{SIGN[status]} ** · {where}")
+    phone = f"{SIGN[status]} *{escape(shorten(sentence, room))}* · {where}"
+    lines = [finding_line(finding) for step in steps for finding in step.findings if finding.status is not Status.OK]
+    blocks = [section(first), *map(step_section, steps), *actions(_buttons(about, status)), context(_who(about))]
+    return fit_message("\n".join([phone, *lines]), blocks)
+
+
+def _buttons(about: Shown, status: Status) -> list[Block]:
+    """The next step first: nothing is done before it is approved."""
+    sha = f" {about.commit_sha}" if about.commit_sha else ""
+    again = command_button("Verify again", f"verify {about.scope}{sha}")
+    if status is Status.FAIL:
+        return [command_button("Roll back", f"rollback {about.scope}", style="primary"), again]
+    return [] if status is Status.OK else [*_approve(about), again]
+
+
+def _approve(about: Shown) -> list[Block]:
+    """The way to what waits for a person; Railway does not go on by itself."""
+    link = about.made_by.link if about.made_by else None
+    return [link_button("Approve in Railway", link)] if about.is_held and link and is_web_address(link) else []
+
+
+def _place(about: Shown) -> str:
+    return f"{escape(about.environment)} · " if about.environment else ""
+
+
+def _commit(about: Shown) -> str:
+    subject = ((about.made_by and about.made_by.commit_message) or "").strip().partition("\n")[0]
+    words = f" ({escape(shorten(subject, SUBJECT_LIMIT))})" if subject else ""
+    return f"*{escape(short_sha(about.commit_sha))}*{words}"
+
+
+def _names(about: Shown) -> str:
+    return ", ".join(service.short for service in about.services)
+
+
+def _who(about: Shown) -> str:
+    author = about.made_by and about.made_by.author
+    by = f"committed by {escape(author, limit=AUTHOR_LIMIT)} · " if author else ""
+    skipped = ", ".join(service.short for service in about.skipped)
+    left_out = f" · Railway skipped {skipped}: nothing that changed is theirs" if skipped else ""
+    return f"{by}deployed {date_token(about.since)}, not by a run of the bot{left_out}"

@@ -1,0 +1,47 @@
+"""Notes under an answer: shown only to you, and words that were masked."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+
+from bot.types import Answer, Block
+from bot.views.blocks import context, section
+from bot.views.text import escape
+from services.domain.errors import OperatorError
+from services.domain.masking import mask_message
+
+NOTE = "Only you see this answer: this channel had many answers in the last minute."
+
+
+def only_for_asker(answer: Answer) -> Answer:
+    """The same, private, and saying why. Raises OperatorError when it is a file, which everybody would see."""
+    if answer.file is not None:
+        raise OperatorError(
+            "The file was not sent",
+            why="this channel had many answers in the last minute, and everybody in it would see the file",
+            what_next="Ask again in a minute, or in another channel; `incident timeline` shows it to you alone.",
+        )
+    return replace(answer, blocks=[context(NOTE), *answer.blocks], private=True)
+
+
+_SHOWN = 500  # characters of the words
+
+
+def is_changed(typed: str) -> bool:
+    """Whether something of it is not kept."""
+    return mask_message(typed) != html.unescape(typed).strip()
+
+
+def with_masked_note(answer: Answer, typed: str) -> Answer:
+    """The answer to words that are kept, with a note of what they are kept as, should that differ."""
+    if not is_changed(typed):
+        return answer
+    note = context(f"Kept without the data in it: “{escape(mask_message(typed), limit=_SHOWN)}”")
+    return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), note])
+
+
+def kept_as(typed: str) -> Block:
+    """For a modal, before anything is kept."""
+    shown = escape(mask_message(typed), limit=_SHOWN)
+    return section(f"*Data is taken out before this is kept.* It will read:\n“{shown}”\nPress again if that will do.")

@@ -1,0 +1,134 @@
+"""Pages as direct messages: to approvers of a request, and to people paged for an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.types import Block
+from bot.views.blocks import actions, command_button, context, message_button, section, sections
+from bot.views.incident import LINE_LIMIT, Content, headline, owner_buttons, phone_line
+from bot.views.incident import details as incident_details
+from bot.views.limits import fit_message, shorten_ids
+from bot.views.plan import plan_lines
+from bot.views.run_buttons import buttons, details
+from bot.views.text import FirstLine, channel_name, escape, mention, person
+from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
+from services.domain.runs import Decision, Run, RunState
+from services.domain.text import age
+
+_OVER = {
+    RunState.CANCELLED: "⚫ *Cancelled*",
+    RunState.EXPIRED: "⚫ *Expired*",
+    RunState.VOIDED: "⚫ *Void*",
+}
+
+
+@dataclass(frozen=True)
+class Called:
+    """Slack ids of who was called, and how long they have. why_not_alone: a clause of ours; None: the requester may."""
+
+    users: tuple[str, ...]
+    silence: timedelta
+    why_not_alone: str | None
+
+    @property
+    def may_start_alone(self) -> bool:
+        return self.why_not_alone is None
+
+
+def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[str, list[Block]]:
+    """A direct message."""
+    who = person(run.requested_by)
+    first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
+    alone = (
+        f"If no approver answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
+    )
+    asked = f"run {run.id}, incident {incident_id}, requested by {who}. {alone}"
+    plan = run.plan
+    lines = plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))
+    blocks = [section(first.shown), *sections([asked, *lines]), *actions([*buttons(run, ()), open_request(run)])]
+    return fit_message(f"{first.phone}\n{asked}", shorten_ids(blocks))
+
+
+def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
+    """The same message once nobody has to decide any more."""
+    what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
+    first = f"{_decided(run, decisions)} · {what}. Nothing is asked of you."
+    return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
+
+
+def open_request(run: Run) -> Block:
+    """To the run's own message, once Slack has it."""
+    return message_button("Open the request", run.message_key)
+
+
+def called_line(called: Called) -> str:
+    """ "@ann and @ben are called. You may not start it alone (operators cannot).", in mrkdwn, for who asked."""
+    *others, last = [mention(user) for user in called.users] or ["nobody"]
+    names = f"{', '.join(others)} and {last}" if others else last
+    who = f"{names} {'are' if others else 'is'} called"
+    if called.why_not_alone is not None:
+        return f"{who}. You may not start it alone ({called.why_not_alone})."
+    return f"{who}. If none of them answers within {age(called.silence)}, you may start it alone."
+
+
+def _decided(run: Run, decisions: Sequence[Decision]) -> str:
+    denial = next((one for one in decisions if not one.approve), None)
+    if denial is not None:
+        return f"⛔ *Denied* by {person(denial.person)}"
+    if run.state in _OVER:
+        return _OVER[run.state]
+    if not decisions:
+        return f"🚨 *Started alone* by {person(run.requested_by)}"
+    return f"✅ *Approved* by {' and '.join(person(one.person) for one in decisions)}"
+
+
+def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:
+    """To one person: what is wrong, the two buttons that who was just woken needs, and the way to the thread."""
+    first = headline(incident, alerts)
+    lines = [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]
+    asked = [
+        command_button("Acknowledge", f"incident ack {incident.id}", style="primary"),
+        command_button("Escalate", f"incident escalate {incident.id}"),
+    ]
+    where = (
+        f"incident {incident.id} · you are called at level {page.level + 1} · the thread is in {channel_name(channel)}"
+    )
+    blocks = [section(first), *sections(lines), *actions([*asked, _open_thread(incident)]), context(where)]
+    return fit_message(phone_line(incident, alerts), blocks)
+
+
+def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert], reader: str) -> Content:
+    """The same message once its reader, a Slack user id, need not answer it any more: to work on for whoever has it."""
+    lines, asked = [_stands(incident, reader)], []
+    if is_owner(incident, reader):
+        lines += [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]
+        asked = owner_buttons(incident, alerts)
+    elif incident.state is IncidentState.OPEN:
+        asked = [command_button("Acknowledge", f"incident ack {incident.id}")]
+    blocks = [section(headline(incident, alerts)), *sections(lines), *actions([*asked, _open_thread(incident)])]
+    return fit_message(phone_line(incident, alerts), [*blocks, context(f"incident {incident.id}")])
+
+
+def is_owner(incident: Incident, reader: str) -> bool:
+    """Whether this Slack user has acknowledged it, and it is not resolved."""
+    by = incident.acknowledged_by
+    return incident.state is IncidentState.ACKNOWLEDGED and by is not None and by.user_id == reader
+
+
+def _stands(incident: Incident, reader: str) -> str:
+    match incident.state:
+        case IncidentState.RESOLVED:
+            return "It is resolved: nothing is left to do."
+        case IncidentState.ACKNOWLEDGED if is_owner(incident, reader):
+            return "*You have it.*"
+        case IncidentState.ACKNOWLEDGED:
+            return f"{person(incident.acknowledged_by)} has it."
+        case IncidentState.OPEN:
+            return "Nobody has it."
+
+
+def _open_thread(incident: Incident) -> Block:
+    return message_button("Open the thread", incident.message_key)

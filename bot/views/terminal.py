@@ -1,0 +1,98 @@
+"""An answer as text for the terminal: the same blocks that Slack gets, without its markup."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from bot.types import Answer, Block
+from bot.views.blocks import COMMAND_ACTION, align
+from bot.views.text import clean, without_look_alikes
+
+_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
+_LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
+_BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
+_MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
+_MENTIONED = re.compile(r"@([A-Z0-9]+)\b")
+_CODE_OR_BOLD = re.compile(r"`(?P<code>[^`\n]*)`|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)")
+
+
+def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The answer's blocks, one under the other; its fallback text when it has none, its file when it has one.
+
+    No terminal escapes in it. `names`: what people are called, by their Slack ids; others keep the id.
+    """
+    if answer.file is not None:
+        return clean(answer.file.text)
+    paragraphs = [block_text(block) for block in answer.blocks]
+    text = clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
+    return _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text)
+
+
+def mentioned_ids(answer: Answer) -> set[str]:
+    """The Slack ids of the people and groups that the answer's blocks mention."""
+    return {found[1] for block in answer.blocks for found in _MENTION.finditer(json.dumps(block))}
+
+
+def mrkdwn_text(mrkdwn: str) -> str:
+    """Mrkdwn as a person reads it: dates and links in words, people by their ids, no stars, no entities."""
+    text = _MENTION.sub(r"@\1", _DATE.sub(r"\1", mrkdwn))
+    text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
+    text = _BARE_LINK.sub(r"\1", text)
+    text = _CODE_OR_BOLD.sub(lambda span: span[str(span.lastgroup)], text)
+    return without_look_alikes(html.unescape(text.replace("`", "")))
+
+
+def block_text(block: Block) -> str:
+    """One block in plain words; buttons as what one would type instead."""
+    match block["type"]:
+        case "header":
+            return f"\n{without_look_alikes(block['text']['text'])}"
+        case "section":
+            return _section(block)
+        case "context":
+            return "\n".join(f"  {mrkdwn_text(element['text'])}" for element in block["elements"] if "text" in element)
+        case "actions":
+            return "\n".join(filter(None, map(_button, block["elements"])))
+        case "table":
+            return align([[_cell(cell) for cell in row] for row in block["rows"]])
+        case "rich_text":
+            return "".join(_rich(element) for element in block["elements"])
+        case _:
+            return ""
+
+
+def _section(block: Block) -> str:
+    texts = [block["text"], *block.get("fields", ())] if "text" in block else list(block.get("fields", ()))
+    lines = [mrkdwn_text(text["text"]) for text in texts]
+    button = _button(block["accessory"]) if "accessory" in block else ""
+    return "\n".join([*lines, *filter(None, [button])])
+
+
+def _button(element: Block) -> str:
+    if element.get("type") == "overflow":
+        return "\n".join(_button(option | {"action_id": element["action_id"]}) for option in element["options"])
+    if element.get("type") == "static_select":
+        return ""  # what it offers, a terminal has by other means
+    label = without_look_alikes(element.get("text", {}).get("text", ""))
+    target = element.get("url") or _command(element)
+    return f"    → {label}: {target}" if target else ""
+
+
+def _command(element: Block) -> str:
+    """What one would type; nothing for what only Slack can be asked: a click that decides, or opens a modal."""
+    is_command = str(element.get("action_id", "")).startswith(COMMAND_ACTION)
+    return f"dragonfly {element['value']}" if is_command else ""
+
+
+def _cell(cell: Block) -> str:
+    return str(cell["text"]) if "text" in cell else _rich(cell)
+
+
+def _rich(element: Block) -> str:
+    """The text of a rich text element and of everything in it."""
+    inner: Sequence[Block] = element.get("elements", ())
+    return str(element.get("text", "")) + "".join(map(_rich, inner))

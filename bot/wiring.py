@@ -1,0 +1,465 @@
+"""Wires everything that needs the database: approvals, runs, incidents, alerts and delivery.
+
+A part of the leader's goes into `Parts.__init__`; if people are woken by it, it has a `pulse.part` to call after each
+good round, which the dead man's switch minds. What every replica does goes into `Parts.start` and `Parts.stop`, and
+what a notice of Postgres wakes into the doorbell's bells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from bot.alerts.evaluator import Watch
+from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.approvals.access import approver_ids
+from bot.approvals.approver_pages import Calling
+from bot.approvals.reminders import Expiry, Reminders
+from bot.approvals.rules import target_of
+from bot.approvals.self_approval import LoneStarts
+from bot.approvals.service import Desk
+from bot.commands.plans import PLANS
+from bot.config.alerts_file import usable_rules
+from bot.config.environment import Settings, require
+from bot.config.fields import Invalid
+from bot.config.policy import Policy, is_group
+from bot.config.policy_file import load_policy
+from bot.database_outage import Outage
+from bot.delivery.outbox import Sender
+from bot.delivery.pages import Notifiers, Reach
+from bot.delivery.undeliverable import Undeliverable, _approvers, _schedule, called_by_id, page_recipients, responders
+from bot.drills import DrillKeeper
+from bot.external_deploys import RolloutWatch
+from bot.incidents.escalation import Escalation
+from bot.incidents.from_alerts import Alerting, home_of, owners_of
+from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
+from bot.incidents.service import Room
+from bot.incidents.store import Place, SayAlert, Switchboard, nothing_is_said
+from bot.incidents.triage import Briefing
+from bot.leader import Leader
+from bot.leader_tasks import Leading, Part
+from bot.outage_pages import OutagePaging, Phones, on_call_levels
+from bot.railway_events import Hints
+from bot.runs.emergency_stop import EmergencyNotices
+from bot.runs.engine import Gear
+from bot.runs.message import Teller
+from bot.runs.runner import Runner
+from bot.slack.incidents_channel import IncidentsChannel
+from bot.slack_groups import Groups, Profiles
+from bot.slack_names import SlackNames
+from bot.views.run import Content, run_message
+from bot.watchdog import DeadMansSwitch, Pulse
+from bot.web.metrics import Metrics
+from bot.world import World
+from services.clients.pagers.webhook import Webhooks
+from services.clients.postgres import messages as outbox
+from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
+from services.clients.postgres.listen import CHANNEL as HINTS_CHANNEL
+from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.messages import CHANNEL as NOTIFICATIONS_CHANNEL
+from services.clients.postgres.messages import OUTBOX_CHANNEL
+from services.clients.postgres.pool import Database
+from services.clients.postgres.runs import CHANNEL as RUNS_CHANNEL
+from services.clients.postgres.writes import WriteProbe
+from services.clients.railway.parsing import project_link
+from services.clients.slack import SlackClient
+from services.domain.errors import SourceError
+from services.domain.oncall import Schedule, nobody_is_absent
+from services.domain.runs import Record, Run
+from services.domain.services import STATUS_PAGE, database_log_link, project_ref
+
+POLL_S = 5.0  # a countdown of 60 s ends at most this late while nothing rings
+
+
+class Changing:
+    """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
+
+    `hears`: whether `ring` is called when anything happens to a run. `poll_s`: how often to look for what no notice
+    told of. `leading` is the leader's part of it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        world: World,
+        database: Database,
+        slack: SlackClient,
+        *,
+        channel: str,
+        owner: str,
+        workspace: Callable[[], str | None],
+        profiles: Profiles | None = None,
+        told: Callable[[], None] = lambda: None,
+        hears: Callable[[], bool] = lambda: False,
+        poll_s: Callable[[], float] = lambda: POLL_S,
+    ) -> None:
+        self._policy = load_policy(settings.people)
+        named = self._policy.groups if isinstance(self._policy, Policy) else ()
+        asked = {*named, *filter(is_group, responders(world))}
+        users = (one for one in responders(world) if not is_group(one))
+        self.groups = Groups(slack, asked, workspace=workspace, profiles=profiles, users=users)
+        self.names = SlackNames(slack, called_by_id(world))
+        in_file = world.name_of
+        world.absent = self.groups.absent
+        world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
+        teller = Teller(self._say, told)
+        schedule = world.schedule if isinstance(world.schedule, Schedule) else None
+        calling = Calling.of(settings.changing, schedule)
+        self.desk = Desk(
+            database,
+            self._policy,
+            self.groups,
+            teller,
+            channel=channel,
+            calling=calling,
+            notices=EmergencyNotices(slack, channel=channel),
+        )
+        self.leading: list[Part] = [
+            Expiry(database, teller),
+            Reminders(database, teller, approvers=self._approvers),
+        ]
+        self._lone_starts: LoneStarts | None = None
+        if isinstance(self._policy, Policy):
+            self._lone_starts = LoneStarts(database, self._policy, self.groups, teller, poll_s=poll_s)
+            self.leading.append(self._lone_starts)
+        gear = Gear(database, world, PLANS, teller, settings.runs)
+        self.runner = Runner(gear, owner=owner, hears=hears)
+        self._working: list[asyncio.Task[None]] = []
+
+    def ring(self) -> None:
+        """Something happened to a run."""
+        self.runner.ring()
+        if self._lone_starts is not None:
+            self._lone_starts.ring()
+
+    def start(self) -> None:
+        """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
+        working = (self.runner.run(), self.groups.keep(), self.names.run())
+        self._working = [asyncio.create_task(one) for one in working]
+
+    async def stop(self) -> None:
+        """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.runner.hand_over()
+        await self.desk.aclose()
+        await self.groups.aclose()
+
+    def _say(self, record: Record, head: str | None) -> Content:
+        return run_message(record, approvers=self._approvers(record.run), audit_head=head)
+
+    def _approvers(self, run: Run) -> Sequence[str]:
+        """Those of our own policy."""
+        return approver_ids(target_of(run), self._policy) if isinstance(self._policy, Policy) else ()
+
+
+@asynccontextmanager
+async def changing_of_terminal(settings: Settings, world: World) -> AsyncIterator[Changing | None]:
+    """With a desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
+    silent: nobody could approve anything there."""
+    if world.database is None or isinstance(settings.slack, Invalid):
+        yield None
+        return
+    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    team_id = await _team_id(slack)
+    if team_id is None:
+        await slack.aclose()
+        yield None
+        return
+    changing = Changing(
+        settings,
+        world,
+        world.database,
+        slack,
+        channel=settings.slack.incidents_channel,
+        owner="terminal",
+        workspace=lambda: team_id,
+    )
+    try:
+        yield changing
+    finally:
+        await changing.stop()
+        await slack.aclose()
+
+
+async def _team_id(slack: SlackClient) -> str | None:
+    """None while Slack does not answer."""
+    try:
+        return (await slack.identify()).team_id
+    except SourceError:
+        return None
+
+
+def make_board(
+    world: World,
+    name_of: Callable[[str], str],
+    told: Callable[[], None] = lambda: None,
+    say_alert: SayAlert = nothing_is_said,
+) -> Switchboard:
+    """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called.
+
+    `name_of`: what those of `called_by_id` are called.
+    """
+    settings = world.settings
+    place = Place(
+        environment=settings.environment or "environment unknown",
+        channel=require(settings.slack).incidents_channel,
+        schedule=_schedule(world),
+        approvers=_approvers(world),
+    )
+    return Switchboard(place, told, say_alert, name_of, world.absent or nobody_is_absent)
+
+
+def make_room(world: World, database: Database, board: Switchboard, groups: Groups, names: SlackNames) -> Room:
+    """`groups` has to know those of `responders`."""
+    return Room(database, board, groups, names, responders(world))
+
+
+# Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
+EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
+RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
+PARTS_POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
+    `profiles`: what Slack told of users."""
+
+    settings: Settings
+    world: World
+    database: Database
+    slack: SlackClient
+    owner: str
+    workspace: Callable[[], str | None]
+    workspace_url: Callable[[], str | None]
+    profiles: Profiles
+    metrics: Metrics
+
+    @property
+    def channel(self) -> str:
+        """Where people are told."""
+        return require(self.settings.slack).incidents_channel
+
+    def slack_without_patience(self) -> SlackClient:
+        """For the outbox, where one message's 429 must not hold up another."""
+        given = require(self.settings.slack)
+        return SlackClient(
+            given.bot_token, api_url=given.api_url, patience=0, pace=self.slack.pace, closed=self.slack.closed
+        )
+
+
+class Parts:
+    """All of one process. `start` begins their work, `stop` ends it in the order that loses nothing."""
+
+    def __init__(self, basis: Basis) -> None:
+        self._outbox_slack = basis.slack_without_patience()
+        self._webhooks = Webhooks()
+        pulse, reach = Pulse(), Reach(basis.settings, self._webhooks)
+        self.channel = IncidentsChannel(basis.slack, basis.channel, on_back=lambda: _retry_undeliverable(basis))
+        sender = Sender(
+            basis.database,
+            self._outbox_slack,
+            poll_s=self._poll_s,
+            metrics=basis.metrics,
+            on_time=pulse.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
+            undeliverable=Undeliverable(
+                self._outbox_slack,
+                environment=basis.settings.environment,
+                recipients=lambda: page_recipients(basis.world, basis.slack),
+                pagers=reach.everybody,
+                rung=self.channel.ring,
+            ),
+            workspace_url=basis.workspace_url,
+        )
+        self.told = sender.ring
+        self.switch = _switch(basis, self._webhooks, pulse)
+        self.hints = Hints(basis.database, hears=lambda: self._doorbell.works)
+        self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
+        rules = usable_rules(basis.settings.alerts)
+        messages = AlertMessages(
+            rules,
+            channel=basis.channel,
+            railway_every_s=basis.settings.watching.railway_every_s,
+            home=home_of,
+            owners=owners_of,
+        )
+        board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
+        retell = partial(board.retell, basis.database)
+        self.changing.desk.on_request = ImpliedAcknowledgement(basis.database, board).on_request
+        notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s, retell)
+        self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
+        escalation = Escalation(
+            basis.database,
+            board,
+            poll_s=self._poll_s,
+            on_time=pulse.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
+        )
+        briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
+        keeper = DrillKeeper(basis.database, board, poll_s=self._poll_s)
+        rollouts = RolloutWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring)
+        on_alert = Alerting(board).on_alert
+        environment = basis.settings.environment
+        teller = AlertTeller(rules, messages, environment=environment, metrics=basis.metrics, on_alert=on_alert)
+        watch = Watch(
+            basis.world,
+            basis.database,
+            rules,
+            teller,
+            told=sender.ring,
+            on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
+            on_services=rollouts.see,
+            name_of=self.changing.names.known,
+        )
+        self.hints.listen(watch.hint)
+        self.hints.listen(keeper.ring)
+        incidents: tuple[Part, ...] = (escalation, briefing, keeper)
+        watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
+        self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
+        self.outage = _outage(basis, self.leader, reach, sender)
+        self.room.acknowledge_outage = self.outage.acknowledge_if_away
+        # One session hears for the whole process.
+        bells = {
+            OUTBOX_CHANNEL: sender.ring,
+            RUNS_CHANNEL: self.changing.ring,
+            NOTIFICATIONS_CHANNEL: notifiers.ring,
+            HINTS_CHANNEL: self.hints.heard,
+            INCIDENTS_CHANNEL: _all_of(escalation.ring, briefing.ring),
+        }
+        dsn = require(basis.settings.database).url
+        self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
+        self._working: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self.changing.start()
+        everywhere = (self.leader, self._doorbell, self.hints, self.outage, self.channel)
+        self._working = [asyncio.create_task(part.run()) for part in everywhere]
+
+    async def stop(self) -> None:
+        """Runs handed over, outbox flushed, lease released."""
+        await self.changing.stop()
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.leader.release()
+        await self._webhooks.aclose()
+        await self._outbox_slack.aclose()
+
+    def _poll_s(self) -> float:
+        """How often to look for what no notice told of."""
+        return PARTS_POLL_S if self._doorbell.works else POLL_WITHOUT_NOTICES_S
+
+
+async def _retry_undeliverable(basis: Basis) -> None:
+    """The incidents channel takes messages again: so do those that it refused of late."""
+    async with basis.database.transaction() as conn:
+        await outbox.retry_undeliverable(conn, channel=basis.channel, window=RETRY_REFUSED_WITHIN)
+
+
+def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
+    """One bell for several."""
+
+    def ring() -> None:
+        for one in rings:
+            one()
+
+    return ring
+
+
+def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s: Callable[[], float]) -> Changing:
+    return Changing(
+        basis.settings,
+        basis.world,
+        basis.database,
+        basis.slack,
+        channel=basis.channel,
+        owner=basis.owner,
+        workspace=basis.workspace,
+        profiles=basis.profiles,
+        told=sender.ring,
+        hears=hears,
+        poll_s=poll_s,
+    )
+
+
+def _leader(basis: Basis, sender: Sender, parts: Sequence[Part]) -> Leader:
+    """What only one replica does at a time."""
+    work = Leading(basis.database, parts, keep_run_steps=basis.settings.keep_run_steps)
+    leases = basis.settings.leases
+    return Leader(
+        basis.database,
+        owner=basis.owner,
+        settings=leases,
+        writes=WriteProbe(basis.database, timeout_s=leases.renew_every.total_seconds()),
+        work=work.run,
+        finish=sender.flush,
+    )
+
+
+def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | None:
+    """None when nobody outside listens."""
+    monitor = basis.settings.monitor
+    if isinstance(monitor, Invalid) or monitor.url is None:
+        return None
+    return DeadMansSwitch(basis.database, webhooks, monitor.url, pulse=pulse)
+
+
+def _outage(basis: Basis, leader: Leader, reach: Reach, sender: Sender) -> Outage:
+    settings = basis.settings.outage
+    phones = Phones(reach, environment=basis.settings.environment)
+    paging = OutagePaging(
+        basis.slack,
+        phones,
+        levels=lambda: on_call_levels(basis.world, reach),
+        grace=timedelta(seconds=settings.others_after_s + settings.spread_s),
+        look_every=timedelta(seconds=settings.find_every_s),
+    )
+    return Outage(
+        leader,
+        basis.world,
+        basis.database,
+        basis.slack,
+        phones,
+        paging,
+        channel=basis.channel,
+        settings=settings,
+        told=sender.ring,
+        links=_outage_links(basis.settings),
+    )
+
+
+def _outage_links(settings: Settings) -> dict[str, str]:
+    """Where people look while the database is away."""
+    identity, railway = settings.identity, settings.railway
+    ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
+    links = {"Supabase status": STATUS_PAGE} | (database_log_link(ref) if ref else {})
+    if not isinstance(railway, Invalid):
+        links["Railway"] = project_link(railway.project_id, railway.environment_id)
+    return links
+
+
+def _notifiers(
+    basis: Basis,
+    reach: Reach,
+    sender: Sender,
+    pulse: Pulse,
+    poll_s: Callable[[], float],
+    retell: Callable[[str], Awaitable[None]],
+) -> Notifiers:
+    return Notifiers(
+        basis.database,
+        reach,
+        environment=basis.settings.environment,
+        workspace_url=basis.workspace_url,
+        channel=basis.channel,
+        poll_s=poll_s,
+        told=sender.ring,
+        metrics=basis.metrics,
+        pulse=pulse,
+        retell=retell,
+    )

@@ -1,0 +1,305 @@
+"""What several changes share: service states, load, locks, phases, gates, timeouts, fallbacks.
+
+Only an SQL file fails like that: its transaction was rolled back whole. Everything else stays as it stands, because
+nobody can tell how far it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks.model import Finding, NextStep, NoPlan, Status, worst, wrong_first
+from playbooks.steps import (
+    ApplySqlFile,
+    AwaitDeployment,
+    AwaitStopped,
+    StartService,
+    Step,
+    StopService,
+    VerifyApiHealth,
+    VerifyHeartbeats,
+    VerifyNoOrphanedJobs,
+    VerifySchemaHead,
+    VerifyStartupLog,
+)
+from services.domain import deployments
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_words
+from services.domain.runs import Lock
+from services.domain.services import Service, short_sha
+from services.domain.text import counted, dated_time
+
+
+def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
+    """`<kind>.<name>`: what is most urgent speaks for all; the evidence has every check behind it."""
+    first, *others = wrong_first(findings)
+    alike = others if first.status is Status.OK else [one for one in others if one.status is not Status.OK]
+    more = f", and {len(alike)} more" if alike else ""
+    evidence = {finding.check: {"status": finding.status.value, "title": finding.title} for finding in findings}
+    slug = name.lower().replace(" ", "_")
+    title = f"{name}: {first.title}{more}"
+    return Finding(f"{kind}.{slug}", worst(findings), title, first.detail, evidence=evidence, next_step=first.next_step)
+
+
+JOBS_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Load:
+    """The queue and who works on it. `stale_after`: the age at which a beat no longer counts.
+
+    `all_visible` is False when row-level security may hide rows from the role that read them.
+    """
+
+    stale_after: timedelta
+    queue: QueueSnapshot | Unavailable
+    running: Sequence[RunningJob] | Unavailable
+    beats: Sequence[Heartbeat] | Unavailable
+    all_visible: bool = True
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The database's clock at the reading; None when it did not answer."""
+        return None if isinstance(self.queue, Unavailable) else self.queue.as_of
+
+    def workers(self, services: Iterable[Service]) -> list[Heartbeat]:
+        """The workers of these services that beat; none when that cannot be seen."""
+        if isinstance(self.beats, Unavailable) or self.as_of is None:
+            return []
+        types = {service.worker_type for service in services} - {None}
+        now = self.as_of
+        return [beat for beat in self.beats if beat.worker_type in types and beat.is_beating(now, self.stale_after)]
+
+    def held(self, services: Iterable[Service]) -> list[RunningJob]:
+        """The jobs that living workers of these services work on, the longest running first."""
+        if isinstance(self.running, Unavailable):
+            return []
+        ids = {beat.worker_id for beat in self.workers(services)}
+        return sorted((job for job in self.running if job.locked_by in ids), key=lambda job: job.locked_at)
+
+
+def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> list[str]:
+    """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest since
+    02:58 UTC; 318 pending", then the jobs by name. What cannot be seen is said to be unknown."""
+    if all(service.worker_type is None for service in services):
+        return []
+    if isinstance(load.beats, Unavailable) or load.as_of is None:
+        return [f"{verb} an unknown number of workers"]
+    if not load.workers(services):
+        return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} is alive"]
+    jobs = load.held(services)
+    line = f"{verb} {counted(len(load.workers(services)), 'worker')}{_holding(load, jobs, load.as_of)}{_waiting(load)}"
+    return [line, *_named(jobs)]
+
+
+def backlog(load: Load) -> list[str]:
+    """How much waits: "318 pending, oldest since 02:53 UTC"."""
+    queue = load.queue
+    if isinstance(queue, Unavailable):
+        return []
+    oldest = f", oldest since {dated_time(queue.oldest_pending_at, queue.as_of)}" if queue.oldest_pending_at else ""
+    known = "" if load.all_visible else "at least "
+    return [f"{known}{pending_words(queue.pending)} pending{oldest}, {queue.processing} processing"]
+
+
+def doubts(load: Load) -> list[str]:
+    """What cannot be seen, one line a source."""
+    missing = {fact for fact in (load.queue, load.running, load.beats) if isinstance(fact, Unavailable)}
+    lines = sorted(f"the {fact.source} does not tell what runs: {fact.why}" for fact in missing)
+    if not load.all_visible:
+        lines.append("row-level security may hide jobs and workers: the real numbers may be higher")
+    return lines
+
+
+def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
+    if isinstance(load.running, Unavailable):
+        return ", nobody knows with which jobs"
+    if not jobs:
+        return " holding no job"
+    return f" holding {counted(len(jobs), 'job')}, oldest since {dated_time(jobs[0].locked_at, now)}"
+
+
+def _waiting(load: Load) -> str:
+    if isinstance(load.queue, Unavailable):
+        return ""
+    return f"; {'' if load.all_visible else 'at least '}{pending_words(load.queue.pending)} pending"
+
+
+def _named(jobs: Sequence[RunningJob]) -> list[str]:
+    if not jobs:
+        return []
+    more = f" and {len(jobs) - JOBS_NAMED} more" if len(jobs) > JOBS_NAMED else ""
+    return ["running jobs: " + ", ".join(f"{job.id} ({job.job_type})" for job in jobs[:JOBS_NAMED]) + more]
+
+
+STOP_GRACE_S = 20  # for the job under way after SIGTERM (services/job_queue)
+
+States = Mapping[Service, ServiceState] | Unavailable
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A service as a plan needs it: known to Railway and deployed once."""
+
+    service: Service
+    state: ServiceState
+    current: Deployment
+
+
+def find_state(states: States, service: Service) -> ServiceState | NoPlan:
+    """What Railway says of the service, or why there can be no plan for it."""
+    state = deployments.find_state(states, service)
+    if isinstance(state, Unavailable):
+        return unavailable(state)
+    return state or NoPlan(
+        f"{service.short} is not in this Railway environment",
+        f"give the service its name {service.value} there",
+        (NextStep("Check the settings", "check-config"),),
+    )
+
+
+def find_standing(states: States, service: Service) -> Standing | NoPlan:
+    """The same for a service that something was deployed to."""
+    state = find_state(states, service)
+    if isinstance(state, NoPlan):
+        return state
+    if state.current is None:
+        return NoPlan(
+            f"{service.short} was never deployed",
+            f"deploy a commit: deploy {service.short} <sha>",
+            (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
+        )
+    return Standing(service, state, state.current)
+
+
+def unavailable(fact: Unavailable) -> NoPlan:
+    """No plan without this source."""
+    return NoPlan(
+        f"{fact.source} is needed for this and is not available: {fact.why}",
+        "try again, or look at the settings",
+        (NextStep("Check the settings", "check-config"),),
+        is_unseen=True,
+    )
+
+
+def draining_doubts(state: ServiceState) -> list[str]:
+    """Warnings when a worker would be killed before it has finished or handed back its job."""
+    drains = state.draining_seconds
+    if state.service.worker_type is None:
+        return []
+    if drains is None:
+        return [f"{state.service.short}: drainingSeconds is not set in Railway, so running jobs may be cut off"]
+    if drains <= STOP_GRACE_S:
+        return [
+            f"{state.service.short}: drainingSeconds is {drains}, and a worker takes up to {STOP_GRACE_S} s to end: "
+            "running jobs may be cut off"
+        ]
+    return []
+
+
+def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") -> list[str]:
+    """A warning when a deployment is on its way to the service, and what follows from it."""
+    latest = state.latest
+    if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL:
+        sha = short_sha(latest.commit_sha)
+        return [f"a deployment of {sha} to {state.service.short} waits for approval in Railway, and may start any time"]
+    if latest is None or not latest.status.is_in_progress:
+        return []
+    return [f"a deployment of {short_sha(latest.commit_sha)} is on its way to {state.service.short}: {so}"]
+
+
+def commit_words(deployment: Deployment) -> str:
+    """ "8d02b64e (Index failed jobs)", as far as Railway tells."""
+    return f"{deployment.name} ({deployment.subject})" if deployment.subject else deployment.name
+
+
+def replicas_words(count: int | None) -> str:
+    """ "2 replicas"; said when nobody knows."""
+    return "an unknown number of replicas" if count is None else counted(count, "replica")
+
+
+Locks = Mapping[Service, Lock] | Unavailable
+
+
+def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> NoPlan | None:
+    """Why these services cannot be deployed to; None when none is locked. Locks that cannot be read refuse too."""
+    if isinstance(locks, Unavailable):
+        return unavailable(locks)
+    held = [locks[service] for service in services if service in locks]
+    if not held:
+        return None
+    whys = "; ".join(f"{lock.service.short} is locked by {lock.by} ({lock.reason})" for lock in held)
+    first = held[0]
+    return NoPlan(
+        f"{whys}, since {dated_time(first.locked_at, now)}",
+        f"talk to them, then unlock {first.service.short} <reason>",
+        (NextStep("The run that locked it", f"run {first.run_id}") if first.run_id else NextStep("The locks", "home"),),
+    )
+
+
+DEPLOY_S = 300  # an image that exists: pull, start, health check
+BUILD_S = 1200  # a build from the commit, then the same
+SHA_S = 120  # the new process beats or answers within a minute
+HEALTH_S = 120
+HEARTBEAT_S = 180  # a worker beats every 30 s, and its container takes its time to start
+STARTUP_LOG_S = 120
+STOP_MARGIN_S = 60  # on top of the draining time: Railway's own bookkeeping
+SAMPLE_HEALTH_S = 30  # the golden path wants an API that is healthy already; this is for one that is just restarting
+SAMPLE_S = 300  # one small file: seconds, behind what waits before it
+JOBS_S = 300  # a requeued job is taken up in seconds, and its retries back off
+UNSET_DRAINING_S = 60  # waited for when Railway does not say what is configured
+
+
+def stop_timeout_s(draining_s: int | None) -> int:
+    """How long the last process of a service may take to end."""
+    return (UNSET_DRAINING_S if draining_s is None else draining_s) + STOP_MARGIN_S
+
+
+# Starting a stopped service is a redeploy, and Railway knows no other way.
+NEW_VARIABLES = "it starts again with the current variables, also after a rollback to older ones"
+
+
+def stop(found: Standing, from_: int) -> Iterator[Step]:
+    """Stop a service gracefully, wait for its last process, and look for the jobs that it left."""
+    yield StopService(found.service, found.current.id, from_)
+    yield AwaitStopped(found.service, stop_timeout_s(found.state.draining_seconds))
+    if found.service.worker_type:
+        yield VerifyNoOrphanedJobs(found.service)
+
+
+def start(service: Service, deployment_id: str, to: int) -> Iterator[Step]:
+    """Start a stopped service at `to` replicas of that deployment, and watch it come up."""
+    yield StartService(service, deployment_id, to)
+    yield AwaitDeployment(service, DEPLOY_S)
+    yield from come_up(service, to)
+
+
+def come_up(service: Service, count: int) -> Iterator[Step]:
+    """The runbook's startup lines and the first heartbeats; the API's health."""
+    if service.worker_type:
+        yield VerifyStartupLog(service, STARTUP_LOG_S)
+    yield alive(service, count)
+
+
+def alive(service: Service, count: int) -> Step:
+    """Exactly `count` workers beat, or the API answers that it is well."""
+    if service.worker_type is None:
+        return VerifyApiHealth(HEALTH_S)
+    return VerifyHeartbeats(service, count, HEARTBEAT_S)
+
+
+def fall_back(steps: Sequence[Step], failed: int) -> tuple[Step, ...]:
+    """The steps to do after step `failed` (an index); empty when everything stays as it stands."""
+    step = steps[failed]
+    return tuple(_start_again(step, steps[:failed])) if isinstance(step, ApplySqlFile) else ()
+
+
+def _start_again(sql: ApplySqlFile, before: Sequence[Step]) -> Iterator[Step]:
+    """The schema is proved to be the one of before; then what this run stopped starts again, at the former counts."""
+    yield VerifySchemaHead(sql.head)
+    for step in before:
+        if isinstance(step, StopService):
+            yield from start(step.service, step.deployment_id, step.from_)

@@ -1,0 +1,204 @@
+"""The runbook's "Key Log Patterns" and "Troubleshooting" tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from playbooks.model import Finding, NextStep
+from services.domain.masking import READ_LIMIT
+from services.domain.services import Service
+
+
+class Symptom(StrEnum):
+    """The runbook's first column, then what its table has no row for."""
+
+    API_503 = "API returns 503"
+    NOT_CLAIMING = "Workers not claiming jobs"
+    FAILED_TRANSACTION = "InFailedSqlTransaction"
+    PERMISSION_DENIED = "permission denied for table"
+    CRASH_LOOP = "Crash loop detected"
+    STALE_HEARTBEAT = "Heartbeat stale"
+    UNREACHABLE = "Database unreachable"
+    NO_CONNECTIONS = "No database connection left"
+    MISSING_OBJECT = "Table, column or function does not exist"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The other two columns, in the table's words. `command` begins the resolution; `{service}` is the short name."""
+
+    cause: str
+    resolution: str
+    label: str
+    command: str
+
+
+TABLE: Mapping[Symptom, Row] = {
+    Symptom.API_503: Row(
+        "Service starting/crashed", "Check logs, wait 30s, redeploy", "Logs of {service}", "logs {service}"
+    ),
+    Symptom.NOT_CLAIMING: Row(
+        "DB permission issue", "Verify SUPABASE_DB_URL, check grants", "Variables of {service}", "env {service}"
+    ),
+    Symptom.FAILED_TRANSACTION: Row(
+        "Mid-transaction error", "Worker auto-recovers; check for data issues", "Failed jobs", "failed-jobs 1h"
+    ),
+    Symptom.PERMISSION_DENIED: Row(
+        "Wrong role in connection string",
+        "Use pooler URL, verify dragonfly_app grants",
+        "Variables of {service}",
+        "env {service}",
+    ),
+    Symptom.CRASH_LOOP: Row(
+        "10 consecutive failures", "Check logs, fix root cause, redeploy", "Logs of {service}", "logs {service}"
+    ),
+    # Zero and one again is a stop of everything that runs, then a start.
+    Symptom.STALE_HEARTBEAT: Row(
+        "Worker crashed without cleanup",
+        "Scale to 0, wait, scale to 1",
+        "Restart {service}",
+        "restart {service} --through-zero",
+    ),
+}
+
+
+# An unreachable database is no matter of rights, and neither is one that lacks a migration.
+OUR_ROWS: Mapping[Symptom, Row] = {
+    Symptom.UNREACHABLE: Row(
+        "The database is away, or its host and port are wrong",
+        "Check Supabase's status, then the host and port in SUPABASE_DB_URL",
+        "Health",
+        "health",
+    ),
+    Symptom.NO_CONNECTIONS: Row(
+        "Every connection of the pooler or the server is in use",
+        "Scale the workers down, or raise the pooler's limit",
+        "Heartbeats",
+        "heartbeats",
+    ),
+    Symptom.MISSING_OBJECT: Row(
+        "A migration is not applied, or the code is older than the database",
+        "Apply the pending migrations, or roll back",
+        "Show migrations",
+        "migrations",
+    ),
+}
+ROWS: Mapping[Symptom, Row] = {**TABLE, **OUR_ROWS}
+
+
+def explain(finding: Finding, symptom: Symptom, service: Service | None = None) -> Finding:
+    """The finding with its row of the table: cause and resolution in the detail, the next step as a button."""
+    row, short = ROWS[symptom], (service or finding.service or Service.API).short
+    words = f"Likely cause: {row.cause}. To do: {row.resolution}."
+    return replace(
+        finding,
+        detail=f"{finding.detail.rstrip('.')}. {words}" if finding.detail else words,
+        evidence={**finding.evidence, "symptom": symptom.value},
+        next_step=NextStep(row.label.format(service=short), row.command.format(service=short)),
+    )
+
+
+class Topic(StrEnum):
+    """What a pattern is about, the most telling first."""
+
+    CRASH_LOOP = "crash loop"
+    PERMISSIONS = "permissions"
+    CONNECTIVITY = "DB connectivity"
+    CLAIMING = "job claiming"
+    REQUESTS = "requests"
+    OTHER = "other errors"  # no pattern: the line's severity is all that is known
+
+
+class Sign(StrEnum):
+    """What a line is a sign of. IDLE: good or bad, as the queue has it."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """`symptom`: the row of the troubleshooting table to which it leads, None when it has none for it."""
+
+    topic: Topic
+    sign: Sign
+    words: re.Pattern[str]
+    symptom: Symptom | None = None
+
+
+def _pattern(topic: Topic, sign: Sign, words: str, symptom: Symptom | None = None) -> Pattern:
+    return Pattern(topic, sign, re.compile(words, re.IGNORECASE), symptom)
+
+
+_REFUSED = r"password authentication failed|password refused|tenant or user not found|no pg_hba\.conf entry"
+_FULL = r"too many (?:connections|clients)|remaining connection slots|max client"
+_NO_DATABASE = (
+    r"connection refused|PostgreSQL connection failed|not reachable|could not (?:connect|translate host)|"
+    r"connection (?:lost|timed out)|server closed the connection|terminating connection|SSL connection has been closed|"
+    r"(?:server|database system) is (?:starting up|shutting down|recovering|in recovery)|"
+    r"not (?:yet )?accepting connections|the server restarts after a crash"
+)
+_MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
+_REQUEST = r"^(?:GET|HEAD|POST) "
+_WELL_ANSWERED = rf"{_REQUEST}(?!/api/live)\S+ 2\d\d\b"  # /api/live says nothing about the database
+
+# The first that fits counts.
+PATTERNS = (
+    _pattern(Topic.CRASH_LOOP, Sign.FAILURE, r"crash loop detected", Symptom.CRASH_LOOP),
+    _pattern(Topic.PERMISSIONS, Sign.FAILURE, r"permission denied", Symptom.PERMISSION_DENIED),
+    _pattern(Topic.PERMISSIONS, Sign.FAILURE, _MISSING, Symptom.MISSING_OBJECT),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _REFUSED, Symptom.NOT_CLAIMING),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _FULL, Symptom.NO_CONNECTIONS),
+    _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _NO_DATABASE, Symptom.UNREACHABLE),
+    _pattern(
+        Topic.CLAIMING,
+        Sign.FAILURE,
+        r"InFailedSqlTransaction|current transaction is aborted",
+        Symptom.FAILED_TRANSACTION,
+    ),
+    _pattern(Topic.CLAIMING, Sign.FAILURE, r"reap_jobs: job \S+ of a silent worker", Symptom.STALE_HEARTBEAT),
+    _pattern(Topic.CLAIMING, Sign.FAILURE, r"\] (?:CRITICAL|Job failed):|update_job_status: job \S+ not written"),
+    _pattern(Topic.REQUESTS, Sign.FAILURE, rf"{_REQUEST}\S+ 5\d\d\b", Symptom.API_503),
+    _pattern(Topic.CLAIMING, Sign.IDLE, r"No pending jobs found"),
+    _pattern(Topic.CONNECTIVITY, Sign.SUCCESS, r"PostgreSQL connection established|^Pool size: \d+"),
+    _pattern(Topic.PERMISSIONS, Sign.SUCCESS, r"claim_pending_job: claimed job|update_job_status: job \S+ ->"),
+    _pattern(Topic.CLAIMING, Sign.SUCCESS, r"\] (?:Claimed job|Processing batch|Job completed):"),
+    _pattern(Topic.REQUESTS, Sign.SUCCESS, _WELL_ANSWERED),
+)
+
+# What a later line of the same replica has to say so that a failure is over: a job that was done proves everything
+# that jobs need, and whoever could look for one reaches the database.
+_DONE = re.compile(r"\] Job completed:")
+_LOOKED = re.compile(r"No pending jobs found|claimed job")
+_REACHED = re.compile(rf"PostgreSQL connection established|{_LOOKED.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")
+_ENDED_BY: Mapping[Topic, re.Pattern[str]] = {
+    Topic.CRASH_LOOP: _DONE,
+    Topic.PERMISSIONS: _DONE,
+    Topic.CONNECTIVITY: _REACHED,
+    Topic.CLAIMING: _DONE,
+    Topic.REQUESTS: re.compile(_WELL_ANSWERED),
+}
+
+
+def _route(line: str) -> str:
+    """ "GET /api/health" of "GET /api/health?full=1 503 12 ms"."""
+    return " ".join(line.split("?")[0].split()[:2])
+
+
+def recognise(message: str) -> Pattern | None:
+    """The first pattern that the line shows; None when the runbook knows none of it."""
+    read = message[:READ_LIMIT]
+    return next((pattern for pattern in PATTERNS if pattern.words.search(read)), None)
+
+
+def ends(failure: str, topic: Topic, later: str) -> bool:
+    """Whether a later line shows that what the failure told is over."""
+    if failure.startswith("claim_pending_job:"):
+        return _LOOKED.search(later) is not None
+    if topic is Topic.REQUESTS and _route(failure) != _route(later):
+        return False  # one route may work while another does not
+    return topic in _ENDED_BY and _ENDED_BY[topic].search(later) is not None

@@ -1,0 +1,166 @@
+"""The words that every playbook speaks: findings with their next step, and plans made of steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from playbooks.steps import FORMAT, Step, decode_step, encode_step
+from services.domain.services import Service
+
+
+class Status(StrEnum):
+    """What a check found. UNKNOWN: a fact was missing, so nobody can say."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+    @property
+    def urgency(self) -> int:
+        """Higher comes first in a report: fail, unknown, warn, ok."""
+        return _URGENCY[self]
+
+
+_URGENCY = {Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do about a finding: a button in Slack, a line on the terminal.
+
+    `label` has at most 30 characters; `command` is what one would type after `/dragonfly` ("logs ingest").
+    `url` instead of a command leads to a page (Railway's dashboard, a runbook section).
+    """
+
+    label: str
+    command: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found out.
+
+    `title` and `detail` are plain text, one short line each; they may hold untrusted words, and views escape them.
+    `evidence` is JSON-able and holds no secret or personal data: the numbers behind the words, for `--json` and alerts.
+    `was_wrong`: from when to when it was so, where that is over; its status is OK then.
+    """
+
+    check: str
+    status: Status
+    title: str
+    detail: str = ""
+    service: Service | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    next_step: NextStep | None = None
+    was_wrong: tuple[datetime, datetime] | None = None
+
+
+def worst(findings: Iterable[Finding]) -> Status:
+    """The most urgent status among the findings; UNKNOWN when there are none, because nothing was looked at."""
+    return max((finding.status for finding in findings), key=lambda status: status.urgency, default=Status.UNKNOWN)
+
+
+def wrong_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, most urgent first, otherwise in the given order."""
+    return sorted(findings, key=lambda finding: -finding.status.urgency)
+
+
+class Risk(StrEnum):
+    """Who has to agree before a plan runs."""
+
+    LOW = "low"  # the requester confirms
+    HIGH = "high"  # one approver who is not the requester
+    CRITICAL = "critical"  # two distinct people, and a typed confirmation
+    BREAK_GLASS = "break-glass"  # nobody: at once, announced, reviewed afterwards
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a change would do: shown as a dry run, hashed for the approval, journaled, executed, undone.
+
+    The hash covers `environment`, `playbook`, `parameters` and `steps`; the rest is shown and stored, never hashed, so
+    that harmless change voids nothing. Plain text; views escape it.
+
+    title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e").
+    impact: blast radius in numbers ("stops 2 workers holding 7 jobs, oldest 4 min; 318 pending"), one line each.
+    warnings: what the approvers should know; a fact that is not available is one of them.
+    undo: the command that takes it back ("rollback api to c45e17a9"), several with "; " between; None: there is none.
+    """
+
+    environment: str
+    playbook: str
+    parameters: Mapping[str, str]
+    steps: tuple[Step, ...]
+    risk: Risk
+    title: str
+    impact: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    undo: str | None = None
+
+    @property
+    def services(self) -> frozenset[Service]:
+        """The services that the steps touch: what the run takes while it runs."""
+        named = (getattr(step, "services", None) or (getattr(step, "service", None),) for step in self.steps)
+        return frozenset(service for group in named for service in group if service is not None)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what is approved, as 64 hexadecimal characters."""
+        approved = {
+            "format": FORMAT,
+            "environment": self.environment,
+            "playbook": self.playbook,
+            "parameters": dict(self.parameters),
+            "steps": [encode_step(step) for step in self.steps],
+        }
+        return hashlib.sha256(json.dumps(approved, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def encode_plan(plan: Plan) -> dict[str, Any]:
+    """JSON-able, with its format number."""
+    shown = {name: getattr(plan, name) for name in ("environment", "playbook", "title", "impact", "warnings", "undo")}
+    return {
+        "format": FORMAT,
+        **shown,
+        "parameters": dict(plan.parameters),
+        "risk": plan.risk.value,
+        "steps": [encode_step(step) for step in plan.steps],
+    }
+
+
+def decode_plan(stored: Mapping[str, Any]) -> Plan:
+    """The inverse of `encode_plan`. Raises ValueError for what this version does not know."""
+    if stored.get("format") != FORMAT:
+        raise ValueError(f"unknown format {stored.get('format')!r} of a plan")
+    return Plan(
+        environment=stored["environment"],
+        playbook=stored["playbook"],
+        parameters=stored["parameters"],
+        steps=tuple(decode_step(step) for step in stored["steps"]),
+        risk=Risk(stored["risk"]),
+        title=stored["title"],
+        impact=tuple(stored["impact"]),
+        warnings=tuple(stored["warnings"]),
+        undo=stored["undo"],
+    )
+
+
+@dataclass(frozen=True)
+class NoPlan:
+    """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored.
+
+    `is_unseen`: only because a fact is not available, which says nothing about a plan that was made before.
+    """
+
+    why: str
+    what_next: str
+    next_steps: tuple[NextStep, ...] = ()
+    is_unseen: bool = False

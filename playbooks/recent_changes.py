@@ -1,0 +1,114 @@
+"""What changed lately: the first question of every incident, because what was changed last most often broke it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain.database import AppliedMigration, MigrationStatus
+from services.domain.deployments import Deployment, ReplicaChange
+from services.domain.errors import Unavailable
+from services.domain.runs import Run
+from services.domain.services import Service, short_sha
+from services.domain.text import counted
+
+LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
+ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Each newest first. `scalings`: what Railway showed, whoever did it."""
+
+    deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
+    migrations: MigrationStatus | Unavailable
+    runs: Sequence[Run] | Unavailable
+    scalings: Sequence[ReplicaChange] | Unavailable
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One change, in plain words that nobody escaped yet."""
+
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`happenings` newest first; `unknown`: what could not be read, and why."""
+
+    happenings: tuple[Happening, ...]
+    unknown: tuple[str, ...]
+
+
+def recent_changes(facts: Facts) -> Changes:
+    """Deployments, migrations, runs and scaling of the last two hours before the trouble, and since."""
+    since = facts.until - LOOK_BACK
+    found = [*_deployments(facts), *_migrations(facts), *_runs(facts), *_scalings(facts)]
+    recent = sorted((one for one in found if one.at >= since), key=lambda one: one.at, reverse=True)
+    return Changes(tuple(recent), tuple(_unknown(facts)))
+
+
+def _deployments(facts: Facts) -> Iterator[Happening]:
+    for service, listed in facts.deployments.items():
+        for one in () if isinstance(listed, Unavailable) else listed:
+            subject = (one.commit_message or "").strip().partition("\n")[0]
+            by = f" (commit by {one.author})" if one.author else ""
+            words = f"{service.short}: deployment of {short_sha(one.commit_sha)}{by}, {one.status.value.lower()}"
+            yield Happening(one.created_at, f"{words}: {subject}" if subject else words)
+
+
+def _migrations(facts: Facts) -> Iterator[Happening]:
+    """Those of one go in one line: a new environment has dozens of them."""
+    applied = () if isinstance(facts.migrations, Unavailable) else facts.migrations.applied
+    goes: list[list[AppliedMigration]] = []
+    for one in sorted(applied, key=lambda one: one.executed_at):
+        if goes and one.executed_at - goes[-1][-1].executed_at <= ONE_GO:
+            goes[-1].append(one)
+        else:
+            goes.append([one])
+    for go in goes:
+        newest = max(go, key=lambda one: one.version)
+        name = f"{newest.version} {newest.name}"
+        words = f"migration {name} applied" if len(go) == 1 else f"{len(go)} migrations applied, the newest {name}"
+        yield Happening(go[-1].executed_at, words)
+
+
+def _runs(facts: Facts) -> Iterator[Happening]:
+    for run in () if isinstance(facts.runs, Unavailable) else facts.runs:
+        yield Happening(
+            run.started_at or run.created_at, f"run {run.id} {run.state.value.replace('_', ' ')}: {run.title}"
+        )
+
+
+def _scalings(facts: Facts) -> Iterator[Happening]:
+    """What no run of ours did; nobody but Railway knows who, and when between the two looks."""
+    runs = () if isinstance(facts.runs, Unavailable) else facts.runs
+    for one in () if isinstance(facts.scalings, Unavailable) else facts.scalings:
+        if any(_may_have_done(run, one) for run in runs):
+            continue
+        seen = f"seen between {one.not_before:%H:%M:%S} and {one.not_after:%H:%M:%S} UTC"
+        words = f"{one.service.short}: {one.before} → {counted(one.after, 'replica')} in Railway, by no run of the bot"
+        yield Happening(one.not_after, f"{words}, {seen}")
+
+
+def _may_have_done(run: Run, change: ReplicaChange) -> bool:
+    """Whether the run had the service while its replicas changed: then it tells of it."""
+    if run.started_at is None or change.service.value not in run.services:
+        return False
+    return run.started_at <= change.not_after and (run.ended_at is None or run.ended_at >= change.not_before)
+
+
+def _unknown(facts: Facts) -> Iterator[str]:
+    sources = {f"deployments of {service.short}": listed for service, listed in facts.deployments.items()}
+    for name, read in {
+        **sources,
+        "migrations": facts.migrations,
+        "runs": facts.runs,
+        "scaling": facts.scalings,
+    }.items():
+        if isinstance(read, Unavailable):
+            yield f"{name}: {read.why}"

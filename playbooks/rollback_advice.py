@@ -1,0 +1,253 @@
+"""What a rollback would do, whether it would help, and the first remedy for an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from playbooks.change_parts import Standing
+from playbooks.model import NextStep, NoPlan
+from playbooks.rollback_candidates import Candidate, Past, deployed_at
+from playbooks.root_causes import Diagnosed, Diagnosis, Kind
+from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
+from services.domain.errors import Unavailable
+from services.domain.jobs import BEAT_EVERY, Heartbeat
+from services.domain.services import Service, find_services, is_sha, same_sha, short_sha
+from services.domain.text import age
+
+LATELY = timedelta(hours=2)  # what broke something is rarely older
+WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start
+
+
+@dataclass(frozen=True)
+class Offer:
+    """`candidates`: best first, the first one recommended unless there is a `doubt`. `instead`: what helps sooner."""
+
+    candidates: tuple[Candidate, ...]
+    doubt: str | None = None
+    instead: NextStep | None = None
+
+
+def advise(
+    scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], beats: Sequence[Heartbeat] | Unavailable
+) -> Offer:
+    """`ranked`: as `rank` gives them, of these services. `beats`: the workers' rows of the last day."""
+    doubt, instead = _doubt(scope, pasts, beats)
+    if doubt is None and ranked and ranked[0].can_roll_back and ranked[0].is_successful and not ranked[0].is_newer:
+        return Offer((replace(ranked[0], recommended=True), *ranked[1:]))
+    return Offer(tuple(ranked), doubt, instead)
+
+
+def _doubt(
+    scope: str, pasts: Sequence[Past], beats: Sequence[Heartbeat] | Unavailable
+) -> tuple[str | None, NextStep | None]:
+    if any(isinstance(past.outcomes, Unavailable) for past in pasts):
+        return "The database does not answer: a rollback does not mend that", NextStep("Health", "health")
+    moments = [moment for past in pasts if (moment := deployed_at(past)) is not None]
+    if not any(past.now - moment <= LATELY for past in pasts for moment in moments):
+        return f"No deploy of {scope} lately: a rollback is unlikely to help", None
+    for past in pasts:
+        ran = None if isinstance(beats, Unavailable) else _worked_for(past, beats)
+        if ran is not None:
+            short = past.service.short
+            words = f"A process of {short} died after it had worked for {age(ran)}: restart it first"
+            return words, NextStep(f"Restart {short}", f"restart {short}")
+    return None, None
+
+
+def _worked_for(past: Past, beats: Sequence[Heartbeat]) -> timedelta | None:
+    """How long the workers of what runs now had beaten, when one has died and none was started anew: a crash loop after
+    a deploy starts them again and again. None when that is not so."""
+    current = past.current
+    is_down = current.status is DeploymentStatus.CRASHED or any(one.status == "CRASHED" for one in current.instances)
+    if not is_down or past.service.worker_type is None or current.commit_sha is None:
+        return None
+    own = [
+        beat
+        for beat in beats
+        if beat.worker_type == past.service.worker_type
+        and same_sha(beat.git_sha or "", current.commit_sha)
+        and beat.started_at is not None
+        and beat.started_at >= current.created_at
+    ]
+    if not own or len(own) > max(past.found.state.replicas_configured or 1, 1):
+        return None
+    ran = max(beat.last_heartbeat_at - beat.started_at for beat in own if beat.started_at is not None)
+    return ran if ran >= WORKED_AFTER else None
+
+
+def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:
+    """The most urgent cause of what happens to these services: everybody's or one of theirs, otherwise any."""
+    fitting = [one for one in diagnosed.diagnoses if one.cause.service is None or one.cause.service in services]
+    return fitting[0] if fitting else diagnosed.first
+
+
+def choose_remedy(diagnosis: Diagnosis, candidates: Sequence[Candidate]) -> NextStep | None:
+    """The button. `candidates`: where the cause's service could go back to, best first; empty while that is not known.
+
+    A restart does not mend what was deployed, and a rollback brings no process back that was killed.
+    """
+    step, service = diagnosis.finding.next_step, diagnosis.cause.service
+    if step is None or step.command is None:
+        return None
+    if diagnosis.cause.kind is Kind.DEPLOY and service is not None:
+        if not candidates:
+            return step
+        sha = short_sha(candidates[0].sha)
+        return NextStep(f"Roll back to {sha}", f"rollback {service.short} to {sha}")
+    return step if step.command.startswith("restart ") else None
+
+
+OFFERED = 3  # the recommended one and two others; a longer list is no help at 3 a.m.
+
+
+@dataclass(frozen=True)
+class Move:
+    """One service from where it stands to another deployment."""
+
+    found: Standing
+    to: Deployment
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the services go. `word` means the same again: the whole SHA, or the deployment's id.
+
+    `candidate`: what is known of the commit; None for a deployment that was named by its id.
+    """
+
+    word: str
+    moves: Sequence[Move]
+    candidate: Candidate | None = None
+
+
+def find_target(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], to: str) -> Target | NoPlan:
+    """`to`: a commit of at least 7 characters, or the id of a deployment of the one service, of at least 8."""
+    if any(one.commit_sha and same_sha(one.commit_sha, to) for past in pasts for one in past.deployments):
+        return _by_commit(scope, pasts, ranked, to)
+    named = [(past, one) for past in pasts for one in past.deployments if is_meant(one, to)]
+    if len(named) > 1:
+        look = NextStep("Deployments", f"deployments {pasts[0].service.short}")
+        return NoPlan(f"{to} means more than one deployment", "write more characters of its id", (look,))
+    if not named:
+        return _by_commit(scope, pasts, ranked, to)
+    return _by_id(*named[0], ranked, alone=len(pasts) == 1)
+
+
+def is_meant(deployment: Deployment, to: str) -> bool:
+    """Whether these words are the deployment's id, or its first characters."""
+    return deployment.id == to or (len(to) >= SHORT_ID and deployment.id.startswith(to))
+
+
+def offer(scope: str, found: Offer) -> NoPlan:
+    """Where it could go back to, the recommended one first; or the commits that could be built again."""
+    possible = [candidate for candidate in found.candidates if candidate.can_roll_back]
+    if not possible:
+        return _nowhere(scope, found.candidates)
+    best = possible[0]
+    advice = "is recommended" if best.recommended else "ran last"
+    why = f"pick where {scope} goes back to: {best.name} {advice}, {best.evidence}"
+    return NoPlan(
+        f"{found.doubt}. To do it all the same, {why}" if found.doubt else why,
+        f"rollback {scope} to {best.short_word}",
+        tuple(_to(scope, candidate) for candidate in possible[:OFFERED]),
+    )
+
+
+def _by_id(past: Past, target: Deployment, ranked: Sequence[Candidate], *, alone: bool) -> Target | NoPlan:
+    short = past.service.short
+    if not alone:
+        only = f"rollback {short} to {target.id}"
+        return NoPlan("a deployment belongs to one service", only, (NextStep(f"Only {short}", only),))
+    if target.id == past.current.id:
+        return _serves_already(short, target)
+    if not target.can_rollback:
+        return _gone(short, target)
+    candidate = None if target.commit_sha else next((one for one in ranked if one.word == target.id), None)
+    return Target(target.id, [Move(past.found, target)], candidate)
+
+
+def _by_commit(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], to: str) -> Target | NoPlan:
+    sha = _find_commit(scope, pasts, to)
+    if isinstance(sha, NoPlan):
+        return sha
+    if all(past.current.commit_sha == sha for past in pasts):
+        return _serves_already(scope, pasts[0].current)
+    candidate = next((one for one in ranked if one.sha == sha), None)
+    if candidate is None:
+        lacking = [past.service.short for past in pasts if not any(one.commit_sha == sha for one in past.deployments)]
+        return _rebuild(f"{', '.join(lacking) or scope} never ran {short_sha(sha)}", scope, sha)
+    if not candidate.can_roll_back:
+        return _rebuild(_gone_words(short_sha(sha)), scope, sha)
+    known = {one.id: one for past in pasts for one in past.deployments}
+    targets = candidate.deployments
+    return Target(
+        sha, [Move(past.found, known[targets[past.service]]) for past in pasts if past.service in targets], candidate
+    )
+
+
+def _find_commit(scope: str, pasts: Sequence[Past], to: str) -> str | NoPlan:
+    """The whole SHA that the prefix means."""
+    known = sorted({one.commit_sha for past in pasts for one in past.deployments if one.commit_sha})
+    matching = [sha for sha in known if same_sha(sha, to)]
+    look = NextStep("Deployments", f"deployments {pasts[0].service.short}")
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        return NoPlan(f"{to} means more than one commit: {', '.join(matching)}", "write more characters", (look,))
+    if is_sha(to.lower()):
+        return _rebuild(f"{scope} has no deployment of {short_sha(to)} among those that Railway lists", scope, to)
+    return NoPlan(
+        f"{scope} has no deployment with this id", "name a commit or a deployment that Railway lists", (look,)
+    )
+
+
+def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
+    if not ranked:
+        return NoPlan(
+            f"Railway lists no earlier deployment of {scope}",
+            f"build a good commit: deploy {scope} <sha>; it takes minutes",
+            (NextStep("What was deployed", f"deployments {_one_of(scope)}"),),
+        )
+    why = f"Railway has no image of an earlier deployment of {scope} any more"
+    sha = next((candidate.sha for candidate in ranked if candidate.sha), None)
+    return _rebuild(why, scope, sha) if sha else _deploy_one(why, scope)
+
+
+def _deploy_one(why: str, scope: str) -> NoPlan:
+    step = NextStep("What was deployed", f"deployments {_one_of(scope)}")
+    return NoPlan(why, f"deploy a commit: deploy {scope} <sha>", (step,))
+
+
+def _one_of(scope: str) -> str:
+    """A service of the scope; `workers` and `all` are no service whose deployments could be listed."""
+    services = find_services(scope) or tuple(Service)
+    return services[0].short
+
+
+def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
+    """The commit can be built again, which is slower and takes the variables of now."""
+    step = NextStep(f"Rebuild {short_sha(sha)}", f"deploy {scope} {sha}")
+    return NoPlan(why, f"build the commit again: {step.command}; it takes minutes, and the current variables", (step,))
+
+
+def _to(scope: str, candidate: Candidate) -> NextStep:
+    verb = "Return to" if candidate.is_newer else "Roll back to"
+    return NextStep(f"{verb} {candidate.short_word}", f"rollback {scope} to {candidate.short_word}")
+
+
+def _serves_already(scope: str, current: Deployment) -> NoPlan:
+    check = f"verify {scope}"
+    return NoPlan(f"{scope} stands on {current.name} already", "nothing to do", (NextStep("Verify it", check),))
+
+
+def _gone(scope: str, deployment: Deployment) -> NoPlan:
+    why = _gone_words(deployment.name)
+    if deployment.commit_sha is None:
+        return _deploy_one(why, scope)
+    return _rebuild(why, scope, deployment.commit_sha)
+
+
+def _gone_words(name: str) -> str:
+    return f"Railway cannot roll back to {name} any more: its image is gone"

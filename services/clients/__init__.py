@@ -1,0 +1,1 @@
+"""One client per system that we call."""

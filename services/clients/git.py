@@ -1,0 +1,75 @@
+"""Asks git about a checkout. All calls raise SourceError("git", …); none of them changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+from services.domain.deployments import Checkout, Tag
+from services.domain.errors import SourceError
+from services.domain.text import clean_text
+
+SOURCE = "git"
+REMOTE = "origin"  # the runbook's `git push origin v1.x.x`
+
+_TAG_FORMAT = "--format=%(refname:short) %(objecttype)"  # an annotated tag is an object of its own
+
+# No lock for a mere look, and no question that nobody would see.
+_QUIETLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+
+
+async def read_checkout(directory: Path) -> Checkout:
+    """The checkout that the directory belongs to."""
+    head = await _git(directory, "rev-parse", "HEAD")
+    status = await _git(directory, "status", "--porcelain")
+    tags = await _git(directory, "for-each-ref", "refs/tags", "--points-at=HEAD", _TAG_FORMAT)
+    return Checkout(head.strip(), len(status.splitlines()), tuple(map(_parse_tag, tags.splitlines())))
+
+
+async def is_pushed(directory: Path, tag: str) -> bool:
+    """Whether the remote has the tag on the same commit."""
+    own = await _git(directory, "rev-parse", f"refs/tags/{tag}")
+    there = await _git(directory, "ls-remote", "--tags", REMOTE, f"refs/tags/{tag}")
+    return own.strip() in there.split()
+
+
+def _parse_tag(line: str) -> Tag:
+    name, _, kind = line.rpartition(" ")
+    return Tag(name, annotated=kind == "tag")
+
+
+async def _git(directory: Path, *arguments: str) -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *arguments,
+            cwd=directory,
+            env={**os.environ, **_QUIETLY},
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+    except OSError:
+        raise SourceError(SOURCE, "git is not installed, or its directory is gone") from None
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:  # our time ran out; what talks to the remote is a child of git
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if process.returncode:
+        raise SourceError(SOURCE, _why(err.decode(errors="replace")))
+    return clean_text(out.decode(errors="replace"))
+
+
+def _why(error: str) -> str:
+    """Git's own words are not repeated: a remote's address may hold a token."""
+    if "not a git repository" in error:
+        return "there is no checkout here"
+    if "dubious ownership" in error:
+        return "the checkout belongs to somebody else, and git does not trust it"
+    return "it does not answer (run it by hand to see why)"

@@ -1,0 +1,244 @@
+"""Asks a language model one question and gets text that should fit a JSON schema. Raises SourceError("OpenAI", …).
+
+The SDK is imported with the first question: it costs half a second that a process without a key need not pay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret, without_own_secrets
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAIError
+    from openai.types.chat import ChatCompletionMessageParam
+    from openai.types.shared_params import ResponseFormatJSONSchema
+
+
+SOURCE = "OpenAI"
+MAX_ANSWER_BYTES = 1_000_000
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+
+Again = Callable[[SourceError], Awaitable[bool]]
+
+
+async def _always(_: SourceError) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the service counts them, for which it wants money."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`text` is what the model wrote, None when it wrote nothing usable: `refused_because` then says why.
+
+    Nothing in it is checked against the schema yet. `usage` is None when the service told none.
+    """
+
+    text: str | None
+    refused_because: str | None
+    usage: Usage | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """`schema` is a JSON schema of OpenAI's strict subset: all fields required, no others allowed."""
+
+    instructions: str
+    text: str
+    schema_name: str
+    schema: Mapping[str, Any]
+    max_output_tokens: int
+
+
+class OpenAIClient:
+    """Safe for concurrent use on one event loop; close it with `aclose`.
+
+    `timeout_s` bounds one attempt. Lost connections, timeouts, 408, 409, 429 and 5xx are tried again up to
+    `max_retries` times, after as long as the service asks; all together end within `timeout_s` times their number.
+    """
+
+    def __init__(self, *, api_key: Secret, base_url: str, model: str, timeout_s: float, max_retries: int) -> None:
+        self.model = model
+        self._api_key = api_key
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+        self._max_retries = max_retries
+        self._sdk: AsyncOpenAI | None = None
+
+    async def ask(self, question: Question, *, again: Again = _always) -> Answer:
+        """One answer. Raises SourceError when there is none; its `retryable` says whether a later try may help, its
+        `outcome_unknown` whether the service may have worked, and want money, all the same.
+
+        `again` is asked before each further attempt, with what came of the last one. The SDK's own retries are off:
+        nobody could count them, and each may cost as much as the first.
+        """
+        all_s = self._timeout_s * (self._max_retries + 1)
+        ends_at = asyncio.get_running_loop().time() + all_s
+        try:
+            async with asyncio.timeout_at(ends_at):
+                for attempt in range(self._max_retries):
+                    try:
+                        return await self._ask_once(question)
+                    except SourceError as error:
+                        pause_s = _pause_s(error, attempt)
+                        too_late = asyncio.get_running_loop().time() + pause_s >= ends_at
+                        if not error.retryable or too_late or not await again(error):
+                            raise
+                        await asyncio.sleep(pause_s)
+                return await self._ask_once(question)
+        except TimeoutError:
+            raise _no_answer(all_s) from None
+
+    async def _ask_once(self, question: Question) -> Answer:
+        from openai import OpenAIError
+
+        try:
+            return _read(await self._post(question))
+        except OpenAIError as error:
+            raise self._explain(error) from None  # its text may repeat the key's end or the question
+
+    async def aclose(self) -> None:
+        if self._sdk is not None:
+            await self._sdk.close()
+            self._sdk = None
+
+    async def _post(self, question: Question) -> bytes:
+        messages: list[ChatCompletionMessageParam] = [
+            {"role": "system", "content": without_own_secrets(question.instructions)},
+            {"role": "user", "content": without_own_secrets(question.text)},
+        ]
+        answer_format: ResponseFormatJSONSchema = {
+            "type": "json_schema",
+            "json_schema": {"name": question.schema_name, "strict": True, "schema": dict(question.schema)},
+        }
+        raw = await self._client().chat.completions.with_raw_response.create(
+            model=self.model,
+            messages=messages,
+            response_format=answer_format,
+            max_completion_tokens=question.max_output_tokens,
+        )
+        return bytes(raw.http_response.content)
+
+    def _client(self) -> AsyncOpenAI:
+        if self._sdk is None:
+            from openai import AsyncOpenAI
+
+            self._sdk = AsyncOpenAI(
+                api_key=self._api_key.reveal(),
+                base_url=self._base_url,
+                timeout=self._timeout_s,
+                max_retries=0,
+            )
+        return self._sdk
+
+    def _explain(self, error: OpenAIError) -> SourceError:
+        import openai
+
+        match error:
+            case openai.APITimeoutError():
+                return _no_answer(self._timeout_s)
+            case openai.APIConnectionError():
+                # By its name: which HTTP library the SDK uses is its own affair.
+                arrived = type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout")
+                return SourceError(SOURCE, "it cannot be reached", retryable=True, outcome_unknown=arrived)
+            case openai.APIStatusError(status_code=status):
+                return _answered(status, error.response.headers.get("retry-after", ""))
+        return SourceError(SOURCE, f"its client failed ({type(error).__name__})", outcome_unknown=True)
+
+
+class _BusyError(SourceError):
+    """`retry_after_s`: how long the service asks to be left alone."""
+
+    retry_after_s = 0.0
+
+
+_WHY = {
+    401: ("it refused the key", False),
+    403: ("the key may not use this model", False),
+    404: ("it knows no such model or address", False),
+    408: ("it answered 408", True),
+    409: ("it answered 409", True),
+    429: ("its rate limit or quota is used up", True),
+}
+_NEVER_BEGAN = frozenset({500, 502, 503})  # of the errors of a server; a gateway's 504 may follow an answer
+
+
+def _answered(status: int, retry_after: str) -> SourceError:
+    why, retryable = _WHY.get(status, (f"it answered {status}", status >= 500))
+    unknown = status == 408 or (status >= 500 and status not in _NEVER_BEGAN)
+    error = _BusyError(SOURCE, why, retryable=retryable, outcome_unknown=unknown, http_status=status)
+    with suppress(ValueError):
+        error.retry_after_s = min(max(float(retry_after), 0.0), LONGEST_PAUSE_S)
+    return error
+
+
+def _pause_s(error: SourceError, attempt: int) -> float:
+    """As long as the service asks, otherwise doubling from half a second, and less than that at random."""
+    if isinstance(error, _BusyError) and error.retry_after_s:
+        return error.retry_after_s
+    return float(min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * random.uniform(0.75, 1.0))  # noqa: S311 - no secret
+
+
+_Count = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Message(_Part):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(_Part):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(_Part):
+    prompt_tokens: _Count
+    completion_tokens: _Count
+
+
+class _Completion(_Part):
+    """The part of a chat completion that we use. The SDK itself checks nothing of what comes."""
+
+    choices: Annotated[list[_Choice], Field(min_length=1)]
+    usage: _Usage | None = None
+
+
+def _read(body: bytes) -> Answer:
+    try:
+        completion = _Completion.model_validate_json(body[:MAX_ANSWER_BYTES])  # what is longer is no JSON any more
+    except ValidationError:
+        raise SourceError(SOURCE, "its answer cannot be understood", outcome_unknown=True) from None
+    used = completion.usage
+    usage = Usage(used.prompt_tokens, used.completion_tokens) if used else None
+    choice = completion.choices[0]
+    if choice.message.refusal:
+        return Answer(None, "the model declined", usage)
+    if choice.finish_reason == "length":
+        return Answer(None, "the answer was cut off", usage)
+    if choice.finish_reason == "content_filter" or not choice.message.content:
+        return Answer(None, "the answer is empty", usage)
+    return Answer(choice.message.content, None, usage)
+
+
+def _no_answer(within_s: float) -> SourceError:
+    return SourceError(SOURCE, f"no answer within {within_s:g} s", retryable=True, outcome_unknown=True)

@@ -1,0 +1,1 @@
+"""Reaches people outside Slack: webhooks and e-mail."""

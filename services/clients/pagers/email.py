@@ -1,0 +1,104 @@
+"""Sends pages by e-mail (SMTP). Every failure is a SourceError."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from services.domain.errors import SourceError
+from services.domain.messages import Page, redacted_page
+from services.domain.secrets import Secret
+
+SOURCE = "mail server"
+_HOST_NAME = "dragonfly-chatops"  # said in EHLO; the real one is looked up by a call that blocks
+_OURSELVES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """`url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465 (TLS from the start).
+
+    `sender` is the From address. `ca_file`: a PEM file with authorities to trust besides the system's.
+    """
+
+    url: Secret
+    sender: str
+    timeout_s: float = 10.0
+    ca_file: Path | None = None
+
+    async def send(self, address: str, page: Page) -> None:
+        """One e-mail, taken over by the server. A repetition carries the same Message-ID. Raises SourceError."""
+        parts = urlsplit(self.url.reveal())
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await aiosmtplib.send(
+                    _message(redacted_page(page), sender=self.sender, to=address),
+                    hostname=parts.hostname,
+                    port=parts.port,
+                    username=unquote(parts.username) if parts.username else None,
+                    password=unquote(parts.password) if parts.password else None,
+                    use_tls=parts.scheme == "smtps",
+                    start_tls=wants_starttls(self.url),
+                    cert_bundle=None if self.ca_file is None else str(self.ca_file),
+                    local_hostname=_HOST_NAME,
+                    timeout=self.timeout_s,
+                )
+        except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if ssl.SSLCertVerificationError in (type(error), type(error.__cause__)):
+                raise SourceError(SOURCE, "its certificate is not trusted") from None
+            raise _explain(error, self.timeout_s) from None
+
+
+def wants_starttls(url: Secret) -> bool | None:
+    """True: no word before the line is encrypted. None: where it is offered. A password is never sent in the open."""
+    parts = urlsplit(url.reveal())
+    if parts.scheme == "smtps":
+        return False
+    return True if parts.username and parts.hostname not in _OURSELVES else None
+
+
+def _message(page: Page, *, sender: str, to: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = page.subject
+    message["Date"] = format_datetime(page.at)
+    message["Message-ID"] = f"<{hashlib.sha256(f'{page.key} {to}'.encode()).hexdigest()[:32]}@{_HOST_NAME}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+    message["Importance"] = "high"
+    message.set_content(page.text if page.link is None else f"{page.text}\n\nOpen the thread: {page.link}\n")
+    return message
+
+
+def _explain(error: Exception, timeout_s: float) -> SourceError:
+    """SMTP's 4xx pass, its 5xx stay. A line that breaks may have broken after the server took the message."""
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused():
+            return _refused("the address was refused", max(refused.code for refused in error.recipients))
+        case aiosmtplib.SMTPConnectError():
+            return SourceError(SOURCE, "not reachable", retryable=True)
+        case aiosmtplib.SMTPAuthenticationError():
+            return _refused("user name or password refused", error.code)
+        case aiosmtplib.SMTPResponseException():
+            return _refused("refused", error.code)
+        case TimeoutError():
+            return SourceError(SOURCE, f"no answer within {timeout_s:g} s", retryable=True, outcome_unknown=True)
+        case ValueError():
+            return SourceError(SOURCE, "SMTP_URL cannot be used")
+        case aiosmtplib.SMTPException() if not isinstance(error, OSError):
+            return SourceError(SOURCE, "it does not offer the encryption or the log-in that SMTP_URL wants")
+        case _:
+            why = f"the line broke ({type(error).__name__})"
+            return SourceError(SOURCE, why, retryable=True, outcome_unknown=True)
+
+
+def _refused(why: str, code: int) -> SourceError:
+    return SourceError(SOURCE, f"{why} ({code})", retryable=code < 500)

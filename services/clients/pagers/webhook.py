@@ -1,0 +1,88 @@
+"""Sends pages to a webhook (PagerDuty's format or plain JSON), and pings a monitor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from services.clients.pagers.formats import pagerduty_event, plain_event
+from services.clients.tls import trusted_authorities
+from services.domain.errors import SourceError
+from services.domain.messages import Page, PageEvent, redacted_page
+from services.domain.secrets import Secret
+
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue
+
+_TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
+_OURSELVES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Where a page goes: in PagerDuty's form (Events API v2) with a routing key, else as plain JSON."""
+
+    url: Secret
+    routing_key: Secret | None = None
+
+
+class Webhooks:
+    """Opens its connections at the first call; `aclose` ends them. Proxy variables count for other machines only."""
+
+    def __init__(self, *, timeout_s: float = 5.0) -> None:
+        self._timeout_s = timeout_s
+        direct = {f"all://{host}": httpx.AsyncHTTPTransport(verify=trusted_authorities()) for host in _OURSELVES}
+        self._http = httpx.AsyncClient(
+            timeout=timeout_s, follow_redirects=False, mounts=direct, verify=trusted_authorities()
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def page(self, pager: Pager, page: Page) -> None:
+        """Ring, or say what became of it. Raises SourceError("pager", …).
+
+        The receiver tells a repetition by the header, and what belongs to one page by its key.
+        """
+        page = redacted_page(page)
+        if pager.routing_key is not None:
+            body = pagerduty_event(page, routing_key=pager.routing_key.reveal())
+        else:
+            body = plain_event(page)
+        again = page.key if page.event is PageEvent.TRIGGERED else f"{page.key}:{page.event}"
+        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": quote(again, safe=":")})
+
+    async def ping(self, url: Secret) -> None:
+        """Tell a monitor that all is well: an empty GET, which all of them take. Raises SourceError("monitor", …)."""
+        await self._call("monitor", "GET", url, None, {})
+
+    async def _call(
+        self, source: str, method: str, url: Secret, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
+                answer = await self._http.request(method, url.reveal(), json=body, headers=headers)
+        except TimeoutError:
+            raise _lost(source, f"no answer within {self._timeout_s:g} s") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise SourceError(source, "not reachable", retryable=True) from None
+        except httpx.InvalidURL:
+            raise SourceError(source, "its address cannot be used") from None
+        except httpx.HTTPError as error:
+            raise _lost(source, f"the answer was lost ({type(error).__name__})") from None
+        if not answer.is_success:
+            raise _refused(source, answer.status_code)
+
+
+def _lost(source: str, why: str) -> SourceError:
+    return SourceError(source, why, retryable=True, outcome_unknown=True)
+
+
+def _refused(source: str, status: int) -> SourceError:
+    later = status >= 500 or status in _TRY_AGAIN
+    why = f"refused ({status})" if status != 429 else "too many calls (429)"
+    return SourceError(source, why, retryable=later, outcome_unknown=status >= 500, http_status=status)

@@ -1,0 +1,1 @@
+"""Postgres: the connection pool, and one typed function per named query."""

@@ -1,0 +1,267 @@
+"""Decisions, reviews, self-approval, locks, audit.
+
+The typed calls of `sql/operated/runbook/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/audit.sql`,
+`sql/queries/lone_starts.sql`, `sql/queries/reviews.sql`, `sql/queries/service_locks.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
+from services.domain.jobs import Job, RunningJob
+from services.domain.runs import Decision, Lock, LoneStart, Person, Review
+from services.domain.services import Service
+
+
+async def record_decision(
+    conn: Connection,
+    *,
+    run_id: int,
+    person: Person,
+    approve: bool,
+    reason: str,
+    plan_hash: str,
+    policy_hash: str,
+) -> bool:
+    """Whether it counts: the run waits for it, has not expired, has this plan, and the person had not decided yet.
+
+    The run stays locked until the transaction ends; whoever counts the decisions afterwards sees all there are.
+    """
+    parameters = {
+        "run_id": run_id,
+        "user_id": person.user_id,
+        "team_id": person.team_id,
+        "approve": approve,
+        "reason": reason,
+        "plan_hash": plan_hash,
+        "policy_hash": policy_hash,
+    }
+    return await (await conn.execute(SQL["record_decision"], parameters)).fetchone() is not None
+
+
+async def lock_run(conn: Connection, run_id: int) -> datetime | None:
+    """Keep the run as it is until this transaction ends; the database's time then. None: there is no such run."""
+    row = await (await conn.execute(SQL["lock_run"], {"run_id": run_id})).fetchone()
+    return None if row is None else row[0]
+
+
+async def list_decisions(conn: Connection, run_id: int) -> list[Decision]:
+    """Oldest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_decision)) as cur:
+        await cur.execute(SQL["list_decisions"], {"run_id": run_id})
+        return await cur.fetchall()
+
+
+def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
+    return Decision(person=Person(user_id, team_id), **columns)
+
+
+async def append_audit(
+    conn: Connection, *, actor: str, event: str, run_id: int | None, details: Mapping[str, Any]
+) -> str:
+    """The new row's hash. Append last in a transaction: nobody else can before it ends.
+
+    `details` is JSON-able and holds no secret and no personal data beyond Slack ids: it stays for ever.
+    """
+    parameters = {"actor": actor, "event": event, "run_id": run_id, "details": Jsonb(dict(details))}
+    row = await (await conn.execute(SQL["append_audit"], parameters)).fetchone()
+    assert row is not None  # noqa: S101 - a function call gives one row
+    return str(row[0])
+
+
+async def list_audit(conn: Connection, *, limit: int, run_id: int | None = None) -> list[AuditRow]:
+    """Newest first, of one run when it is given."""
+    if run_id is not None:
+        return await list_audit_of_run(conn, run_id=run_id, limit=limit)
+    async with conn.cursor(row_factory=class_row(AuditRow)) as cur:
+        await cur.execute(SQL["list_audit"], {"limit": limit})
+        return await cur.fetchall()
+
+
+async def list_audit_of_run(conn: Connection, *, run_id: int, limit: int) -> list[AuditRow]:
+    """Newest first."""
+    async with conn.cursor(row_factory=class_row(AuditRow)) as cur:
+        await cur.execute(SQL["list_audit_of_run"], {"run_id": run_id, "limit": limit})
+        return await cur.fetchall()
+
+
+async def verify_audit(conn: Connection, *, remembered: str = "") -> AuditReport:
+    """Whether every row is there and as it was written.
+
+    `remembered`: a hash that some closing message shows, or its beginning; it proves that even somebody who could write
+    everything, the remembered head too, did not shorten the log. Takes about a second for each 100,000 rows.
+    """
+    return judge_chain(await check_audit(conn, remembered=remembered), remembered=remembered)
+
+
+async def check_audit(conn: Connection, *, remembered: str) -> AuditChain:
+    """One pass over all rows."""
+    async with conn.cursor(row_factory=class_row(AuditChain)) as cur:
+        await cur.execute(SQL["check_audit"], {"remembered": remembered})
+        chain = await cur.fetchone()
+    assert chain is not None  # noqa: S101 - an aggregate always gives one row
+    return chain
+
+
+async def export_audit(conn: Connection, *, after: int, limit: int) -> list[ExportedRow]:
+    """The rows that follow the row `after`, oldest first."""
+    async with conn.cursor(row_factory=class_row(ExportedRow)) as cur:
+        await cur.execute(SQL["export_audit"], {"after": after, "limit": limit})
+        return await cur.fetchall()
+
+
+async def read_audit_head(conn: Connection) -> AuditHead:
+    """What the newest row is, as remembered apart from the rows."""
+    async with conn.cursor(row_factory=class_row(AuditHead)) as cur:
+        await cur.execute(SQL["read_audit_head"])
+        head = await cur.fetchone()
+    assert head is not None  # noqa: S101 - written by the migration, and kept by a trigger
+    return head
+
+
+async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
+    """In the transaction that files the request and stores the calls."""
+    parameters = {"run_id": run_id, "incident_id": incident_id, "silence": silence}
+    await conn.execute(SQL["call_approvers"], parameters)
+
+
+async def read_lone_start(conn: Connection, run_id: int) -> LoneStart | None:
+    """None for a request that nobody may start alone."""
+    async with conn.cursor(row_factory=class_row(LoneStart)) as cur:
+        await cur.execute(SQL["read_lone_start"], {"run_id": run_id})
+        return await cur.fetchone()
+
+
+async def begin_countdown(conn: Connection, *, run_id: int, reason: str, countdown: timedelta) -> datetime | None:
+    """When it ends; None when one runs already, or the approvers still have time."""
+    parameters = {"run_id": run_id, "reason": reason, "countdown": countdown}
+    row = await (await conn.execute(SQL["begin_countdown"], parameters)).fetchone()
+    return row[0] if row else None
+
+
+async def end_countdown(conn: Connection, run_id: int) -> None:
+    """As if it had never begun."""
+    await conn.execute(SQL["end_countdown"], {"run_id": run_id})
+
+
+async def note_offer(conn: Connection, run_id: int) -> None:
+    """The run's message has the button from now on."""
+    await conn.execute(SQL["note_offer"], {"run_id": run_id})
+
+
+async def list_waiting_lone_starts(conn: Connection) -> list[LoneStart]:
+    """Those whose button has still to be shown, or whose countdown runs, of requests that still wait."""
+    async with conn.cursor(row_factory=class_row(LoneStart)) as cur:
+        await cur.execute(SQL["list_waiting_lone_starts"])
+        return await cur.fetchall()
+
+
+async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_after: timedelta) -> list[str]:
+    """The ids of those that failed or lost their worker and are pending now; their attempts are kept.
+
+    Repeating it does no harm. `stale_after`: the age at which a beat no longer counts, by the database at least 1 min.
+    """
+    parameters = {"job_ids": list(job_ids), "stale_after": stale_after}
+    cur = await conn.execute(SQL["requeue_jobs"], parameters)
+    return sorted(job_id for (job_id,) in await cur.fetchall())
+
+
+async def list_orphaned_jobs(conn: Connection, *, stale_after: timedelta, limit: int) -> list[RunningJob]:
+    """Jobs whose worker does not beat any more, the longest locked first."""
+    async with conn.cursor(row_factory=class_row(RunningJob)) as cur:
+        await cur.execute(SQL["list_orphaned_jobs"], {"stale_after": stale_after, "limit": limit})
+        return await cur.fetchall()
+
+
+async def list_jobs(conn: Connection, *, job_ids: Collection[str]) -> list[Job]:
+    """Those of them that exist, by id."""
+    async with conn.cursor(row_factory=class_row(Job)) as cur:
+        await cur.execute(SQL["list_jobs"], {"job_ids": list(job_ids)})
+        return await cur.fetchall()
+
+
+async def ask_for_review(conn: Connection, *, run_id: int, acted_by: Person, remind_after: timedelta) -> None:
+    """In the transaction that lets the run start."""
+    parameters = {"run_id": run_id, "user_id": acted_by.user_id, "team_id": acted_by.team_id}
+    await conn.execute(SQL["ask_for_review"], parameters | {"remind_after": remind_after})
+
+
+async def read_review(conn: Connection, run_id: int) -> Review | None:
+    """None for a run that was approved."""
+    async with conn.cursor(row_factory=kwargs_row(_to_review)) as cur:
+        await cur.execute(SQL["read_review"], {"run_id": run_id})
+        return await cur.fetchone()
+
+
+async def list_open_reviews(conn: Connection) -> list[Review]:
+    """Oldest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_review)) as cur:
+        await cur.execute(SQL["list_open_reviews"])
+        return await cur.fetchall()
+
+
+async def close_review(conn: Connection, *, run_id: int, person: Person, note: str) -> bool:
+    """Whether it was open, and is closed now by this person."""
+    parameters = {"run_id": run_id, "user_id": person.user_id, "team_id": person.team_id, "note": note}
+    return await (await conn.execute(SQL["close_review"], parameters)).fetchone() is not None
+
+
+async def take_due_reviews(conn: Connection, *, again_after: timedelta) -> list[tuple[int, int]]:
+    """(run, how many reminders with this one) of those to remind people of; each is due again after `again_after`."""
+    cur = await conn.execute(SQL["take_due_reviews"], {"again_after": again_after})
+    return await cur.fetchall()
+
+
+def _to_review(
+    *,
+    acted_by_user: str,
+    acted_by_team: str,
+    reviewed_by_user: str | None,
+    reviewed_by_team: str | None,
+    **columns: Any,
+) -> Review:
+    reviewed_by = Person(reviewed_by_user, reviewed_by_team) if reviewed_by_user and reviewed_by_team else None
+    return Review(acted_by=Person(acted_by_user, acted_by_team), reviewed_by=reviewed_by, **columns)
+
+
+async def lock_service(
+    conn: Connection, *, service: Service, owner: str, reason: str, run_id: int | None = None
+) -> None:
+    """Lock it; a lock that is there already gets the new owner, reason and time."""
+    parameters = {"service": service.value, "owner": owner, "reason": reason, "run_id": run_id}
+    await conn.execute(SQL["lock_service"], parameters)
+
+
+async def unlock_service(conn: Connection, *, service: Service) -> bool:
+    """Whether there was a lock."""
+    row = await (await conn.execute(SQL["unlock_service"], {"service": service.value})).fetchone()
+    return row is not None
+
+
+async def list_locks(conn: Connection) -> list[Lock]:
+    async with conn.cursor(row_factory=kwargs_row(_to_lock)) as cur:
+        await cur.execute(SQL["list_locks"])
+        return await cur.fetchall()
+
+
+async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
+    """With how many reminders this makes; each is due again after `again_after`."""
+    async with conn.cursor(row_factory=kwargs_row(_to_due)) as cur:
+        await cur.execute(SQL["take_due_locks"], {"again_after": again_after})
+        return await cur.fetchall()
+
+
+def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
+    return _to_lock(**columns), reminders
+
+
+def _to_lock(*, service: str, **columns: Any) -> Lock:
+    return Lock(service=Service(service), **columns)

@@ -1,0 +1,118 @@
+"""Observed deployments.
+
+The typed calls of `sql/queries/observed.sql`, `sql/queries/rollouts.sql`, `sql/queries/service_acts.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from psycopg.rows import kwargs_row
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.deployments import ReplicaChange, Rollout, ServiceAct
+from services.domain.runs import Person
+from services.domain.services import Service
+
+
+async def note_replicas(conn: Connection, replicas: Mapping[Service, int]) -> None:
+    """How many replicas each service is configured to have now."""
+    parameters = {"services": [service.value for service in replicas], "replicas": list(replicas.values())}
+    await conn.execute(SQL["note_replicas"], parameters)
+
+
+async def list_replica_changes(conn: Connection, *, within: timedelta, limit: int) -> list[ReplicaChange]:
+    """Newest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_change)) as cur:
+        await cur.execute(SQL["list_replica_changes"], {"within": within, "limit": limit})
+        return await cur.fetchall()
+
+
+async def prune_observed_replicas(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted; the count that each service had then stays."""
+    return (await conn.execute(SQL["prune_observed_replicas"], {"older_than": older_than})).rowcount
+
+
+def _to_change(*, service: str, **columns: object) -> ReplicaChange:
+    return ReplicaChange(service=Service(service), **columns)  # type: ignore[arg-type]
+
+
+async def is_first_watch(conn: Connection) -> bool:
+    """Whether nobody ever looked: what serves then was not deployed under anybody's eyes."""
+    row = await (await conn.execute(SQL["is_first_watch"])).fetchone()
+    return bool(row and row[0])
+
+
+async def list_seen_deployments(conn: Connection, *, deployment_ids: Collection[str]) -> set[str]:
+    """Those of them that were seen before."""
+    cur = await conn.execute(SQL["list_seen_deployments"], {"deployment_ids": list(deployment_ids)})
+    return {deployment_id for (deployment_id,) in await cur.fetchall()}
+
+
+async def list_own_deployments(conn: Connection, *, deployment_ids: Collection[str]) -> set[str]:
+    """Those of them that a run of ours made."""
+    cur = await conn.execute(SQL["list_own_deployments"], {"deployment_ids": list(deployment_ids)})
+    return {deployment_id for (deployment_id,) in await cur.fetchall()}
+
+
+async def list_taken_services(conn: Connection) -> set[Service]:
+    """The services that a started run holds."""
+    cur = await conn.execute(SQL["list_taken_services"])
+    return {Service(service) for (service,) in await cur.fetchall()}
+
+
+async def list_open_rollouts(conn: Connection) -> list[Rollout]:
+    """Oldest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_rollout)) as cur:
+        await cur.execute(SQL["list_open_rollouts"])
+        return await cur.fetchall()
+
+
+async def open_rollout(conn: Connection, *, commit_sha: str | None) -> int:
+    """The new rollout's id."""
+    row = await (await conn.execute(SQL["open_rollout"], {"commit_sha": commit_sha})).fetchone()
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
+    return int(row[0])
+
+
+async def remember_deployment(
+    conn: Connection, *, deployment_id: str, service: Service, rollout_id: int | None
+) -> None:
+    """`rollout_id` is None for what is nobody's news."""
+    values = {"deployment_id": deployment_id, "service": service.value, "rollout_id": rollout_id}
+    await conn.execute(SQL["remember_deployment"], values)
+
+
+async def settle_rollout(conn: Connection, *, id: int, is_settled: bool) -> None:  # noqa: A002
+    """The first moment of it is kept; False forgets it."""
+    await conn.execute(SQL["settle_rollout"], {"id": id, "is_settled": is_settled})
+
+
+async def close_rollout(conn: Connection, *, id: int, outcome: str) -> bool:  # noqa: A002
+    """Whether it was open until now."""
+    return await (await conn.execute(SQL["close_rollout"], {"id": id, "outcome": outcome})).fetchone() is not None
+
+
+def _to_rollout(
+    *,
+    id: int,  # noqa: A002
+    commit_sha: str | None,
+    opened_at: datetime,
+    settled_at: datetime | None,
+    deployments: dict[str, str],
+) -> Rollout:
+    return Rollout(id, commit_sha, opened_at, settled_at, {Service(name): of for name, of in deployments.items()})
+
+
+async def list_service_acts(conn: Connection, *, services: Sequence[Service], limit: int) -> list[ServiceAct]:
+    """At most `limit` of each service, newest first."""
+    parameters = {"services": [service.value for service in services], "limit": limit}
+    async with conn.cursor(row_factory=kwargs_row(_to_act)) as cur:
+        await cur.execute(SQL["list_service_acts"], parameters)
+        return await cur.fetchall()
+
+
+def _to_act(*, service: str, by_user: str, by_team: str, **columns: object) -> ServiceAct:
+    return ServiceAct(Service(service), by=Person(by_user, by_team), **columns)  # type: ignore[arg-type]

@@ -1,0 +1,113 @@
+"""Do our named queries still fit this database? Those in the wild name columns differently, and people change them.
+
+The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Those of the API
+and the workers are planned too, which proves all but the rights; these are looked up in the catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from services.clients.postgres.errors import explain_state
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import OPERATED, QUERIES, SQL, read_queries
+from services.domain.database import MissingRight, Query, SchemaDrift
+
+APP_ROLE = "dragonfly_app"
+NOT_OURS = ("drift", "migrations")  # run as the owner, or are this very check
+OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may read its table and not write it
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_PLANNABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+_SCHEMA = r"(?:ops|intake|enforcement|public)"
+_FUNCTION = re.compile(rf"\b({_SCHEMA}\.\w+)\(")
+_TABLE = re.compile(rf"\b(DELETE FROM|INSERT INTO|COPY|UPDATE|FROM|JOIN)\s+({_SCHEMA}\.\w+)\b(?!\()")
+_PRIVILEGE = {"DELETE FROM": "DELETE", "INSERT INTO": "INSERT", "COPY": "INSERT", "UPDATE": "UPDATE"}
+
+Right = tuple[str, str]  # privilege and object
+
+
+def _read_topics() -> dict[str, dict[str, str]]:
+    """`{file: {query name: SQL}}` of every file of named queries."""
+    files = sorted([*QUERIES.glob("*.sql"), *OPERATED.glob("*.sql")])
+    return {file.stem: read_queries(file) for file in files}
+
+
+TOPICS: Mapping[str, Mapping[str, str]] = _read_topics()
+
+
+def needed_rights(statement: str) -> Iterator[Right]:
+    """What a role needs for a statement that is written in our style: schema-qualified, keywords in capitals."""
+    for subject in _FUNCTION.findall(statement):
+        yield "EXECUTE", subject
+        yield "USAGE", subject.partition(".")[0]
+    for verb, subject in _TABLE.findall(statement):
+        yield "USAGE", subject.partition(".")[0]
+        yield _PRIVILEGE.get(verb, "SELECT"), subject
+        yield "ROWS", subject
+        if verb == "INSERT INTO" and "DO UPDATE" in statement:
+            yield "UPDATE", subject
+
+
+def _is_of_the_app(topic: str) -> bool:
+    """The API and the workers touch the operated tables and never the bot's own; the bot reads those in `OPERATED`."""
+    text = "".join(TOPICS[topic].values())
+    return not (OPERATED / f"{topic}.sql").exists() and "chatops." not in text and any(needed_rights(text))
+
+
+def _read_app_rights() -> dict[Right, tuple[str, ...]]:
+    """What the API and the workers need, and for which topics."""
+    found: dict[Right, dict[str, None]] = defaultdict(dict)
+    for topic in filter(_is_of_the_app, TOPICS):
+        for statement in TOPICS[topic].values():
+            for right in needed_rights(statement):
+                found[right][topic] = None
+    return {right: tuple(topics) for right, topics in sorted(found.items())}
+
+
+APP_RIGHTS: Mapping[Right, tuple[str, ...]] = _read_app_rights()
+
+
+async def read_drift(conn: Connection) -> SchemaDrift:
+    """Plans every query and looks up every right of the API's and the workers' role; runs none. In a transaction."""
+    queries = {
+        Query(name, topic): statement
+        for topic, statements in TOPICS.items()
+        if topic not in NOT_OURS
+        for name, statement in statements.items()
+        if _PLANNABLE.match(statement) and "pg_temp." not in statement
+    }
+    refused = await _explain(conn, queries)
+    missing = await _list_missing(conn, list(APP_RIGHTS))
+    rights = tuple(MissingRight(APP_ROLE, *right, APP_RIGHTS[right]) for right in missing)
+    return SchemaDrift(len(queries) + len(APP_RIGHTS), refused, rights)
+
+
+async def _explain(conn: Connection, queries: Mapping[Query, str]) -> dict[Query, str]:
+    """`{query: why the server refuses it}`. Names of queries are unique over all files."""
+    # NULL fits every parameter's type, so nothing has to be known about the query.
+    statements = {query.name: _PLACEHOLDER.sub("NULL", statement) for query, statement in queries.items()}
+    await conn.execute(SQL["hand_over_statements"], {"statements": json.dumps(statements)})
+    await conn.execute(SQL["explain_statements"])
+    row = await (await conn.execute(SQL["read_refused_statements"])).fetchone()
+    found: dict[str, Sequence[str]] = row[0] if row else {}
+    return {
+        query: explain_state(*found[query.name])
+        for query in queries
+        if query.name in found and not (_is_of_another(query) and found[query.name][0] == _INSUFFICIENT_PRIVILEGE)
+    }
+
+
+def _is_of_another(query: Query) -> bool:
+    """Whether another role than the bot's runs it and needs the right: the app's rights are looked up."""
+    return query.name in OF_THE_OWNER or _is_of_the_app(query.topic)
+
+
+async def _list_missing(conn: Connection, rights: Sequence[Right]) -> list[Right]:
+    wanted = {"privileges": [right[0] for right in rights], "subjects": [right[1] for right in rights]}
+    cursor = await conn.execute(SQL["list_missing_rights"], {**wanted, "role": APP_ROLE})
+    return await cursor.fetchall()

@@ -1,0 +1,277 @@
+"""Uploads, batches and payments, and their retention.
+
+The typed calls of `sql/queries/ingest.sql`, `sql/queries/payments.sql`, `sql/queries/pruning.sql`,
+`sql/queries/uploads.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row, scalar_row
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
+from services.domain.intake import Batch
+
+
+@dataclass(frozen=True)
+class StartedBatch:
+    """`validated` and `failed` count the rows that are judged; `sha256` is of the file, in hex.
+
+    `replaced` counts the cases that an earlier file had with other values.
+    """
+
+    id: str
+    source_system: str
+    status: str
+    sha256: str
+    row_count: int
+    validated: int
+    failed: int
+    replaced: int = 0
+
+    @property
+    def judged(self) -> int:
+        return self.validated + self.failed
+
+
+async def start_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
+    """Set the batch to `processing`, unless it is completed; None when there is no such batch."""
+    async with conn.cursor(row_factory=class_row(StartedBatch)) as cur:
+        await cur.execute(SQL["start_batch"], {"batch_id": batch_id})
+        return await cur.fetchone()
+
+
+async def list_blocks(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[bytes]:
+    """The next blocks of the file, behind block `after`."""
+    async with conn.cursor(binary=True, row_factory=scalar_row) as cur:  # as text, bytes are twice as long
+        await cur.execute(SQL["list_blocks"], {"batch_id": batch_id, "after": after, "limit": limit})
+        return await cur.fetchall()
+
+
+async def advance_batch(conn: Connection, *, batch_id: str, judged: int, validated: int, failed: int) -> bool:
+    """Count a page of rows behind the first `judged`; False when these are not the next any more."""
+    values = {"batch_id": batch_id, "judged": judged, "validated": validated, "failed": failed}
+    return (await conn.execute(SQL["advance_batch"], values)).rowcount == 1
+
+
+async def copy_raw_rows(conn: Connection, *, blocks: Iterable[bytes]) -> None:
+    """Store rows, in COPY's text format: batch id, row number, status, raw, error.
+
+    Blocks of about 100 kB cost as little as synchronous code; row by row takes half as long again.
+    """
+    async with conn.cursor() as cur, cur.copy(SQL["copy_raw_rows"]) as copy:
+        for block in blocks:
+            await copy.write(block)
+
+
+async def create_staging(conn: Connection) -> None:
+    """Make the table for judgments that are on their way. It lives as long as the transaction."""
+    await conn.execute(SQL["create_staging"])
+
+
+async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> int:
+    """Stage what rows say of their cases, in COPY's text format; how many statements.
+
+    They are: id, case number, county, plaintiff, defendant, amount, filing date, whether it is consumer debt (`t`, `f`,
+    or nothing where the file does not say), row number, whether it is the page's first on this case, and the further
+    rows that say the same (`{4,5}`, or nothing).
+    """
+    async with conn.cursor() as cur:
+        async with cur.copy(SQL["copy_judgments"]) as copy:
+            for block in blocks:
+                await copy.write(block)
+        return cur.rowcount
+
+
+async def lock_judgments(conn: Connection) -> None:
+    """Make others wait that merge judgments, until the transaction ends."""
+    await conn.execute(SQL["lock_judgments"])
+
+
+async def insert_judgments(conn: Connection, *, batch_id: str) -> int:
+    """Store what was staged first of each case that is new; how many."""
+    return (await conn.execute(SQL["insert_judgments"], {"batch_id": batch_id})).rowcount
+
+
+async def replace_judgments(conn: Connection, *, batch_id: str) -> None:
+    """Replace the cases of earlier files by what this one says first, and count those whose values change."""
+    await conn.execute(SQL["replace_judgments"], {"batch_id": batch_id})
+
+
+async def fill_in_consumer_debt(conn: Connection, *, batch_id: str) -> None:
+    """Take over whether it is consumer debt where only a later row of the file says so."""
+    await conn.execute(SQL["fill_in_consumer_debt"], {"batch_id": batch_id})
+
+
+async def refuse_conflicts(conn: Connection, *, batch_id: str, rule: str) -> None:
+    """Fail the rows that disagree with what is stored of their case from this file; the reason is `column: rule`."""
+    await conn.execute(SQL["refuse_conflicts"], {"batch_id": batch_id, "rule": rule})
+
+
+async def finish_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
+    """Complete the batch; None when it is not being processed any more, or rows are left."""
+    async with conn.cursor(row_factory=class_row(StartedBatch)) as cur:
+        await cur.execute(SQL["finish_batch"], {"batch_id": batch_id})
+        return await cur.fetchone()
+
+
+async def delete_file(conn: Connection, *, batch_id: str) -> None:
+    """Forget the file: its rows are stored."""
+    await conn.execute(SQL["delete_file"], {"batch_id": batch_id})
+
+
+async def create_payment_staging(conn: Connection) -> None:
+    """Make the table for payments that are on their way. It lives as long as the transaction."""
+    await conn.execute(SQL["create_payment_staging"])
+
+
+async def copy_payments(conn: Connection, *, blocks: Iterable[bytes]) -> None:
+    """Stage payments, in COPY's text format: row number, case number, county, amount, day, reference."""
+    async with conn.cursor() as cur, cur.copy(SQL["copy_payments"]) as copy:
+        for block in blocks:
+            await copy.write(block)
+
+
+async def insert_payments(conn: Connection) -> None:
+    """Store what was staged and belongs to a known case, each once."""
+    await conn.execute(SQL["insert_payments"])
+
+
+async def refuse_payments(conn: Connection, *, batch_id: str) -> None:
+    """Mark the rows of what was staged and is not stored as failed, with the reason, and count them so in the batch."""
+    await conn.execute(SQL["refuse_payments"], {"batch_id": batch_id})
+
+
+async def prune_jobs(
+    conn: Connection, *, completed_for: timedelta | None, failed_for: timedelta | None, limit: int
+) -> int:
+    """Jobs that ended so long ago; None keeps them."""
+    values = {"completed_for": completed_for, "failed_for": failed_for, "limit": limit}
+    row = await (await conn.execute(SQL["prune_jobs"], values)).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def prune_intake_logs(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
+    """Events of the intake; None keeps them."""
+    row = await (await conn.execute(SQL["prune_intake_logs"], {"older_than": older_than, "limit": limit})).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def prune_raw_rows(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
+    """Rows as uploaded, of completed batches; None keeps them."""
+    row = await (await conn.execute(SQL["prune_raw_rows"], {"older_than": older_than, "limit": limit})).fetchone()
+    return int(row[0]) if row else 0
+
+
+class FailedRow(NamedTuple):
+    """`error` names columns and rules; it repeats no cell."""
+
+    row_number: int
+    error: str
+
+
+@dataclass(frozen=True)
+class IntakeState:
+    """`last_batch_at` is None before the first upload."""
+
+    pending_jobs: int
+    last_batch_at: datetime | None
+
+
+async def insert_batch(
+    conn: Connection,
+    *,
+    file_name: str,
+    sha256: str,
+    header: str,
+    row_count: int,
+    source_system: str = SOURCE_SYSTEM,
+    is_golden_path: bool = False,
+) -> str:
+    """The id of the new batch, in status `received`. `header`: the file's first row, as it stands there.
+
+    `is_golden_path`: test data of ours, which is not enforced.
+    """
+    values = {
+        "source_system": source_system,
+        "file_name": file_name,
+        "sha256": sha256,
+        "header": header,
+        "row_count": row_count,
+        "is_golden_path": is_golden_path,
+    }
+    row = await (await conn.execute(SQL["insert_batch"], values)).fetchone()
+    if row is None:
+        raise RuntimeError("INSERT … RETURNING gave no row")
+    return str(row[0])
+
+
+async def insert_block(conn: Connection, *, batch_id: str, block_number: int, content: bytes) -> None:
+    """Store a part of the file; the first has number 1."""
+    values = {"batch_id": batch_id, "block_number": block_number, "content": content}
+    await conn.execute(SQL["insert_block"], values)
+
+
+async def lock_file(conn: Connection, *, sha256: str) -> None:
+    """Make others wait that store the same file, until the transaction ends."""
+    await conn.execute(SQL["lock_file"], {"sha256": sha256})
+
+
+async def find_file(conn: Connection, *, sha256: str) -> str | None:
+    """The id of the newest batch of that very file; batches that failed do not count."""
+    row = await (await conn.execute(SQL["find_file"], {"sha256": sha256})).fetchone()
+    return row[0] if row else None
+
+
+async def list_failed_rows(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[FailedRow]:
+    """Rows that are no judgments, in the order of the file, from the one behind row `after`."""
+    values = {"batch_id": batch_id, "after": after, "limit": limit}
+    cursor = await conn.execute(SQL["list_failed_rows"], values)
+    return [FailedRow(*row) for row in await cursor.fetchall()]
+
+
+async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
+    """None when there is no such batch."""
+    async with conn.cursor(row_factory=class_row(Batch)) as cur:
+        await cur.execute(SQL["read_batch"], {"batch_id": batch_id})
+        return await cur.fetchone()
+
+
+async def log_intake_event(
+    conn: Connection,
+    *,
+    event_type: str,
+    details: Mapping[str, Any],
+    source_system: str = SOURCE_SYSTEM,
+    reason: str | None = None,
+) -> None:
+    """Add one event. `details` may hold personal data, and the bot cannot read them; `reason` is in our own words."""
+    values = {
+        "event_type": event_type,
+        "source_system": source_system,
+        "details": Jsonb(dict(details)),
+        "reason": reason,
+    }
+    await conn.execute(SQL["log_intake_event"], values)
+
+
+async def read_intake_state(conn: Connection) -> IntakeState:
+    """What waits for the ingest worker, and when the last file came."""
+    async with conn.cursor(row_factory=class_row(IntakeState)) as cur:
+        await cur.execute(SQL["read_intake_state"], {"job_type": JOB_TYPE})
+        state = await cur.fetchone()
+    if state is None:
+        raise RuntimeError("a SELECT of two scalars gave no row")
+    return state
+
+
+async def prove_upload(conn: Connection) -> None:
+    """Write one row and delete it, in the API's own schema. Fails as any write does."""
+    await conn.execute(SQL["prove_upload"])

@@ -1,0 +1,44 @@
+"""Leases: things that only one replica may do at a time. The typed calls of `sql/queries/leases.sql`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+
+
+async def take_lease(
+    conn: Connection, *, name: str, owner: str, duration: timedelta, longest: timedelta | None = None
+) -> int | None:
+    """The lease's epoch when it is now ours, new or renewed; None when another owner holds it.
+
+    A renewal never shortens it. `longest`: no lease of this name is ever taken for longer (`duration` by default); one
+    that is stored as longer, because the database's clock stepped back, is cut to it.
+    """
+    parameters = {"name": name, "owner": owner, "duration": duration, "longest": longest or duration}
+    row = await (await conn.execute(SQL["take_lease"], parameters)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def shorten_lease(conn: Connection, *, name: str, owner: str, epoch: int, duration: timedelta) -> None:
+    """Hold it for `duration` from now at most. Nothing happens when it is not ours any more."""
+    parameters = {"name": name, "owner": owner, "epoch": epoch, "duration": duration}
+    await conn.execute(SQL["shorten_lease"], parameters)
+
+
+async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> bool:
+    """Whether the lease is ours; if so it cannot change hands before this transaction ends."""
+    cur = await conn.execute(SQL["lock_lease"], {"name": name, "owner": owner, "epoch": epoch})
+    return await cur.fetchone() is not None
+
+
+async def prune_run_leases(conn: Connection, *, older_than: timedelta) -> int:
+    """How many leases of ended runs were deleted."""
+    cur = await conn.execute(SQL["prune_run_leases"], {"older_than": older_than})
+    return cur.rowcount
+
+
+async def release_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> None:
+    """Give it up, so that a successor need not wait. Nothing happens when it is not ours any more."""
+    await conn.execute(SQL["release_lease"], {"name": name, "owner": owner, "epoch": epoch})

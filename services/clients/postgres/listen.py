@@ -1,0 +1,89 @@
+"""LISTEN/NOTIFY: wakes a wait early.
+
+The typed calls of `sql/queries/hints.sql`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+
+import psycopg
+from psycopg import sql
+
+from services.clients.postgres.pool import Connection, connect
+from services.clients.postgres.queries import SQL
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+
+logger = logging.getLogger(__name__)
+
+_PROBE_S = 3.0  # a notice arrives within milliseconds, or never
+_AGAIN_S = 10.0  # after a lost session
+
+
+class Doorbell:
+    """One session that listens on some channels, and rings a channel's bell for each notice, and all after a reconnect.
+
+    `bells` is `{channel: what to call}`; all share the session, because a process holds few of them.
+
+    A transaction pooler accepts LISTEN and delivers nothing, so the bell is rung once at the start, from another
+    session, because a notice to itself comes back with the answer even there. `works` tells whether it arrived; while
+    it is False the caller has to poll more often.
+    """
+
+    def __init__(self, dsn: Secret, bells: Mapping[str, Callable[[], None]], *, application_name: str) -> None:
+        self._dsn = dsn
+        self._bells = dict(bells)
+        self._application_name = application_name
+        self.works = False
+
+    async def run(self) -> None:
+        """Listen until cancelled; returns when this server does not deliver notices at all."""
+        while True:
+            try:
+                if not await self._listen():
+                    logger.warning("this pooler delivers no notices; polling instead")
+                    return
+            except (SourceError, psycopg.Error) as error:
+                why = error.why if isinstance(error, SourceError) else "connection lost"
+                logger.warning("not listening: %s; again in %g s", why, _AGAIN_S)
+            finally:
+                self.works = False
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _listen(self) -> bool:
+        """False when the probe did not arrive; otherwise it raises in the end."""
+        conn = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
+        try:
+            for channel in self._bells:
+                await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self.works = await self._probe(conn)
+            if not self.works:
+                return False
+            for ring in self._bells.values():  # something may have changed before
+                ring()
+            async for notice in conn.notifies():
+                self._bells[notice.channel]()
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                await conn.close()
+        return True
+
+    async def _probe(self, conn: Connection) -> bool:
+        other = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
+        try:
+            await other.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(next(iter(self._bells)))))
+        finally:
+            await other.close()
+        return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []
+
+
+CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_hint` names it too
+
+
+async def notify_hint(conn: Connection) -> None:
+    """Tell all replicas at the commit."""
+    await conn.execute(SQL["notify_hint"])

@@ -1,0 +1,444 @@
+"""Outbox, notifications and deliveries.
+
+The typed calls of `sql/queries/deliveries.sql`, `sql/queries/notifications.sql`, `sql/queries/outbox.sql`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.messages import (
+    PAGE,
+    Lane,
+    Means,
+    Notification,
+    NotificationState,
+    PageEvent,
+    RefusedMessage,
+    UnsentMessage,
+    linked_key,
+)
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """Somebody else's delivery: finished, or claimed for `busy_for_s` seconds more."""
+
+    finished: bool
+    busy_for_s: float
+
+
+async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: timedelta) -> bool:
+    """Whether the work is ours to do now."""
+    cur = await conn.execute(SQL["claim_delivery"], {"key": key, "owner": owner, "duration": duration})
+    row = await cur.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:
+    """None when nobody ever took it."""
+    async with conn.cursor(row_factory=class_row(DeliveryState)) as cur:
+        await cur.execute(SQL["read_delivery"], {"key": key})
+        return await cur.fetchone()
+
+
+async def finish_delivery(conn: Connection, *, key: str, owner: str) -> None:
+    """From now on a redelivery does nothing."""
+    await conn.execute(SQL["finish_delivery"], {"key": key, "owner": owner})
+
+
+async def release_delivery(conn: Connection, *, key: str, owner: str) -> None:
+    """Leave the work to a redelivery."""
+    await conn.execute(SQL["release_delivery"], {"key": key, "owner": owner})
+
+
+async def prune_deliveries(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    cur = await conn.execute(SQL["prune_deliveries"], {"older_than": older_than})
+    return cur.rowcount
+
+
+CHANNEL = "chatops_notifications"  # of LISTEN and NOTIFY; `notify_notifications` names it too
+LONGEST_PAUSE = timedelta(minutes=2)  # nothing is postponed for longer than a minute (`bot.delivery.decide`)
+MAX_SUBJECT, MAX_TEXT = 300, 4000  # characters; the table refuses more
+
+
+async def store_notification(
+    conn: Connection,
+    *,
+    key: str,
+    means: Means,
+    target: str,
+    subject: str,
+    text: str,
+    thread_key: str | None = None,
+    details: Mapping[str, str] = MappingProxyType({}),
+    patience: timedelta = timedelta(),
+) -> bool:
+    """Tell `target` once, in the transaction of the state that it tells of; False: the key was there, nothing changes.
+
+    `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
+    `thread_key` people see in that message's thread what became of it, and the page leads to it. `details`: `severity`,
+    one of PagerDuty's, and `component`, both optional. `patience`: how long to wait for that message to be in Slack,
+    so that the page has its address.
+    """
+    parameters = {
+        "key": key,
+        "means": means,
+        "target": target,
+        "subject": _one_line(subject),
+        "text": text[:MAX_TEXT],
+        "thread_key": thread_key,
+        "details": Jsonb(dict(details)),
+        "patience": patience,
+    }
+    cur = await conn.execute(SQL["store_notification"], parameters)
+    await notify_notifications(conn)
+    return cur.rowcount > 0
+
+
+async def notify_notifications(conn: Connection) -> None:
+    """Wake the sender at the commit."""
+    await conn.execute(SQL["notify_notifications"])
+
+
+async def end_pages(
+    conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
+) -> None:
+    """Nobody is rung about it any more, and the pagers that ring, or may, are told of `event`: once each.
+
+    The prefix as in `cancel_notifications`, which comes first: no earlier event follows a later one.
+    """
+    await cancel_notifications(conn, key_prefix=key_prefix, event=event)
+    await follow_notifications(
+        conn, key_prefix=key_prefix, thread_key=thread_key, event=event, subject=subject, text=text
+    )
+
+
+async def follow_notifications(
+    conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
+) -> None:
+    """Tell each pager that rings, or may ring because an answer was lost, what became of its page."""
+    parameters = {
+        "key_prefix": key_prefix,
+        "thread_key": thread_key,
+        "event": event,
+        "subject": _one_line(subject),
+        "text": text[:MAX_TEXT],
+    }
+    await conn.execute(SQL["follow_notifications"], parameters)
+    await notify_notifications(conn)
+
+
+async def cancel_notifications(conn: Connection, *, key_prefix: str, event: PageEvent = PageEvent.ACKNOWLEDGED) -> int:
+    """How many are not sent any more. Once this has committed, nothing whose key begins so is sent.
+
+    What tells of `event` or a later one stays. What is being sent at this moment is waited for: seconds. The prefix
+    ends with a colon, so that "incident:1:" never means "incident:12:" too. Raises ValueError.
+    """
+    if not key_prefix.endswith(":"):
+        raise ValueError(f"{key_prefix!r} does not end with a colon")
+    cur = await conn.execute(SQL["cancel_notifications"], {"key_prefix": key_prefix, "event": event})
+    return cur.rowcount
+
+
+async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notification]:
+    """Everything that was to be told about the matter of one message, oldest first."""
+    return await _fetch(conn, SQL["list_notifications"], {"thread_key": thread_key})
+
+
+async def lock_due_notifications(conn: Connection, *, means: Means, limit: int) -> list[Notification]:
+    """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
+    return await _fetch(
+        conn, SQL["lock_due_notifications"], {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
+    )
+
+
+async def read_notifications_wait(conn: Connection, *, means: Means) -> float | None:
+    """Seconds until the next is due; None when nothing waits."""
+    cur = await conn.execute(SQL["read_notifications_wait"], {"means": means, "longest_pause": LONGEST_PAUSE})
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return None if row[0] is None else max(float(row[0]), 0.0)
+
+
+async def end_notification(
+    conn: Connection, *, key: str, state: NotificationState, error: str | None = None, at: datetime | None = None
+) -> None:
+    """It was sent, or (`failed`, with the reason) never will be. `at`: when, if not now."""
+    await conn.execute(SQL["end_notification"], {"key": key, "state": state, "error": error, "at": at})
+
+
+async def postpone_notification(conn: Connection, *, key: str, error: str, pause: timedelta) -> None:
+    """It did not get through; try again after `pause`."""
+    await conn.execute(SQL["postpone_notification"], {"key": key, "error": error, "pause": pause})
+
+
+async def prune_notifications(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    cur = await conn.execute(SQL["prune_notifications"], {"older_than": older_than})
+    return cur.rowcount
+
+
+async def _fetch(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Notification]:
+    async with conn.cursor(row_factory=kwargs_row(_to_notification)) as cur:
+        await cur.execute(query, parameters)
+        return await cur.fetchall()
+
+
+def _one_line(subject: str) -> str:
+    return " ".join(subject.split())[:MAX_SUBJECT]
+
+
+def _to_notification(*, means: str, state: str, event: str, **columns: Any) -> Notification:
+    return Notification(means=Means(means), state=NotificationState(state), event=PageEvent(event), **columns)
+
+
+OUTBOX_CHANNEL = "chatops_outbox"  # of LISTEN and NOTIFY; `notify_outbox` names it too
+SETTLES_S = 6.0  # a call to Slack takes at most five seconds
+
+
+async def store_message(
+    conn: Connection,
+    *,
+    key: str,
+    channel: str,
+    text: str,
+    blocks: Sequence[Mapping[str, Any]],
+    thread_key: str | None = None,
+    priority: int = 0,
+) -> None:
+    """Say what the message of this key is to say, in the transaction of the state that it tells of."""
+    await conn.execute(
+        SQL["store_message"],
+        {
+            "key": key,
+            "channel": channel,
+            "thread_key": thread_key,
+            "priority": priority,
+            "text": text,
+            "blocks": Jsonb([dict(block) for block in blocks]),
+            "link_key": linked_key(blocks),
+        },
+    )
+    await notify_outbox(conn)
+
+
+async def notify_outbox(conn: Connection) -> None:
+    """Wake the sender at the commit."""
+    await conn.execute(SQL["notify_outbox"])
+
+
+async def list_due_messages(
+    conn: Connection, *, lane: Lane, may_post: bool, may_update: bool, limit: int
+) -> list[UnsentMessage]:
+    """What may be sent now: pages first, then what Slack has never seen, then what is due longest."""
+    parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
+    async with conn.cursor(row_factory=class_row(UnsentMessage)) as cur:
+        await cur.execute(SQL["list_due_messages"], parameters)
+        return await cur.fetchall()
+
+
+async def read_outbox_wait(conn: Connection, *, lane: Lane, may_post: bool, may_update: bool) -> float | None:
+    """Seconds until the lane's next message may be sent; None when nothing waits."""
+    cur = await conn.execute(SQL["read_outbox_wait"], _lane(lane, may_post=may_post, may_update=may_update))
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return None if row[0] is None else max(float(row[0]), 0.0)
+
+
+async def begin_posting(conn: Connection, *, key: str, seen: datetime | None) -> bool:
+    """Write down that a post is about to be sent; commit before sending it.
+
+    `seen` is the message's `posting_since` as it was read. False: somebody else posts or posted it meanwhile.
+    """
+    cur = await conn.execute(SQL["begin_posting"], {"key": key, "seen": seen})
+    return await cur.fetchone() is not None
+
+
+async def mark_sent(conn: Connection, *, key: str, version: int, channel_id: str, ts: str, pause: timedelta) -> None:
+    """Slack shows `version`; the next change is sent no sooner than after `pause`."""
+    parameters = {"key": key, "version": version, "channel_id": channel_id, "ts": ts, "pause": pause}
+    await conn.execute(SQL["mark_sent"], parameters)
+
+
+async def renew_links(conn: Connection, *, key: str) -> None:
+    """Slack shows the message of this key now: those with a button that leads to it are sent again, as a link."""
+    await conn.execute(SQL["renew_links"], {"key": key})
+
+
+async def mark_refused(conn: Connection, *, key: str, error: str, pause: timedelta, maybe_posted: bool) -> None:
+    """It failed; try again after `pause`. `maybe_posted`: look for it before posting again."""
+    parameters = {"key": key, "error": error, "pause": pause, "maybe_posted": maybe_posted}
+    await conn.execute(SQL["mark_refused"], parameters)
+
+
+async def mark_undeliverable(conn: Connection, *, key: str, version: int, error: str) -> None:
+    """Slack refused this version for good: it is not tried again before it says something else."""
+    await conn.execute(SQL["mark_undeliverable"], {"key": key, "version": version, "error": error})
+
+
+async def list_undeliverable(conn: Connection, *, window: timedelta, limit: int) -> list[RefusedMessage]:
+    """What Slack refused for good within the last `window`, newest first."""
+    async with conn.cursor(row_factory=class_row(RefusedMessage)) as cur:
+        await cur.execute(SQL["list_undeliverable"], {"window": window, "limit": limit})
+        return await cur.fetchall()
+
+
+async def retry_undeliverable(conn: Connection, *, channel: str, window: timedelta) -> int:
+    """The channel of this (configured) name takes messages again: how many are tried once more."""
+    tried = (await conn.execute(SQL["retry_undeliverable"], {"channel": channel, "window": window})).rowcount
+    await notify_outbox(conn)
+    return tried
+
+
+async def forget_message(conn: Connection, *, key: str, ts: str) -> None:
+    """Slack does not have this copy of it any more: post it anew."""
+    await conn.execute(SQL["forget_message"], {"key": key, "ts": ts})
+
+
+async def forget_thread(conn: Connection, *, key: str, ts: str) -> None:
+    """Slack does not have this copy of the message any more below which `key` belongs: post that one anew."""
+    await conn.execute(SQL["forget_thread"], {"key": key, "ts": ts})
+
+
+async def adopt_message(
+    conn: Connection,
+    *,
+    key: str,
+    channel: str,
+    channel_id: str,
+    ts: str,
+    text: str,
+    blocks: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Put a message that was posted without the database into the outbox, which edits it to say this.
+
+    False when it is there already, and stays as it is.
+    """
+    parameters = {
+        "key": key,
+        "channel": channel,
+        "channel_id": channel_id,
+        "ts": ts,
+        "text": text,
+        "blocks": Jsonb([dict(block) for block in blocks]),
+    }
+    cur = await conn.execute(SQL["adopt_message"], parameters)
+    adopted = await cur.fetchone() is not None
+    await notify_outbox(conn)
+    return adopted
+
+
+async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Let a message that is there say something else; whether it does. One that was withdrawn stays away."""
+    parameters = {"key": key, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
+    parameters["link_key"] = linked_key(blocks)
+    changed = await (await conn.execute(SQL["replace_message"], parameters)).fetchone() is not None
+    if changed:
+        await notify_outbox(conn)
+    return changed
+
+
+async def replace_messages(
+    conn: Connection, *, key_prefix: str, since: datetime, text: str, blocks: Sequence[Mapping[str, Any]]
+) -> int:
+    """Let all messages whose key begins so say something else; how many do. `since`: none of them is older."""
+    parameters = {"key_prefix": key_prefix, "since": since, "text": text, "link_key": linked_key(blocks)}
+    blocks_json = Jsonb([dict(block) for block in blocks])
+    changed = (await conn.execute(SQL["replace_messages"], parameters | {"blocks": blocks_json})).rowcount
+    if changed:
+        await notify_outbox(conn)
+    return changed
+
+
+async def keep_unposted(conn: Connection, *, key: str) -> None:
+    """Let a message that Slack does not have yet stay away from it, because another one says the same."""
+    await conn.execute(SQL["keep_unposted"], {"key": key})
+
+
+async def withdraw(
+    conn: Connection, *, key_prefix: str, late: tuple[str, Sequence[Mapping[str, Any]]], patience_s: float = SETTLES_S
+) -> None:
+    """Once this has committed, no message whose key begins so is posted any more; what Slack has stays.
+
+    What is being posted at this moment is waited for. What may be on its way even then is looked for afterwards: should
+    it arrive, it is edited to say `late` (text, blocks). The prefix ends with a colon, so that "incident:1:" never
+    means "incident:12:" too. Raises ValueError.
+    """
+    if not key_prefix.endswith(":"):
+        raise ValueError(f"{key_prefix!r} does not end with a colon")
+    await withdraw_messages(conn, key_prefix=key_prefix)
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while await count_posting(conn, key_prefix=key_prefix):
+        if asyncio.get_running_loop().time() >= deadline:  # its answer was lost, or whoever posted it is gone
+            await recall_messages(conn, key_prefix=key_prefix, text=late[0], blocks=late[1])
+            return
+        await asyncio.sleep(0.05)
+        await withdraw_messages(conn, key_prefix=key_prefix)  # Slack may have refused it
+
+
+async def withdraw_messages(conn: Connection, *, key_prefix: str) -> int:
+    """How many will never be posted."""
+    return (await conn.execute(SQL["withdraw_messages"], {"key_prefix": key_prefix})).rowcount
+
+
+async def recall_messages(conn: Connection, *, key_prefix: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> int:
+    """How many may be on their way: they are not posted again, and say this should they arrive."""
+    parameters = {"key_prefix": key_prefix, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
+    recalled = (await conn.execute(SQL["recall_messages"], parameters)).rowcount
+    await notify_outbox(conn)
+    return recalled
+
+
+async def forget_recalled(conn: Connection, *, key: str, older_than: timedelta) -> bool:
+    """Whether the message is given up: it was recalled so long ago, and never arrived."""
+    cur = await conn.execute(SQL["forget_recalled"], {"key": key, "older_than": older_than})
+    return cur.rowcount > 0
+
+
+async def count_posting(conn: Connection, *, key_prefix: str) -> int:
+    """How many may be under way to Slack."""
+    row = await (await conn.execute(SQL["count_posting"], {"key_prefix": key_prefix})).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return int(row[0])
+
+
+async def read_oldest_page_s(conn: Connection) -> float:
+    """For how long a page waits that Slack has never seen; 0 when none does."""
+    cur = await conn.execute(SQL["read_oldest_page_s"], {"page": PAGE})
+    row = await cur.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return float(row[0])
+
+
+async def read_message_state(conn: Connection, *, key: str) -> tuple[str | None, str | None]:
+    """Slack's id of the message (None: it has not taken it, or there is none of this key), and the last error."""
+    row = await (await conn.execute(SQL["read_message_state"], {"key": key})).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
+
+
+async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    cur = await conn.execute(SQL["prune_outbox"], {"older_than": older_than})
+    return cur.rowcount
+
+
+def _lane(lane: Lane, *, may_post: bool, may_update: bool) -> dict[str, Any]:
+    return {
+        "page": PAGE,
+        "new_pages": lane is Lane.PAGES,
+        "may_post": may_post,
+        "may_update": may_update,
+        "longest_pause": LONGEST_PAUSE,
+    }

@@ -1,0 +1,362 @@
+"""A small pool of sessions that says at once why there is none.
+
+psycopg's own pool connects in the background and reports only "no connection within N s", which hides a refused
+password behind a timeout, and keeps tasks running in an idle bot. This one connects when it is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import os
+import select
+import socket
+import traceback
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from services.clients.postgres.errors import (
+    SOURCE,
+    explain,
+    explain_connect,
+    loses_the_answer,
+    no_answer,
+    not_encodable,
+)
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+
+_IS_BEHIND: ContextVar[bool] = ContextVar("is_behind", default=False)
+
+
+@contextlib.contextmanager
+def behind() -> Iterator[None]:
+    """Whatever needs a session in here, in tasks that begin here too, waits until nothing else does."""
+    token = _IS_BEHIND.set(True)
+    try:
+        yield
+    finally:
+        _IS_BEHIND.reset(token)
+
+
+class Turns:
+    """`count` sessions. The last free one is kept for what is not `behind`, so that a page waits for no question."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._kept = 1 if count > 1 else 0
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    async def acquire(self) -> None:
+        """Wait for a session. Whoever is cancelled leaves none behind."""
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (_IS_BEHIND.get(), next(self._numbers), turn))
+        self._let_pass()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was given at that very moment
+                self.release()
+            raise
+
+    def release(self) -> None:
+        self._free += 1
+        self._let_pass()
+
+    def _let_pass(self) -> None:
+        while self._waiting and (self._waiting[0][2].done() or self._may_pass(is_behind=self._waiting[0][0])):
+            turn = heapq.heappop(self._waiting)[2]
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
+
+    def _may_pass(self, *, is_behind: bool) -> bool:
+        return self._free > (self._kept if is_behind else 0)
+
+
+Connection = psycopg.AsyncConnection[Any]
+
+# Moments that carry one local zone are subtracted as wall clocks, which is an hour off in the night of the change.
+_UTC = "SET LOCAL timezone = 'UTC'"
+GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
+
+
+async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Connection:
+    """One session in autocommit mode. No prepared statements: a transaction pooler would lose them.
+
+    Raises SourceError with the reason.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _connect(dsn, application_name)
+    except TimeoutError:
+        raise no_answer(timeout_s) from None
+    except psycopg.Error as error:
+        raise explain_connect(error) from None  # its text may hold parts of the DSN
+
+
+async def _connect(dsn: Secret, application_name: str) -> Connection:
+    """Who keeps the error must not keep the half-open session with it: psycopg closes that with the frames of its call.
+
+    Until then it occupies the server, which waits a minute for a login; `DROP DATABASE` waits with it.
+    """
+    try:
+        return await psycopg.AsyncConnection.connect(
+            dsn.reveal(), autocommit=True, prepare_threshold=None, application_name=application_name
+        )
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """How long a transaction may take, and until when: `deadline` is of the loop's clock.
+
+    `begins_by`: until when there has to be a session that answers. `answer_s`: how long each statement may take.
+    """
+
+    timeout_s: float
+    answer_s: float
+    deadline: float
+    begins_by: float
+
+    @classmethod
+    def of(cls, timeout_s: float, *, start_s: float | None = None, answer_s: float | None = None) -> _Limit:
+        now = asyncio.get_running_loop().time()
+        begins_by = now + min(timeout_s if start_s is None else start_s, timeout_s)
+        return cls(timeout_s, timeout_s if answer_s is None else answer_s, now + timeout_s, begins_by)
+
+    @property
+    def answer_by(self) -> float:
+        """Until when a statement that is sent now has to be answered."""
+        return min(self.deadline, asyncio.get_running_loop().time() + self.answer_s)
+
+    def begin(self, statement: str) -> str:
+        """`statement`, and what the server has to keep during the transaction."""
+        # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
+        limits = {"statement_timeout": self.answer_s, "idle_in_transaction_session_timeout": self.timeout_s}
+        settings = (f"SET LOCAL {name} = {round(seconds * 1000)}" for name, seconds in limits.items())
+        return "; ".join([statement, _UTC, *settings])
+
+
+class Database:
+    """At most `max_size` sessions to one database; opened when needed, kept while they work."""
+
+    def __init__(self, dsn: Secret, *, application_name: str, max_size: int, timeout_s: float) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+        self._timeout_s = timeout_s
+        self._turns = Turns(max_size)
+        self._idle: list[Connection] = []
+        self._closed = False
+        self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
+
+    @classmethod
+    def connect_lazily(
+        cls, dsn: Secret, *, application_name: str, max_size: int = 4, timeout_s: float = 5.0
+    ) -> Database:
+        """Never raises when the server is away: the first use connects. `timeout_s` bounds getting a session."""
+        return cls(dsn, application_name=application_name, max_size=max_size, timeout_s=timeout_s)
+
+    async def open(self) -> None:
+        """Prove that the server can be reached. Raises SourceError."""
+        async with self.read(timeout_s=self._timeout_s):
+            pass
+
+    async def close(self) -> None:
+        """Close the idle sessions; those in use close when they come back."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    @contextlib.asynccontextmanager
+    async def read(self, *, timeout_s: float = 5.0) -> AsyncIterator[Connection]:
+        """A read-only transaction that ends within `timeout_s`, on the server too. Raises SourceError."""
+        async with self._transaction("BEGIN READ ONLY", _Limit.of(timeout_s)) as conn:
+            yield conn
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, *, timeout_s: float = 10.0, start_s: float | None = None, answer_s: float | None = None
+    ) -> AsyncIterator[Connection]:
+        """A transaction: committed at the end, rolled back by an exception. Raises SourceError.
+
+        `outcome_unknown` is set when the answer to the commit was lost. A long one notices a silent server earlier with
+        `start_s`, the time until it has begun, and `answer_s`, the time for each statement: see `answered`.
+        """
+        async with self._transaction("BEGIN", _Limit.of(timeout_s, start_s=start_s, answer_s=answer_s)) as conn:
+            yield conn
+
+    async def run(self, query: str, values: Mapping[str, Any], *, timeout_s: float = 10.0) -> list[tuple[Any, ...]]:
+        """One statement as a transaction of its own, in one round trip: its rows. Raises SourceError.
+
+        `outcome_unknown` is set when the answer was lost. The values are quoted on this side, because a message that
+        carries them apart may hold one statement only.
+        """
+        limit = _Limit.of(timeout_s)
+        try:
+            async with self._turn(limit), self._session(limit) as conn:
+                cursor = psycopg.AsyncClientCursor(conn)
+                await cursor.execute("\n;\n".join([limit.begin("BEGIN"), cursor.mogrify(query, values), "COMMIT"]))
+                while cursor.rownumber is None:  # of the limits
+                    if not cursor.nextset():
+                        return []
+                return await cursor.fetchall()
+        except psycopg.Error as error:
+            raise _explain(error, limit, committing=True) from None
+        except UnicodeEncodeError:
+            raise not_encodable() from None
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, begin: str, limit: _Limit) -> AsyncIterator[Connection]:
+        committing = False
+        try:
+            async with self._turn(limit), self._session(limit, limit.begin(begin)) as conn:
+                yield conn
+                if conn.info.transaction_status is TransactionStatus.INERROR:
+                    raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
+                committing = True
+                with _cut_at(conn, limit.answer_by):
+                    await conn.execute("COMMIT")
+        except psycopg.Error as error:
+            # Not chained: psycopg's text may hold a row's values, and tracebacks reach the log.
+            raise _explain(error, limit, committing=committing) from None
+        except UnicodeEncodeError:
+            raise not_encodable() from None
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, limit: _Limit) -> AsyncIterator[None]:
+        """Wait until one of our sessions is free."""
+        try:
+            async with asyncio.timeout_at(limit.begins_by):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    @contextlib.asynccontextmanager
+    async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Connection]:
+        conn = await self._idle_session(limit, begin) or await self._new_session(limit, begin)
+        with _cut_at(conn, limit.deadline):
+            try:
+                yield conn
+            finally:
+                await self._give_back(conn)
+
+    async def _idle_session(self, limit: _Limit, begin: str | None) -> Connection | None:
+        """An idle session that still answers, with its transaction begun; the others are closed."""
+        while self._idle:
+            conn = self._idle.pop()
+            try:
+                if not _has_hung_up(conn):
+                    await _begin(conn, limit, begin)
+                    return conn
+            except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
+                pass
+            except BaseException:
+                await conn.close()
+                raise
+            await conn.close()
+        return None
+
+    async def _new_session(self, limit: _Limit, begin: str | None) -> Connection:
+        if self._closed:
+            raise SourceError(SOURCE, "the pool is closed")
+        try:
+            async with asyncio.timeout_at(limit.begins_by):
+                conn = await connect(self._dsn, application_name=self._application_name, timeout_s=self._timeout_s)
+        except (TimeoutError, SourceError) as error:
+            self.away_since = self.away_since or datetime.now(UTC)
+            if isinstance(error, SourceError):
+                raise
+            raise no_answer(min(limit.answer_s, limit.timeout_s)) from None
+        self.away_since = None
+        try:
+            await _begin(conn, limit, begin)
+        except BaseException:
+            await conn.close()
+            raise
+        return conn
+
+    async def _give_back(self, conn: Connection) -> None:
+        try:
+            if conn.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                await conn.execute("ROLLBACK")
+        except psycopg.Error:
+            await conn.close()
+        except asyncio.CancelledError:  # the caller's time ran out meanwhile
+            await conn.close()
+            raise
+        if conn.info.transaction_status is TransactionStatus.IDLE and not self._closed:
+            self._idle.append(conn)
+        else:
+            await conn.close()
+
+
+async def _begin(conn: Connection, limit: _Limit, begin: str | None) -> None:
+    if begin is not None:
+        with _cut_at(conn, limit.begins_by):
+            await conn.execute(begin)
+
+
+def _has_hung_up(conn: Connection) -> bool:
+    """Whether the server said something to a session that asked nothing: that is its farewell."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@contextlib.contextmanager
+def _cut_at(conn: Connection, deadline: float) -> Iterator[None]:
+    """Cut the socket at the deadline (the loop's clock), should the server not have kept its own timeout.
+
+    Cancelling is not enough: psycopg then asks the server to cancel, and waits for a server that may be frozen.
+    """
+    timer = asyncio.get_running_loop().call_at(deadline + GRACE_S, _cut, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def answered(conn: Connection, *, within_s: float) -> Iterator[None]:
+    """What is asked inside has to be answered within so many seconds; otherwise the session is given up.
+
+    Raises SourceError then.
+    """
+    by = asyncio.get_running_loop().time() + within_s
+    try:
+        with _cut_at(conn, by):
+            yield
+    except psycopg.OperationalError as error:
+        if asyncio.get_running_loop().time() >= by and loses_the_answer(error.sqlstate):
+            raise no_answer(within_s) from None
+        raise
+
+
+def _cut(conn: Connection) -> None:
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _explain(error: psycopg.Error, limit: _Limit, *, committing: bool) -> SourceError:
+    lost = isinstance(error, psycopg.OperationalError) and loses_the_answer(error.sqlstate)
+    late = lost and asyncio.get_running_loop().time() >= limit.deadline
+    explained = no_answer(limit.timeout_s) if late else explain(error, timeout_s=limit.timeout_s)
+    if committing and lost:
+        return SourceError(SOURCE, f"{explained.why}, while saving", outcome_unknown=True)
+    return explained

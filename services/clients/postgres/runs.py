@@ -1,0 +1,282 @@
+"""Runs: filing, claiming and ending them. The typed calls of `sql/queries/runs.sql`.
+
+The caller owns the transaction. Every change is compare-and-set and tells whether it happened. Take services before
+anything else of a run is locked, and append to the audit log last: both make others wait until the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.runs import NewRun, Person, PreemptedRun, Run, RunState, RunStep, StepState, run_lease
+
+CHANNEL = "chatops_runs"  # of LISTEN and NOTIFY; the trigger announce_run names it too
+
+Resolution = Literal["done", "retry", "abort"]
+
+_RESOLVED: Mapping[Resolution, tuple[StepState, str]] = {
+    "done": (StepState.DONE, "marked done by a person"),
+    "retry": (StepState.PENDING, "to be tried again, says a person"),
+    "abort": (StepState.FAILED, "given up by a person"),
+}
+
+
+async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str, Any]]) -> int | None:
+    """File a plan with its steps (`encode_step`'s dicts); the new run's id, None when its delivery has one already."""
+    by = new.requested_by
+    parameters = {
+        **{name: getattr(new, name) for name in ("environment", "playbook", "plan_hash", "risk", "title", "reason")},
+        **{name: getattr(new, name) for name in ("channel", "approvals_needed", "format", "delivery")},
+        "state": new.state.value,
+        "parameters": Jsonb(dict(new.parameters)),
+        "plan": Jsonb(dict(new.plan)),
+        "services": list(new.services),
+        "kinds": list(new.kinds),
+        "requested_by_user": by.user_id if by else None,
+        "requested_by_team": by.team_id if by else None,
+        "expires_in": timedelta(seconds=new.expires_at_s),
+    }
+    row = await (await conn.execute(SQL["create_run"], parameters)).fetchone()
+    if row is None:
+        return None
+    await create_steps(conn, run_id=row[0], steps=steps)
+    return int(row[0])
+
+
+async def find_run_of_delivery(conn: Connection, *, delivery: str) -> int | None:
+    """The id of the run that this delivery has filed."""
+    row = await (await conn.execute(SQL["find_run_of_delivery"], {"delivery": delivery})).fetchone()
+    return int(row[0]) if row else None
+
+
+async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping[str, Any]], first: int = 0) -> None:
+    """Lines of the journal from position `first` on, all pending."""
+    parameters = {"run_id": run_id, "first": first, "steps": Jsonb([dict(step) for step in steps])}
+    await conn.execute(SQL["create_steps"], parameters)
+
+
+async def read_run(conn: Connection, run_id: int) -> Run | None:
+    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
+        await cur.execute(SQL["read_run"], {"run_id": run_id})
+        return await cur.fetchone()
+
+
+async def read_steps(conn: Connection, run_id: int) -> list[RunStep]:
+    """In order; empty when there is no such run."""
+    async with conn.cursor(row_factory=kwargs_row(_to_step)) as cur:
+        await cur.execute(SQL["read_steps"], {"run_id": run_id})
+        return await cur.fetchall()
+
+
+async def list_runs(conn: Connection, *, limit: int) -> list[Run]:
+    """Newest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
+        await cur.execute(SQL["list_runs"], {"limit": limit})
+        return await cur.fetchall()
+
+
+async def list_open_runs(conn: Connection) -> list[Run]:
+    """Those that have not ended, oldest first."""
+    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
+        await cur.execute(SQL["list_open_runs"])
+        return await cur.fetchall()
+
+
+async def move_run(
+    conn: Connection, *, run_id: int, from_: Collection[RunState], to: RunState, outcome: str | None = None
+) -> bool:
+    """Whether the run was in one of `from_` and is now in `to`. A final state frees its services.
+
+    False also when it has expired and `to` would approve or start it. Raises SourceError, when the transaction ends,
+    for what must never be: a pair that is no transition, too few approvals, services that were not taken.
+    """
+    parameters = {"run_id": run_id, "from": [state.value for state in from_], "to": to.value, "outcome": outcome}
+    return await _happened(conn, SQL["move_run"], parameters)
+
+
+async def list_runs_to_carry(
+    conn: Connection,
+    *,
+    kinds: Collection[str],
+    format: int,  # noqa: A002
+    longest_lease: timedelta,
+) -> dict[int, bool]:
+    """`{run id: whether it may be claimed}` of approved and running runs, oldest first.
+
+    May be claimed: with these step kinds and format only, not expired, and without a living lease. One that is stored
+    as longer than `longest_lease` is none.
+    """
+    parameters = {"kinds": list(kinds), "format": format, "longest_lease": longest_lease}
+    cur = await conn.execute(SQL["list_runs_to_carry"], parameters)
+    return dict(await cur.fetchall())
+
+
+async def take_services(conn: Connection, *, run_id: int) -> list[tuple[str, int]]:
+    """Empty when the run now has all its services; otherwise who has them: (service, run id). Never only some.
+
+    Waits for another transaction that is taking one of them.
+    """
+    while True:
+        await conn.execute(SQL["take_services"], {"run_id": run_id})
+        missing = await list_services_not_taken(conn, run_id=run_id)
+        conflicts = [(service, holder) for service, holder in missing if holder is not None]
+        if conflicts:
+            await give_back_services(conn, run_id=run_id)
+        if conflicts or not missing:
+            return conflicts
+
+
+async def list_services_not_taken(conn: Connection, *, run_id: int) -> list[tuple[str, int | None]]:
+    """(service, the run that has it); None when it became free a moment ago."""
+    return await (await conn.execute(SQL["list_services_not_taken"], {"run_id": run_id})).fetchall()
+
+
+async def give_back_services(conn: Connection, *, run_id: int) -> None:
+    """Whatever it has taken."""
+    await conn.execute(SQL["give_back_services"], {"run_id": run_id})
+
+
+async def void_waiting_runs(
+    conn: Connection, *, services: Collection[str], except_run: int, outcome: str, only_playbook: str | None = None
+) -> list[int]:
+    """Void all other plans that wait for one of these services; which they were. `only_playbook`: those of this one."""
+    parameters = {
+        "services": list(services),
+        "except_run": except_run,
+        "outcome": outcome,
+        "only_playbook": only_playbook,
+    }
+    cur = await conn.execute(SQL["void_waiting_runs"], parameters)
+    return [run_id for (run_id,) in await cur.fetchall()]
+
+
+async def expire_runs(conn: Connection) -> list[int]:
+    """End what waited too long; which they were."""
+    cur = await conn.execute(SQL["expire_runs"])
+    return [run_id for (run_id,) in await cur.fetchall()]
+
+
+async def request_cancel(conn: Connection, *, run_id: int, person: Person) -> bool:
+    """Whether this is the first wish to cancel it, and it has not ended."""
+    parameters = {"run_id": run_id, "user_id": person.user_id, "team_id": person.team_id}
+    return await _happened(conn, SQL["request_cancel"], parameters)
+
+
+async def preempt_runs(
+    conn: Connection, *, services: Collection[str], by_run: int, outcome: str, longest_lease: timedelta
+) -> list[PreemptedRun]:
+    """Cancel the started runs that hold one of these services, fence them off, and free what they had."""
+    preempted = []
+    for run_id in await list_runs_in_the_way(conn, services=services, except_run=by_run):
+        # The lease before the run, as everybody locks them who writes under a fence.
+        left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run), longest_lease=longest_lease)
+        started = (RunState.RUNNING, RunState.UNKNOWN)
+        if await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
+            preempted.append(PreemptedRun(run_id, left_s))
+    return preempted
+
+
+async def list_runs_in_the_way(conn: Connection, *, services: Collection[str], except_run: int) -> list[int]:
+    """Started runs that hold one of these services."""
+    parameters = {"services": list(services), "except_run": except_run}
+    cur = await conn.execute(SQL["list_runs_in_the_way"], parameters)
+    return [run_id for (run_id,) in await cur.fetchall()]
+
+
+async def break_lease(conn: Connection, *, name: str, owner: str, longest_lease: timedelta) -> float:
+    """End a lease in the middle; for how many seconds its owner's last act may still take effect."""
+    parameters = {"name": name, "owner": owner, "longest_lease": longest_lease}
+    row = await (await conn.execute(SQL["break_lease"], parameters)).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+async def intend_step(
+    conn: Connection, *, run_id: int, position: int, owner: str, epoch: int, intent: Mapping[str, Any]
+) -> bool:
+    """Whether the act may be sent: `intent` is written, under the living lease of this owner and epoch.
+
+    At most once for each epoch: a successor may intend again what its predecessor intended, when it read back that
+    nothing happened.
+    """
+    parameters = {**_fenced(run_id, position, owner, epoch), "intent": Jsonb(dict(intent))}
+    return await _happened(conn, SQL["intend_step"], parameters)
+
+
+async def start_step(conn: Connection, *, run_id: int, position: int, owner: str, epoch: int) -> bool:
+    """Whether the step runs now; also when it did already (a successor looks or waits anew)."""
+    return await _happened(conn, SQL["start_step"], _fenced(run_id, position, owner, epoch))
+
+
+async def finish_step(
+    conn: Connection,
+    *,
+    run_id: int,
+    position: int,
+    owner: str,
+    epoch: int,
+    state: StepState,
+    evidence: Mapping[str, Any] | None = None,
+    note: str | None = None,
+) -> bool:
+    """Whether the step's outcome was written. `state`: any but pending, intended and running."""
+    outcome = {"state": state.value, "evidence": None if evidence is None else Jsonb(dict(evidence)), "note": note}
+    return await _happened(conn, SQL["finish_step"], _fenced(run_id, position, owner, epoch) | outcome)
+
+
+async def resolve_unknown_step(
+    conn: Connection, *, run_id: int, position: int, person: Person, how: Resolution
+) -> bool:
+    """Whether the step was unknown, in an unknown run, and is now what the person says. Moving the run comes after."""
+    state, words = _RESOLVED[how]
+    parameters = {"run_id": run_id, "position": position, "state": state.value, "note": f"{words} ({person.user_id})"}
+    return await _happened(conn, SQL["resolve_unknown_step"], parameters)
+
+
+async def prune_run_steps(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
+    """How many runs that ended so long ago have no steps any more, at most `limit` at once; None keeps all."""
+    row = await (await conn.execute(SQL["prune_run_steps"], {"older_than": older_than, "limit": limit})).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _fenced(run_id: int, position: int, owner: str, epoch: int) -> dict[str, Any]:
+    return {"run_id": run_id, "position": position, "owner": owner, "epoch": epoch}
+
+
+async def _happened(conn: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:
+    return await (await conn.execute(sql, parameters)).fetchone() is not None
+
+
+def _to_run(
+    *,
+    state: str,
+    services: list[str],
+    kinds: list[str],
+    requested_by_user: str | None,
+    requested_by_team: str | None,
+    cancel_requested_by_user: str | None,
+    cancel_requested_by_team: str | None,
+    **columns: Any,
+) -> Run:
+    return Run(
+        state=RunState(state),
+        services=tuple(services),
+        kinds=tuple(kinds),
+        requested_by=_person(requested_by_user, requested_by_team),
+        cancel_requested_by=_person(cancel_requested_by_user, cancel_requested_by_team),
+        **columns,
+    )
+
+
+def _person(user_id: str | None, team_id: str | None) -> Person | None:
+    return None if user_id is None or team_id is None else Person(user_id, team_id)
+
+
+def _to_step(*, state: str, **columns: Any) -> RunStep:
+    return RunStep(state=StepState(state), **columns)

@@ -1,0 +1,226 @@
+"""What the bot asks Railway. All methods raise SourceError("Railway", …); reads never change anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from services.clients.railway.documents import DOCUMENTS
+from services.clients.railway.parsing import (
+    is_of_one_service,
+    keep_whole_services,
+    newest_first,
+    parse_deployment,
+    parse_logs,
+    parse_service,
+    parse_variable_changes,
+    service_link,
+)
+from services.clients.railway.quota import RateLimit
+from services.clients.railway.transport import SERVES_S, SOURCE, GraphQLError, TokenKind, Transport
+from services.domain.deployments import Deployment, LogLine, ServiceState, VariableChange, find_state
+from services.domain.errors import SourceError, Unavailable
+from services.domain.secrets import Secret
+from services.domain.services import Service
+
+MAX_LOG_LINES = 5000  # the schema's own limit
+_PATCHES = 100  # commits to the environment that are looked through for changed variables
+_PAGE = 25  # deployments asked for at least: Railway promises no order, so the newest are chosen among more
+
+_T = TypeVar("_T")
+
+
+class RailwayClient:
+    """One environment of one project. Safe for concurrent use on one event loop; close it with `aclose`.
+
+    `serves_s`: for how long an answer serves people who ask the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: Secret,
+        token_kind: TokenKind,
+        project_id: str,
+        environment_id: str,
+        timeout_s: float = 8.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        serves_s: float = SERVES_S,
+    ) -> None:
+        self._project_id = project_id
+        self._environment_id = environment_id
+        self._service_ids: dict[str, str] = {}
+        self._may_read_config = True
+        self._transport = Transport(
+            url=url,
+            token=token,
+            token_kind=token_kind,
+            timeout_s=timeout_s,
+            transport=transport,
+            serves_s=serves_s,
+        )
+
+    @property
+    def transport(self) -> Transport:
+        """For `services.clients.railway.mutations`, which shares the connections and the memory of the rate limit."""
+        return self._transport
+
+    @property
+    def project_id(self) -> str:
+        return self._project_id
+
+    @property
+    def environment_id(self) -> str:
+        return self._environment_id
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """As Railway last told it; None before the first answer."""
+        return self._transport.rate_limit
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def read_services(self) -> dict[Service, ServiceState]:
+        """All services of the runbook, in one request. One that the environment does not have is absent; of one that
+        Railway failed to tell of, the state says why."""
+        try:
+            data = await self._call_read_services()
+        except GraphQLError as exc:
+            if exc.field != "config" or not self._may_read_config:
+                return self._parse_what_is_there(exc)
+            # Nothing says that every project token may read it; what was last deployed tells the replicas then.
+            self._may_read_config = False
+            return await self.read_services()
+        return _parse(lambda: self._parse_services(data["environment"]))
+
+    async def read_service(self, service: Service) -> ServiceState:
+        """One service; SourceError when the environment does not have it, or Railway does not tell of it."""
+        state = find_state(await self.read_services(), service)
+        if isinstance(state, Unavailable):
+            raise SourceError(SOURCE, state.why, retryable=True)
+        if state is None:
+            raise _no_such_service(service)
+        return state
+
+    async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
+        """The newest `limit` deployments, newest first, whatever became of them."""
+        address = await self._address(service)
+        variables = {"input": address, "first": max(limit, _PAGE)}
+        data = await self._transport.call(DOCUMENTS["list_deployments"], variables)
+        page = self._service_page(address["serviceId"])
+        edges = _parse(lambda: [parse_deployment(edge["node"], page=page) for edge in data["deployments"]["edges"]])
+        return newest_first(edges)[:limit]
+
+    async def read_logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine]:  # noqa: A002
+        """The last `limit` lines (at most 5000), oldest first. `filter` is Railway's syntax."""
+        return await self._read_lines("read_logs", "deploymentLogs", deployment_id, limit, filter)
+
+    async def read_build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine]:
+        """The last `limit` lines of the build, oldest first."""
+        return await self._read_lines("read_build_logs", "buildLogs", deployment_id, limit, "")
+
+    async def read_variables(self, service: Service) -> dict[str, Secret]:
+        """The variables that the service's next deployment gets, references resolved."""
+        data = await self._transport.call(DOCUMENTS["read_variables"], await self._address(service))
+        values: Mapping[str, object] = data.get("variablesForServiceDeployment") or {}
+        return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
+
+    async def list_variable_changes(self, service: Service) -> list[VariableChange]:
+        """Which variables were changed of late, newest first, as far as the environment's history goes; names only."""
+        service_id = await self.find_service_id(service)
+        variables = {"environmentId": self._environment_id, "first": _PATCHES}
+        data = await self._transport.call(DOCUMENTS["list_variable_changes"], variables)
+        nodes = _parse(lambda: [edge["node"] for edge in data["environmentPatches"]["edges"]])
+        return _parse(lambda: parse_variable_changes(nodes, service_id))
+
+    async def read_auto_deploy(self, service: Service) -> bool:
+        """Whether a push to the service's branch deploys it."""
+        data = await self._transport.call(DOCUMENTS["read_auto_deploy"], await self._address(service))
+        return _parse(lambda: bool(data["serviceInstanceAutoDeployStatus"]["enabled"]))
+
+    async def read_environment_name(self) -> str:
+        """The environment's name in Railway ("production")."""
+        data = await self._transport.call(DOCUMENTS["read_environment_name"], {"environmentId": self._environment_id})
+        return _parse(lambda: str(data["environment"]["name"]))
+
+    async def _call_read_services(self) -> Mapping[str, Any]:
+        variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
+        return await self._transport.call(DOCUMENTS["read_services"], variables)
+
+    def _parse_what_is_there(self, error: GraphQLError) -> dict[Service, ServiceState]:
+        """Every service of which Railway did tell beside its error; the others are unknown, and say why.
+
+        Raises the error when it is about more than single services.
+        """
+        if error.data is None or not all(is_of_one_service(path) for path in error.paths):
+            raise error
+        environment = keep_whole_services(error.data, error.paths)
+        if environment is None:
+            raise error
+        known = _parse(lambda: self._parse_services(environment))
+        return {
+            service: known.get(service) or ServiceState(service, self._service_ids.get(service, ""), unknown=error.why)
+            for service in Service
+        }
+
+    def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
+        nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}
+        self._service_ids |= {name: node["serviceId"] for name, node in nodes.items()}
+        config = environment.get("config")
+        return {service: self._parse_one(service, nodes[service], config) for service in Service if service in nodes}
+
+    def _parse_one(self, service: Service, node: Mapping[str, Any], config: object) -> ServiceState:
+        """What is odd about one service says nothing of the others."""
+        try:
+            page = self._service_page(node["serviceId"])
+            return _parse(lambda: parse_service(service, node, config, page=page))
+        except SourceError as error:
+            return ServiceState(service, node["serviceId"], unknown=error.why)
+
+    async def find_service_id(self, service: Service) -> str:
+        """Railway's id. Kept once known: ids do not change, and each look-up counts against the rate limit."""
+        if service not in self._service_ids:
+            data = await self._transport.call(DOCUMENTS["list_service_ids"], {"environmentId": self._environment_id})
+            edges = _parse(lambda: data["environment"]["serviceInstances"]["edges"])
+            self._service_ids = _parse(
+                lambda: {edge["node"]["serviceName"]: edge["node"]["serviceId"] for edge in edges}
+            )
+        if service not in self._service_ids:
+            raise _no_such_service(service)
+        return self._service_ids[service]
+
+    async def _address(self, service: Service) -> dict[str, str]:
+        """How Railway's arguments name a service of our environment."""
+        return {
+            "projectId": self._project_id,
+            "environmentId": self._environment_id,
+            "serviceId": await self.find_service_id(service),
+        }
+
+    async def _read_lines(
+        self, document: str, field: str, deployment_id: str, limit: int, log_filter: str
+    ) -> list[LogLine]:
+        limit = max(1, min(limit, MAX_LOG_LINES))
+        variables = {"deploymentId": deployment_id, "limit": limit, "filter": log_filter}
+        data = await self._transport.call(DOCUMENTS[document], variables)
+        return _parse(lambda: parse_logs(data[field], limit=limit))
+
+    def _service_page(self, service_id: str) -> str:
+        return service_link(self._project_id, self._environment_id, service_id)
+
+
+def _parse(read: Callable[[], _T]) -> _T:
+    """What `read` gives; SourceError when Railway's answer does not have the shape that its schema promises."""
+    try:
+        return read()
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise SourceError(SOURCE, f"its answer has an unexpected shape ({type(exc).__name__})") from exc
+
+
+def _no_such_service(service: Service) -> SourceError:
+    return SourceError(SOURCE, f"the environment has no service called {service.value}")

@@ -1,0 +1,88 @@
+"""What the bot changes at Railway: one mutation a method, sent at most once.
+
+Each takes a `deadline` (time.monotonic() seconds) that is checked as the last thing before the bytes leave, so that a
+process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown`
+is False only when it is certain that Railway did nothing. Nothing here repeats a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.clients.railway.client import RailwayClient
+from services.clients.railway.documents import DOCUMENTS
+from services.clients.railway.transport import SOURCE
+from services.domain.errors import SourceError
+from services.domain.services import Service
+
+
+class RailwayMutations:
+    """Shares the client's connections and its memory of the rate limit; the client's owner closes it."""
+
+    def __init__(self, client: RailwayClient) -> None:
+        self._client = client
+
+    async def scale(self, service: Service, regions: Mapping[str, int], *, deadline: float) -> None:
+        """Set the replicas of these regions (`{region: replicas}`, each at least 1); regions not named stay.
+
+        Never a region removed: nothing proves that a service may have none left.
+        """
+        if not regions or any(count < 1 for count in regions.values()):
+            raise ValueError("a region has at least one replica; stop the deployment to get to zero")
+        service_id = await self._client.find_service_id(service)
+        counts = {region: {"numReplicas": count} for region, count in regions.items()}
+        variables = {
+            "environmentId": self._client.environment_id,
+            "patch": {"services": {service_id: {"deploy": {"multiRegionConfig": counts}}}},
+            "message": f"Scale service {service.value}",
+        }
+        await self._change("commit_patch", variables, deadline)
+
+    async def roll_back(self, deployment_id: str, *, deadline: float) -> None:
+        """Go back to this deployment: its image and its variables. The new deployment's id is not told."""
+        self._expect_true(await self._change("roll_back", {"id": deployment_id}, deadline), "deploymentRollback")
+
+    async def redeploy(self, deployment_id: str, *, deadline: float) -> str | None:
+        """Deploy this deployment's code again, with the variables of now. The new deployment's id."""
+        data = await self._change("redeploy", {"id": deployment_id}, deadline)
+        made = data.get("deploymentRedeploy")
+        return str(made["id"]) if isinstance(made, Mapping) and made.get("id") else None
+
+    async def restart(self, deployment_id: str, *, deadline: float) -> None:
+        """Restart this deployment: the same id, no build."""
+        self._expect_true(await self._change("restart", {"id": deployment_id}, deadline), "deploymentRestart")
+
+    async def stop(self, deployment_id: str, *, deadline: float) -> None:
+        """Stop this deployment's instances; it stays the active one."""
+        self._expect_true(await self._change("stop", {"id": deployment_id}, deadline), "deploymentStop")
+
+    async def deploy_commit(self, service: Service, sha: str, *, deadline: float) -> str | None:
+        """Build and deploy one commit. The new deployment's id."""
+        variables = {
+            "environmentId": self._client.environment_id,
+            "serviceId": await self._client.find_service_id(service),
+            "commitSha": sha,
+        }
+        data = await self._change("deploy_commit", variables, deadline)
+        made = data.get("serviceInstanceDeployV2")
+        return str(made) if made else None
+
+    async def set_auto_deploy(self, service: Service, *, enabled: bool, deadline: float) -> None:
+        """Whether a push to the service's branch deploys it."""
+        wanted = {
+            "projectId": self._client.project_id,
+            "environmentId": self._client.environment_id,
+            "serviceId": await self._client.find_service_id(service),
+            "enabled": enabled,
+        }
+        await self._change("set_auto_deploy", {"input": wanted}, deadline)
+
+    async def _change(self, document: str, variables: Mapping[str, object], deadline: float) -> Mapping[str, Any]:
+        return await self._client.transport.change(DOCUMENTS[document], variables, deadline=deadline)
+
+    @staticmethod
+    def _expect_true(data: Mapping[str, Any], field: str) -> None:
+        """Railway has no other way to say no than an error; anything but `true` says nothing we understand."""
+        if data.get(field) is not True:
+            raise SourceError(SOURCE, f"it answered {field} with neither true nor an error", outcome_unknown=True)

@@ -1,0 +1,1 @@
+"""Reads CSV files as courts and spreadsheets write them; pure."""

@@ -1,0 +1,191 @@
+"""Normalizes what identifies a case or a payment, and county names; pure.
+
+Two cells name the same thing when their normalized texts are equal. Normalizing means, in this order:
+
+1. a formula's wrapping is removed: `="00123401"`, which keeps a spreadsheet from dropping the zeros,
+2. Unicode's NFKC: full-width digits, ligatures and non-breaking spaces become what they stand for,
+3. invisible characters are removed: zero-width, soft hyphen, byte order mark, directions of writing, controls,
+4. every kind of dash is `-`, every kind of apostrophe is `'`,
+5. white space is folded, a leading apostrophe is removed (how a spreadsheet marks a number as text),
+6. letters are capitals.
+
+Leading zeros stay: `0012` and `12` may be two cases.
+
+A judgment is identified by its county and case number, so `KINGS`, `Kings County`, `County of Kings`, `Kings Co.` and
+`Kings County, NY` have to be one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+# What exports write where there is nothing: databases, spreadsheets' error values, statistics programs, people.
+_PLACEHOLDERS = frozenset(
+    (
+        *("null", "(null)", "<null>", "none", "nil", "nan", "na", "n/a", "n.a.", "n.a", "n / a", "not available"),
+        *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#getting_data"),
+        *("#error!", "#field!", "#blocked!", "#unknown!", "#connect!", "#busy!", "unknown", "unk", "undefined"),
+        *("(blank)", "(empty)", "tbd", "tba", "?", "??", "???", ".", "..", "...", "-", "--", "---", "_", "xxx"),
+        *("0", "00", "000", "0000", "0.0", "0.00"),
+    )
+)
+LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
+_MONTH = r"(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|SEPT|OCT|NOV|DEC)[A-Z]{0,6}"
+_DAMAGE = {
+    "scientific": "it is in scientific notation",
+    "date": "it became a date",
+    "decimal": "it became a decimal number",
+    "narrow": "its column was too narrow",
+}
+_DAMAGED = re.compile(
+    r"(?P<scientific>[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3})"
+    r"|(?P<decimal>[0-9]+\.0+)"
+    r"|(?P<narrow>#+)"
+    r"|(?P<date>(?:"
+    rf"[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?"  # 17-MAR, 17-MAR-24
+    rf"|{_MONTH}-[0-9]{{1,4}}"  # MAR-17, MAR-2017
+    r"|(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12][0-9]|3[01])/[0-9]{2,4}"  # 3/17/2024
+    r"|(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|1[0-2])/(?:19|20)[0-9]{2}"  # 17/3/2024
+    r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"  # 2024-03-17
+    r")(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AP]M)?)?)"
+)
+_FORMULA = re.compile(r'=\s*(?:T\()?"(.*)"\)?', re.DOTALL)
+_APOSTROPHES: Mapping[int, str] = dict.fromkeys(map(ord, "‘’‛ʼʹ′`´＇"), "'")  # noqa: RUF001 - these are the ones meant
+# Letters and marks by category, of which nothing is drawn: joiners, fillers, Braille's blank, variation selectors.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
+PLACEHOLDER = "missing, the cell holds a placeholder"
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+def normalize_identifier(text: str) -> str:
+    """The text by which two cells are compared; see the module. An empty text means that the cell shows nothing."""
+    plain = unwrap_formula(text)
+    if not plain.isascii() or not plain.isprintable():
+        plain = unify_marks(visible(unicodedata.normalize("NFKC", plain)))
+    return " ".join(plain.split()).removeprefix("'").strip().upper()
+
+
+def check_identifier(identifier: str, name: str) -> str:
+    """The normalized identifier as it is; `name` is what people call it, "case number" for one.
+
+    Raises ValueError with the rule that is broken, never with the text, where it identifies nothing: a placeholder, a
+    formula, or what a spreadsheet has made of the real one.
+    """
+    if not identifier:
+        raise ValueError("empty")
+    if is_placeholder(identifier):
+        raise ValueError(PLACEHOLDER)
+    if damaged := _DAMAGED.fullmatch(identifier):
+        damage = _DAMAGE[damaged.lastgroup or ""]
+        raise ValueError(f"a spreadsheet damaged the {name} ({damage})")
+    if identifier.startswith("="):
+        raise ValueError("holds a formula; export the values instead")
+    if UNREADABLE in identifier:
+        raise ValueError("holds a character that cannot be read")
+    return identifier
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether the text stands for nothing: `NULL`, `#N/A`, `-`. `text` has no surplus spaces."""
+    return len(text) <= LONGEST_PLACEHOLDER and text.lower() in _PLACEHOLDERS
+
+
+def unwrap_formula(text: str) -> str:
+    """`="00123401"` is `00123401`; any other text is left as it is."""
+    if not text.lstrip().startswith("="):
+        return text
+    match = _FORMULA.fullmatch(text.strip())
+    return text if match is None else match[1].replace('""', '"')
+
+
+def visible(text: str) -> str:
+    """The text without what nobody sees: format characters (zero-width, soft hyphen, directions) and controls."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(filter(_is_visible, text))
+
+
+def unify_marks(text: str) -> str:
+    """One dash and one apostrophe instead of the many that look alike."""
+    return "".join("-" if _is_dash(mark) else mark for mark in text.translate(_APOSTROPHES))
+
+
+def _is_visible(character: str) -> bool:
+    if character in _BLANK:
+        return False
+    return character.isspace() or unicodedata.category(character) not in ("Cf", "Cc")
+
+
+def _is_dash(character: str) -> bool:
+    return character == "\N{MINUS SIGN}" or (not character.isascii() and unicodedata.category(character) == "Pd")
+
+
+COUNTIES = (
+    *("Albany", "Allegany", "Bronx", "Broome", "Cattaraugus", "Cayuga", "Chautauqua", "Chemung", "Chenango", "Clinton"),
+    *("Columbia", "Cortland", "Delaware", "Dutchess", "Erie", "Essex", "Franklin", "Fulton", "Genesee", "Greene"),
+    *("Hamilton", "Herkimer", "Jefferson", "Kings", "Lewis", "Livingston", "Madison", "Monroe", "Montgomery", "Nassau"),
+    *("New York", "Niagara", "Oneida", "Onondaga", "Ontario", "Orange", "Orleans", "Oswego", "Otsego", "Putnam"),
+    *("Queens", "Rensselaer", "Richmond", "Rockland", "St. Lawrence", "Saratoga", "Schenectady", "Schoharie"),
+    *("Schuyler", "Seneca", "Steuben", "Suffolk", "Sullivan", "Tioga", "Tompkins", "Ulster", "Warren", "Washington"),
+    *("Wayne", "Westchester", "Wyoming", "Yates"),
+)
+
+# Boroughs of New York City that are a county of another name, and what clerks write for those that are not.
+_OTHER_NAMES = {
+    "brooklyn": "Kings",
+    "manhattan": "New York",
+    "staten island": "Richmond",
+    "the bronx": "Bronx",
+    "ny": "New York",
+}
+# Capitals within a word, which no rule finds.
+_IRREGULAR = (
+    *("DeBaca", "DeKalb", "DeSoto", "DeWitt", "DuPage", "LaMoure", "LaPorte", "LaSalle", "LaGrange", "LaPlata"),
+    *("McClain", "McCone", "McCook", "McCormick", "McCracken", "McCreary", "McCulloch", "McCurtain", "McDonald"),
+    *("McDonough", "McDowell", "McDuffie", "McHenry", "McIntosh", "McKean", "McKenzie", "McKinley", "McLean"),
+    *("McLennan", "McLeod", "McMinn", "McMullen", "McNairy", "McPherson", "O'Brien", "D'Iberville"),
+)
+_SAINTS = {"st": "St.", "saint": "St.", "ste": "Ste.", "sainte": "Ste."}
+_GLUED = re.compile(r"\b(ste?)\.(?=\w)")  # st.lawrence
+_SMALL = frozenset(("of", "the", "and", "du", "del"))
+_STATE = re.compile(r",? *(?:n\.?y\.?|new york(?: state)?)$")
+_KIND_BEFORE = re.compile(r"^(?:the )?county of ")
+_KIND_BEHIND = re.compile(r",? (?:county|co\.?|cnty\.?|cty\.?)$")
+
+
+def _key(text: str) -> str:
+    return " ".join(text.lower().replace(".", "").replace(" - ", "-").split())
+
+
+_BY_KEY = {**{_key(county): county for county in COUNTIES}, **_OTHER_NAMES}
+_IRREGULAR_BY_LETTERS = {name.lower(): name for name in _IRREGULAR}
+
+
+def known_county(text: str) -> str | None:
+    """The county of New York that is meant, in its usual spelling; None when the text is anything else."""
+    name = canonical_county(text)
+    return name if name in COUNTIES else None
+
+
+def canonical_county(text: str) -> str:
+    """The one spelling of a county, whatever state it is in: `County of Kings` and `KINGS CO` are `Kings`."""
+    written = " ".join(unify_marks(visible(unicodedata.normalize("NFKC", text))).lower().split()).strip(" ,;")
+    bare = _KIND_BEHIND.sub("", _KIND_BEFORE.sub("", _without_state(written)))
+    words = [_SAINTS.get(word.rstrip("."), word) for word in _GLUED.sub(r"\1. ", bare.replace(" - ", "-")).split()]
+    spelled = " ".join(words)
+    return _BY_KEY.get(_key(spelled)) or " ".join(map(_capitalized, range(len(words)), words))
+
+
+def _without_state(written: str) -> str:
+    """`kings county, ny` names a county and its state; `new york` alone names a county."""
+    bare = _STATE.sub("", written)
+    names_a_county = _KIND_BEHIND.search(bare) or _key(bare) in _BY_KEY or "," in written[len(bare) :]
+    return bare if bare and names_a_county else written
+
+
+def _capitalized(position: int, word: str) -> str:
+    if word in _SMALL and position:
+        return word
+    return "-".join(_IRREGULAR_BY_LETTERS.get(part, part[:1].upper() + part[1:]) for part in word.split("-"))

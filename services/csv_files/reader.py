@@ -1,0 +1,195 @@
+"""Reads a CSV file as offices save it. Pure but for the stream that it is given.
+
+What is wrong with the file as a whole is an `UnusableFileError`; what was passed over or repaired in it is a note; what
+is wrong with a row is for the ingest worker to judge. No message repeats a cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Self
+
+from services.csv_files.encodings import BLOCK_BYTES, REPAIRING, SIGNATURE_BYTES, Survey, name_kind, survey
+from services.domain.csv_layouts import SIMPLICITY_LAYOUT as JUDGMENTS
+from services.domain.csv_layouts import Header, HeaderFault, Layout
+from services.domain.text import counted
+
+DELIMITERS = (",", ";", "\t")
+# A forgotten quote could make one row of the whole file, and memory would have to hold it.
+MAX_LINE_LENGTH = 100_000  # characters
+MAX_LINES = 100  # of one row
+MAX_LINES_BEFORE_HEADER = 20  # a title, the clerk's name, the range of dates
+
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
+
+
+Row = tuple[str, list[str]]
+"""The row as it stands in the file, without its line's end, and its cells."""
+
+
+class UnusableFileError(Exception):
+    """`why` names the line and the rule that is broken."""
+
+    def __init__(self, why: str, *, what_next: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.what_next = what_next
+
+
+class CsvFile:
+    """One file, never held in memory. `header` is read at once, `rows()` yields the rest; `sha256` is of its bytes.
+
+    A context manager that lets go of the stream without closing it: the stream belongs to the caller.
+
+    The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
+    semicolons or tabs. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` says so, and what else
+    was not as it should be, one sentence each.
+    Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
+    """
+
+    def __init__(self, content: BinaryIO, *, layout: Layout = JUDGMENTS) -> None:
+        surveyed = _survey(content)
+        self.sha256 = surveyed.sha256
+        content.seek(0)
+        beginning = content.read(BLOCK_BYTES).decode(surveyed.encoding, errors="replace")
+        delimiter = _delimiter_of(beginning, layout)
+        content.seek(0)
+        errors = REPAIRING if surveyed.repaired else "strict"
+        self._text = io.TextIOWrapper(content, encoding=surveyed.encoding, errors=errors, newline="")
+        self._reader = csv.reader(self._bounded_lines(), strict=True, delimiter=delimiter)
+        self._row_lines: list[str] = []
+        self._rows = self._read()
+        try:
+            self.raw_header, self.header, skipped = self._find_header(layout)
+        except UnusableFileError:
+            self._text.detach()
+            raise
+        self.notes = (*_skipped_note(skipped), *_repaired_note(surveyed))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.detach()
+
+    def rows(self) -> Iterator[Row]:
+        """Every row that has something in it. Once only: the file is read as they are taken."""
+        first = next(self._rows, None)
+        if first is None:
+            raise UnusableFileError("it has a header and no rows", what_next="Export it again with its rows.")
+        return itertools.chain([first], self._rows)
+
+    def _find_header(self, layout: Layout) -> tuple[str, Header, int]:
+        """The header as it stands, its columns, and how many lines are before it."""
+        first: Sequence[str] | None = None
+        for raw, cells in itertools.islice(self._rows, MAX_LINES_BEFORE_HEADER + 1):
+            header = layout.read(cells)
+            if isinstance(header, Header):
+                return raw, header, self._reader.line_num - len(raw.splitlines())
+            if first is None or _names_columns(cells, layout):
+                first = cells
+        raise _describe_missing_header(layout, first or ())
+
+    def _read(self) -> Iterator[Row]:
+        try:
+            for cells in self._reader:
+                raw = "".join(self._row_lines)
+                self._row_lines.clear()
+                if any(cells):
+                    yield raw.rstrip("\r\n"), cells
+        except UnicodeDecodeError:
+            # Text is decoded some kilobytes ahead of the line that is being read.
+            raise UnusableFileError(
+                f"it is neither UTF-8 nor Windows-1252 somewhere after line {self._reader.line_num}",
+                what_next="Save it as “CSV UTF-8”.",
+            ) from None
+        except csv.Error as error:
+            # The csv module's messages name the rule that is broken and never the text.
+            raise UnusableFileError(
+                f"it is no CSV at line {self._reader.line_num}: {error}",
+                what_next="Export it again, or mend that line.",
+            ) from None
+
+    def _bounded_lines(self) -> Iterator[str]:
+        while line := self._text.readline(MAX_LINE_LENGTH + 1):
+            self._row_lines.append(line)
+            if len(line) > MAX_LINE_LENGTH or len(self._row_lines) > MAX_LINES:
+                raise csv.Error("a row without an end")
+            yield line
+
+
+def _describe_missing_header(layout: Layout, cells: Sequence[str]) -> UnusableFileError:
+    header = layout.read(cells)
+    fault = header if isinstance(header, HeaderFault) else HeaderFault((), ())
+    names = ", ".join(column.heading for column in layout.required)
+    return UnusableFileError(_describe(fault), what_next=f"Name the columns {names}.")
+
+
+def _names_columns(cells: Sequence[str], layout: Layout) -> bool:
+    """Whether this line was meant as the header: it names more than one column."""
+    return _columns_of(cells, layout) > 1
+
+
+def _describe(fault: HeaderFault) -> str:
+    parts = []
+    if fault.missing:
+        parts.append("missing columns: " + ", ".join(column.heading for column in fault.missing))
+    if fault.doubled:
+        parts.append("columns named twice: " + ", ".join(column.heading for column in fault.doubled))
+    return "; ".join(parts)
+
+
+def _survey(content: BinaryIO) -> Survey:
+    content.seek(0)
+    beginning = content.read(SIGNATURE_BYTES)
+    if not beginning.strip():
+        raise UnusableFileError("it is empty", what_next="Export it again with its rows.")
+    if (kind := name_kind(beginning)) is not None:
+        raise UnusableFileError(f"it is {kind[0]}, not a CSV file", what_next=kind[1])
+    content.seek(0)
+    surveyed = survey(content)
+    if surveyed.nul_line is not None:
+        raise UnusableFileError(
+            f"it holds NUL characters at line {surveyed.nul_line}", what_next="Export it again as text."
+        )
+    return surveyed
+
+
+def _skipped_note(lines: int) -> list[str]:
+    return [f"{counted(lines, 'line')} before the header skipped"] if lines else []
+
+
+def _repaired_note(surveyed: Survey) -> list[str]:
+    if not surveyed.repaired:
+        return []
+    characters = counted(surveyed.repaired, "character")
+    return [f"{characters} read as Windows-1252 in a UTF-8 file, first at line {surveyed.first_repaired_line}"]
+
+
+def _delimiter_of(beginning: str, layout: Layout) -> str:
+    """What Excel's `sep=` line names, else the one by which a header names the most columns; else the comma."""
+    named = _SEPARATOR_LINE.match(beginning)
+    if named is not None:
+        return named[1]
+    return max(DELIMITERS, key=lambda delimiter: _count_columns(beginning, delimiter, layout))
+
+
+def _count_columns(beginning: str, delimiter: str, layout: Layout) -> int:
+    """The most columns that one of the first lines names."""
+    found = 0
+    try:
+        lines = filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter))
+        for cells in itertools.islice(lines, MAX_LINES_BEFORE_HEADER + 1):
+            found = max(found, _columns_of(cells, layout))
+    except csv.Error:
+        return found
+    return found
+
+
+def _columns_of(cells: Sequence[str], layout: Layout) -> int:
+    header = layout.read(cells)
+    return len(layout.required) - (len(header.missing) if isinstance(header, HeaderFault) else 0)

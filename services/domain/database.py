@@ -1,0 +1,209 @@
+"""What the database reports: its server, migrations, drift, open rights, sessions; and its address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+
+@dataclass(frozen=True)
+class Query:
+    """One of our named queries. `topic`: its file in `sql/` ("jobs", "worker")."""
+
+    name: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class MissingRight:
+    """What `role` may not do, although the queries of these topics need it.
+
+    `privilege` is SQL's word for it, or `rows` when row-level security hides the table's rows from the role.
+    """
+
+    role: str
+    privilege: str
+    on: str
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SchemaDrift:
+    """`refused`: why the database refuses a query. `tried`: how many queries and rights were looked at."""
+
+    tried: int
+    refused: Mapping[Query, str] = field(default_factory=dict)
+    missing: tuple[MissingRight, ...] = ()
+
+
+ENCODE = "percent-encode the password: @ is %40, / is %2F, # is %23, ? is %3F, % is %25"
+# Parameters that other programs' addresses carry and libpq does not know.
+FOREIGN = frozenset(
+    {
+        "connection_limit",
+        "pgbouncer",
+        "pool_timeout",
+        "prepared_statements",
+        "prepareThreshold",
+        "schema",
+        "statement_cache_size",
+        "supa",
+        "uselibpqcompat",
+    }
+)
+_UNKNOWN_PARAMETER = re.compile(r'invalid uri query parameter: "([^"]+)"', re.IGNORECASE)
+
+
+def foreign_parameter(said: str) -> str | None:
+    """The advice for libpq's complaint about a parameter; None for another complaint."""
+    match = _UNKNOWN_PARAMETER.search(said)
+    return without(match[1]) if match else None
+
+
+def without(parameter: str) -> str:
+    """What to do about a parameter; one of an unknown name may be half a password, and is not quoted."""
+    name = f"`{parameter}`" if parameter in FOREIGN else "a parameter"
+    return f"the address has {name}, which Postgres does not know: take it out"
+
+
+@dataclass(frozen=True)
+class AppliedMigration:
+    """One row of `supabase_migrations.schema_migrations`."""
+
+    version: str
+    name: str
+    executed_at: datetime
+    checksum: str | None
+
+
+@dataclass(frozen=True)
+class MigrationStatus:
+    """`pending` and `changed` (applied, but the file differs now) are `version_name` in order; `unknown` are versions
+    that the database has and the files have not (a newer schema)."""
+
+    applied: tuple[AppliedMigration, ...]
+    pending: tuple[str, ...]
+    changed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def head(self) -> str | None:
+        """The newest applied version; None on an empty database."""
+        return max((m.version for m in self.applied), default=None)
+
+
+@dataclass(frozen=True)
+class PreparedRollback:
+    """One file of `sql/rollbacks/`: the way back from the migration of this version. `checksum`: its bytes' SHA-256."""
+
+    version: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One right that nobody should have.
+
+    `kind`: `grants`, `functions`, `policies`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or
+    `logins`. `role` is empty where the fault is the object's own; `public` stands for everybody.
+    """
+
+    kind: str
+    subject: str
+    role: str
+    what: str
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """`schemas` are those of the runbook that this role may use. `hidden_tables`: those that it reads and
+    of which row-level security may hide rows from it.
+
+    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
+    why the database takes no writes of ours; None when it does, or when nobody tried.
+    """
+
+    current_user: str
+    database: str
+    server_time: datetime
+    version: str
+    schemas: tuple[str, ...]
+    hidden_tables: tuple[str, ...]
+    pooler_mode: str
+    refuses_writes: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionRole:
+    """As which role a process of ours is connected. `process` begins with the service's name."""
+
+    process: str
+    role: str
+
+
+@dataclass(frozen=True)
+class ConnectionUse:
+    """`used`: client sessions on the server now; `limit`: how many there may be.
+
+    `pooler_may_allow_fewer`: there is a pooler in front of it, which tells nobody its own limit.
+    """
+
+    used: int
+    limit: int
+    pooler_may_allow_fewer: bool = False
+
+
+POOL_SIZE, CONCURRENCY = "POOL_SIZE", "CONCURRENCY"  # the variables that a process makes its pool by
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Of a process whose variables say nothing. `beside`: what listens, beats or probes outside the pool."""
+
+    pool_size: int
+    beside: int
+    concurrency: int = 0  # of jobs
+
+    @property
+    def sessions(self) -> int:
+        return _sessions(self, self.pool_size, self.concurrency)
+
+
+DEFAULTS = {
+    Service.API: Defaults(pool_size=5, beside=1),
+    Service.INGEST: Defaults(pool_size=2, beside=2, concurrency=1),
+    Service.ENFORCEMENT: Defaults(pool_size=2, beside=2, concurrency=2),
+}
+
+
+def sessions_per_replica(service: Service, variables: Mapping[str, str]) -> int | Unavailable:
+    """By the variables of its next deployment; names in any case, as the processes read them."""
+    defaults = DEFAULTS[service]
+    set_to = {name.upper(): value.strip() for name, value in variables.items() if value.strip()}
+    pool_size = _read(set_to, POOL_SIZE, defaults.pool_size)
+    concurrency = _read(set_to, CONCURRENCY, defaults.concurrency) if service.worker_type else 0
+    if isinstance(pool_size, Unavailable):
+        return pool_size
+    if isinstance(concurrency, Unavailable):
+        return concurrency
+    return _sessions(defaults, pool_size, concurrency)
+
+
+def _sessions(defaults: Defaults, pool_size: int, concurrency: int) -> int:
+    """A worker's pool grows with its concurrency: one session a job, and one for the heartbeat's probe."""
+    return max(pool_size, concurrency + 1) + defaults.beside
+
+
+def _read(variables: Mapping[str, str], name: str, default: int) -> int | Unavailable:
+    if name not in variables:
+        return default
+    try:
+        number = int(variables[name])
+    except ValueError:
+        number = 0
+    return number if number > 0 else Unavailable("Railway", f"its {name} is not a positive whole number")

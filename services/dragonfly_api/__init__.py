@@ -1,1 +1,0 @@
-"""The client of our own API: its health, and the intake as the golden path uses it."""

@@ -1,0 +1,310 @@
+"""Claims jobs, runs their handlers and settles them; returns lost claims to the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.clients.postgres.pool import Database
+from services.clients.postgres.worker import ClaimedJob, Ending, finish_and_claim_jobs, list_own_jobs, reap_jobs
+from services.domain.errors import SourceError
+from services.domain.services import WorkerType
+from services.job_queue.heartbeat import WorkerState, run_unless, wait_for_any
+from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
+from services.job_queue.settings import WorkerSettings
+from services.process import LONGEST_RETRY_S, await_database, retry_delay_s
+
+log = logging.getLogger(__name__)
+
+Done = tuple[ClaimedJob, Outcome]
+
+TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
+
+
+async def settle_and_claim(
+    database: Database, done: Sequence[Done], *, worker_id: str, job_types: Sequence[str], limit: int
+) -> tuple[dict[str, str | None], list[ClaimedJob]]:
+    """Store how attempts ended and take the next jobs, or neither. Raises SourceError.
+
+    `{job id: its status now}`, None where a job is not ours any more, and what is ours now.
+    """
+    endings = [_ending(job, outcome) for job, outcome in done]
+    return await finish_and_claim_jobs(
+        database, endings=endings, worker_id=worker_id, job_types=job_types, limit=limit, timeout_s=TIMEOUT_S
+    )
+
+
+async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
+    """Store the outcome after `settle_and_claim` failed with it.
+
+    Through an outage it is tried again, because the work is done and should not be done twice. An outcome that cannot
+    be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
+    `processing`, is handed back with the strays, and is found as an orphan once this worker no longer beats.
+    """
+    failures, told = 0, ""
+    while True:
+        try:
+            statuses, _ = await settle_and_claim(database, [(job, outcome)], worker_id=worker_id, job_types=(), limit=0)
+        except SourceError as error:
+            failures += 1
+            if error.why != told:
+                log.warning("update_job_status: job %s not written: %s", job.id, error.why)
+            told = error.why
+            if stop.is_set() or (not error.is_outage and isinstance(outcome, Failed)):
+                return
+            if error.is_outage:
+                await wait_for_any(stop, timeout_s=retry_delay_s(failures))
+            else:
+                outcome = Failed(f"its outcome could not be stored: {error}")
+        else:
+            tell_status(job, statuses[job.id] or "stored before, or no longer ours")
+            return
+
+
+def tell_status(job: ClaimedJob, status: str | None) -> None:
+    """The runbook's line, once it is stored."""
+    log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
+
+
+def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
+    match outcome:
+        case Completed(result):
+            return Ending(job.id, "completed", result=result, claim=job.claim)
+        case Failed(why, may_retry):
+            return Ending(job.id, "failed", error=why, may_retry=may_retry, claim=job.claim)
+        case HandedBack():
+            return Ending(job.id, "pending", claim=job.claim)
+
+
+class Strays:
+    """Nobody else would miss such a job while this worker beats.
+
+    A lane holds `claiming` from before it claims until the jobs are in the worker's state: what another lane has just
+    claimed, and has not been told of yet, is no stray.
+    """
+
+    def __init__(self, database: Database, state: WorkerState, *, worker_id: str, lanes: int) -> None:
+        self.claiming = asyncio.Semaphore(lanes)
+        self._database = database
+        self._state = state
+        self._worker_id = worker_id
+        self._lanes = lanes
+        self._looking = asyncio.Lock()  # two that each waited for the other's place would wait for ever
+
+    async def hand_back(self) -> None:
+        """Between the claims: waits for those under way, and keeps the next ones waiting. Raises SourceError."""
+        async with self._looking, AsyncExitStack() as held:
+            for _ in range(self._lanes):
+                await held.enter_async_context(self.claiming)
+            known = self._state.claims
+            async with self._database.read(timeout_s=TIMEOUT_S) as conn:
+                owned = await list_own_jobs(conn, worker_id=self._worker_id)
+            strays = [Ending(job_id, "pending", claim=claim) for job_id, claim in owned if (job_id, claim) not in known]
+            if strays:
+                await self._hand_back(strays)
+
+    async def _hand_back(self, strays: Sequence[Ending]) -> None:
+        statuses, _ = await finish_and_claim_jobs(
+            self._database, endings=strays, worker_id=self._worker_id, job_types=(), limit=0, timeout_s=TIMEOUT_S
+        )
+        for job_id, status in statuses.items():
+            log.info("update_job_status: job %s -> %s", job_id, status)
+
+
+CRASH_LOOP_AFTER = 10  # failures in a row (runbook, "Job Claiming")
+IDLE_NOTE_EVERY_S = 60.0
+CLAIM_TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
+
+
+class CrashLoopError(Exception):
+    """So many failures in a row that something other than the jobs must be wrong; a restart may help."""
+
+
+@dataclass(kw_only=True)
+class WorkerLoop:
+    """Some jobs at a time. `stop` ends it after the jobs under way; `bell` cuts its waiting for work short."""
+
+    worker_id: str
+    worker_type: WorkerType
+    handlers: Mapping[str, Handler]
+    database: Database
+    settings: WorkerSettings
+    state: WorkerState
+    stop: asyncio.Event
+    bell: asyncio.Event
+    _strays: Strays = field(init=False)
+    _failures: int = field(default=0, init=False)
+    _refusals: int = field(default=0, init=False)  # in a row, of a database that fails whatever is asked
+    _told: str = field(default="", init=False)
+    _idle_noted_at: float | None = field(default=None, init=False)
+    _reap_at: float = field(default=0.0, init=False)
+    _trusts_silence_at: float = field(default=0.0, init=False)
+    _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        lanes = self.settings.concurrency
+        self._strays = Strays(self.database, self.state, worker_id=self.worker_id, lanes=lanes)
+
+    async def run(self) -> None:
+        """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
+        log.info("Entering main loop...")
+        self._reap_at = time.monotonic() + self.settings.reap_every_s  # those that start together beat first
+        async with asyncio.TaskGroup() as group:
+            grace = group.create_task(self._end_grace())
+            lanes = [group.create_task(self._work()) for _ in range(self.settings.concurrency)]
+            await asyncio.wait(lanes)
+            grace.cancel()
+        if self._is_crash_loop:
+            raise CrashLoopError
+
+    @property
+    def _longest_return_s(self) -> float:
+        """How long after an outage another worker may need until it beats again."""
+        return LONGEST_RETRY_S + self.settings.gone_after_s
+
+    @property
+    def _is_crash_loop(self) -> bool:
+        return self._failures >= CRASH_LOOP_AFTER
+
+    @property
+    def _is_ending(self) -> bool:
+        return self.stop.is_set() or self._is_crash_loop
+
+    async def _work(self) -> None:
+        """One lane: what it has done and what it does next share a round trip and a commit."""
+        done: list[Done] = []
+        while done or not self._is_ending:
+            self.bell.clear()
+            try:
+                await self._reap_if_due()
+                jobs = await self._settle_and_claim(done)
+            except SourceError as error:
+                await self._settle_alone(done)
+                await self._recover(error)
+                continue
+            finally:
+                done = []
+            if jobs:
+                done = [(job, await self._work_on(job)) for job in jobs]
+                if any(isinstance(outcome, HandedBack) and outcome.why for _, outcome in done):
+                    await self._wait_for_writes()
+            elif not self._is_ending:
+                self._refusals = 0
+                self._note_idle()
+                await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
+
+    async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
+        wanted = 0 if self._is_ending else self.settings.claim_batch
+        async with self._strays.claiming:
+            statuses, jobs = await settle_and_claim(
+                self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
+            )
+            self._told = ""
+            for job, _ in done:
+                tell_status(job, statuses[job.id])
+                self.state.end_job(job)
+            for job in jobs:
+                log.info("claim_pending_job: claimed job %s", job.id)
+                self.state.begin_job(job)
+        return jobs
+
+    async def _settle_alone(self, done: Sequence[Done]) -> None:
+        for job, outcome in done:
+            await settle(self.database, job, outcome, worker_id=self.worker_id, stop=self.stop)
+            self.state.end_job(job)
+
+    async def _reap_if_due(self) -> None:
+        if time.monotonic() < self._reap_at:
+            return
+        self._reap_at = time.monotonic() + self.settings.reap_every_s
+        lock_timeout = timedelta(seconds=self.settings.lock_timeout_s)
+        async with self.database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
+            reaped = await reap_jobs(
+                conn, job_types=list(self.handlers), lock_timeout=lock_timeout, gone_after=self._gone_after()
+            )
+        for job_id, status in reaped.items():
+            log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
+        # A claim that was sent into an outage may come through long after it.
+        await run_unless(self.stop, self._strays.hand_back())
+
+    def _gone_after(self) -> timedelta | None:
+        """None shortly after an outage: then the others are silent too, and on their way back."""
+        if time.monotonic() < self._trusts_silence_at:
+            return None
+        return timedelta(seconds=self.settings.gone_after_s)
+
+    async def _recover(self, error: SourceError) -> None:
+        """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
+        if error.why != self._told or not error.is_outage:
+            log.error("claim_pending_job: %s", error.why)
+        self._told = error.why
+        self._trusts_silence_at = time.monotonic() + self._longest_return_s
+        if not error.is_outage:
+            self._failures += 1
+        if error.takes_no_writes:  # it answers, so the next claim is what finds out
+            await self._wait_for_writes()
+            return
+        await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
+        await run_unless(self.stop, self._reconnect())
+
+    async def _wait_for_writes(self) -> None:
+        self._refusals += 1
+        await wait_for_any(self.stop, timeout_s=retry_delay_s(self._refusals))
+
+    async def _reconnect(self) -> None:
+        """Wait for the database, then hand back what a claim took whose answer was lost."""
+        await await_database(self.database, pool_size=self.settings.sessions)
+        with suppress(SourceError):  # gone again: the next claim notices
+            await self._strays.hand_back()
+
+    async def _work_on(self, job: ClaimedJob) -> Outcome:
+        if self._is_ending:  # the rest of a batch
+            outcome: Outcome = HandedBack()
+        else:
+            log.info("[%s] Claimed job: %s", self.worker_type, job.id)
+            outcome = await self._handle(job)
+        self._tell(job, outcome)
+        if isinstance(outcome, Completed):
+            self._failures = self._refusals = 0
+        elif isinstance(outcome, Failed) and outcome.ours:
+            self._failures += 1
+            if self._is_crash_loop:
+                self.bell.set()  # the other lanes end too
+        return outcome
+
+    async def _handle(self, job: ClaimedJob) -> Outcome:
+        try:
+            async with asyncio.timeout(None) as grace:
+                self._handling.add(grace)
+                return Completed(await self.handlers[job.job_type](job, self.database))
+        except Exception as error:  # whatever a handler raises is the job's failure, never the worker's
+            return HandedBack() if grace.expired() else failure_of(error)
+        finally:
+            self._handling.discard(grace)
+
+    async def _end_grace(self) -> None:
+        """What is under way when the worker has to stop gets so much longer, then it is handed back."""
+        await self.stop.wait()
+        await asyncio.sleep(self.settings.stop_grace_s)
+        for grace in self._handling:
+            grace.reschedule(0)
+
+    def _tell(self, job: ClaimedJob, outcome: Outcome) -> None:
+        match outcome:
+            case Completed():
+                log.info("[%s] Job completed: %s", self.worker_type, job.id)
+            case Failed(why):
+                log.error("[%s] Job failed: %s", self.worker_type, why)
+            case HandedBack(why):
+                log.warning("[%s] Job handed back: %s%s", self.worker_type, job.id, f" ({why})" if why else "")
+
+    def _note_idle(self) -> None:
+        now = time.monotonic()
+        if self._idle_noted_at is None or now - self._idle_noted_at >= IDLE_NOTE_EVERY_S:
+            log.info("[%s] No pending jobs found (idle)", self.worker_type)
+            self._idle_noted_at = now

@@ -1,1 +1,0 @@
-"""The mail server, as the bot uses it."""

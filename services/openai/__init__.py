@@ -1,1 +1,0 @@
-"""OpenAI, or any server that speaks its API: one question, one structured answer."""

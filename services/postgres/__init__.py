@@ -1,1 +1,0 @@
-"""Postgres: pool, named queries, typed calls, migrations. The only folder that imports psycopg."""

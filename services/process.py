@@ -1,0 +1,209 @@
+"""What the API and the workers share: settings, log format, and the database log lines of the runbook.
+
+This is the door to the log: none of our own secrets leaves through it, and no text of others makes a line of its own or
+moves a cursor. Railway adds time, replica and severity: what is written to stderr counts as an error there, so only
+that goes there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import platform
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Literal, TypeVar
+
+from pydantic import SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.clients.postgres.pool import Database
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret, redacted, remember_secrets, without_own_secrets
+from services.domain.services import short_sha
+from services.domain.text import clean_text, printable, printable_json
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 15.0  # an outage of minutes ends within this, and the server is not hammered meanwhile
+
+# The runbook's patterns for our words.
+_RUNBOOK_WORDS = {
+    "password refused": "FATAL: password authentication failed for user",
+    "server not reachable": "Connection refused",
+}
+
+
+def retry_delay_s(failures: int) -> float:
+    """How long to wait after the given number of failures in a row: doubling, with a limit. 1 is the first."""
+    return min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 10), LONGEST_RETRY_S)
+
+
+async def await_database(database: Database, *, pool_size: int) -> None:
+    """Return when the database answers; until then retry, and log each new reason once."""
+    failures, told = 0, ""
+    while True:
+        try:
+            await database.open()
+        except SourceError as error:
+            failures += 1
+            if error.why != told:
+                _tell(error)
+                told = error.why
+            await asyncio.sleep(retry_delay_s(failures))
+        else:
+            log.info("PostgreSQL connection established")
+            log.info("Pool size: %d, max overflow: 0", pool_size)
+            return
+
+
+def _tell(error: SourceError) -> None:
+    log.error("PostgreSQL connection failed: %s", _RUNBOOK_WORDS.get(error.why, error.why))
+
+
+LogFormat = Literal["plain", "json"]
+
+FRAMES_SHOWN = 4  # from our handler into the library that gave up
+
+
+class PlainFormatter(logging.Formatter):
+    """The message alone; of an exception only the class and where it was raised.
+
+    An exception's text may hold a row's values (Postgres' `DETAIL:`) or a DSN, and tracebacks carry it along.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = _error_of(record)
+        line = record.getMessage() if error is None else f"{record.getMessage()} ({error})"
+        return fit_to_print(line.replace("\n", "\n  "))
+
+
+class JsonFormatter(logging.Formatter):
+    """The same as one object a line, which Railway reads: `message`, `level`, `logger`, and `error` where there is one.
+
+    The other fields can be searched for there as `@logger:…`; the runbook's words are found in the message as before.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {"level": record.levelname.lower(), "message": record.getMessage(), "logger": record.name}
+        error = _error_of(record)
+        told |= {} if error is None else {"error": error}
+        return printable_json(json.dumps(redacted(told), ensure_ascii=False))
+
+
+def fit_to_print(text: str) -> str:
+    """The text without our own secrets, and with escapes for what would act on the terminal or imitate a line."""
+    return printable(without_own_secrets(text))
+
+
+def describe_error(error: BaseException) -> str:
+    """The error's class and the way to it: `KeyError at handler.py:12 > decide.py:41`; of our own, the reason too."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]  # of several that failed together, the first is the cause
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
+    way = " > ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)
+    name = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
+    return f"{name} at {way}" if way else name
+
+
+def log_to_streams(log_format: LogFormat = "plain") -> None:
+    """Send everything from INFO to stdout, from ERROR to stderr; libraries speak from WARNING only."""
+    out, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
+    out.addFilter(lambda record: record.levelno < logging.ERROR)
+    errors.setLevel(logging.ERROR)
+    for handler in (out, errors):
+        handler.setFormatter(JsonFormatter() if log_format == "json" else PlainFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[out, errors], force=True)
+    # No line tells its place, thread or process, so none is looked for (logging HOWTO, "Optimization"): a job has four
+    # lines, and that shows.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.getLogger("services").setLevel(logging.INFO)
+
+
+def _error_of(record: logging.LogRecord) -> str | None:
+    error = record.exc_info[1] if record.exc_info else None
+    return None if error is None else describe_error(error)
+
+
+EXIT_MISCONFIGURED = 2
+
+_DSN = re.compile(r"(postgres|postgresql)://[^\s]+")
+
+
+class ProcessSettings(BaseSettings):
+    """Only `SUPABASE_DB_URL` and `ENVIRONMENT` are needed. An empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    environment: Literal["dev", "staging", "prod"]
+    supabase_db_url: SecretStr
+    railway_git_commit_sha: str | None = None
+    railway_replica_id: str | None = None
+    log_format: LogFormat = "plain"
+
+    @field_validator("supabase_db_url")
+    @classmethod
+    def _is_postgres_url(cls, value: SecretStr) -> SecretStr:
+        if not _DSN.fullmatch(value.get_secret_value()):
+            raise ValueError("must look like postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("railway_git_commit_sha", "railway_replica_id")
+    @classmethod
+    def _can_be_stored(cls, value: str | None) -> str | None:
+        """They go into rows: a byte of the environment that is no UTF-8 comes as half a character."""
+        return value and clean_text(value)
+
+    @property
+    def dsn(self) -> Secret:
+        return Secret(self.supabase_db_url.get_secret_value())
+
+    @property
+    def git_sha(self) -> str:
+        """The first 8 characters of the deployed commit, or "unknown"."""
+        return short_sha(self.railway_git_commit_sha)
+
+    @property
+    def python_version(self) -> str:
+        return platform.python_version()
+
+
+SettingsType = TypeVar("SettingsType", bound=ProcessSettings)
+
+
+def read_or_exit(settings_class: type[SettingsType]) -> SettingsType:
+    """The settings, or the end of the process with every fault on stderr: one failed deploy, not several."""
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        sys.stderr.write(describe_faults(error) + "\n")
+        raise SystemExit(EXIT_MISCONFIGURED) from None
+    remember_secrets("process", _secrets_of(settings))
+    return settings
+
+
+def _secrets_of(settings: ProcessSettings) -> Iterator[Secret]:
+    """Each secret of the environment; of several in one variable, each."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield from (Secret(part.strip()) for part in value.get_secret_value().split(","))
+
+
+def describe_faults(error: ValidationError) -> str:
+    """What is wrong with the environment, one line a variable, without any value."""
+    lines = [f"  {'.'.join(map(str, fault['loc'])).upper()}: {_problem(fault)}" for fault in error.errors()]
+    first = "CRITICAL: cannot start, the environment is incomplete or malformed:"
+    return "\n".join([first, *lines, "Set these variables on the Railway service and deploy again."])
+
+
+def _problem(fault: ErrorDetails) -> str:
+    if fault["type"] == "missing":
+        return "is not set"
+    return fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

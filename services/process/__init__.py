@@ -1,1 +1,0 @@
-"""What every operated process shares: its environment and how it logs."""

@@ -1,1 +1,0 @@
-"""Slack, as the bot calls it."""

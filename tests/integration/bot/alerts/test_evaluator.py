@@ -1,0 +1,237 @@
+"""What the watch stores and says, with the faults planted and the rights of the bot's own role."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.alerts.evaluator import BUSY_LOOK
+from bot.config.environment import Settings
+from bot.leader import LostLeadershipError
+from services.domain.alerts import AlertChange, AlertState, Severity
+from services.domain.services import Service
+from tests.integration.bot.alerts.conftest import Engine
+from tests.integration.bot.conftest import Outside, System
+
+
+def queue(system: System, columns: str, values: str) -> None:
+    system.run(f"INSERT INTO ops.job_queue (job_type, {columns}) VALUES ('a', {values})")  # noqa: S608 - ours
+
+
+def kill(system: System, worker_id: str = "ingest-1") -> None:
+    system.run(
+        "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '301 seconds'"  # noqa: S608 - ours
+        f" WHERE worker_id = '{worker_id}'"
+    )
+
+
+def revive(system: System, worker_id: str = "ingest-1") -> None:
+    system.run(f"UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() WHERE worker_id = '{worker_id}'")  # noqa: S608
+
+
+@pytest.mark.usefixtures("working")
+async def test_when_all_is_well_nothing_is_stored(engine: Engine) -> None:
+    pause = await engine.look()
+
+    assert await engine.said() == []
+    assert await engine.alerts() == {}
+    assert BUSY_LOOK < pause <= timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "fingerprint"),
+    [
+        ("run_at", "now() - interval '301 seconds'", "backlog"),
+        ("status, attempts, max_attempts, updated_at", "'failed', 5, 5, now()", "exhausted"),
+    ],
+)
+async def test_a_fault_in_the_queue_is_told(
+    engine: Engine, working: System, columns: str, values: str, fingerprint: str
+) -> None:
+    queue(working, columns, values)
+
+    await engine.look()
+
+    assert (await engine.alerts())[fingerprint].state is AlertState.FIRING
+
+
+async def test_an_orphan_is_told_after_five_minutes(engine: Engine, working: System) -> None:
+    queue(working, "status, locked_at, locked_by", "'processing', now(), 'nobody'")
+    await engine.look()
+    assert (await engine.alerts())["orphaned"].state is AlertState.PENDING
+
+    working.run("UPDATE chatops.alerts SET since = now() - interval '5 minutes'")
+    await engine.look()
+
+    assert (await engine.alerts())["orphaned"].state is AlertState.FIRING
+
+
+async def test_a_grant_to_strangers_is_told(engine: Engine, working: System) -> None:
+    working.run("GRANT SELECT ON ops.intake_logs TO anon")
+
+    await engine.look()
+
+    assert [event.fingerprint for event in engine.events] == ["grants.grants"]
+
+
+async def test_what_the_bot_may_not_read_is_told_as_blindness(engine: Engine, working: System) -> None:
+    working.run("REVOKE SELECT ON ops.job_queue FROM dragonfly_bot")
+
+    await engine.look()
+
+    answers = (await engine.alerts())["visibility.answers"]
+    assert (answers.state, "queue" in answers.title) == (AlertState.PENDING, True)
+
+
+@pytest.mark.usefixtures("working")
+async def test_migrations_are_compared_with_the_files_that_the_settings_name(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    engine.world.settings = Settings.from_environment({"ENVIRONMENT": "prod", "DRAGONFLY_SQL": str(tmp_path)})
+
+    await engine.look()
+
+    assert (await engine.alerts())["migrations"].title.endswith("that these files lack")
+
+
+async def test_five_hundred_workers_that_fall_silent_are_one_message(
+    engine: Engine, working: System, outside: Outside
+) -> None:
+    outside.replicas[Service.INGEST] = 500
+    working.run(
+        "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_heartbeat_at)"
+        " SELECT 'w' || n, 'ingest_processor', 'running', now() - interval '301 seconds'"
+        " FROM generate_series(1, 500) AS n"
+    )
+    working.run("UPDATE ops.worker_heartbeats SET status = 'stopped' WHERE worker_id = 'ingest-1'")
+
+    await engine.look()
+
+    [message] = await engine.said()
+    assert "PAGE prod · ingest is down (0 of 500)" in message.text
+    assert message.priority == 10
+
+
+async def test_what_begins_together_shares_a_message_and_what_joins_is_a_line_in_its_thread(
+    engine: Engine, working: System
+) -> None:
+    await engine.look()
+    kill(working)
+    await engine.look()
+    kill(working, "enforcement-1")
+    await engine.look()
+
+    root, joined = await engine.said()
+    assert "ingest is down (0 of 1)" in root.text
+    assert "and 1 more alert" in root.text
+    assert (joined.thread_key, joined.text) == (root.key, "Also: enforcement is down (0 of 1)")
+    assert {event.message_key for event in engine.events} == {root.key}
+
+
+async def test_the_first_look_after_a_start_is_one_digest(engine: Engine, working: System) -> None:
+    kill(working)
+    queue(working, "status, attempts, max_attempts, updated_at", "'failed', 5, 5, now()")
+
+    await engine.look()
+
+    [message] = await engine.said()
+    assert "and 1 more alert" in message.text
+
+
+async def test_another_start_says_nothing_again(engine: Engine, working: System) -> None:
+    kill(working)
+    await engine.look()
+    before = await engine.said()
+
+    engine.restart()
+    await engine.look()
+
+    assert await engine.said() == before
+    assert len(engine.events) == 1
+
+
+async def test_a_worker_that_is_back_is_told_in_the_same_message(engine: Engine, working: System) -> None:
+    kill(working)
+    await engine.look()
+    revive(working)
+    await engine.look()
+
+    [message] = await engine.said()
+    assert "Resolved prod · ingest 1 of 1 alive" in message.text
+    assert [event.change for event in engine.events] == [AlertChange.FIRED, AlertChange.RESOLVED]
+
+
+async def test_each_decision_is_kept_with_its_reason(engine: Engine, working: System) -> None:
+    kill(working)
+    await engine.look()
+    revive(working)
+    await engine.look()
+
+    told, resolved = await engine.decisions("heartbeats.ingest")
+    assert told.decision == "told"
+    assert re.fullmatch(r"firing since \d\d:\d\d UTC", told.reason)
+    assert (resolved.decision, resolved.reason) == ("resolved", "ingest 1 of 1 alive")
+
+
+async def test_after_a_time_in_which_nobody_looked_stale_beats_are_no_news(engine: Engine, working: System) -> None:
+    await engine.look()
+    kill(working)
+    working.run("UPDATE chatops.watch SET looked_at = now() - interval '2 minutes'")
+
+    engine.restart()
+    await engine.look()
+
+    held = (await engine.alerts())["heartbeats.ingest"]
+    assert (held.state, held.held.startswith("nobody looked")) == (AlertState.PENDING, True)
+    working.run("UPDATE chatops.watch SET blind_until = now()")
+    await engine.look()
+    assert [event.severity for event in engine.events] == [Severity.PAGE]
+
+
+def start_run(conn: psycopg.Connection[Any]) -> None:
+    """A run that works on ingest, without its approvals."""
+    conn.execute("SET session_replication_role = replica")
+    conn.execute(
+        "INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,"
+        " reason, channel, approvals_needed, kinds, format, expires_at, approved_at, started_at) VALUES ('running',"
+        " 'prod', 'restart', '{}', '{}', repeat('a', 64), 'low', 'Restart', '{dragonfly-worker-ingest}', '', 'c', 0,"
+        " '{X}', 1, now() + interval '1 hour', now(), now())"
+    )
+    conn.execute(
+        "INSERT INTO chatops.outbox (key, channel, text, blocks)"
+        " SELECT 'run:' || id, 'c', 'Restart ingest', '[]' FROM chatops.runs"
+    )
+
+
+async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_be_told(
+    engine: Engine, working: System
+) -> None:
+    with psycopg.connect(engine.urls.superuser, autocommit=True) as conn:
+        start_run(conn)
+        kill(working)
+        await engine.look()
+        await engine.look()
+        run, line = await engine.said()
+        assert line.thread_key == run.key == "run:1"
+        assert line.text.startswith("ingest is down (0 of 1): told here while this run works")
+        assert engine.events == []
+
+        conn.execute("SET session_replication_role = replica")
+        conn.execute("UPDATE chatops.runs SET state = 'failed', ended_at = now()")
+        await engine.look()
+
+    assert [event.change for event in engine.events] == [AlertChange.FIRED]
+
+
+async def test_a_leader_that_lost_its_lease_stores_nothing(engine: Engine, working: System) -> None:
+    kill(working)
+    working.run("UPDATE chatops.leases SET epoch = epoch + 1")
+
+    with pytest.raises(LostLeadershipError):
+        await engine.look()
+
+    assert (await engine.said(), await engine.alerts()) == ([], {})

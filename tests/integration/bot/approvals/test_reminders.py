@@ -1,0 +1,112 @@
+"""Requests that nobody decided on in time: ended once, told, and never approved at the last moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot.approvals.decisions import Decided
+from bot.approvals.reminders import Expiry
+from bot.leader import NAME, Fence, LostLeadershipError
+from bot.runs.message import Teller
+from services.clients.postgres.leases import take_lease
+from services.clients.postgres.messages import end_notification, list_notifications, store_notification
+from services.clients.postgres.pool import Connection, Database
+from services.domain.errors import OperatorError
+from services.domain.messages import Means, NotificationState, PageEvent
+from services.domain.runs import Run, RunState
+from services.domain.secrets import Secret
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+
+ROUNDS = 8
+
+
+@pytest.fixture
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="leader", timeout_s=60.0)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def fence(database: Database) -> Fence:
+    async with database.transaction() as conn:
+        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+    assert epoch is not None
+    return Fence("leader", epoch)
+
+
+@pytest.fixture
+def expiry(database: Database) -> Expiry:
+    return Expiry(database, Teller(say), every_s=0.02)
+
+
+async def test_request_that_nobody_decided_on_ends_and_says_so(
+    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
+) -> None:
+    old = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    young = await make_desk().file(make_plan(), request(OLIVIA))
+    await asyncio.sleep(1.05)
+
+    await expiry.look(fence)
+    await expiry.look(fence)
+
+    assert (await books.run(old.id)).state is RunState.EXPIRED
+    assert (await books.run(young.id)).state is RunState.AWAITING_APPROVAL
+    assert await books.events(old.id) == ["run.filed", "run.expired"]
+    assert "EXPIRED" in await books.message(old.id)
+
+
+async def test_a_pager_that_rings_for_an_expired_request_is_told(
+    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, as_bot: Connection
+) -> None:
+    run = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    key = f"{run.message_key}:call:{ANN.user_id}:webhook"
+    await store_notification(
+        as_bot, key=key, means=Means.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
+    )
+    await end_notification(as_bot, key=key, state=NotificationState.SENT)
+    await asyncio.sleep(1.05)
+
+    await expiry.look(fence)
+
+    _, over = await list_notifications(as_bot, thread_key=run.message_key)
+    assert (over.event, over.page_key) == (PageEvent.RESOLVED, key)
+
+
+async def test_only_the_leader_ends_requests(expiry: Expiry) -> None:
+    with pytest.raises(LostLeadershipError):
+        await expiry.look(Fence("somebody else", 1))
+
+
+async def test_approval_at_the_last_moment_counts_or_does_not(
+    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
+) -> None:
+    """Clicks rain around the moment of expiry: the run is approved with a decision or expired without one."""
+    desk = make_desk(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
+    watching = asyncio.create_task(expiry.run(fence))
+
+    async def click(run: Run, after_s: float) -> bool:
+        await asyncio.sleep(after_s)
+        try:
+            return isinstance(await desk.decide(run.id, ANN, approve=True), Decided)
+        except OperatorError:
+            return False
+
+    filed = [await desk.file(make_plan(), request(OLIVIA)) for _ in range(ROUNDS)]
+    won = await asyncio.gather(*(click(run, 0.9 + 0.02 * n) for n, run in enumerate(filed)))
+    async with asyncio.timeout(60):
+        while any([(await books.run(run.id)).state is RunState.AWAITING_APPROVAL for run in filed]):
+            await asyncio.sleep(0.02)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+    for run, approved in zip(filed, won, strict=True):
+        state = (await books.run(run.id)).state
+        assert state is (RunState.APPROVED if approved else RunState.EXPIRED)
+        assert ("run.approved" in await books.events(run.id)) is approved
+        assert ("run.expired" in await books.events(run.id)) is not approved

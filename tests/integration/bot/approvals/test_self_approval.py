@@ -1,0 +1,390 @@
+"""Nobody answers, so who asked starts it alone: the calls, the countdown, the veto, and the review afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from bot.approvals.access import Refused
+from bot.approvals.approver_pages import Calling
+from bot.approvals.decisions import Decided
+from bot.approvals.self_approval import LoneStarts
+from bot.approvals.service import Desk
+from bot.config.policy import Policy
+from bot.leader import Fence, LostLeadershipError
+from bot.runs.message import Teller
+from bot.types import Actor
+from bot.views.runs import filed_answer
+from playbooks.model import Risk
+from services.clients.postgres import incidents
+from services.clients.postgres.approvals import list_open_reviews, read_lone_start
+from services.clients.postgres.messages import end_notification, list_notifications
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.runs import CHANNEL
+from services.domain.incidents import IncidentSeverity, NewIncident
+from services.domain.messages import NotificationState, PageEvent
+from services.domain.oncall import OnCallPerson, Schedule
+from services.domain.runs import Person, Run, RunState
+from services.domain.services import Service
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.integration.bot.approvals.test_reminders import database as database
+from tests.integration.bot.approvals.test_reminders import fence as fence
+
+LISTED = {"operators": (OLIVIA.user_id, ANN.user_id), "approvers": (ANN.user_id, BEN.user_id)}
+PAGED = Schedule({"ben": OnCallPerson("ben", BEN.user_id, webhook="ben")}, {}, ())
+POLL_S = 3600.0
+LONG, SHORT = timedelta(minutes=3), timedelta(milliseconds=1)
+
+MakeAlone = Callable[..., tuple[Desk, LoneStarts]]
+
+
+@pytest.fixture
+async def incident(as_bot: Connection) -> int:
+    """Opened by Ben; Ann is who asks."""
+    return await incidents.create_incident(as_bot, opened_by(BEN))
+
+
+def opened_by(actor: Actor, severity: IncidentSeverity = IncidentSeverity.SEV1) -> NewIncident:
+    person = Person(actor.user_id, actor.team_id)
+    return NewIncident("dev", severity, "api is down", (Service.API.value,), person, {})
+
+
+@pytest.fixture
+def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
+    """`make_alone(silence=…, countdown=…)`: a desk, and the leader's part."""
+
+    def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[Desk, LoneStarts]:
+        desk = make_desk(**LISTED, calling=Calling(silence, countdown, PAGED))
+        assert isinstance(desk.policy, Policy)
+        return desk, LoneStarts(database, desk.policy, desk.groups, Teller(say), poll_s=lambda: POLL_S)
+
+    return make
+
+
+@pytest.fixture
+def keys(as_bot: Connection) -> Callable[[str], Awaitable[list[tuple[str, ...]]]]:
+    """What a query gives."""
+
+    async def read(query: str) -> list[tuple[str, ...]]:
+        return await (await as_bot.execute(query)).fetchall()
+
+    return read
+
+
+Keys = Callable[[str], Awaitable[list[tuple[str, ...]]]]
+CALLED = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%' ORDER BY channel"
+
+
+async def file(desk: Desk, make_plan: MakePlan) -> Run:
+    """By Ann, once the approvers' time is over where it is short."""
+    run = await desk.file(make_plan(), request(ANN))
+    await asyncio.sleep(0.01)
+    return run
+
+
+async def test_the_other_approvers_are_messaged_and_paged(
+    make_alone: MakeAlone,
+    make_plan: MakePlan,
+    incident: int,
+    as_bot: Connection,
+    keys: Callable[[str], Awaitable[list[tuple[str, ...]]]],
+) -> None:
+    desk, _ = make_alone(silence=LONG)
+
+    run = await file(desk, make_plan)
+
+    lone = await read_lone_start(as_bot, run.id)
+    assert lone is not None
+    assert (lone.incident_id, lone.starts_at) == (incident, None)
+    called = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%'"
+    assert await keys(called) == [(BEN.user_id,)]
+    assert await keys("SELECT means, target FROM chatops.notifications") == [("webhook", "ben")]
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_pager_that_rings_is_told_once_somebody_has_decided(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, approve: bool
+) -> None:
+    assert incident
+    desk, _ = make_alone(silence=LONG)
+    run = await file(desk, make_plan)
+    [page] = await list_notifications(as_bot, thread_key=run.message_key)
+    await end_notification(as_bot, key=page.key, state=NotificationState.SENT)
+
+    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+
+    _, over = await list_notifications(as_bot, thread_key=run.message_key)
+    assert (over.event, over.target, over.page_key) == (PageEvent.RESOLVED, "ben", page.key)
+    assert "needs no approver any more" in over.subject
+
+
+async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(silence=LONG)
+    run = await file(desk, make_plan)
+
+    await desk.decide(run.id, BEN, approve=True)
+
+    [page] = await list_notifications(as_bot, thread_key=run.message_key)
+    assert page.state is NotificationState.CANCELLED
+
+
+@pytest.mark.parametrize("who", [OLIVIA, None])
+async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, keys: Keys, who: Actor | None
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+
+    filed = await desk.request(make_plan(), request(who))
+
+    assert filed.called is not None
+    assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
+    assert await read_lone_start(as_bot, filed.run.id) is None
+    told = str(filed_answer(filed.run, filed.called).blocks)
+    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> are called. You may not start it alone (" in told
+    [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
+    assert "It waits for you" in page.text
+
+
+async def test_nobody_is_called_for_what_needs_nobody(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+
+    filed = await desk.request(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+
+    assert (filed.called, await keys(CALLED)) == (None, [])
+
+
+@pytest.mark.parametrize(("approve", "word"), [(True, "Approved"), (False, "Denied")])
+async def test_the_direct_messages_are_closed_once_somebody_has_decided(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys, approve: bool, word: str
+) -> None:
+    assert incident
+    desk, _ = make_alone()
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+
+    texts = [text for (text,) in await keys("SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:call:%'")]
+    assert len(texts) == 2
+    assert all(f"*{word}* by <@{BEN.user_id}>" in text and "Nothing is asked of you" in text for text in texts)
+
+
+async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
+    desk, _ = make_alone()
+    run = await file(desk, make_plan)
+
+    assert isinstance(await desk.start_alone(run.id, ANN, "down"), Refused)
+
+
+async def test_it_starts_after_the_countdown_and_waits_for_a_review(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await leading.look(fence)
+    assert isinstance(await desk.start_alone(run.id, ANN, "customers wait"), Decided)
+    await asyncio.sleep(0.01)
+
+    await leading.look(fence)
+    await leading.look(fence)
+
+    assert (await books.run(run.id)).state is RunState.APPROVED
+    (review,) = await list_open_reviews(as_bot)
+    assert (review.run_id, review.acted_by) == (run.id, Person(ANN.user_id, ANN.team_id))
+    assert await books.events(run.id) == ["run.filed", "run.alone", "run.started_alone"]
+
+
+async def test_nothing_starts_before_the_countdown_is_over_or_before_it_began(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await leading.look(fence)
+    before = (await books.run(run.id)).state
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    await leading.look(fence)
+
+    assert (before, (await books.run(run.id)).state) == (RunState.AWAITING_APPROVAL, RunState.AWAITING_APPROVAL)
+
+
+async def test_the_approvers_have_time_first_and_the_countdown_begins_once(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int
+) -> None:
+    assert incident
+    patient, _ = make_alone(silence=LONG)
+    early = await patient.start_alone((await file(patient, make_plan)).id, ANN, "customers wait")
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+
+    first, second = [await desk.start_alone(run.id, ANN, "customers wait") for _ in range(2)]
+
+    assert isinstance(early, Refused)
+    assert "still have time" in early.sentence
+    assert (type(first), type(second)) == (Decided, Refused)
+
+
+async def test_it_sleeps_until_the_next_one_is_due(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence
+) -> None:
+    assert incident
+    desk, leading = make_alone(silence=LONG)
+    without = await leading.look(fence)
+    await file(desk, make_plan)
+
+    wait_s = await leading.look(fence)
+
+    assert without == POLL_S
+    assert 0 < wait_s <= LONG.total_seconds()
+
+
+async def test_a_countdown_that_begins_is_announced(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_owner: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await as_owner.execute(f"LISTEN {CHANNEL}".encode())
+
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    heard = [notice.payload async for notice in as_owner.notifies(timeout=60, stop_after=1)]
+    assert heard == [str(run.id)]
+
+
+async def test_a_veto_ends_it(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    assert isinstance(await desk.decide(run.id, BEN, approve=False, reason="veto"), Decided)
+    await leading.look(fence)
+
+    assert (await books.run(run.id)).state is RunState.CANCELLED
+    assert await list_open_reviews(as_bot) == []
+
+
+async def test_a_veto_at_the_last_moment_counts_or_it_starts(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    for _ in range(15):
+        run = await file(desk, make_plan)
+        await desk.start_alone(run.id, ANN, "customers wait")
+        await asyncio.sleep(0.005)
+
+        veto, _ = await asyncio.gather(
+            desk.decide(run.id, BEN, approve=False, reason="veto"), leading.look(fence), return_exceptions=True
+        )
+
+        state = (await books.run(run.id)).state
+        assert state is (RunState.CANCELLED if isinstance(veto, Decided) else RunState.APPROVED)
+        events = await books.events(run.id)
+        assert ("run.started_alone" in events) is (state is RunState.APPROVED)
+
+
+@pytest.mark.parametrize("severity", [IncidentSeverity.SEV3, IncidentSeverity.SEV1])
+async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
+) -> None:
+    """An approver opened one, filed a change in it and started that without anybody else."""
+    await incidents.create_incident(as_bot, opened_by(ANN, severity))
+    desk, _ = make_alone()
+
+    run = await file(desk, make_plan)
+
+    assert await read_lone_start(as_bot, run.id) is None
+    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+    assert isinstance(refused, Refused)
+
+
+async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
+    make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection
+) -> None:
+    number = await incidents.create_incident(as_bot, opened_by(ANN))
+    desk, _ = make_alone()
+    ben = Person(BEN.user_id, BEN.team_id)
+    await incidents.add_event(as_bot, incident_id=number, kind="acknowledged", text="took it on", by=ben)
+
+    run = await file(desk, make_plan)
+
+    lone = await read_lone_start(as_bot, run.id)
+    assert lone is not None
+    assert lone.incident_id == number
+
+
+async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    desk, _ = make_alone()
+    run = await file(desk, make_plan)
+    await incidents.change_severity(as_bot, incident_id=incident, severity=IncidentSeverity.SEV3)
+
+    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+
+    assert isinstance(refused, Refused)
+    assert f"incident {incident} is SEV3" in refused.why
+
+
+async def test_the_end_of_the_incident_ends_the_countdown(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_owner: Connection
+) -> None:
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+    await as_owner.execute(
+        "UPDATE chatops.incidents SET state = 'resolved', due_at = NULL, resolved_by_user = 'U1',"
+        " resolved_by_team = 'T', resolved_at = now(), cause = 'x' WHERE id = %s",
+        (incident,),
+    )
+    await asyncio.sleep(0.01)
+
+    await leading.look(fence)
+
+    lone = await read_lone_start(as_owner, run.id)
+    assert lone is not None
+    assert (lone.starts_at, (await books.run(run.id)).state) == (None, RunState.AWAITING_APPROVAL)
+    assert (await books.events(run.id))[-1] == "run.alone.refused"
+
+
+async def test_the_database_approves_nothing_before_the_countdown_is_over(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
+) -> None:
+    assert incident
+    desk, _ = make_alone(countdown=LONG)
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="not approved by as many"):
+        await as_bot.execute("UPDATE chatops.runs SET state = 'approved' WHERE id = %s", (run.id,))
+
+
+async def test_only_the_leader_starts_it(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, books: Books
+) -> None:
+    assert incident
+    desk, leading = make_alone()
+    run = await file(desk, make_plan)
+    await desk.start_alone(run.id, ANN, "customers wait")
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(LostLeadershipError):
+        await leading.look(Fence("somebody else", 1))
+
+    assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL

@@ -1,0 +1,345 @@
+"""Requests on a real database: filed, confirmed, approved, denied, cancelled; each with its audit row and message."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.approvals.access import Refused
+from bot.approvals.decisions import Decided
+from bot.approvals.service import Desk
+from bot.types import Actor
+from playbooks.model import NoPlan, Risk
+from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
+from services.domain.errors import OperatorError
+from services.domain.runs import Person, RunState
+from services.sandbox.slack import model
+from services.sandbox.slack.workspace import Workspace
+from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, OTTO, RULES, Books, MakeDesk, MakePlan, request
+
+
+def refused(outcome: Decided | Refused) -> str:
+    assert isinstance(outcome, Refused), outcome
+    return outcome.sentence
+
+
+def decided(outcome: Decided | Refused) -> Decided:
+    assert isinstance(outcome, Decided), outcome
+    return outcome
+
+
+async def test_a_delivery_that_is_tried_again_files_one_run_and_tells_of_it_once(
+    desk: Desk, make_plan: MakePlan, books: Books
+) -> None:
+    asked = replace(request(OLIVIA), delivery="trigger:1")
+    first = await desk.file(make_plan(), asked)
+
+    again = await desk.file(make_plan(), asked)
+    other = await desk.file(make_plan(), replace(asked, delivery="trigger:2"))
+
+    assert again == first
+    assert other.id != first.id
+    assert await books.events(first.id) == ["run.filed"]
+
+
+async def test_request_waits_for_its_approval(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA), reason=" bad release ")
+
+    assert run.state is RunState.AWAITING_APPROVAL
+    assert (run.approvals_needed, run.requested_by) == (1, Person(OLIVIA.user_id, OLIVIA.team_id))
+    assert (run.reason, run.services, run.kinds) == ("bad release", ("dragonfly-api",), ("RestartDeployment",))
+    assert await books.events(run.id) == ["run.filed"]
+    assert "WAITS FOR APPROVAL" in await books.message(run.id)
+
+
+async def test_approval_of_somebody_else_lets_it_run(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    outcome = decided(await desk.decide(run.id, ANN, approve=True))
+
+    assert (outcome.run.state, outcome.missing) == (RunState.APPROVED, 0)
+    assert await books.events(run.id) == ["run.filed", "run.approved"]
+    assert "APPROVED" in await books.message(run.id)
+    (decision,) = await list_decisions(books.conn, run.id)
+    assert desk.policy.hash == decision.policy_hash  # type: ignore[union-attr]
+    assert decision.plan_hash == make_plan().hash
+
+
+async def test_denial_ends_it_with_its_reason(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    outcome = decided(await desk.decide(run.id, ANN, approve=False, reason="the import runs"))
+
+    assert (outcome.run.state, outcome.run.outcome) == (RunState.CANCELLED, "denied: the import runs")
+    assert await books.events(run.id) == ["run.filed", "run.denied"]
+
+
+@pytest.mark.parametrize(
+    ("actor", "why"),
+    [
+        (OTTO, "not among those who may approve"),
+        (OLIVIA, "Who asks does not approve"),
+        (replace(OTTO, team_id="T0ELSEWHERE"), "another workspace"),
+    ],
+)
+async def test_who_may_not_approve_is_refused_and_recorded(
+    desk: Desk, make_plan: MakePlan, books: Books, actor: Actor, why: str
+) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    sentence = refused(await desk.decide(run.id, actor, approve=True))
+
+    assert why in sentence
+    assert f"<!subteam^{model.APPROVERS.id}> could approve it." in sentence
+    assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL
+    row = (await list_audit(books.conn, limit=1))[0]
+    assert (row.event, row.actor, row.run_id) == ("run.approve.refused", actor.user_id, run.id)
+
+
+async def test_bot_is_refused_even_where_the_list_has_it(make_desk: MakeDesk, make_plan: MakePlan) -> None:
+    desk = make_desk(approvers=(model.ANN.id, model.BOT.id))
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    sentence = refused(await desk.decide(run.id, Actor(model.BOT.id, model.TEAM.id), approve=True))
+
+    assert sentence == f"A bot is not a person. <@{model.ANN.id}> could approve it."
+
+
+async def test_approver_of_another_workspace_is_refused(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    assert "another workspace" in refused(await desk.decide(run.id, replace(ANN, team_id="T0OTHER"), approve=True))
+
+
+async def test_approver_does_not_approve_their_own_request(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(), request(ANN))
+
+    assert refused(await desk.decide(run.id, ANN, approve=True)) == (
+        f"Who asks does not approve. <@{BEN.user_id}> could approve it."
+    )
+    assert decided(await desk.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
+
+
+async def test_member_who_was_removed_cannot_approve_any_more(
+    desk: Desk, make_plan: MakePlan, workspace: Workspace
+) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+    workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, users=(BEN.user_id,))
+
+    assert "not among those who may approve" in refused(await desk.decide(run.id, ANN, approve=True))
+
+
+async def test_who_was_removed_after_approving_counts_no_more(
+    desk: Desk, make_plan: MakePlan, workspace: Workspace
+) -> None:
+    plan = make_plan(Risk.CRITICAL, playbook="rollback-db")
+    run = await desk.file(plan, request(OLIVIA))
+    await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev")
+    workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, users=(BEN.user_id,))
+
+    outcome = decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
+
+    assert (outcome.run.state, outcome.missing) == (RunState.AWAITING_APPROVAL, 1)
+
+
+async def test_outsiders_request_is_refused_and_recorded(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    with pytest.raises(OperatorError) as refusal:
+        await desk.file(make_plan(), request(OTTO))
+
+    assert "not among those who may request" in refusal.value.why
+    assert refusal.value.what_next == f"<!subteam^{model.OPERATORS.id}> could request it."
+    assert await books.events() == ["run.file.refused"]
+
+
+async def test_what_nobody_could_approve_is_not_filed(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
+    desk = make_desk(approvers=())
+
+    with pytest.raises(OperatorError, match="Nobody may approve"):
+        await desk.file(make_plan(), request(OLIVIA))
+
+    assert await books.events() == ["run.file.refused"]
+
+
+async def test_malformed_policy_lets_nobody_do_anything(make_desk: MakeDesk, make_plan: MakePlan) -> None:
+    desk = make_desk(rules=RULES + "[[alow]]\n")
+
+    with pytest.raises(OperatorError, match="line 9"):
+        await desk.file(make_plan(), request(OLIVIA))
+
+
+async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+
+    assert refused(await desk.confirm(run.id, ANN)) == f"Only who asked confirms it. <@{OLIVIA.user_id}> could."
+    assert "confirmed by who asked" in refused(await desk.decide(run.id, ANN, approve=True))
+    assert decided(await desk.confirm(run.id, OLIVIA)).run.state is RunState.APPROVED
+    assert "it is approved" in refused(await desk.confirm(run.id, OLIVIA))
+
+
+async def test_high_risk_is_not_confirmed(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    assert "not confirmed but approved" in refused(await desk.confirm(run.id, OLIVIA))
+
+
+async def test_break_glass_needs_nobody(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+
+    assert run.state is RunState.APPROVED
+
+
+async def test_critical_needs_two_people_who_type_it(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
+
+    assert "Type `rollback-db api dev`" in refused(await desk.decide(run.id, ANN, approve=True))
+    first = decided(await desk.decide(run.id, ANN, approve=True, typed=" Rollback-DB  api dev"))
+    assert (first.run.state, first.missing) == (RunState.AWAITING_APPROVAL, 1)
+    assert "decided already" in refused(await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev"))
+    second = decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
+    assert (second.run.state, second.missing) == (RunState.APPROVED, 0)
+
+
+async def test_requester_who_is_an_approver_counts_as_one_of_two(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(ANN))
+
+    assert decided(await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev")).missing == 1
+    assert decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev")).missing == 0
+
+
+async def test_terminal_files_for_one_approver_more(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(None))
+
+    assert (run.requested_by, run.approvals_needed) == (None, 2)
+    assert decided(await desk.decide(run.id, ANN, approve=True)).missing == 1
+    assert decided(await desk.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
+    assert [row.actor for row in await list_audit(books.conn, limit=9)][-1] == "terminal"
+
+
+async def test_terminal_breaks_no_glass(desk: Desk, make_plan: MakePlan) -> None:
+    with pytest.raises(OperatorError, match="in Slack"):
+        await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(None))
+
+
+async def test_expired_request_is_refused(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
+    desk = make_desk(expires_after_s=1)
+    run = await desk.file(make_plan(), request(OLIVIA))
+    await asyncio.sleep(1.05)
+
+    assert "has expired. `Ask again`" in refused(await desk.decide(run.id, ANN, approve=True))
+    assert await books.events(run.id) == ["run.filed", "run.approve.refused"]
+
+
+async def test_second_click_is_told_what_became_of_the_first(desk: Desk, make_plan: MakePlan) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+    await desk.decide(run.id, ANN, approve=True)
+
+    assert "it is approved" in refused(await desk.decide(run.id, ANN, approve=True))
+    assert "it is approved" in refused(await desk.decide(run.id, BEN, approve=False))
+
+
+async def test_run_that_is_not_there_is_told(desk: Desk) -> None:
+    with pytest.raises(OperatorError, match="There is no run 99"):
+        await desk.decide(99, ANN, approve=True)
+
+
+@pytest.mark.parametrize("actor", [OLIVIA, ANN])
+async def test_what_waits_is_cancelled_at_once(desk: Desk, make_plan: MakePlan, books: Books, actor: Actor) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    outcome = decided(await desk.cancel(run.id, actor))
+
+    assert outcome.run.state is RunState.CANCELLED
+    assert outcome.run.cancel_requested_by == Person(actor.user_id, actor.team_id)
+    assert await books.events(run.id) == ["run.filed", "run.cancelled"]
+    assert "cancelled already" in refused(await desk.cancel(run.id, actor))
+
+
+async def test_outsider_cancels_nothing(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+
+    assert "not among those who may request" in refused(await desk.cancel(run.id, OTTO))
+    assert await books.events(run.id) == ["run.filed", "run.cancel.refused"]
+
+
+async def test_what_runs_is_asked_to_stop(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    await start(books, run.id)
+
+    outcome = decided(await desk.cancel(run.id, ANN))
+
+    assert outcome.run.state is RunState.RUNNING
+    assert outcome.run.cancel_requested_by == Person(ANN.user_id, ANN.team_id)
+    assert f"<@{ANN.user_id}> has cancelled it already" in refused(await desk.cancel(run.id, BEN))
+
+
+@pytest.mark.parametrize(
+    ("how", "step", "state", "told"),
+    [
+        ("done", "done", "running", "it is done. The run goes on."),
+        ("retry", "pending", "running", "try it again. The run goes on."),
+        ("abort", "failed", "failed", "Given up. Nobody can tell. api is stopped."),
+    ],
+)
+async def test_person_settles_what_is_unknown(
+    desk: Desk, make_plan: MakePlan, books: Books, how: str, step: str, state: str, told: str
+) -> None:
+    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    await start(books, run.id)
+    assert "nothing about this run is unknown" in refused(await desk.resolve_unknown(run.id, ANN, "done")).lower()
+    await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
+    await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
+    unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'Nobody can tell. api is stopped.' WHERE id = %s"
+    await books.conn.execute(unknown, [run.id])
+
+    assert "not among those" in refused(await desk.resolve_unknown(run.id, OTTO, "done"))
+    outcome = decided(await desk.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
+
+    assert outcome.run.state == state
+    assert (outcome.run.outcome or "").endswith(told)
+    row = await (await books.conn.execute("SELECT state FROM chatops.run_steps")).fetchone()
+    assert row == (step,)
+
+
+async def test_what_is_unknown_can_be_cancelled(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    await start(books, run.id)
+    await books.conn.execute("UPDATE chatops.runs SET state = 'unknown' WHERE id = %s", [run.id])
+
+    assert decided(await desk.cancel(run.id, OLIVIA)).run.state is RunState.CANCELLED
+
+
+async def test_expired_request_is_asked_for_again(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
+    desk = make_desk()
+    first = await desk.file(make_plan(), request(OLIVIA), reason="bad release")
+    await books.conn.execute("UPDATE chatops.runs SET state = 'expired' WHERE id = %s", [first.id])
+
+    async def plan_again(playbook: str, parameters: object) -> object:
+        assert (playbook, parameters) == ("rollback", {"service": "api"})
+        return make_plan(deployment="d2")
+
+    again = await desk.ask_again(first.id, request(ANN), plan_again)  # type: ignore[arg-type]
+
+    assert not isinstance(again, NoPlan)
+    second = again.run
+    assert (second.state, second.reason) == (RunState.AWAITING_APPROVAL, "bad release")
+    assert second.requested_by == Person(ANN.user_id, ANN.team_id)
+    with pytest.raises(OperatorError, match="only what expired or was voided"):
+        await desk.ask_again(second.id, request(ANN), plan_again)  # type: ignore[arg-type]
+
+
+async def test_audit_chain_holds_after_all_of_it(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+    run = await desk.file(make_plan(), request(OLIVIA))
+    for actor in (OTTO, OLIVIA, ANN, BEN):
+        await desk.decide(run.id, actor, approve=True)
+
+    assert (await verify_audit(books.conn)).ok
+
+
+async def start(books: Books, run_id: int) -> None:
+    """As the runner does."""
+    await books.conn.execute(
+        "INSERT INTO chatops.run_services (service, run_id) VALUES ('dragonfly-api', %s)", [run_id]
+    )
+    await books.conn.execute("UPDATE chatops.runs SET state = 'running' WHERE id = %s", [run_id])

@@ -1,0 +1,115 @@
+"""Senders of notifications over a real database, a pager and a mail server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bot.config.environment import Settings
+from bot.delivery.pages import NotificationSender, Reach
+from bot.web.metrics import Metrics
+from services.clients.pagers.webhook import Webhooks
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Database
+from services.domain.messages import Means, Notification, PageEvent
+from services.domain.secrets import Secret
+from tests.conftest import DatabaseUrls
+from tests.outside import Mailbox, Phone
+from tests.outside import mailbox as mailbox
+from tests.outside import phone as phone
+
+THREAD = "incident:1"
+
+
+@dataclass
+class Stage:
+    """`pager` and `mail` send; `told` counts how often the sender of messages was woken, `retold` has the root messages
+    that were said again."""
+
+    database: Database
+    pager: NotificationSender
+    mail: NotificationSender
+    told: list[None] = field(default_factory=list)
+    retold: list[str] = field(default_factory=list)
+
+    async def store(self, key: str = "incident:1:1", means: Means = Means.WEBHOOK, **changes: Any) -> None:
+        given = {"target": "ann", "subject": "PAGE prod", "text": "318 waiting", "thread_key": THREAD} | changes
+        async with self.database.transaction() as conn:
+            await messages.store_message(conn, key=THREAD, channel="c", text="incident", blocks=[])
+            await messages.store_notification(conn, key=key, means=means, **given)
+
+    async def end(self, event: PageEvent) -> None:
+        """Incident 1, or ended it."""
+        async with self.database.transaction() as conn:
+            await messages.end_pages(
+                conn, key_prefix="incident:1:", thread_key=THREAD, event=event, subject=f"{event} prod", text="in Slack"
+            )
+
+    async def read(self, key: str = "incident:1:1") -> Notification:
+        async with self.database.read() as conn:
+            [found] = [n for n in await messages.list_notifications(conn, thread_key=THREAD) if n.key == key]
+            return found
+
+    async def said(self) -> dict[str, str]:
+        """`{key of a message in the thread: its words}`."""
+        async with self.database.read() as conn:
+            cur = await conn.execute("SELECT key, blocks::text FROM chatops.outbox WHERE thread_key IS NOT NULL")
+            return dict(await cur.fetchall())
+
+    async def age(self, minutes: int) -> None:
+        """Let time pass: everything was stored so long ago and is due now."""
+        async with self.database.transaction() as conn:
+            await conn.execute(
+                "UPDATE chatops.notifications SET created_at = created_at - make_interval(mins => %s), "
+                "next_try_at = clock_timestamp()",
+                [minutes],
+            )
+
+
+def settings_for(phone: Phone, mailbox: Mailbox) -> Settings:
+    """Ann's pager and mail, and a pager whose address no client takes."""
+    return Settings.from_environment(
+        {
+            "ENVIRONMENT": "prod",
+            "SUPABASE_MODE": "prod",
+            "PAGER_WEBHOOK_URL_ANN": phone.url,
+            "PAGER_WEBHOOK_URL_BROKEN": "http://xn--a/hook",
+            "PAGER_EMAIL_ANN": "ann@example.com",
+            "SMTP_URL": mailbox.url,
+            "SMTP_FROM": "bot@example.com",
+        }
+    )
+
+
+@pytest.fixture
+async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> AsyncIterator[Stage]:
+    settings = settings_for(phone, mailbox)
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    webhooks = Webhooks(timeout_s=30.0)
+    told: list[None] = []
+    retold: list[str] = []
+
+    async def retell(key: str) -> None:
+        retold.append(key)
+
+    pager, mail = (
+        NotificationSender(
+            means,
+            database,
+            Reach(settings, webhooks),
+            environment="prod",
+            workspace_url=lambda: "https://acme.slack.com/",
+            channel="dragonfly-incidents",
+            poll_s=lambda: 30.0,
+            told=lambda: told.append(None),
+            metrics=Metrics(),
+            retell=retell,
+        )
+        for means in Means
+    )
+    yield Stage(database, pager, mail, told, retold)
+    await webhooks.aclose()
+    await database.close()

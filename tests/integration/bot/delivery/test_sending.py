@@ -1,0 +1,345 @@
+"""A page reaches a phone outside Slack, once, and its thread says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.delivery.pages import NotificationSender, Reach
+from bot.web.metrics import Metrics
+from services.clients.pagers.webhook import Webhooks
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Database
+from services.domain.errors import SourceError
+from services.domain.messages import Means, NotificationState, PageEvent
+from services.domain.secrets import Secret
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.delivery.conftest import Stage, settings_for
+from tests.outside import Mailbox, Phone, until
+from tests.wire import Line
+
+
+async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.pager.send_due()
+
+    [ring] = phone.rings
+    assert ring.body is not None
+    assert (ring.body["subject"], ring.body["text"]) == ("PAGE prod", "318 waiting")
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
+    await stage.store(means=Means.EMAIL)
+    await stage.mail.send_due()
+    await stage.mail.send_due()
+
+    assert [mail["To"] for mail in mailbox.mails] == ["ann@example.com"]
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_root_message_tells_who_was_told(stage: Stage) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+
+    assert "incident:1:told" not in await stage.said(), "the root message says it"
+    assert stage.retold == ["incident:1"]
+    assert stage.told, "the sender of messages was woken"
+
+
+async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(503)
+    await stage.store()
+
+    wait_s = await stage.pager.send_due()
+    await asyncio.sleep(wait_s)
+    await stage.pager.send_due()
+
+    first, second = phone.rings
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    assert first.body == second.body
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_thread_says_when_somebody_is_not_reached_yet(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(503)
+    await stage.store()
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "trying again: refused (503)" in said["incident:1:told"]
+    assert list(said) == ["incident:1:told"]
+
+
+async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(404)
+    await stage.store()
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "was not reached*: refused (404)" in said["incident:1:1:failed"]
+    assert "never reached" in said["incident:1:told"]
+    assert (await stage.read()).state is NotificationState.FAILED
+
+
+async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
+    phone.is_away = True
+    await stage.store()
+    await stage.pager.send_due()
+    assert (await stage.read()).state is NotificationState.WAITING
+
+    await stage.age(minutes=16)
+    await stage.pager.send_due()
+
+    assert (await stage.read()).state is NotificationState.FAILED
+    assert "tried for 16 min" in (await stage.said())["incident:1:1:failed"]
+
+
+async def test_late_page_is_tried_at_least_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.age(minutes=120)
+    await stage.pager.send_due()
+
+    assert len(phone.rings) == 1
+
+
+async def test_target_that_the_environment_does_not_name_fails_at_once(stage: Stage) -> None:
+    await stage.store(target="bob")
+    await stage.pager.send_due()
+
+    failed = await stage.read()
+    assert failed.state is NotificationState.FAILED
+    assert failed.last_error is not None
+    assert "names no target `bob`" in failed.last_error
+
+
+async def test_what_no_client_expects_is_given_up_and_stops_nothing_else(stage: Stage, phone: Phone) -> None:
+    """A target whose host name nobody can read must not end the leader's work again and again."""
+    await stage.store("incident:1:1", target="broken")
+    await stage.store("incident:1:2")
+    await stage.pager.send_due()
+
+    assert len(phone.rings) == 1
+    assert (await stage.read()).state is NotificationState.FAILED
+
+
+async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: Phone) -> None:
+    await stage.store("incident:1:1")
+    await stage.store("incident:1:2")
+    async with stage.database.transaction() as conn:
+        await messages.cancel_notifications(conn, key_prefix="incident:1:")
+
+    await stage.pager.send_due()
+
+    assert phone.rings == []
+
+
+async def test_cancel_in_the_middle_of_a_call_waits_for_its_outcome(stage: Stage, phone: Phone) -> None:
+    async def cancel() -> int:
+        async with stage.database.transaction() as conn:
+            return await messages.cancel_notifications(conn, key_prefix="incident:1:")
+
+    phone.answers.append(0.5)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+
+    assert await cancel() == 0
+    await sending
+    assert (await stage.read()).state is NotificationState.SENT
+
+
+async def test_two_senders_ring_once(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.3)
+    await stage.store()
+
+    await asyncio.gather(*(stage.pager.send_due() for _ in range(3)))
+
+    assert len(phone.rings) == 1
+
+
+async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.8)
+    for number in range(5):
+        await stage.store(f"incident:1:{number}")
+
+    sending = asyncio.create_task(stage.pager.send_due())
+
+    await phone.wait_for(5)
+    await sending
+
+
+async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+    """The receiver knows the second by its key: at least once, and once in practice."""
+    lost = asyncio.Event()
+    phone.answers.append(lost)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+    async with stage.database.transaction() as conn:
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'test' AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    lost.set()
+    with pytest.raises(Exception, match="database"):
+        await sending
+
+    await stage.pager.send_due()
+
+    first, second = phone.rings
+    assert first.body == second.body
+
+
+async def test_who_was_frozen_before_it_began_rings_nobody(
+    stage: Stage, phone: Phone, mailbox: Mailbox, database_urls: DatabaseUrls
+) -> None:
+    """By then the server may have freed what it held, and a successor rings."""
+    await stage.store()
+    async with Line(database_urls.bot).serve() as line:
+        database = Database.connect_lazily(Secret(line.dsn), application_name="frozen", timeout_s=60.0)
+        webhooks = Webhooks(timeout_s=30.0)
+        frozen = NotificationSender(
+            Means.WEBHOOK,
+            database,
+            Reach(settings_for(phone, mailbox), webhooks),
+            environment="prod",
+            workspace_url=lambda: None,
+            channel="dragonfly-incidents",
+            poll_s=lambda: 30.0,
+            told=lambda: None,
+            metrics=Metrics(),
+            start_s=0.05,
+        )
+        answer = line.hold(b"SKIP LOCKED", "after", lose=False)
+        sending = asyncio.create_task(frozen.send_due())
+        await answer.reached.wait()
+        await asyncio.sleep(0.1)  # longer than it may take to begin
+        answer.release()
+
+        with pytest.raises(SourceError, match="too late to begin"):
+            await sending
+
+        assert not phone.rings
+        await database.close()
+        await webhooks.aclose()
+    await stage.pager.send_due()
+    assert len(phone.rings) == 1
+
+
+async def test_bell_wakes_the_sender(stage: Stage, phone: Phone) -> None:
+    working = asyncio.create_task(stage.pager.run())
+    await until(lambda: not working.done())
+    await stage.store()
+    stage.pager.ring()
+
+    await phone.wait_for()
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    for event in (PageEvent.ACKNOWLEDGED, PageEvent.RESOLVED):
+        await stage.end(event)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
+    assert len({ring.body["key"] for ring in phone.rings if ring.body}) == 1
+    assert "incident:1:told" not in await stage.said()
+    assert set(stage.retold) == {"incident:1"}
+
+
+async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    for _ in range(2):
+        await stage.end(PageEvent.ACKNOWLEDGED)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
+
+
+async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage, phone: Phone) -> None:
+    """It was not told yet when somebody pressed again."""
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
+
+
+async def test_pager_that_never_rang_is_told_nothing(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.end(PageEvent.RESOLVED)
+    await stage.pager.send_due()
+
+    assert phone.rings == []
+
+
+async def test_nothing_follows_a_resolve(stage: Stage, phone: Phone) -> None:
+    """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to be back."""
+    phone.answers.extend([503, 503])
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.ACKNOWLEDGED)
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    for _ in range(2):
+        await stage.age(minutes=1)
+        await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
+
+
+async def test_resolve_in_the_middle_of_a_page_follows_it(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(0.5)
+    await stage.store()
+    sending = asyncio.create_task(stage.pager.send_due())
+    await phone.wait_for()
+    await stage.end(PageEvent.RESOLVED)
+    await sending
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"]
+
+
+async def test_resolve_is_tried_again_until_the_pager_takes_it(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    phone.answers.append(503)
+    await stage.pager.send_due()
+    assert "not resolved there yet" in (await stage.said())["incident:1:told"]
+
+    await stage.age(minutes=1)
+    await stage.pager.send_due()
+
+    assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved", "resolved"]
+
+
+async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stage, phone: Phone) -> None:
+    await stage.store()
+    await stage.pager.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    phone.answers.append(404)
+    await stage.pager.send_due()
+
+    said = await stage.said()
+    assert "never resolved there, it may ring on: refused (404)" in said["incident:1:told"]
+    assert list(said) == ["incident:1:told"], "nobody is sent a message about it after the end"
+
+
+async def test_mailbox_is_told_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
+    await stage.store(means=Means.EMAIL)
+    await stage.mail.send_due()
+    await stage.end(PageEvent.RESOLVED)
+    await stage.mail.send_due()
+
+    assert len(mailbox.mails) == 1

@@ -1,0 +1,206 @@
+"""What alerts do to incidents: open, join, change, stop the calls; a person resolves."""
+
+from __future__ import annotations
+
+from services.clients.postgres import incidents
+from services.domain.alerts import AlertChange, Severity
+from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.services import Service
+from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
+
+FIRED, CHANGED, RESOLVED = AlertChange.FIRED, AlertChange.CHANGED, AlertChange.RESOLVED
+OVER = "Resolved dev · ingest 2 of 2 alive"
+
+
+async def test_a_page_opens_an_incident_that_says_what_the_alert_says(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+
+    incident = await books.incident()
+    assert (incident.state, incident.severity) == (IncidentState.OPEN, IncidentSeverity.SEV2)
+    assert (incident.title, incident.services) == ("ingest is down (0 of 2)", (Service.INGEST,))
+    assert (incident.opened_at - incident.since).total_seconds() > 300
+    message = (await books.messages())["incident:1"]
+    assert message.startswith("🔴 ingest is down (0 of 2) since ")
+    assert "last 6 min ago" in await books.blocks("incident:1")
+    assert await books.notifications() == {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
+    assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 1)] == [alert]
+
+
+async def test_what_reaches_a_phone_is_the_page_line(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED)
+
+    row = await (
+        await books.conn.execute("SELECT subject, text, thread_key FROM chatops.notifications LIMIT 1")
+    ).fetchone()
+    assert row is not None
+    assert row[0].startswith("PAGE dev · ingest is down (0 of 2) since ")
+    assert "incident ack 1" in row[1]
+    assert row[1].startswith("last 6 min ago")  # the subject is not said again
+    assert row[2] == "incident:1"
+
+
+async def test_without_the_api_or_the_database_it_is_of_the_highest_severity(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED, service=Service.API, fingerprint="api")
+    await scene.alert(FIRED, service=None, fingerprint="database", message_key="alert:2")
+
+    assert [(await books.incident(number)).severity for number in (1, 2)] == [IncidentSeverity.SEV1] * 2
+
+
+async def test_what_only_notifies_opens_nothing(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED, severity=Severity.NOTIFY)
+
+    assert await books.messages() == {}
+
+
+async def test_another_alert_of_the_same_service_joins_and_calls_nobody_anew(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="queue.backlog", line="PAGE dev · oldest job waits 20 min")
+
+    assert (await books.incident()).pages == 1
+    assert await books.kinds() == ["opened", "called", "joined"]
+    assert "oldest job waits 20 min" in await books.blocks("incident:1")
+    assert not [key for key, text in (await books.messages()).items() if "it fires too" in text]
+
+
+async def test_an_alert_that_joins_is_told_in_the_thread_only_to_whoever_has_it(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="queue.backlog", message_key="alert:2", line="PAGE dev · oldest job waits")
+
+    assert "oldest job waits" in await books.blocks("incident:1")
+    assert not [text for text in (await books.messages()).values() if text.startswith("it fires too")]
+    await scene.room.acknowledge(1, request(ANN))
+
+    await scene.alert(FIRED, fingerprint="workers.ingest", message_key="alert:3")
+
+    assert [text for text in (await books.messages()).values() if text.startswith("it fires too")]
+
+
+async def test_an_alert_that_becomes_a_page_opens_one_then(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED, severity=Severity.NOTIFY)
+    await scene.alert(CHANGED, alert, severity=Severity.PAGE)
+
+    assert (await books.incident()).state is IncidentState.OPEN
+
+
+async def test_other_words_of_the_alert_are_the_message_s_too(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")
+
+    assert (await books.messages())["incident:1"].startswith("🔴 ingest 1 of 2 alive since ")
+    assert (await books.incident()).pages == 1
+
+
+async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.alert(RESOLVED, alert, line=OVER)
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+
+    incident = await books.incident()
+    assert (incident.state, incident.pages) == (IncidentState.OPEN, 1)
+    assert incident.cleared_at is not None
+    assert await books.notifications() == set()
+    message = (await books.messages())["incident:1"]
+    assert message == "🟢 *CLEARED*, to be resolved by somebody · ingest 2 of 2 alive · dev"
+    assert "reminded" in await books.kinds()
+
+
+async def test_it_is_not_over_while_another_of_its_alerts_fires(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="queue.backlog")
+    await scene.alert(RESOLVED, alert, line=OVER)
+
+    assert (await books.incident()).cleared_at is None
+    assert await books.notifications() != set()
+
+
+async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Scene, books: Books) -> None:
+    first = await scene.alert(FIRED)
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+    await scene.alert(RESOLVED, first, line=OVER)
+
+    await scene.alert(FIRED)
+
+    incident = await books.incident()
+    assert (incident.pages, incident.next_level, incident.cleared_at) == (3, 1, None)
+    assert await books.notifications() == {"incident:1:page:3:webhook:ann", "incident:1:page:3:email:ann"}
+
+
+async def test_an_alert_that_flaps_calls_nobody_at_once_and_is_called_for_in_time(scene: Scene, books: Books) -> None:
+    first = await scene.alert(FIRED)
+    await scene.alert(RESOLVED, first, line=OVER)
+
+    await scene.alert(FIRED, again=True)
+
+    incident = await books.incident()
+    assert (incident.pages, incident.cleared_at) == (1, None)
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+    assert (await books.incident()).pages == 2
+
+
+async def test_a_silenced_alert_calls_nobody_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+
+    await scene.alert(CHANGED, alert, silenced=True)
+
+    incident = await books.incident()
+    assert (incident.state, incident.pages, incident.due_at) == (IncidentState.OPEN, 1, None)
+    assert await books.notifications() == set()
+    await scene.alert(FIRED, alert, again=True)
+    await books.make_due()
+    await scene.escalation.look(scene.fence)
+    assert (await books.incident()).pages == 2
+
+
+async def test_a_silence_of_one_of_its_alerts_leaves_the_others_loud(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="backlog")
+
+    await scene.alert(CHANGED, alert, silenced=True)
+
+    assert (await books.incident()).due_at is not None
+    assert await books.notifications() != set()
+
+
+async def test_alerts_that_share_a_message_share_an_incident(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED)
+    await scene.alert(FIRED, fingerprint="heartbeats.enforcement", service=Service.ENFORCEMENT)
+
+    assert (await books.incident()).pages == 1
+    assert "incident:2" not in await books.messages()
+
+
+async def test_an_alert_that_fires_again_calls_nobody_while_somebody_has_it(scene: Scene, books: Books) -> None:
+    first = await scene.alert(FIRED)
+    await scene.room.acknowledge(1, request(ANN))
+    await scene.alert(RESOLVED, first, line=OVER)
+
+    await scene.alert(FIRED)
+
+    incident = await books.incident()
+    assert (incident.state, incident.pages) == (IncidentState.ACKNOWLEDGED, 1)
+
+
+async def test_after_the_end_a_new_alert_opens_a_new_incident_and_an_old_one_changes_nothing(
+    scene: Scene, books: Books
+) -> None:
+    alert = await scene.alert(FIRED)
+    await scene.room.resolve(1, request(ANN), "restarted")
+    ended = await books.incident()
+
+    await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")
+    await scene.alert(RESOLVED, alert, line=OVER)
+    await scene.alert(FIRED)
+
+    assert await books.incident() == ended
+    assert (await books.incident(2)).state is IncidentState.OPEN
+
+
+async def test_hostile_words_of_an_alert_come_out_as_words(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED, line="PAGE <!channel> ```<https://evil|good>", title="<!here>")
+    await scene.sender.flush(scene.fence)
+
+    assert all("<!channel>" not in text and "<https" not in text for text in (await books.messages()).values())
+    assert await books.unsent() == set()

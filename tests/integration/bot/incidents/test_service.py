@@ -1,0 +1,496 @@
+"""What people do about an incident: each thing happens once, is told, and nothing follows the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+from datetime import time as clock
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.approvals.access import Refused
+from bot.incidents.overrides import SlackOnly
+from bot.incidents.service import Done, Joined, Outcome
+from bot.types import Actor
+from services.clients.postgres.messages import end_notification
+from services.domain.errors import OperatorError
+from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
+from services.domain.messages import NotificationState
+from services.domain.oncall import Level, Reach, Rotation, Schedule
+from services.domain.runs import Person
+from services.domain.services import Service
+from services.sandbox.slack import model
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import Message
+from services.sandbox.slack.workspace import Workspace
+from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request, schedule
+from tests.outside import until
+
+FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
+PAUSES_S = (0.0, 0.1, 0.4, 0.7, 1.2)
+LAST = len(PAUSES_S)
+DIRECT = f"incident:1:page:1:direct:{model.ANN.id}"
+
+
+async def open_one(scene: Scene, actor: Actor | None = OLIVIA, **changes: object) -> Outcome:
+    given: dict[str, object] = {"title": "No ingest", "severity": IncidentSeverity.SEV2, "services": [Service.INGEST]}
+    return await scene.room.open(request(actor), **(given | changes))  # type: ignore[arg-type]
+
+
+async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene, books: Books) -> None:
+    outcome = await open_one(scene)
+
+    assert isinstance(outcome, Done)
+    messages = await books.messages()
+    assert list(messages) == ["incident:1", "incident:1:page:1", DIRECT]
+    assert messages["incident:1"].startswith("🔴 No ingest")
+    assert f"<@{model.ANN.id}>" in messages["incident:1:page:1"]
+    assert await books.notifications() == FIRST
+    assert await books.kinds() == ["opened", "called"]
+    assert await books.audit() == ["incident.opened"]
+    incident = await books.incident()
+    assert (incident.pages, incident.next_level, incident.opened_by) == (1, 1, Person(OLIVIA.user_id, TEAM))
+
+
+async def test_a_second_report_about_a_service_joins_the_incident_that_is_open(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await open_one(scene, OTTO, title="uploads hang")
+
+    assert isinstance(outcome, Joined)
+    assert outcome.incident.id == 1
+    assert await books.kinds() == ["opened", "called", "reported"]
+    assert await books.audit() == ["incident.opened", "incident.reported"]
+    assert "uploads hang" in str(await books.messages())
+    assert await books.notifications() == FIRST
+
+
+async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene, books: Books) -> None:
+    outcomes = await asyncio.gather(*(open_one(scene, actor) for actor in (OLIVIA, OTTO, BEN)))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Done", "Joined", "Joined"]
+    assert (await books.kinds()).count("opened") == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"severity": IncidentSeverity.SEV1},  # it would page fewer people than what is reported now
+        {"services": [Service.API]},
+        {"services": []},
+        {"another": True},
+    ],
+)
+async def test_what_may_be_another_trouble_is_an_incident_of_its_own(scene: Scene, other: dict[str, object]) -> None:
+    await open_one(scene)
+
+    outcome = await open_one(scene, OTTO, **other)
+
+    assert isinstance(outcome, Done)
+    assert outcome.incident.id == 2
+
+
+async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await scene.room.acknowledge(1, request(BEN))
+
+    assert isinstance(outcome, Done)
+    incident = await books.incident()
+    assert (incident.state, incident.acknowledged_by) == (IncidentState.ACKNOWLEDGED, Person(BEN.user_id, TEAM))
+    assert await books.notifications("cancelled") == FIRST
+    messages = await books.messages()
+    assert list(messages) == ["incident:1"]  # which says who has it
+    assert f"*ACKNOWLEDGED* by <@{model.BEN.id}>" in messages["incident:1"]
+
+
+async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.sender.flush(scene.fence)
+
+    await scene.room.acknowledge(1, request(BEN))
+
+    assert (await books.messages())[DIRECT].startswith("🟡 *ACKNOWLEDGED*")
+    assert "Acknowledge" not in await books.blocks(DIRECT)
+
+
+async def test_a_pager_that_rings_is_told_who_answers_and_when_it_is_over(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    pager, mailbox = "incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"
+    for key in (pager, mailbox):
+        await end_notification(books.conn, key=key, state=NotificationState.SENT)
+
+    await scene.room.acknowledge(1, request(BEN))
+    assert await books.notifications() == {f"{pager}:acknowledged"}
+
+    await scene.room.resolve(1, request(BEN), "a bad deploy")
+    assert await books.notifications() == {f"{pager}:resolved"}
+    assert await books.notifications("cancelled") == {f"{pager}:acknowledged"}
+
+
+async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_anew(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(BEN))
+    first = await books.incident()
+
+    await scene.room.acknowledge(1, request(BEN))
+    again = await books.incident()
+    await scene.room.acknowledge(1, request(ANN))
+
+    assert [event.text for event in await books.events()][2:] == [
+        "acknowledged it, nobody else is called",
+        "is still on it",
+        "took over",
+    ]
+    assert first.due_at is not None
+    assert again.due_at is not None
+    assert again.due_at > first.due_at
+    assert (await books.incident()).acknowledged_by == Person(ANN.user_id, TEAM)
+
+
+async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.acknowledge(1, request(ANN))
+
+    outcome = await scene.room.escalate(1, request(ANN))
+
+    assert isinstance(outcome, Done)
+    assert outcome.words == "Level 2 (ben) is called."
+    assert (await books.incident()).state is IncidentState.OPEN
+    assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
+
+
+async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    outcome = await scene.room.resolve(1, request(ANN), "a bad deploy")
+
+    assert isinstance(outcome, Done)
+    incident = await books.incident()
+    assert (incident.state, incident.cause, incident.due_at) == (IncidentState.RESOLVED, "a bad deploy", None)
+    assert await books.notifications() == set()
+    assert [key for key in await books.messages() if ":page:" in key] == []
+    assert (await books.messages())["incident:1"].startswith("✅ *RESOLVED* · No ingest")
+    assert await books.audit() == ["incident.opened", "incident.resolved"]
+
+
+async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    await scene.room.resolve(1, request(ANN), "a bad deploy")
+    ended = await books.incident()
+
+    late = [
+        await scene.room.acknowledge(1, request(BEN)),
+        await scene.room.escalate(1, request(BEN)),
+        await scene.room.resolve(1, request(BEN), "something else"),
+        await scene.room.change_severity(1, request(BEN), IncidentSeverity.SEV1),
+    ]
+
+    assert all(isinstance(outcome, Refused) and "is resolved" in outcome.why for outcome in late)
+    assert await books.incident() == ended
+
+
+async def test_what_is_not_bad_calls_nobody_until_it_is_worse(scene: Scene, books: Books) -> None:
+    await open_one(scene, severity=IncidentSeverity.SEV3)
+    assert list(await books.messages()) == ["incident:1"]
+
+    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV1)
+    assert await books.notifications() == FIRST
+
+    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV3)
+    assert await books.notifications() == set()
+    assert (await books.messages())["incident:1"].startswith("🔵 *OPEN*")
+
+
+async def test_people_are_those_of_the_moment_when_it_was_opened(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+    scene.reschedule(None, approvers=(model.BEN.id,))
+
+    await scene.room.escalate(1, request(OLIVIA))
+
+    assert "incident:1:page:2:webhook:ben" in await books.notifications()
+
+
+async def test_without_an_on_call_file_the_approvers_are_mentioned(scene: Scene, books: Books) -> None:
+    scene.reschedule(None, approvers=(model.APPROVERS.id,))
+
+    await open_one(scene)
+
+    assert f"<!subteam^{model.APPROVERS.id}>" in (await books.messages())["incident:1:page:1"]
+    assert await books.notifications() == set()
+
+
+async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: Books) -> None:
+    scene.reschedule(None)
+
+    await open_one(scene)
+    outcome = await scene.room.escalate(1, request(OLIVIA))
+
+    assert "Nobody could be called" in await books.blocks("incident:1")
+    assert isinstance(outcome, Refused)
+
+
+# Who may
+
+
+async def test_everybody_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
+    assert isinstance(await open_one(scene, OTTO), Done)
+    assert isinstance(await open_one(scene, None, services=[Service.API]), Done)
+
+
+async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Books) -> None:
+    stranger = Actor(model.ANN.id, "T0OTHER")
+
+    assert isinstance(await open_one(scene, stranger), Refused)
+    await open_one(scene)
+    assert isinstance(await scene.room.acknowledge(1, request(stranger)), Refused)
+    assert (await books.incident()).state is IncidentState.OPEN
+
+
+async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    acts = [
+        await scene.room.acknowledge(1, request(OTTO)),
+        await scene.room.resolve(1, request(OTTO), "nothing to see"),
+        await scene.room.escalate(1, request(OTTO)),
+    ]
+
+    assert all(isinstance(outcome, Refused) for outcome in acts)
+    assert (await books.incident()).state is IncidentState.OPEN
+    assert "incident.acknowledged.refused" in await books.audit()
+
+
+async def test_nobody_acknowledges_on_a_terminal(scene: Scene) -> None:
+    await open_one(scene)
+
+    with pytest.raises(OperatorError, match="nobody knows who types"):
+        await scene.room.acknowledge(1, request(None))
+
+
+async def test_there_is_no_such_incident(scene: Scene) -> None:
+    with pytest.raises(OperatorError, match="There is no incident 1"):
+        await scene.room.acknowledge(1, request(ANN))
+
+
+async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> None:
+    evil = "<!channel> `x` *bold* <https://evil|good>\n```" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 5000
+
+    await open_one(scene, title=evil)
+    await scene.room.acknowledge(1, request(ANN))
+    await scene.room.resolve(1, request(ANN), evil)
+    await scene.sender.flush(scene.fence)
+
+    for text in (await books.messages()).values():
+        assert "<!channel>" not in text
+        assert "<https://evil" not in text
+        assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
+        assert len(text) < 4000
+    assert await books.unsent() == set()
+
+
+# What is marked, and who stands in
+
+
+def said(ts: str, text: str = "it was the pool") -> MarkedMessage:
+    return MarkedMessage(model.INCIDENTS_ID, ts, model.BEN.id, text)
+
+
+async def test_a_marked_message_of_the_thread_is_in_the_timeline_until_the_mark_is_gone(
+    scene: Scene, books: Books
+) -> None:
+    await open_one(scene)
+    await scene.sender.flush(scene.fence)
+    (root,) = await (await books.conn.execute("SELECT ts FROM chatops.outbox WHERE key = 'incident:1'")).fetchall()
+
+    await scene.room.mark(root[0], said("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
+    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=True)
+    await scene.room.mark("1.1", said("1764000000.000200"), is_marked=True)  # somewhere else
+
+    (marked,) = [event for event in await books.events() if event.kind == "marked"]
+    assert marked.text == "it was …"
+    assert marked.by == Person(model.BEN.id, TEAM)
+    assert marked.happened_at.timestamp() == pytest.approx(1764000000.0001)
+    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=False)
+    assert "marked" not in await books.kinds()
+
+
+async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(scene: Scene, books: Books) -> None:
+    await open_one(scene, source=said("1764000000.000100"))
+
+    assert (await books.events())[0].text == "it was the pool"
+
+
+async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
+    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    rotation = Rotation("primary", ("ann",), 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
+    scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
+    await open_one(scene)
+
+    told = await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    await open_one(scene, another=True)
+    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await open_one(scene, another=True)
+
+    assert isinstance(told, str)
+    assert told.startswith(f"<@{model.BEN.id}> stands in for primary until ")
+    called = [f"<@{model.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
+    assert called == [False, True, False]
+    assert (await books.audit()).count("oncall.override") == 2
+
+
+def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
+    """Ann has the turn, and level 1 calls whoever has it; Olivia has no phone."""
+    rotation = Rotation("primary", people, 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
+    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
+
+
+async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_takes_it(
+    scene: Scene, books: Books
+) -> None:
+    scene.reschedule(with_primary())
+
+    await scene.room.override(request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+
+    messages = await books.messages()
+    key = "oncall:override:1"
+    assert set(messages) == {key, f"{key}:direct", f"{key}:relieved"}
+    assert f"<@{model.BEN.id}> is on call for *primary* instead of <@{model.ANN.id}> until" in messages[key]
+    assert "has not confirmed it yet" in await books.blocks(key)
+    assert "You are on call for *primary*" in messages[f"{key}:direct"]
+    assert "oncall take 1" in await books.blocks(f"{key}:direct")
+    assert "instead of you" in messages[f"{key}:relieved"]
+
+    refused = await scene.room.take_override(request(ANN), 1)
+    taken = await scene.room.take_override(request(BEN), 1)
+
+    assert isinstance(refused, Refused)
+    assert str(taken).startswith("You are on call for primary until")
+    assert f"✅ <@{model.BEN.id}> confirms it" in await books.blocks(key)
+    assert "oncall take" not in await books.blocks(key)
+    assert (await books.audit()) == ["oncall.override", "oncall.taken"]
+
+
+async def test_whoever_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+
+    await scene.room.override(request(BEN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+
+    assert f"✅ <@{model.BEN.id}> confirms it" in await books.blocks("oncall:override:1")
+
+
+async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+    await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+
+    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+
+    messages = await books.messages()
+    key = "oncall:ended:1"
+    assert f"as the on-call file says again: <@{model.ANN.id}> is on call" in messages[key]
+    assert {f"{key}:{model.ANN.id}", f"{key}:{model.BEN.id}"} < set(messages)
+
+
+async def test_an_override_that_loses_the_last_phone_is_asked_for_first(scene: Scene, books: Books) -> None:
+    scene.reschedule(with_primary())
+    span = timedelta(hours=2)
+
+    asked = await scene.room.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
+
+    assert asked == SlackOnly((1,))
+    assert await books.messages() == {}
+    assert await books.audit() == []
+    told = await scene.room.override(
+        request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span, slack_only=True
+    )
+    assert isinstance(told, str)
+
+
+async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_asked_about(scene: Scene) -> None:
+    base, span = with_primary(), timedelta(hours=2)
+    for change in ({"accepts_slack_only": True}, {"webhook": "team"}):
+        scene.reschedule(replace(base, levels=(replace(base.levels[0], **change),)))
+
+        told = await scene.room.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
+
+        assert isinstance(told, str)
+
+
+async def test_nobody_is_put_on_call_behind_a_deactivated_account(scene: Scene, workspace: Workspace) -> None:
+    scene.reschedule(with_primary())
+    workspace.users[model.BEN.id] = replace(model.BEN, deleted=True)
+
+    refused = await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+
+    assert isinstance(refused, Refused)
+    assert "no active member" in refused.why
+
+
+async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
+    outcome = await scene.room.override(request(OTTO), rotation="primary", user_id=model.OTTO.id, span=timedelta(1))
+
+    assert isinstance(outcome, Refused)
+
+
+# Races
+
+
+async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_left_to_send(
+    scene: Scene, books: Books
+) -> None:
+    for number in range(1, 31):
+        await open_one(scene)
+        await books.make_due(number)
+
+        await asyncio.gather(scene.room.resolve(number, request(ANN), "noise"), scene.escalation.look(scene.fence))
+
+        assert await books.notifications() == set()
+        assert [key for key in await books.unsent() if ":page:" in key] == []
+
+
+async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_other_took_it_over(
+    scene: Scene, books: Books
+) -> None:
+    await open_one(scene)
+
+    await asyncio.gather(*[scene.room.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
+
+    texts = [event.text for event in await books.events() if event.kind == "acknowledged"]
+    assert texts == ["acknowledged it, nobody else is called", "took over"]
+
+
+async def test_after_a_resolve_slack_is_asked_to_post_no_call(
+    scene: Scene,
+    workspace: Workspace,
+) -> None:
+    """Whenever the resolve comes: before the sender, in the middle of a post that takes long, or after it."""
+    sending = asyncio.create_task(scene.sender.run(scene.fence))
+    ended: dict[int, float] = {}
+    try:
+        for number, pause_s in enumerate(PAUSES_S, start=1):
+            workspace.faults.plant("chat.postMessage", FaultKind.SLOW, times=3, seconds=0.3)
+            await open_one(scene, title=f"Number {number}.")
+            await asyncio.sleep(pause_s)
+            if number == LAST:
+                await until(lambda: any(_calls_somebody(message) for message in workspace.messages))
+            await scene.room.resolve(number, request(ANN), "noise")
+            ended[number] = time.time()
+        await asyncio.sleep(0.5)
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    calls = [message for message in workspace.messages if _calls_somebody(message)]
+    assert calls
+    for number, at in ended.items():
+        late = [message.metadata for message in calls if float(message.ts) > at]
+        assert [metadata for metadata in late if f"incident:{number}:" in str(metadata)] == []
+
+
+def _calls_somebody(message: Message) -> bool:
+    """The root message of the channel does not; the message in its thread and the direct ones do."""
+    return "📟" in message.text or message.channel.startswith("D")

@@ -1,0 +1,195 @@
+"""The emergency stop while the database is away: done at once, written down when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.approvals.service import Desk
+from bot.commands.request_change import file
+from bot.config.environment import PeopleSettings
+from bot.config.policy_file import load_policy
+from bot.runs.emergency_stop import EmergencyNotices
+from bot.runs.message import Teller
+from bot.slack_groups import Groups
+from bot.types import Actor, Answer, Request, Surface
+from bot.views.run import run_message
+from playbooks.model import Status
+from services.clients.postgres import runs
+from services.clients.postgres.pool import Database
+from services.clients.slack import SlackClient
+from services.domain.runs import RunState
+from services.sandbox.slack import model
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.model import Message
+from services.sandbox.slack.workspace import Workspace
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.approvals.conftest import slack as slack
+from tests.integration.bot.approvals.conftest import workspace as workspace
+from tests.integration.bot.runs.conftest import Bench, MakeBench
+from tests.serving import no_proxy as no_proxy
+from tests.wire import Line
+
+
+@pytest.fixture
+async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
+    """The bot's way to the database."""
+    async with Line(database_urls.bot).serve() as line:
+        yield line
+
+
+@pytest.fixture
+async def bench(make_bench: MakeBench, line: Line) -> AsyncIterator[Bench]:
+    bench = await make_bench(dsn=line.dsn)
+    yield bench
+    await bench.stop_runners()
+    await bench.database.close()
+
+
+@pytest.fixture
+async def desk(bench: Bench, slack: SlackClient) -> AsyncIterator[Desk]:
+    people = PeopleSettings(operators=(model.OLIVIA.id,), approvers=(model.ANN.id,))
+    desk = Desk(
+        bench.database,
+        load_policy(people),
+        Groups(slack, (), workspace=lambda: model.TEAM.id),
+        Teller(lambda record, head: run_message(record, audit_head=head)),
+        channel="dragonfly-incidents",
+        late_s=0.5,
+        notices=EmergencyNotices(slack, channel="dragonfly-incidents"),
+    )
+    yield desk
+    await desk.aclose()
+
+
+async def stop(bench: Bench, desk: Desk, delivery: str = "trigger:1") -> Answer:
+    actor = Actor(model.OLIVIA.id, model.TEAM.id)
+    request = Request((), Surface.SLASH, actor, model.GENERAL_ID, delivery=delivery)
+    return await file("stop-workers", {"service": "workers", "reason": "damage"}, request, bench.world, desk)
+
+
+def posted(workspace: Workspace) -> list[Message]:
+    """What the incidents channel shows."""
+    return workspace.messages.in_channel(model.INCIDENTS_ID)
+
+
+async def test_workers_stop_without_the_database_and_the_journal_follows(
+    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+) -> None:
+    line.cut()
+
+    answer = await stop(bench, desk)
+
+    assert (answer.status, answer.private) == (Status.OK, True)
+    assert "without the database" in answer.text
+    assert bench.wire.mutations == ["stop", "stop"]
+    (notice,) = posted(workspace)
+    line.mend()
+    bench.start_runner()
+    run_id = await _filed(bench.database)
+    run, steps = await bench.ended(run_id)
+    assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
+    assert bench.wire.mutations == ["stop", "stop"]
+    shown = "SELECT key, ts FROM chatops.outbox WHERE ts IS NOT NULL OR thread_key IS NULL"
+    assert await bench.sql(shown) == [(f"run:{run_id}", notice.ts)]
+
+
+async def test_channel_hears_at_once_who_stops_what_and_why_and_then_how_it_went(
+    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+) -> None:
+    line.cut()
+    hold = bench.wire.hold("stop", "before")
+    stopping = asyncio.create_task(stop(bench, desk))
+    async with asyncio.timeout(60):
+        while not posted(workspace):
+            await asyncio.sleep(0.01)
+
+    assert not stopping.done(), "it does not wait for Railway"
+    (notice,) = posted(workspace)
+    assert all(words in str(notice) for words in (model.OLIVIA.id, "ingest and enforcement", "damage"))
+    hold.release()
+    await stopping
+    assert [message.ts for message in posted(workspace)] == [notice.ts]
+    assert "ingest is stopping" in str(posted(workspace)[0])
+
+
+async def test_a_delivery_that_comes_again_is_announced_once(
+    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+) -> None:
+    line.cut()
+
+    await stop(bench, desk)
+    await stop(bench, desk)
+
+    assert len(posted(workspace)) == 1
+
+
+async def test_who_asked_is_answered_for_everybody_where_the_channel_cannot_be_told(
+    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+) -> None:
+    workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=9)
+    line.cut()
+
+    answer = await stop(bench, desk)
+
+    assert (answer.status, answer.private, posted(workspace)) == (Status.OK, False, [])
+
+
+async def test_one_run_is_filed_though_the_answer_to_its_commit_is_lost(
+    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    stopping = asyncio.create_task(stop(bench, desk))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "after")
+    filing.release()
+    await lost.reached.wait()
+    lost.release()
+
+    answer = await stopping
+
+    assert "without the database" in answer.text
+    notice = await _joined(bench)
+    bench.start_runner()
+    await bench.ended(await _filed(bench.database))
+    assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+    assert bench.wire.mutations == ["stop", "stop"]
+    assert [message.ts for message in posted(workspace)] == [notice]
+
+
+async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twice(
+    bench: Bench, desk: Desk, line: Line
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    request = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.GENERAL_ID, delivery="trigger:1")
+    asking = asyncio.create_task(file("restart", {"service": "ingest"}, request, bench.world, desk))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "after")
+    filing.release()
+    await lost.reached.wait()
+    lost.release()
+
+    answer = await asking
+
+    assert "waits for your confirmation" in str(answer.blocks)
+    assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+
+
+async def _joined(bench: Bench) -> str:
+    """The ts of the notice, once it is known that a run has a message of its own."""
+    async with asyncio.timeout(60):
+        while not (found := await bench.sql("SELECT ts FROM chatops.outbox WHERE key LIKE 'run:%:notice'")):
+            await asyncio.sleep(0.1)
+    return str(found[0][0])
+
+
+async def _filed(database: Database) -> int:
+    async with asyncio.timeout(60):
+        while True:
+            async with database.read() as conn:
+                found = await runs.list_runs(conn, limit=1)
+            if found:
+                return found[0].id
+            await asyncio.sleep(0.1)

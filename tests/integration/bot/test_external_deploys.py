@@ -1,0 +1,356 @@
+"""What somebody deployed is verified once it has settled, and told once in one message, whoever leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.external_deploys import RolloutWatch
+from bot.facts import gather_recent_changes
+from bot.leader import NAME, Fence, LostLeadershipError
+from bot.world import World
+from services.clients.postgres.deployments import prune_observed_replicas
+from services.clients.postgres.leases import take_lease
+from services.clients.postgres.migrations import read_files
+from services.clients.postgres.pool import Database
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.conftest import SHA, Outside, System
+
+OTHER = "0ddba110" * 5
+HEAD = read_files()[-1].version
+
+
+def deployed(name: str, sha: str = SHA, status: DeploymentStatus = DeploymentStatus.SUCCESS) -> Deployment:
+    return Deployment(
+        id=name,
+        status=status,
+        created_at=datetime.now(UTC),
+        commit_sha=sha,
+        commit_message="Fix the amounts <!channel>\n\nmore",
+        author="Ann",
+        instances=(Instance("i0", "RUNNING"),),
+    )
+
+
+def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Service, ServiceState]:
+    """`latest` by short name; what is not SUCCESS leaves the old one serving. The others serve what they served."""
+    found = {}
+    for service in Service:
+        old = deployed(f"old-{service.short}", OTHER)
+        newest = latest.get(service.short, old)
+        serving = newest if newest.status is DeploymentStatus.SUCCESS else old
+        count = replicas.get(service, 1)
+        found[service] = ServiceState(service, f"s-{service.short}", (serving,), newest, replicas_configured=count)
+    return found
+
+
+@dataclass
+class Bench:
+    """One leader's watch, and what the channel was told."""
+
+    watch: RolloutWatch
+    fence: Fence
+    database: Database
+    dsn: str
+
+    async def see(self, replicas: Mapping[Service, int] = MappingProxyType({}), **latest: Deployment) -> bool:
+        """Whether some rollout is open after a look at this answer of Railway's."""
+        self.watch.see(railway(replicas, **latest))
+        return await self.watch.look(self.fence) is not None
+
+    async def messages(self) -> list[tuple[str, str]]:
+        """First line and blocks of each, in order."""
+        rows = await self.sql("SELECT text, blocks, blocks::text FROM chatops.outbox ORDER BY created_at")
+        for text, blocks, _ in rows:
+            assert violations({"text": text, "blocks": blocks}, surface="message") == []
+        return [(text.partition("\n")[0], shown) for text, _, shown in rows]
+
+    async def only(self) -> tuple[str, str]:
+        [message] = await self.messages()
+        return message
+
+    async def sql(self, query: str) -> list[Any]:
+        async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as conn:
+            cur = await conn.execute(query.encode())
+            return await cur.fetchall() if cur.description else []
+
+    async def its_time_is_over(self) -> None:
+        await self.sql("UPDATE chatops.rollouts SET settled_at = now() - interval '181 seconds'")
+
+
+async def lead(database: Database) -> Fence:
+    async with database.transaction() as conn:
+        epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
+    assert epoch is not None
+    return Fence("me", epoch)
+
+
+def watching(world: World) -> RolloutWatch:
+    assert world.database is not None
+    return RolloutWatch(world, world.database, channel="dragonfly-incidents", told=lambda: None)
+
+
+@pytest.fixture
+async def bench(world: World, system: System, database_urls: DatabaseUrls) -> Bench:
+    """Everything runs `SHA`, and what serves now was there before."""
+    assert world.database is not None
+    system.work()
+    made = Bench(watching(world), await lead(world.database), world.database, database_urls.owner)
+    assert not await made.see()
+    return made
+
+
+async def test_what_was_there_before_is_not_told(bench: Bench) -> None:
+    assert await bench.messages() == []
+
+
+async def test_a_deployment_is_one_message_from_its_start_to_its_verdict(bench: Bench) -> None:
+    assert await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
+    coming, _ = await bench.only()
+
+    assert not await bench.see(api=deployed("new"))
+
+    told, shown = await bench.only()
+    assert coming == "🔵 *DEPLOYING* · prod · *a1b2c3d4* (Fix the amounts &lt;!channel&gt;) to api"
+    assert told.startswith("✅ *Verified: api at a1b2c3d4* · prod")
+    assert "none is pending" in shown
+    assert "Ann" in shown
+
+
+async def test_a_push_to_all_services_is_one_message(bench: Bench) -> None:
+    assert await bench.see(api=deployed("n1"), ingest=deployed("n2", status=DeploymentStatus.DEPLOYING))
+
+    assert not await bench.see(api=deployed("n1"), ingest=deployed("n2"), enforcement=deployed("n3"))
+
+    told, _ = await bench.only()
+    assert told.startswith("✅ *Verified: everything at a1b2c3d4*")
+
+
+async def test_it_is_told_once_whoever_leads_and_however_often_it_is_seen(bench: Bench, world: World) -> None:
+    await bench.see(api=deployed("new"))
+    before = await bench.sql("SELECT content_version FROM chatops.outbox")
+
+    successor = replace(bench, watch=watching(world), fence=await lead(bench.database))
+    await successor.see(api=deployed("new"))
+    with pytest.raises(LostLeadershipError):
+        await replace(bench, fence=Fence("somebody else", 1)).see(ingest=deployed("n2"))
+
+    assert await bench.sql("SELECT content_version FROM chatops.outbox") == before == [(1,)]
+
+
+async def test_a_successor_goes_on_with_what_is_open(bench: Bench, world: World) -> None:
+    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
+
+    successor = replace(bench, watch=watching(world), fence=await lead(bench.database))
+    assert not await successor.see(api=deployed("new"))
+
+    assert (await bench.only())[0].startswith("✅")
+
+
+async def test_a_worker_gets_its_time_to_beat_before_it_is_called_wrong(bench: Bench, system: System) -> None:
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
+
+    assert await bench.see(ingest=deployed("new"))
+    waiting, _ = await bench.only()
+    await bench.its_time_is_over()
+    assert not await bench.see(ingest=deployed("new"))
+
+    told, shown = await bench.only()
+    assert waiting.startswith("🔵 *VERIFYING*")
+    assert told.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
+    assert "rollback ingest" in shown
+
+
+async def test_it_is_verified_as_soon_as_the_worker_beats(bench: Bench, system: System) -> None:
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
+    assert await bench.see(ingest=deployed("new"))
+    system.run("UPDATE ops.worker_heartbeats SET git_sha = 'a1b2c3d4'")
+
+    assert not await bench.see(ingest=deployed("new"))
+
+    assert (await bench.only())[0].startswith("✅ *Verified: ingest")
+
+
+async def test_pending_migrations_are_warned_about(bench: Bench, system: System) -> None:
+    system.run(f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{HEAD}'")  # noqa: S608 - ours
+
+    await bench.see(api=deployed("new"))
+    await bench.its_time_is_over()
+    assert not await bench.see(api=deployed("new"))
+
+    told, shown = await bench.only()
+    assert told.startswith("⚠️ *Verified with a warning: api at a1b2c3d4; 1 migration not applied*")
+    assert "apply them before new code is deployed" in shown
+
+
+async def test_a_deployment_that_failed_is_told_at_once(bench: Bench) -> None:
+    assert not await bench.see(api=deployed("new", status=DeploymentStatus.FAILED))
+
+    told, shown = await bench.only()
+    assert told.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
+    assert "still runs" in shown
+
+
+async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:
+    failed = deployed("n2", status=DeploymentStatus.FAILED)
+    await bench.see(api=deployed("n1"), ingest=failed)
+    await bench.its_time_is_over()
+
+    assert not await bench.see(api=deployed("n1"), ingest=failed)
+
+    assert (await bench.only())[0].startswith("🔴 *NOT verified: api at a1b2c3d4; ingest deployment a1b2c3d4 FAILED*")
+
+
+async def test_one_that_another_replaces_says_so(bench: Bench) -> None:
+    await bench.see(api=deployed("n1", OTHER, DeploymentStatus.BUILDING))
+
+    await bench.see(api=deployed("n2"))
+
+    first, second = await bench.messages()
+    assert first[0].startswith("⚠️ *0ddba110 was replaced on api before it was verified*")
+    assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
+
+
+async def test_one_that_waits_for_a_person_says_so_and_leads_there(bench: Bench) -> None:
+    held = replace(deployed("new", status=DeploymentStatus.NEEDS_APPROVAL), link="https://railway.com/held")
+    assert await bench.see(api=held)
+    waiting, shown = await bench.only()
+    await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
+
+    assert not await bench.see(api=held)
+
+    assert waiting.startswith("🟡 *WAITS FOR APPROVAL in Railway* · prod · *a1b2c3d4*")
+    assert "https://railway.com/held" in shown
+    assert (await bench.only())[0].startswith("❔ *a1b2c3d4 waits for approval in Railway on api*")
+
+
+async def test_one_that_never_arrives_is_told_in_the_end(bench: Bench) -> None:
+    coming = deployed("new", status=DeploymentStatus.WAITING)
+    assert await bench.see(api=coming)
+    await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
+
+    assert not await bench.see(api=coming)
+
+    assert (await bench.only())[0].startswith("❔ *a1b2c3d4 is still on its way to api*")
+
+
+async def test_a_push_of_a_monorepo_tells_which_services_took_part(bench: Bench) -> None:
+    skipped = DeploymentStatus.SKIPPED
+    assert not await bench.see(api=deployed("n1"), ingest=deployed("n2", status=skipped))
+
+    told, shown = await bench.only()
+    assert told.startswith("✅ *Verified: api at a1b2c3d4*")
+    assert "Railway skipped ingest" in shown
+
+
+async def test_what_railway_skips_everywhere_is_not_told(bench: Bench) -> None:
+    left_out = [deployed(f"n{n}", status=DeploymentStatus.SKIPPED) for n in range(3)]
+    assert not await bench.see(api=left_out[0], ingest=left_out[1], enforcement=left_out[2])
+
+    assert await bench.messages() == []
+
+
+async def test_what_turns_out_to_be_skipped_was_not_replaced(bench: Bench) -> None:
+    assert await bench.see(api=deployed("new", status=DeploymentStatus.QUEUED))
+
+    assert not await bench.see(api=deployed("new", status=DeploymentStatus.SKIPPED))
+
+    assert (await bench.only())[0].startswith("✅ *Railway skipped a1b2c3d4: no service watches what it changed*")
+
+
+RUN = """
+    WITH filed AS (
+        INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
+            reason, channel, approvals_needed, kinds, format, expires_at)
+        VALUES ('approved', 'prod', 'redeploy', '{}', '{}', repeat('a', 64), 'high', 't', '{dragonfly-api}', '', 'c', 0,
+            '{RedeployDeployment}', 1, now() + interval '1 hour') RETURNING id
+    ), step AS (INSERT INTO chatops.run_steps (run_id, position, step) SELECT id, 0, '{}' FROM filed)
+    INSERT INTO chatops.run_services (service, run_id) SELECT 'dragonfly-api', id FROM filed
+"""
+
+
+async def test_what_a_run_of_ours_deploys_is_its_own_business(bench: Bench) -> None:
+    await bench.sql(RUN)
+    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))  # the journal does not name it yet
+    evidence = '{"deployment_id": "new"}'
+    await bench.sql("UPDATE chatops.run_steps SET state = 'running'")
+    await bench.sql(f"UPDATE chatops.run_steps SET state = 'done', evidence = '{evidence}'")  # noqa: S608 - ours
+    await bench.see(api=deployed("new"))
+    await bench.sql("DELETE FROM chatops.run_services")
+
+    assert not await bench.see(api=deployed("new"))
+
+    assert await bench.messages() == []
+
+
+async def test_what_appears_beside_a_run_of_ours_is_told_after_it(bench: Bench) -> None:
+    await bench.sql(RUN)
+    await bench.see(api=deployed("a push", status=DeploymentStatus.BUILDING))
+    assert await bench.messages() == []
+    await bench.sql("DELETE FROM chatops.run_services")
+
+    await bench.see(api=deployed("a push"))
+
+    assert (await bench.only())[0].startswith("✅ *Verified: api")
+
+
+async def test_while_the_api_is_silent_nothing_is_called_verified(bench: Bench, outside: Outside) -> None:
+    outside.api_status = 500
+    assert await bench.see(api=deployed("new"))
+    await bench.its_time_is_over()
+
+    assert not await bench.see(api=deployed("new"))
+
+    assert "*Verified" not in (await bench.only())[0]
+
+
+async def test_scaling_in_the_dashboard_is_known_with_the_looks_between_which_it_happened(
+    bench: Bench, world: World
+) -> None:
+    await bench.see()
+    await bench.see(replicas={Service.INGEST: 3})
+    await bench.see(replicas={Service.INGEST: 3})
+
+    facts = await gather_recent_changes(world)
+    assert not isinstance(facts.scalings, Unavailable)
+    [change] = facts.scalings
+    assert (change.service, change.before, change.after) == (Service.INGEST, 1, 3)
+    assert change.not_before < change.not_after
+
+
+async def test_how_often_railway_answers_leaves_no_rows(bench: Bench) -> None:
+    for _ in range(3):
+        await bench.see()
+    first = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")
+    await bench.sql(
+        "UPDATE chatops.observed_replicas SET (seen_at, last_seen_at) = (seen_at - age, last_seen_at - age)"
+        " FROM (SELECT interval '61 seconds' AS age) AS earlier"
+    )
+    await bench.see()
+    later = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")
+
+    assert len(first) == len(later) == len(Service)
+    assert all(new[2] > old[2] for old, new in zip(first, later, strict=True))
+
+
+async def test_what_is_kept_of_long_ago_is_each_service_s_last_count(bench: Bench) -> None:
+    for count in (1, 2, 1):
+        await bench.see(replicas={Service.INGEST: count})
+    await bench.sql(
+        "UPDATE chatops.observed_replicas SET (seen_at, last_seen_at) = (now() - interval '31 days', now())"
+    )
+    async with bench.database.transaction() as conn:
+        deleted = await prune_observed_replicas(conn, older_than=timedelta(days=30))
+
+    assert deleted == 2
+    assert await bench.sql("SELECT replicas FROM chatops.observed_replicas WHERE service LIKE '%ingest'") == [(1,)]

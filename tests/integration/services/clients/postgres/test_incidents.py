@@ -1,0 +1,302 @@
+"""Incidents as the bot writes them: taken on, ended, called for, each change once and never after the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.clients.postgres import incidents
+from services.clients.postgres.alerts import open_alert
+from services.clients.postgres.pool import Connection, Database
+from services.domain.alerts import Alert, AlertState, Severity
+from services.domain.errors import SourceError
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, NewIncident
+from services.domain.runs import Person
+from services.domain.services import Service
+
+ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
+CHAIN: Mapping[str, Any] = {"levels": []}
+NEW = NewIncident(
+    environment="staging",
+    severity=IncidentSeverity.SEV1,
+    title="No ingest",
+    services=("dragonfly-worker-ingest",),
+    opened_by=None,
+    chain=CHAIN,
+)
+SOON = timedelta(minutes=5)
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+ALERT = Alert(
+    fingerprint="heartbeats.ingest",
+    rule="heartbeats",
+    state=AlertState.PENDING,
+    severity=Severity.PAGE,
+    service=Service.INGEST,
+    title="No ingest",
+    detail="",
+    since=BEFORE,
+    opened_at=BEFORE,
+)
+
+
+async def read(conn: Connection, incident_id: int) -> Incident:
+    found = await incidents.read_incident(conn, incident_id)
+    assert found is not None
+    return found
+
+
+async def test_an_incident_is_read_as_it_was_opened(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, replace(NEW, opened_by=ANN, since=BEFORE))
+
+    incident = await read(as_bot, number)
+    assert (incident.state, incident.severity, incident.title) == (IncidentState.OPEN, NEW.severity, NEW.title)
+    assert (incident.services, incident.opened_by, incident.chain) == (NEW.services, ANN, CHAIN)
+    assert (incident.since, incident.pages, incident.due_at, incident.briefed) == (BEFORE, 0, None, 0)
+
+
+async def test_what_begins_in_the_future_began_now(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, replace(NEW, since=datetime(2100, 1, 1, tzinfo=UTC)))
+
+    incident = await read(as_bot, number)
+    assert incident.since <= incident.opened_at
+
+
+async def test_only_what_is_not_resolved_is_open(as_bot: Connection) -> None:
+    first, second, third = [await incidents.create_incident(as_bot, NEW) for _ in range(3)]
+    await incidents.acknowledge_incident(as_bot, incident_id=second, person=ANN, due_in=SOON)
+    await incidents.resolve_incident(as_bot, incident_id=third, person=ANN, cause="noise")
+
+    assert [one.id for one in await incidents.list_open_incidents(as_bot)] == [first, second]
+    assert [one.id for one in await incidents.list_incidents(as_bot, limit=2)] == [third, second]
+
+
+async def test_another_person_takes_over_and_the_first_time_stays(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    assert await incidents.acknowledge_incident(as_bot, incident_id=number, person=ANN, due_in=SOON)
+    first = await read(as_bot, number)
+
+    assert await incidents.acknowledge_incident(as_bot, incident_id=number, person=BEN, due_in=SOON)
+
+    then = await read(as_bot, number)
+    assert (first.acknowledged_by, then.acknowledged_by) == (ANN, BEN)
+    assert then.first_acknowledged_at == first.first_acknowledged_at == first.acknowledged_at
+    assert then.active_at > first.active_at
+
+
+async def test_an_incident_that_nobody_has_any_more_is_open_and_due_at_once(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.acknowledge_incident(as_bot, incident_id=number, person=ANN, due_in=SOON)
+    first = await read(as_bot, number)
+
+    assert await incidents.unacknowledge_incident(as_bot, incident_id=number)
+
+    incident = await read(as_bot, number)
+    assert (incident.state, incident.acknowledged_by, incident.acknowledged_at) == (IncidentState.OPEN, None, None)
+    assert incident.first_acknowledged_at == first.first_acknowledged_at
+    assert incident.due_at is not None
+    assert first.due_at is not None
+    assert incident.due_at < first.due_at
+    assert not await incidents.unacknowledge_incident(as_bot, incident_id=number)
+
+
+async def test_nothing_changes_an_incident_that_is_resolved(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.set_due(as_bot, incident_id=number, due_in=SOON)
+    assert await incidents.resolve_incident(as_bot, incident_id=number, person=ANN, cause="a bad deploy")
+    ended = await read(as_bot, number)
+
+    assert not await incidents.acknowledge_incident(as_bot, incident_id=number, person=BEN, due_in=SOON)
+    assert not await incidents.unacknowledge_incident(as_bot, incident_id=number)
+    assert not await incidents.resolve_incident(as_bot, incident_id=number, person=BEN, cause="something else")
+    assert not await incidents.change_severity(as_bot, incident_id=number, severity=IncidentSeverity.SEV3)
+    assert not await incidents.note_activity(as_bot, incident_id=number, due_in=SOON)
+    assert not await incidents.note_reminder(as_bot, incident_id=number, due_in=SOON)
+    assert not await incidents.set_due(as_bot, incident_id=number, due_in=SOON)
+    assert not await incidents.set_cleared(as_bot, incident_id=number, cleared_at=BEFORE)
+    assert not await incidents.note_briefed(as_bot, incident_id=number, part=1)
+    assert await read(as_bot, number) == ended
+    assert (ended.resolved_by, ended.cause, ended.due_at) == (ANN, "a bad deploy", None)
+
+
+async def test_the_parts_of_the_briefing_are_told_in_order_and_once(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+
+    told = [await incidents.note_briefed(as_bot, incident_id=number, part=part) for part in (2, 1, 1, 2)]
+
+    assert told == [False, True, False, True]
+
+
+async def test_each_page_is_written_once_and_counted(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+
+    async def page(which: int) -> bool:
+        return await incidents.record_page(
+            as_bot, incident_id=number, number=which, level=0, reason="nobody answered", due_in=SOON
+        )
+
+    assert [await page(1), await page(1), await page(2)] == [True, False, True]
+    assert [one.number for one in await incidents.list_pages(as_bot, number)] == [1, 2]
+    assert (await read(as_bot, number)).pages == 2
+
+
+async def test_the_level_after_the_one_that_was_called_is_the_next_until_an_alert_fires_again(
+    as_bot: Connection,
+) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.record_page(as_bot, incident_id=number, number=1, level=3, reason="opened", due_in=SOON)
+    called = await read(as_bot, number)
+
+    assert await incidents.set_cleared(as_bot, incident_id=number, cleared_at=BEFORE)
+    cleared = await read(as_bot, number)
+    assert await incidents.set_cleared(as_bot, incident_id=number, cleared_at=None)
+
+    assert (called.next_level, cleared.next_level) == (4, 4)
+    assert (await read(as_bot, number)).next_level == 0
+
+
+async def test_a_page_after_the_end_fails_whole(database: Database) -> None:
+    async with database.transaction() as conn:
+        number = await incidents.create_incident(conn, NEW)
+        await incidents.resolve_incident(conn, incident_id=number, person=ANN, cause="noise")
+
+    with pytest.raises(SourceError):
+        async with database.transaction() as conn:
+            await incidents.record_page(conn, incident_id=number, number=1, level=0, reason="opened", due_in=SOON)
+
+    async with database.read() as conn:
+        assert await incidents.list_pages(conn, number) == []
+
+
+async def test_of_a_resolve_and_an_acknowledgement_in_the_same_instant_the_resolve_wins(database: Database) -> None:
+    async with database.transaction() as conn:
+        numbers = [await incidents.create_incident(conn, NEW) for _ in range(50)]
+
+    async def acknowledge(number: int) -> None:
+        async with database.transaction() as conn:
+            await incidents.acknowledge_incident(conn, incident_id=number, person=BEN, due_in=SOON)
+
+    async def resolve(number: int) -> None:
+        async with database.transaction() as conn:
+            assert await incidents.resolve_incident(conn, incident_id=number, person=ANN, cause="noise")
+
+    for number in numbers:
+        await asyncio.gather(acknowledge(number), resolve(number))
+
+    async with database.read() as conn:
+        assert await incidents.list_open_incidents(conn) == []
+
+
+async def test_of_a_resolve_and_a_page_in_the_same_instant_none_is_after_the_other(database: Database) -> None:
+    """A page that was written was written before the resolve, which then sees it."""
+    async with database.transaction() as conn:
+        numbers = [await incidents.create_incident(conn, NEW) for _ in range(50)]
+
+    async def page(number: int) -> bool:
+        try:
+            async with database.transaction() as conn:
+                return await incidents.record_page(
+                    conn, incident_id=number, number=1, level=0, reason="opened", due_in=SOON
+                )
+        except SourceError:
+            return False
+
+    async def resolve(number: int) -> int:
+        async with database.transaction() as conn:
+            await incidents.resolve_incident(conn, incident_id=number, person=ANN, cause="noise")
+            return len(await incidents.list_pages(conn, number))
+
+    for number in numbers:
+        written, seen = await asyncio.gather(page(number), resolve(number))
+        assert written == bool(seen)
+
+
+async def test_two_replicas_write_a_page_once(database: Database) -> None:
+    async with database.transaction() as conn:
+        number = await incidents.create_incident(conn, NEW)
+
+    async def page() -> bool:
+        async with database.transaction() as conn:
+            return await incidents.record_page(
+                conn, incident_id=number, number=1, level=0, reason="opened", due_in=SOON
+            )
+
+    assert sorted(await asyncio.gather(*[page() for _ in range(10)])) == [False] * 9 + [True]
+
+
+async def test_an_alert_belongs_to_the_incident_that_it_joined_last(as_bot: Connection) -> None:
+    alert = await open_alert(as_bot, ALERT)
+    first, second = await incidents.create_incident(as_bot, NEW), await incidents.create_incident(as_bot, NEW)
+
+    assert await incidents.join_alert(as_bot, alert_id=alert, incident_id=first, line="ingest 0 of 2")
+    await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="ingest 2 of 2")
+    assert await incidents.join_alert(as_bot, alert_id=alert, incident_id=second, line="ingest 1 of 2")
+    assert not await incidents.join_alert(as_bot, alert_id=alert + 1, incident_id=first, line="no such alert")
+
+    joined = await incidents.read_joined_alert(as_bot, alert)
+    assert joined is not None
+    assert (joined.incident_id, joined.line, joined.cleared_at) == (second, "ingest 1 of 2", None)
+    assert (joined.since, joined.fingerprint) == (BEFORE, "heartbeats.ingest")
+    assert await incidents.list_joined_alerts(as_bot, first) == []
+    assert await incidents.list_alerts_of_open_incidents(as_bot) == [joined]
+
+
+async def test_an_alert_changes_its_words_and_ends_once(as_bot: Connection) -> None:
+    alert = await open_alert(as_bot, ALERT)
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.join_alert(as_bot, alert_id=alert, incident_id=number, line="0 of 2")
+
+    assert await incidents.change_alert_line(as_bot, alert_id=alert, line="1 of 2") == number
+    assert await incidents.change_alert_line(as_bot, alert_id=alert, line="1 of 2") is None
+    assert await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="2 of 2") == number
+    assert await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="2 of 2") is None
+
+    (joined,) = await incidents.list_joined_alerts(as_bot, number)
+    assert (joined.line, joined.cleared_at) == ("2 of 2", BEFORE)
+
+
+async def test_a_message_is_in_the_timeline_once_until_the_mark_is_taken_off(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+
+    async def mark(person: Person) -> bool:
+        event = await incidents.add_event(
+            as_bot, incident_id=number, kind="marked", text="it was DNS", by=person, channel_id="C1", ts="1.2"
+        )
+        return event is not None
+
+    assert [await mark(ANN), await mark(BEN)] == [True, False]
+    assert await incidents.remove_mark(as_bot, incident_id=number, channel_id="C1", ts="1.2")
+    assert await incidents.list_events(as_bot, number, limit=10) == []
+    assert not await incidents.remove_mark(as_bot, incident_id=number, channel_id="C1", ts="1.2")
+
+
+async def test_the_timeline_is_in_the_order_in_which_things_happened(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    await incidents.add_event(as_bot, incident_id=number, kind="acknowledged", text="taken on", by=ANN)
+    await incidents.add_event(as_bot, incident_id=number, kind="marked", text="earlier", by=BEN, happened_at=BEFORE)
+
+    events = await incidents.list_events(as_bot, number, limit=10)
+
+    assert [(event.text, event.by) for event in events] == [("earlier", BEN), ("taken on", ANN)]
+
+
+async def test_overrides_are_there_until_they_end(as_bot: Connection) -> None:
+    now = datetime.now(UTC)
+
+    async def stand_in(rotation: str, begins: timedelta, ends: timedelta) -> int:
+        return await incidents.add_override(
+            as_bot, rotation=rotation, user_id="U2", begins_at=now + begins, ends_at=now + ends, by=ANN
+        )
+
+    hour = timedelta(hours=1)
+    await stand_in("primary", -2 * hour, -hour)
+    running, later = await stand_in("primary", -hour, hour), await stand_in("primary", hour, 2 * hour)
+    other = await stand_in("secondary", -hour, hour)
+
+    assert [one.id for one in await incidents.list_overrides(as_bot)] == [running, later, other]
+    assert await incidents.end_overrides(as_bot, rotation="primary") == 2
+    assert [one.id for one in await incidents.list_overrides(as_bot)] == [other]

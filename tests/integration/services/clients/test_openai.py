@@ -1,0 +1,208 @@
+"""The client against a local server that speaks OpenAI's API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.clients.openai import Answer, OpenAIClient, Question, Usage
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+from tests.openai_server import OpenAIServer, Said, completion
+
+KEY = "sk-canary-key"
+QUESTION = Question("Be brief.", '{"a": 1}', "thing", {"type": "object"}, max_output_tokens=50)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer().serve() as running:
+        yield running
+
+
+async def ask(server: OpenAIServer, *, timeout_s: float = 20.0, max_retries: int = 0) -> Answer:
+    client = OpenAIClient(
+        api_key=Secret(KEY), base_url=server.base_url, model="m-1", timeout_s=timeout_s, max_retries=max_retries
+    )
+    try:
+        return await client.ask(QUESTION)
+    finally:
+        await client.aclose()
+
+
+async def test_asks_for_structured_output_and_counts_tokens(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said(completion("{}"))
+
+    answer = await ask(server)
+
+    assert answer == Answer("{}", None, Usage(400, 100))
+    assert json.loads(server.requests[0]) == {
+        "model": "m-1",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": '{"a": 1}'}],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "thing", "strict": True, "schema": {"type": "object"}},
+        },
+        "max_completion_tokens": 50,
+    }
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+def _choice(**changed: object) -> list[dict[str, Any]]:
+    message = {"role": "assistant", "content": "{}", "refusal": None, **changed}
+    finish = message.pop("finish_reason", "stop")
+    return [{"index": 0, "message": message, "finish_reason": finish}]
+
+
+@pytest.mark.parametrize(
+    ("choices", "why"),
+    [
+        (_choice(refusal="I cannot"), "the model declined"),
+        (_choice(finish_reason="length"), "the answer was cut off"),
+        (_choice(finish_reason="content_filter"), "the answer is empty"),
+        (_choice(content=None), "the answer is empty"),
+        (_choice(content=""), "the answer is empty"),
+    ],
+)
+async def test_an_answer_without_usable_text_is_paid_for_all_the_same(
+    server: OpenAIServer, choices: list[dict[str, Any]], why: str
+) -> None:
+    server.speak = lambda _: Said(completion("", choices=choices))
+
+    assert await ask(server) == Answer(None, why, Usage(400, 100))
+
+
+async def test_usage_that_is_not_told_is_unknown(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said(completion("{}", usage=None))
+
+    assert await ask(server) == Answer("{}", None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>not JSON</html>",
+        b"\xff\xfe",
+        "[]",
+        "null",
+        {},
+        completion("{}", choices=[]),
+        completion("{}", choices="many"),
+        completion({"an": "object"}),
+        completion("{}", usage={"prompt_tokens": -1, "completion_tokens": 1}),
+        completion("{}", usage={"prompt_tokens": "400", "completion_tokens": 1}),
+        completion("{}", usage={"prompt_tokens": 10**12, "completion_tokens": 1}),
+        completion("x" * 1_100_000),
+    ],
+    ids=lambda body: str(body)[:40],
+)
+async def test_an_answer_of_another_shape_is_no_answer(server: OpenAIServer, body: object) -> None:
+    server.speak = lambda _: Said(body)
+
+    with pytest.raises(SourceError, match="cannot be understood") as told:
+        await ask(server)
+
+    assert not told.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "why", "retryable"),
+    [
+        (401, "it refused the key", False),
+        (403, "the key may not use this model", False),
+        (404, "it knows no such model or address", False),
+        (400, "it answered 400", False),
+        (429, "its rate limit or quota is used up", True),
+        (500, "it answered 500", True),
+        (503, "it answered 503", True),
+    ],
+)
+async def test_says_why_without_the_key_or_the_question(
+    server: OpenAIServer, status: int, why: str, retryable: bool
+) -> None:
+    server.speak = lambda body: Said({"error": {"message": f"{KEY} {body}", "type": "x", "code": KEY}}, status=status)
+
+    with pytest.raises(SourceError) as told:
+        await ask(server)
+
+    assert (told.value.why, told.value.retryable, told.value.http_status) == (why, retryable, status)
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+
+
+async def test_tries_again_what_may_pass(server: OpenAIServer) -> None:
+    busy = Said({}, status=429, headers={"Retry-After": "0.01"})
+    replies = iter([Said({}, status=503), busy, Said(completion("{}"))])
+    server.speak = lambda _: next(replies)
+
+    assert (await ask(server, max_retries=2)).text == "{}"
+    assert len(server.requests) == 3
+
+
+async def test_does_not_try_again_what_cannot_pass(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said({}, status=401)
+
+    with pytest.raises(SourceError):
+        await ask(server, max_retries=2)
+
+    assert len(server.requests) == 1
+
+
+async def test_gives_up_on_a_service_that_says_nothing(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said(completion("{}"), after_s=60)
+
+    with pytest.raises(SourceError, match=r"no answer within 0\.3 s") as told:
+        await ask(server, timeout_s=0.3)
+
+    assert told.value.retryable
+    assert told.value.outcome_unknown
+
+
+async def test_does_not_wait_longer_than_all_attempts_may_take(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said({}, status=429, headers={"Retry-After": "100"})
+
+    with pytest.raises(SourceError, match="its rate limit or quota is used up"):
+        await ask(server, timeout_s=20, max_retries=2)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "may_cost"),
+    [
+        *((Said({}, status=status), False) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
+        *((Said({}, status=status), True) for status in (408, 504, 524)),
+        (Said("<html>"), True),
+    ],
+    ids=lambda value: str(getattr(value, "status", value)),
+)
+async def test_says_whether_the_service_may_want_money_without_an_answer(
+    server: OpenAIServer, said: Said, may_cost: bool
+) -> None:
+    server.speak = lambda _: said
+
+    with pytest.raises(SourceError) as told:
+        await ask(server)
+
+    assert told.value.outcome_unknown is may_cost
+
+
+async def test_says_that_nobody_listens() -> None:
+    nobody = OpenAIServer(base_url="http://127.0.0.1:1/v1")
+
+    with pytest.raises(SourceError, match="it cannot be reached") as told:
+        await ask(nobody)
+
+    assert not told.value.outcome_unknown
+
+
+def test_the_sdk_is_not_loaded_before_the_first_question() -> None:
+    code = "import sys; import services.enforcement_worker.__main__; sys.exit('openai' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

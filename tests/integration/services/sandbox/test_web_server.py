@@ -1,0 +1,49 @@
+"""A site that somebody has open beside the demo cannot drive it, whatever name it gives to this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.sandbox.app import build_app
+from services.sandbox.phone.phones import Phones
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack import model
+from services.sandbox.slack.workspace import Workspace
+from tests.integration.services.sandbox.page.test_page import Bot, Database
+
+KILL = "/page/break/stop-postgres"
+TYPED = {"user": model.OLIVIA.id, "channel": model.INCIDENTS_ID, "text": "hello"}
+PATHS = ("/", "/control/slack/sent", "/control/railway", "/page/panel", "/slack/api/auth.test")
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    railway = LocalRailway([], directory=tmp_path, working_directory=tmp_path, token="t")
+    app = build_app(Workspace(), railway, Phones(), Database(), Bot(), [])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8800") as client:
+        yield client
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8800", "127.0.0.1.evil.example", "192.0.2.1"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_foreign_name_for_this_machine_is_refused(sandbox: httpx.AsyncClient, host: str, path: str) -> None:
+    assert (await sandbox.get(path, headers={"Host": host})).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8800", "localhost:8800", "localhost"])
+async def test_its_own_names_are_served(sandbox: httpx.AsyncClient, host: str) -> None:
+    assert (await sandbox.get("/", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/control/slack/type", KILL])
+@pytest.mark.parametrize(("site", "is_taken"), [("cross-site", False), ("same-site", False), ("same-origin", True)])
+async def test_a_browser_that_says_who_asks_is_believed(
+    sandbox: httpx.AsyncClient, path: str, site: str, is_taken: bool
+) -> None:
+    answer = await sandbox.post(path, json=TYPED, headers={"Sec-Fetch-Site": site})
+
+    assert (answer.status_code != 403) is is_taken

@@ -1,0 +1,314 @@
+"""When people are told, told again, and told that it is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.alerts.state import decide, next_moment
+from bot.alerts.suppression import WorkingRun
+from playbooks.model import Status
+from services.domain.alerts import AlertChange, AlertState, Severity
+from services.domain.services import Service
+from tests.unit.bot.alerts.builders import NOW, TELLING, ago, alert, around, fine, only, signal, silence
+
+PENDING, FIRING, RESOLVED = AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED
+DATABASE: dict[str, Any] = {"fingerprint": "database", "rule": "database", "service": None, "id": 3}
+
+
+def test_trouble_that_need_not_last_is_told_at_once() -> None:
+    move = only(decide([signal()], [], around()))
+
+    assert (move.before, move.change, move.again, move.notice) == (None, AlertChange.FIRED, False, "")
+    assert (move.alert.state, move.alert.fires, move.alert.fired_at) == (FIRING, 1, NOW)
+
+
+def test_trouble_that_may_pass_is_only_remembered() -> None:
+    move = only(decide([signal(wait_s=60)], [], around()))
+
+    assert (move.alert.state, move.change, move.reason) == (PENDING, None, "told if it lasts 60 s")
+
+
+@pytest.mark.parametrize(("since_s", "is_told"), [(59, False), (60, True)])
+def test_it_is_told_once_it_has_lasted(since_s: float, is_told: bool) -> None:
+    moves = decide([signal(wait_s=60)], [alert(PENDING, since_s=since_s)], around())
+
+    assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
+
+
+def test_what_passes_untold_is_forgotten() -> None:
+    move = only(decide([fine()], [alert(PENDING)], around()))
+
+    assert (move.after, move.change, move.decision) == (None, None, "passed")
+
+
+def test_what_fires_is_said_once() -> None:
+    assert decide([signal()], [alert()], around()) == []
+
+
+def test_what_nobody_can_see_changes_nothing() -> None:
+    unknown = signal(Status.UNKNOWN)
+
+    assert decide([unknown], [], around()) == []
+    assert decide([unknown], [alert()], around()) == []
+    assert decide([unknown], [alert(PENDING)], around()) == []
+
+
+def test_it_is_over_when_it_is_fine() -> None:
+    move = only(decide([fine()], [alert()], around()))
+
+    assert (move.alert.state, move.alert.resolved_at, move.change) == (RESOLVED, NOW, AlertChange.RESOLVED)
+
+
+def test_other_words_are_an_edit_and_not_too_often() -> None:
+    worse = signal(title="ingest is down (0 of 2)")
+
+    assert only(decide([worse], [alert(since_s=TELLING.edit_every_s)], around())).change is AlertChange.CHANGED
+    assert decide([worse], [alert(since_s=TELLING.edit_every_s - 1)], around()) == []
+
+
+def test_a_notification_that_becomes_a_page_is_told_aloud() -> None:
+    move = only(decide([signal()], [alert(severity=Severity.NOTIFY)], around()))
+
+    assert (move.change, move.alert.severity) == (AlertChange.FIRED, Severity.PAGE)
+    assert move.notice.startswith("This is a page now")
+
+
+def test_a_page_stays_one_until_it_is_over() -> None:
+    assert decide([signal(severity=Severity.NOTIFY)], [alert()], around()) == []
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_what_goes_on_firing_is_said_again_after_a_while(severity: Severity) -> None:
+    after_s = TELLING.repeat_after(severity).total_seconds()
+    firing = alert(since_s=after_s, severity=severity)
+
+    assert decide([signal(severity=severity)], [replace(firing, told_at=ago(after_s - 1))], around()) == []
+    assert only(decide([signal(severity=severity)], [firing], around())).notice.startswith("Still: ")
+
+
+# Coming back
+
+
+def test_what_comes_back_soon_goes_on_in_its_message() -> None:
+    over = alert(RESOLVED, since_s=600, resolved_at=ago(TELLING.again_within_s))
+
+    move = only(decide([signal()], [over], around()))
+
+    assert (move.before, move.alert.fires, move.again, move.alert.message_key) == (over, 2, True, "alert:7")
+    assert move.notice == "It is back: ingest is down (0 of 1)"
+
+
+def test_what_comes_back_late_is_told_anew() -> None:
+    over = alert(RESOLVED, since_s=9000, resolved_at=ago(TELLING.again_within_s + 1))
+
+    move = only(decide([signal()], [over], around()))
+
+    assert (move.before, move.alert.fires, move.again, move.alert.message_key) == (None, 1, False, None)
+
+
+def test_a_message_is_not_continued_for_more_than_a_day() -> None:
+    over = alert(RESOLVED, since_s=60, opened_at=ago(24 * 3600 + 1), resolved_at=ago(10))
+
+    assert only(decide([signal()], [over], around())).before is None
+
+
+def test_what_came_back_is_over_only_after_it_was_fine_for_long() -> None:
+    back = alert(fires=2)
+    calm = only(decide([fine()], [back], around())).alert
+    assert (calm.state, calm.fine_since) == (FIRING, NOW)
+
+    almost, then = (NOW + timedelta(seconds=TELLING.quiet_s - 1), NOW + timedelta(seconds=TELLING.quiet_s))
+    assert decide([fine()], [calm], around(almost)) == []
+    assert only(decide([fine()], [calm], around(then))).change is AlertChange.RESOLVED
+
+
+def test_what_is_bad_again_while_it_is_watched_tells_nobody() -> None:
+    move = only(decide([signal()], [alert(fires=2, fine_since=ago(60))], around()))
+
+    assert (move.alert.fine_since, move.change, move.notice) == (None, AlertChange.CHANGED, "")
+
+
+def test_what_passes_untold_after_it_was_over_is_still_over() -> None:
+    waiting = alert(PENDING, fires=1, resolved_at=ago(600), message_key="alert:7")
+
+    move = only(decide([fine()], [waiting], around()))
+
+    assert (move.alert.state, move.alert.resolved_at, move.change) == (RESOLVED, ago(600), None)
+
+
+# Being held
+
+
+def test_a_silence_holds_it_and_says_why() -> None:
+    move = only(decide([signal()], [], around(silences=[silence()])))
+
+    assert (move.alert.state, move.change, move.decision) == (PENDING, None, "not told")
+    assert move.reason == "silence 5: we know"
+
+
+def test_the_reason_is_written_down_once() -> None:
+    silenced = around(silences=[silence()])
+    held = only(decide([signal()], [], silenced)).alert
+
+    assert decide([signal()], [held], silenced) == []
+
+
+def test_a_silence_of_something_else_holds_nothing() -> None:
+    assert only(decide([signal()], [], around(silences=[silence("api")]))).change is AlertChange.FIRED
+
+
+def test_it_is_told_when_the_silence_has_ended() -> None:
+    held = alert(PENDING, held="silence 5: we know")
+
+    assert only(decide([signal()], [held], around())).change is AlertChange.FIRED
+
+
+def test_a_silence_quiets_what_fires_and_its_end_tells_it_again() -> None:
+    silenced = around(silences=[silence()])
+    quiet = only(decide([signal()], [alert()], silenced))
+    assert (quiet.change, quiet.decision, quiet.notice) == (AlertChange.CHANGED, "silenced", "")
+
+    aloud = only(decide([signal()], [quiet.alert], around()))
+
+    assert (aloud.change, aloud.again, aloud.alert.held) == (AlertChange.FIRED, True, "")
+    assert aloud.notice.startswith("The silence has ended")
+
+
+def test_what_is_silenced_is_not_repeated() -> None:
+    quiet = alert(since_s=10 * TELLING.repeat_page_s, held="silence 5: we know")
+
+    assert decide([signal()], [quiet], around(silences=[silence()])) == []
+
+
+def test_what_ends_while_it_is_silenced_says_so_in_its_thread() -> None:
+    quiet = alert(held="silence 5: we know")
+
+    move = only(decide([fine()], [quiet], around(silences=[silence()])))
+
+    assert (move.change, move.alert.held) == (AlertChange.RESOLVED, "")
+    assert move.notice.startswith("Over while it was silenced")
+
+
+def test_a_cause_that_fires_explains_its_effects() -> None:
+    move = only(decide([signal()], [alert(**DATABASE)], around()))
+
+    assert (move.decision, move.reason) == ("not told", "explained by database, which fires")
+
+
+@pytest.mark.parametrize(("ended_s", "is_told"), [(TELLING.aftermath_s - 1, False), (TELLING.aftermath_s, True)])
+def test_a_cause_explains_for_a_while_after_it_has_ended(ended_s: float, is_told: bool) -> None:
+    over = alert(RESOLVED, since_s=600, resolved_at=ago(ended_s), **DATABASE)
+
+    move = only(decide([signal()], [over], around()))
+
+    assert (move.change is AlertChange.FIRED) is is_told
+
+
+def test_cause_and_effect_of_the_same_moment_are_told_as_the_cause() -> None:
+    cause = signal(rule="database", subject="", service=None, title="database not reached by ingest")
+
+    moves = decide([signal(), cause], [], around())
+
+    assert [(move.alert.fingerprint, move.decision) for move in moves] == [
+        ("database", "told"),
+        ("heartbeats.ingest", "not told"),
+    ]
+
+
+def test_a_cause_that_is_silenced_explains_nothing() -> None:
+    quiet = alert(**DATABASE, held="silence 5: we know")
+
+    assert only(decide([signal()], [quiet], around())).change is AlertChange.FIRED
+
+
+def test_what_wakes_nobody_explains_no_page() -> None:
+    one_of_two = alert(severity=Severity.NOTIFY)
+    backlog = signal(rule="backlog", subject="", service=None)
+
+    assert only(decide([backlog], [one_of_two], around())).change is AlertChange.FIRED
+    assert only(decide([replace(backlog, severity=Severity.NOTIFY)], [one_of_two], around())).change is None
+
+
+def test_trouble_of_one_service_explains_nothing_about_another() -> None:
+    crashing = alert(fingerprint="crash_loop.api", rule="crash_loop", service=Service.API)
+    restarts = signal(rule="restarts", severity=Severity.NOTIFY)
+
+    assert only(decide([restarts], [crashing], around())).change is AlertChange.FIRED
+
+
+def test_nothing_is_news_that_went_stale_while_nobody_looked() -> None:
+    blind = around(blind_until=NOW + timedelta(seconds=1))
+
+    assert only(decide([signal()], [], blind)).change is None
+    assert only(decide([signal()], [], around(blind_until=NOW))).change is AlertChange.FIRED
+
+
+def test_a_run_at_work_reports_it_in_its_thread() -> None:
+    run = WorkingRun(12, frozenset({Service.INGEST}), "run:12")
+
+    move = only(decide([signal()], [], around(runs=[run])))
+
+    assert (move.change, move.run, move.reason) == (None, run, "run 12 works on ingest")
+    assert "ingest is down (0 of 1)" in move.notice
+
+
+@pytest.mark.parametrize(("since_s", "is_told"), [(299, False), (300, True)])
+def test_a_run_at_work_explains_it_for_five_minutes(since_s: float, is_told: bool) -> None:
+    run = WorkingRun(12, frozenset({Service.INGEST}), "run:12")
+    held = alert(PENDING, since_s=since_s, held="run 12 works on ingest")
+
+    moves = decide([signal()], [held], around(runs=[run]))
+
+    assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
+
+
+def test_a_run_that_has_failed_explains_nothing_any_more() -> None:
+    held = alert(PENDING, since_s=1, held="run 12 works on ingest")
+
+    assert only(decide([signal()], [held], around())).change is AlertChange.FIRED
+
+
+def test_a_run_on_another_service_explains_nothing() -> None:
+    run = WorkingRun(12, frozenset({Service.API}), "run:12")
+
+    assert only(decide([signal()], [], around(runs=[run]))).change is AlertChange.FIRED
+
+
+# Several of a kind, and the next look
+
+
+def test_signals_of_one_kind_are_one_alert() -> None:
+    stuck = [signal(rule="workers", title=f"worker {n} stuck") for n in range(3)]
+
+    move = only(decide(stuck, [], around()))
+
+    assert move.alert.title == "worker 0 stuck, and 2 more"
+
+
+def test_the_next_look_is_when_a_wait_or_a_hold_ends() -> None:
+    waiting = alert(PENDING, since_s=290)
+
+    assert next_moment([signal(wait_s=300)], [waiting], around()) == NOW + timedelta(seconds=10)
+    blind = around(blind_until=NOW + timedelta(seconds=5))
+    assert next_moment([signal(wait_s=300)], [waiting], blind) == NOW + timedelta(seconds=5)
+
+
+def test_the_next_look_is_when_what_came_back_may_be_over() -> None:
+    calm = alert(fires=2, fine_since=ago(TELLING.quiet_s - 7))
+
+    assert next_moment([fine()], [calm], around()) == NOW + timedelta(seconds=7)
+
+
+def test_the_next_look_minds_the_end_of_a_silence_and_its_reminder() -> None:
+    short, long = silence(left_s=30), silence(left_s=TELLING.remind_s + 20, id=6)
+
+    assert next_moment([], [], around(silences=[replace(short, reminded_at=NOW)])) == NOW + timedelta(seconds=30)
+    assert next_moment([], [], around(silences=[long])) == NOW + timedelta(seconds=20)
+
+
+def test_nothing_open_sets_no_time() -> None:
+    assert next_moment([fine()], [alert(RESOLVED)], around()) is None

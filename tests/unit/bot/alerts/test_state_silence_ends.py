@@ -1,0 +1,74 @@
+"""A silence ends by itself, and its owner hears of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.alerts.state import Ending, Reminder, decide, end_silences
+from services.domain.alerts import AlertState, Silence
+from tests.unit.bot.alerts.builders import NOW, TELLING, alert, around, fine, signal, silence
+
+QUIET = alert(held="silence 5: we know")
+
+
+def ends(one: Silence, *, is_fine: bool = False, known: object = QUIET) -> list[Reminder | Ending]:
+    alerts = [known] if isinstance(known, type(QUIET)) else []
+    circumstances = around(silences=[one])
+    moves = decide([fine() if is_fine else signal()], alerts, circumstances)
+    return end_silences(moves, alerts, circumstances)
+
+
+def test_a_silence_lasts_until_its_end() -> None:
+    assert ends(silence(left_s=TELLING.remind_s + 1)) == []
+
+
+def test_its_owner_is_reminded_before_it_ends() -> None:
+    [reminder] = ends(silence(left_s=TELLING.remind_s))
+
+    assert isinstance(reminder, Reminder)
+    assert reminder.words == "the silence of `ingest` ends at 03:10 UTC. Still so: ingest is down (0 of 1)"
+
+
+def test_its_owner_is_reminded_once_and_never_of_a_short_one() -> None:
+    assert ends(silence(left_s=60, reminded_at=NOW)) == []
+    assert ends(silence(left_s=60, created_at=NOW)) == []
+
+
+def test_it_ends_when_what_it_is_about_is_over() -> None:
+    [ending] = ends(silence(), is_fine=True)
+
+    assert isinstance(ending, Ending)
+    assert ending.outcome == "resolved"
+
+
+def test_one_made_in_advance_lasts_whatever_comes_and_goes() -> None:
+    assert ends(silence(in_advance=True), is_fine=True) == []
+
+
+def test_it_lasts_while_something_else_that_it_covers_is_open() -> None:
+    other = alert(AlertState.PENDING, id=8, fingerprint="workers.ingest", rule="workers", held="x")
+    circumstances = around(silences=[silence()])
+    known = [QUIET, other]
+    moves = decide([fine()], known, circumstances)
+
+    assert end_silences(moves, known, circumstances) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (QUIET, "Still so: ingest is down (0 of 1)"),
+        (alert(AlertState.RESOLVED), "It resolved meanwhile, or never fired"),
+        (None, "It resolved meanwhile, or never fired"),
+    ],
+)
+def test_at_its_end_it_says_whether_it_resolved_meanwhile(known: object, words: str) -> None:
+    one = silence(left_s=0, in_advance=True)
+    circumstances = around(silences=[one])
+    alerts = [known] if isinstance(known, type(QUIET)) else []
+
+    [ending] = end_silences([], alerts, circumstances)
+
+    assert isinstance(ending, Ending)
+    assert ending.outcome == "expired"
+    assert ending.words == f"the silence of `ingest` has ended. {words}"

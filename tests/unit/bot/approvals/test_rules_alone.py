@@ -1,0 +1,200 @@
+"""Starting a change alone: only inside an incident, only by an approver, only after the others had their time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.approvals import rules
+from bot.approvals.access import Allowed, Refused, Verdict
+from bot.config.policy import Policy, Target
+from bot.people import People
+from playbooks.model import Risk
+from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.runs import Decision, LoneStart, Person, Run, RunState
+from services.domain.services import Service
+from tests.incidents import new_incident
+from tests.unit.bot.approvals.conftest import NOW, MakeRun
+
+COUNTDOWN = timedelta(seconds=60)
+LONE = LoneStart(7, 4, NOW - timedelta(minutes=3), NOW)
+INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
+EMERGENCY = rules.Emergency(INCIDENT, by_alert=True)
+
+
+@pytest.fixture
+def run(make_run: MakeRun, ann: Person) -> Run:
+    """Asked for by Ann, who may approve such changes for others."""
+    return make_run(requested_by=ann)
+
+
+def judge(run: Run, person: Person, policy: Policy, people: People, **changed: object) -> Verdict:
+    given: dict[str, object] = {
+        "lone": LONE,
+        "emergency": EMERGENCY,
+        "decisions": (),
+        "now": NOW,
+        "countdown": COUNTDOWN,
+    }
+    return rules.may_start_alone(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
+
+
+def refused(verdict: Verdict) -> str:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.sentence
+
+
+def test_an_approver_whom_nobody_answers_may(run: Run, ann: Person, policy: Policy, people: People) -> None:
+    assert isinstance(judge(run, ann, policy, people), Allowed)
+
+
+@pytest.mark.parametrize(("early", "may"), [(timedelta(), True), (timedelta(microseconds=1), False)])
+def test_the_approvers_have_their_time_to_the_end(
+    early: timedelta, may: bool, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    assert isinstance(judge(run, ann, policy, people, now=NOW - early), Allowed) is may
+
+
+@pytest.mark.parametrize(("left", "may"), [(COUNTDOWN, False), (COUNTDOWN + timedelta(microseconds=1), True)])
+def test_the_countdown_ends_before_the_request_expires(
+    left: timedelta, may: bool, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    assert isinstance(judge(replace(run, expires_at=NOW + left), ann, policy, people), Allowed) is may
+
+
+def test_nobody_else_may_and_nobody_without_a_call(
+    run: Run, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    assert "nobody may start this alone" in refused(judge(run, ben, policy, people)).lower()
+    assert "nobody may start this alone" in refused(judge(run, ann, policy, people, lone=None)).lower()
+
+
+def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
+    over = replace(EMERGENCY, incident=replace(INCIDENT, state=IncidentState.RESOLVED))
+
+    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=over)).lower()
+    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=None)).lower()
+
+
+@pytest.mark.parametrize("severity", IncidentSeverity)
+def test_a_sev3_is_no_emergency(
+    severity: IncidentSeverity, run: Run, ann: Person, policy: Policy, people: People
+) -> None:
+    emergency = replace(EMERGENCY, incident=replace(INCIDENT, severity=severity))
+
+    verdict = judge(run, ann, policy, people, emergency=emergency)
+
+    assert isinstance(verdict, Allowed) is (severity is not IncidentSeverity.SEV3)
+    assert rules.find_emergency(ann, [emergency]) == (None if severity is IncidentSeverity.SEV3 else emergency.incident)
+
+
+@pytest.mark.parametrize(
+    ("opener", "by_alert", "acknowledged_by", "counts"),
+    [
+        (None, True, [], True),
+        (None, False, [], False),  # from a terminal: nobody knows by whom
+        ("U0BEN", False, [], True),
+        ("U0ANN", False, [], False),
+        ("U0ANN", False, ["U0ANN"], False),
+        ("U0ANN", False, ["U0BEN", "U0ANN"], True),
+        ("U0ANN", True, [], True),
+    ],
+)
+def test_an_emergency_does_not_rest_on_the_requesters_word_alone(
+    opener: str | None,
+    by_alert: bool,
+    acknowledged_by: list[str],
+    counts: bool,
+    run: Run,
+    ann: Person,
+    policy: Policy,
+    people: People,
+) -> None:
+    incident = replace(INCIDENT, opened_by=Person(opener, ann.team_id) if opener else None)
+    emergency = rules.Emergency(incident, by_alert, frozenset(acknowledged_by))
+
+    verdict = judge(run, ann, policy, people, emergency=emergency)
+
+    assert isinstance(verdict, Allowed) is counts
+    assert (rules.find_emergency(ann, [emergency]) == incident) is counts
+    if not counts:
+        assert refused(verdict).startswith("Only you say that incident 4 is an emergency")
+
+
+def test_the_first_incident_that_counts_is_taken(ann: Person) -> None:
+    own = rules.Emergency(replace(INCIDENT, id=3, opened_by=ann))
+
+    assert rules.find_emergency(ann, [own, EMERGENCY]) == INCIDENT
+    assert rules.find_emergency(ann, [own]) is None
+    assert rules.find_emergency(None, [EMERGENCY]) is None
+
+
+def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Policy, people: People) -> None:
+    answer = Decision(run.id, ben, True, "", run.plan_hash, "p", NOW)
+
+    assert refused(judge(run, ann, policy, people, decisions=[answer]))
+
+
+@pytest.mark.parametrize("state", sorted(set(RunState) - {RunState.AWAITING_APPROVAL}))
+def test_only_what_waits(state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
+    assert f"is {state.value} already" in refused(judge(make_run(requested_by=ann, state=state), ann, policy, people))
+
+
+def test_an_approver_who_was_removed_may_not(run: Run, policy: Policy, people: People, olivia: Person) -> None:
+    assert "not among those who may approve" in refused(
+        judge(replace(run, requested_by=olivia), olivia, policy, people)
+    )
+
+
+API = frozenset({Service.API})
+
+
+@pytest.mark.parametrize(
+    ("verb", "risk", "why"),
+    [
+        ("rollback", Risk.HIGH, None),
+        ("restart", Risk.HIGH, None),
+        ("scale", Risk.HIGH, None),
+        ("deploy", Risk.HIGH, "`deploy` always needs somebody else"),
+        ("rollback-db", Risk.CRITICAL, "`rollback-db` always needs somebody else"),
+        ("rollback", Risk.CRITICAL, "`rollback` always needs somebody else"),
+        ("restart", Risk.LOW, "`restart` always needs somebody else"),
+    ],
+)
+def test_only_these_changes_may_be_started_alone(
+    verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
+) -> None:
+    assert rules.why_not_alone(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
+
+
+def test_who_asks_is_told_why_they_may_not_start_it_alone(
+    ann: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    target = Target("rollback", API, "prod")
+    own = rules.Emergency(replace(INCIDENT, opened_by=ann))
+
+    assert rules.why_not_alone(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "operators cannot"
+    assert "terminal" in (rules.why_not_alone(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
+    assert "only you say" in (rules.why_not_alone(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert rules.why_not_alone(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
+
+
+def test_the_approvers_are_called_whoever_asks_but_not_about_their_own_request(
+    ann: Person, ben: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    target = Target("rollback", API, "prod")
+
+    assert rules.who_to_call(ann, target, policy, people) == [ben.user_id]
+    assert rules.who_to_call(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert rules.who_to_call(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
+
+
+def test_an_incident_covers_its_own_services_and_environment_only() -> None:
+    about_all = replace(INCIDENT, id=5, services=())
+
+    assert rules.covering_incidents(Target("rollback", API, "prod"), [INCIDENT, about_all]) == [INCIDENT, about_all]
+    assert rules.covering_incidents(Target("rollback", API, "dev"), [INCIDENT, about_all]) == []
+    both = Target("rollback", frozenset({Service.API, Service.INGEST}), "prod")
+    assert rules.covering_incidents(both, [INCIDENT, about_all]) == [about_all]

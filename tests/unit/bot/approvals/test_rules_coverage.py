@@ -1,0 +1,56 @@
+"""Changes that nobody could have done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.approvals.rules import find_gaps
+from bot.config.policy import RISKS, Policy
+from bot.people import People
+from services.domain.errors import Unavailable
+from tests.unit.bot.approvals.conftest import DEFAULT_RULES, MakePolicy
+
+
+def test_enough_people_leave_no_gap(policy: Policy, people: People) -> None:
+    assert find_gaps(policy, people, "prod") == dict.fromkeys(RISKS)
+
+
+def test_without_operators_nobody_could_ask_for_anything(make_policy: MakePolicy, people: People) -> None:
+    gaps = find_gaps(make_policy(operators=()), people, "prod")
+
+    assert set(gaps.values()) == {"nobody could ask for it"}
+
+
+def test_without_approvers_only_what_needs_none_is_left(make_policy: MakePolicy, people: People) -> None:
+    gaps = find_gaps(make_policy(approvers=()), people, "prod")
+
+    assert {change for change, why in gaps.items() if why is None} == {"requeue", "restart", "stop-workers", "unlock"}
+    assert gaps["rollback"] == "nobody could approve it"
+
+
+def test_only_operator_who_is_the_only_approver_could_approve_nothing(make_policy: MakePolicy, people: People) -> None:
+    gaps = find_gaps(make_policy(operators=("U0ANN",), approvers=("U0ANN",)), people, "prod")
+
+    assert gaps["deploy"] == "nobody could approve it"
+
+
+def test_gap_of_one_service_is_named(make_policy: MakePolicy, people: People) -> None:
+    deny = '[[deny]]\nmay = "approve"\nwho = ["*"]\nverbs = ["rollback"]\nservices = ["api"]\n'
+
+    gaps = find_gaps(make_policy(DEFAULT_RULES + deny), people, "prod")
+
+    assert gaps["rollback"] == "nobody could approve it for api"
+    assert gaps["deploy"] is None
+
+
+def test_gap_of_one_environment_is_only_there(make_policy: MakePolicy, people: People) -> None:
+    policy = make_policy(DEFAULT_RULES + '[[deny]]\nmay = "request"\nwho = ["*"]\nenvironments = ["prod"]\n')
+
+    assert find_gaps(policy, people, "prod")["scale"] == "nobody could ask for it"
+    assert find_gaps(policy, people, "dev")["scale"] is None
+
+
+def test_groups_that_slack_does_not_tell_of_are_unknown(policy: Policy, people: People) -> None:
+    gaps = find_gaps(policy, replace(people, groups={}), "prod")
+
+    assert all(isinstance(why, Unavailable) for why in gaps.values())

@@ -1,0 +1,113 @@
+"""Who may stop a run, say what became of it, and review it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.approvals import rules
+from bot.approvals.access import Allowed, Refused, Verdict
+from bot.config.policy import Policy
+from bot.people import Account, People
+from services.domain.runs import Person, Review, RunState
+from services.domain.slack import Profile
+from tests.unit.bot.approvals.conftest import NOW, MakeRun
+
+
+def refused(verdict: Verdict) -> str:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.sentence
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if not state.is_final])
+def test_who_asked_or_could_decide_cancels(
+    state: RunState, make_run: MakeRun, olivia: Person, ben: Person, otto: Person, policy: Policy, people: People
+) -> None:
+    run = make_run(state=state)
+
+    assert isinstance(rules.may_cancel(run, olivia, policy, people), Allowed)
+    assert isinstance(rules.may_cancel(run, ben, policy, people), Allowed)
+    assert refused(rules.may_cancel(run, otto, policy, people))
+    assert refused(rules.may_cancel(run, replace(olivia, team_id="T0OTHER"), policy, people))
+
+
+def test_who_lost_the_right_may_take_their_own_run_back_but_not_steer_it(
+    make_run: MakeRun, otto: Person, olivia: Person, policy: Policy, people: People
+) -> None:
+    run = make_run(state=RunState.UNKNOWN, requested_by=otto)  # removed from the operators since
+
+    assert isinstance(rules.may_cancel(run, otto, policy, people), Allowed)
+    assert "not among those who may request" in refused(rules.may_resolve(run, otto, policy, people))
+    assert isinstance(rules.may_resolve(run, olivia, policy, people), Allowed)
+
+
+def test_a_guest_does_not_even_take_their_own_run_back(
+    make_run: MakeRun, olivia: Person, policy: Policy, people: People
+) -> None:
+    guests = replace(people, accounts={olivia.user_id: Account(Profile(is_guest=True))})
+
+    assert "guest" in refused(rules.may_cancel(make_run(state=RunState.RUNNING), olivia, policy, guests))
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if state.is_final])
+def test_what_has_ended_is_not_cancelled(
+    state: RunState, make_run: MakeRun, olivia: Person, policy: Policy, people: People
+) -> None:
+    assert f"{state.value} already" in refused(rules.may_cancel(make_run(state=state), olivia, policy, people))
+
+
+@pytest.mark.parametrize("state", list(RunState))
+def test_only_what_is_unknown_is_settled(
+    state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
+) -> None:
+    verdict = rules.may_resolve(make_run(state=state), ann, policy, people)
+
+    assert isinstance(verdict, Allowed) is (state is RunState.UNKNOWN)
+
+
+def test_an_approver_reviews_what_somebody_else_did(
+    make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, olivia, NOW)
+
+    assert isinstance(rules.may_review(run, review, ann, policy, people), Allowed)
+
+
+def test_who_acted_does_not_review_it_even_as_an_approver(
+    make_run: MakeRun, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, ann, NOW)
+
+    sentence = refused(rules.may_review(run, review, ann, policy, people))
+
+    assert "who did it does not review it" in sentence.lower()
+    assert "<@U0BEN> could approve it." in sentence
+
+
+def test_an_outsider_and_an_operator_review_nothing(
+    make_run: MakeRun, olivia: Person, otto: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, ann, NOW)
+
+    for person in (olivia, otto):
+        assert "not among those who may approve" in refused(rules.may_review(run, review, person, policy, people))
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_a_review_waits_for_the_end_of_the_run(
+    state: RunState, make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
+) -> None:
+    verdict = rules.may_review(make_run(state=state), Review(7, olivia, NOW), ann, policy, people)
+
+    assert isinstance(verdict, Allowed) is state.is_final
+
+
+def test_a_review_is_closed_once_and_only_where_one_was_asked_for(
+    make_run: MakeRun, olivia: Person, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    run, review = make_run(state=RunState.SUCCEEDED), Review(7, olivia, NOW)
+    closed = replace(review, reviewed_by=ben, note="fine", reviewed_at=NOW)
+
+    assert "<@U0BEN> has reviewed it already" in refused(rules.may_review(run, closed, ann, policy, people))
+    assert "was approved before" in refused(rules.may_review(run, None, ann, policy, people))

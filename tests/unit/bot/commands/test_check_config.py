@@ -1,0 +1,42 @@
+"""The bot's settings as a message for one person."""
+
+from __future__ import annotations
+
+from bot.commands.check_config import check_config_answer
+from playbooks import check_config
+from playbooks.check_config import Facts
+from playbooks.checks.settings import DISABLED_BY, Group
+from playbooks.model import Status
+from services.domain.errors import Unavailable
+from services.sandbox.slack.limits import violations
+
+FAULT = "RAILWAY_TOKEN is not set: make a project token in Railway's project settings"
+
+
+def facts(*faults: str) -> Facts:
+    groups = [Group(name, faults) for name in DISABLED_BY]
+    return Facts(
+        groups,
+        operators=(),
+        approvers=("U1", "U2"),
+        sources={},
+        drift=Unavailable("database", "not configured"),
+        gaps={},
+        phones=0,
+        is_monitored=False,
+    )
+
+
+def test_says_what_is_missing_and_what_is_disabled_by_it_to_the_asker_alone() -> None:
+    found = check_config_answer(check_config.check(facts(FAULT)))
+
+    assert found.private
+    assert found.status is Status.FAIL
+    assert "RAILWAY_TOKEN is not set" in str(found.blocks)
+    assert "disabled: deployments, logs, env" in str(found.blocks)
+
+
+def test_every_group_at_its_worst_fits() -> None:
+    found = check_config_answer(check_config.check(facts(*[FAULT * 20] * 20)))
+
+    assert not violations({"text": found.text, "blocks": list(found.blocks)}, surface="message")

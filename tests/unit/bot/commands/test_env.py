@@ -1,0 +1,35 @@
+"""Variables as a message for one person."""
+
+from __future__ import annotations
+
+from bot.commands.env import env_answer
+from playbooks.model import Finding, Status
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+
+FINE = Finding("env.api.ENVIRONMENT", Status.OK, "ENVIRONMENT is present")
+MISSING = Finding("env.api.SUPABASE_URL", Status.FAIL, "SUPABASE_URL is missing", "or sealed in Railway")
+LINK = "https://railway.com/project/p/service/s"
+
+
+def test_only_the_asker_sees_it() -> None:
+    assert env_answer({Service.API: [FINE]}, {}).private
+
+
+def test_what_is_wrong_is_counted_first_and_told_first() -> None:
+    found = env_answer({Service.INGEST: [FINE], Service.API: [FINE, MISSING]}, {Service.API: LINK})
+
+    assert found.text.splitlines()[0] == "🔴 *WRONG · variables that need a look: api 1*"
+    assert found.text.splitlines()[1:3] == ["*api*", "🔴 wrong: *SUPABASE_URL is missing* — or sealed in Railway"]
+    assert found.blocks[3]["elements"][0]["url"] == LINK
+    assert found.status is Status.FAIL
+
+
+def test_all_fine_is_one_line() -> None:
+    assert env_answer({Service.API: [FINE]}, {}).text.splitlines()[0] == "✅ *The variables of api are fine*"
+
+
+def test_all_services_at_their_worst_fit() -> None:
+    found = env_answer(dict.fromkeys(Service, [MISSING] * 40), dict.fromkeys(Service, LINK))
+
+    assert not violations({"text": found.text, "blocks": list(found.blocks)}, surface="message")

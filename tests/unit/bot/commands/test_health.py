@@ -1,0 +1,112 @@
+"""The health message: the answer first, phone-readable, within Slack's limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.health import MAX_BUTTONS, health_answer
+from bot.types import Answer
+from bot.views.terminal import answer_text
+from playbooks.health import Line, Report
+from playbooks.model import Finding, NextStep, Status, worst
+from services.sandbox.slack.limits import violations
+
+NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
+LOGS = NextStep("Logs of ingest", "logs ingest")
+WRONG = Finding("heartbeats.ingest", Status.FAIL, "ingest is down (0 of 1)", "last beat 6 min ago", next_step=LOGS)
+FINE = Finding("deployment.ingest", Status.OK, "ingest runs a1b2c3d4", "1 running")
+
+
+def answer(*lines: Line, headline: str = "prod is not healthy: ingest is down (0 of 1)") -> Answer:
+    findings = tuple(finding for line in lines for finding in line.findings)
+    return health_answer(Report(headline, worst(findings), lines, findings), moment=NOW, elapsed_ms=41.7)
+
+
+def buttons(answer: Answer) -> list[Any]:
+    return [block["accessory"] for block in answer.blocks if "accessory" in block]
+
+
+def test_the_first_line_is_the_answer() -> None:
+    found = answer(Line("ingest", (WRONG, FINE)))
+
+    assert found.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
+    assert found.blocks[0]["text"]["text"] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
+    assert found.status is Status.FAIL
+
+
+def test_a_line_says_its_subject_once_and_in_words() -> None:
+    found = answer(Line("ingest", (WRONG, FINE)))
+
+    assert found.blocks[1]["text"]["text"] == (
+        "🔴 wrong: *ingest* is down (0 of 1) (last beat 6 min ago) · runs a1b2c3d4 (1 running)"
+    )
+
+
+def test_railway_is_one_button_to_the_project() -> None:
+    at = "https://railway.com/project/p"
+    found = [replace(FINE, evidence={"link": f"{at}/service/{name}"}) for name in ("api", "ingest")]
+
+    shown = answer(*(Line(f"s{n}", (one,)) for n, one in enumerate(found)))
+
+    assert [one.get("url") for one in shown.blocks[-1]["elements"]] == [None, at]
+
+
+def test_the_fallback_tells_every_line() -> None:
+    found = answer(Line("ingest", (WRONG,)), Line("api", (FINE,)))
+
+    assert len(found.text.splitlines()) == 3
+
+
+def test_each_wrong_line_has_its_next_step_once() -> None:
+    found = answer(Line("ingest", (WRONG,)), Line("enforcement", (WRONG,)), Line("api", (FINE,)))
+
+    assert [button["value"] for button in buttons(found)] == ["logs ingest"]
+    assert "dragonfly logs ingest" in answer_text(found)
+
+
+def test_a_bad_day_still_fits_on_a_phone() -> None:
+    everything = [
+        Line(f"s{n}", (Finding("x", Status.FAIL, "down", next_step=NextStep("Look", f"logs {n}")),)) for n in range(9)
+    ]
+
+    found = answer(*everything)
+
+    assert len(buttons(found)) == MAX_BUTTONS
+    assert len(found.blocks) <= 10
+
+
+def test_hundreds_of_findings_in_a_line_are_counted() -> None:
+    found = answer(Line("ingest", (WRONG,) * 300))
+
+    assert "296 more" in found.blocks[1]["text"]["text"]
+
+
+def test_json_has_the_findings_and_the_time_it_took() -> None:
+    data: Any = answer(Line("ingest", (WRONG,))).data
+
+    assert data["status"] == "fail"
+    assert data["as_of"] == "2025-12-20T10:30:00+00:00"
+    assert data["elapsed_ms"] == 41.7
+    assert data["findings"][0]["next_step"]["command"] == "logs ingest"
+
+
+@given(
+    title=st.text(max_size=60_000),
+    detail=st.sampled_from(["", "<!channel>", "&" * 5000, "x" * 50_000, "`*_~", "<https://evil|good>"]),
+    count=st.integers(1, 12),
+    status=st.sampled_from(Status),
+)
+def test_whatever_is_found_slack_takes_it_and_nobody_is_paged(
+    title: str, detail: str, count: int, status: Status
+) -> None:
+    finding = Finding("x", status, title, detail, next_step=LOGS)
+    found = answer(*[Line(f"s{n}", (finding,) * n) for n in range(1, count + 1)], headline=title)
+
+    assert not violations({"text": found.text, "blocks": list(found.blocks)}, surface="message")
+    assert "<!channel" not in str(found.blocks) + found.text
+    assert "|good>" not in str(found.blocks)

@@ -1,0 +1,98 @@
+"""Bare `/dragonfly` says what waits for the asker and what is locked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.commands.home import home_answer
+from bot.incidents.assignments import Asked, Assignment
+from playbooks.health import Report
+from playbooks.model import Status
+from services.domain.errors import Unavailable
+from services.domain.runs import Lock, Person, Review, RunState
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+from tests.runs import new_run
+from tests.unit.bot.incidents.builders import incident
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REPORT = Report("prod is healthy", Status.OK, (), ())
+RUN = new_run(NOW)
+
+
+def test_a_run_that_waits_is_there_with_a_button() -> None:
+    answer = home_answer(REPORT, None, waiting=[RUN], locks=(), now=NOW)
+
+    assert "*1 run* waiting for you" in json.dumps(answer.blocks)
+    buttons = [
+        element["action_id"] for block in answer.blocks if block["type"] == "actions" for element in block["elements"]
+    ]
+    assert buttons[:3] == ["run.approve", "run.deny", "run.details"]
+
+
+def test_who_is_being_paged_reads_it_first_and_can_acknowledge() -> None:
+    paged = Assignment(incident(), Asked.ACKNOWLEDGE)
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[paged.incident], assignments=[paged], now=NOW)
+
+    assert answer.text.startswith("📟 *You are being paged*")
+    assert answer.blocks[0]["text"]["text"].startswith("📟 *You are being paged.*")
+    assert answer.blocks[1]["elements"][0]["value"] == "incident ack 7"
+    text = json.dumps(answer.blocks)
+    assert "Nothing waits" not in text
+    assert text.count("incident 7,") == 1
+
+
+@pytest.mark.parametrize(("asked", "words"), [(Asked.WORK, "You have this"), (Asked.RESOLVE, "The alerts are over")])
+def test_who_has_an_incident_can_resolve_it(asked: Asked, words: str) -> None:
+    mine = Assignment(incident(), asked)
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[mine.incident], assignments=[mine], now=NOW)
+
+    assert words in answer.blocks[0]["text"]["text"]
+    assert answer.blocks[1]["elements"][0]["value"] == "incident resolve 7"
+
+
+def test_locks_are_listed() -> None:
+    lock = Lock(Service.API, "U1", "rolled back <!channel>", NOW)
+
+    text = json.dumps(home_answer(REPORT, None, waiting=(), locks=[lock], now=NOW).blocks, ensure_ascii=False)
+
+    assert "Nothing waits for you." in text
+    assert "🔒 *api* is locked against deploys: rolled back &lt;!channel&gt;" in text
+
+
+def test_what_cannot_be_read_is_not_called_nothing() -> None:
+    away = Unavailable("database", "connection refused")
+
+    text = json.dumps(home_answer(REPORT, None, waiting=away, locks=away, now=NOW).blocks)
+
+    assert "unknown: connection refused" in text
+    assert "Nothing waits" not in text
+
+
+def test_what_waits_to_be_reviewed_is_there_with_its_button() -> None:
+    done = replace(RUN, state=RunState.SUCCEEDED, risk="break-glass", started_at=NOW, ended_at=NOW)
+    review = Review(12, Person("U0OLIVIA001", "T1"), NOW)
+
+    answer = home_answer(REPORT, None, waiting=(), reviews=[(review, done)], locks=(), now=NOW)
+
+    text = json.dumps(answer.blocks)
+    assert "*1 review* waiting for you" in text
+    assert "Nobody has reviewed yet what <@U0OLIVIA001> did" in text
+    [button] = [block["accessory"] for block in answer.blocks if "accessory" in block]
+    assert (button["action_id"], button["value"]) == ("run.review", "12")
+
+
+@pytest.mark.parametrize("count", [0, 5, 6, 200])
+def test_slack_takes_it(count: int) -> None:
+    run = replace(RUN, title="<!channel>" * 900)
+    review = Review(12, Person("U0OLIVIA001", "T1"), NOW)
+    answer = home_answer(REPORT, None, waiting=[run] * count, reviews=[(review, run)] * count, locks=(), now=NOW)
+
+    payload = {"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}
+    assert list(violations(payload, surface="message")) == []

@@ -1,0 +1,83 @@
+"""Who is on call, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.commands.oncall import oncall_answer
+from bot.types import Answer
+from playbooks.checks.oncall import Facts, check
+from playbooks.model import Status
+from services.domain.errors import Unavailable
+from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Reach, Rotation, Schedule
+from services.domain.runs import Person
+from services.sandbox.slack.limits import violations
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WAIT = timedelta(minutes=5)
+ROTATION = Rotation("primary", ("ann",), 7, date(2026, 11, 2), time(12), ZoneInfo("UTC"))
+SCHEDULE = Schedule(
+    {"ann": OnCallPerson("ann", "U1")},
+    {"primary": ROTATION},
+    (Level(("primary",), frozenset({Reach.DIRECT}), WAIT), Level(("S0GROUP",), frozenset(Reach), WAIT, webhook="team")),
+)
+AWAY = Unavailable("database", "connection refused")
+
+
+def answer(facts: Facts, known: KnownOverrides | None = None) -> Answer:
+    return oncall_answer(facts, check(facts), known or KnownOverrides(()))
+
+
+def test_the_first_line_names_who_is_called_first_and_until_when() -> None:
+    told = answer(Facts(SCHEDULE, [], NOW))
+
+    first, second = told.text.splitlines()
+    assert "1. <@U1> (next handover <!date^" in first
+    assert first.endswith("direct message · waits 5 min")
+    assert second.startswith("2. <!subteam^S0GROUP>, team · mention, pager · waits 5 min")
+    assert (told.status, told.private) == (Status.OK, True)
+    assert violations({"text": told.text, "blocks": list(told.blocks)}, surface="message", groups=("S0GROUP",)) == []
+
+
+def test_who_stands_in_is_named_and_takes_the_place() -> None:
+    standing_in = Override(1, "primary", "U2", NOW, NOW + WAIT, Person("U1", "T1"), NOW)
+    later = replace(standing_in, user_id="U3", begins_at=NOW + WAIT, ends_at=NOW + 2 * WAIT)
+
+    lines = answer(Facts(SCHEDULE, [standing_in, later], NOW), KnownOverrides((standing_in, later))).text.splitlines()
+
+    assert "1. <@U2>" in lines[0]
+    assert lines[2].startswith("<@U2> stands in for primary until ")
+    assert lines[3].startswith("<@U3> stands in for primary from ")
+
+
+def test_a_gap_is_said() -> None:
+    ended = replace(SCHEDULE, rotations={"primary": replace(ROTATION, until=date(2026, 11, 10))})
+
+    told = answer(Facts(ended, [], NOW))
+
+    assert "*nobody*" in told.text.splitlines()[0]
+    assert "nobody is on call at level 1" in told.text
+    assert told.status is Status.FAIL
+
+
+def test_what_is_remembered_is_told_with_its_age() -> None:
+    known = KnownOverrides((), timedelta(minutes=3), AWAY)
+
+    note = answer(Facts(SCHEDULE, [], NOW), known).blocks[-1]["elements"][0]["text"]
+
+    assert note == "who stands in for whom is 3 min old (connection refused)"
+
+
+def test_what_was_never_read_is_unknown() -> None:
+    note = answer(Facts(SCHEDULE, AWAY, NOW), KnownOverrides(AWAY, problem=AWAY)).blocks[-1]["elements"][0]["text"]
+
+    assert "who stands in for whom is unknown (connection refused)" in note
+
+
+def test_without_a_file_people_learn_whom_incidents_call() -> None:
+    told = answer(Facts(None, [], NOW))
+
+    assert told.status is Status.WARN
+    assert "incidents call the approvers" in told.text

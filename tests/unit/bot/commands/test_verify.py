@@ -1,0 +1,58 @@
+"""A commit is named by four characters where only one of those that were deployed begins so."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.commands.verify import choose, find_commit, is_beginning, parse
+from bot.config.environment import Settings
+from bot.world import World
+from services.domain.errors import UsageError
+from services.domain.services import Service
+
+ONE, TWO, OTHER = "c45e17a9" * 5, "c45e99ff" * 5, "8d02b64e" * 5
+NOWHERE = World.from_settings(Settings.from_environment({}))
+
+
+@pytest.mark.parametrize(
+    ("word", "may_be"), [("c45e", True), ("C45E", True), ("c45", False), ("c45g", False), ("a" * 41, False)]
+)
+def test_four_characters_may_be_a_commit(word: str, may_be: bool) -> None:
+    assert is_beginning(word) is may_be
+
+
+def test_the_only_one_that_begins_so_is_meant() -> None:
+    assert choose("c45e", [ONE, OTHER, ONE], "verify ingest") == ONE
+
+
+def test_several_are_offered() -> None:
+    with pytest.raises(UsageError, match="2 commits begin") as refused:
+        choose("c45e", [ONE, TWO, OTHER], "verify ingest")
+
+    assert [choice.line for choice in refused.value.choices] == ["verify ingest c45e17a9", "verify ingest c45e99ff"]
+
+
+def test_none_is_said_with_what_to_write() -> None:
+    with pytest.raises(UsageError, match="none of the latest deployments") as refused:
+        choose("dead", [ONE], "verify ingest")
+
+    assert "`verify ingest 8d02b64e`" in refused.value.what_next
+
+
+def test_without_all_deployments_nobody_knows_that_it_is_the_only_one() -> None:
+    with pytest.raises(UsageError, match="Railway does not tell"):
+        choose("c45e", [ONE], "verify ingest", is_complete=False)
+
+
+async def test_seven_characters_need_no_look() -> None:
+    assert await find_commit("C45E17A", tuple(Service), NOWHERE, line="verify") == "c45e17a"
+
+
+async def test_what_can_be_no_commit_is_refused() -> None:
+    with pytest.raises(UsageError, match="is not a commit SHA"):
+        await find_commit("zzz", tuple(Service), NOWHERE, line="verify")
+
+
+def test_a_first_word_that_can_be_a_commit_means_all_services() -> None:
+    assert parse(("c45e",)) == (tuple(Service), "c45e")
+    assert parse(("ingest", "c45e")) == ((Service.INGEST,), "c45e")

@@ -1,0 +1,48 @@
+"""`why <alert>`: whose silence holds it back, and each decision with its reason."""
+
+from __future__ import annotations
+
+from bot.commands.why import why_alert_answer
+from services.domain.alerts import AlertDecision, AlertHistory
+from tests.unit.bot.alerts.builders import NOW, alert, silence
+
+
+def test_whose_silence_it_is_is_said_before_the_decisions() -> None:
+    decision = AlertDecision(NOW, "heartbeats.ingest", 7, "silenced", "silence 5: we know")
+    history = AlertHistory("heartbeats.ingest", alert(held="silence 5: we know"), (decision,))
+
+    _, section, *_ = why_alert_answer("heartbeats.ingest", [history], [silence()]).blocks
+
+    whose, state, said = section["text"]["text"].splitlines()
+    assert whose.startswith("🔕 silenced by <@U1> until <!date^")
+    assert state.endswith(" It is held back: silence 5: we know.")
+    assert said.endswith(" · A silence began to cover it, so updates stopped: silence 5: we know.")
+
+
+def test_every_decision_is_a_sentence_with_its_time() -> None:
+    words = ("pending", "not told", "told", "silenced", "watched", "passed", "resolved")
+    decisions = tuple(AlertDecision(NOW, "backlog", 7, word, "because") for word in words)
+
+    _, section, *_ = why_alert_answer("backlog", [AlertHistory("backlog", None, decisions)], []).blocks
+
+    _, *lines = section["text"]["text"].splitlines()
+    assert len(lines) == len(words)
+    for line in lines:
+        time, _, sentence = line.partition(" · ")
+        assert time.startswith("<!date^")
+        assert sentence[0].isupper()
+        assert sentence.endswith(": because.")
+
+
+def test_a_decision_that_another_version_wrote_is_still_shown() -> None:
+    decision = AlertDecision(NOW, "backlog", 7, "deferred", "because")
+
+    assert "deferred: because." in str(
+        why_alert_answer("backlog", [AlertHistory("backlog", None, (decision,))], []).blocks
+    )
+
+
+def test_without_decisions_it_says_so() -> None:
+    answer = why_alert_answer("backlog", [AlertHistory("backlog", None, ())], [])
+
+    assert "Nothing like it was seen in the last 30 days." in str(answer.blocks)

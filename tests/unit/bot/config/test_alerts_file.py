@@ -1,0 +1,111 @@
+"""The file of the alerts: one place for every limit, and a mistake in it is named by its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.config.alerts import FINGERPRINTS, SUBJECTS, AlertRules, Rules
+from bot.config.alerts_file import default_rules, load_rules, read_rules, rule_faults, usable_rules
+from bot.config.environment import AlertSettings
+from bot.config.fields import Fault, Invalid
+from services.domain import thresholds
+from services.domain.alerts import Severity
+
+
+def read(text: str) -> AlertRules:
+    rules = read_rules(text.encode(), "mine.toml")
+    assert isinstance(rules, AlertRules)
+    return rules
+
+
+def fault(text: str) -> Fault:
+    rules = read_rules(text.encode(), "mine.toml")
+    assert isinstance(rules, Invalid)
+    [found] = rules.faults
+    return found
+
+
+def test_a_file_holds_only_what_differs() -> None:
+    rules = read('[rules.backlog]\npage_after_s = 60\nseverity = "notify"\n')
+
+    assert (rules.rules.backlog.page_after_s, rules.rules.backlog.severity) == (60, Severity.NOTIFY)
+    assert rules.rules.backlog.warn_after_s == default_rules().rules.backlog.warn_after_s
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "problem"),
+    [
+        ("version = 1\n[rules.backlog]\npage_afer_s = 3\n", "mine.toml line 3", "`rules.backlog.page_afer_s` is not a"),
+        ("[rules.backlogs]\nwait_s = 3\n", "mine.toml line 1", "`rules.backlogs` is not a setting"),
+        ("[telling]\n\nquiet_s = -1\n", "mine.toml line 3", "`telling.quiet_s`: input should be greater"),
+        ("[rules.api]\nseverity = 'loud'\n", "mine.toml line 2", "`rules.api.severity`: input should be 'page'"),
+        ("version = 2\n", "mine.toml line 1", "`version`: input should be 1"),
+        ("runbook = 'ftp://x'\n", "mine.toml line 1", "`runbook`: string should match"),
+        ("= 3", "mine.toml", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(text: str, place: str, problem: str) -> None:
+    found = fault(text)
+
+    assert found.variable == place
+    assert found.problem.startswith(problem)
+
+
+def test_a_name_that_is_nearly_right_is_offered() -> None:
+    assert fault("[rules.backlog]\npage_afer_s = 3\n").what_next == "write `page_after_s`"
+
+
+def test_a_mistake_repeats_no_value_of_the_file() -> None:
+    assert "secret" not in str(fault("runbook = 'secret'\n"))
+
+
+def test_the_file_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.toml"
+    path.write_text("[telling]\nquiet_s = 7\n")
+
+    rules = load_rules(AlertSettings(rules_path=path))
+
+    assert isinstance(rules, AlertRules)
+    assert rules.telling.quiet_s == 7
+    assert load_rules(AlertSettings()) == default_rules()
+
+
+def test_a_file_that_cannot_be_used_leaves_the_defaults_and_is_told(tmp_path: Path) -> None:
+    missing = AlertSettings(rules_path=tmp_path / "none.toml")
+
+    assert usable_rules(missing) == default_rules()
+    [found] = rule_faults(missing)
+    assert "cannot be read (No such file" in found.problem
+
+
+def test_the_limits_are_those_of_the_checks() -> None:
+    rules = default_rules().rules
+
+    assert rules.backlog.warn_after_s == thresholds.WAITS_LONG_AFTER.total_seconds()
+    assert rules.backlog.page_after_s == thresholds.BACKLOG_AFTER.total_seconds()
+    assert rules.failed_jobs.at_least == thresholds.MANY_FAILED
+    assert rules.workers.stuck_after_s == thresholds.STUCK_AFTER.total_seconds()
+    assert rules.workers.slow_start_after_s == thresholds.SLOW_START_AFTER.total_seconds()
+    assert rules.locks.after_s == thresholds.LOCK_FORGOTTEN_AFTER.total_seconds()
+
+
+def test_only_what_the_design_names_wakes_somebody_up() -> None:
+    rules = default_rules().rules
+
+    loud = {name for name in Rules.model_fields if getattr(rules, name).severity is Severity.PAGE}
+    assert loud == {"heartbeats", "crash_loop", "api", "database", "writes", "backlog"}
+
+
+def test_every_rule_names_its_section_of_the_runbook() -> None:
+    assert all(default_rules().rules.section(name) for name in Rules.model_fields)
+
+
+def test_every_name_belongs_to_a_rule() -> None:
+    assert set(SUBJECTS) <= set(Rules.model_fields)
+    assert {name.split(".")[0] for name in FINGERPRINTS} == set(Rules.model_fields)
+
+
+def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+    assert isinstance(read_rules(b"\xef\xbb\xbfversion = 1\n", "mine.toml"), AlertRules)

@@ -1,0 +1,219 @@
+"""The environment, read in groups."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from bot.config.environment import PeopleSettings, Settings, SlackSettings, require
+from bot.config.fields import Invalid
+from services.domain.errors import OperatorError
+
+SLACK = {"SLACK_BOT_TOKEN": "xoxb-made-up", "SLACK_APP_TOKEN": "xapp-made-up"}
+RAILWAY = {"RAILWAY_PROJECT_ID": "p1", "RAILWAY_ENVIRONMENT_ID": "e1"}
+
+
+def test_slack_tokens_alone_are_enough_to_start() -> None:
+    settings = Settings.from_environment(SLACK)
+
+    slack = require(settings.slack)
+
+    assert slack.uses_socket_mode
+    assert slack.api_url == "https://slack.com/api/"
+    assert slack.incidents_channel == "dragonfly-incidents"
+
+
+def test_reports_everything_missing_at_once() -> None:
+    settings = Settings.from_environment({})
+
+    assert {fault.variable for fault in settings.faults} == {
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "SUPABASE_DB_URL",
+        "RAILWAY_TOKEN",
+        "RAILWAY_PROJECT_ID",
+        "RAILWAY_ENVIRONMENT_ID",
+        "DRAGONFLY_API_BASE",
+        "ENVIRONMENT",
+        "SUPABASE_MODE",
+    }
+
+
+def test_missing_group_is_refused_in_words_that_name_the_variable() -> None:
+    with pytest.raises(OperatorError, match="SLACK_BOT_TOKEN is not set"):
+        require(Settings.from_environment({}).slack)
+
+
+def test_empty_value_counts_as_not_set() -> None:
+    assert isinstance(Settings.from_environment({**SLACK, "SLACK_BOT_TOKEN": " "}).slack, Invalid)
+
+
+def test_signing_secret_alone_means_http_mode() -> None:
+    settings = Settings.from_environment({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "old, new"})
+
+    slack = require(settings.slack)
+
+    assert not slack.uses_socket_mode
+    assert [secret.reveal() for secret in slack.signing_secrets] == ["old", "new"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "hush-1"),
+        ("SLACK_APP_TOKEN", "hush-1"),
+        ("SLACK_API_URL", "hush-1"),
+        ("SUPABASE_DB_URL", "mysql://hush-1"),
+        ("DRAGONFLY_API_BASE", "http://[hush-1"),
+        ("HEARTBEAT_STALE_AFTER_S", "hush-1"),
+        ("HEARTBEAT_STALE_AFTER_S", "0"),
+        ("DRAGONFLY_APPROVERS", "U0AA,hush-1"),
+        ("ENVIRONMENT", "hush-1"),
+        ("PORT", "hush-1"),
+        ("PORT", "65536"),
+    ],
+)
+def test_malformed_value_is_named_and_never_shown(variable: str, value: str) -> None:
+    settings = Settings.from_environment({**SLACK, variable: value})
+
+    [fault] = [fault for fault in settings.faults if fault.variable == variable]
+
+    assert "hush-1" not in f"{fault} {settings.faults}"
+
+
+def test_secrets_do_not_show_in_repr() -> None:
+    settings = Settings.from_environment(
+        {**SLACK, **RAILWAY, "RAILWAY_TOKEN": "hush-1", "SUPABASE_DB_URL": "postgresql://u:hush-1@h/d"}
+    )
+
+    assert "made-up" not in repr(settings)
+    assert "hush-1" not in repr(settings)
+
+
+def test_project_token_wins_over_bearer_token() -> None:
+    both = Settings.from_environment({**RAILWAY, "RAILWAY_TOKEN": "t1", "RAILWAY_API_TOKEN": "t2"})
+    bearer = Settings.from_environment({**RAILWAY, "RAILWAY_API_TOKEN": "t2"})
+
+    assert (require(both.railway).token.reveal(), require(both.railway).token_kind.name) == ("t1", "PROJECT")
+    assert (require(bearer.railway).token.reveal(), require(bearer.railway).token_kind.name) == ("t2", "BEARER")
+
+
+def test_empty_people_means_nobody() -> None:
+    people = require(Settings.from_environment({}).people)
+
+    assert people == PeopleSettings(operators=(), approvers=())
+
+
+def test_people_are_user_and_group_ids() -> None:
+    people = require(Settings.from_environment({"DRAGONFLY_OPERATORS": "U0AA, S0BB,"}).people)
+
+    assert people.operators == ("U0AA", "S0BB")
+
+
+def test_stale_after_falls_back_when_malformed() -> None:
+    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "soon"}).stale_after == timedelta(minutes=5)
+    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "45"}).stale_after == timedelta(seconds=45)
+
+
+def test_environment_is_unknown_when_malformed() -> None:
+    assert Settings.from_environment({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"}).environment == "prod"
+    assert Settings.from_environment({"ENVIRONMENT": "production", "SUPABASE_MODE": "prod"}).environment is None
+
+
+def test_leadership_moves_within_fifteen_seconds() -> None:
+    leases = Settings.from_environment({}).leases
+
+    assert leases.duration + leases.renew_every <= timedelta(seconds=15)
+
+
+def test_groups_can_be_made_by_field_name() -> None:
+    slack = SlackSettings.model_validate({"bot_token": "xoxb-1", "app_token": "xapp-1", "incidents_channel": "#ops"})
+
+    assert slack.incidents_channel == "ops"
+
+
+def test_each_suffix_is_a_target_of_its_own() -> None:
+    settings = Settings.from_environment(
+        {
+            "PAGER_WEBHOOK_URL": "https://pager.example/all",
+            "PAGER_ROUTING_KEY_ANN": "r" * 32,
+            "PAGER_WEBHOOK_URL_ON_CALL": "https://events.eu.pagerduty.com/v2/enqueue",
+            "PAGER_ROUTING_KEY_ON_CALL": "e" * 32,
+        }
+    )
+
+    targets = require(settings.pager).targets
+
+    assert set(targets) == {"default", "ann", "on-call"}
+    assert (targets["default"].url.reveal(), targets["default"].routing_key) == ("https://pager.example/all", None)
+    assert targets["ann"].url.reveal() == "https://events.pagerduty.com/v2/enqueue"
+    assert targets["on-call"].url.reveal() == "https://events.eu.pagerduty.com/v2/enqueue"
+
+
+def test_malformed_target_names_its_own_variable_and_not_its_value() -> None:
+    settings = Settings.from_environment({"PAGER_WEBHOOK_URL_ANN": "hooks.example/secret", "PAGER_EMAIL_BOB": "bob"})
+
+    [pager] = [fault for fault in settings.faults if fault.variable == "PAGER_WEBHOOK_URL_ANN"]
+    [mail] = [fault for fault in settings.faults if fault.variable == "PAGER_EMAIL_BOB"]
+
+    assert "not an http or https address" in pager.problem
+    assert "https address that your pager gives you" in pager.what_next
+    assert "secret" not in f"{pager}"
+    assert mail.problem == "is not an e-mail address"
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b, c@d", "Ann <ann@example.com>", "ann@example.com\r\nBcc: x@y", "älter@example.com"]
+)
+def test_an_address_is_one_plain_address(address: str) -> None:
+    assert isinstance(Settings.from_environment({"PAGER_EMAIL": address}).mail, Invalid)
+
+
+def test_an_email_target_needs_a_server_and_a_sender() -> None:
+    settings = Settings.from_environment({"PAGER_EMAIL_ANN": "ann@example.com"})
+
+    assert {"SMTP_URL", "SMTP_FROM"} <= {fault.variable for fault in settings.faults}
+
+
+@pytest.mark.parametrize("url", ["http://mail.example", "smtp://", "smtp://mail.example:99999", "mail.example:25"])
+def test_what_is_no_mail_server_is_refused(url: str) -> None:
+    settings = Settings.from_environment({"SMTP_URL": url, "SMTP_FROM": "bot@example.com"})
+
+    assert isinstance(settings.mail, Invalid)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_that_vouches_for_nobody_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    settings = Settings.from_environment({"SMTP_CA_FILE": str(path)})
+
+    assert [fault.variable for fault in settings.faults if "SMTP" in fault.variable] == ["SMTP_CA_FILE"]
+
+
+def test_the_mail_servers_own_authority_is_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    given = {"SMTP_URL": "smtp://mail.example", "SMTP_FROM": "bot@example.com", "SMTP_CA_FILE": str(path)}
+
+    server = require(Settings.from_environment(given).mail).server
+    assert server is not None
+    assert server.ca_file == path
+
+
+def test_pagers_and_mail_fail_apart() -> None:
+    settings = Settings.from_environment({"PAGER_WEBHOOK_URL": "https://pager.example", "PAGER_EMAIL": "nobody"})
+
+    assert isinstance(settings.mail, Invalid)
+    assert "default" in require(settings.pager).targets
+
+
+def test_monitor_is_an_address_that_is_never_shown() -> None:
+    monitor = require(Settings.from_environment({"DEAD_MANS_SWITCH_URL": "https://hc-ping.example/uuid"}).monitor)
+
+    assert monitor.url is not None
+    assert "uuid" not in repr(monitor)

@@ -1,0 +1,218 @@
+"""On-call files: what they mean, and which line is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.config.environment import OnCallSettings
+from bot.config.fields import Invalid
+from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
+from services.domain.oncall import Hours, Level, OnCallPerson, Reach, Rotation, Schedule
+
+EXAMPLE = Path(__file__).parents[4] / "oncall.example.toml"
+PEOPLE = """version = 1
+[people.ann]
+slack = "U0ANN"
+[people.ben]
+slack = "U0BEN"
+"""
+ROTATION = """[rotations.primary]
+people = ["ann", "ben"]
+starts = 2026-01-05
+"""
+LEVEL = """[[levels]]
+call = ["primary"]
+"""
+GOOD = PEOPLE + ROTATION + LEVEL
+
+
+def read(text: str) -> Schedule | Invalid:
+    return read_schedule(text.encode(), "oncall.toml")
+
+
+def usable(text: str) -> Schedule:
+    schedule = read(text)
+    assert isinstance(schedule, Schedule), schedule
+    return schedule
+
+
+def faults(text: str) -> list[tuple[str, str]]:
+    schedule = read(text)
+    assert isinstance(schedule, Invalid)
+    return [(fault.variable, fault.problem) for fault in schedule.faults]
+
+
+def test_a_short_file_has_the_usual_times_and_all_means() -> None:
+    schedule = usable(GOOD)
+
+    assert schedule.people["ann"] == OnCallPerson("ann", "U0ANN")
+    assert schedule.rotations["primary"] == Rotation(
+        "primary", ("ann", "ben"), 7, date(2026, 1, 5), time(9), ZoneInfo("UTC")
+    )
+    assert schedule.levels == (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),)
+    assert (schedule.remind_after, schedule.unacknowledge_after) == (timedelta(minutes=30), timedelta(minutes=10))
+
+
+def test_everything_that_a_file_may_say_is_understood() -> None:
+    schedule = usable("""version = 1
+time_zone = "Europe/Berlin"
+remind_after = "1h"
+unacknowledge_after = "90s"
+[people.ann]
+slack = "W0ANN"
+webhook = "ann"
+email = "ann-at-home"
+[rotations.nights]
+people = ["ann"]
+every = "day"
+starts = 2026-01-05
+until = 2026-02-01
+handover = "17:30"
+time_zone = "America/New_York"
+hours = "20:00-08:00"
+[[levels]]
+call = ["nights", "ann", "S0GROUP"]
+by = ["direct", "webhook"]
+wait = "3m"
+webhook = "default"
+email = "team"
+accept_slack_only = true
+""")
+
+    assert schedule.people["ann"] == OnCallPerson("ann", "W0ANN", "ann", "ann-at-home")
+    assert schedule.rotations["nights"] == Rotation(
+        "nights",
+        ("ann",),
+        1,
+        date(2026, 1, 5),
+        time(17, 30),
+        ZoneInfo("America/New_York"),
+        date(2026, 2, 1),
+        Hours(time(20), time(8)),
+    )
+    assert schedule.levels == (
+        Level(
+            ("nights", "ann", "S0GROUP"),
+            frozenset({Reach.DIRECT, Reach.WEBHOOK}),
+            timedelta(minutes=3),
+            "default",
+            "team",
+            accepts_slack_only=True,
+        ),
+    )
+    assert (schedule.remind_after, schedule.unacknowledge_after) == (timedelta(hours=1), timedelta(seconds=90))
+    assert schedule.slack_ids == {"W0ANN", "S0GROUP"}
+
+
+def test_the_example_can_be_used() -> None:
+    assert schedule_faults(OnCallSettings(path=EXAMPLE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (GOOD.replace("version = 1", "version = 2"), 1, "`version`: "),
+        (GOOD.replace("version = 1", "# none"), None, "`version` is missing"),
+        (GOOD.replace("version = 1", 'version = 1\nremind_after = "soon"'), 2, "`remind_after` is no time span"),
+        (GOOD.replace("version = 1", 'version = 1\nremind_after = "9s"'), 2, "`remind_after` is out of range"),
+        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "Mars/Base"'), 2, "`time_zone` is no time zone"),
+        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "../etc/passwd"'), 2, "`time_zone` is no time zone"),
+        (GOOD.replace("version = 1", "version = 1\nlevel = 3"), 2, "`level` is not known here"),
+        (GOOD.replace('slack = "U0BEN"', 'slack = "ben"'), 5, "`slack` is no Slack user id"),
+        (GOOD.replace('slack = "U0BEN"', "slack = 7"), 5, "`slack`: "),
+        (GOOD.replace('slack = "U0BEN"', 'slack = "U0BEN"\npager = "x"'), 6, "`pager` is not known here"),
+        (GOOD.replace('slack = "U0BEN"', 'slack = "U0BEN"\nemail = "ben@example.org"'), 6, "`email` is no name of"),
+        (GOOD.replace("[people.ben]", "[people.Ben]").replace(', "ben"', ""), 4, "`Ben` is no name"),
+        (GOOD.replace("[people.ben]", '[people."<!channel>"]').replace(', "ben"', ""), 4, "`??channel?` is no name"),
+        (GOOD.replace('["ann", "ben"]', '["ann", "bem"]'), 7, "`people` names `bem`, which is not a person"),
+        (GOOD.replace('["ann", "ben"]', "[]"), 7, "`people` is empty"),
+        (GOOD.replace("starts = 2026-01-05", ""), 6, "`starts` is missing"),
+        (GOOD.replace("2026-01-05", '"2026-01-05"'), 8, "`starts` is no day"),
+        (GOOD.replace("2026-01-05", "2026-01-05T09:00:00"), 8, "`starts` is no day"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nhandover = "25:00"'), 9, "`handover` is no time of the day"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nhours = "8-20"'), 9, "`hours` is no time of the day"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nhours = "08:00-08:00"'), 9, "`hours` begins and ends at the same"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nevery = "month"'), 9, "`every`: "),
+        (GOOD.replace("2026-01-05", "2026-01-05\nuntil = 2026-01-05"), 9, "`until` is not after `starts`"),
+        (
+            GOOD.replace("[rotations.primary]", "[rotations.ann]").replace('call = ["primary"]', 'call = ["ann"]'),
+            6,
+            "`ann`",
+        ),
+        (GOOD.replace('call = ["primary"]', 'call = ["primry"]'), 10, "`call` names `primry`, which is not a rotation"),
+        (GOOD.replace('call = ["primary"]', "call = []"), 9, "the level calls nobody"),
+        (GOOD + 'by = ["shout"]\n', 11, "`by`: "),
+        (GOOD + "by = []\n", 11, "`by` is empty"),
+        (GOOD + 'wait = "5 moments"\n', 11, "`wait` is no time span"),
+        (GOOD + LEVEL + 'wait = "2d"\n', 13, "`wait` is out of range"),
+        (PEOPLE + ROTATION, None, "`levels` is missing"),
+        ("version = 1\nlevels = []\n", 2, "`levels` is empty"),
+    ],
+)
+def test_names_the_line_of_a_mistake(text: str, line: int | None, problem: str) -> None:
+    found = faults(text)
+
+    assert len(found) == 1, found
+    assert found[0][0] == ("oncall.toml" if line is None else f"oncall.toml line {line}")
+    assert found[0][1].startswith(problem)
+
+
+def test_says_all_mistakes_at_once() -> None:
+    found = faults(GOOD.replace('slack = "U0BEN"', 'slack = "ben"').replace("2026-01-05", "soon = 1"))
+
+    assert found[0][0] == "oncall.toml"  # no TOML: nothing else can be said
+    found = faults(GOOD.replace('slack = "U0BEN"', 'slack = "ben"').replace("2026-01-05", '"soon"'))
+    assert [place for place, _ in found] == ["oncall.toml line 5", "oncall.toml line 8"]
+
+
+def test_no_value_of_the_file_is_repeated() -> None:
+    for key in ("wait", "webhook", "by", "accept_slack_only", "hunter"):
+        assert "hunter2" not in repr(faults(f'{GOOD}{key} = "https://hooks.example/hunter2"\n'))
+
+
+def test_without_a_file_there_is_no_schedule() -> None:
+    assert load_schedule(OnCallSettings()) is None
+    assert schedule_faults(OnCallSettings()) == ()
+
+
+def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = schedule_faults(OnCallSettings(path=tmp_path / "none.toml"))
+
+    assert fault.variable.startswith("DRAGONFLY_ONCALL ")
+    assert fault.problem == "cannot be read (No such file or directory)"
+
+
+def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+    assert isinstance(read_schedule(b"\xef\xbb\xbf" + GOOD.encode(), "oncall.toml"), Schedule)
+
+
+WITHOUT_ZONES = """
+import sys
+sys.modules["tzdata"] = None
+import bot.app
+from bot.config.oncall_file import read_schedule
+print(read_schedule(sys.stdin.buffer.read(), "oncall.toml").faults[0].problem)
+"""
+
+
+def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
+    """Neither the system's database nor the package's."""
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ZONES],
+        input=GOOD.encode(),
+        env={"PYTHONTZPATH": "", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (told.stdout.decode(), told.stderr.decode()) == (
+        "`time_zone` cannot be looked up on a machine without time zones\n",
+        "",
+    )

@@ -1,0 +1,24 @@
+"""The door for Slack's payloads."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.slack.app import acknowledge
+
+
+async def test_what_cannot_be_stored_does_not_come_in() -> None:
+    body: dict[str, Any] = {"command": "/dragonfly", "text": "incident open half \ud83d", "view": {"state": ["nul \0"]}}
+    seen: list[dict[str, Any]] = []
+
+    async def ack() -> None:
+        """As Bolt's own would."""
+
+    async def go_on() -> None:
+        seen.append(dict(body))
+
+    await acknowledge(body, cast(AsyncAck, ack), go_on)
+
+    assert seen == [{"command": "/dragonfly", "text": "incident open half \ufffd", "view": {"state": ["nul \ufffd"]}}]

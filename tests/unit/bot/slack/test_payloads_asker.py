@@ -1,0 +1,79 @@
+"""Who asked, and where the answer goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.slack.payloads import Asker, Payload, delivery_key, read_asker
+from bot.types import Surface
+
+
+def asker(body: Payload) -> Asker:
+    found = read_asker(body)
+    assert found is not None
+    return found
+
+
+def test_command_is_answered_in_its_channel() -> None:
+    found = asker({"command": "/d", "user_id": "U1", "team_id": "T1", "channel_id": "C1", "response_url": "http://r"})
+
+    assert (found.surface, found.channel_id, found.thread_ts) == (Surface.SLASH, "C1", None)
+    assert found.response_url == "http://r"
+
+
+def test_mention_is_answered_in_its_thread() -> None:
+    event = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "5.0"}
+
+    assert asker({"team_id": "T1", "event": event}).thread_ts == "5.0"
+    assert asker({"team_id": "T1", "event": {**event, "thread_ts": "4.0"}}).thread_ts == "4.0"
+
+
+def test_button_is_answered_below_its_message() -> None:
+    body = {
+        "user": {"id": "U1"},
+        "team": {"id": "T1"},
+        "channel": {"id": "C1"},
+        "container": {"type": "message", "message_ts": "5.0", "channel_id": "C1"},
+    }
+
+    assert asker(body).thread_ts == "5.0"
+
+
+def test_button_of_an_ephemeral_message_opens_no_thread() -> None:
+    container = {"message_ts": "5.0", "channel_id": "C1", "is_ephemeral": True}
+
+    assert asker({"user": {"id": "U1", "team_id": "T1"}, "container": container}).thread_ts is None
+
+
+def test_home_tab_has_no_channel() -> None:
+    event = {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"}
+
+    assert asker({"team_id": "T1", "event": event}).home
+    assert asker({"user": {"id": "U1"}, "team": {"id": "T1"}, "container": {"type": "view", "view_id": "V1"}}).home
+
+
+def test_event_of_nobody_has_no_asker() -> None:
+    assert read_asker({"event": {"type": "channel_rename"}}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": "/dragonfly", "user_id": "U1", "team_id": "T1", "channel_id": "C1", "trigger_id": "1.2"},
+        {
+            "event": {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1.0"},
+            "team_id": "T1",
+            "event_id": "E1",
+        },
+        {
+            "user": {"id": "U1"},
+            "team": {"id": "T1"},
+            "container": {"message_ts": "5.0", "channel_id": "C1"},
+            "actions": [{"action_id": "run.ask_again", "action_ts": "6.0"}],
+        },
+        {"type": "view_submission", "user": {"id": "U1", "team_id": "T1"}, "trigger_id": "1.3", "view": {}},
+    ],
+    ids=["command", "mention", "button", "modal"],
+)
+def test_request_names_its_delivery_so_that_it_files_one_run(body: Payload) -> None:
+    assert asker(body).request.delivery == delivery_key(body) is not None

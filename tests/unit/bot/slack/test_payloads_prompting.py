@@ -1,0 +1,49 @@
+"""Only a stop without a reason opens a modal."""
+
+import pytest
+
+from bot.slack.payloads import prompt_for
+from bot.types import Surface
+from services.sandbox.slack.limits import violations
+
+
+@pytest.mark.parametrize(
+    ("line", "service"), [("stop-workers", "workers"), ("stop-workers ingest", "ingest"), ("Stop workers", "workers")]
+)
+def test_a_stop_without_a_reason_is_asked_for_one(line: str, service: str) -> None:
+    prompt = prompt_for(line, Surface.SLASH, channel="C1")
+
+    assert prompt is not None
+    assert prompt.line == f"stop-workers {service} <reason>"
+    assert service in prompt.modal["blocks"][0]["text"]["text"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "health", "stop-workers ingest wrong amounts", "stop-workers --dry-run", "stop-workers api", "stopworkers"],
+)
+def test_nothing_else_opens_a_modal(line: str) -> None:
+    assert prompt_for(line, Surface.SLASH, channel="C1") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "callback_id"),
+    [
+        ("incident open", "incident.open"),
+        ("incident resolve 7", "incident.resolve"),
+        ("Incident Resolve #7", "incident.resolve"),
+    ],
+)
+def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) -> None:
+    prompt = prompt_for(line, Surface.BUTTON, channel="C1")
+
+    assert prompt is not None
+    assert prompt.modal["callback_id"] == callback_id
+    assert violations(prompt.modal, surface="modal") == []
+
+
+@pytest.mark.parametrize(
+    "line", ["incident open no ingest", "incident resolve 7 a bad deploy", "incident resolve", "incident ack 7"]
+)
+def test_what_is_said_is_not_asked_for(line: str) -> None:
+    assert prompt_for(line, Surface.SLASH, channel="C1") is None

@@ -1,0 +1,110 @@
+"""When a drill is over, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.drill_decide import DETECTED_WITHIN, PATIENCE, Call, Course, outcome, report
+from bot.views.drill import offer_answer, report_message, started_answer, status_of
+from playbooks.model import Status
+from services.domain.alerts import MARK, Drill, is_drill
+from services.domain.runs import Person
+from services.sandbox.slack.limits import violations
+
+STALE = datetime(2025, 12, 2, 3, 0, 0, tzinfo=UTC)
+DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - timedelta(minutes=5), STALE, None, None)
+FIRED = Course(
+    now=STALE + timedelta(seconds=2),
+    drill=DRILL,
+    detected_at=STALE + timedelta(seconds=0.05),
+    told_at=STALE + timedelta(seconds=0.4),
+)
+SECOND = timedelta(seconds=1)
+
+
+def after(span: timedelta) -> datetime:
+    return STALE + span
+
+
+def test_it_goes_on_until_somebody_answers() -> None:
+    assert outcome(FIRED) is None
+    assert outcome(replace(FIRED, answered_at=after(40 * SECOND), answered_by="U2")) == "answered"
+
+
+@pytest.mark.parametrize(("late", "over"), [(PATIENCE, False), (PATIENCE + SECOND, True)])
+def test_it_does_not_wait_for_ever(late: timedelta, over: bool) -> None:
+    assert (outcome(replace(FIRED, now=after(late))) is not None) is over
+
+
+@pytest.mark.parametrize(("late", "over"), [(DETECTED_WITHIN, False), (DETECTED_WITHIN + SECOND, True)])
+def test_a_drill_that_nothing_detects_says_so(late: timedelta, over: bool) -> None:
+    course = Course(now=after(late), drill=DRILL)
+
+    assert outcome(course) == ("not detected" if over else None)
+
+
+def test_a_drill_that_is_held_back_says_why() -> None:
+    course = Course(now=after(2 * DETECTED_WITHIN), drill=DRILL, held="silenced by U1")
+
+    assert outcome(course) == "told to nobody: silenced by U1"
+
+
+def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> None:
+    calls = (
+        Call("Ann", "webhook", after(1.2 * SECOND)),
+        Call("Ben", "email", None, "mail server: refused (550)"),
+        Call("Otto", "direct", None),
+    )
+    course = replace(FIRED, calls=calls, answered_at=after(40 * SECOND), answered_by="U2")
+
+    found = report(course, "answered")
+
+    assert (found["detected_after_s"], found["told_after_s"], found["answered_after_s"]) == (0.05, 0.4, 40.0)
+    assert [call["after_s"] for call in found["calls"]] == [1.2, None, None]
+    assert found["not_reached"] == ["Ben by email"]
+    assert [call["why_not"] for call in found["calls"]] == [
+        None,
+        "mail server: refused (550)",
+        "somebody answered before",
+    ]
+
+
+def test_without_an_answer_everybody_who_was_not_reached_is_missed() -> None:
+    found = report(replace(FIRED, calls=(Call("Otto", "direct", None),)), "nobody answered within 5 minutes")
+
+    assert found["not_reached"] == ["Otto by direct"]
+    assert found["calls"][0]["why_not"] == "no word of it yet"
+
+
+def test_clocks_that_differ_give_no_time_before_the_beginning() -> None:
+    assert report(replace(FIRED, told_at=after(-SECOND)), "answered")["told_after_s"] == 0.0
+
+
+def test_it_is_fine_only_when_somebody_answered_and_everybody_was_reached() -> None:
+    reached = replace(FIRED, calls=(Call("Ann", "webhook", after(SECOND)),), answered_at=after(2 * SECOND))
+
+    assert status_of(report(reached, "answered")) is Status.OK
+    missed = replace(reached, calls=(Call("Ann", "webhook", None, "refused (404)"),))
+    assert status_of(report(missed, "answered")) is Status.FAIL
+    assert status_of(report(reached, "nobody answered within 5 minutes")) is Status.FAIL
+
+
+def test_every_message_says_drill_and_fits() -> None:
+    found = report(
+        replace(FIRED, calls=tuple(Call("Ann" * 30, "webhook", None, "<!channel>" * 50) for _ in range(60))), "x"
+    )
+    ended = replace(DRILL, ended_at=after(SECOND), report=found)
+    answers = [offer_answer(0, ended), offer_answer(2, None), started_answer(DRILL)]
+    messages = [report_message(ended, found), *((answer.text, answer.blocks) for answer in answers)]
+
+    for text, blocks in messages:
+        assert MARK in text
+        assert violations({"text": text, "blocks": list(blocks)}, surface="message", method="chat.postMessage") == []
+
+
+def test_only_a_drills_alert_is_one() -> None:
+    assert is_drill(DRILL.fingerprint)
+    assert not is_drill("heartbeats.ingest")

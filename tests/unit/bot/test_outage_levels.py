@@ -1,0 +1,50 @@
+"""Who is paged when, while the database is away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.outage_levels import PagedLevel, first_pages, pages_due
+from services.domain.messages import Means
+
+MINUTE = timedelta(minutes=1)
+PHONE = ((Means.WEBHOOK, "ann"),)
+
+
+def level(number: int, *, wait: timedelta = 5 * MINUTE, phones: bool = True) -> PagedLevel:
+    return PagedLevel(number, f"level {number}", PHONE if phones else (), ("U1",), wait)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "pages"),
+    [
+        (-MINUTE, 1),
+        (timedelta(), 1),
+        (5 * MINUTE - timedelta(microseconds=1), 1),
+        (5 * MINUTE, 2),
+        (15 * MINUTE - timedelta(microseconds=1), 2),
+        (15 * MINUTE, 3),
+        (20 * MINUTE, 4),
+        (30 * MINUTE, 5),
+    ],
+)
+def test_levels_follow_each_other_by_the_clock_and_begin_again(elapsed: timedelta, pages: int) -> None:
+    levels = [level(1), level(2, wait=10 * MINUTE)]
+
+    assert pages_due(levels, elapsed) == pages
+
+
+def test_levels_without_a_phone_are_paged_together_with_the_first_that_has_one() -> None:
+    levels = [level(1, phones=False), level(2, phones=False), level(3), level(4)]
+
+    assert first_pages(levels) == 3
+    assert pages_due(levels, timedelta()) == 3
+    assert pages_due(levels, 5 * MINUTE) == 4
+    assert first_pages([level(1, phones=False), level(2, phones=False)]) == 2
+    assert (first_pages([]), pages_due([], MINUTE)) == (0, 0)
+
+
+def test_a_level_that_waits_for_no_time_is_not_paged_for_ever_at_once() -> None:
+    assert pages_due([level(1, wait=timedelta())], timedelta(seconds=3)) == 4

@@ -1,0 +1,75 @@
+"""What of Railway's webhook is looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.railway_events import Guesses, is_one_of, may_concern
+from services.domain.secrets import Secret
+
+OURS = "e1"
+SECRETS = [Secret("older-older-older-older-"), Secret("newer-newer-newer-newer-")]
+
+
+def body(event: Any) -> bytes:
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "Deployment.failed", "details": {"status": "SUCCESS"}, "resource": {"environment": {"id": OURS}}},
+        {"type": "DEPLOY", "environment": {"id": OURS, "name": "production"}, "deployment": {"id": "d1"}},
+        {"type": "Volume.full", "resource": {"environment": {}}},
+        {"resource": None},
+        [],
+        "text",
+    ],
+)
+def test_both_forms_and_whatever_is_not_clear_are_hints(event: Any) -> None:
+    assert may_concern(body(event), OURS)
+
+
+@pytest.mark.parametrize("event", [{"resource": {"environment": {"id": "e2"}}}, {"environment": {"id": "e2"}}])
+def test_event_of_another_environment_is_none(event: Any) -> None:
+    assert not may_concern(body(event), OURS)
+    assert may_concern(body(event), None), "nobody said which is ours"
+
+
+@given(st.binary(max_size=300))
+def test_nothing_that_is_sent_breaks_it(sent: bytes) -> None:
+    assert isinstance(may_concern(sent, OURS), bool)
+
+
+def test_deep_nesting_is_no_reason_to_fall() -> None:
+    assert may_concern(b"[" * 60_000, OURS)
+
+
+@pytest.mark.parametrize(
+    ("given_secret", "fits"),
+    [
+        ("newer-newer-newer-newer-", True),
+        ("older-older-older-older-", True),
+        ("older", False),
+        ("", False),
+        ("é", False),
+    ],
+)
+def test_either_secret_fits_during_a_rotation(given_secret: str, fits: bool) -> None:
+    assert is_one_of(given_secret, SECRETS) is fits
+
+
+def test_without_secrets_nothing_fits() -> None:
+    assert not is_one_of("", [])
+
+
+def test_guesses_are_counted_by_the_minute() -> None:
+    guesses = Guesses(2)
+
+    assert [guesses.count(60.0), guesses.count(61.0), guesses.count(119.9)] == [True, True, False]
+    assert guesses.count(120.0)

@@ -1,0 +1,28 @@
+"""How many workers should run, also while Railway is silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.world import ReplicaMemory
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service, WorkerType
+
+SERVING = Deployment("d", DeploymentStatus.SUCCESS, datetime(2026, 1, 5, tzinfo=UTC))
+INGEST = ServiceState(Service.INGEST, "s", (SERVING,), SERVING, replicas_configured=2)
+SILENT = Unavailable("Railway", "HTTP 500")
+
+
+def test_a_silent_railway_is_taken_by_what_it_said_last() -> None:
+    memory = ReplicaMemory()
+    memory.recall({Service.INGEST: INGEST})
+
+    assert memory.recall(SILENT).counts == {WorkerType.INGEST: 2, WorkerType.ENFORCEMENT: SILENT}
+
+
+def test_nobody_expects_workers_of_a_service_that_was_stopped() -> None:
+    stopped = replace(INGEST, active=(replace(SERVING, stopped=True),))
+
+    assert ReplicaMemory().recall({Service.INGEST: stopped}).counts[WorkerType.INGEST] == 0

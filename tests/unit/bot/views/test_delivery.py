@@ -1,0 +1,61 @@
+"""An absent database in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.outage_levels import wakes_people
+from bot.views.delivery import away, away_line, back
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.sandbox.slack.limits import violations
+
+AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
+SILENT = Unavailable("API", "no answer within 5 s")
+
+
+def health(*, db_connected: bool) -> ApiHealth:
+    return ApiHealth(200 if db_connected else 503, "ok", "prod", "a1b2c3d4", db_connected, AT, 3.0)
+
+
+@pytest.mark.parametrize(("api", "wakes"), [(SILENT, True), (health(db_connected=False), True)])
+def test_people_are_woken_unless_the_api_reaches_it(api: ApiHealth | Unavailable, wakes: bool) -> None:
+    assert wakes_people(api) is wakes
+    assert not wakes_people(health(db_connected=True))
+
+
+def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write() -> None:
+    fine = health(db_connected=True)
+    refused = replace(fine, http_status=503, status="degraded", db_writable=False)
+
+    assert wakes_people(SILENT, refuses_writes=True)
+    assert wakes_people(refused, refuses_writes=True)
+    assert not wakes_people(fine, refuses_writes=True)
+    assert away_line("prod", "the database's disk is full", refused, refuses_writes=True).text == (
+        "prod · the database takes no writes (the database's disk is full) · the API cannot write either"
+    )
+
+
+def test_first_line_says_what_each_signal_says() -> None:
+    line = away_line("prod", "no answer within 3.5 s", SILENT)
+
+    assert line.text == (
+        "prod · the bot does not reach the database (no answer within 3.5 s) · the API does not answer "
+        "(no answer within 5 s)"
+    )
+
+
+def test_message_escapes_what_the_api_said() -> None:
+    text, blocks = away(away_line(None, "x", Unavailable("API", "<!channel>")), wakes=True, since=AT)
+
+    assert "<!channel>" not in text
+    assert violations({"text": text, "blocks": blocks}, surface="message", method="chat.postMessage") == []
+
+
+def test_back_says_for_how_long() -> None:
+    _, blocks = back("prod", since=AT, at=AT + timedelta(minutes=11))
+
+    assert "away for 11 min" in str(blocks)

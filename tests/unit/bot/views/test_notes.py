@@ -1,0 +1,39 @@
+"""Who writes what is kept is told what was taken out of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.commands.registry import REGISTRY
+from bot.types import Answer
+from bot.views.notes import with_masked_note
+from bot.views.terminal import answer_text
+
+ANSWER = Answer("Incident 7 is open.", [], {})
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("sev1 defendant Jane Roe owes $12", "sev1 defendant … owes …"),
+        ("7 the key was sk-live-4f9a8b7c6d5e", "7 the key was …"),
+    ],
+)
+def test_what_was_taken_out_is_shown(typed: str, kept: str) -> None:
+    shown = answer_text(with_masked_note(ANSWER, typed))
+
+    assert "Incident 7 is open." in shown
+    assert f"Kept without the data in it: “{kept}”" in shown
+
+
+@pytest.mark.parametrize("typed", ["sev1 the queue grows", "7 too small &amp; full", ""])
+def test_plain_words_need_no_note(typed: str) -> None:
+    assert with_masked_note(ANSWER, typed) is ANSWER
+
+
+def test_every_command_that_keeps_words_says_so() -> None:
+    keeping = {name for name, verb in REGISTRY.items() if verb.keeps_words}
+
+    assert keeping == {
+        "incident open", "incident resolve", "silence", "deny", "review", "start-alone", "stop-workers"
+    }  # fmt: skip

@@ -1,0 +1,121 @@
+"""How a run ended and how it left the system, in plain words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.views.run import outcome_words, sample_words, schema_words, standing_words
+from services.domain.database import AppliedMigration, MigrationStatus
+from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.runs import RunState, RunStep, StepState
+from services.domain.services import Service
+
+DONE, NOT_PROVED, PENDING = StepState.DONE, StepState.NOT_PROVED, StepState.PENDING
+
+
+def journal(*states: StepState, note: str | None = None) -> list[RunStep]:
+    return [
+        RunStep(1, n, {"kind": "CheckDatabaseReady"}, state, None, None, note, None, None)
+        for n, state in enumerate(states)
+    ]
+
+
+def test_what_is_not_proved_is_named() -> None:
+    steps = journal(DONE, NOT_PROVED, note="the log lacks: Entering main loop")
+
+    assert outcome_words(RunState.SUCCEEDED, steps, planned=2, standing="") == (
+        "Done, but not proved: the log lacks: Entering main loop."
+    )
+
+
+def test_cancelled_run_names_its_actor_and_how_the_system_was_left() -> None:
+    words = outcome_words(
+        RunState.CANCELLED,
+        journal(DONE, PENDING),
+        planned=2,
+        cancelled_by="U1",
+        standing="ingest runs 2 of 3 replicas of a1b2c3d4.",
+    )
+
+    assert words == "Cancelled by U1 after 1 of 2 steps. ingest runs 2 of 3 replicas of a1b2c3d4."
+
+
+def test_failed_run_says_where_and_why() -> None:
+    steps = journal(DONE, StepState.FAILED, note="not within 180 s: 1 of 2 ingest workers beat")
+
+    words = outcome_words(RunState.FAILED, steps, planned=2, standing="ingest is stopped.")
+
+    assert words == "Stopped at step 2 of 2: not within 180 s: 1 of 2 ingest workers beat. ingest is stopped."
+
+
+def test_what_was_done_instead_is_told_beside_what_failed() -> None:
+    steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, DONE, note="not done: no such table")
+
+    words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest runs 1 of 1 replicas of a1b2c3d4.")
+
+    assert words == (
+        "Stopped at step 2 of 3: not done: no such table. Nothing was changed, so what had been stopped was started "
+        "again. ingest runs 1 of 1 replicas of a1b2c3d4."
+    )
+
+
+def test_what_could_not_be_started_again_is_told_too() -> None:
+    steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, StepState.FAILED, note="why")
+
+    words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest is stopped.")
+
+    assert words == (
+        "Stopped at step 2 of 3: why. What had been stopped was to start again: stopped at step 5 of 5: why. "
+        "ingest is stopped."
+    )
+
+
+def test_standing_tells_replicas_and_commit() -> None:
+    instances = (Instance("1", "RUNNING"), Instance("2", "RUNNING"), Instance("3", "CRASHED"))
+    serving = Deployment("d", DeploymentStatus.SUCCESS, datetime.now(UTC), commit_sha="a" * 40, instances=instances)
+    state = ServiceState(Service.INGEST, "s", active=(serving,), replicas_configured=3)
+
+    words = standing_words([Service.INGEST, Service.API], {Service.INGEST: state})
+
+    assert words == "ingest runs 2 of 3 replicas of aaaaaaaa."
+    assert "cannot be read" in standing_words([Service.INGEST], Unavailable("Railway", "HTTP 500"))
+
+
+def test_the_schema_is_told_too() -> None:
+    applied = AppliedMigration("20251201000000", "a", datetime.now(UTC), None)
+
+    assert schema_words(MigrationStatus((applied,), (), (), ())) == "The schema stands at 20251201000000."
+    assert "cannot be read" in schema_words(Unavailable("database", "away"))
+
+
+def golden_path(upload: StepState, removal: StepState, **evidence: str) -> list[RunStep]:
+    note = "there is no test batch to remove" if not evidence else "the test batch is gone"
+    return [
+        RunStep(1, 0, {"kind": "UploadSample"}, upload, None, None, None, None, None),
+        RunStep(1, 1, {"kind": "RemoveSample"}, removal, None, evidence or None, note, None, None),
+    ]
+
+
+MAY_BE_THERE = "Its test batch may be there still: `golden-path --clean` takes it away."
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (journal(DONE), ""),
+        (golden_path(PENDING, PENDING), ""),
+        (golden_path(PENDING, DONE), "There is no test batch to remove."),
+        (golden_path(StepState.UNKNOWN, PENDING), MAY_BE_THERE),
+        (golden_path(DONE, StepState.FAILED), MAY_BE_THERE),
+        (golden_path(StepState.FAILED, DONE, removed="b1"), "The test batch is gone."),
+        (
+            golden_path(StepState.FAILED, DONE),
+            "There is no test batch to remove. Should the upload arrive late: `golden-path --clean`.",
+        ),
+    ],
+)
+def test_what_stands_of_a_golden_path_is_said(steps: list[RunStep], words: str) -> None:
+    assert sample_words(steps) == words

@@ -1,0 +1,190 @@
+"""The one message of diagnosis in a thread: the cause and what to do in the first line, whatever is away or in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.views.triage import Missing, Parts, diagnosis_message, told_of
+from playbooks import doctor
+from playbooks.model import Finding, Status
+from playbooks.recent_changes import Changes, Happening
+from playbooks.rollback_candidates import Candidate
+from services.domain.deployments import DeploymentStatus, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.jobs import QueueSnapshot
+from services.domain.services import Service
+from services.sandbox.slack.limits import violations
+from tests.unit.playbooks.healthy import NOW
+from tests.unit.playbooks.test_diagnosis import API_DOWN, AWAY_SINCE, BAD_DEPLOY, CASES, KILLED, STOPPED, WELL, ago
+
+EVIL = "<!channel> `x` <https://evil|good> ``` " + "A" * 9000
+INGEST = [Service.INGEST]
+BEFORE = Candidate(
+    "8d02b64e" + "0" * 32, "Fix it", {Service.INGEST: "d1"}, timedelta(hours=2), NOW, None, 0, can_roll_back=True
+)
+
+
+def told(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
+    known = {"changes": Changes((), ()), "candidates": [BEFORE], "report": doctor.report(facts), **parts}
+    return diagnosis_message(Parts(**known), INGEST, "abc")
+
+
+def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
+    """Label, what it does, style."""
+    found = [one for block in blocks if block["type"] == "actions" for one in block["elements"]]
+    return [(one["text"]["text"], one.get("value") or one["url"], one.get("style")) for one in found]
+
+
+def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
+    text, blocks = told(BAD_DEPLOY)
+
+    assert text.startswith("🔎 *Most likely: ingest crashes at start (FileNotFoundError): deploy e9a70d3b at <!date^")
+    assert buttons(blocks)[:4] == [
+        ("Roll back to 8d02b64e", "rollback ingest to 8d02b64e", "primary"),
+        ("Logs", "logs ingest", None),
+        ("Changes", "deployments ingest", None),
+        ("Doctor", "doctor", None),
+    ]
+
+
+def test_a_killed_worker_is_restarted_and_not_rolled_back() -> None:
+    text, blocks = told(KILLED)
+
+    assert text.startswith("🔎 *Most likely: ingest is down (0 of 1) since <!date^")
+    assert buttons(blocks)[0] == ("Restart ingest", "restart ingest --through-zero", "primary")
+    assert "rollback" not in str(blocks)
+
+
+def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
+    _, blocks = told(STOPPED)
+
+    shown = [label for label, _, _ in buttons(blocks)]
+    assert shown[0] == "Supabase's status"
+    assert "Supabase: database logs" in shown
+    assert not {"restart", "rollback"} & {value.split()[0] for _, value, _ in buttons(blocks)}
+    assert "16 other findings follow from it." in str(blocks)
+
+
+def test_while_parts_are_read_it_says_so_and_is_short() -> None:
+    text, blocks = diagnosis_message(Parts(), INGEST, None)
+
+    assert text.startswith("🔎 *Diagnosis:* reading")
+    assert "this message changes" in str(blocks)
+
+
+def test_nothing_wrong_any_more_is_said() -> None:
+    assert told(WELL)[0].startswith("🔎 *No cause found:*")
+
+
+def test_what_no_cause_explains_is_told_without_one() -> None:
+    assert isinstance(WELL.health.queue, QueueSnapshot)
+    failed = replace(WELL.health, queue=replace(WELL.health.queue, failed_last_hour=2))
+
+    assert told(replace(WELL, health=failed))[0].startswith("🔎 *Most likely: 2 failed in the last hour.*")
+
+
+def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
+    happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
+
+    shown = str(told(KILLED, changes=Changes(happenings, ("runs: connection refused",)))[1])
+
+    assert "change 0" in shown
+    assert "change 3" not in shown
+    assert "2 more changes in the last 2 h" in shown
+    assert "not known: runs: connection refused" in shown
+    assert "Nothing was deployed" in str(told(KILLED)[1])
+
+
+def test_a_part_that_is_away_is_said() -> None:
+    text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
+
+    assert "❔ not known: the doctor, no answer within 8 s" in text
+    assert "❔ not known: earlier versions, Railway is silent" in text
+
+
+def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
+    parts = Parts(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
+
+    kept = told_of(parts, INGEST)
+
+    assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
+    assert kept.remedy == "rollback ingest to 8d02b64e"
+    assert told_of(Parts(), INGEST).diagnosis is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "began"),
+    [
+        (KILLED, (ago(7), "last heartbeat of ingest")),
+        (BAD_DEPLOY, (ago(7), "last heartbeat of ingest")),
+        (STOPPED, (AWAY_SINCE, "the database stopped answering")),
+        (CASES["API down"].facts, None),
+        (WELL, None),
+    ],
+)
+def test_the_incident_keeps_when_it_began_by_evidence(facts: doctor.Facts, began: tuple[datetime, str] | None) -> None:
+    assert told_of(Parts(report=doctor.report(facts)), INGEST).began == began
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_known_trouble_fits_a_phone(name: str) -> None:
+    text, blocks = told(CASES[name].facts)
+
+    assert len(text) < 900
+    assert len(blocks) <= 3
+
+
+def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
+    happenings = tuple(Happening(NOW, EVIL) for _ in range(100))
+    finding = Finding("x", Status.FAIL, EVIL, EVIL)
+    report = doctor.report(STOPPED)
+    bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
+    contents = [
+        diagnosis_message(Parts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
+        told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
+    ]
+
+    assert [
+        v for text, blocks in contents for v in violations({"text": text, "blocks": blocks}, surface="message")
+    ] == []
+
+
+API_GONE = timedelta(minutes=4)
+
+
+def began(**changes: Any) -> tuple[datetime, str] | None:
+    """When an incident of the API began, as what the checks found tells."""
+    health = replace(API_DOWN.health, **changes)
+    parts = Parts(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
+    return told_of(parts, [Service.API]).began
+
+
+def crashed(at: datetime | None) -> dict[Service, ServiceState]:
+    """The API's newest deployment crashed at this moment, says Railway."""
+    services = API_DOWN.health.services
+    assert not isinstance(services, Unavailable)
+    latest = services[Service.API].latest
+    assert latest is not None
+    gone = replace(latest, status=DeploymentStatus.CRASHED, status_updated_at=at)
+    return {**services, Service.API: replace(services[Service.API], active=(), latest=gone)}
+
+
+def test_an_incident_of_the_api_begins_when_railway_saw_it_crash() -> None:
+    at = NOW - API_GONE
+
+    assert began(services=crashed(at), api_well_until=NOW - timedelta(minutes=5)) == (at, "Railway saw api crash")
+
+
+@pytest.mark.parametrize("has_crashed", [True, False])
+def test_otherwise_it_begins_at_the_last_good_check(has_crashed: bool) -> None:
+    more: dict[str, Any] = {"services": crashed(None)} if has_crashed else {}
+
+    assert began(api_well_until=NOW - API_GONE, **more) == (NOW - API_GONE, "last good check of api")
+
+
+def test_when_it_began_is_not_known_where_nobody_saw_it_well() -> None:
+    assert began() is None

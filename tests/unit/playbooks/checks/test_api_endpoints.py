@@ -1,0 +1,37 @@
+"""Endpoints: what is used, what there is, and what is missing."""
+
+from __future__ import annotations
+
+from bot.commands.registry import REGISTRY
+from playbooks.checks.api import NEEDED, endpoints_check
+from playbooks.model import Status
+from services.api.app import build_app
+from services.api.settings import ApiSettings
+from services.domain.errors import Unavailable
+from services.domain.health import Endpoint
+
+COMING = {"golden-path"}
+
+
+def test_the_api_has_what_is_needed() -> None:
+    settings = ApiSettings(supabase_db_url="postgresql://u:p@127.0.0.1:1/d", environment="dev")
+    paths = build_app(settings).openapi()["paths"]
+    there = {Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+    assert [finding.status for finding in endpoints_check(there)] == [Status.OK]
+
+
+def test_commands_that_are_named_exist() -> None:
+    assert {command for commands in NEEDED.values() for command in commands} - COMING <= set(REGISTRY)
+
+
+def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
+    [finding] = endpoints_check(NEEDED.keys() - {Endpoint("GET", "/api/v1/intake/health")})
+
+    assert finding.status is Status.FAIL
+    assert finding.title == "the API has no GET /api/v1/intake/health"
+    assert finding.detail == "affects health, verify"
+
+
+def test_what_the_api_does_not_tell_is_unknown() -> None:
+    assert [finding.status for finding in endpoints_check(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]

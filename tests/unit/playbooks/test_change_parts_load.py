@@ -1,0 +1,48 @@
+"""The blast radius in words: unknown is never told as nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from playbooks.change_parts import backlog, doubts, stopping
+from services.domain.errors import Unavailable
+from services.domain.services import WORKERS, Service
+from tests.unit.playbooks.builders import beat, load, running_job
+
+AWAY = Unavailable("database", "no answer within 5 s")
+BUSY = load(
+    beats=[beat("ingest-1"), beat("ingest-2"), beat("ingest-dead", age_s=301)],
+    running=[running_job(n, "ingest-1") for n in range(6)] + [running_job(9, "ingest-dead", age_s=900)],
+    pending=318,
+)
+
+
+def test_counts_living_workers_and_what_they_hold() -> None:
+    assert stopping(BUSY, WORKERS) == [
+        "stops 2 workers holding 6 jobs, oldest since 11:59 UTC; 318 pending",
+        "running jobs: " + ", ".join(f"job-{n} (simplicity_ingest)" for n in range(5)) + " and 1 more",
+    ]
+
+
+def test_the_api_holds_no_jobs() -> None:
+    assert stopping(BUSY, [Service.API]) == []
+
+
+def test_what_cannot_be_seen_is_unknown() -> None:
+    assert stopping(replace(BUSY, beats=AWAY), WORKERS) == ["stops an unknown number of workers"]
+    assert stopping(replace(BUSY, queue=AWAY), WORKERS) == ["stops an unknown number of workers"]
+    assert stopping(replace(BUSY, running=AWAY), WORKERS) == [
+        "stops 2 workers, nobody knows with which jobs; 318 pending"
+    ]
+    assert backlog(replace(BUSY, queue=AWAY)) == []
+    assert doubts(replace(BUSY, queue=AWAY, running=AWAY)) == [
+        "the database does not tell what runs: no answer within 5 s"
+    ]
+
+
+def test_where_nobody_beats_nothing_is_interrupted() -> None:
+    assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement is alive"]
+
+
+def test_hidden_rows_are_a_doubt() -> None:
+    assert "row-level security may hide" in doubts(replace(BUSY, all_visible=False))[0]

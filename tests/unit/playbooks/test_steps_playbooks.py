@@ -1,0 +1,81 @@
+"""Stored steps come back as they were, and what this version does not know is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playbooks.model import Plan, Risk, decode_plan, encode_plan
+from playbooks.steps import (
+    STEPS,
+    RequeueJobs,
+    ScaleService,
+    Step,
+    VerifyNothingRuns,
+    VerifySchemaHead,
+    decode_step,
+    encode_step,
+)
+from services.domain.services import Service
+
+ANY_STEP = st.one_of([st.from_type(kind) for kind in STEPS.values()])
+
+
+def plan(*steps: Step, **shown: object) -> Plan:
+    made = Plan("dev", "scale", {"service": "ingest"}, steps, Risk.LOW, "Scale ingest: 1 → 2")
+    return dataclasses.replace(made, **shown)  # type: ignore[arg-type]
+
+
+@given(ANY_STEP)
+def test_a_step_survives_its_storage(step: Step) -> None:
+    stored = json.loads(json.dumps(encode_step(step)))
+
+    assert decode_step(stored) == step
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        {"kind": "LaunchMissiles"},
+        {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1},
+        {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": 2, "force": True},
+        {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": "2"},
+        {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": True},
+        {"kind": "ScaleService", "service": "elsewhere", "from_": 1, "to": 2},
+    ],
+)
+def test_what_is_not_known_is_refused(stored: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"unknown step|is not"):
+        decode_step(stored)
+
+
+def test_the_hash_changes_with_a_step_and_not_with_what_is_only_shown() -> None:
+    two, three = ScaleService(Service.INGEST, 1, 2), ScaleService(Service.INGEST, 1, 3)
+
+    assert plan(two).hash == plan(two, impact=("318 pending",), warnings=("late",), title="other").hash
+    assert plan(two).hash != plan(three).hash
+    assert plan(two).hash != plan(two, environment="prod").hash
+    assert plan(two).hash != plan(two, parameters={"service": "api"}).hash
+
+
+def test_a_plan_takes_every_service_that_its_steps_touch() -> None:
+    steps = (ScaleService(Service.INGEST, 1, 2), VerifyNothingRuns((Service.API,)), RequeueJobs(("a",)))
+
+    assert plan(*steps, VerifySchemaHead(None)).services == {Service.INGEST, Service.API}
+
+
+@given(st.lists(ANY_STEP, max_size=5))
+def test_a_plan_survives_its_storage(steps: list[Step]) -> None:
+    stored = json.loads(json.dumps(encode_plan(plan(*steps, impact=("2 jobs",), undo="scale ingest 1"))))
+
+    assert decode_plan(stored) == plan(*steps, impact=("2 jobs",), undo="scale ingest 1")
+
+
+def test_a_plan_of_a_later_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="format 2"):
+        decode_plan({**encode_plan(plan()), "format": 2})

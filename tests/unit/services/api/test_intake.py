@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from services.api.intake import faults_of
+from services.clients.postgres.intake import FailedRow
+
+
+def test_tells_each_fault_of_a_row_with_its_column() -> None:
+    row = FailedRow(7, "Judgment Amount: not an amount like $1,200.00; the line has more cells than the header")
+
+    assert faults_of(row) == [
+        (7, "Judgment Amount", "not an amount like $1,200.00"),
+        (7, "", "the line has more cells than the header"),
+    ]

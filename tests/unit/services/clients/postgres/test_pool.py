@@ -1,0 +1,87 @@
+"""Sessions go to what the bot does by itself before they go to what people ask."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.clients.postgres.pool import Turns, behind
+
+
+async def ask(turns: Turns, name: str, got: list[str]) -> None:
+    with behind():
+        await turns.acquire()
+    got.append(name)
+
+
+async def act(turns: Turns, name: str, got: list[str]) -> None:
+    await turns.acquire()
+    got.append(name)
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_questions_never_take_the_last_session() -> None:
+    turns, got = Turns(2), list[str]()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(turns, "question", got))
+        second = group.create_task(ask(turns, "another question", got))
+        await settle()
+        group.create_task(act(turns, "page", got))
+        await settle()
+        second.cancel()
+
+    assert got == ["question", "page"]
+
+
+async def test_who_acts_goes_before_questions_that_have_waited_longer() -> None:
+    turns, got = Turns(1), list[str]()
+    await turns.acquire()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(turns, "question", got))
+        await settle()
+        group.create_task(act(turns, "page", got))
+        await settle()
+        for _ in range(2):
+            turns.release()
+            await settle()
+
+    assert got == ["page", "question"]
+
+
+async def test_a_pool_of_one_session_answers_questions_too() -> None:
+    turns, got = Turns(1), list[str]()
+
+    await ask(turns, "question", got)
+
+    assert got == ["question"]
+
+
+async def test_who_gives_up_keeps_no_session() -> None:
+    turns, got = Turns(1), list[str]()
+    await turns.acquire()
+    waiting = asyncio.create_task(act(turns, "gave up", got))
+    given = asyncio.create_task(act(turns, "given and cancelled", got))
+    await settle()
+    waiting.cancel()
+    turns.release()  # to the second one, which is cancelled before it runs
+    given.cancel()
+    await settle()
+
+    await asyncio.wait_for(turns.acquire(), 60)
+
+    assert got == []
+
+
+async def test_tasks_begun_by_a_question_are_behind_too() -> None:
+    turns, got = Turns(2), list[str]()
+    with behind():
+        tasks = [asyncio.create_task(act(turns, str(number), got)) for number in range(2)]
+    await settle()
+
+    await act(turns, "page", got)
+
+    assert got == ["0", "page"]
+    tasks[1].cancel()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.csv_files.identifiers import COUNTIES, canonical_county, known_county
+
+
+@pytest.mark.parametrize(
+    ("written", "county"),
+    [
+        *((text, "Kings") for text in ("Kings", "KINGS", "kings county", "County of Kings", "Kings Co.", "Kings Co")),
+        *((text, "Kings") for text in ("Kings Cnty", "Kings Cty.", "Kings County, NY", "Kings, N.Y.", "Brooklyn")),
+        *(
+            (text, "Kings")
+            for text in ("Kings County New York", "The County of Kings", "Ki\u200bngs", " Kings  County ")
+        ),
+        *(
+            (text, "New York")
+            for text in ("New York", "NEW YORK COUNTY", "New York, NY", "Manhattan", "New York County, New York")
+        ),
+        *((text, "St. Lawrence") for text in ("St. Lawrence", "ST LAWRENCE", "Saint Lawrence", "st.lawrence county")),
+        *((text, "DeKalb") for text in ("DEKALB", "DeKalb County", "dekalb co")),
+        *((text, "Prince George's") for text in ("PRINCE GEORGE'S", "prince george\u2019s county")),
+        *((text, "Miami-Dade") for text in ("MIAMI-DADE", "Miami\u2013Dade County", "miami - dade")),
+        *((text, "Lake of the Woods") for text in ("LAKE OF THE WOODS", "Lake of the Woods County")),
+        *((text, "O'Brien") for text in ("O'BRIEN", "O\u2019Brien")),
+        ("County 17", "County 17"),
+    ],
+)
+def test_one_county_has_one_spelling(written: str, county: str) -> None:
+    assert canonical_county(written) == county
+
+
+@given(
+    st.sampled_from(COUNTIES),
+    st.sampled_from(["{}", "{} County", "County of {}", "{} Co.", "{} CNTY", "{} County, NY"]),
+)
+def test_every_county_of_new_york_is_known_however_it_is_written(county: str, form: str) -> None:
+    for text in (form.format(county), form.format(county).upper(), form.format(county).lower()):
+        assert known_county(text) == county
+
+
+@given(st.text(min_size=1))
+def test_a_spelling_is_its_own_spelling(text: str) -> None:
+    once = canonical_county(text)
+    assert canonical_county(once).lower() == canonical_county(once.upper()).lower() or not once.isascii()
+
+
+@pytest.mark.parametrize("text", ["", "Kingston", "New York City", "York", "St", "County"])
+def test_nothing_else_passes_for_a_county_of_new_york(text: str) -> None:
+    assert known_county(text) is None

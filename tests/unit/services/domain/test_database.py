@@ -1,0 +1,33 @@
+"""A replica's sessions come from its variables; what cannot be read is unknown, never the default."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.domain.database import sessions_per_replica
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+
+@pytest.mark.parametrize(
+    ("service", "variables", "expected"),
+    [
+        (Service.INGEST, {}, 4),
+        (Service.INGEST, {"CONCURRENCY": ""}, 4),
+        (Service.ENFORCEMENT, {}, 5),
+        (Service.INGEST, {"CONCURRENCY": "8"}, 11),
+        (Service.INGEST, {"concurrency": "8"}, 11),
+        (Service.ENFORCEMENT, {"POOL_SIZE": "20", "CONCURRENCY": "8"}, 22),
+        (Service.API, {}, 6),
+        (Service.API, {"POOL_SIZE": "10", "CONCURRENCY": "50"}, 11),
+    ],
+)
+def test_counts_what_the_process_will_open(service: Service, variables: dict[str, str], expected: int) -> None:
+    assert sessions_per_replica(service, variables) == expected
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "${{shared.CONCURRENCY}}"])
+def test_what_is_no_count_is_unknown_and_not_shown(value: str) -> None:
+    found = sessions_per_replica(Service.INGEST, {"CONCURRENCY": value})
+
+    assert found == Unavailable("Railway", "its CONCURRENCY is not a positive whole number")

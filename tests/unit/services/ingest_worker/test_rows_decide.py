@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.csv_layouts import Column, Header
+from services.domain.intake import Judgment
+from services.ingest_worker.rows import MAX_LENGTH, PaymentRow, judge_payments, judge_rows
+
+TODAY = date(2025, 12, 20)
+HEADER = Header(positions=(0, 1, 2, 3, 4, 5), width=6, optional=(None,))
+GOOD = ("2024-cv-17", "Ann  Example ", "Acme Test LLC", "$1,200.00", "3/31/2024", "KINGS COUNTY")
+JUDGMENT = Judgment(
+    case_number="2024-CV-17",
+    plaintiff="Ann Example",
+    defendant="Acme Test LLC",
+    amount=Decimal("1200.00"),
+    filing_date=date(2024, 3, 31),
+    county="Kings",
+)
+
+
+def reason(*row: str) -> str | None:
+    """Why a row is no judgment."""
+    return judge_rows([row], HEADER, today=TODAY).reasons.get(0)
+
+
+def row(**cells: str) -> list[str]:
+    """A good row with other cells in some columns."""
+    return [cells.get(column.value, usual) for column, usual in zip(Column, GOOD, strict=True)]
+
+
+def test_turns_a_good_row_into_a_judgment() -> None:
+    verdicts = judge_rows([GOOD], HEADER, today=TODAY)
+
+    assert (verdicts.judgments, verdicts.reasons) == ({0: JUDGMENT}, {})
+
+
+def test_finds_the_columns_wherever_they_stand() -> None:
+    header = Header(positions=(7, 5, 4, 2, 1, 0), width=8, optional=(None,))
+    cells = ["KINGS COUNTY", "3/31/2024", "$1,200.00", "notes", "Acme Test LLC", "Ann Example", "", "2024-cv-17"]
+
+    assert judge_rows([cells], header, today=TODAY).judgments == {0: JUDGMENT}
+
+
+def test_tells_for_each_row_what_is_wrong_with_it() -> None:
+    rows = [GOOD, row(county=""), GOOD, row(judgment_amount="lots")]
+
+    verdicts = judge_rows(rows, HEADER, today=TODAY)
+
+    assert verdicts.judgments == {0: JUDGMENT, 2: JUDGMENT}
+    assert verdicts.reasons == {1: "County: empty", 3: "Judgment Amount: not an amount like $1,200.00"}
+
+
+def test_names_everything_that_is_wrong_with_a_row_at_once() -> None:
+    assert reason(*row(judgment_amount="lots", filing_date="31/03/2024", county=" "), "surplus") == (
+        "Judgment Amount: not an amount like $1,200.00; Filing Date: not a date like 03/31/2024; County: empty;"
+        " the line has more cells than the header"
+    )
+
+
+@pytest.mark.parametrize(("length", "rule"), [(MAX_LENGTH, None), (MAX_LENGTH + 1, "longer than 500 characters")])
+def test_a_cell_may_be_as_long_as_a_name(length: int, rule: str | None) -> None:
+    assert reason(*row(plaintiff="x" * length)) == (rule and f"Plaintiff: {rule}")
+
+
+def test_a_line_that_is_too_short_has_empty_columns() -> None:
+    assert reason("1") == "; ".join(f"{column.heading}: empty" for column in list(Column)[1:])
+
+
+def test_surplus_cells_may_be_empty() -> None:
+    assert reason(*GOOD, "", "") is None
+    assert reason(*GOOD, "", "x") == "the line has more cells than the header"
+
+
+def test_a_long_line_does_not_widen_the_others() -> None:
+    verdicts = judge_rows([GOOD, (*GOOD, "x"), GOOD[:5]], HEADER, today=TODAY)
+
+    assert list(verdicts.judgments) == [0]
+    assert list(verdicts.reasons) == [2, 1]
+
+
+@given(st.lists(st.lists(st.text(), max_size=8), min_size=1), st.permutations(range(6)))
+def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[str]], positions: list[int]) -> None:
+    marked = [[f"canary{cell}" for cell in cells] for cells in rows]
+
+    verdicts = judge_rows(marked, Header(tuple(positions), 6, (None,)), today=TODAY)
+
+    assert set(verdicts.reasons) == set(range(len(rows)))
+    assert "canary" not in "".join(verdicts.reasons.values())
+
+
+def consumer_debt(cell: str) -> bool | str | None:
+    """What a row says about consumer debt, or why it is no judgment."""
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
+    verdicts = judge_rows([(*GOOD, cell)], header, today=TODAY)
+    return verdicts.reasons[0] if verdicts.reasons else verdicts.judgments[0].is_consumer_debt
+
+
+@pytest.mark.parametrize(
+    ("cell", "meaning"),
+    [
+        ("Yes", True),
+        (" y ", True),
+        ("TRUE", True),
+        ("Consumer", True),
+        ("no", False),
+        ("0", False),
+        ("Commercial", False),
+    ],
+)
+def test_reads_whether_it_is_consumer_debt(cell: str, meaning: bool) -> None:
+    assert consumer_debt(cell) is meaning
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "unknown", "N/A"])
+def test_consumer_debt_of_which_nobody_knows_is_not_a_no(cell: str) -> None:
+    assert consumer_debt(cell) is None
+
+
+def test_a_row_that_says_something_else_about_consumer_debt_is_refused() -> None:
+    assert consumer_debt("medical") == "Consumer Debt: neither yes nor no"
+
+
+def test_a_line_that_is_too_short_says_nothing_about_consumer_debt() -> None:
+    header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
+
+    assert judge_rows([GOOD], header, today=TODAY).judgments[0].is_consumer_debt is None
+
+
+PAYMENT = ("2024-cv-17", "KINGS COUNTY", "$1,200.00", "3/31/2025", " R  17 ")
+PAYMENT_HEADER = Header(positions=(0, 1, 2, 3, 4), width=5)
+
+
+def test_turns_a_row_into_a_payment() -> None:
+    payments, reasons = judge_payments([PAYMENT], PAYMENT_HEADER, today=TODAY)
+
+    assert payments == {0: PaymentRow("2024-CV-17", "Kings", Decimal("1200.00"), date(2025, 3, 31), "R 17")}
+    assert reasons == {}
+
+
+def test_names_everything_that_is_wrong_with_a_payment() -> None:
+    bad = ("2024-cv-17", "", "(5.00)", "12/21/2025", " ")
+
+    payments, reasons = judge_payments([PAYMENT, bad], PAYMENT_HEADER, today=TODAY)
+
+    assert list(payments) == [0]
+    assert reasons == {
+        1: "County: empty; Payment Amount: negative; Payment Date: in the future; Reference: empty",
+    }

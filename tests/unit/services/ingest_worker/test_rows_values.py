@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.csv_files.identifiers import check_identifier, normalize_identifier
+from services.ingest_worker.rows import (
+    _PLAIN_CASE_NUMBER,
+    _PLAIN_DOLLARS,
+    case_number,
+    county_name,
+    parse_amount,
+    parse_filing_date,
+)
+
+TODAY = date(2025, 12, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1200", "1200.00"),
+        ("$1,200.5", "1200.50"),
+        ("$ 0.01", "0.01"),
+        ("1,234,567.89", "1234567.89"),
+        ("999999999999.99", "999999999999.99"),
+    ],
+)
+def test_reads_dollars(text: str, amount: str) -> None:
+    assert str(parse_amount(text)) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0", "above zero"),
+        ("$0.00", "above zero"),
+        ("-5", "negative"),
+        ("-$5", "negative"),
+        ("$-5", "negative"),
+        ("(1,200.00)", "negative"),
+        ("($1,200.00)", "negative"),
+        ("$(5)", "negative"),
+        ("1000000000000", "too large"),
+        ("1,20", "not an amount"),
+        ("1.234", "not an amount"),
+        ("1.200,00", "not an amount"),
+        ("1e5", "not an amount"),
+        ("NaN", "not an amount"),
+        ("(lots)", "not an amount"),
+        ("(5", "not an amount"),
+        ("5)", "not an amount"),
+        ("5-5", "not an amount"),
+        ("١٢", "not an amount"),
+    ],
+)
+def test_refuses_what_is_no_amount(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_amount(text)
+
+
+@given(st.decimals(min_value="0.01", max_value="999999999999.99", places=2))
+def test_every_amount_survives_being_written_for_people(amount: Decimal) -> None:
+    assert parse_amount(f"${amount:,.2f}") == amount
+
+
+@given(st.text())
+def test_amounts_are_parsed_or_refused(text: str) -> None:
+    try:
+        amount = parse_amount(text)
+    except ValueError:
+        return
+
+    assert amount > 0
+    assert amount.as_tuple().exponent == -2
+
+
+@given(st.dates(min_value=date(1900, 1, 1), max_value=TODAY))
+def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
+    notations = (
+        day.isoformat(),
+        f"{day:%m/%d/%Y}",
+        f"{day.month}/{day.day}/{day.year}",
+        f"{day.month}-{day.day}-{day.year}",
+        f"{day:%B} {day.day}, {day.year}",
+        f"{day:%b}. {day.day} {day.year}",
+        f"{day:%d-%b-%Y}",
+        f"{day:%d %B %Y}",
+        f"{day:%m/%d/%Y} 0:00",
+        f"{day:%m/%d/%Y} 12:00:00 AM",
+        f"{day.isoformat()}T00:00:00",
+    )
+
+    assert {parse_filing_date(text, today=TODAY) for text in notations} == {day}
+
+
+def test_september_is_short_in_two_ways() -> None:
+    assert {parse_filing_date(f"{short}. 3, 2024", today=TODAY) for short in ("Sep", "Sept")} == {date(2024, 9, 3)}
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("3/31/24", date(2024, 3, 31)),
+        ("3-31-99", date(1999, 3, 31)),
+        ("31-Mar-05", date(2005, 3, 31)),
+        ("1/2/25", date(2025, 1, 2)),
+        ("1/2/26", date(1926, 1, 2)),
+    ],
+)
+def test_two_digits_are_the_latest_such_year_that_has_begun(text: str, day: date) -> None:
+    assert parse_filing_date(text, today=TODAY) == day
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("12/21/2025", "in the future"),
+        ("12/31/1899", "before 1900"),
+        ("2/30/2024", "not a date"),
+        ("31/3/2024", "not a date"),
+        ("3/31/024", "not a date"),
+        ("3/31-2024", "not a date"),
+        ("0/1/2024", "not a date"),
+        ("Foo 3, 2024", "not a date"),
+        ("Junk 3, 2024", "not a date"),
+        ("3-Marble-2024", "not a date"),
+        ("3/31/2024 at noon", "not a date"),
+        ("yesterday", "not a date"),
+    ],
+)
+def test_refuses_what_is_no_filing_date(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_filing_date(text, today=TODAY)
+
+
+@pytest.mark.parametrize("text", ["KINGS", "kings", "Kings", "Kings County", "KINGS COUNTY", "kings county"])
+def test_writes_a_county_in_one_way(text: str) -> None:
+    assert county_name(text) == "Kings"
+
+
+@given(st.from_regex(_PLAIN_CASE_NUMBER, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_the_short_way_of_a_case_number_comes_to_the_same(text: str) -> None:
+    assert case_number(text) == check_identifier(normalize_identifier(text), "case number")
+
+
+@given(st.from_regex(_PLAIN_DOLLARS, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_the_short_way_of_an_amount_comes_to_the_same(text: str) -> None:
+    def read(cell: str) -> str:
+        try:
+            return str(parse_amount(cell))
+        except ValueError as error:
+            return str(error)
+
+    assert read(text) == read(f"${text}")

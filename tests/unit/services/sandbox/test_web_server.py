@@ -1,0 +1,21 @@
+"""Ports that stay free until the process that is told of them listens there."""
+
+from __future__ import annotations
+
+import socket
+
+from services.sandbox.web_server import find_free_port
+
+SMALLEST_GIVEN_OUT = 32_768  # by Linux, to whoever asks for any; other systems begin higher
+
+
+def test_it_is_none_that_the_system_may_give_to_somebody_else_meanwhile() -> None:
+    assert all(1024 <= find_free_port() < SMALLEST_GIVEN_OUT for _ in range(100))
+
+
+def test_one_that_somebody_listens_on_is_passed_over() -> None:
+    free = find_free_port()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+
+        assert {find_free_port(among=(taken, free)) for _ in range(20)} == {free}
