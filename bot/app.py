@@ -18,8 +18,8 @@ from bot.config.fields import Fault, Invalid
 from bot.config.oncall_file import schedule_faults
 from bot.config.policy_file import policy_faults
 from bot.railway_events import add_railway_hook
-from bot.slack.app import Ourselves, make_bolt
-from bot.slack.dedup import Once
+from bot.slack.app import BotIdentity, make_bolt
+from bot.slack.dedup import Deduplicator
 from bot.slack.gate import Gate
 from bot.slack.handlers import Listeners
 from bot.slack.rate_limited import RateLimited
@@ -29,7 +29,7 @@ from bot.views.alerts import disabled
 from bot.web.app import WebServer, add_events, create_app
 from bot.web.health import Health
 from bot.web.metrics import Metrics
-from bot.wiring import Basis, Parts
+from bot.wiring import CoreWiring, Wiring
 from bot.world import World
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Database
@@ -99,16 +99,16 @@ class Bot:
         self.metrics = Metrics()
         self.world = World.from_settings(settings, bot_state=self._state)
         self.slack = SlackClient(self._slack_settings.bot_token, api_url=self._slack_settings.api_url)
-        self._ourselves = Ourselves(self.slack, self._slack_settings.bot_token)
+        self._bot_identity = BotIdentity(self.slack, self._slack_settings.bot_token)
         self._profiles = make_profiles(self.slack)
-        self._once = Once(self.world.database, owner=self._owner)
-        self.parts = self._make_parts()
+        self._once = Deduplicator(self.world.database, owner=self._owner)
+        self.parts = self._make_wiring()
         self._gate = Gate(
-            self.slack, self._profiles, workspace=lambda: self._ourselves.workspace, channel=self._incidents_channel
+            self.slack, self._profiles, workspace=lambda: self._bot_identity.workspace, channel=self._incidents_channel
         )
         self._bolt = make_bolt(
             self._make_listeners(),
-            self._ourselves,
+            self._bot_identity,
             self.slack,
             gate=self._gate,
             rate_limited=RateLimited(
@@ -124,7 +124,7 @@ class Bot:
     async def start(self) -> None:
         """Serve, reach Slack, then lead if it is our turn. Raises OperatorError for tokens that Slack refuses."""
         await self.web.open()
-        await self._ourselves.find_out()
+        await self._bot_identity.find_out()
         if self.parts is not None:
             self.parts.start()
         await announce_disabled(self._faults, self.settings, self.world.database, self.slack)
@@ -168,25 +168,25 @@ class Bot:
     def _connections(self) -> int:
         if self._stopping:
             return 0
-        return self._sockets.connected if self._sockets else int(self._ourselves.identity is not None)
+        return self._sockets.connected if self._sockets else int(self._bot_identity.identity is not None)
 
     def _state(self) -> BotState:
-        leading = self.parts.leader.is_leading if self.parts else None
+        leader_tasks = self.parts.leader.is_leading if self.parts else None
         problem = self.parts.channel.problem if self.parts else None
-        return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leading, problem)
+        return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leader_tasks, problem)
 
-    def _make_parts(self) -> Parts | None:
+    def _make_wiring(self) -> Wiring | None:
         if self.world.database is None:
             return None
-        return Parts(
-            Basis(
+        return Wiring(
+            CoreWiring(
                 settings=self.settings,
                 world=self.world,
                 database=self.world.database,
                 slack=self.slack,
                 owner=self._owner,
-                workspace=lambda: self._ourselves.workspace,
-                workspace_url=lambda: self._ourselves.identity.url if self._ourselves.identity else None,
+                workspace=lambda: self._bot_identity.workspace,
+                workspace_url=lambda: self._bot_identity.identity.url if self._bot_identity.identity else None,
                 profiles=self._profiles,
                 metrics=self.metrics,
             )
@@ -196,12 +196,12 @@ class Bot:
         return Listeners(
             world=self.world,
             slack=self.slack,
-            desk=self.parts.changing.desk if self.parts else None,
-            room=self.parts.room if self.parts else None,
+            approval_service=self.parts.changing.approval_service if self.parts else None,
+            incident_service=self.parts.incident_service if self.parts else None,
             outage=self.parts.outage if self.parts else None,
             once=self._once,
             metrics=self.metrics,
-            bot_user=lambda: self._ourselves.identity.user_id if self._ourselves.identity else None,
+            bot_user=lambda: self._bot_identity.identity.user_id if self._bot_identity.identity else None,
         )
 
     def _make_web(self) -> WebServer:
@@ -211,7 +211,7 @@ class Bot:
         hooks, railway = self.settings.hooks, self.settings.railway
         if self.parts is not None and not isinstance(hooks, Invalid):
             environment_id = None if isinstance(railway, Invalid) else railway.environment_id
-            give_hint = self.parts.hints.give
+            give_hint = self.parts.refresh_notices.give
             add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, give_hint=give_hint)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port
         return WebServer(app, port=port)

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import Command, RoomCommand, Verb
+from bot.commands.command import Command, IncidentCommand, Verb
 from bot.commands.help import topic_answer
 from bot.commands.registry import find, run_words
 from bot.commands.request_change import DRY_RUN
@@ -31,7 +31,7 @@ from bot.types import Answer, Attachment, Request, Surface
 from bot.views.errors import error_answer
 from bot.views.modals import ESCALATE_THIS
 from bot.views.terminal import answer_text, mentioned_ids
-from bot.wiring import changing_of_terminal, make_board, make_room
+from bot.wiring import change_wiring_of_terminal, make_incident_service, make_incident_store
 from bot.world import World
 from playbooks.model import Status
 from services.clients.postgres.migrations import install
@@ -263,14 +263,14 @@ async def _answer(words: list[str], settings: Settings, world: World, write: Wri
     request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}", write=write)
     if isinstance(verb, Command) or DRY_RUN in rest:
         return await run_words(words, request, world)
-    async with changing_of_terminal(settings, world) as changing:
+    async with change_wiring_of_terminal(settings, world) as changing:
         if changing is None or world.database is None:
             return await run_words(words, request, world)
-        if isinstance(verb, RoomCommand):
+        if isinstance(verb, IncidentCommand):
             await changing.names.read()
-        board = make_board(world, changing.names.of)
-        room = make_room(world, world.database, board, changing.groups, changing.names)
-        return await run_words(words, request, world, changing.desk, room)
+        incident_store = make_incident_store(world, changing.names.of)
+        incident_service = make_incident_service(world, world.database, incident_store, changing.groups, changing.names)
+        return await run_words(words, request, world, changing.approval_service, incident_service)
 
 
 def _print(text: str, *, is_error: bool = False) -> None:

@@ -19,7 +19,7 @@ from bot.leader import Leader
 from bot.outage_levels import CANNOT_LOOK, wakes_people
 from bot.outage_pages import OutagePaging, Phones, Rung
 from bot.views import delivery as view
-from bot.views.delivery import Content, back_words, told_elsewhere
+from bot.views.delivery import Content, back_words, notified_elsewhere
 from bot.world import World
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection, Database
@@ -101,7 +101,7 @@ async def store_outage(
         await note_absence(conn, away)
     if rung:
         told = await messages.list_notifications(conn, thread_key=key)
-        await _say(conn, f"{key}:told", key, channel, told_elsewhere(told))
+        await _say(conn, f"{key}:told", key, channel, notified_elsewhere(told))
 
 
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
@@ -202,7 +202,7 @@ class Outage:
         if problem is not None:
             await self._while_away(problem)
             return
-        await self._phones.hush()
+        await self._phones.cancel_pages()
         if self._said is not None:
             await self._store(self._said)
         else:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from bot.drill_decide import Call, Course, outcome, report
 from bot.incidents import service
 from bot.incidents.paging import page_key, target_key
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
+from bot.leader_tasks import PeriodicTask
 from bot.views.drill import report_message
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.listen import notify_hint
@@ -78,15 +78,15 @@ LOOK_S = 1.0  # while one is under way
 TIMEOUT_S = 15.0  # a call that is being sent is waited for
 
 
-class DrillKeeper(Rounds):
+class DrillRunner(PeriodicTask):
     """`ring` wakes it when a drill may have begun."""
 
     name = "drill"
 
-    def __init__(self, database: Database, board: Switchboard, *, poll_s: Callable[[], float]) -> None:
+    def __init__(self, database: Database, incident_store: IncidentStore, *, poll_s: Callable[[], float]) -> None:
         super().__init__()
         self._database = database
-        self._board = board
+        self._incident_store = incident_store
         self._poll_s = poll_s
 
     async def look(self, fence: Fence) -> float:
@@ -98,7 +98,7 @@ class DrillKeeper(Rounds):
             await fence.lock(conn)
             ended = await self._end_if_over(conn)
         if ended:
-            self._board.told()
+            self._incident_store.told()
         return LOOK_S
 
     async def _end_if_over(self, conn: Connection) -> bool:
@@ -115,7 +115,11 @@ class DrillKeeper(Rounds):
         logger.info("drill %d: %s", drill.id, ended)
         if incident is not None:
             incident = await service.find(conn, incident.id)
-            await self._board.say(conn, incident, f"{incident.message_key}:drill", report_message(drill, found))
+            await self._incident_store.say(
+                conn, incident, f"{incident.message_key}:drill", report_message(drill, found)
+            )
             if incident.state is not IncidentState.RESOLVED:
-                await service.resolve(self._board, conn, incident, drill.asked_by, f"{MARK} {drill.id}: {ended}")
+                await service.resolve(
+                    self._incident_store, conn, incident, drill.asked_by, f"{MARK} {drill.id}: {ended}"
+                )
         return True

@@ -29,7 +29,7 @@ from bot.external_deploys_decide import (
 )
 from bot.facts import gather_verify
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
+from bot.leader_tasks import PeriodicTask
 from bot.views import external_deploys as view
 from bot.world import World
 from services.clients.postgres import deployments
@@ -37,7 +37,7 @@ from services.clients.postgres.deployments import note_replicas
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.deployments import Deployment, Rollout, ServiceState
+from services.domain.deployments import Deployment, ExternalDeploy, ServiceState
 from services.domain.services import Service
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ LOOK_AGAIN_S = 15.0  # while one is being verified: each look is one more call o
 Services = Mapping[Service, ServiceState]
 
 
-class RolloutWatch(Rounds):
+class ExternalDeployWatcher(PeriodicTask):
     """`told` is called when something new is in the outbox."""
 
     name = "deployments"
@@ -83,7 +83,7 @@ class RolloutWatch(Rounds):
         async with self._database.read() as conn:
             open_ = await deployments.list_open_rollouts(conn)
             now = await read_clock(conn)
-        ended = [await self._follow(fence, rollout, services, now) for rollout in open_]
+        ended = [await self._follow(fence, external_deploy, services, now) for external_deploy in open_]
         return None if all(ended) else self.retry_s
 
     async def _notice(self, fence: Fence, services: Services) -> None:
@@ -110,50 +110,56 @@ class RolloutWatch(Rounds):
                 conn, deployment_id=move.deployment.id, service=move.service, rollout_id=rollout_id
             )
 
-    async def _follow(self, fence: Fence, rollout: Rollout, services: Services, now: datetime) -> bool:
+    async def _follow(self, fence: Fence, external_deploy: ExternalDeploy, services: Services, now: datetime) -> bool:
         """Whether it is told to its end."""
-        found = progress(rollout, services)
-        verdict = judge(rollout, found, await self._gather(rollout, services), now)
-        about = self._about(rollout, services)
+        found = progress(external_deploy, services)
+        verdict = judge(external_deploy, found, await self._gather(external_deploy, services), now)
+        about = self._about(external_deploy, services)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await deployments.settle_rollout(conn, id=rollout.id, is_settled=is_settled(found))
+            await deployments.settle_rollout(conn, id=external_deploy.id, is_settled=is_settled(found))
             if verdict.is_final:
-                await deployments.close_rollout(conn, id=rollout.id, outcome=verdict.sentence)
-            await self._say(conn, rollout, about, verdict, is_settled=is_settled(found))
+                await deployments.close_rollout(conn, id=external_deploy.id, outcome=verdict.sentence)
+            await self._say(conn, external_deploy, about, verdict, is_settled=is_settled(found))
         self._told()
         return verdict.is_final
 
-    async def _gather(self, rollout: Rollout, services: Services) -> Evidence:
+    async def _gather(self, external_deploy: ExternalDeploy, services: Services) -> Evidence:
         """Verifies only what has settled: until then nobody wants to know."""
-        found = progress(rollout, services)
+        found = progress(external_deploy, services)
         targets = arrived(found)
         if not is_settled(found) or not targets:
             return Evidence(services, None, await self._world.migrations())
-        facts = replace(await gather_verify(self._world, targets, rollout.commit_sha), stored=True)
+        facts = replace(await gather_verify(self._world, targets, external_deploy.commit_sha), stored=True)
         return Evidence(services, facts, await self._world.migrations())
 
     async def _say(
-        self, conn: Connection, rollout: Rollout, about: view.Shown, verdict: Verdict, *, is_settled: bool
+        self,
+        conn: Connection,
+        external_deploy: ExternalDeploy,
+        about: view.Shown,
+        verdict: Verdict,
+        *,
+        is_settled: bool,
     ) -> None:
         if verdict.is_final:
             words, blocks = view.ended(about, verdict.status, verdict.sentence, verdict.steps)
         else:
             words, blocks = view.on_its_way(about, is_settled=is_settled)
-        await store_message(conn, key=rollout.message_key, channel=self._channel, text=words, blocks=blocks)
+        await store_message(conn, key=external_deploy.message_key, channel=self._channel, text=words, blocks=blocks)
 
-    def _about(self, rollout: Rollout, services: Services) -> view.Shown:
-        found = progress(rollout, services)
+    def _about(self, external_deploy: ExternalDeploy, services: Services) -> view.Shown:
+        found = progress(external_deploy, services)
         own = services_of(found) or tuple(found)
         return view.Shown(
             environment=self._world.settings.environment,
             services=own,
-            skipped=tuple(one for one in skipped(rollout, services) if one not in own),
+            skipped=tuple(one for one in skipped(external_deploy, services) if one not in own),
             is_held=Progress.HELD in found.values(),
             scope=scope_of(own),
-            commit_sha=rollout.commit_sha,
-            made_by=_made_by(rollout, services),
-            since=rollout.opened_at,
+            commit_sha=external_deploy.commit_sha,
+            made_by=_made_by(external_deploy, services),
+            since=external_deploy.opened_at,
         )
 
 
@@ -174,6 +180,6 @@ def _configured(services: Services) -> dict[Service, int]:
     return {service: count for service, count in counts.items() if count is not None}
 
 
-def _made_by(rollout: Rollout, services: Services) -> Deployment | None:
-    own = set(rollout.deployments.values())
+def _made_by(external_deploy: ExternalDeploy, services: Services) -> Deployment | None:
+    own = set(external_deploy.deployments.values())
     return next((deployment for _, deployment in shown(services) if deployment.id in own), None)

@@ -15,7 +15,7 @@ from playbooks import verify
 from playbooks.checks import deployments, migrations
 from playbooks.model import Finding, Status, worst
 from services.domain.database import MigrationStatus
-from services.domain.deployments import Deployment, DeploymentStatus, Rollout, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ExternalDeploy, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service, short_sha
 
@@ -43,7 +43,7 @@ class Memory:
     seen: Collection[str]
     ours: Collection[str]
     taken: Collection[Service]
-    open: Sequence[Rollout]
+    open: Sequence[ExternalDeploy]
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Mov
     return Join(next((one.id for one in fitting), None), service, deployment)
 
 
-def progress(rollout: Rollout, services: Mapping[Service, ServiceState]) -> dict[Service, Progress]:
+def progress(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceState]) -> dict[Service, Progress]:
     """How far each of its deployments is."""
-    return {service: _progress(services.get(service), name) for service, name in rollout.deployments.items()}
+    return {service: _progress(services.get(service), name) for service, name in external_deploy.deployments.items()}
 
 
-def skipped(rollout: Rollout, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
+def skipped(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
     """The services of which Railway says that it skipped this commit: they take no part."""
-    sha = rollout.commit_sha
+    sha = external_deploy.commit_sha
     latest = {service: state.latest for service, state in services.items() if state.latest is not None}
     left_out = {
         one for one, made in latest.items() if made.status is DeploymentStatus.SKIPPED and made.commit_sha == sha
@@ -134,11 +134,11 @@ def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
     return tuple(service for service in Service if found.get(service) is Progress.SERVES)
 
 
-def is_overdue(rollout: Rollout, now: datetime) -> bool:
+def is_overdue(external_deploy: ExternalDeploy, now: datetime) -> bool:
     """Whether it is told as it stands: it has had its time to arrive, or after that to prove itself."""
-    if rollout.settled_at is not None:
-        return now >= rollout.settled_at + SETTLE
-    return now >= rollout.opened_at + ARRIVE
+    if external_deploy.settled_at is not None:
+        return now >= external_deploy.settled_at + SETTLE
+    return now >= external_deploy.opened_at + ARRIVE
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,11 @@ class Evidence:
     migrations: MigrationStatus | Unavailable
 
 
-def judge(rollout: Rollout, found: Mapping[Service, Progress], evidence: Evidence, now: datetime) -> Verdict:
+def judge(
+    external_deploy: ExternalDeploy, found: Mapping[Service, Progress], evidence: Evidence, now: datetime
+) -> Verdict:
     """Fine is told at once; anything else when its time is over, unless waiting cannot mend it."""
-    sha, overdue = short_sha(rollout.commit_sha), is_overdue(rollout, now)
+    sha, overdue = short_sha(external_deploy.commit_sha), is_overdue(external_deploy, now)
     if not is_settled(found):
         return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
     if evidence.facts is None:

@@ -19,7 +19,7 @@ from services.clients.postgres.writes import WriteProbe
 from services.domain.errors import SourceError
 
 
-class Bell:
+class WakeUp:
     """`ring` may be called at any time; a ring during a look makes it look again."""
 
     def __init__(self) -> None:

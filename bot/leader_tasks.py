@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.leader import Bell, Fence, LostLeadershipError
+from bot.leader import Fence, LostLeadershipError, WakeUp
 from services.clients.postgres import alerts, deployments, leases, messages, runs
 from services.clients.postgres.pool import Database
 from services.domain.errors import OperatorError, SourceError
@@ -64,7 +64,7 @@ class Part(Protocol):
     async def run(self, fence: Fence) -> None: ...
 
 
-class Rounds(ABC):
+class PeriodicTask(ABC):
     """A part that looks, waits and looks again: at each ring, after as many seconds as its last look said, and after
     `retry_s` when a look failed. `name` is for the log."""
 
@@ -72,15 +72,15 @@ class Rounds(ABC):
     retry_s = 5.0
 
     def __init__(self) -> None:
-        self._bell = Bell()
+        self._wake_up = WakeUp()
 
     def ring(self) -> None:
         """Something may be due earlier than it was."""
-        self._bell.ring()
+        self._wake_up.ring()
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled. Raises LostLeadershipError."""
-        await self._bell.drive(lambda: self._look_or_retry(fence))
+        await self._wake_up.drive(lambda: self._look_or_retry(fence))
 
     @abstractmethod
     async def look(self, fence: Fence) -> float | None:
@@ -97,7 +97,7 @@ class Rounds(ABC):
             return self.retry_s
 
 
-class Leading:
+class LeaderTasks:
     """The work that `bot.leader.Leader` runs while it holds the lease."""
 
     def __init__(self, database: Database, parts: Sequence[Part], *, keep_run_steps: timedelta | None = None) -> None:

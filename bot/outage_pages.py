@@ -69,7 +69,7 @@ class Phones:
         """Somebody has it: pagers that ring are told so, once, and are told again when it is over."""
         await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
 
-    async def hush(self) -> None:
+    async def cancel_pages(self) -> None:
         """It is over: each pager that rings is told; whom a repetition may still reach is tried again by the next call.
 
         An e-mail does not ring on, and the message in Slack says that it is over.
@@ -78,7 +78,7 @@ class Phones:
         self._over_at = self._over_at or now
         if now - self._over_at > GIVE_UP_AFTER:
             self._ringing.clear()
-        await asyncio.gather(*(self._hush(key, page) for key, page in tuple(self._ringing.items())))
+        await asyncio.gather(*(self._cancel_pages(key, page) for key, page in tuple(self._ringing.items())))
 
     async def _acknowledge(self, key: tuple[int, Target], page: Page) -> None:
         subject = f"ACKNOWLEDGED {page.subject.removeprefix('PAGE ')}"
@@ -89,7 +89,7 @@ class Phones:
         except SourceError as error:
             logger.warning("%s was not told that it is acknowledged: %s", key[1][1], error.why)
 
-    async def _hush(self, key: tuple[int, Target], page: Page) -> None:
+    async def _cancel_pages(self, key: tuple[int, Target], page: Page) -> None:
         subject = f"RESOLVED {page.subject.removeprefix('PAGE ')}"
         text, now = "The bot reaches the database again.", datetime.now(UTC)
         try:

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 EVERY_S = 2.0  # a deployment comes as several events; reading once after them is enough
 
 
-class Hints:
+class RefreshNotices:
     """`give` may be called as often as anybody likes: listeners are rung at once, then every two seconds at most.
 
     `hears`: whether notices of Postgres arrive here. Where none do (a transaction pooler), this process rings itself.

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Iterable
 
-from bot.leader import Bell
+from bot.leader import WakeUp
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.oncall import is_group
@@ -34,7 +34,7 @@ class SlackNames:
         self._slack = slack
         self._wanted = set(slack_ids)
         self._names: dict[str, str] = {}
-        self._bell = Bell()
+        self._wake_up = WakeUp()
 
     def of(self, slack_id: str) -> str:
         """ "@dragonfly-approvers", "Ann Keller"; a word that fits while the name is not known. Never asks Slack."""
@@ -44,7 +44,7 @@ class SlackNames:
         """The same, and "" while the name is not known."""
         if slack_id not in self._wanted:
             self._wanted.add(slack_id)
-            self._bell.ring()
+            self._wake_up.ring()
         return self._names.get(slack_id, "")
 
     async def look_up(self, slack_ids: Iterable[str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ class SlackNames:
 
     async def run(self) -> None:
         """Keep the names known, until cancelled."""
-        await self._bell.drive(self.read)
+        await self._wake_up.drive(self.read)
 
     async def read(self) -> float:
         """Ask Slack for all of them; seconds until the next time. What it does not tell now keeps its old name."""

@@ -18,7 +18,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 
 
-class Pulse:
+class HeartbeatMonitor:
     """`late` names the parts that have not finished a round in time, or never did. By the event loop's clock."""
 
     def __init__(self) -> None:
@@ -50,12 +50,18 @@ class DeadMansSwitch:
     """`late` is what kept the last call back; empty when it was made."""
 
     def __init__(
-        self, database: Database, webhooks: Webhooks, url: Secret, *, pulse: Pulse, every_s: float = EVERY_S
+        self,
+        database: Database,
+        webhooks: Webhooks,
+        url: Secret,
+        *,
+        heartbeat_monitor: HeartbeatMonitor,
+        every_s: float = EVERY_S,
     ) -> None:
         self._database = database
         self._webhooks = webhooks
         self._url = url
-        self._pulse = pulse
+        self._heartbeat_monitor = heartbeat_monitor
         self._every_s = every_s
         self.late: list[str] = []
 
@@ -67,7 +73,7 @@ class DeadMansSwitch:
 
     async def look(self) -> None:
         """Call, unless something is late."""
-        late = [*self._pulse.late(), *await self._late_pages()]
+        late = [*self._heartbeat_monitor.late(), *await self._late_pages()]
         if late != self.late:
             logger.warning("dead man's switch: %s", f"late: {', '.join(late)}" if late else "all is on time again")
         self.late = late

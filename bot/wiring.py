@@ -1,7 +1,8 @@
 """Wires everything that needs the database: approvals, runs, incidents, alerts and delivery.
 
-A part of the leader's goes into `Parts.__init__`; if people are woken by it, it has a `pulse.part` to call after each
-good round, which the dead man's switch minds. What every replica does goes into `Parts.start` and `Parts.stop`, and
+A part of the leader's goes into `Wiring.__init__`; if people are woken by it, it has a `heartbeat_monitor.part` to
+call after each
+good round, which the dead man's switch minds. What every replica does goes into `Wiring.start` and `Wiring.stop`, and
 what a notice of Postgres wakes into the doorbell's bells.
 """
 
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from bot.alerts.evaluator import Watch
-from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.alerts.evaluator import Evaluator
+from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.approvals.access import approver_ids
-from bot.approvals.approver_pages import Calling
+from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.reminders import Expiry, Reminders
 from bot.approvals.rules import target_of
-from bot.approvals.self_approval import LoneStarts
-from bot.approvals.service import Desk
+from bot.approvals.self_approval import SelfApprovals
+from bot.approvals.service import ApprovalService
 from bot.commands.plans import PLANS
 from bot.config.alerts_file import usable_rules
 from bot.config.environment import Settings, require
@@ -32,34 +33,34 @@ from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
 from bot.delivery.pages import Notifiers, Reach
 from bot.delivery.undeliverable import Undeliverable, _approvers, _schedule, called_by_id, page_recipients, responders
-from bot.drills import DrillKeeper
-from bot.external_deploys import RolloutWatch
+from bot.drills import DrillRunner
+from bot.external_deploys import ExternalDeployWatcher
 from bot.incidents.escalation import Escalation
-from bot.incidents.from_alerts import Alerting, home_of, owners_of
+from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
-from bot.incidents.service import Room
-from bot.incidents.store import Place, SayAlert, Switchboard, nothing_is_said
-from bot.incidents.triage import Briefing
+from bot.incidents.service import IncidentService
+from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
+from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
-from bot.leader_tasks import Leading, Part
+from bot.leader_tasks import LeaderTasks, Part
 from bot.outage_pages import OutagePaging, Phones, on_call_levels
-from bot.railway_events import Hints
+from bot.railway_events import RefreshNotices
 from bot.runs.emergency_stop import EmergencyNotices
-from bot.runs.engine import Gear
-from bot.runs.message import Teller
+from bot.runs.engine import Dependencies
+from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.slack.incidents_channel import IncidentsChannel
 from bot.slack_groups import Groups, Profiles
 from bot.slack_names import SlackNames
 from bot.views.run import Content, run_message
-from bot.watchdog import DeadMansSwitch, Pulse
+from bot.watchdog import DeadMansSwitch, HeartbeatMonitor
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages as outbox
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
 from services.clients.postgres.listen import CHANNEL as HINTS_CHANNEL
-from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.listen import Listener
 from services.clients.postgres.messages import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.clients.postgres.messages import OUTBOX_CHANNEL
 from services.clients.postgres.pool import Database
@@ -75,11 +76,11 @@ from services.domain.services import STATUS_PAGE, database_log_link, project_ref
 POLL_S = 5.0  # a countdown of 60 s ends at most this late while nothing rings
 
 
-class Changing:
+class ChangeWiring:
     """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
 
     `hears`: whether `ring` is called when anything happens to a run. `poll_s`: how often to look for what no notice
-    told of. `leading` is the leader's part of it.
+    told of. `leader_tasks` is the leader's part of it.
     """
 
     def __init__(
@@ -106,35 +107,35 @@ class Changing:
         in_file = world.name_of
         world.absent = self.groups.absent
         world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
-        teller = Teller(self._say, told)
+        message_writer = RunMessageWriter(self._say, told)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
-        calling = Calling.of(settings.changing, schedule)
-        self.desk = Desk(
+        approver_paging = ApproverPaging.of(settings.changing, schedule)
+        self.approval_service = ApprovalService(
             database,
             self._policy,
             self.groups,
-            teller,
+            message_writer,
             channel=channel,
-            calling=calling,
+            approver_paging=approver_paging,
             notices=EmergencyNotices(slack, channel=channel),
         )
-        self.leading: list[Part] = [
-            Expiry(database, teller),
-            Reminders(database, teller, approvers=self._approvers),
+        self.leader_tasks: list[Part] = [
+            Expiry(database, message_writer),
+            Reminders(database, message_writer, approvers=self._approvers),
         ]
-        self._lone_starts: LoneStarts | None = None
+        self._self_approvals: SelfApprovals | None = None
         if isinstance(self._policy, Policy):
-            self._lone_starts = LoneStarts(database, self._policy, self.groups, teller, poll_s=poll_s)
-            self.leading.append(self._lone_starts)
-        gear = Gear(database, world, PLANS, teller, settings.runs)
-        self.runner = Runner(gear, owner=owner, hears=hears)
+            self._self_approvals = SelfApprovals(database, self._policy, self.groups, message_writer, poll_s=poll_s)
+            self.leader_tasks.append(self._self_approvals)
+        dependencies = Dependencies(database, world, PLANS, message_writer, settings.runs)
+        self.runner = Runner(dependencies, owner=owner, hears=hears)
         self._working: list[asyncio.Task[None]] = []
 
     def ring(self) -> None:
         """Something happened to a run."""
         self.runner.ring()
-        if self._lone_starts is not None:
-            self._lone_starts.ring()
+        if self._self_approvals is not None:
+            self._self_approvals.ring()
 
     def start(self) -> None:
         """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
@@ -147,7 +148,7 @@ class Changing:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.runner.hand_over()
-        await self.desk.aclose()
+        await self.approval_service.aclose()
         await self.groups.aclose()
 
     def _say(self, record: Record, head: str | None) -> Content:
@@ -159,7 +160,7 @@ class Changing:
 
 
 @asynccontextmanager
-async def changing_of_terminal(settings: Settings, world: World) -> AsyncIterator[Changing | None]:
+async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIterator[ChangeWiring | None]:
     """With a desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
     silent: nobody could approve anything there."""
     if world.database is None or isinstance(settings.slack, Invalid):
@@ -171,7 +172,7 @@ async def changing_of_terminal(settings: Settings, world: World) -> AsyncIterato
         await slack.aclose()
         yield None
         return
-    changing = Changing(
+    changing = ChangeWiring(
         settings,
         world,
         world.database,
@@ -195,12 +196,12 @@ async def _team_id(slack: SlackClient) -> str | None:
         return None
 
 
-def make_board(
+def make_incident_store(
     world: World,
     name_of: Callable[[str], str],
     told: Callable[[], None] = lambda: None,
-    say_alert: SayAlert = nothing_is_said,
-) -> Switchboard:
+    write_alert: WriteAlert = writes_nothing,
+) -> IncidentStore:
     """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called.
 
     `name_of`: what those of `called_by_id` are called.
@@ -212,12 +213,14 @@ def make_board(
         schedule=_schedule(world),
         approvers=_approvers(world),
     )
-    return Switchboard(place, told, say_alert, name_of, world.absent or nobody_is_absent)
+    return IncidentStore(place, told, write_alert, name_of, world.absent or nobody_is_absent)
 
 
-def make_room(world: World, database: Database, board: Switchboard, groups: Groups, names: SlackNames) -> Room:
+def make_incident_service(
+    world: World, database: Database, incident_store: IncidentStore, groups: Groups, names: SlackNames
+) -> IncidentService:
     """`groups` has to know those of `responders`."""
-    return Room(database, board, groups, names, responders(world))
+    return IncidentService(database, incident_store, groups, names, responders(world))
 
 
 # Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
@@ -227,7 +230,7 @@ PARTS_POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
 @dataclass(frozen=True)
-class Basis:
+class CoreWiring:
     """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
     `profiles`: what Slack told of users."""
 
@@ -254,90 +257,100 @@ class Basis:
         )
 
 
-class Parts:
+class Wiring:
     """All of one process. `start` begins their work, `stop` ends it in the order that loses nothing."""
 
-    def __init__(self, basis: Basis) -> None:
-        self._outbox_slack = basis.slack_without_patience()
+    def __init__(self, core_wiring: CoreWiring) -> None:
+        self._outbox_slack = core_wiring.slack_without_patience()
         self._webhooks = Webhooks()
-        pulse, reach = Pulse(), Reach(basis.settings, self._webhooks)
-        self.channel = IncidentsChannel(basis.slack, basis.channel, on_back=lambda: _retry_undeliverable(basis))
+        heartbeat_monitor, reach = HeartbeatMonitor(), Reach(core_wiring.settings, self._webhooks)
+        self.channel = IncidentsChannel(
+            core_wiring.slack, core_wiring.channel, on_back=lambda: _retry_undeliverable(core_wiring)
+        )
         sender = Sender(
-            basis.database,
+            core_wiring.database,
             self._outbox_slack,
             poll_s=self._poll_s,
-            metrics=basis.metrics,
-            on_time=pulse.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
+            metrics=core_wiring.metrics,
+            checkpoint=heartbeat_monitor.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
             undeliverable=Undeliverable(
                 self._outbox_slack,
-                environment=basis.settings.environment,
-                recipients=lambda: page_recipients(basis.world, basis.slack),
+                environment=core_wiring.settings.environment,
+                recipients=lambda: page_recipients(core_wiring.world, core_wiring.slack),
                 pagers=reach.everybody,
                 rung=self.channel.ring,
             ),
-            workspace_url=basis.workspace_url,
+            workspace_url=core_wiring.workspace_url,
         )
         self.told = sender.ring
-        self.switch = _switch(basis, self._webhooks, pulse)
-        self.hints = Hints(basis.database, hears=lambda: self._doorbell.works)
-        self.changing = _changing(basis, sender, hears=lambda: self._doorbell.works, poll_s=self._poll_s)
-        rules = usable_rules(basis.settings.alerts)
+        self.switch = _switch(core_wiring, self._webhooks, heartbeat_monitor)
+        self.refresh_notices = RefreshNotices(core_wiring.database, hears=lambda: self._listener.works)
+        self.changing = _change_wiring(core_wiring, sender, hears=lambda: self._listener.works, poll_s=self._poll_s)
+        rules = usable_rules(core_wiring.settings.alerts)
         messages = AlertMessages(
             rules,
-            channel=basis.channel,
-            railway_every_s=basis.settings.watching.railway_every_s,
-            home=home_of,
+            channel=core_wiring.channel,
+            railway_every_s=core_wiring.settings.watching.railway_every_s,
+            home=incident_thread_of,
             owners=owners_of,
         )
-        board = make_board(basis.world, self.changing.names.of, sender.ring, messages.say)
-        retell = partial(board.retell, basis.database)
-        self.changing.desk.on_request = ImpliedAcknowledgement(basis.database, board).on_request
-        notifiers = _notifiers(basis, reach, sender, pulse, self._poll_s, retell)
-        self.room = make_room(basis.world, basis.database, board, self.changing.groups, self.changing.names)
-        escalation = Escalation(
-            basis.database,
-            board,
-            poll_s=self._poll_s,
-            on_time=pulse.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
+        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, sender.ring, messages.say)
+        retell = partial(incident_store.retell, core_wiring.database)
+        self.changing.approval_service.on_request = ImpliedAcknowledgement(
+            core_wiring.database, incident_store
+        ).on_request
+        notifiers = _notifiers(core_wiring, reach, sender, heartbeat_monitor, self._poll_s, retell)
+        self.incident_service = make_incident_service(
+            core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
         )
-        briefing = Briefing(basis.database, basis.world, board, poll_s=self._poll_s)
-        keeper = DrillKeeper(basis.database, board, poll_s=self._poll_s)
-        rollouts = RolloutWatch(basis.world, basis.database, channel=basis.channel, told=sender.ring)
-        on_alert = Alerting(board).on_alert
-        environment = basis.settings.environment
-        teller = AlertTeller(rules, messages, environment=environment, metrics=basis.metrics, on_alert=on_alert)
-        watch = Watch(
-            basis.world,
-            basis.database,
+        escalation = Escalation(
+            core_wiring.database,
+            incident_store,
+            poll_s=self._poll_s,
+            checkpoint=heartbeat_monitor.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
+        )
+        triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store, poll_s=self._poll_s)
+        drill_runner = DrillRunner(core_wiring.database, incident_store, poll_s=self._poll_s)
+        rollouts = ExternalDeployWatcher(
+            core_wiring.world, core_wiring.database, channel=core_wiring.channel, told=sender.ring
+        )
+        on_alert = AlertRouting(incident_store).on_alert
+        environment = core_wiring.settings.environment
+        message_writer = AlertMessageWriter(
+            rules, messages, environment=environment, metrics=core_wiring.metrics, on_alert=on_alert
+        )
+        watch = Evaluator(
+            core_wiring.world,
+            core_wiring.database,
             rules,
-            teller,
+            message_writer,
             told=sender.ring,
-            on_time=pulse.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
+            checkpoint=heartbeat_monitor.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
             on_services=rollouts.see,
             name_of=self.changing.names.known,
         )
-        self.hints.listen(watch.hint)
-        self.hints.listen(keeper.ring)
-        incidents: tuple[Part, ...] = (escalation, briefing, keeper)
-        watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leading)
-        self.leader = _leader(basis, sender, [*watched, *([self.switch] if self.switch else [])])
-        self.outage = _outage(basis, self.leader, reach, sender)
-        self.room.acknowledge_outage = self.outage.acknowledge_if_away
+        self.refresh_notices.listen(watch.hint)
+        self.refresh_notices.listen(drill_runner.ring)
+        incidents: tuple[Part, ...] = (escalation, triage_summary, drill_runner)
+        watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leader_tasks)
+        self.leader = _leader(core_wiring, sender, [*watched, *([self.switch] if self.switch else [])])
+        self.outage = _outage(core_wiring, self.leader, reach, sender)
+        self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away
         # One session hears for the whole process.
         bells = {
             OUTBOX_CHANNEL: sender.ring,
             RUNS_CHANNEL: self.changing.ring,
             NOTIFICATIONS_CHANNEL: notifiers.ring,
-            HINTS_CHANNEL: self.hints.heard,
-            INCIDENTS_CHANNEL: _all_of(escalation.ring, briefing.ring),
+            HINTS_CHANNEL: self.refresh_notices.heard,
+            INCIDENTS_CHANNEL: _all_of(escalation.ring, triage_summary.ring),
         }
-        dsn = require(basis.settings.database).url
-        self._doorbell = Doorbell(dsn, bells, application_name="dragonfly-bot")
+        dsn = require(core_wiring.settings.database).url
+        self._listener = Listener(dsn, bells, application_name="dragonfly-bot")
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (self.leader, self._doorbell, self.hints, self.outage, self.channel)
+        everywhere = (self.leader, self._listener, self.refresh_notices, self.outage, self.channel)
         self._working = [asyncio.create_task(part.run()) for part in everywhere]
 
     async def stop(self) -> None:
@@ -352,13 +365,13 @@ class Parts:
 
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""
-        return PARTS_POLL_S if self._doorbell.works else POLL_WITHOUT_NOTICES_S
+        return PARTS_POLL_S if self._listener.works else POLL_WITHOUT_NOTICES_S
 
 
-async def _retry_undeliverable(basis: Basis) -> None:
+async def _retry_undeliverable(core_wiring: CoreWiring) -> None:
     """The incidents channel takes messages again: so do those that it refused of late."""
-    async with basis.database.transaction() as conn:
-        await outbox.retry_undeliverable(conn, channel=basis.channel, window=RETRY_REFUSED_WITHIN)
+    async with core_wiring.database.transaction() as conn:
+        await outbox.retry_undeliverable(conn, channel=core_wiring.channel, window=RETRY_REFUSED_WITHIN)
 
 
 def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
@@ -371,65 +384,67 @@ def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
     return ring
 
 
-def _changing(basis: Basis, sender: Sender, *, hears: Callable[[], bool], poll_s: Callable[[], float]) -> Changing:
-    return Changing(
-        basis.settings,
-        basis.world,
-        basis.database,
-        basis.slack,
-        channel=basis.channel,
-        owner=basis.owner,
-        workspace=basis.workspace,
-        profiles=basis.profiles,
+def _change_wiring(
+    core_wiring: CoreWiring, sender: Sender, *, hears: Callable[[], bool], poll_s: Callable[[], float]
+) -> ChangeWiring:
+    return ChangeWiring(
+        core_wiring.settings,
+        core_wiring.world,
+        core_wiring.database,
+        core_wiring.slack,
+        channel=core_wiring.channel,
+        owner=core_wiring.owner,
+        workspace=core_wiring.workspace,
+        profiles=core_wiring.profiles,
         told=sender.ring,
         hears=hears,
         poll_s=poll_s,
     )
 
 
-def _leader(basis: Basis, sender: Sender, parts: Sequence[Part]) -> Leader:
+def _leader(core_wiring: CoreWiring, sender: Sender, parts: Sequence[Part]) -> Leader:
     """What only one replica does at a time."""
-    work = Leading(basis.database, parts, keep_run_steps=basis.settings.keep_run_steps)
-    leases = basis.settings.leases
+    work = LeaderTasks(core_wiring.database, parts, keep_run_steps=core_wiring.settings.keep_run_steps)
+    leases = core_wiring.settings.leases
     return Leader(
-        basis.database,
-        owner=basis.owner,
+        core_wiring.database,
+        owner=core_wiring.owner,
         settings=leases,
-        writes=WriteProbe(basis.database, timeout_s=leases.renew_every.total_seconds()),
+        writes=WriteProbe(core_wiring.database, timeout_s=leases.renew_every.total_seconds()),
         work=work.run,
         finish=sender.flush,
     )
 
 
-def _switch(basis: Basis, webhooks: Webhooks, pulse: Pulse) -> DeadMansSwitch | None:
+def _switch(core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: HeartbeatMonitor) -> DeadMansSwitch | None:
     """None when nobody outside listens."""
-    monitor = basis.settings.monitor
+    monitor = core_wiring.settings.monitor
     if isinstance(monitor, Invalid) or monitor.url is None:
         return None
-    return DeadMansSwitch(basis.database, webhooks, monitor.url, pulse=pulse)
+    return DeadMansSwitch(core_wiring.database, webhooks, monitor.url, heartbeat_monitor=heartbeat_monitor)
 
 
-def _outage(basis: Basis, leader: Leader, reach: Reach, sender: Sender) -> Outage:
-    settings = basis.settings.outage
-    phones = Phones(reach, environment=basis.settings.environment)
+def _outage(core_wiring: CoreWiring, leader: Leader, reach: Reach, sender: Sender) -> Outage:
+    settings = core_wiring.settings.outage
+    phones = Phones(reach, environment=core_wiring.settings.environment)
     paging = OutagePaging(
-        basis.slack,
+        core_wiring.slack,
         phones,
-        levels=lambda: on_call_levels(basis.world, reach),
+        levels=lambda: on_call_levels(core_wiring.world, reach),
         grace=timedelta(seconds=settings.others_after_s + settings.spread_s),
         look_every=timedelta(seconds=settings.find_every_s),
     )
     return Outage(
         leader,
-        basis.world,
-        basis.database,
-        basis.slack,
+        core_wiring.world,
+        core_wiring.database,
+        core_wiring.slack,
         phones,
         paging,
-        channel=basis.channel,
+        channel=core_wiring.channel,
         settings=settings,
         told=sender.ring,
-        links=_outage_links(basis.settings),
+        links=_outage_links(core_wiring.settings),
     )
 
 
@@ -444,22 +459,22 @@ def _outage_links(settings: Settings) -> dict[str, str]:
 
 
 def _notifiers(
-    basis: Basis,
+    core_wiring: CoreWiring,
     reach: Reach,
     sender: Sender,
-    pulse: Pulse,
+    heartbeat_monitor: HeartbeatMonitor,
     poll_s: Callable[[], float],
     retell: Callable[[str], Awaitable[None]],
 ) -> Notifiers:
     return Notifiers(
-        basis.database,
+        core_wiring.database,
         reach,
-        environment=basis.settings.environment,
-        workspace_url=basis.workspace_url,
-        channel=basis.channel,
+        environment=core_wiring.settings.environment,
+        workspace_url=core_wiring.workspace_url,
+        channel=core_wiring.channel,
         poll_s=poll_s,
         told=sender.ring,
-        metrics=basis.metrics,
-        pulse=pulse,
+        metrics=core_wiring.metrics,
+        heartbeat_monitor=heartbeat_monitor,
         retell=retell,
     )

@@ -16,8 +16,8 @@ from dataclasses import replace
 from bot.commands.plans import PLANS
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
-from bot.runs.engine import Gear
-from bot.runs.message import Teller
+from bot.runs.engine import Dependencies
+from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.views.run import run_message
 from bot.world import World
@@ -28,8 +28,8 @@ async def main(name: str) -> None:
     pace = RunSettings(**json.loads(os.environ["RUN_SETTINGS"]))
     world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=5.0, runs=pace))
     assert world.database is not None
-    teller = Teller(lambda record, head: run_message(record, audit_head=head))
-    runner = Runner(Gear(world.database, world, PLANS, teller, pace), owner=name)
+    message_writer = RunMessageWriter(lambda record, head: run_message(record, audit_head=head))
+    runner = Runner(Dependencies(world.database, world, PLANS, message_writer, pace), owner=name)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     running = asyncio.create_task(runner.run())

@@ -33,7 +33,7 @@ class Call:
 
 
 @dataclass
-class Hold:
+class Suppression:
     """Stops the next call of this name on its way to Railway ("before"), or the answer on its way back ("after").
 
     `lose`: the line is cut instead once it is let go. `status`, `text`: answered instead of passing it on.
@@ -65,12 +65,14 @@ class Wire:
         self.delay_s = 0.0
         self.rewrite: Callable[[str], str] = str
         self._upstream = upstream
-        self._holds: list[Hold] = []
+        self._holds: list[Suppression] = []
         self._http: aiohttp.ClientSession | None = None
 
-    def hold(self, name: str, where: Where, *, lose: bool = False, status: int | None = None, text: str = "") -> Hold:
+    def hold(
+        self, name: str, where: Where, *, lose: bool = False, status: int | None = None, text: str = ""
+    ) -> Suppression:
         """For the next call of this name only."""
-        hold = Hold(name, where, lose, status, text)
+        hold = Suppression(name, where, lose, status, text)
         self._holds.append(hold)
         return hold
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.alerts import rules
-from bot.alerts.messages import AlertTeller
+from bot.alerts.messages import AlertMessageWriter
 from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
-from bot.alerts.snapshot import Seen
-from bot.alerts.sources import EVERY_S, Readings, Services, earliest, surroundings_of
-from bot.alerts.state import Ending, Reminder, decide, end_silences, next_moment
-from bot.alerts.suppression import Circumstances, Signal, WorkingRun
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.sources import EVERY_S, Services, Sources, earliest, surroundings_of
+from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences, next_moment
+from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from bot.config.alerts import AlertRules
 from bot.leader import Fence
 from bot.world import HeartbeatReading, World
@@ -38,8 +38,8 @@ BUSY = frozenset({"heartbeats", "workers", "crash_loop"})
 PATIENCE_S = 1.0
 
 
-class Watch:
-    """`told` is called when something new is in the outbox, `on_time` after each evaluation that saw everything,
+class Evaluator:
+    """`told` is called when something new is in the outbox, `checkpoint` after each evaluation that saw everything,
     `on_services` with what Railway answered, as soon as it did. `name_of`: what a Slack id is called, "" when nobody
     knows."""
 
@@ -48,22 +48,22 @@ class Watch:
         world: World,
         database: Database,
         settings: AlertRules,
-        teller: AlertTeller,
+        message_writer: AlertMessageWriter,
         *,
         told: Callable[[], None],
-        on_time: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], None] = lambda: None,
         on_services: Callable[[Services], None] = lambda _: None,
         name_of: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._world = world
         self._database = database
         self._settings = settings
-        self._teller = teller
+        self._message_writer = message_writer
         self._told = told
-        self._on_time = on_time
+        self._checkpoint = checkpoint
         self._name_of = name_of
-        self._bell = asyncio.Event()
-        self._readings = Readings(world, answered=self._bell.set, on_services=on_services)
+        self._wake_up = asyncio.Event()
+        self._sources = Sources(world, answered=self._wake_up.set, on_services=on_services)
         self._is_watching = False
         self._due_at = 0.0  # when the next look has to be made, by the loop's clock
         self._is_first = True
@@ -72,8 +72,8 @@ class Watch:
         """Something outside may have changed (a webhook says so): ask Railway now, look again now, and once more when
         it has answered. Who does not watch asks nobody."""
         if self._is_watching:
-            self._readings.hint()
-        self._bell.set()
+            self._sources.hint()
+        self._wake_up.set()
 
     async def run(self, fence: Fence) -> None:
         """Watch until cancelled. Raises LostLeadershipError."""
@@ -83,32 +83,32 @@ class Watch:
                 pause = (await self._look_or_retry(fence)).total_seconds()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
-                        await self._bell.wait()
-                self._bell.clear()
+                        await self._wake_up.wait()
+                self._wake_up.clear()
         finally:
             self._is_watching = False
-            await self._readings.close()
+            await self._sources.close()
 
     async def look(self, fence: Fence) -> timedelta:
         """Evaluate once; how long until the next time. Raises SourceError when the database is away."""
         now = asyncio.get_running_loop().time()
-        await self._readings.refresh(min(PATIENCE_S, self._due_at - now))
+        await self._sources.refresh(min(PATIENCE_S, self._due_at - now))
         read_at = asyncio.get_running_loop().time()
         reading = await self._world.heartbeats()
         if not isinstance(reading, HeartbeatReading):
             raise SourceError("database", reading.why)
-        seen = replace(self._readings.see(reading), drills=await self._read_drills())
+        seen = replace(self._sources.see(reading), drills=await self._read_drills())
         signals = rules.look(seen, self._settings.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            around, known = await self._read_circumstances(conn, seen.now)
+            around, known = await self._read_context(conn, seen.now)
             has_moved = await self._move(conn, signals, known, around, seen)
             if has_moved:
-                around, known = await self._read_circumstances(conn, seen.now)
+                around, known = await self._read_context(conn, seen.now)
         if has_moved:
             self._told()
         self._is_first = False
-        self._on_time()
+        self._checkpoint()
         return self._plan_next(seen, signals, known, around, read_at)
 
     async def _look_or_retry(self, fence: Fence) -> timedelta:
@@ -122,18 +122,23 @@ class Watch:
         async with self._database.read() as conn:
             return await list_watched_drills(conn)
 
-    async def _read_circumstances(self, conn: Connection, now: datetime) -> tuple[Circumstances, list[Alert]]:
+    async def _read_context(self, conn: Connection, now: datetime) -> tuple[EvaluationContext, list[Alert]]:
         telling = self._settings.telling
         blind_until = await alerts.note_look(conn, now=now, gap=GAP, aftermath=timedelta(seconds=telling.aftermath_s))
         working = [
             WorkingRun(run_id, taken, run_message_key(run_id)) for run_id, taken in await alerts.list_working_runs(conn)
         ]
-        around = Circumstances(now, telling, await alerts.list_silences(conn), working, blind_until)
+        around = EvaluationContext(now, telling, await alerts.list_silences(conn), working, blind_until)
         again_within = timedelta(seconds=telling.again_within_s)
         return around, await alerts.list_alerts(conn, now=now, again_within=again_within)
 
     async def _move(
-        self, conn: Connection, signals: Sequence[Signal], known: Sequence[Alert], around: Circumstances, seen: Seen
+        self,
+        conn: Connection,
+        signals: Sequence[RuleResult],
+        known: Sequence[Alert],
+        around: EvaluationContext,
+        seen: Snapshot,
     ) -> bool:
         """Whether anything changed."""
         moves = decide(signals, known, around)
@@ -141,24 +146,29 @@ class Watch:
         for end in ends:
             await self._end_silence(conn, end, known, around.now)
         surroundings = surroundings_of(seen, self._name_of)
-        await self._teller.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
+        await self._message_writer.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
         return bool(moves or ends)
 
     async def _end_silence(
-        self, conn: Connection, end: Reminder | Ending, known: Sequence[Alert], now: datetime
+        self, conn: Connection, end: Reminder | SilenceEnd, known: Sequence[Alert], now: datetime
     ) -> None:
         silence = end.silence
         logger.info("silence %d of %s: %s", silence.id, silence.what, end.words)
         match end:
             case Reminder():
                 await alerts.remind_of_silence(conn, id=silence.id, at=now)
-            case Ending(outcome=outcome):
+            case SilenceEnd(outcome=outcome):
                 silence = await alerts.end_silence(conn, id=silence.id, at=now, outcome=outcome) or silence
         about = [alert for alert in known if silence.covers(alert.fingerprint, alert.service)]
-        await self._teller.tell_owner(conn, silence, end.words, about)
+        await self._message_writer.notify_owner(conn, silence, end.words, about)
 
     def _plan_next(
-        self, seen: Seen, signals: Sequence[Signal], known: Sequence[Alert], around: Circumstances, read_at: float
+        self,
+        seen: Snapshot,
+        signals: Sequence[RuleResult],
+        known: Sequence[Alert],
+        around: EvaluationContext,
+        read_at: float,
     ) -> timedelta:
         """Until the next deadline, measured by the database's clock from the moment it answered."""
         is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.alerts.state import Move, share_messages
+from bot.alerts.state import Transition, share_messages
 from bot.config.alerts import AlertRules
-from bot.config.timing import WatchSettings
+from bot.config.timing import EvaluatorSettings
 from bot.views import alerts as view
 from bot.web.metrics import Metrics
 from services.clients.postgres import alerts, messages
@@ -21,18 +21,18 @@ PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 
 
 @dataclass(frozen=True)
-class Home:
+class IncidentThread:
     """Where alerts belong that have an incident: its root message tells them, and its thread is where people talk."""
 
     incident_id: int
     thread_key: str
 
 
-HomeOf = Callable[[Connection, Sequence[Alert]], Awaitable[Home | None]]
+IncidentThreadOf = Callable[[Connection, Sequence[Alert]], Awaitable[IncidentThread | None]]
 Owners = Callable[[Connection, Sequence[Alert]], Awaitable[Mapping[int, Person]]]
 
 
-async def no_home(conn: Connection, alerts: Sequence[Alert]) -> Home | None:  # noqa: ARG001 - as others are called
+async def no_incident_thread(conn: Connection, alerts: Sequence[Alert]) -> IncidentThread | None:  # noqa: ARG001 - as others are called
     """What `home` gives when nothing else is given: the channel itself."""
     return None
 
@@ -51,8 +51,8 @@ class AlertMessages:
         rules: AlertRules,
         *,
         channel: str,
-        railway_every_s: float = WatchSettings.railway_every_s,
-        home: HomeOf = no_home,
+        railway_every_s: float = EvaluatorSettings.railway_every_s,
+        home: IncidentThreadOf = no_incident_thread,
         owners: Owners = no_owners,
     ) -> None:
         self._channel = channel
@@ -90,13 +90,13 @@ class AlertMessages:
         """A line in the thread of a message that is there; `name` makes it once."""
         await self._add(conn, f"{message_key}:{name}", message_key, view.notice(words))
 
-    async def tell_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
+    async def notify_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
         """Tell who made the silence: in the thread of the first alert that it is about, else in the channel."""
         thread_key = next((alert.message_key for alert in about if alert.message_key), None)
         key = f"silence:{silence.id}:{'ended' if silence.ended_at else 'reminder'}"
         await self._add(conn, key, thread_key, view.notice(words, to=silence.owner))
 
-    async def has_home(self, conn: Connection, message_key: str) -> bool:
+    async def has_incident_thread(self, conn: Connection, message_key: str) -> bool:
         """Whether the alerts of this message belong to an incident."""
         return await self._home(conn, await alerts.list_alerts_of_message(conn, message_key)) is not None
 
@@ -120,12 +120,12 @@ async def nobody_acts(conn: Connection, event: AlertEvent) -> None:
 class _Step:
     """A move whose alert is stored; `number` is its decision's, 0 when there was nothing to decide."""
 
-    move: Move
+    move: Transition
     alert: Alert
     number: int
 
 
-class AlertTeller:
+class AlertMessageWriter:
     """`on_alert` is called in the transaction that stores an alert's new state: what it writes is as true as that."""
 
     def __init__(
@@ -146,7 +146,7 @@ class AlertTeller:
     async def apply(
         self,
         conn: Connection,
-        moves: Sequence[Move],
+        moves: Sequence[Transition],
         known: Sequence[Alert],
         around: view.Surroundings,
         *,
@@ -161,7 +161,7 @@ class AlertTeller:
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
         said = [one for one in steps if one.move.change is not None and one.alert.message_key]
         for one in said:  # first, because it may open an incident, in whose thread the alert's own message then is
-            await self._tell_others(conn, one, around, now)
+            await self._notify_others(conn, one, around, now)
         for key in in_order(str(one.alert.message_key) for one in said):
             await self._messages.say(conn, key, [one.alert for one in said if one.alert.message_key == key])
         for one in said:
@@ -169,11 +169,11 @@ class AlertTeller:
         for one in steps:
             await self._add_to_thread(conn, one, joined=one.alert.message_key in joined and one.alert.id in keys)
 
-    async def tell_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
+    async def notify_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
         """Tell who made the silence."""
-        await self._messages.tell_owner(conn, silence, words, about)
+        await self._messages.notify_owner(conn, silence, words, about)
 
-    async def _store(self, conn: Connection, move: Move, around: view.Surroundings, now: datetime) -> _Step:
+    async def _store(self, conn: Connection, move: Transition, around: view.Surroundings, now: datetime) -> _Step:
         """The alert's row and the decision; a row that fires gets its message afterwards."""
         self._metrics.alerts.labels(move.decision or "edited").inc()
         alert = self._worded(move, around)
@@ -197,7 +197,7 @@ class AlertTeller:
         )
         return _Step(move, alert, number)
 
-    def _worded(self, move: Move, around: view.Surroundings) -> Alert:
+    def _worded(self, move: Transition, around: view.Surroundings) -> Alert:
         """The alert with its page line as of now, where something is said."""
         match move.change:
             case None:
@@ -216,10 +216,10 @@ class AlertTeller:
         is_new = move.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
         if move.run is not None and move.notice:
             await self._messages.note(conn, move.run.message_key, f"alert:{step.number}", move.notice)
-        elif key and (move.notice or joined) and not (is_new and await self._messages.has_home(conn, key)):
+        elif key and (move.notice or joined) and not (is_new and await self._messages.has_incident_thread(conn, key)):
             await self._messages.note(conn, key, str(step.number), move.notice or f"Also: {step.alert.title}")
 
-    async def _tell_others(self, conn: Connection, step: _Step, around: view.Surroundings, now: datetime) -> None:
+    async def _notify_others(self, conn: Connection, step: _Step, around: view.Surroundings, now: datetime) -> None:
         alert, move = step.alert, step.move
         if move.change is None or alert.message_key is None or alert.id is None:
             return
@@ -240,7 +240,7 @@ class AlertTeller:
         await self._on_alert(conn, event)
 
 
-def _is_told(move: Move) -> bool:
+def _is_told(move: Transition) -> bool:
     return move.change is AlertChange.FIRED and move.alert.state is AlertState.FIRING
 
 

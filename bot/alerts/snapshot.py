@@ -31,7 +31,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class SlowReads:
     """What changes seldom, read every few minutes."""
 
     server: ServerFacts | Unavailable
@@ -41,7 +41,7 @@ class Upkeep:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
 
     expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
@@ -65,7 +65,7 @@ class Seen:
     services: Mapping[Service, ServiceState] | Unavailable | None = None
     made: Mapping[Service, Sequence[Deployment]] = field(default_factory=dict)
     work: Work | None = None
-    upkeep: Upkeep | None = None
+    upkeep: SlowReads | None = None
     auto_deploy: Mapping[Service, bool | Unavailable] | None = None
     bot: BotState | None = None
     drills: Sequence[Drill] = ()

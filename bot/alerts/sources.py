@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from bot.alerts.snapshot import Seen, Upkeep, Work
+from bot.alerts.snapshot import SlowReads, Snapshot, Work
 from bot.facts import gather_oncall, usable_schedule
 from bot.views.alerts import Surroundings
 from bot.world import JOBS, HeartbeatReading, World
@@ -29,7 +29,7 @@ from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 
 EVERY_S = 20.0
-UPKEEP_EVERY_S = 300.0
+SLOW_READS_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
 PATIENCE_S = 1.0
 
@@ -115,7 +115,7 @@ class Poll(Generic[T]):
             self.answer = asking.result()
 
 
-class Readings:
+class Sources:
     """All sources. A source without settings is never asked. `answered` is called when a hint has its answer: it may
     take longer than a look waits. `on_services` gets what Railway answered, as soon as it did."""
 
@@ -140,8 +140,8 @@ class Readings:
         )
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
-        self._upkeep = Poll(self._read_upkeep, UPKEEP_EVERY_S)
-        self._oncall = Poll(self._read_oncall, UPKEEP_EVERY_S) if usable_schedule(world) is not None else None
+        self._upkeep = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
+        self._oncall = Poll(self._read_oncall, SLOW_READS_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
         self._back_at: datetime | None = None
         self._made: Mapping[Service, Sequence[Deployment]] = {}
@@ -162,7 +162,7 @@ class Readings:
             if poll is not None:
                 poll.hasten()
 
-    def see(self, reading: HeartbeatReading) -> Seen:
+    def see(self, reading: HeartbeatReading) -> Snapshot:
         """Everything as known now. Remembers the heartbeats for the next time."""
         world, services = self._world, self._services.take() if self._services else None
         if self._earlier is not None and reading.as_of - self._earlier.as_of > AWAY_AFTER:
@@ -171,7 +171,7 @@ class Readings:
         if services is not None and not isinstance(services, Unavailable):
             self._made = remember_deployments(self._made, services, reading.as_of)
         replicas = world.expected_replicas(Unavailable("Railway", "not configured") if services is None else services)
-        seen = Seen(
+        seen = Snapshot(
             now=reading.as_of,
             stale_after=world.settings.stale_after,
             environment=world.settings.environment,
@@ -214,10 +214,10 @@ class Readings:
         locks = await world.read(approvals.list_locks)
         return Work(queue, exhausted, waits, locks, await world.service_acts())
 
-    async def _read_upkeep(self) -> Upkeep:
+    async def _read_slow_values(self) -> SlowReads:
         read = self._world.read
         server, migrations = await read(read_server), await self._world.migrations()
-        return Upkeep(
+        return SlowReads(
             server, migrations, await read(list_exposures), await self._world.read_all_rows(_read_outcomes, JOBS)
         )
 
@@ -229,7 +229,7 @@ class Readings:
         return {service: await self._world.auto_deploy(service) for service in Service}
 
 
-def surroundings_of(seen: Seen, name_of: Callable[[str], str]) -> Surroundings:
+def surroundings_of(seen: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
     """What a page line says besides the trouble itself, as far as it is known."""
     acts = seen.work.acts if seen.work else ()
     known = Deploys(seen.now, seen.made, () if isinstance(acts, Unavailable) else acts, name_of)
@@ -238,7 +238,7 @@ def surroundings_of(seen: Seen, name_of: Callable[[str], str]) -> Surroundings:
     return Surroundings(seen.environment, queue_of(seen), words, moments)
 
 
-def queue_of(seen: Seen) -> QueueSnapshot | None:
+def queue_of(seen: Snapshot) -> QueueSnapshot | None:
     """None while it is not known, or rows may be hidden."""
     queue = seen.work.queue if seen.work and seen.all_visible else None
     return None if isinstance(queue, Unavailable) else queue

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.alerts.suppression import Circumstances, Hold, Signal, WorkingRun, find_hold, find_silence
+from bot.alerts.suppression import (
+    EvaluationContext,
+    RuleResult,
+    Suppression,
+    WorkingRun,
+    find_silence,
+    find_suppression,
+)
 from bot.config.alerts import Telling
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
 from services.domain.text import age, counted, dated_time, ordinal
@@ -19,7 +26,7 @@ LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody w
 
 
 @dataclass(frozen=True)
-class Move:
+class Transition:
     """One alert's step from `before` (None: there was none) to `after` (None: it passed and nobody was ever told).
 
     change: what others are told, None: nothing. decision, reason: for `why`; empty when there was nothing to decide.
@@ -43,7 +50,7 @@ class Move:
         return found
 
 
-def decide(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> list[Move]:
+def decide(signals: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
     """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
 
     Several signals of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
@@ -62,7 +69,7 @@ def decide(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumsta
     return moves
 
 
-def next_moment(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circumstances) -> datetime | None:
+def next_moment(signals: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
     """When something may change by the passing of time alone; None when nothing will."""
     known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
     moments: list[datetime | None] = []
@@ -76,16 +83,16 @@ def next_moment(signals: Iterable[Signal], alerts: Sequence[Alert], around: Circ
     return min((moment for moment in moments if moment and moment > around.now), default=None)
 
 
-def _one_each(signals: Iterable[Signal]) -> list[Signal]:
+def _one_each(signals: Iterable[RuleResult]) -> list[RuleResult]:
     """One a fingerprint; those whose rule explains others come first."""
-    found: dict[str, list[Signal]] = {}
+    found: dict[str, list[RuleResult]] = {}
     for signal in signals:
         found.setdefault(signal.fingerprint, []).append(signal)
     order = {"database": 0, "heartbeats": 1, "crash_loop": 1, "api": 1, "failed_jobs": 1}
     return sorted(map(_merge, found.values()), key=lambda signal: order.get(signal.rule, 2))
 
 
-def _merge(signals: Sequence[Signal]) -> Signal:
+def _merge(signals: Sequence[RuleResult]) -> RuleResult:
     first, *others = sorted(signals, key=lambda one: -one.finding.status.urgency)
     if not others:
         return first
@@ -93,7 +100,9 @@ def _merge(signals: Sequence[Signal]) -> Signal:
     return replace(first, finding=replace(first.finding, title=more))
 
 
-def _decide_one(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+def _decide_one(
+    signal: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
+) -> Transition | None:
     if signal.is_unknown:
         return None
     if not signal.is_trouble:
@@ -103,29 +112,31 @@ def _decide_one(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], ar
     return _begin(signal, alert, alerts, around)
 
 
-def _begin(signal: Signal, alert: Alert | None, alerts: Sequence[Alert], around: Circumstances) -> Move | None:
+def _begin(
+    signal: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
+) -> Transition | None:
     """Trouble of which people do not know."""
     begun = _pending(signal, alert, around)
-    hold = find_hold(signal, begun.since, alerts, around)
+    hold = find_suppression(signal, begun.since, alerts, around)
     due_at = begun.since + signal.wait
     if hold is None and around.now >= due_at:
         return _fire(begun, alert, around)
     if hold is None:
         is_new = alert is None or not alert.is_open
         reason = f"told if it lasts {age(signal.wait)}" if is_new else "what held it back has ended; it is not due yet"
-        return Move(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
+        return Transition(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
     if begun.held == hold.reason:
         return None
     notice = f"{begun.title}: {_patience(around)}" if hold.run else ""
-    return Move(alert, replace(begun, held=hold.reason), "not told", hold.reason, notice=notice, run=hold.run)
+    return Transition(alert, replace(begun, held=hold.reason), "not told", hold.reason, notice=notice, run=hold.run)
 
 
-def _patience(around: Circumstances) -> str:
+def _patience(around: EvaluationContext) -> str:
     patience = age(timedelta(seconds=around.telling.run_patience_s))
     return f"told here while this run works, and to everybody if it lasts {patience} or the run fails"
 
 
-def _pending(signal: Signal, alert: Alert | None, around: Circumstances) -> Alert:
+def _pending(signal: RuleResult, alert: Alert | None, around: EvaluationContext) -> Alert:
     """The alert as it waits: a new one, the one that waits already, or one that was over and comes back."""
     finding = signal.finding
     if alert is None or _is_past(alert, around):
@@ -147,7 +158,7 @@ def _pending(signal: Signal, alert: Alert | None, around: Circumstances) -> Aler
     )
 
 
-def _is_past(alert: Alert, around: Circumstances) -> bool:
+def _is_past(alert: Alert, around: EvaluationContext) -> bool:
     """Whether it was over for so long, or its message is so old, that what comes now is told anew."""
     if alert.resolved_at is None or alert.is_open:
         return False
@@ -155,7 +166,7 @@ def _is_past(alert: Alert, around: Circumstances) -> bool:
     return over_for > timedelta(seconds=around.telling.again_within_s) or around.now - alert.opened_at > LONGEST
 
 
-def _fire(begun: Alert, before: Alert | None, around: Circumstances) -> Move:
+def _fire(begun: Alert, before: Alert | None, around: EvaluationContext) -> Transition:
     fired = replace(
         begun,
         state=AlertState.FIRING,
@@ -173,7 +184,7 @@ def _fire(begun: Alert, before: Alert | None, around: Circumstances) -> Move:
         if again
         else f"firing since {dated_time(begun.since, around.now)}"
     )
-    return Move(_same(begun, before), fired, "told", reason, AlertChange.FIRED, notice, again)
+    return Transition(_same(begun, before), fired, "told", reason, AlertChange.FIRED, notice, again)
 
 
 def _same(begun: Alert, before: Alert | None) -> Alert | None:
@@ -181,7 +192,7 @@ def _same(begun: Alert, before: Alert | None) -> Alert | None:
     return before if before is not None and before.id == begun.id else None
 
 
-def _still(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+def _still(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """Trouble of which people know."""
     silence = find_silence(signal.fingerprint, signal.finding.service, around)
     now = replace(alert, title=signal.finding.title, detail=signal.finding.detail, said_at=around.now, fine_since=None)
@@ -189,28 +200,30 @@ def _still(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
         return _silenced(now, alert, silence, around)
     if alert.severity is Severity.NOTIFY and signal.severity is Severity.PAGE:
         raised = replace(now, severity=Severity.PAGE, told_at=around.now)
-        return Move(alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}")
+        return Transition(
+            alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}"
+        )
     if _repeat_at(alert, around) <= around.now and silence is None:
         repeated = replace(now, told_at=around.now)
         notice = f"Still: {now.title}, since {dated_time(alert.since, around.now)}"
-        return Move(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
+        return Transition(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
     edited = (now.title, now.detail) != (alert.title, alert.detail)
     soon = (alert.said_at or alert.since) + timedelta(seconds=around.telling.edit_every_s)
     if alert.fine_since or (edited and around.now >= soon):
-        return Move(alert, now, change=AlertChange.CHANGED)
+        return Transition(alert, now, change=AlertChange.CHANGED)
     return None
 
 
-def _silenced(now: Alert, alert: Alert, silence: Hold | None, around: Circumstances) -> Move:
+def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: EvaluationContext) -> Transition:
     """A silence began, was replaced, or ended while it fires."""
     if silence is not None:
-        return Move(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
+        return Transition(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
     told = replace(now, held="", told_at=around.now)
     notice = f"The silence has ended, and it still fires: {now.title}"
-    return Move(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
+    return Transition(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
 
 
-def _fine(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
+def _fine(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """It seems over."""
     if alert.state is AlertState.PENDING:
         return _pass(alert, around)
@@ -224,17 +237,17 @@ def _fine(signal: Signal, alert: Alert, around: Circumstances) -> Move | None:
     reason = (
         f"it came back before ({counted(alert.fires, 'time')} told): over when it stays fine until {ends_at:%H:%M} UTC"
     )
-    return Move(alert, calm, "watched", reason, AlertChange.CHANGED)
+    return Transition(alert, calm, "watched", reason, AlertChange.CHANGED)
 
 
-def _pass(alert: Alert, around: Circumstances) -> Move:
+def _pass(alert: Alert, around: EvaluationContext) -> Transition:
     reason = f"it passed after {age(around.now - alert.since)}; nobody was told"
     if alert.fires == 0:
-        return Move(alert, None, "passed", reason)
-    return Move(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
+        return Transition(alert, None, "passed", reason)
+    return Transition(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
 
 
-def _over_at(alert: Alert, around: Circumstances) -> datetime:
+def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
     """When what looks fine counts as over: at once, unless it came back soon after it had seemed over before.
 
     Two troubles with a long quiet time between them are two, and no flapping.
@@ -246,7 +259,7 @@ def _over_at(alert: Alert, around: Circumstances) -> datetime:
     return (alert.fine_since or around.now) + quiet
 
 
-def _resolve(signal: Signal, alert: Alert, around: Circumstances) -> Move:
+def _resolve(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition:
     over = replace(
         alert,
         state=AlertState.RESOLVED,
@@ -258,19 +271,21 @@ def _resolve(signal: Signal, alert: Alert, around: Circumstances) -> Move:
         held="",
     )
     notice = f"Over while it was silenced ({alert.held})" if alert.held else ""
-    return Move(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
+    return Transition(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
 
 
-def _repeat_at(alert: Alert, around: Circumstances) -> datetime:
+def _repeat_at(alert: Alert, around: EvaluationContext) -> datetime:
     return (alert.told_at or alert.since) + around.telling.repeat_after(alert.severity)
 
 
-def _moments(signal: Signal, alert: Alert, alerts: Sequence[Alert], around: Circumstances) -> list[datetime | None]:
+def _moments(
+    signal: RuleResult, alert: Alert, alerts: Sequence[Alert], around: EvaluationContext
+) -> list[datetime | None]:
     """When this open alert may move by itself."""
     if alert.state is AlertState.FIRING:
         quiet_at = _over_at(alert, around) if alert.fine_since else None
         return [quiet_at, None if alert.held else _repeat_at(alert, around)]
-    hold = find_hold(signal, alert.since, alerts, around)
+    hold = find_suppression(signal, alert.since, alerts, around)
     return [alert.since + signal.wait, hold.until if hold else None]
 
 
@@ -318,7 +333,7 @@ class Reminder:
 
 
 @dataclass(frozen=True)
-class Ending:
+class SilenceEnd:
     """It is over: how (`outcome`), and `words` for its owner."""
 
     silence: Silence
@@ -326,7 +341,9 @@ class Ending:
     words: str
 
 
-def end_silences(moves: Sequence[Move], alerts: Sequence[Alert], around: Circumstances) -> list[Reminder | Ending]:
+def end_silences(
+    moves: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
+) -> list[Reminder | SilenceEnd]:
     """What becomes of each silence. `alerts`: as they were before the moves.
 
     One that was made for what was open ends when the last of it is resolved; one made in advance lasts until its end.
@@ -336,8 +353,8 @@ def end_silences(moves: Sequence[Move], alerts: Sequence[Alert], around: Circums
 
 
 def _end_one(
-    silence: Silence, moves: Sequence[Move], alerts: Sequence[Alert], around: Circumstances
-) -> Reminder | Ending | None:
+    silence: Silence, moves: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
+) -> Reminder | SilenceEnd | None:
     after = {alert.fingerprint: alert for alert in alerts} | {
         move.alert.fingerprint: move.alert for move in moves if move.after is not None
     }
@@ -345,9 +362,9 @@ def _end_one(
     still = [alert for alert in covered if alert.is_open and not _has_passed(alert, moves)]
     name = f"the silence of `{silence.what}`"
     if silence.ends_at <= around.now:
-        return Ending(silence, EXPIRED, f"{name} has ended. {_state(still)}")
+        return SilenceEnd(silence, EXPIRED, f"{name} has ended. {_state(still)}")
     if _is_over(silence, moves) and not still and not silence.in_advance:
-        return Ending(silence, RESOLVED, f"{name} has ended early: the alerts it covered are over")
+        return SilenceEnd(silence, RESOLVED, f"{name} has ended early: the alerts it covered are over")
     left = silence.ends_at - around.now
     if silence.reminded_at is None and left <= timedelta(seconds=around.telling.remind_s):
         is_long = silence.ends_at - silence.created_at > timedelta(seconds=around.telling.remind_s)
@@ -356,7 +373,7 @@ def _end_one(
     return None
 
 
-def _is_over(silence: Silence, moves: Sequence[Move]) -> bool:
+def _is_over(silence: Silence, moves: Sequence[Transition]) -> bool:
     """Whether something that it covers has just ended."""
     return any(
         (move.change is AlertChange.RESOLVED or move.after is None)
@@ -365,7 +382,7 @@ def _is_over(silence: Silence, moves: Sequence[Move]) -> bool:
     )
 
 
-def _has_passed(alert: Alert, moves: Sequence[Move]) -> bool:
+def _has_passed(alert: Alert, moves: Sequence[Transition]) -> bool:
     return any(move.after is None and move.alert.fingerprint == alert.fingerprint for move in moves)
 
 

@@ -14,7 +14,7 @@ from services.domain.services import Service
 
 
 @dataclass(frozen=True)
-class Signal:
+class RuleResult:
     """`rule` is the rule's name in the settings, `finding.check` the alert's fingerprint.
 
     wait: how long the trouble must have lasted before people are told; zero: at once.
@@ -71,7 +71,7 @@ class WorkingRun:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class EvaluationContext:
     """What decides besides the signals. `now` is the database's clock.
 
     blind_until: nobody looked for a while, or the database was away; until then its effects may last. None: not so.
@@ -88,7 +88,7 @@ class Circumstances:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Suppression:
     """`reason`: for `why`. `until`: when it ends by the passing of time, None when only its end can tell.
 
     `run`: it reports in the thread of this run's message.
@@ -99,7 +99,9 @@ class Hold:
     run: WorkingRun | None = None
 
 
-def find_hold(signal: Signal, since: datetime, alerts: Sequence[Alert], around: Circumstances) -> Hold | None:
+def find_suppression(
+    signal: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
+) -> Suppression | None:
     """The first reason not to tell people of this trouble, which is there since `since`; None: tell them."""
     return (
         find_silence(signal.fingerprint, signal.finding.service, around)
@@ -109,47 +111,47 @@ def find_hold(signal: Signal, since: datetime, alerts: Sequence[Alert], around: 
     )
 
 
-def find_silence(fingerprint: str, service: Service | None, around: Circumstances) -> Hold | None:
+def find_silence(fingerprint: str, service: Service | None, around: EvaluationContext) -> Suppression | None:
     """The silence that covers it and lasts longest."""
     covering = [one for one in around.silences if one.covers(fingerprint, service) and one.ends_at > around.now]
     if not covering:
         return None
     last = max(covering, key=lambda one: one.ends_at)
-    return Hold(f"silence {last.id}: {last.reason}", last.ends_at)
+    return Suppression(f"silence {last.id}: {last.reason}", last.ends_at)
 
 
-def _find_blindness(signal: Signal, around: Circumstances) -> Hold | None:
+def _find_blindness(signal: RuleResult, around: EvaluationContext) -> Suppression | None:
     if signal.rule not in TIMED or around.blind_until is None or around.blind_until <= around.now:
         return None
-    return Hold("nobody looked, or the database was away, until a moment ago", around.blind_until)
+    return Suppression("nobody looked, or the database was away, until a moment ago", around.blind_until)
 
 
-def _find_cause(signal: Signal, alerts: Sequence[Alert], around: Circumstances) -> Hold | None:
+def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
     """A cause that people know of, or knew of a moment ago, and that is told at least as loudly."""
     for alert in alerts:
         if not _explains(alert, signal):
             continue
         if alert.state is AlertState.FIRING and not alert.held:
-            return Hold(f"explained by {alert.fingerprint}, which fires")
+            return Suppression(f"explained by {alert.fingerprint}, which fires")
         ended = alert.resolved_at if alert.state is AlertState.RESOLVED else None
         until = ended + timedelta(seconds=around.telling.aftermath_s) if ended else around.now
         if until > around.now:
-            return Hold(f"explained by {alert.fingerprint}, which has just ended", until)
+            return Suppression(f"explained by {alert.fingerprint}, which has just ended", until)
     return None
 
 
-def _explains(alert: Alert, signal: Signal) -> bool:
+def _explains(alert: Alert, signal: RuleResult) -> bool:
     """What is said of one service explains nothing about another, and what wakes nobody explains no page."""
     loud = alert.severity is Severity.PAGE or signal.severity is Severity.NOTIFY
     same = alert.service is None or signal.finding.service in (None, alert.service)
     return loud and same and alert.rule in CAUSES.get(signal.rule, ())
 
 
-def _find_run(signal: Signal, since: datetime, around: Circumstances) -> Hold | None:
+def _find_run(signal: RuleResult, since: datetime, around: EvaluationContext) -> Suppression | None:
     """A run that works on the service, for as long as we are patient; a failed one does not work any more."""
     until = since + timedelta(seconds=around.telling.run_patience_s)
     service = signal.finding.service
     if service is None or until <= around.now:
         return None
     run = next((run for run in around.runs if service in run.services), None)
-    return Hold(f"run {run.id} works on {service.short}", until, run) if run else None
+    return Suppression(f"run {run.id} works on {service.short}", until, run) if run else None

@@ -41,7 +41,7 @@ PAGE = 10  # priority in the outbox
 
 
 @dataclass(frozen=True)
-class Calling:
+class ApproverPaging:
     """`silence` is how long approvers have to answer, `countdown` how long they have for a veto afterwards.
 
     schedule: how people are reached outside Slack, as far as an on-call file knows.
@@ -52,7 +52,7 @@ class Calling:
     schedule: Schedule | None = None
 
     @classmethod
-    def of(cls, settings: ChangeSettings, schedule: Schedule | None = None) -> Calling:
+    def of(cls, settings: ChangeSettings, schedule: Schedule | None = None) -> ApproverPaging:
         return cls(timedelta(seconds=settings.alone_after_s), timedelta(seconds=settings.alone_countdown_s), schedule)
 
     async def call(
@@ -70,18 +70,18 @@ class Calling:
         emergencies = [await read_emergency(conn, one) for one in covering]
         if not emergencies:
             return None
-        why_not = rules.why_not_alone(person, target, Risk(run.risk), emergencies, policy, people)
+        why_not = rules.why_no_self_approval(person, target, Risk(run.risk), emergencies, policy, people)
         incident = rules.find_emergency(person, emergencies) if why_not is None else covering[0]
         assert incident is not None  # noqa: S101 - nobody starts anything alone without one
-        called = Called(tuple(rules.who_to_call(person, target, policy, people)), self.silence, why_not)
-        if called.may_start_alone:
+        called = Called(tuple(rules.whom_to_page(person, target, policy, people)), self.silence, why_not)
+        if called.may_self_approve:
             await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
         await self._call(conn, run, incident, called)
         return called
 
     async def _call(self, conn: Connection, run: Run, incident: Incident, called: Called) -> None:
         """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
-        text, blocks = call_message(run, incident.id, may_start_alone=called.may_start_alone)
+        text, blocks = call_message(run, incident.id, may_self_approve=called.may_self_approve)
         without = f" Without an answer within {age(self.silence)} it may be started alone."
         for user in called.users:
             key = f"{run.message_key}:call:{user}"
@@ -94,7 +94,7 @@ class Calling:
                     means=means,
                     target=target,
                     subject=subject,
-                    text=f"{run.title}.{without if called.may_start_alone else ' It waits for you.'}",
+                    text=f"{run.title}.{without if called.may_self_approve else ' It waits for you.'}",
                     thread_key=run.message_key,
                 )
 

@@ -11,7 +11,7 @@ from bot.approvals.access import Allowed, Refused
 from bot.approvals.rules import approvals_missing, may_cancel, may_confirm, may_decide, may_resolve, may_review
 from bot.config.policy import Policy
 from bot.people import People
-from bot.runs.message import Teller, end_calls
+from bot.runs.message import RunMessageWriter, end_calls
 from bot.types import Actor
 from playbooks.model import Plan, encode_plan
 from playbooks.steps import FORMAT, is_left_to_clean_up
@@ -24,7 +24,7 @@ from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, R
 
 
 @dataclass(frozen=True)
-class Case:
+class PendingDecision:
     """A run that nobody else can change before the transaction ends. `now` is the database's clock."""
 
     conn: Connection
@@ -34,16 +34,16 @@ class Case:
     person: Person
     policy: Policy
     people: People
-    teller: Teller
+    message_writer: RunMessageWriter
 
     @property
     def missing(self) -> int:
         """How many approvals are missing still."""
         return approvals_missing(self.run, self.decisions, self.policy, self.people)
 
-    async def again(self) -> Case:
+    async def again(self) -> PendingDecision:
         """The same after what was written."""
-        return await open_case(self.conn, self.run.id, self.person, self.policy, self.people, self.teller)
+        return await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
 
     async def move(self, to: RunState, outcome: str | None = None) -> None:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
@@ -71,7 +71,7 @@ class Case:
         shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
         actor = self.person.user_id
         head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)
-        await self.teller.tell(self.conn, self.run.id, head=head)
+        await self.message_writer.tell(self.conn, self.run.id, head=head)
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
@@ -83,15 +83,17 @@ class Case:
         return refused
 
 
-async def open_case(
-    conn: Connection, run_id: int, person: Person, policy: Policy, people: People, teller: Teller
-) -> Case:
+async def open_decision(
+    conn: Connection, run_id: int, person: Person, policy: Policy, people: People, message_writer: RunMessageWriter
+) -> PendingDecision:
     """Raises OperatorError when there is no such run."""
     now = await approvals.lock_run(conn, run_id)
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
         raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
-    return Case(conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people, teller)
+    return PendingDecision(
+        conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people, message_writer
+    )
 
 
 def _too_late(run_id: int) -> OperatorError:
@@ -111,7 +113,7 @@ class Decided:
     notes: tuple[str, ...] = ()
 
 
-async def confirm(case: Case) -> Decided | Refused:
+async def confirm(case: PendingDecision) -> Decided | Refused:
     """The requester's own word for something of low risk."""
     verdict = may_confirm(case.run, case.person, case.now, case.policy, case.people)
     if isinstance(verdict, Refused):
@@ -120,7 +122,7 @@ async def confirm(case: Case) -> Decided | Refused:
     return Decided(await case.record("run.confirmed"), notes=verdict.notes)
 
 
-async def decide(case: Case, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
+async def decide(case: PendingDecision, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
     """One denial ends the request, the last approval lets it run."""
     verdict = may_decide(
         case.run,
@@ -138,7 +140,7 @@ async def decide(case: Case, *, approve: bool, reason: str, typed: str) -> Decid
     return await (_approve(case, verdict, reason) if approve else _deny(case, verdict, reason))
 
 
-async def cancel(case: Case) -> Decided | Refused:
+async def cancel(case: PendingDecision) -> Decided | Refused:
     """What waits or is unknown ends at once; what runs is stopped by whoever carries it."""
     verdict = may_cancel(case.run, case.person, case.policy, case.people)
     if isinstance(verdict, Refused):
@@ -151,7 +153,7 @@ async def cancel(case: Case) -> Decided | Refused:
     return Decided(await case.record("run.cancelled"), notes=verdict.notes)
 
 
-async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
+async def resolve_unknown(case: PendingDecision, how: Resolution) -> Decided | Refused:
     """Every unknown step becomes what the person says; the run goes on, or fails when it is given up.
 
     What is given up may have brought something: the run goes on until that is taken away.
@@ -173,12 +175,12 @@ async def resolve_unknown(case: Case, how: Resolution) -> Decided | Refused:
     return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
 
 
-def _how_it_stood(case: Case) -> str:
+def _how_it_stood(case: PendingDecision) -> str:
     """What was said when it became unknown: at which step, and how the services were left."""
     return case.run.outcome or "It stayed unknown what became of a step."
 
 
-async def close_review(case: Case, note: str) -> Decided | Refused:
+async def close_review(case: PendingDecision, note: str) -> Decided | Refused:
     """Who reviewed it and what they noted stays in the run's message and in the audit log."""
     review = await approvals.read_review(case.conn, case.run.id)
     verdict = may_review(case.run, review, case.person, case.policy, case.people)
@@ -188,7 +190,7 @@ async def close_review(case: Case, note: str) -> Decided | Refused:
     return Decided(await case.record("run.reviewed", _basis(verdict, note)), notes=verdict.notes)
 
 
-async def _approve(case: Case, verdict: Allowed, reason: str) -> Decided:
+async def _approve(case: PendingDecision, verdict: Allowed, reason: str) -> Decided:
     missing = (await case.again()).missing
     if missing == 0:
         await case.move(RunState.APPROVED)
@@ -196,7 +198,7 @@ async def _approve(case: Case, verdict: Allowed, reason: str) -> Decided:
     return Decided(run, missing, verdict.notes)
 
 
-async def _deny(case: Case, verdict: Allowed, reason: str) -> Decided:
+async def _deny(case: PendingDecision, verdict: Allowed, reason: str) -> Decided:
     await case.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
     return Decided(await case.record("run.denied", _basis(verdict, reason)), notes=verdict.notes)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.approvals.access import Refused, Verdict
-from bot.approvals.decisions import Case
+from bot.approvals.decisions import PendingDecision
 from bot.approvals.rules import confirmation_phrase, may_decide, may_review
 from bot.approvals.self_approval import may_begin
 from services.clients.postgres import approvals
@@ -22,13 +22,13 @@ class Dialog(StrEnum):
     ALONE = "run.alone"
 
 
-async def open_dialog(case: Case, dialog: Dialog, countdown: timedelta) -> Run | Refused:
+async def open_dialog(case: PendingDecision, dialog: Dialog, countdown: timedelta) -> Run | Refused:
     """The run that the dialog is about, or the refusal, which is written down. The submission is judged anew."""
     verdict = await _judge(case, dialog, countdown)
     return await case.refuse(dialog, verdict) if isinstance(verdict, Refused) else case.run
 
 
-async def _judge(case: Case, dialog: Dialog, countdown: timedelta) -> Verdict:
+async def _judge(case: PendingDecision, dialog: Dialog, countdown: timedelta) -> Verdict:
     match dialog:
         case Dialog.APPROVE | Dialog.DENY:
             return may_decide(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
-from bot.runs.message import Teller, end_calls
+from bot.leader_tasks import PeriodicTask
+from bot.runs.message import RunMessageWriter, end_calls
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -20,15 +20,17 @@ ACTOR = "bot"  # in the audit log
 EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this
 
 
-class Expiry(Rounds):
-    """`teller` shows what became of each."""
+class Expiry(PeriodicTask):
+    """`message_writer` shows what became of each."""
 
     name = "expiry"
 
-    def __init__(self, database: Database, teller: Teller, *, every_s: float = EXPIRY_EVERY_S) -> None:
+    def __init__(
+        self, database: Database, message_writer: RunMessageWriter, *, every_s: float = EXPIRY_EVERY_S
+    ) -> None:
         super().__init__()
         self._database = database
-        self._teller = teller
+        self._message_writer = message_writer
         self._every_s = every_s
 
     async def look(self, fence: Fence) -> float:
@@ -37,10 +39,10 @@ class Expiry(Rounds):
             expired = await runs.expire_runs(conn)
             for run_id in expired:
                 head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
-                await self._teller.tell(conn, run_id, head=head)
+                await self._message_writer.tell(conn, run_id, head=head)
                 await end_calls(conn, run_id)
         if expired:
-            self._teller.told()
+            self._message_writer.told()
         return self._every_s
 
 
@@ -48,7 +50,7 @@ REMIND_AFTER = timedelta(days=1)
 EVERY_S = 60.0
 
 
-class Reminders(Rounds):
+class Reminders(PeriodicTask):
     """`approvers` gives the Slack ids of those who could review a run."""
 
     name = "reminders"
@@ -56,14 +58,14 @@ class Reminders(Rounds):
     def __init__(
         self,
         database: Database,
-        teller: Teller,
+        message_writer: RunMessageWriter,
         *,
         approvers: Callable[[Run], Sequence[str]],
         every_s: float = EVERY_S,
     ) -> None:
         super().__init__()
         self._database = database
-        self._teller = teller
+        self._message_writer = message_writer
         self._approvers = approvers
         self._every_s = every_s
 
@@ -74,14 +76,14 @@ class Reminders(Rounds):
                 await self._remind_of_review(conn, run_id, count)
             for lock, count in await approvals.take_due_locks(conn, again_after=REMIND_AFTER):
                 await self._remind_of_lock(conn, lock, count)
-        self._teller.told()
+        self._message_writer.told()
         return self._every_s
 
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)
         if run is not None:
             words = "nobody has reviewed this yet. The button is in the message above."
-            await self._teller.note(conn, run, f"review:{count}", words, to=self._approvers(run))
+            await self._message_writer.note(conn, run, f"review:{count}", words, to=self._approvers(run))
 
     async def _remind_of_lock(self, conn: Connection, lock: Lock, count: int) -> None:
         """In the thread of the rollback that locked it; `health` shows every lock besides."""
@@ -90,4 +92,4 @@ class Reminders(Rounds):
             short = lock.service.short
             words = f"{short} is still locked against deploys. To lift it: unlock {short} <reason>"
             to = [run.requested_by.user_id] if run.requested_by else self._approvers(run)
-            await self._teller.note(conn, run, f"lock:{lock.service.short}:{count}", words, to=to)
+            await self._message_writer.note(conn, run, f"lock:{lock.service.short}:{count}", words, to=to)

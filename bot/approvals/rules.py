@@ -17,7 +17,7 @@ from bot.views.text import date_token, mention
 from playbooks.model import Risk
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
-from services.domain.runs import UNDECIDED, Decision, LoneStart, Person, Review, Run, RunState
+from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
 from services.domain.services import Service
 
 
@@ -229,12 +229,12 @@ def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
     return Refused(why, "Let somebody else acknowledge it, or approve this change.")
 
 
-def who_to_call(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
+def whom_to_page(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
     """The approvers of a request inside an incident, whoever asks for it: all but that person."""
     return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
 
 
-def why_not_alone(
+def why_no_self_approval(
     person: Person | None,
     target: Target,
     risk: Risk,
@@ -255,9 +255,9 @@ def why_not_alone(
     return next((doubt.why for doubt in doubts if doubt), "there is no open incident")
 
 
-def may_start_alone(
+def may_self_approve(
     run: Run,
-    lone: LoneStart | None,
+    lone: SelfApproval | None,
     emergency: Emergency | None,
     person: Person,
     *,
@@ -329,14 +329,14 @@ def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verd
     stranger = people.stranger(person)
     if stranger is None and is_requester(run, person):
         return Allowed()  # one's own request is taken back without any right
-    return may_steer(run, person, policy, people)
+    return may_control(run, person, policy, people)
 
 
 def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
     """Whether this person may say what became of an act whose outcome nobody could read back."""
     if run.state is not RunState.UNKNOWN:
         return Refused("nothing about this run is unknown", f"`run {run.id}` shows where it stands.")
-    return may_steer(run, person, policy, people)
+    return may_control(run, person, policy, people)
 
 
 def may_review(run: Run, review: Review | None, person: Person, policy: Policy, people: People) -> Verdict:
@@ -356,7 +356,7 @@ def may_review(run: Run, review: Review | None, person: Person, policy: Policy, 
     return judge(Right.APPROVE, person, target_of(run), policy, people)
 
 
-def may_steer(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
+def may_control(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
     """Whether this person may request or approve the same now. Having asked for the run gives no right to steer it."""
     asking = judge(Right.REQUEST, person, target_of(run), policy, people)
     approving = judge(Right.APPROVE, person, target_of(run), policy, people)

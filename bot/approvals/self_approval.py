@@ -7,23 +7,23 @@ from datetime import timedelta
 
 from bot.approvals.access import Refused, Verdict
 from bot.approvals.approver_pages import read_emergency
-from bot.approvals.decisions import Case, Decided, open_case
+from bot.approvals.decisions import Decided, PendingDecision, open_decision
 from bot.approvals.reminders import REMIND_AFTER
-from bot.approvals.rules import may_start_alone
+from bot.approvals.rules import may_self_approve
 from bot.config.policy import Policy
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
-from bot.runs.message import Teller
+from bot.leader_tasks import PeriodicTask
+from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import list_waiting_lone_starts
 from services.clients.postgres.incidents import read_incident
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
-from services.domain.runs import LoneStart, RunState
+from services.domain.runs import RunState, SelfApproval
 
 
-async def begin_countdown(case: Case, reason: str, countdown: timedelta) -> Decided | Refused:
+async def begin_countdown(case: PendingDecision, reason: str, countdown: timedelta) -> Decided | Refused:
     """Who asked says why they do not wait any longer; everybody sees until when it can be vetoed."""
     verdict = await may_begin(case, countdown)
     if isinstance(verdict, Refused):
@@ -34,30 +34,30 @@ async def begin_countdown(case: Case, reason: str, countdown: timedelta) -> Deci
     return Decided(await case.record("run.alone", {"reason": reason, "starts_at": ends_at.isoformat()}))
 
 
-async def offer(case: Case) -> None:
+async def offer(case: PendingDecision) -> None:
     """The approvers had their time: the run's message gets the button."""
     await approvals.note_offer(case.conn, case.run.id)
-    await case.teller.tell(case.conn, case.run.id)
+    await case.message_writer.tell(case.conn, case.run.id)
 
 
-async def end_countdown(case: Case) -> None:
+async def end_countdown(case: PendingDecision) -> None:
     """Nobody vetoed it: it starts, and waits for a review. Whoever may not any more does not."""
     verdict = await may_begin(case, timedelta())
     if isinstance(verdict, Refused):
         await case.refuse("run.alone", verdict)
         await approvals.end_countdown(case.conn, case.run.id)
-        await case.teller.tell(case.conn, case.run.id)
+        await case.message_writer.tell(case.conn, case.run.id)
         return
     await case.move(RunState.APPROVED)
     await approvals.ask_for_review(case.conn, run_id=case.run.id, acted_by=case.person, remind_after=REMIND_AFTER)
     await case.record("run.started_alone", {"rules": list(verdict.rules), "notes": list(verdict.notes)})
 
 
-async def may_begin(case: Case, countdown: timedelta) -> Verdict:
+async def may_begin(case: PendingDecision, countdown: timedelta) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     lone = await approvals.read_lone_start(case.conn, case.run.id)
     incident = await read_incident(case.conn, lone.incident_id) if lone else None
-    return may_start_alone(
+    return may_self_approve(
         case.run,
         lone,
         await read_emergency(case.conn, incident) if incident else None,
@@ -70,7 +70,7 @@ async def may_begin(case: Case, countdown: timedelta) -> Verdict:
     )
 
 
-class LoneStarts(Rounds):
+class SelfApprovals(PeriodicTask):
     """Slack is asked who the requester is before each transaction, as at the desk.
 
     It sleeps until the next one is due; `ring` tells of a new one, without which it looks every `poll_s()` seconds.
@@ -79,13 +79,19 @@ class LoneStarts(Rounds):
     name = "lone starts"
 
     def __init__(
-        self, database: Database, policy: Policy, groups: Groups, teller: Teller, *, poll_s: Callable[[], float]
+        self,
+        database: Database,
+        policy: Policy,
+        groups: Groups,
+        message_writer: RunMessageWriter,
+        *,
+        poll_s: Callable[[], float],
     ) -> None:
         super().__init__()
         self._database = database
         self._policy = policy
         self._groups = groups
-        self._teller = teller
+        self._message_writer = message_writer
         self._poll_s = poll_s
 
     async def look(self, fence: Fence) -> float:
@@ -97,7 +103,7 @@ class LoneStarts(Rounds):
                 await self._move(fence, lone)
         return min([self._poll_s(), *(wait_s for wait_s in waits.values() if wait_s > 0)])
 
-    async def _move(self, fence: Fence, lone: LoneStart) -> None:
+    async def _move(self, fence: Fence, lone: SelfApproval) -> None:
         async with self._database.read() as conn:
             run = await runs.read_run(conn, lone.run_id)
         if run is None or run.requested_by is None:
@@ -106,9 +112,9 @@ class LoneStarts(Rounds):
         people = await self._groups.people(person.user_id)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            case = await open_case(conn, lone.run_id, person, self._policy, people, self._teller)
+            case = await open_decision(conn, lone.run_id, person, self._policy, people, self._message_writer)
             if lone.starts_at is not None and lone.starts_at <= case.now:
                 await end_countdown(case)
             else:
                 await offer(case)
-        self._teller.told()
+        self._message_writer.told()

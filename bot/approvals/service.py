@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from bot.approvals import decisions, rules, self_approval
 from bot.approvals.access import Allowed, Refused, judge_anywhere
-from bot.approvals.approver_pages import Calling
-from bot.approvals.decisions import Case, Decided, audit_details, name_of, new_run, open_case, person_of
+from bot.approvals.approver_pages import ApproverPaging
+from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.reminders import REMIND_AFTER
 from bot.config.environment import ChangeSettings
@@ -24,7 +24,7 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.people import People
 from bot.runs.emergency_stop import EmergencyNotices, Notice, join
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from bot.types import Actor, Request
 from bot.views.pages import Called
@@ -107,8 +107,9 @@ async def nothing_is_acknowledged(run: Run, person: Person, people: People) -> S
     return ()
 
 
-class Desk:
-    """One for the process. `channel` is where requests are shown, `calling` how approvers are called in an incident.
+class ApprovalService:
+    """One for the process. `channel` is where requests are shown, `approver_paging` how approvers are called in an
+    incident.
 
     `on_request` is called once a person's request is stored; incidents put theirs in its place.
     """
@@ -118,19 +119,19 @@ class Desk:
         database: Database,
         policy: Policy | Invalid,
         groups: Groups,
-        teller: Teller,
+        message_writer: RunMessageWriter,
         *,
         channel: str,
-        calling: Calling | None = None,
+        approver_paging: ApproverPaging | None = None,
         late_s: float = EVERY_S,
         notices: EmergencyNotices | None = None,
     ) -> None:
         self.policy = policy
         self._database = database
         self.groups = groups
-        self._teller = teller
+        self._message_writer = message_writer
         self._channel = channel
-        self._calling = calling or Calling.of(ChangeSettings())
+        self._approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
         self.on_request: OnRequest = nothing_is_acknowledged
@@ -165,12 +166,14 @@ class Desk:
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             incident = await _incident_of(conn, request)
             thread_key = incident.message_key if incident else None
-            await self._teller.tell(conn, run_id, head=head, thread_key=thread_key)
-            called = await self._calling.call(conn, run_id, person, policy, people)  # pages hang on the run's message
+            await self._message_writer.tell(conn, run_id, head=head, thread_key=thread_key)
+            called = await self._approver_paging.call(
+                conn, run_id, person, policy, people
+            )  # pages hang on the run's message
             if called is not None:
-                await self._teller.tell(conn, run_id, head=head)
+                await self._message_writer.tell(conn, run_id, head=head)
             run = await _read(conn, run_id)
-        self._teller.told()
+        self._message_writer.told()
         acknowledged = await self.on_request(run, person, people) if person is not None else ()
         return Filed(run, called, incident, acknowledged)
 
@@ -249,7 +252,7 @@ class Desk:
         """
         try:
             async with asyncio.timeout(DIALOG_TIMEOUT_S), self._case(run_id, actor) as case:
-                return await open_dialog(case, dialog, self._calling.countdown)
+                return await open_dialog(case, dialog, self._approver_paging.countdown)
         except TimeoutError as error:
             raise OperatorError(
                 "The dialog did not open, and nothing was decided",
@@ -257,10 +260,10 @@ class Desk:
                 what_next="Press the button again.",
             ) from error
 
-    async def start_alone(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
+    async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
         """Nobody answers: begin the countdown, in which approvers may veto it."""
         async with self._case(run_id, actor) as case:
-            return await self_approval.begin_countdown(case, _short(reason), self._calling.countdown)
+            return await self_approval.begin_countdown(case, _short(reason), self._approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
         """Somebody else has looked at what was done without an approval, and says what they found."""
@@ -291,7 +294,7 @@ class Desk:
         run = await _read(conn, run_id)
         if notice is not None:
             await join(conn, run, notice)
-            self._teller.told()
+            self._message_writer.told()
         return run
 
     async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
@@ -302,13 +305,13 @@ class Desk:
         return verdict
 
     @asynccontextmanager
-    async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[Case]:
+    async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[PendingDecision]:
         """The run, locked, in a transaction that commits at the end; what is said is sent then."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
         async with self._database.transaction() as conn:
-            yield await open_case(conn, run_id, person, policy, people, self._teller)
-        self._teller.told()
+            yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
+        self._message_writer.told()
 
     async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:
         """The refusal stands even when it cannot be written down."""

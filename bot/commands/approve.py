@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_reason, read_number, wrong_word
-from bot.commands.command import DeskCommand, DeskHandle
-from bot.commands.context import need_actor, need_desk, outcome_answer
+from bot.commands.command import ApprovalCommand, ApprovalHandle
+from bot.commands.context import need_actor, need_approval_service, outcome_answer
 from bot.types import Answer, Request
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
@@ -19,30 +19,32 @@ GROUP = "Runs"
 APPROVE, DENY, REVIEW, ALONE = "approve 12", "deny 12 not tonight", "review 12 it was right", "start-alone 12 it grows"
 
 
-async def answer_approve(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+async def answer_approve(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
     """What is critical takes its own name behind the number, as the dialog asks for it."""
     run_id, typed = _parse(request.words, APPROVE)
     actor = need_actor(request)
-    outcome = await need_desk(desk).decide(run_id, actor, approve=True, typed=" ".join(typed))
+    outcome = await need_approval_service(approval_service).decide(run_id, actor, approve=True, typed=" ".join(typed))
     return outcome_answer(outcome, run_id)
 
 
-async def answer_deny(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+async def answer_deny(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, DENY)
     reason, actor = parse_reason(words, DENY), need_actor(request)
-    return outcome_answer(await need_desk(desk).decide(run_id, actor, approve=False, reason=reason), run_id)
+    return outcome_answer(
+        await need_approval_service(approval_service).decide(run_id, actor, approve=False, reason=reason), run_id
+    )
 
 
-async def answer_review(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+async def answer_review(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, REVIEW)
     note, actor = parse_reason(words, REVIEW, called="finding"), need_actor(request)
-    return outcome_answer(await need_desk(desk).review(run_id, actor, note), run_id)
+    return outcome_answer(await need_approval_service(approval_service).review(run_id, actor, note), run_id)
 
 
-async def answer_alone(request: Request, world: World, desk: Desk | None) -> Answer:  # noqa: ARG001 - one signature
+async def answer_self_approval(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
     run_id, words = _parse(request.words, ALONE)
     reason, actor = parse_reason(words, ALONE), need_actor(request)
-    return outcome_answer(await need_desk(desk).start_alone(run_id, actor, reason), run_id)
+    return outcome_answer(await need_approval_service(approval_service).self_approve(run_id, actor, reason), run_id)
 
 
 def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
@@ -56,10 +58,10 @@ def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
 
 
 def _verb(
-    name: str, handle: DeskHandle, summary: str, usage: str, *examples: str, keeps_words: bool = True
-) -> DeskCommand:
+    name: str, handle: ApprovalHandle, summary: str, usage: str, *examples: str, keeps_words: bool = True
+) -> ApprovalCommand:
     """Of one run, in words that only the asker is answered."""
-    return DeskCommand(
+    return ApprovalCommand(
         name=name,
         keeps_words=keeps_words,
         summary=summary,
@@ -91,7 +93,7 @@ COMMANDS = (
     ),
     _verb(
         "start-alone",
-        answer_alone,
+        answer_self_approval,
         "inside an incident, when no other approver answers: begin the countdown, and say why",
         "<why>",
         ALONE,

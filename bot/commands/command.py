@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from bot.types import Answer, Request
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
-    from bot.incidents.service import Room
+    from bot.approvals.service import ApprovalService
+    from bot.incidents.service import IncidentService
     from bot.world import World
 
 
 Handle = Callable[[Request, "World"], Awaitable[Answer]]
-RoomHandle = Callable[[Request, "World", "Room | None"], Awaitable[Answer]]
-DeskHandle = Callable[[Request, "World", "Desk | None"], Awaitable[Answer]]
+IncidentHandle = Callable[[Request, "World", "IncidentService | None"], Awaitable[Answer]]
+ApprovalHandle = Callable[[Request, "World", "ApprovalService | None"], Awaitable[Answer]]
 Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
 Offer = Callable[[Mapping[str, str], "World"], Awaitable[Answer | None]]
 
@@ -66,14 +66,14 @@ class Change(Verb):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeskCommand(Verb):
+class ApprovalCommand(Verb):
     """A word about requests and who may decide on them. The desk is None where no requests can be kept."""
 
-    handle: DeskHandle
+    handle: ApprovalHandle
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoomCommand(Verb):
+class IncidentCommand(Verb):
     """What people do about incidents and who is on call. The room is None where nothing can be kept."""
 
-    handle: RoomHandle
+    handle: IncidentHandle

@@ -26,8 +26,8 @@ from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunStat
 from services.domain.services import Service
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
-    from bot.incidents.service import Room
+    from bot.approvals.service import ApprovalService
+    from bot.incidents.service import IncidentService
     from bot.people import People
     from bot.world import World
     from services.clients.postgres.pool import Database
@@ -96,26 +96,26 @@ def incidents_outcome_answer(outcome: Outcome) -> Answer:
     return refused_answer(outcome.sentence, ON_CALL)
 
 
-def need_desk(desk: Desk | None) -> Desk:
+def need_approval_service(approval_service: ApprovalService | None) -> ApprovalService:
     """Raises OperatorError when there is nowhere to file a request."""
-    if desk is None:
+    if approval_service is None:
         raise OperatorError(
             "Nothing was done",
             why="requests are kept in the database and approved in Slack, and the settings of one of them are missing",
             what_next="Mend them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
         )
-    return desk
+    return approval_service
 
 
-def need_room(room: Room | None) -> Room:
+def need_incident_service(incident_service: IncidentService | None) -> IncidentService:
     """Raises OperatorError when incidents cannot be kept."""
-    if room is None:
+    if incident_service is None:
         raise OperatorError(
             "Nothing was done",
             why="incidents are kept in the database and told in Slack, and the settings of one of them are missing",
             what_next="Mend them (`check-config`), and tell people by hand meanwhile.",
         )
-    return room
+    return incident_service
 
 
 def need_database(world: World) -> Database:
@@ -137,18 +137,26 @@ def need_actor(request: Request) -> Actor:
 
 
 async def need_right(
-    playbook: str, services: Iterable[Service], request: Request, world: World, desk: Desk | None, *, failed: str
+    playbook: str,
+    services: Iterable[Service],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    *,
+    failed: str,
 ) -> Person:
     """Who asks, if the policy lets them. `failed` says what did not happen ("No drill began").
 
     Raises OperatorError if it does not, and on the terminal.
     """
     actor = need_actor(request)
-    person, desk = Person(actor.user_id, actor.team_id), need_desk(desk)
-    if isinstance(desk.policy, Invalid):
-        raise OperatorError(failed, why=desk.policy.why, what_next="`check-config` says what to mend.")
+    person, approval_service = Person(actor.user_id, actor.team_id), need_approval_service(approval_service)
+    if isinstance(approval_service.policy, Invalid):
+        raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` says what to mend.")
     target = Target(playbook, frozenset(services), require(world.settings.identity).environment)
-    verdict = judge(Right.REQUEST, person, target, desk.policy, await desk.people(person.user_id))
+    verdict = judge(
+        Right.REQUEST, person, target, approval_service.policy, await approval_service.people(person.user_id)
+    )
     if isinstance(verdict, Refused):
         raise OperatorError(failed, why=verdict.why, what_next=verdict.what_next)
     return person
@@ -180,37 +188,46 @@ async def need_record(world: World, run_id: int) -> Record | Unavailable:
     return found
 
 
-async def list_waiting(actor: Actor | None, world: World, desk: Desk | None) -> Sequence[Run] | Unavailable:
+async def list_waiting(
+    actor: Actor | None, world: World, approval_service: ApprovalService | None
+) -> Sequence[Run] | Unavailable:
     """What this person could confirm, approve or resolve; everything that waits when nobody knows who asks."""
     found = await read_open_runs(world)
     if isinstance(found, Unavailable):
         return found
     waiting = [run for run in found if run.state in {*UNDECIDED, RunState.UNKNOWN}]
-    if actor is None or desk is None or not isinstance(desk.policy, Policy) or not waiting:
+    if actor is None or approval_service is None or not isinstance(approval_service.policy, Policy) or not waiting:
         return waiting
-    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
-    return [run for run in waiting if _waits_for(run, person, desk.policy, people)]
+    people, person = await approval_service.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    return [run for run in waiting if _waits_for(run, person, approval_service.policy, people)]
 
 
 async def list_assignments(
-    actor: Actor | None, incidents: Sequence[Incident] | Unavailable, desk: Desk | None
+    actor: Actor | None, incidents: Sequence[Incident] | Unavailable, approval_service: ApprovalService | None
 ) -> Sequence[Assignment]:
     """What unresolved incidents ask of this person; nothing when nobody knows who asks."""
     if actor is None or isinstance(incidents, Unavailable) or not incidents:
         return ()
-    groups = (await desk.people(actor.user_id)).groups_of(actor.user_id) if desk is not None else ()
+    groups = (
+        (await approval_service.people(actor.user_id)).groups_of(actor.user_id) if approval_service is not None else ()
+    )
     return assignments_of(actor.user_id, groups, incidents)
 
 
 async def list_reviews(
-    actor: Actor | None, world: World, desk: Desk | None
+    actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[tuple[Review, Run]] | Unavailable:
     """What this person could review; everything that waits to be when nobody knows who asks."""
     found = await read_open_reviews(world)
-    if isinstance(found, Unavailable) or actor is None or desk is None or not isinstance(desk.policy, Policy):
+    if (
+        isinstance(found, Unavailable)
+        or actor is None
+        or approval_service is None
+        or not isinstance(approval_service.policy, Policy)
+    ):
         return found
-    people, person = await desk.people(actor.user_id), Person(actor.user_id, actor.team_id)
-    policy = desk.policy
+    people, person = await approval_service.people(actor.user_id), Person(actor.user_id, actor.team_id)
+    policy = approval_service.policy
     return [one for one in found if isinstance(may_review(one[1], one[0], person, policy, people), Allowed)]
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import DeskCommand
+from bot.commands.command import ApprovalCommand
 from bot.commands.context import need_database, need_right
 from bot.commands.request_change import DRY_RUN
 from bot.config.environment import Settings
@@ -19,7 +19,7 @@ from services.clients.postgres.listen import notify_hint
 from services.domain.runs import Person
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
     from services.clients.postgres.pool import Database
 
@@ -28,13 +28,13 @@ START = "start"
 LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while it still beats, as at a real one
 
 
-async def answer_drill(request: Request, world: World, desk: Desk | None) -> Answer:
+async def answer_drill(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     no_more(request.words, 1)
     if not request.words or request.words[0] == DRY_RUN:
         return await _offer(need_database(world), world.settings)
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
-    person = await need_right(DRILL, (), request, world, desk, failed="No drill began")
+    person = await need_right(DRILL, (), request, world, approval_service, failed="No drill began")
     return await _start(need_database(world), person, world.settings.stale_after)
 
 
@@ -59,7 +59,7 @@ async def _start(database: Database, person: Person, stale_after: timedelta) -> 
     return started_answer(drill)
 
 
-COMMAND = DeskCommand(
+COMMAND = ApprovalCommand(
     name="drill",
     summary="rehearse a page: a made-up worker falls silent, people are called, times are told",
     group="Alerts",

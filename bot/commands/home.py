@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.commands.arguments import no_more
-from bot.commands.command import DeskCommand
+from bot.commands.command import ApprovalCommand
 from bot.commands.context import list_assignments, list_reviews, list_waiting
 from bot.commands.health import health_headline
 from bot.facts import gather_health
@@ -42,7 +42,7 @@ from services.domain.services import Service, short_sha
 from services.domain.text import counted
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
@@ -175,13 +175,13 @@ def _shas(shas: Mapping[Service, str | None] | None) -> str:
     return "Running: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)
 
 
-async def answer_home(request: Request, world: World, desk: Desk | None) -> Answer:
+async def answer_home(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     no_more(request.words, 0)
     async with asyncio.TaskGroup() as reads:
         gathering = reads.create_task(gather_health(world))
-        waiting = reads.create_task(list_waiting(request.actor, world, desk))
+        waiting = reads.create_task(list_waiting(request.actor, world, approval_service))
         unresolved = reads.create_task(read_open_incidents(world))
-        reviews = reads.create_task(list_reviews(request.actor, world, desk))
+        reviews = reads.create_task(list_reviews(request.actor, world, approval_service))
     facts, incidents = gathering.result(), unresolved.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
@@ -194,12 +194,12 @@ async def answer_home(request: Request, world: World, desk: Desk | None) -> Answ
         reviews=reviews.result(),
         locks=facts.locks,
         incidents=incidents,
-        assignments=await list_assignments(request.actor, incidents, desk),
+        assignments=await list_assignments(request.actor, incidents, approval_service),
         now=datetime.now(UTC),
     )
 
 
-COMMAND = DeskCommand(
+COMMAND = ApprovalCommand(
     name="home",
     is_read=True,
     summary="the state in short, open incidents, what waits for you, and locks; what a line without words shows",

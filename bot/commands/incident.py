@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number
-from bot.commands.command import Command, RoomCommand, Verb
-from bot.commands.context import incidents_outcome_answer, need_incident, need_room, parse_severity
+from bot.commands.command import Command, IncidentCommand, Verb
+from bot.commands.context import incidents_outcome_answer, need_incident, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
 from bot.records import read_incident_record, read_incidents
 from bot.types import Answer, Attachment, Request
@@ -25,7 +25,7 @@ from services.domain.services import find_service, find_services
 from services.domain.text import age, counted
 
 if TYPE_CHECKING:
-    from bot.incidents.service import Room
+    from bot.incidents.service import IncidentService
     from bot.world import World
 
 
@@ -159,10 +159,12 @@ async def answer_incidents(request: Request, world: World) -> Answer:
     return incidents_answer(found, now=datetime.now(UTC))
 
 
-async def answer_open(request: Request, world: World, room: Room | None) -> Answer:  # noqa: ARG001 - as the others
+async def answer_open(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others
     another = request.words[:1] == (ANOTHER,)
     severity, services, title = parse_open(request.words[1:] if another else request.words)
-    outcome = await need_room(room).open(request, title=title, severity=severity, services=services, another=another)
+    outcome = await need_incident_service(incident_service).open(
+        request, title=title, severity=severity, services=services, another=another
+    )
     return incidents_outcome_answer(outcome)
 
 
@@ -177,35 +179,37 @@ def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...
     return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE, called="title")
 
 
-async def answer_ack(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_ack(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     """Without a number also the outage of the database, which no incident tells of and no query can find."""
-    if not request.words and room is not None and request.actor is not None and request.incident is None:
-        await room.refuse_early(request)
-        if await room.acknowledge_outage(request.actor.user_id):
+    if not request.words and incident_service is not None and request.actor is not None and request.incident is None:
+        await incident_service.refuse_early(request)
+        if await incident_service.acknowledge_outage(request.actor.user_id):
             return notice_answer(OUTAGE_ACKNOWLEDGED)
     number, rest = await need_incident(request, world, "ack", "incident ack 7")
     no_more(rest, 0)
-    return incidents_outcome_answer(await need_room(room).acknowledge(number, request))
+    return incidents_outcome_answer(await need_incident_service(incident_service).acknowledge(number, request))
 
 
-async def answer_escalate(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_escalate(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     number, rest = await need_incident(request, world, "escalate", "incident escalate 7")
     no_more(rest, 0)
-    return incidents_outcome_answer(await need_room(room).escalate(number, request))
+    return incidents_outcome_answer(await need_incident_service(incident_service).escalate(number, request))
 
 
-async def answer_resolve(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_resolve(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     number, rest = await need_incident(request, world, "resolve", RESOLVE_EXAMPLE)
     cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
-    return incidents_outcome_answer(await need_room(room).resolve(number, request, cause))
+    return incidents_outcome_answer(await need_incident_service(incident_service).resolve(number, request, cause))
 
 
-async def answer_severity(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_severity(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     number, rest = await need_incident(request, world, "severity", "incident severity 7 sev1")
     if not rest:
         raise _which_severity(number)
     no_more(rest, 1)
-    return incidents_outcome_answer(await need_room(room).change_severity(number, request, parse_severity(rest[0])))
+    return incidents_outcome_answer(
+        await need_incident_service(incident_service).change_severity(number, request, parse_severity(rest[0]))
+    )
 
 
 def _which_severity(number: int) -> UsageError:
@@ -222,12 +226,12 @@ async def answer_timeline(request: Request, world: World) -> Answer:
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
 
 
-async def answer_export(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_export(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     record = await _need_record(request, world, "export")
     if isinstance(record, Unavailable):
         return unavailable_answer("postmortem", record)
     people = {event.by.user_id for event in record.events if event.by}
-    return postmortem_answer(record, await room.names.look_up(people) if room else {})
+    return postmortem_answer(record, await incident_service.names.look_up(people) if incident_service else {})
 
 
 async def _need_record(request: Request, world: World, verb: str) -> IncidentRecord | Unavailable:
@@ -250,7 +254,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident", "incident 7"),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident open",
         keeps_words=True,
         summary="raise the alarm: one message and its thread, and whoever is on call is called",
@@ -260,7 +264,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=(OPEN_EXAMPLE, "incident open sev1 payments stand still", "incident open --new api another trouble"),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident ack",
         summary="acknowledge an incident, so that it calls nobody else; also to take over from a colleague",
         group=GROUP,
@@ -269,7 +273,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident ack 7",),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident escalate",
         summary="call the next level now",
         group=GROUP,
@@ -278,7 +282,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident escalate 7",),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident severity",
         summary="how bad it is: sev1 and sev2 call people, sev3 calls nobody",
         group=GROUP,
@@ -287,7 +291,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident severity 7 sev1",),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident resolve",
         keeps_words=True,
         summary="end it, with its cause; nobody is sent anything about it any more",
@@ -306,7 +310,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("incident timeline 7",),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="incident export",
         is_read=True,
         summary="a postmortem to fill in, as Markdown: times, timeline, cause",

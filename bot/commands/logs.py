@@ -259,11 +259,11 @@ def _indented(message: str) -> str:
     return "  " + " " * min(own, MOST_INDENTED)
 
 
-def _within(lines: Sequence[str], room: int) -> list[str]:
+def _within(lines: Sequence[str], incident_service: int) -> list[str]:
     kept: list[str] = []
     for line in lines:
-        room -= len(line) + 1
-        if room < 0:
+        incident_service -= len(line) + 1
+        if incident_service < 0:
             break
         kept.append(line)
     return kept

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.access import Refused
 from bot.commands.arguments import no_more, parse_user, read_number, take_window
-from bot.commands.command import Command, RoomCommand, Verb
-from bot.commands.context import ON_CALL, need_room
+from bot.commands.command import Command, IncidentCommand, Verb
+from bot.commands.context import ON_CALL, need_incident_service
 from bot.facts import gather_oncall, usable_schedule
 from bot.incidents.overrides import SlackOnly
 from bot.types import Answer, Block, Request
@@ -42,7 +42,7 @@ from services.domain.oncall import (
 from services.domain.text import age
 
 if TYPE_CHECKING:
-    from bot.incidents.service import Room
+    from bot.incidents.service import IncidentService
     from bot.world import World
 
 
@@ -142,14 +142,14 @@ async def answer_oncall(request: Request, world: World) -> Answer:
     return oncall_answer(facts, oncall.check(facts), known)
 
 
-async def answer_override(request: Request, world: World, room: Room | None) -> Answer:
+async def answer_override(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     schedule = usable_schedule(world)
     if not isinstance(schedule, Schedule):
         why = schedule.why if schedule else "there is no on-call file"
         raise OperatorError("Nobody stands in", why=why, what_next="Mend it; `check-config` names the line.")
     words = tuple(word for word in request.words if word != SLACK_ONLY)
     rotation, user_id, span = parse_override(words, tuple(schedule.rotations))
-    outcome = await need_room(room).override(
+    outcome = await need_incident_service(incident_service).override(
         request, rotation=rotation, user_id=user_id, span=span, slack_only=len(words) < len(request.words)
     )
     if isinstance(outcome, SlackOnly):
@@ -158,13 +158,13 @@ async def answer_override(request: Request, world: World, room: Room | None) -> 
     return refused_answer(outcome.sentence, ON_CALL) if isinstance(outcome, Refused) else notice_answer(outcome)
 
 
-async def answer_take(request: Request, world: World, room: Room | None) -> Answer:  # noqa: ARG001 - as the others
+async def answer_take(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others
     no_more(request.words, 1)
     number = read_number(request.words[0]) if request.words else None
     if number is None:
         what_next = "Press *I take it* in the message that put you on call."
         raise UsageError("Which one?", why="its number is missing", what_next=what_next)
-    outcome = await need_room(room).take_override(request, number)
+    outcome = await need_incident_service(incident_service).take_override(request, number)
     return refused_answer(outcome.sentence, ON_CALL) if isinstance(outcome, Refused) else notice_answer(outcome)
 
 
@@ -197,7 +197,7 @@ def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:
 
 
 COMMANDS: tuple[Verb, ...] = (
-    RoomCommand(
+    IncidentCommand(
         name="oncall override",
         summary="somebody stands in for a rotation from now on, and is told so; `end` takes it back",
         group="Incidents",
@@ -206,7 +206,7 @@ COMMANDS: tuple[Verb, ...] = (
         examples=("oncall override @ben 2h primary", "oncall override end primary"),
         private=True,
     ),
-    RoomCommand(
+    IncidentCommand(
         name="oncall take",
         summary="you were put on call, and take it",
         group="Incidents",

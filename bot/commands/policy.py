@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.access import Allowed, Verdict, judge
 from bot.commands.arguments import parse_user, wrong_word
-from bot.commands.command import Change, DeskCommand
-from bot.commands.context import need_desk
+from bot.commands.command import ApprovalCommand, Change
+from bot.commands.context import need_approval_service
 from bot.config.environment import require
 from bot.config.fields import Invalid
 from bot.config.policy import RISKS, Policy, Right, Target
@@ -27,7 +27,7 @@ from services.domain.runs import Person
 from services.domain.services import Service, find_services
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
@@ -88,22 +88,26 @@ def _key(one: Ruling) -> str:
 EXPLAIN = "explain"
 
 
-async def answer_policy(request: Request, world: World, desk: Desk | None) -> Answer:
+async def answer_policy(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     user_id, change, words = parse(request.words)
-    desk = need_desk(desk)
-    if isinstance(desk.policy, Invalid):
+    approval_service = need_approval_service(approval_service)
+    if isinstance(approval_service.policy, Invalid):
         what_next = "`check-config` says what to mend."
-        raise OperatorError("Nobody can change anything", why=desk.policy.why, what_next=what_next)
+        raise OperatorError("Nobody can change anything", why=approval_service.policy.why, what_next=what_next)
     services = named_services(change, words)
-    people = await desk.people(user_id)
+    people = await approval_service.people(user_id)
     team = request.actor.team_id if request.actor else people.workspace or ""
     asked = _Asked(
-        Person(user_id, team), change.name, require(world.settings.identity).environment, desk.policy, people
+        Person(user_id, team),
+        change.name,
+        require(world.settings.identity).environment,
+        approval_service.policy,
+        people,
     )
     is_asker = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_asker=is_asker)]
     line = " ".join([change.name, *words])
-    return policy_answer(user_id, line, rulings, risk=RISKS[change.name], policy_hash=desk.policy.hash)
+    return policy_answer(user_id, line, rulings, risk=RISKS[change.name], policy_hash=approval_service.policy.hash)
 
 
 def named_services(change: Change, words: tuple[str, ...]) -> frozenset[Service] | None:
@@ -166,7 +170,7 @@ def _because(verdict: Verdict) -> str:
     return verdict.sentence
 
 
-COMMAND = DeskCommand(
+COMMAND = ApprovalCommand(
     name="policy",
     is_read=True,
     summary="may this person ask for a change, or approve it, and by which rule",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot import commands as package
 from bot.commands.arguments import wrong_word
-from bot.commands.command import Change, Command, DeskCommand, RoomCommand, Verb
+from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Verb
 from bot.commands.match import match, suggest, without_self
 from bot.commands.parsing import join_words, split_words, with_service
 from bot.commands.request_change import DRY_RUN, ask
@@ -27,8 +27,8 @@ from services.domain.errors import Choice, UsageError
 
 if TYPE_CHECKING:
     from bot.admission import Admission
-    from bot.approvals.service import Desk
-    from bot.incidents.service import Room
+    from bot.approvals.service import ApprovalService
+    from bot.incidents.service import IncidentService
     from bot.world import World
 
 
@@ -119,23 +119,34 @@ def _declared() -> Iterator[Verb]:
 REGISTRY: Mapping[str, Verb] = _discover()
 
 
-async def run(line: str, request: Request, world: World, desk: Desk | None = None, room: Room | None = None) -> Answer:
+async def run(
+    line: str,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None = None,
+    incident_service: IncidentService | None = None,
+) -> Answer:
     """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
 
-    Whatever the command gives back fits into a Slack message, and stays private when the command is. `desk` is where
-    changes are asked for, `room` where incidents are worked on; None where there is none.
+    Whatever the command gives back fits into a Slack message, and stays private when the command is.
+    `approval_service` is where
+    changes are asked for, `incident_service` where incidents are worked on; None where there is none.
     """
-    return await run_words(split_words(line, request.surface), request, world, desk, room)
+    return await run_words(split_words(line, request.surface), request, world, approval_service, incident_service)
 
 
 async def run_words(
-    words: list[str], request: Request, world: World, desk: Desk | None = None, room: Room | None = None
+    words: list[str],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None = None,
+    incident_service: IncidentService | None = None,
 ) -> Answer:
     """The same for a line that is in words already, as a shell gives it."""
     verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
     try:
         request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
-        answer = await _run(verb, request, world, desk, room)
+        answer = await _run(verb, request, world, approval_service, incident_service)
     except UsageError as error:
         raise _completed(error, verb, rest) from None
     if verb.keeps_words:
@@ -149,23 +160,29 @@ async def run_words(
     return replace(answer, text=text, blocks=blocks)
 
 
-async def _run(verb: Verb, request: Request, world: World, desk: Desk | None, room: Room | None) -> Answer:
+async def _run(
+    verb: Verb,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    incident_service: IncidentService | None,
+) -> Answer:
     match verb:
         case Command():
             async with _turn(world.questions, request):
                 with behind():  # pages, runs and decisions have the sessions first
                     return await verb.handle(request, world)
-        case DeskCommand():
+        case ApprovalCommand():
             async with _turn(world.decisions, request):
-                return await verb.handle(request, world, desk)
-        case RoomCommand():
+                return await verb.handle(request, world, approval_service)
+        case IncidentCommand():
             async with _turn(world.decisions, request):
-                return await verb.handle(request, world, room)
+                return await verb.handle(request, world, incident_service)
         case Change(risk=Risk.BREAK_GLASS):
-            return await ask(verb, request, world, desk)
+            return await ask(verb, request, world, approval_service)
         case Change():
             async with _turn(world.plans, request):
-                return await ask(verb, request, world, desk)
+                return await ask(verb, request, world, approval_service)
         case _:
             raise TypeError(f"{verb.name} is no kind of verb that can be run")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bot.commands.command import Change
-from bot.commands.context import need_desk
+from bot.commands.context import need_approval_service
 from bot.commands.plans import PLANS
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
@@ -19,7 +19,7 @@ from services.domain.services import find_services
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
@@ -27,7 +27,7 @@ DRY_RUN = "--dry-run"
 DATABASE = "database"  # the source's name in errors
 
 
-async def ask(change: Change, request: Request, world: World, desk: Desk | None) -> Answer:
+async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
     parameters = change.parse(words)
@@ -36,65 +36,77 @@ async def ask(change: Change, request: Request, world: World, desk: Desk | None)
         line = " ".join([change.name, *words])
         return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line)
     if change.offer:
-        await refuse_early(change.name, parameters, request, world, desk)
+        await refuse_early(change.name, parameters, request, world, approval_service)
         offered = await change.offer(parameters, world)
         if offered is not None:
             return offered
-    return await file(change.name, parameters, request, world, desk)
+    return await file(change.name, parameters, request, world, approval_service)
 
 
 async def refuse_early(
-    playbook: str, parameters: Mapping[str, str], request: Request, world: World, desk: Desk | None
+    playbook: str,
+    parameters: Mapping[str, str],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
 ) -> None:
     """Raises OperatorError for somebody whom no plan would let ask for it. Nothing is read for them."""
-    if desk is not None:
+    if approval_service is not None:
         services = find_services(parameters.get("service", "")) or ()
-        await desk.refuse_early(playbook, services, world.settings.environment or "", request)
+        await approval_service.refuse_early(playbook, services, world.settings.environment or "", request)
 
 
 async def file(
-    playbook: str, parameters: Mapping[str, str], request: Request, world: World, desk: Desk | None
+    playbook: str,
+    parameters: Mapping[str, str],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
 ) -> Answer:
     """Make the plan from facts of now and file it. Raises OperatorError when it may not be asked for."""
-    await refuse_early(playbook, parameters, request, world, desk)
+    await refuse_early(playbook, parameters, request, world, approval_service)
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
-    if desk is None and request.surface is Surface.TERMINAL:
+    if approval_service is None and request.surface is Surface.TERMINAL:
         return await _by_hand(plan, world, "changes are approved in Slack, which is not there or not configured")
-    desk, reason = need_desk(desk), parameters.get("reason", "")
+    approval_service, reason = need_approval_service(approval_service), parameters.get("reason", "")
     try:
-        filed = await desk.request(plan, request, reason=reason)
+        filed = await approval_service.request(plan, request, reason=reason)
         return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
     except SourceError as error:
         if error.source != DATABASE:
             raise
         if plan.risk is not Risk.BREAK_GLASS:
-            return await _not_filed(plan, request, world, desk, error)
+            return await _not_filed(plan, request, world, approval_service, error)
     # Whoever may do this was looked up in the policy and in Slack; only the journal has nowhere to be.
-    return await _stop_now(plan, request, world, desk, reason)
+    return await _stop_now(plan, request, world, approval_service, reason)
 
 
-async def _stop_now(plan: Plan, request: Request, world: World, desk: Desk, reason: str) -> Answer:
+async def _stop_now(
+    plan: Plan, request: Request, world: World, approval_service: ApprovalService, reason: str
+) -> Answer:
     """The emergency stop without the database: done and told at the same time, and filed when that is back."""
     async with asyncio.TaskGroup() as group:
-        telling = group.create_task(desk.announce(plan, request, reason=reason))
+        telling = group.create_task(approval_service.announce(plan, request, reason=reason))
         stopping = group.create_task(stop_without_journal(plan, world))
     notice, lines = telling.result(), [(one.is_stopping, one.note) for one in stopping.result()]
     if notice is not None:
-        await desk.announce_outcome(notice, plan, request, lines, reason=reason)
-    desk.file_later(plan, request, reason=reason, notice=notice)
+        await approval_service.announce_outcome(notice, plan, request, lines, reason=reason)
+    approval_service.file_later(plan, request, reason=reason, notice=notice)
     return emergency_answer(plan.environment, lines, told=notice is not None)
 
 
-async def _not_filed(plan: Plan, request: Request, world: World, desk: Desk, error: SourceError) -> Answer:
+async def _not_filed(
+    plan: Plan, request: Request, world: World, approval_service: ApprovalService, error: SourceError
+) -> Answer:
     """By hand; if the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run."""
     if not error.outcome_unknown:
         return await _by_hand(plan, world, f"runs are kept in the database: {error.why}")
     try:
         if request.delivery is None:
             raise error
-        filed = await desk.request(plan, request)
+        filed = await approval_service.request(plan, request)
         return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
     except SourceError as again:
         raise OperatorError(

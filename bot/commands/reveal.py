@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bot.approvals.access import Refused, may_see_raw
 from bot.commands.arguments import parse_service, wrong_word
-from bot.commands.command import DeskCommand
-from bot.commands.context import need_actor, need_database, need_desk
+from bot.commands.command import ApprovalCommand
+from bot.commands.context import need_actor, need_approval_service, need_database
 from bot.config.environment import require
 from bot.facts import DIGEST_LINES
 from bot.types import Answer, Block, Request, Surface
@@ -33,7 +33,7 @@ from services.domain.secrets import hide_secrets
 from services.domain.services import Service
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
     from services.clients.postgres.pool import Database
 
@@ -123,13 +123,13 @@ class Wanted:
     line: str = ""
 
 
-async def answer_reveal(request: Request, world: World, desk: Desk | None) -> Answer:
+async def answer_reveal(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     wanted = parse(request.words)
     if request.surface is Surface.TERMINAL:
         raise UsageError("Nothing was shown", why="a terminal has `--raw`", what_next="Add `--raw` to `logs`.")
     if time.time() > wanted.until:
         raise OperatorError("Nothing was shown", why="this button has expired", what_next=_again(wanted))
-    person = await _permit(wanted, request, world, need_desk(desk))
+    person = await _permit(wanted, request, world, need_approval_service(approval_service))
     found = await (_read_job(wanted, world) if wanted.source == "job" else _read_line(wanted, world))
     await record_reveal(need_database(world), person.user_id, REVEALED, _details(wanted, person))
     return reveal_answer(found, source=wanted.source, service=wanted.service)
@@ -148,12 +148,12 @@ def parse(words: tuple[str, ...]) -> Wanted:
             raise wrong_word(" ".join(words), "names no line", _USAGE)
 
 
-async def _permit(wanted: Wanted, request: Request, world: World, desk: Desk) -> Person:
+async def _permit(wanted: Wanted, request: Request, world: World, approval_service: ApprovalService) -> Person:
     """Who asks, if they may. A refusal is recorded too."""
     actor = need_actor(request)
     person = Person(actor.user_id, actor.team_id)
     people = require(world.settings.people)
-    verdict = may_see_raw(person, await desk.people(person.user_id), {*people.operators, *people.approvers})
+    verdict = may_see_raw(person, await approval_service.people(person.user_id), {*people.operators, *people.approvers})
     if isinstance(verdict, Refused):
         await record_reveal(need_database(world), person.user_id, REFUSED, _details(wanted, person))
         raise OperatorError("Nothing was shown", why=verdict.why, what_next=verdict.what_next)
@@ -194,7 +194,7 @@ def _details(wanted: Wanted, person: Person) -> dict[str, object]:
     return {"source": wanted.source, **service, "id": wanted.id, "line": wanted.line, "team": person.team_id}
 
 
-COMMAND = DeskCommand(
+COMMAND = ApprovalCommand(
     name="reveal",
     summary="show one masked line whole, to an operator or approver only; the audit log keeps who saw which",
     group="Services",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number, take_window, wrong_word
-from bot.commands.command import Command, DeskCommand
+from bot.commands.command import ApprovalCommand, Command
 from bot.commands.context import need_database, need_right
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
@@ -27,7 +27,7 @@ from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.runs import Person
 
 if TYPE_CHECKING:
-    from bot.approvals.service import Desk
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
@@ -134,16 +134,16 @@ LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
 EXAMPLE = "silence ingest 2h we move the queue"
 
 
-async def answer_silence(request: Request, world: World, desk: Desk | None) -> Answer:
+async def answer_silence(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     if request.words and request.words[0].lower() == END:
-        return await _lift(request, world, desk)
+        return await _lift(request, world, approval_service)
     what, lasts, words = parse(request.words)
     if not words:
         return reasons_answer(what, " ".join(request.words[1:]))
     reason = parse_reason(words, EXAMPLE)
     service = names.service_of(what)
     services = (service,) if service else ()
-    person = await need_right(SILENCE, services, request, world, desk, failed="Nothing was silenced")
+    person = await need_right(SILENCE, services, request, world, approval_service, failed="Nothing was silenced")
     made = await silence(need_database(world), what=what, lasts=lasts, reason=reason, person=person)
     return silenced_answer(made)
 
@@ -174,14 +174,14 @@ def need_what(word: str) -> str:
     return what
 
 
-async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
+async def _lift(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     no_more(request.words, 2)
     if len(request.words) < 2:
         raise UsageError("Which silence?", why="its number is missing", what_next="`silences` lists them.")
     silence_id = read_number(request.words[1])
     if silence_id is None:
         raise wrong_word(request.words[1], "is not the number of a silence", "`silences` lists them.")
-    person = await need_right(SILENCE, (), request, world, desk, failed="No silence was ended")
+    person = await need_right(SILENCE, (), request, world, approval_service, failed="No silence was ended")
     ended = await lift(need_database(world), silence_id=silence_id, person=person)
     if ended is None:
         raise OperatorError(
@@ -191,7 +191,7 @@ async def _lift(request: Request, world: World, desk: Desk | None) -> Answer:
 
 
 COMMANDS = (
-    DeskCommand(
+    ApprovalCommand(
         name="silence",
         keeps_words=True,
         summary="tell nobody of an alert, a rule or a service for a while; `silence end 5` lifts it",

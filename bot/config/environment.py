@@ -29,7 +29,7 @@ from bot.config.fields import (
     Url,
     find_faults,
 )
-from bot.config.timing import LeaseSettings, OutageSettings, RunSettings, WatchSettings
+from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError
@@ -256,7 +256,7 @@ class Settings:
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
-    watching: WatchSettings = field(default_factory=WatchSettings)
+    watching: EvaluatorSettings = field(default_factory=EvaluatorSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
 
     @classmethod

@@ -68,7 +68,7 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class WatchSettings:
+class EvaluatorSettings:
     """A hint (Railway's webhook) does not wait for it."""
 
     railway_every_s: float = 20.0  # 180 an hour, less than a quarter of what the smallest paid plan allows

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from services.domain.errors import SourceError
-from services.domain.messages import PAGE, Lane, Notification, Page, UnsentMessage, message_link
+from services.domain.messages import PAGE, Notification, OutboxQueue, Page, UnsentMessage, message_link
 from services.domain.slack import Refusal
 from services.domain.text import age
 
@@ -66,7 +66,7 @@ def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
     return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 10), longest)
 
 
-class Gates:
+class RateLimitGates:
     """Which calls Slack does not want before when, by the clock of the caller. One for both lanes.
 
     The lanes do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
@@ -74,23 +74,23 @@ class Gates:
     """
 
     def __init__(self) -> None:
-        self._closed_until: dict[tuple[Lane, bool], float] = {}
+        self._closed_until: dict[tuple[OutboxQueue, bool], float] = {}
 
-    def close(self, lane: Lane, move: Move, *, until: float) -> None:
+    def close(self, lane: OutboxQueue, move: Move, *, until: float) -> None:
         """Slack answered 429 and named the moment."""
         self._note(lane, is_post(move), until)
-        if lane is Lane.PAGES and is_post(move):
-            self._note(Lane.REST, is_post(move), until + AFTER_PAGES_S)
+        if lane is OutboxQueue.PAGES and is_post(move):
+            self._note(OutboxQueue.REST, is_post(move), until + AFTER_PAGES_S)
 
-    def is_open(self, lane: Lane, *, posting: bool, now: float) -> bool:
+    def is_open(self, lane: OutboxQueue, *, posting: bool, now: float) -> bool:
         return self._closed_until.get((lane, posting), now) <= now
 
-    def opens_in(self, lane: Lane, *, now: float) -> float | None:
+    def opens_in(self, lane: OutboxQueue, *, now: float) -> float | None:
         """Seconds until the lane's next closed gate opens; None when none is closed."""
         left = [until - now for (whose, _), until in self._closed_until.items() if whose is lane and until > now]
         return min(left, default=None)
 
-    def _note(self, lane: Lane, posting: bool, until: float) -> None:
+    def _note(self, lane: OutboxQueue, posting: bool, until: float) -> None:
         self._closed_until[lane, posting] = max(until, self._closed_until.get((lane, posting), until))
 
 

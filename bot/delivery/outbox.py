@@ -18,8 +18,8 @@ from bot.delivery.decide import (
     LOOK_AGAIN,
     LOOK_FOR,
     UPDATE_PAUSE,
-    Gates,
     Move,
+    RateLimitGates,
     is_final,
     is_post,
     next_move,
@@ -27,13 +27,13 @@ from bot.delivery.decide import (
 )
 from bot.delivery.fallbacks import Fallbacks
 from bot.delivery.undeliverable import Undeliverable
-from bot.leader import Bell, Fence, LostLeadershipError
+from bot.leader import Fence, LostLeadershipError, WakeUp
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import THREAD_GONE, SlackClient, SlackRefusedError, Urgency
 from services.domain.errors import SourceError
-from services.domain.messages import Lane, UnsentMessage, message_link, with_link
+from services.domain.messages import OutboxQueue, UnsentMessage, message_link, with_link
 from services.domain.slack import refusal_of
 
 logger = logging.getLogger(__name__)
@@ -50,17 +50,17 @@ class OutboxLane:
 
     def __init__(
         self,
-        lane: Lane,
+        lane: OutboxQueue,
         database: Database,
         slack: SlackClient,
         *,
-        gates: Gates,
+        gates: RateLimitGates,
         metrics: Metrics,
         undeliverable: Undeliverable,
         workspace_url: Callable[[], str | None],
     ) -> None:
         self._lane = lane
-        self._urgency = Urgency.PAGE if lane is Lane.PAGES else Urgency.NOTE
+        self._urgency = Urgency.PAGE if lane is OutboxQueue.PAGES else Urgency.NOTE
         self._database = database
         self._slack = slack
         self._gates = gates
@@ -217,7 +217,7 @@ class OutboxLane:
     async def _wait_as_asked(self, message: UnsentMessage, pause_s: float, error: SourceError, fence: Fence) -> None:
         """Slack was called too often: nothing of this kind goes out before it wants it. It is nobody's failure."""
         self._gates.close(self._lane, next_move(message), until=_now() + pause_s)
-        if self._lane is Lane.PAGES:
+        if self._lane is OutboxQueue.PAGES:
             self._slack.pace.leave_to_pages(_now() + pause_s + AFTER_PAGES_S)
         logger.warning("%s not sent: %s; again in %g s", message.key, error.why, pause_s)
         await self._postpone(message, error, fence, timedelta(seconds=pause_s))
@@ -253,7 +253,7 @@ RETRY_S = 1.0  # after a round that the database failed; the notice of a page ma
 class Sender:
     """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here.
 
-    `on_time` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
+    `checkpoint` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
     `workspace_url`: "https://acme.slack.com/", for links; None while it is not known.
     """
 
@@ -264,11 +264,11 @@ class Sender:
         *,
         poll_s: Callable[[], float],
         metrics: Metrics,
-        on_time: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], None] = lambda: None,
         undeliverable: Undeliverable | None = None,
         workspace_url: Callable[[], str | None] = lambda: None,
     ) -> None:
-        gates, undeliverable = Gates(), undeliverable or Undeliverable(slack)
+        gates, undeliverable = RateLimitGates(), undeliverable or Undeliverable(slack)
         self._lanes = {
             lane: OutboxLane(
                 lane,
@@ -279,21 +279,21 @@ class Sender:
                 undeliverable=undeliverable,
                 workspace_url=workspace_url,
             )
-            for lane in Lane
+            for lane in OutboxQueue
         }
-        self._bells = {lane: Bell() for lane in Lane}
+        self._bells = {lane: WakeUp() for lane in OutboxQueue}
         self._poll_s = poll_s
-        self._on_time = on_time
+        self._checkpoint = checkpoint
 
     def ring(self) -> None:
         """Something new may be in the outbox."""
-        for bell in self._bells.values():
-            bell.ring()
+        for wake_up in self._bells.values():
+            wake_up.ring()
 
     async def run(self, fence: Fence) -> None:
         """Send until cancelled. Raises LostLeadershipError."""
         async with asyncio.TaskGroup() as group:
-            for lane in Lane:
+            for lane in OutboxQueue:
                 group.create_task(self._drive(lane, fence))
 
     async def flush(self, fence: Fence) -> None:
@@ -305,24 +305,24 @@ class Sender:
 
     async def send_due(self, fence: Fence) -> float:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
-        waits = [await self._lanes[lane].send_due(fence) for lane in Lane]
+        waits = [await self._lanes[lane].send_due(fence) for lane in OutboxQueue]
         return min([wait for wait in waits if wait is not None], default=self._poll_s())
 
-    async def _drive(self, lane: Lane, fence: Fence) -> None:
+    async def _drive(self, lane: OutboxQueue, fence: Fence) -> None:
         async def look() -> float:
             wait_s = await self._pass(lane, fence)
-            if lane is Lane.PAGES:  # what was posted may have a thread by now, or other words already
-                self._bells[Lane.REST].ring()
+            if lane is OutboxQueue.PAGES:  # what was posted may have a thread by now, or other words already
+                self._bells[OutboxQueue.REST].ring()
             return wait_s
 
         await self._bells[lane].drive(look)
 
-    async def _pass(self, lane: Lane, fence: Fence) -> float:
+    async def _pass(self, lane: OutboxQueue, fence: Fence) -> float:
         try:
             wait_s = await self._lanes[lane].send_due(fence)
         except SourceError as error:
             logger.warning("outbox: %s", error.why)
             return min(RETRY_S, self._poll_s())
-        if lane is Lane.PAGES:
-            self._on_time()
+        if lane is OutboxQueue.PAGES:
+            self._checkpoint()
         return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())

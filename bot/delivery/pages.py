@@ -15,10 +15,10 @@ from typing import TypeVar
 from bot.config.environment import Settings
 from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
 from bot.delivery.decide import GiveUp, TryAgain, after_failure, page_of
-from bot.leader import Bell, Fence
+from bot.leader import Fence, WakeUp
 from bot.types import Block
-from bot.views.delivery import not_reached, told_elsewhere
-from bot.watchdog import Pulse
+from bot.views.delivery import not_reached, notified_elsewhere
+from bot.watchdog import HeartbeatMonitor
 from bot.web.metrics import Metrics
 from services.clients.pagers.email import MailServer
 from services.clients.pagers.webhook import Webhooks
@@ -109,7 +109,7 @@ async def retell_nothing(key: str) -> None:
 class NotificationSender:
     """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
 
-    `start_s`: so long after it was locked a call may begin. `on_time` is called after each round. `retell` says an
+    `start_s`: so long after it was locked a call may begin. `checkpoint` is called after each round. `retell` says an
     incident's root message again, by its key: it says who was told. Every other matter has a message for that.
     """
 
@@ -125,7 +125,7 @@ class NotificationSender:
         poll_s: Callable[[], float],
         told: Callable[[], None],
         metrics: Metrics,
-        on_time: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], None] = lambda: None,
         start_s: float = START_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
     ) -> None:
@@ -140,16 +140,16 @@ class NotificationSender:
         self._poll_s = poll_s
         self._told = told
         self._metrics = metrics
-        self._on_time = on_time
-        self._bell = Bell()
+        self._checkpoint = checkpoint
+        self._wake_up = WakeUp()
 
     def ring(self) -> None:
         """Something new may be there."""
-        self._bell.ring()
+        self._wake_up.ring()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await self._bell.drive(self._pass_or_wait)
+        await self._wake_up.drive(self._pass_or_wait)
 
     async def send_due(self) -> float:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
@@ -173,7 +173,7 @@ class NotificationSender:
         except SourceError as error:
             logger.warning("notifications by %s: %s", self._means, error.why)
             return RETRY_S
-        self._on_time()
+        self._checkpoint()
         return wait_s
 
     async def _try(self, notification: Notification, locked_at: float) -> Outcome:
@@ -208,7 +208,7 @@ class NotificationSender:
         """
         for thread_key in sorted({key for each in due if (key := each.thread_key)}):
             told = await messages.list_notifications(conn, thread_key=thread_key)
-            key, content = f"{thread_key}:told", told_elsewhere(told)
+            key, content = f"{thread_key}:told", notified_elsewhere(told)
             if not any(one.last_error for one in told):
                 text, blocks = content
                 await messages.replace_message(conn, key=key, text=text, blocks=blocks)
@@ -257,7 +257,7 @@ class Notifiers:
         poll_s: Callable[[], float],
         told: Callable[[], None],
         metrics: Metrics,
-        pulse: Pulse,
+        heartbeat_monitor: HeartbeatMonitor,
         retell: Callable[[str], Awaitable[None]],
     ) -> None:
         self._senders = [
@@ -271,7 +271,7 @@ class Notifiers:
                 poll_s=poll_s,
                 told=told,
                 metrics=metrics,
-                on_time=pulse.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
+                checkpoint=heartbeat_monitor.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
                 retell=retell,
             )
             for means in Means

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from bot.incidents import paging
 from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
+from bot.leader_tasks import PeriodicTask
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
-class Escalation(Rounds):
+class Escalation(PeriodicTask):
     """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds.
 
-    `on_time` is called after each round.
+    `checkpoint` is called after each round.
     """
 
     name = "escalation"
@@ -36,16 +36,16 @@ class Escalation(Rounds):
     def __init__(
         self,
         database: Database,
-        board: Switchboard,
+        incident_store: IncidentStore,
         *,
         poll_s: Callable[[], float],
-        on_time: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._database = database
-        self._board = board
+        self._incident_store = incident_store
         self._poll_s = poll_s
-        self._on_time = on_time
+        self._checkpoint = checkpoint
 
     async def look(self, fence: Fence) -> float:
         """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
@@ -58,8 +58,8 @@ class Escalation(Rounds):
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
                 await fence.lock(conn)
                 await self._step(conn, number)
-            self._board.told()
-        self._on_time()
+            self._incident_store.told()
+        self._checkpoint()
         return 0.0 if due else min([*waits.values(), self._poll_s()])
 
     async def _step(self, conn: Connection, number: int) -> None:
@@ -73,10 +73,10 @@ class Escalation(Rounds):
         match move:
             case Call():
                 reason = "nobody has acknowledged it" if incident.pages else "it was opened"
-                await paging.call(self._board, conn, incident, move, reason)
+                await paging.call(self._incident_store, conn, incident, move, reason)
             case Remind(answer_in):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
-                await paging.remind(self._board, conn, incident, silent_since=incident.active_at, now=now)
+                await paging.remind(self._incident_store, conn, incident, silent_since=incident.active_at, now=now)
             case TakeBack():
                 await self._take_back(conn, incident, f"nothing happened since {dated_time(incident.active_at, now)}")
             case Rest():
@@ -86,7 +86,7 @@ class Escalation(Rounds):
 
     async def _take_back(self, conn: Connection, incident: Incident, why: str) -> None:
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
-        await self._board.record(conn, incident, "unacknowledged", f"{why}: it is open again")
-        incident = await self._board.tell_everywhere(conn, incident.id)
-        await paging.tell_directly(conn, incident)
-        await paging.call_next(self._board, conn, incident, "the one who had it did not answer")
+        await self._incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
+        incident = await self._incident_store.notify_everywhere(conn, incident.id)
+        await paging.notify_directly(conn, incident)
+        await paging.call_next(self._incident_store, conn, incident, "the one who had it did not answer")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.alerts.messages import Home
+from bot.alerts.messages import IncidentThread
 from bot.incidents import paging
 from bot.incidents.decide import find_joined
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from services.clients.postgres import alerts, incidents
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import RULE as DRILL
@@ -19,11 +19,11 @@ from services.domain.runs import Person
 from services.domain.services import Service
 
 
-class Alerting:
+class AlertRouting:
     """`on_alert` is for the watch: it runs in the transaction that stores the alert's new state."""
 
-    def __init__(self, board: Switchboard) -> None:
-        self._board = board
+    def __init__(self, incident_store: IncidentStore) -> None:
+        self._incident_store = incident_store
 
     async def on_alert(self, conn: Connection, event: AlertEvent) -> None:
         """Severity `page` opens an incident, or joins one; whatever belongs to one is told in it."""
@@ -48,16 +48,16 @@ class Alerting:
         words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
         # The root message shows it; who is called reads that, and who has it already has to notice.
         is_news = was_over or event.again or incident.state is IncidentState.ACKNOWLEDGED
-        await self._board.record(conn, incident, "joined", words, in_thread=is_news)
-        incident = await self._board.tell(conn, incident.id)
+        await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
+        incident = await self._incident_store.tell(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
-            await paging.call_next(self._board, conn, incident, "it fires again")
+            await paging.call_next(self._incident_store, conn, incident, "it fires again")
 
     async def _open(self, conn: Connection, event: AlertEvent) -> None:
         alert = await alerts.read_alert(conn, event.alert_id)
-        incident = await self._board.open(
+        incident = await self._incident_store.open(
             conn,
             title=event.title,
             severity=_severity(event),
@@ -67,12 +67,12 @@ class Alerting:
             since=alert.since if alert else None,
         )
         await _join(conn, event, incident)
-        await paging.call_next(self._board, conn, incident, "an alert opened it")
+        await paging.call_next(self._incident_store, conn, incident, "an alert opened it")
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
         number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
         if number is not None and await _lock(conn, number) is not None:
-            await self._board.tell(conn, number)
+            await self._incident_store.tell(conn, number)
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
         """Who silences the last of its alerts knows of it: nobody is called until the silence has ended."""
@@ -81,9 +81,11 @@ class Alerting:
             return
         joined = await incidents.list_joined_alerts(conn, incident_id)
         if all(one.cleared_at is not None or one.alert_id == event.alert_id for one in joined):
-            await self._board.record(conn, incident, "silenced", f"nobody is called: {event.fingerprint} is silenced")
+            await self._incident_store.record(
+                conn, incident, "silenced", f"nobody is called: {event.fingerprint} is silenced"
+            )
             await incidents.set_due(conn, incident_id=incident_id, due_in=None)
-            await paging.hush(conn, incident)
+            await paging.cancel_pages(conn, incident)
 
     async def _over(self, conn: Connection, event: AlertEvent) -> None:
         """The calls stop with the last of its alerts; a person resolves it."""
@@ -91,15 +93,17 @@ class Alerting:
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
             return
-        await self._board.record(conn, incident, "cleared", f"alert over: {event.line.removeprefix('Resolved ')}")
+        await self._incident_store.record(
+            conn, incident, "cleared", f"alert over: {event.line.removeprefix('Resolved ')}"
+        )
         joined = await incidents.list_joined_alerts(conn, incident.id)
         if all(alert.cleared_at is not None for alert in joined):
             await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
             due_in = decode_chain(incident.chain).remind_after
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
             if incident.state is IncidentState.OPEN:
-                await paging.hush(conn, incident)
-        await paging.tell_directly(conn, await self._board.tell(conn, incident.id))
+                await paging.cancel_pages(conn, incident)
+        await paging.notify_directly(conn, await self._incident_store.tell(conn, incident.id))
 
     async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
         """The incident to join, locked."""
@@ -111,7 +115,7 @@ class Alerting:
         return await _lock(conn, found.id) if found else None
 
 
-async def home_of(conn: Connection, shown: Sequence[Alert]) -> Home | None:
+async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> IncidentThread | None:
     """The incident in whose thread these alerts are told together.
 
     None when one of them belongs to none: then the channel has to know.
@@ -120,7 +124,7 @@ async def home_of(conn: Connection, shown: Sequence[Alert]) -> Home | None:
     numbers = [one.incident_id for one in joined if one is not None]
     if not numbers or len(numbers) < len(shown):
         return None
-    return Home(numbers[0], f"incident:{numbers[0]}")
+    return IncidentThread(numbers[0], f"incident:{numbers[0]}")
 
 
 async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:

@@ -6,7 +6,7 @@ import logging
 
 from bot.incidents import service
 from bot.incidents.assignments import Asked, assignments_of
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.people import People
 from services.clients.postgres import incidents
 from services.clients.postgres.approvals import append_audit
@@ -23,9 +23,9 @@ TIMEOUT_S = 15.0  # a call that is being posted is waited for
 class ImpliedAcknowledgement:
     """One for the process. It works in a transaction of its own: a request never fails because of it."""
 
-    def __init__(self, database: Database, board: Switchboard) -> None:
+    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
         self._database = database
-        self._board = board
+        self._incident_store = incident_store
 
     async def on_request(self, run: Run, person: Person, people: People) -> list[Incident]:
         """Acknowledge the open incidents about the run's services that page the requester; those that it did."""
@@ -53,12 +53,12 @@ class ImpliedAcknowledgement:
             incident = await service.find(conn, incident_id)
             if incident.acknowledged_by is not None:
                 return None
-            outcome = await service.acknowledge(self._board, conn, incident, person, words=words)
+            outcome = await service.acknowledge(self._incident_store, conn, incident, person, words=words)
             if not isinstance(outcome, service.Done):
                 return None
             details = {"incident": incident_id, "run": run.id, "team": person.team_id}
             await append_audit(
                 conn, actor=person.user_id, event="incident.acknowledged", run_id=run.id, details=details
             )
-        self._board.told()
+        self._incident_store.told()
         return outcome.incident

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.incidents.decide import Call, calls_people, next_call
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.views import incident as view
 from bot.views.pages import direct_message, direct_message_after
 from services.clients.postgres import incidents, messages
@@ -28,15 +28,17 @@ _SEVERITIES = {
 _MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
 
 
-async def call_next(board: Switchboard, conn: Connection, incident: Incident, reason: str) -> Incident:
+async def call_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
     """Call the next level, unless somebody answers for it already or nobody has to; the incident as it is then."""
     move = next_call(incident, decode_chain(incident.chain))
     if move is None or not calls_people(incident):
-        return await board.tell(conn, incident.id)
-    return await call(board, conn, incident, move, reason)
+        return await incident_store.tell(conn, incident.id)
+    return await call(incident_store, conn, incident, move, reason)
 
 
-async def call(board: Switchboard, conn: Connection, incident: Incident, move: Call, reason: str) -> Incident:
+async def call(
+    incident_store: IncidentStore, conn: Connection, incident: Incident, move: Call, reason: str
+) -> Incident:
     """Write down that people are called, and what each is told; it is sent once all of it is committed.
 
     Raises SourceError, when the transaction ends, unless the incident is open.
@@ -52,16 +54,16 @@ async def call(board: Switchboard, conn: Connection, incident: Incident, move: C
     if not written:
         return incident
     await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_called(move, reason))
-    incident = await board.tell(conn, incident.id)
+    incident = await incident_store.tell(conn, incident.id)
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
-    await board.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
+    await incident_store.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
     for target in move.level.targets:
-        await _ring(board, conn, incident, alerts, page, target, move.level.skipped)
+        await _ring(incident_store, conn, incident, alerts, page, target, move.level.skipped)
     return incident
 
 
-async def hush(conn: Connection, incident: Incident) -> None:
+async def cancel_pages(conn: Connection, incident: Incident) -> None:
     """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place.
 
     A pager that rings is told so, too: somebody has it, or nobody has to.
@@ -73,10 +75,10 @@ async def hush(conn: Connection, incident: Incident) -> None:
     event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
     subject, text = view.page_over(incident, alerts)
     await end_pages(conn, key_prefix=prefix, thread_key=incident.message_key, event=event, subject=subject, text=text)
-    await tell_directly(conn, incident)
+    await notify_directly(conn, incident)
 
 
-async def tell_directly(conn: Connection, incident: Incident) -> None:
+async def notify_directly(conn: Connection, incident: Incident) -> None:
     """Let the direct messages of everybody who was called say who has it now."""
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     chain = decode_chain(incident.chain)
@@ -88,7 +90,7 @@ async def tell_directly(conn: Connection, incident: Incident) -> None:
 
 
 async def remind(
-    board: Switchboard, conn: Connection, incident: Incident, *, silent_since: datetime, now: datetime
+    incident_store: IncidentStore, conn: Connection, incident: Incident, *, silent_since: datetime, now: datetime
 ) -> None:
     """Ask whoever has it whether they still do; when nobody has, ask for somebody to resolve it.
 
@@ -97,7 +99,7 @@ async def remind(
     words = f"nothing happened since {dated_time(silent_since, now)}"
     event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
-    await board.say(conn, incident, key, content, priority=PAGE)
+    await incident_store.say(conn, incident, key, content, priority=PAGE)
     if incident.acknowledged_by is not None:
         text, blocks = content
         user = incident.acknowledged_by.user_id
@@ -105,7 +107,7 @@ async def remind(
 
 
 async def _ring(
-    board: Switchboard,
+    incident_store: IncidentStore,
     conn: Connection,
     incident: Incident,
     alerts: Sequence[JoinedAlert],
@@ -115,7 +117,7 @@ async def _ring(
 ) -> None:
     key = target_key(page, target)
     if target.reach is Reach.DIRECT:
-        words, blocks = direct_message(incident, alerts, page, board.place.channel)
+        words, blocks = direct_message(incident, alerts, page, incident_store.place.channel)
         await messages.store_message(conn, key=key, channel=target.address, text=words, blocks=blocks, priority=PAGE)
     elif target.reach in _MEANS:
         line = view.summary(incident, alerts)
@@ -125,7 +127,7 @@ async def _ring(
             means=_MEANS[target.reach],
             target=target.address,
             subject=f"PAGE {line}",
-            text=_outside(incident, view.details(incident, alerts), page, board.place.channel, skipped),
+            text=_outside(incident, view.details(incident, alerts), page, incident_store.place.channel, skipped),
             thread_key=incident.message_key,
             details=_details(incident),
             patience=PATIENCE,

@@ -17,7 +17,7 @@ from bot.incidents import overrides, paging
 from bot.incidents.access import may_open, may_respond
 from bot.incidents.decide import calls_people, next_call
 from bot.incidents.overrides import SlackOnly
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.slack_groups import Groups
 from bot.slack_names import SlackNames
 from bot.types import Request
@@ -68,7 +68,7 @@ async def find(conn: Connection, incident_id: int) -> Incident:
 
 
 async def begin(
-    board: Switchboard,
+    incident_store: IncidentStore,
     conn: Connection,
     title: str,
     severity: IncidentSeverity,
@@ -76,22 +76,24 @@ async def begin(
     person: Person | None,
 ) -> Done:
     """A new incident that somebody opened by hand, and its first call."""
-    incident = await board.open(
+    incident = await incident_store.open(
         conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
     )
-    incident = await paging.call_next(board, conn, incident, "somebody opened it")
+    incident = await paging.call_next(incident_store, conn, incident, "somebody opened it")
     return Done(incident, f"Incident {incident.id} is open.")
 
 
-async def join(board: Switchboard, conn: Connection, incident: Incident, person: Person | None, title: str) -> Joined:
+async def join(
+    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None, title: str
+) -> Joined:
     """Add a report to the incident that is open about it, in the words of whoever reports."""
     reported = plain(title, limit=CAUSE_LIMIT)
-    await board.record(conn, incident, "reported", f"reports: {reported}", by=person)
+    await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
     return Joined(incident, reported)
 
 
 async def acknowledge(
-    board: Switchboard, conn: Connection, incident: Incident, person: Person, *, words: str = ""
+    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, *, words: str = ""
 ) -> Outcome:
     """The person has it now, and the calls stop. Whoever had it before is told. `words`: how they did it, when not by
     saying so."""
@@ -101,61 +103,67 @@ async def acknowledge(
     due_in = decode_chain(incident.chain).remind_after
     await incidents.acknowledge_incident(conn, incident_id=incident.id, person=person, due_in=due_in)
     incident = await _reread(conn, incident)
-    await paging.hush(conn, incident)
+    await paging.cancel_pages(conn, incident)
     if before == person:
-        await board.record(conn, incident, "active", "is still on it", by=person)
-        return Done(await board.tell_everywhere(conn, incident.id), "You have it still; the reminder starts anew.")
+        await incident_store.record(conn, incident, "active", "is still on it", by=person)
+        return Done(
+            await incident_store.notify_everywhere(conn, incident.id), "You have it still; the reminder starts anew."
+        )
     words = words or ("took over" if before else "acknowledged it, nobody else is called")
     # The root message says who has it; only whoever had it before has to notice.
-    await board.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
-    return Done(await board.tell_everywhere(conn, incident.id), "You have it; nobody else is called.")
+    await incident_store.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
+    return Done(await incident_store.notify_everywhere(conn, incident.id), "You have it; nobody else is called.")
 
 
-async def escalate(board: Switchboard, conn: Connection, incident: Incident, person: Person | None) -> Outcome:
+async def escalate(
+    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None
+) -> Outcome:
     """The next level is called now, whoever has it: more people are needed."""
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
     if incident.state is IncidentState.ACKNOWLEDGED:
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
-        await paging.tell_directly(conn, await board.tell_everywhere(conn, incident.id))
+        await paging.notify_directly(conn, await incident_store.notify_everywhere(conn, incident.id))
     await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
-    await board.record(conn, incident, "escalated", "asked for the next level", by=person)
+    await incident_store.record(conn, incident, "escalated", "asked for the next level", by=person)
     incident = await _reread(conn, incident)
     call = next_call(incident, decode_chain(incident.chain))
     if call is None:
         return Refused("there is nobody to call: neither an on-call file nor an approver", "Call somebody by hand.")
-    incident = await paging.call(board, conn, incident, call, "somebody asked for more people")
+    incident = await paging.call(incident_store, conn, incident, call, "somebody asked for more people")
     return Done(incident, f"Level {call.index + 1} ({call.level.name}) is called.")
 
 
-async def resolve(board: Switchboard, conn: Connection, incident: Incident, person: Person, cause: str) -> Outcome:
+async def resolve(
+    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, cause: str
+) -> Outcome:
     """It is over. Once this has committed nobody is sent anything about it."""
     cause = plain(cause, limit=CAUSE_LIMIT)
     if not await incidents.resolve_incident(conn, incident_id=incident.id, person=person, cause=cause):
         return over(incident)
     incident = await _reread(conn, incident)
-    await paging.hush(conn, incident)
+    await paging.cancel_pages(conn, incident)
     # The root message says so, and why.
-    await board.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
-    return Done(await board.tell_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
+    await incident_store.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
+    return Done(await incident_store.notify_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
 
 
 async def change_severity(
-    board: Switchboard, conn: Connection, incident: Incident, person: Person, severity: IncidentSeverity
+    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, severity: IncidentSeverity
 ) -> Outcome:
     """It is worse, or less bad, than it seemed: people are called from now on, or no longer."""
     if not await incidents.change_severity(conn, incident_id=incident.id, severity=severity):
         return over(incident) if incident.state is IncidentState.RESOLVED else Done(incident, "It is so already.")
     called_before, incident = calls_people(incident), await _reread(conn, incident)
     before = "it calls people" if calls_people(incident) else "it calls nobody"
-    await board.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
+    await incident_store.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
     if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
-        return Done(await board.tell(conn, incident.id), f"It is {severity.upper()} now.")
+        return Done(await incident_store.tell(conn, incident.id), f"It is {severity.upper()} now.")
     if calls_people(incident):
-        incident = await paging.call_next(board, conn, incident, "it is worse than it seemed")
+        incident = await paging.call_next(incident_store, conn, incident, "it is worse than it seemed")
         return Done(incident, "People are called now.")
-    await paging.hush(conn, incident)
-    return Done(await board.tell(conn, incident.id), "Nobody is called any more.")
+    await paging.cancel_pages(conn, incident)
+    return Done(await incident_store.tell(conn, incident.id), "Nobody is called any more.")
 
 
 def over(incident: Incident) -> Refused:
@@ -177,19 +185,24 @@ AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there
 LOOK_S = 1.0  # a person waits behind this
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
-Act = Callable[[Switchboard, Connection, Incident, Person], Awaitable[Outcome]]
+Act = Callable[[IncidentStore, Connection, Incident, Person], Awaitable[Outcome]]
 
 
-class Room:
+class IncidentService:
     """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
     people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away."""
 
     def __init__(
-        self, database: Database, board: Switchboard, groups: Groups, names: SlackNames, responders: Sequence[str]
+        self,
+        database: Database,
+        incident_store: IncidentStore,
+        groups: Groups,
+        names: SlackNames,
+        responders: Sequence[str],
     ) -> None:
         self.names = names
         self._database = database
-        self._board = board
+        self._incident_store = incident_store
         self._groups = groups
         self._responders = frozenset(responders)
         self.acknowledge_outage: AcknowledgeOutage = _no_outage
@@ -218,15 +231,15 @@ class Room:
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
             outcome: Done | Joined
             if same is not None:
-                outcome = await join(self._board, conn, same, person, title)
+                outcome = await join(self._incident_store, conn, same, person, title)
             else:
-                outcome = await begin(self._board, conn, title, severity, services, person)
+                outcome = await begin(self._incident_store, conn, title, severity, services, person)
             if source is not None:
                 await _put_into_timeline(conn, outcome.incident, source, person.team_id if person else "")
             event = "opened" if same is None else "reported"
             details = {"severity": severity, "services": list(services)}
             await self._audit(conn, event, outcome.incident, person, details)
-        self._board.told()
+        self._incident_store.told()
         return outcome
 
     async def refuse_early(self, request: Request) -> None:
@@ -266,7 +279,7 @@ class Room:
             "resolved",
             incident_id,
             request,
-            lambda board, conn, incident, person: resolve(board, conn, incident, person, cause),
+            lambda incident_store, conn, incident, person: resolve(incident_store, conn, incident, person, cause),
         )
 
     async def change_severity(self, incident_id: int, request: Request, severity: IncidentSeverity) -> Outcome:
@@ -274,7 +287,9 @@ class Room:
             "severity",
             incident_id,
             request,
-            lambda board, conn, incident, person: change_severity(board, conn, incident, person, severity),
+            lambda incident_store, conn, incident, person: change_severity(
+                incident_store, conn, incident, person, severity
+            ),
         )
 
     async def override(
@@ -295,7 +310,10 @@ class Room:
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
         if isinstance(verdict, Refused):
             return verdict
-        place, details = self._board.place, {"rotation": rotation, "user": user_id, "seconds": span.total_seconds()}
+        place, details = (
+            self._incident_store.place,
+            {"rotation": rotation, "user": user_id, "seconds": span.total_seconds()},
+        )
         gone = await self._why_not_on_call(user_id) if user_id else None
         if gone is not None:
             return gone
@@ -319,7 +337,7 @@ class Room:
                 words = f"{mention(user_id)} stands in for {rotation} until {date_token(made.ends_at)}. Both are told."
             details |= {"team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
-        self._board.told()
+        self._incident_store.told()
         return words
 
     async def take_override(self, request: Request, override_id: int) -> str | Refused:
@@ -334,14 +352,14 @@ class Room:
         stranger = (await self._groups.people(person.user_id)).stranger(person)
         if stranger is not None:
             return Refused(stranger, "Ask one of our own people.")
-        channel = self._board.place.channel
+        channel = self._incident_store.place.channel
         async with self._database.transaction() as conn:
             taken = await overrides.take(conn, channel=channel, override_id=override_id, user_id=person.user_id)
             if taken is None:
                 return Refused("you are not put on call by this, or it is over", "`oncall` shows who is on call.")
             details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
-        self._board.told()
+        self._incident_store.told()
         return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:
@@ -353,7 +371,7 @@ class Room:
 
     async def _losing_phones(self, conn: Connection, rotation: str, user_id: str, by: Person) -> tuple[int, ...]:
         """The levels that this person would leave without a phone."""
-        schedule, now = self._board.place.schedule, await read_clock(conn)
+        schedule, now = self._incident_store.place.schedule, await read_clock(conn)
         if schedule is None:
             return ()
         standing_in = Override(0, rotation, user_id, now, now + timedelta(days=1), by, now)
@@ -383,11 +401,13 @@ class Room:
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             incident = await find(conn, incident_id)
-            outcome = verdict if isinstance(verdict, Refused) else await act(self._board, conn, incident, person)
+            outcome = (
+                verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
+            )
             refused = isinstance(outcome, Refused)
             details = {"why": outcome.why} if isinstance(outcome, Refused) else {}
             await self._audit(conn, f"{event}.refused" if refused else event, incident, person, details)
-        self._board.told()
+        self._incident_store.told()
         return outcome
 
     async def _audit(

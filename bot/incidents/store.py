@@ -36,7 +36,7 @@ from services.domain.runs import Person
 
 TITLE_LIMIT = 300  # characters
 
-SayAlert = Callable[[Connection, str], Awaitable[None]]
+WriteAlert = Callable[[Connection, str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Place:
     approvers: tuple[str, ...]
 
 
-async def nothing_is_said(conn: Connection, message_key: str) -> None:
-    """What `say_alert` does when nothing else is given."""
+async def writes_nothing(conn: Connection, message_key: str) -> None:
+    """What `write_alert` does when nothing else is given."""
 
 
-class Switchboard:
+class IncidentStore:
     """One for the process. `told` wakes the sender of this process, should it be the leader.
 
-    `say_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
+    `write_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
     is known is called. `absent`: why nobody is reached behind a Slack id.
     """
 
@@ -64,13 +64,13 @@ class Switchboard:
         self,
         place: Place,
         told: Callable[[], None] = lambda: None,
-        say_alert: SayAlert = nothing_is_said,
+        write_alert: WriteAlert = writes_nothing,
         name_of: Callable[[str], str] = nameless,
         absent: Absent = nobody_is_absent,
     ) -> None:
         self.place = place
         self.told = told
-        self._say_alert = say_alert
+        self._write_alert = write_alert
         self._name_of = name_of
         self._absent = absent
 
@@ -144,11 +144,11 @@ class Switchboard:
             if await incidents.lock_incident(conn, number) is not None:
                 await self.tell(conn, number)
 
-    async def tell_everywhere(self, conn: Connection, incident_id: int) -> Incident:
+    async def notify_everywhere(self, conn: Connection, incident_id: int) -> Incident:
         """Somebody has it now, or has it no longer: the root message and those of its alerts say so."""
         joined = await incidents.list_joined_alerts(conn, incident_id)
         for key in in_order(one.message_key for one in joined):
-            await self._say_alert(conn, key)
+            await self._write_alert(conn, key)
         return await self.tell(conn, incident_id)
 
     async def say(

@@ -17,9 +17,9 @@ from typing import Any
 
 from bot.config.fields import Invalid
 from bot.facts import gather_doctor, gather_recent_changes
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.leader_tasks import Rounds
+from bot.leader_tasks import PeriodicTask
 from bot.rollback_offer import read_offer
 from bot.views import triage as view
 from bot.world import World
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then it is told without
 
 
-class Briefing(Rounds):
+class TriageSummary(PeriodicTask):
     """`ring` wakes it; without one it looks every `poll_s()` seconds."""
 
     name = "briefing"
@@ -46,7 +46,7 @@ class Briefing(Rounds):
         self,
         database: Database,
         world: World,
-        board: Switchboard,
+        incident_store: IncidentStore,
         *,
         poll_s: Callable[[], float],
         step_s: float = STEP_S,
@@ -54,7 +54,7 @@ class Briefing(Rounds):
         super().__init__()
         self._database = database
         self._world = world
-        self._board = board
+        self._incident_store = incident_store
         self._poll_s = poll_s
         self._step_s = step_s
 
@@ -72,7 +72,7 @@ class Briefing(Rounds):
     async def _brief(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
-        parts = view.Parts()
+        parts = view.Wiring()
         try:
             for number, task in enumerate(asyncio.as_completed(reading), start=1):
                 name, part = await task
@@ -98,7 +98,7 @@ class Briefing(Rounds):
             why = f"its answer could not be understood ({type(error).__name__})"
         return name, view.Missing(why)
 
-    async def _say(self, number: int, incident: Incident, parts: view.Parts, fence: Fence) -> bool:
+    async def _say(self, number: int, incident: Incident, parts: view.Wiring, fence: Fence) -> bool:
         services, identity = services_of(incident), self._world.settings.identity
         ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
         told, content = view.told_of(parts, services), view.diagnosis_message(parts, services, ref)
@@ -108,11 +108,11 @@ class Briefing(Rounds):
                 conn, incident_id=incident.id, part=number, diagnosis=told.diagnosis, remedy=told.remedy
             )
             if is_next:
-                await self._board.say(conn, incident, f"{incident.message_key}:diagnosis", content)
-                await self._board.tell(conn, incident.id)
+                await self._incident_store.say(conn, incident, f"{incident.message_key}:diagnosis", content)
+                await self._incident_store.tell(conn, incident.id)
             if is_next and number == len(PARTS):
                 await _note_beginning(conn, incident, told)
-        self._board.told()
+        self._incident_store.told()
         return is_next
 
 

@@ -13,18 +13,18 @@ from datetime import timedelta
 from bot.runs.executor import (
     Act,
     Before,
-    Broken,
-    Differs,
     Done,
+    Drifted,
+    Failed,
     Json,
-    NotThere,
+    NotApplied,
     ReadBack,
     Ready,
-    Unseen,
+    Unknown,
     Waiting,
     Watch,
 )
-from bot.runs.step_context import Outcome, Turn
+from bot.runs.step_context import Outcome, StepContext
 from services.domain.errors import SourceError
 from services.domain.runs import StepState
 from services.domain.text import age
@@ -32,13 +32,13 @@ from services.domain.text import age
 _NOTHING_FOLLOWED = "it was accepted, and nothing followed"
 
 
-class Acting:
+class ActExecution:
     """One act in its turn. `journaled` False: a remedy inside a step that runs already, absolute, read back."""
 
-    def __init__(self, act: Act, turn: Turn, *, journaled: bool = True) -> None:
+    def __init__(self, act: Act, step_context: StepContext, *, journaled: bool = True) -> None:
         self._act = act
-        self._turn = turn
-        self._settings = turn.settings
+        self._turn = step_context
+        self._settings = step_context.settings
         self._journaled = journaled
         self._silences = 0  # calls whose outcome nobody told us
 
@@ -68,9 +68,9 @@ class Acting:
                 return await self._send(intent)
             case Done():
                 return _done(before)
-            case Differs(note):
+            case Drifted(note):
                 return Outcome(StepState.FAILED, f"not done: {note}")
-            case Unseen(note):
+            case Unknown(note):
                 return Outcome(StepState.FAILED, f"not done, because what is there cannot be read: {note}")
 
     async def _recover(self) -> Outcome | None:
@@ -82,11 +82,11 @@ class Acting:
         match seen:
             case Done():
                 return _done(seen)
-            case Unseen(note):
+            case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done: {note}")
-            case NotThere(note) if answered:
+            case NotApplied(note) if answered:
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
-            case NotThere():
+            case NotApplied():
                 return await self._stopped(intent) if self._turn.is_stopping else await self._send(intent)
 
     async def _send(self, intent: Json) -> Outcome | None:
@@ -127,12 +127,12 @@ class Acting:
             case Done():
                 words = f"{seen.note}; {error.source} had not answered".lstrip("; ")
                 return _done(Done(words, seen.evidence, seen.proved))
-            case Unseen(note):
+            case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done ({error.why}): {note}")
-            case NotThere(note) if self._silences >= self._settings.sends:
+            case NotApplied(note) if self._silences >= self._settings.sends:
                 words = f"sent {self._silences} times without an answer, and not there: {note}"
                 return Outcome(StepState.UNKNOWN, await self._with_part(intent, words))
-            case NotThere():
+            case NotApplied():
                 return None
 
     async def _confirm(self, intent: Json) -> Outcome | None:
@@ -145,9 +145,9 @@ class Acting:
         match seen:
             case Done():
                 return _done(seen)
-            case NotThere(note):
+            case NotApplied(note):
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
-            case Unseen(note):
+            case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it was accepted, and what followed cannot be read: {note}")
 
     async def _with_part(self, intent: Json, why: str) -> str:
@@ -165,7 +165,7 @@ class Acting:
         give_up_at = time.monotonic() + self._settings.patience_s
         while True:
             before = await self._act.before()
-            if not isinstance(before, Unseen) or self._turn.is_stopping or time.monotonic() >= give_up_at:
+            if not isinstance(before, Unknown) or self._turn.is_stopping or time.monotonic() >= give_up_at:
                 return before
             await self._turn.progress(f"waiting for what it rests on: {before.note}")
             await self._turn.pause(until=give_up_at)
@@ -175,7 +175,7 @@ class Acting:
         began = time.monotonic()
         while True:
             seen = await self._act.read_back(intent)
-            is_settled = isinstance(seen, NotThere) or self._act.best_effort
+            is_settled = isinstance(seen, NotApplied) or self._act.best_effort
             limit_s = within_s if is_settled else max(within_s, self._settings.patience_s)
             if isinstance(seen, Done) or time.monotonic() - began >= limit_s:
                 return seen
@@ -186,42 +186,42 @@ def _done(seen: Done) -> Outcome:
     return Outcome(StepState.DONE if seen.proved else StepState.NOT_PROVED, seen.note, seen.evidence)
 
 
-async def look_until_so(watch: Watch, turn: Turn) -> Outcome | None:
+async def look_until_so(watch: Watch, step_context: StepContext) -> Outcome | None:
     """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
-    async with turn.journal.writing() as conn:
-        await turn.journal.start(conn, turn.row.position)
-    limit_s = turn.settings.patience_s if watch.timeout_s is None else watch.timeout_s
-    end = time.monotonic() + max(limit_s - turn.elapsed_s, 0.0)
+    async with step_context.journal.writing() as conn:
+        await step_context.journal.start(conn, step_context.row.position)
+    limit_s = step_context.settings.patience_s if watch.timeout_s is None else watch.timeout_s
+    end = time.monotonic() + max(limit_s - step_context.elapsed_s, 0.0)
     while True:
         is_last = time.monotonic() >= end
         sight = await watch.look()
         match sight:
             case Done(note, evidence, proved):
                 return Outcome(StepState.DONE if proved else StepState.NOT_PROVED, note, evidence)
-            case Broken():
-                return await _remedied(watch, turn, sight)
-        if turn.is_stopping:
-            return turn.stopped()
+            case Failed():
+                return await _remedied(watch, step_context, sight)
+        if step_context.is_stopping:
+            return step_context.stopped()
         if is_last:
             return _too_late(watch, sight, limit_s)
-        await turn.progress(sight.note)
-        await turn.pause(until=end)
+        await step_context.progress(sight.note)
+        await step_context.pause(until=end)
 
 
-def _too_late(watch: Watch, sight: Waiting | Unseen, limit_s: float) -> Outcome:
+def _too_late(watch: Watch, sight: Waiting | Unknown, limit_s: float) -> Outcome:
     within = age(timedelta(seconds=limit_s))
-    if isinstance(sight, Unseen):
+    if isinstance(sight, Unknown):
         return Outcome(watch.unseen, f"could not be seen within {within}: {sight.note}")
     return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
 
 
-async def _remedied(watch: Watch, turn: Turn, broken: Broken) -> Outcome | None:
+async def _remedied(watch: Watch, step_context: StepContext, broken: Failed) -> Outcome | None:
     """It failed; what the step has against that is done first."""
     remedy = watch.remedy()
     if remedy is None:
         return Outcome(StepState.FAILED, broken.note, broken.evidence)
-    await turn.progress(broken.note)
-    done = await Acting(remedy, turn, journaled=False).run()
+    await step_context.progress(broken.note)
+    done = await ActExecution(remedy, step_context, journaled=False).run()
     if done is None:
         return None
     state = StepState.UNKNOWN if done.state is StepState.UNKNOWN else StepState.FAILED

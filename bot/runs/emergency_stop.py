@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.config.timing import RunSettings
-from bot.runs.executor import Differs, Done, Reach, Ready, Unseen
+from bot.runs.executor import Done, Drifted, Reach, Ready, Unknown
 from bot.runs.executors.scale import Stop
 from bot.views.plan import Content, joined_notice
 from bot.world import World
@@ -122,7 +122,7 @@ async def _stop(step: StopService, world: World) -> Stopped:
     match before:
         case Done(note):
             return Stopped(step.service, is_stopping=True, note=note)
-        case Differs(note) | Unseen(note):
+        case Drifted(note) | Unknown(note):
             return Stopped(step.service, is_stopping=False, note=f"not stopped: {note}")
         case Ready(intent):
             why = await _send(act, dict(intent), world.settings.runs)

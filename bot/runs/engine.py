@@ -11,15 +11,15 @@ from datetime import datetime
 
 from bot.config.timing import RunSettings
 from bot.facts import MakePlan
-from bot.runs.act import Acting, look_until_so
+from bot.runs.act import ActExecution, look_until_so
 from bot.runs.decide import FallBack, next_move, poll_every
-from bot.runs.executor import Act, Deed, Tools, Watch, past_steps
+from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
 from bot.runs.executors import executor_of
-from bot.runs.finish import Ending
+from bot.runs.finish import RunFinish
 from bot.runs.journal import Journal, LostRunError
-from bot.runs.message import Teller, taken_over
-from bot.runs.start import Beginning
-from bot.runs.step_context import Outcome, Turn, Wishes
+from bot.runs.message import RunMessageWriter, taken_over
+from bot.runs.start import RunStart
+from bot.runs.step_context import Cancellation, Outcome, StepContext
 from bot.world import World
 from playbooks.model import Risk
 from playbooks.steps import decode_step, is_act
@@ -37,9 +37,9 @@ EVERY_S = 1.0
 class Progress:
     """Of one run. Raises LostRunError and the database's SourceError."""
 
-    def __init__(self, journal: Journal, teller: Teller) -> None:
+    def __init__(self, journal: Journal, message_writer: RunMessageWriter) -> None:
         self._journal = journal
-        self._teller = teller
+        self._message_writer = message_writer
         self._told = ""
         self._told_at = 0.0
 
@@ -51,35 +51,35 @@ class Progress:
         self._told, self._told_at = note, now
         shown = [replace(one, note=note, state=StepState.RUNNING) if one is row else one for one in steps]
         async with self._journal.writing() as conn:
-            await self._teller.tell_as(conn, run, shown)
-        self._teller.told()
+            await self._message_writer.tell_as(conn, run, shown)
+        self._message_writer.told()
 
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Gear:
+class Dependencies:
     """What carrying any run needs."""
 
     database: Database
     world: World
     plans: Mapping[str, MakePlan]
-    teller: Teller
+    message_writer: RunMessageWriter
     settings: RunSettings
 
 
-class Carrier:
-    """One claim of one run. `wishes` are what others want of it."""
+class RunEngine:
+    """One claim of one run. `cancellation` are what others want of it."""
 
-    def __init__(self, gear: Gear, journal: Journal, wishes: Wishes) -> None:
-        self._gear = gear
+    def __init__(self, dependencies: Dependencies, journal: Journal, cancellation: Cancellation) -> None:
+        self._dependencies = dependencies
         self._journal = journal
-        self._wishes = wishes
-        self._ending = Ending(gear.world, journal, gear.teller)
-        self._progress = Progress(journal, gear.teller)
+        self._cancellation = cancellation
+        self._ending = RunFinish(dependencies.world, journal, dependencies.message_writer)
+        self._progress = Progress(journal, dependencies.message_writer)
 
-    async def carry(self) -> None:
+    async def execute(self) -> None:
         """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
         with reading_for(Purpose.CHANGE):
             tasks = {asyncio.create_task(self._work()), asyncio.create_task(self._keep())}
@@ -95,7 +95,7 @@ class Carrier:
     async def _keep(self) -> None:
         """Renew the lease, and hear what others want. Raises LostRunError when the lease may be another's."""
         while True:
-            await asyncio.sleep(self._gear.settings.renew_every_s)
+            await asyncio.sleep(self._dependencies.settings.renew_every_s)
             try:
                 async with self._journal.writing() as conn:
                     run = await runs.read_run(conn, self._journal.run_id)
@@ -107,14 +107,14 @@ class Carrier:
             if run is None or run.state.is_final:
                 raise LostRunError
             if run.cancel_requested_by:
-                self._wishes.wish(cancel=True)
+                self._cancellation.wish(cancel=True)
 
     async def _work(self) -> None:
         run, steps, _ = await self._read()
         if run.state is RunState.RUNNING and self._journal.epoch > 1:
             await self._tell_taken_over(run, steps)
         goes_on = True
-        while goes_on and not self._wishes.leave:
+        while goes_on and not self._cancellation.leave:
             run, steps, now = await self._read()
             try:
                 goes_on = await self._advance(run, steps, now)
@@ -128,12 +128,12 @@ class Carrier:
     async def _advance(self, run: Run, steps: list[RunStep], now: datetime) -> bool:
         """One step, or the beginning, or the end. Whether there is more to do."""
         if run.cancel_requested_by:
-            self._wishes.wish(cancel=True)
+            self._cancellation.wish(cancel=True)
         if run.state is RunState.UNKNOWN:
             return False
         if run.state is RunState.APPROVED:
             return await self._begin(run, steps)
-        move = next_move(steps, planned=len(run.plan["steps"]), cancel=self._wishes.cancel)
+        move = next_move(steps, planned=len(run.plan["steps"]), cancel=self._cancellation.cancel)
         match move:
             case RunState():
                 await self._ending.close(run, steps, move)
@@ -145,17 +145,19 @@ class Carrier:
                 return await self._step(run, steps, move, now)
 
     async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
-        if self._wishes.cancel:
+        if self._cancellation.cancel:
             await self._ending.close(run, steps, RunState.CANCELLED)
             return False
-        gear = self._gear
-        return await Beginning(gear.database, gear.world, gear.plans, self._journal, gear.teller).begin(run)
+        dependencies = self._dependencies
+        return await RunStart(
+            dependencies.database, dependencies.world, dependencies.plans, self._journal, dependencies.message_writer
+        ).begin(run)
 
     async def _step(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> bool:
         begun = row if row.started_at else replace(row, started_at=now)
-        tools = Tools(self._gear.world, run, begun, past_steps(steps, row.position))
+        tools = Tools(self._dependencies.world, run, begun, past_steps(steps, row.position))
         executor = executor_of(decode_step(row.step), tools)
-        if isinstance(executor, Deed):
+        if isinstance(executor, LocalStep):
             await self._do(run, row, executor)
         else:
             with at_least(Purpose.EMERGENCY if run.risk == Risk.BREAK_GLASS else Purpose.CHANGE):
@@ -164,28 +166,28 @@ class Carrier:
                 return False  # left to a successor
             async with self._journal.writing(settled=True) as conn:
                 await self._ending.finish(conn, run, row, outcome)
-        self._gear.teller.told()
+        self._dependencies.message_writer.told()
         return True
 
-    async def _guarded(self, executor: Act | Watch, turn: Turn) -> Outcome | None:
+    async def _guarded(self, executor: Act | Watch, step_context: StepContext) -> Outcome | None:
         """A bug ends the run like anything else that goes wrong, and does not begin again with each replica."""
         try:
             if isinstance(executor, Act):
-                return await Acting(executor, turn).run()
-            return await look_until_so(executor, turn)
+                return await ActExecution(executor, step_context).run()
+            return await look_until_so(executor, step_context)
         except (LostRunError, SourceError):
             raise
         except Exception as error:
-            logger.error("run %d: %s", turn.journal.run_id, describe_error(error))  # noqa: TRY400
-            acts = is_act(decode_step(turn.row.step))
+            logger.error("run %d: %s", step_context.journal.run_id, describe_error(error))  # noqa: TRY400
+            acts = is_act(decode_step(step_context.row.step))
             state = StepState.UNKNOWN if acts else StepState.FAILED
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 
-    async def _do(self, run: Run, row: RunStep, deed: Deed) -> None:
+    async def _do(self, run: Run, row: RunStep, local_step: LocalStep) -> None:
         """In one transaction with its outcome. Raises SourceError when it may be tried again."""
         try:
             async with self._journal.writing() as conn:
-                done = await deed.do(conn)
+                done = await local_step.do(conn)
                 await self._ending.finish(conn, run, row, Outcome(StepState.DONE, done.note, done.evidence))
         except SourceError as error:
             if error.is_outage:
@@ -196,29 +198,31 @@ class Carrier:
 
     async def _tell_taken_over(self, run: Run, steps: list[RunStep]) -> None:
         async with self._journal.writing() as conn:
-            await self._gear.teller.note(conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps))
-        self._gear.teller.told()
+            await self._dependencies.message_writer.note(
+                conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps)
+            )
+        self._dependencies.message_writer.told()
 
     async def _read(self) -> tuple[Run, list[RunStep], datetime]:
-        async with self._gear.database.read() as conn:
+        async with self._dependencies.database.read() as conn:
             run, steps = await self._journal.read(conn)
             return run, steps, await read_clock(conn)
 
-    def _turn(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> Turn:
+    def _turn(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> StepContext:
         async def progress(note: str) -> None:
             await self._progress.tell(run, steps, row, note)
 
-        return Turn(
+        return StepContext(
             journal=self._journal,
-            settings=self._gear.settings,
+            settings=self._dependencies.settings,
             row=row,
-            wishes=self._wishes,
+            cancellation=self._cancellation,
             elapsed_s=(now - row.started_at).total_seconds() if row.started_at else 0.0,
             progress=progress,
             poll_s=self._poll_s,
         )
 
     def _poll_s(self) -> float:
-        railway = self._gear.world.railway
+        railway = self._dependencies.world.railway
         limit = railway.rate_limit if railway else None
-        return poll_every(self._gear.settings.poll_every_s, limit.limit if limit else None)
+        return poll_every(self._dependencies.settings.poll_every_s, limit.limit if limit else None)

@@ -28,7 +28,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Differs:
+class Drifted:
     """The world is not what the step rests on: acting would be another change than the approved one."""
 
     note: str
@@ -44,7 +44,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class NotThere:
+class NotApplied:
     """Everything that could show it was read, and it did not happen (yet)."""
 
     note: str
@@ -58,7 +58,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Broken:
+class Failed:
     """It will not come right by waiting."""
 
     note: str
@@ -66,15 +66,15 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Unseen:
+class Unknown:
     """A source is not available, so nobody can tell."""
 
     note: str
 
 
-Before = Ready | Done | Differs | Unseen
-ReadBack = Done | NotThere | Unseen
-Sight = Done | Waiting | Broken | Unseen
+Before = Ready | Done | Drifted | Unknown
+ReadBack = Done | NotApplied | Unknown
+Sight = Done | Waiting | Failed | Unknown
 
 
 class Act(ABC):
@@ -106,7 +106,7 @@ class Act(ABC):
         return ""
 
 
-class Deed(ABC):
+class LocalStep(ABC):
     """Changes something in our own database: it happens in the journal's transaction, or not at all."""
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Watch(ABC):
         return None
 
 
-Executor = Act | Deed | Watch
+Executor = Act | LocalStep | Watch
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.runs.decide import FallBack
 from bot.runs.journal import Journal, LostRunError
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.runs.start import ACTOR
 from bot.runs.step_context import Outcome
 from bot.views.run import outcome_words, sample_words, schema_words, standing_words
@@ -23,13 +23,13 @@ from services.process import describe_error
 logger = logging.getLogger(__name__)
 
 
-class Ending:
+class RunFinish:
     """All raise LostRunError when the run is not ours any more, and the database's SourceError."""
 
-    def __init__(self, world: World, journal: Journal, teller: Teller) -> None:
+    def __init__(self, world: World, journal: Journal, message_writer: RunMessageWriter) -> None:
         self._world = world
         self._journal = journal
-        self._teller = teller
+        self._message_writer = message_writer
 
     async def finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
         """Write down how a step ended, in the caller's transaction under the lease."""
@@ -37,7 +37,7 @@ class Ending:
         await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
         details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
         await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
-        await self._teller.tell(conn, run.id)
+        await self._message_writer.tell(conn, run.id)
 
     async def fall_back(self, run: Run, steps: Sequence[RunStep], move: FallBack) -> None:
         """Skip what was planned to follow, and add what is done instead."""
@@ -48,8 +48,8 @@ class Ending:
             added = [encode_step(step) for step in move.steps]
             await runs.create_steps(conn, run_id=run.id, steps=added, first=len(steps))
             await append_audit(conn, actor=ACTOR, event="run.fell_back", run_id=run.id, details={"steps": added})
-            await self._teller.tell(conn, run.id)
-        self._teller.told()
+            await self._message_writer.tell(conn, run.id)
+        self._message_writer.told()
 
     async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
         """End the run, or stop it for a person, and say how the system was left."""
@@ -83,5 +83,5 @@ class Ending:
                 raise LostRunError
             details = {"outcome": outcome}
             head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
-            await self._teller.tell(conn, run.id, head=head)
-        self._teller.told()
+            await self._message_writer.tell(conn, run.id, head=head)
+        self._message_writer.told()

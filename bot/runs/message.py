@@ -29,7 +29,7 @@ def taken_over(steps: Sequence[RunStep]) -> str:
     )
 
 
-class Teller:
+class RunMessageWriter:
     """`told` wakes the sender of this process, should it be the leader."""
 
     def __init__(self, say: Say, told: Callable[[], None] = lambda: None) -> None:

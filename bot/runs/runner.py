@@ -7,10 +7,10 @@ import logging
 import secrets
 from collections.abc import Callable
 
-from bot.leader import Bell
-from bot.runs.engine import Carrier, Gear
+from bot.leader import WakeUp
+from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
-from bot.runs.step_context import Wishes
+from bot.runs.step_context import Cancellation
 from playbooks.steps import FORMAT, STEPS
 from services.clients.postgres import runs
 from services.domain.errors import SourceError
@@ -25,29 +25,29 @@ class Runner:
     `hears`: whether it is rung when anything happens to a run. It then looks seldom while no run is open.
     """
 
-    def __init__(self, gear: Gear, *, owner: str, hears: Callable[[], bool] = lambda: False) -> None:
-        self._gear = gear
+    def __init__(self, dependencies: Dependencies, *, owner: str, hears: Callable[[], bool] = lambda: False) -> None:
+        self._dependencies = dependencies
         self._owner = owner
         self._hears = hears
-        self._bell = Bell()
-        self._carried: dict[int, tuple[Wishes, asyncio.Task[None]]] = {}
+        self._wake_up = WakeUp()
+        self._carried: dict[int, tuple[Cancellation, asyncio.Task[None]]] = {}
         self._problem: str | None = None
 
     def ring(self) -> None:
         """A run may wait for somebody to carry it."""
-        self._bell.ring()
+        self._wake_up.ring()
 
     async def run(self) -> None:
         """Until cancelled; then `hand_over`."""
-        await self._bell.drive(self._look)
+        await self._wake_up.drive(self._look)
 
     async def hand_over(self) -> None:
         """Finish the acts under way, for a while, and let other replicas go on with the runs."""
-        for wishes, _ in self._carried.values():
-            wishes.wish(leave=True)
+        for cancellation, _ in self._carried.values():
+            cancellation.wish(leave=True)
         tasks = [task for _, task in self._carried.values()]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._gear.settings.hand_over_s)
+            await asyncio.wait(tasks, timeout=self._dependencies.settings.hand_over_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -55,15 +55,15 @@ class Runner:
     async def _look(self) -> float:
         """Seconds until the next look."""
         is_quiet = await self._take_all() and self._hears()
-        settings = self._gear.settings
+        settings = self._dependencies.settings
         return settings.look_when_quiet_s if is_quiet else settings.look_every_s
 
     async def _take_all(self) -> bool:
         """Carry what nobody carries. Whether no run is open, as far as the database tells."""
         try:
-            async with self._gear.database.read() as conn:
+            async with self._dependencies.database.read() as conn:
                 open_runs = await runs.list_runs_to_carry(
-                    conn, kinds=STEPS.keys(), format=FORMAT, longest_lease=self._gear.settings.longest_lease
+                    conn, kinds=STEPS.keys(), format=FORMAT, longest_lease=self._dependencies.settings.longest_lease
                 )
             for run_id, is_claimable in open_runs.items():
                 if is_claimable:
@@ -78,18 +78,22 @@ class Runner:
         if run_id in self._carried:
             return
         owner = f"{self._owner}:{secrets.token_hex(4)}"
-        journal = await claim(self._gear.database, run_id=run_id, owner=owner, settings=self._gear.settings)
+        journal = await claim(
+            self._dependencies.database, run_id=run_id, owner=owner, settings=self._dependencies.settings
+        )
         if journal is None:
             return
-        wishes = Wishes()
-        task = asyncio.create_task(self._carry(Carrier(self._gear, journal, wishes), run_id), name=f"run {run_id}")
-        self._carried[run_id] = (wishes, task)
+        cancellation = Cancellation()
+        task = asyncio.create_task(
+            self._execute(RunEngine(self._dependencies, journal, cancellation), run_id), name=f"run {run_id}"
+        )
+        self._carried[run_id] = (cancellation, task)
         task.add_done_callback(lambda _: self._carried.pop(run_id, None))
 
-    async def _carry(self, carrier: Carrier, run_id: int) -> None:
+    async def _execute(self, run_engine: RunEngine, run_id: int) -> None:
         """What goes wrong here leaves the run to whoever takes its lease next, perhaps to this process."""
         try:
-            await carrier.carry()
+            await run_engine.execute()
         except LostRunError:
             logger.info("run %d: carried by another replica, or over", run_id)
         except SourceError as error:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from bot.facts import MakePlan
 from bot.runs.decide import difference
 from bot.runs.journal import Journal, LostRunError
-from bot.runs.message import Teller, end_calls
+from bot.runs.message import RunMessageWriter, end_calls
 from bot.world import World
 from playbooks.model import Risk, decode_plan
 from services.clients.postgres import runs
@@ -25,17 +25,22 @@ STOP_WORKERS, ROLLBACK, SCALE = "stop-workers", "rollback", "scale"
 _MOVES_NOTHING = frozenset({"unlock"})  # no other plan rests on what it changes; each looks at the lock when it starts
 
 
-class Beginning:
+class RunStart:
     """`plans`: {playbook: how its plan is made from parameters and facts}."""
 
     def __init__(
-        self, database: Database, world: World, plans: Mapping[str, MakePlan], journal: Journal, teller: Teller
+        self,
+        database: Database,
+        world: World,
+        plans: Mapping[str, MakePlan],
+        journal: Journal,
+        message_writer: RunMessageWriter,
     ) -> None:
         self._database = database
         self._world = world
         self._plans = plans
         self._journal = journal
-        self._teller = teller
+        self._message_writer = message_writer
 
     async def begin(self, run: Run) -> bool:
         """Whether the run is running now; otherwise it is void, and says why. Raises LostRunError, SourceError."""
@@ -78,7 +83,7 @@ class Beginning:
                 await self._lose(conn, run, conflicts)
                 return None
             await self._move(conn, run, preempted)
-        self._teller.told()
+        self._message_writer.told()
         return preempted
 
     async def _move(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
@@ -96,11 +101,11 @@ class Beginning:
             await end_calls(conn, other)
         for other in [one.run_id for one in preempted] + voided:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
-            await self._teller.tell(conn, other)
+            await self._message_writer.tell(conn, other)
         head = await append_audit(
             conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash}
         )
-        await self._teller.tell(conn, run.id, head=head)
+        await self._message_writer.tell(conn, run.id, head=head)
 
     async def _may_preempt(self, conn: Connection, run: Run, holders: Collection[int]) -> bool:
         """Stopping the workers goes before everything; a rollback goes before a scale."""
@@ -124,13 +129,13 @@ class Beginning:
     async def _void(self, run: Run, outcome: str) -> None:
         async with self._journal.writing() as conn:
             await self._end_void(conn, run, outcome)
-        self._teller.told()
+        self._message_writer.told()
 
     async def _end_void(self, conn: Connection, run: Run, outcome: str) -> None:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome):
             raise LostRunError
         head = await append_audit(conn, actor=ACTOR, event="run.voided", run_id=run.id, details={"why": outcome})
-        await self._teller.tell(conn, run.id, head=head)
+        await self._message_writer.tell(conn, run.id, head=head)
 
     async def _wait_for_calls(self, run: Run, preempted: list[PreemptedRun]) -> None:
         """A call that a pre-empted run has out may still take effect; stopping the workers does not wait for it."""

@@ -24,7 +24,7 @@ class Outcome:
 
 
 @dataclass
-class Wishes:
+class Cancellation:
     """What others want of the run: a person cancels it, or this process shuts down. `changed` wakes who waits."""
 
     cancel: bool = False
@@ -39,7 +39,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepContext:
     """`elapsed_s`: how long the step has been under way by the database's clock. `progress` shows a note while it runs.
 
     `poll_s` gives the pause between two looks: longer where Railway's rate limit is low.
@@ -48,21 +48,21 @@ class Turn:
     journal: Journal
     settings: RunSettings
     row: RunStep
-    wishes: Wishes
+    cancellation: Cancellation
     elapsed_s: float
     progress: Callable[[str], Awaitable[None]]
     poll_s: Callable[[], float]
 
     @property
     def is_stopping(self) -> bool:
-        return self.wishes.cancel or self.wishes.leave
+        return self.cancellation.cancel or self.cancellation.leave
 
     async def pause(self, *, until: float | None = None) -> None:
         """Until the next look; shorter when somebody wants us to stop, or `until` (time.monotonic()) comes first."""
         wait_s = self.poll_s() if until is None else min(self.poll_s(), max(until - time.monotonic(), 0.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                await self.wishes.changed.wait()
+                await self.cancellation.changed.wait()
 
     async def pause_whatever(self) -> None:
         """Until the next look, also while somebody wants us to stop: an act under way is followed to its end."""
@@ -70,4 +70,4 @@ class Turn:
 
     def stopped(self) -> Outcome | None:
         """A step that ends because the run is cancelled; None when a successor is to go on with it."""
-        return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.wishes.cancel else None
+        return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.cancellation.cancel else None

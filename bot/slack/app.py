@@ -19,7 +19,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack.gate import Gate, GatedApp
 from bot.slack.handlers import Listeners
-from bot.slack.payloads import read_asker
+from bot.slack.payloads import read_request_origin
 from bot.slack.rate_limited import RateLimited
 from bot.slack.respond import deliver
 from bot.views.errors import error_answer
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 RETRY_S = 5.0
 
 
-class Ourselves:
+class BotIdentity:
     """`identity` is None until Slack has told it."""
 
     def __init__(self, slack: SlackClient, token: Secret) -> None:
@@ -88,14 +88,14 @@ class Ourselves:
 
 
 def make_bolt(
-    listeners: Listeners, ourselves: Ourselves, slack: SlackClient, *, gate: Gate, rate_limited: RateLimited
+    listeners: Listeners, bot_identity: BotIdentity, slack: SlackClient, *, gate: Gate, rate_limited: RateLimited
 ) -> AsyncApp:
     """Takes payloads from Socket Mode or HTTP alike."""
     quiet = logging.getLogger("slack_bolt.app")
     quiet.setLevel(logging.ERROR)  # it warns of things that are so on purpose
 
     async def authorize() -> AuthorizeResult:  # Bolt would take a method's `self` for an argument of its own
-        return ourselves.authorization()
+        return bot_identity.authorization()
 
     # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
     bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
@@ -116,11 +116,11 @@ async def show_error(slack: SlackClient, error: Exception, body: dict[str, Any])
     if not isinstance(error, OperatorError | SourceError):
         reference = secrets.token_hex(4)
         logger.error("unexpected error, reference %s: %s", reference, describe_error(error))
-    asker = read_asker(body)
-    if asker is None:
+    request_origin = read_request_origin(body)
+    if request_origin is None:
         return
     answer = error_answer(error, reference=reference)
     try:
-        await deliver(slack, answer, asker, key=None)
+        await deliver(slack, answer, request_origin, key=None)
     except SourceError as failure:
         logger.warning("an error could not be shown: %s", failure.why)

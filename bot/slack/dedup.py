@@ -61,7 +61,7 @@ CLAIM = timedelta(seconds=30)  # longer than any command takes; a redelivery aft
 DATABASE_TIMEOUT_S = 1.0  # a person waits behind this
 
 
-class Once:
+class Deduplicator:
     """One for the process. `owner` names this process among the replicas."""
 
     def __init__(

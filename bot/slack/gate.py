@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.people import MAX_AGE, Account, People
-from bot.slack.payloads import Asker, named_teams, read_asker, read_channel
+from bot.slack.payloads import RequestOrigin, named_teams, read_channel, read_request_origin
 from bot.slack.respond import Body
 from bot.slack_groups import Known, Lookups, Profiles
 from bot.views.text import channel_name, escape
@@ -72,28 +72,28 @@ class Gate:
 
     async def check(self, body: Body) -> OperatorError | None:
         """Why this payload gets no answer; None when it passes. A payload of nobody passes: nothing is done for it."""
-        asker = read_asker(body)
-        if asker is None:
+        request_origin = read_request_origin(body)
+        if request_origin is None:
             return None
         looked_up = None if _is_our_direct_message(body) else read_channel(body)
-        why = await self._why_not(asker, body) or await self._why_not_here(looked_up, body)
+        why = await self._why_not(request_origin, body) or await self._why_not_here(looked_up, body)
         if why is not None:
-            logger.warning("refused a payload of %s: %s", asker.actor.user_id, why.why)
+            logger.warning("refused a payload of %s: %s", request_origin.actor.user_id, why.why)
         return why
 
     async def aclose(self) -> None:
         """Give up the look-ups under way."""
         await self._conversations.aclose()
 
-    async def _why_not(self, asker: Asker, body: Body) -> OperatorError | None:
-        user_id, workspace = asker.actor.user_id, self._workspace()
+    async def _why_not(self, request_origin: RequestOrigin, body: Body) -> OperatorError | None:
+        user_id, workspace = request_origin.actor.user_id, self._workspace()
         foreign = next((team for team in named_teams(body) if team != workspace), None)
         accounts: dict[str, Account | Unavailable] = {}
         if foreign is None or workspace is None:
             await self._profiles.ask([user_id], fresh_s=FRESH_S)
             known = self._profiles.recall(user_id)
             accounts = {user_id: known if isinstance(known, Unavailable) else Account(known.value, known.age)}
-        why = People(workspace, accounts=accounts).outsider(Person(user_id, foreign or asker.actor.team_id))
+        why = People(workspace, accounts=accounts).outsider(Person(user_id, foreign or request_origin.actor.team_id))
         if why is None:
             return None
         return OperatorError(

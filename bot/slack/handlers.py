@@ -11,28 +11,28 @@ from datetime import UTC, datetime
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.commands.home import home_view
 from bot.commands.registry import edited_error, run
 from bot.commands.request_change import refuse_early
 from bot.commands.stop_workers import COMMAND as STOP_WORKERS
 from bot.database_outage import Outage
-from bot.incidents.service import Room
-from bot.slack.dedup import Once
+from bot.incidents.service import IncidentService
+from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
 from bot.slack.incident_handlers import IncidentEdge, OutageEdge
 from bot.slack.payloads import (
-    Asker,
     Mention,
+    RequestOrigin,
     command_line,
     delivery_key,
     prompt_for,
-    read_asker,
     read_mention,
     read_metadata,
+    read_request_origin,
 )
 from bot.slack.respond import Body, Work, deliver, open_dialog
-from bot.slack.run_handlers import Deciding
+from bot.slack.run_handlers import DecisionHandlers
 from bot.types import Block, Request, Surface
 from bot.views import modals
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
@@ -59,18 +59,18 @@ class Listeners:
         *,
         world: World,
         slack: SlackClient,
-        desk: Desk | None,
-        room: Room | None,
+        approval_service: ApprovalService | None,
+        incident_service: IncidentService | None,
         outage: Outage | None,
-        once: Once,
+        once: Deduplicator,
         metrics: Metrics,
         bot_user: Callable[[], str | None],
     ) -> None:
         """`bot_user`: our own user id, once Slack has told it."""
         self._world = world
         self._bot_user = bot_user
-        self._desk = desk
-        self._room = room
+        self._approval_service = approval_service
+        self._incident_service = incident_service
         self._outage = outage
         self._slack = slack
         self._once = once
@@ -81,10 +81,19 @@ class Listeners:
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
-        IncidentEdge(slack=self._slack, room=self._room, do_once=self._do_once).register(app)
-        OutageEdge(slack=self._slack, room=self._room, outage=self._outage, do_once=self._do_once).register(app)
+        IncidentEdge(
+            slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate
+        ).register(app)
+        OutageEdge(
+            slack=self._slack,
+            incident_service=self._incident_service,
+            outage=self._outage,
+            deduplicate=self._deduplicate,
+        ).register(app)
         app.event(_ANY)(self.on_other_event)
-        Deciding(world=self._world, slack=self._slack, desk=self._desk, do_once=self._do_once).register(app)
+        DecisionHandlers(
+            world=self._world, slack=self._slack, approval_service=self._approval_service, deduplicate=self._deduplicate
+        ).register(app)
         app.action(_COMMAND)(self.on_button)
         app.action(_LINK)(self.on_link)
         app.action(LINK_TO_MESSAGE)(self.on_link)
@@ -99,7 +108,9 @@ class Listeners:
     async def on_mention(self, body: Body) -> None:
         mention = read_mention(body["event"], self._bot_user())
         if mention is not None:
-            await self._do_once(body, lambda asker, key: self._answer_mention(mention, asker, key))
+            await self._deduplicate(
+                body, lambda request_origin, key: self._answer_mention(mention, request_origin, key)
+            )
 
     async def on_button(self, body: Body) -> None:
         line = command_line(body["actions"][0])
@@ -110,10 +121,10 @@ class Listeners:
 
     async def on_home_opened(self, body: Body) -> None:
         if body["event"].get("tab") == "home":
-            await self._do_once(body, lambda asker, _: self._show_home("", asker))
+            await self._deduplicate(body, lambda request_origin, _: self._show_home("", request_origin))
 
     async def on_unknown(self, body: Body) -> None:
-        await self._do_once(body, _refuse)
+        await self._deduplicate(body, _refuse)
 
     async def on_link(self) -> None:
         """Slack reports clicks on links; the acknowledgement is all it wants."""
@@ -128,66 +139,72 @@ class Listeners:
         await ack()
 
     async def _prompt_or_answer(self, body: Body, line: str, surface: Surface, channel: str) -> None:
-        asker = read_asker(body)
-        prompt = prompt_for(line, surface, channel=channel, thread=asker.thread_ts if asker else None)
-        if prompt is not None and self._desk is not None:
+        request_origin = read_request_origin(body)
+        prompt = prompt_for(line, surface, channel=channel, thread=request_origin.thread_ts if request_origin else None)
+        if prompt is not None and self._approval_service is not None:
             await self._refuse_early(prompt.modal, body)
             await open_dialog(self._slack, body, prompt.modal, line=prompt.line, choices=prompt.choices)
         else:
-            await self._do_once(body, lambda asker, key: self._answer(line, asker, key))
+            await self._deduplicate(body, lambda request_origin, key: self._answer(line, request_origin, key))
 
     async def _refuse_early(self, prompt: Block, body: Body) -> None:
         """Nobody fills in a dialog only to read that they may not submit it. Raises OperatorError."""
-        asker, metadata = read_asker(body), read_metadata(prompt)
-        if asker is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
+        request_origin, metadata = read_request_origin(body), read_metadata(prompt)
+        if request_origin is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
             parameters = {"service": str(metadata["service"])}
-            await refuse_early(STOP_WORKERS.name, parameters, asker.request, self._world, self._desk)
-        elif asker is not None and prompt.get("callback_id") == modals.RESOLVE and self._room is not None:
-            await self._room.refuse_early(asker.request)
+            await refuse_early(
+                STOP_WORKERS.name, parameters, request_origin.request, self._world, self._approval_service
+            )
+        elif (
+            request_origin is not None
+            and prompt.get("callback_id") == modals.RESOLVE
+            and self._incident_service is not None
+        ):
+            await self._incident_service.refuse_early(request_origin.request)
 
-    async def _do_once(self, body: Body, work: Work) -> None:
-        asker = read_asker(body)
-        if asker is not None:
+    async def _deduplicate(self, body: Body, work: Work) -> None:
+        request_origin = read_request_origin(body)
+        if request_origin is not None:
             key = delivery_key(body)
-            await self._once.do(key, lambda: self._timed(asker, work(asker, key)))
+            await self._once.do(key, lambda: self._timed(request_origin, work(request_origin, key)))
 
-    async def _timed(self, asker: Asker, work: Awaitable[None]) -> None:
+    async def _timed(self, request_origin: RequestOrigin, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"
         try:
-            with reading_for(Purpose.ANSWER, asker.actor.user_id):
+            with reading_for(Purpose.ANSWER, request_origin.actor.user_id):
                 await work
             outcome = "answered"
         finally:
-            self._metrics.answers.labels(asker.surface.value, outcome).observe(time.monotonic() - started)
+            self._metrics.answers.labels(request_origin.surface.value, outcome).observe(time.monotonic() - started)
 
-    async def _answer_mention(self, mention: Mention, asker: Asker, key: str | None) -> None:
+    async def _answer_mention(self, mention: Mention, request_origin: RequestOrigin, key: str | None) -> None:
         if mention.is_edit:
             raise edited_error(mention.line)
-        await self._answer(mention.line, asker, key, before=mention.before)
+        await self._answer(mention.line, request_origin, key, before=mention.before)
 
-    async def _answer(self, line: str, asker: Asker, key: str | None, *, before: str = "") -> None:
-        if asker.home:
-            await self._show_home(line, asker)
+    async def _answer(self, line: str, request_origin: RequestOrigin, key: str | None, *, before: str = "") -> None:
+        if request_origin.home:
+            await self._show_home(line, request_origin)
             return
-        request = replace(await self._in_thread(asker), before=before)
-        answer = await run(line, request, self._world, self._desk, self._room)
-        await deliver(self._slack, answer, asker, key=key)
+        request = replace(await self._in_thread(request_origin), before=before)
+        answer = await run(line, request, self._world, self._approval_service, self._incident_service)
+        await deliver(self._slack, answer, request_origin, key=key)
 
-    async def _in_thread(self, asker: Asker) -> Request:
+    async def _in_thread(self, request_origin: RequestOrigin) -> Request:
         """The request, with the incident in whose thread it was made; that somebody did something there is noted."""
-        if self._room is None or asker.channel_id is None or asker.thread_ts is None:
-            return asker.request
-        incident = await self._room.incident_at(asker.channel_id, asker.thread_ts)
+        if self._incident_service is None or request_origin.channel_id is None or request_origin.thread_ts is None:
+            return request_origin.request
+        incident = await self._incident_service.incident_at(request_origin.channel_id, request_origin.thread_ts)
         if incident is not None:
-            await self._room.note_activity(incident)
-        return replace(asker.request, incident=incident)
+            await self._incident_service.note_activity(incident)
+        return replace(request_origin.request, incident=incident)
 
-    async def _show_home(self, line: str, asker: Asker) -> None:
-        answer = await run(line, asker.request, self._world, self._desk, self._room)
-        await self._slack.publish_home(asker.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
+    async def _show_home(self, line: str, request_origin: RequestOrigin) -> None:
+        answer = await run(line, request_origin.request, self._world, self._approval_service, self._incident_service)
+        await self._slack.publish_home(request_origin.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
 
 
-async def _refuse(asker: Asker, key: str | None) -> None:  # noqa: ARG001 - called as the other handlers are
+async def _refuse(request_origin: RequestOrigin, key: str | None) -> None:  # noqa: ARG001 - called as the other handlers are
     raise _unknown_button()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.commands.context import incidents_outcome_answer, need_room, parse_severity
+from bot.commands.context import incidents_outcome_answer, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
 from bot.commands.parsing import join_words
 from bot.database_outage import Outage
-from bot.incidents.service import Room
+from bot.incidents.service import IncidentService
 from bot.slack.gate import App
 from bot.slack.payloads import OPEN as OPEN_LINE
-from bot.slack.payloads import Asker, Submission
-from bot.slack.respond import Body, DoOnce, deliver, open_dialog, take_submission
+from bot.slack.payloads import RequestOrigin, Submission
+from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
 from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from bot.views.terminal import mrkdwn_text
@@ -29,10 +29,12 @@ SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carr
 class IncidentEdge:
     """The shortcut, its modals and the marks."""
 
-    def __init__(self, *, slack: SlackClient, room: Room | None, do_once: DoOnce) -> None:
+    def __init__(
+        self, *, slack: SlackClient, incident_service: IncidentService | None, deduplicate: Deduplicate
+    ) -> None:
         self._slack = slack
-        self._room = room
-        self._do_once = do_once
+        self._incident_service = incident_service
+        self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
         """Before the listeners that match everything."""
@@ -55,36 +57,36 @@ class IncidentEdge:
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
         submission = await take_submission(ack, body)
         if submission is not None:
-            await self._do_once(body, lambda asker, key: self._answer(submission, asker, key))
+            await self._deduplicate(body, lambda request_origin, key: self._answer(submission, request_origin, key))
 
     async def on_reaction(self, body: Body) -> None:
         event = body["event"]
         if event.get("reaction") == MARK and event.get("item", {}).get("type") == "message":
-            await self._do_once(body, lambda _asker, _key: self._mark(event))
+            await self._deduplicate(body, lambda _request_origin, _key: self._mark(event))
 
-    async def _answer(self, submission: Submission, asker: Asker, key: str | None) -> None:
-        room = need_room(self._room)
+    async def _answer(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:
+        incident_service = need_incident_service(self._incident_service)
         if submission.kind == modals.RESOLVE:
             number = int(submission.metadata["incident"])
-            outcome = await room.resolve(number, asker.request, submission.words)
+            outcome = await incident_service.resolve(number, request_origin.request, submission.words)
         else:
             severity = parse_severity(submission.preset or "sev2")
             source = _source(submission)
-            outcome = await room.open(
-                asker.request, title=submission.words, severity=severity, services=(), source=source
+            outcome = await incident_service.open(
+                request_origin.request, title=submission.words, severity=severity, services=(), source=source
             )
-        await deliver(self._slack, incidents_outcome_answer(outcome), asker, key=key)
+        await deliver(self._slack, incidents_outcome_answer(outcome), request_origin, key=key)
 
     async def _mark(self, event: Body) -> None:
         """Read the message: what is marked in an incident's thread goes into its timeline, or out of it again."""
-        if self._room is None:
+        if self._incident_service is None:
             return
         channel, ts = str(event["item"]["channel"]), str(event["item"]["ts"])
         found = await self._slack.read_message(channel, ts)
         if found is None:
             return
         message = MarkedMessage(channel, ts, found.user, found.text)
-        await self._room.mark(found.thread_ts or ts, message, is_marked=MARK in found.reactions)
+        await self._incident_service.mark(found.thread_ts or ts, message, is_marked=MARK in found.reactions)
 
 
 def _source(submission: Submission) -> MarkedMessage | None:
@@ -99,21 +101,28 @@ def _source(submission: Submission) -> MarkedMessage | None:
 class OutageEdge:
     """Rights are those of incidents: who is in the lists is known without the database."""
 
-    def __init__(self, *, slack: SlackClient, room: Room | None, outage: Outage | None, do_once: DoOnce) -> None:
+    def __init__(
+        self,
+        *,
+        slack: SlackClient,
+        incident_service: IncidentService | None,
+        outage: Outage | None,
+        deduplicate: Deduplicate,
+    ) -> None:
         self._slack = slack
-        self._room = room
+        self._incident_service = incident_service
         self._outage = outage
-        self._do_once = do_once
+        self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
         """Before the listeners that match everything."""
         app.action(ACKNOWLEDGE)(self.on_acknowledge)
 
     async def on_acknowledge(self, body: Body) -> None:
-        await self._do_once(body, self._acknowledge)
+        await self._deduplicate(body, self._acknowledge)
 
-    async def _acknowledge(self, asker: Asker, key: str | None) -> None:
-        await need_room(self._room).refuse_early(asker.request)
+    async def _acknowledge(self, request_origin: RequestOrigin, key: str | None) -> None:
+        await need_incident_service(self._incident_service).refuse_early(request_origin.request)
         if self._outage is not None:
-            await self._outage.acknowledge(asker.actor.user_id)
-            await deliver(self._slack, notice_answer(OUTAGE_ACKNOWLEDGED), asker, key=key)
+            await self._outage.acknowledge(request_origin.actor.user_id)
+            await deliver(self._slack, notice_answer(OUTAGE_ACKNOWLEDGED), request_origin, key=key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.leader import Bell
+from bot.leader import WakeUp
 from services.clients.slack import SlackClient, SlackRefusedError
 from services.domain.errors import SourceError
 from services.domain.slack import SHARED_OUTSIDE, Refusal, place_words, refusal_of
@@ -37,15 +37,15 @@ class IncidentsChannel:
         self._on_back = on_back
         self._every_s = every_s
         self._id: str | None = None
-        self._bell = Bell()
+        self._wake_up = WakeUp()
 
     def ring(self) -> None:
         """A post there was refused."""
-        self._bell.ring()
+        self._wake_up.ring()
 
     async def run(self) -> None:
         """Look until cancelled."""
-        await self._bell.drive(self._pass)
+        await self._wake_up.drive(self._pass)
 
     async def look(self) -> None:
         """Ask Slack once. Raises SourceError when it does not answer, or the database does not in `on_back`."""

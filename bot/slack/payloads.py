@@ -265,7 +265,7 @@ def _action_key(body: Payload, action: Payload) -> str:
 
 
 @dataclass(frozen=True)
-class Asker:
+class RequestOrigin:
     """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
 
     `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
@@ -290,13 +290,13 @@ class Asker:
         return Request((), self.surface, self.actor, self.channel_id, thread, delivery=self.delivery)
 
 
-def read_asker(body: Payload) -> Asker | None:
+def read_request_origin(body: Payload) -> RequestOrigin | None:
     """None when the payload names nobody (most events)."""
-    asker = _read(body)
-    return asker and replace(asker, delivery=delivery_key(body))
+    request_origin = _read(body)
+    return request_origin and replace(request_origin, delivery=delivery_key(body))
 
 
-def _read(body: Payload) -> Asker | None:
+def _read(body: Payload) -> RequestOrigin | None:
     if "command" in body:
         return _of_command(body)
     if "event" in body:
@@ -330,13 +330,15 @@ def read_channel(body: Payload) -> str | None:
     if event.get("type") == "app_home_opened":  # the Messages tab, which it is not about
         return None
     item = event.get("item") or {}
-    asker = read_asker(body)
-    channel = item.get("channel") or (asker.channel_id if asker else None)
+    request_origin = read_request_origin(body)
+    channel = item.get("channel") or (request_origin.channel_id if request_origin else None)
     return str(channel) if channel else None
 
 
-def _of_command(body: Payload) -> Asker:
-    return Asker(Surface.SLASH, _actor(body["user_id"], body), body["channel_id"], None, body.get("response_url"))
+def _of_command(body: Payload) -> RequestOrigin:
+    return RequestOrigin(
+        Surface.SLASH, _actor(body["user_id"], body), body["channel_id"], None, body.get("response_url")
+    )
 
 
 def _actor(user_id: str, body: Payload) -> Actor:
@@ -344,18 +346,18 @@ def _actor(user_id: str, body: Payload) -> Actor:
     return Actor(user_id, next(iter(named_teams(body)), ""))
 
 
-def _of_event(body: Payload) -> Asker | None:
+def _of_event(body: Payload) -> RequestOrigin | None:
     event = body["event"]
     if "user" not in event:
         return None
     actor = _actor(event["user"], body)
     if event.get("type") == "app_home_opened":  # it names a channel too, the one of the Messages tab
-        return Asker(Surface.BUTTON, actor)
+        return RequestOrigin(Surface.BUTTON, actor)
     thread = event.get("thread_ts") or event.get("ts")  # an answer to a mention opens or continues its thread
-    return Asker(Surface.MENTION, actor, event.get("channel"), thread)
+    return RequestOrigin(Surface.MENTION, actor, event.get("channel"), thread)
 
 
-def _of_interaction(body: Payload) -> Asker:
+def _of_interaction(body: Payload) -> RequestOrigin:
     user, container = body["user"], body.get("container") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body, "channel")
     thread = container.get("thread_ts")
@@ -363,7 +365,7 @@ def _of_interaction(body: Payload) -> Asker:
         thread = container.get("message_ts")  # an answer to a button belongs below its message
     opened = _opened_in(body, "thread")
     response_url = body.get("response_url")
-    return Asker(Surface.BUTTON, _actor(user["id"], body), channel, thread, response_url, opened_ts=opened)
+    return RequestOrigin(Surface.BUTTON, _actor(user["id"], body), channel, thread, response_url, opened_ts=opened)
 
 
 def _opened_in(body: Payload, part: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands.home import home_view
-from bot.slack.payloads import Asker, Submission, find_mistakes, read_submission, view_to_look_at
+from bot.slack.payloads import RequestOrigin, Submission, find_mistakes, read_submission, view_to_look_at
 from bot.types import Answer
 from bot.views.delivery import direct_answer
 from bot.views.errors import no_dialog
@@ -28,48 +28,50 @@ logger = logging.getLogger(__name__)
 _CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
 
 
-async def deliver(slack: SlackClient, answer: Answer, asker: Asker, *, key: str | None) -> None:
+async def deliver(slack: SlackClient, answer: Answer, request_origin: RequestOrigin, *, key: str | None) -> None:
     """Send the answer. Raises SourceError when no way is left."""
-    if asker.home:
-        await slack.publish_home(asker.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
+    if request_origin.home:
+        await slack.publish_home(request_origin.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
         return
     try:
-        await _deliver(slack, answer, asker, key)
+        await _deliver(slack, answer, request_origin, key)
     except SlackRefusedError as refused:
         if refusal_of(refused.code) is not Refusal.CONTENT or not answer.blocks:
             raise
         logger.warning("an answer is sent as plain text: %s", refused.why)
-        await _deliver(slack, replace(answer, blocks=()), asker, key)
+        await _deliver(slack, replace(answer, blocks=()), request_origin, key)
 
 
-async def _deliver(slack: SlackClient, answer: Answer, asker: Asker, key: str | None) -> None:
-    if answer.file is not None and asker.channel_id:
-        await _upload(slack, answer, asker, asker.channel_id)
+async def _deliver(slack: SlackClient, answer: Answer, request_origin: RequestOrigin, key: str | None) -> None:
+    if answer.file is not None and request_origin.channel_id:
+        await _upload(slack, answer, request_origin, request_origin.channel_id)
     elif answer.private:
-        await _privately(slack, answer, asker)
-    elif asker.channel_id:
-        await _publicly(slack, answer, asker, asker.channel_id, key)
+        await _privately(slack, answer, request_origin)
+    elif request_origin.channel_id:
+        await _publicly(slack, answer, request_origin, request_origin.channel_id, key)
 
 
-async def _upload(slack: SlackClient, answer: Answer, asker: Asker, channel: str) -> None:
+async def _upload(slack: SlackClient, answer: Answer, request_origin: RequestOrigin, channel: str) -> None:
     assert answer.file is not None  # noqa: S101 - whoever calls has checked it
     name, text = answer.file.name, answer.file.text
     try:
-        await slack.upload(channel, name, text, answer.text, thread_ts=asker.thread_ts)
+        await slack.upload(channel, name, text, answer.text, thread_ts=request_origin.thread_ts)
     except SlackRefusedError as refused:
         if not _is_place(refused):
             raise
         logger.warning("a file is sent directly: %s", refused.why)
-        await slack.upload(asker.actor.user_id, name, text, answer.text)
+        await slack.upload(request_origin.actor.user_id, name, text, answer.text)
 
 
-async def _privately(slack: SlackClient, answer: Answer, asker: Asker) -> None:
-    if asker.response_url and await _responds(slack, answer, asker.response_url):
+async def _privately(slack: SlackClient, answer: Answer, request_origin: RequestOrigin) -> None:
+    if request_origin.response_url and await _responds(slack, answer, request_origin.response_url):
         return
-    user = asker.actor.user_id
+    user = request_origin.actor.user_id
     try:
-        if asker.channel_id:
-            await slack.post_ephemeral(asker.channel_id, user, answer.text, answer.blocks, thread_ts=asker.thread_ts)
+        if request_origin.channel_id:
+            await slack.post_ephemeral(
+                request_origin.channel_id, user, answer.text, answer.blocks, thread_ts=request_origin.thread_ts
+            )
             return
     except SlackRefusedError as refused:
         if not _is_place(refused):
@@ -79,16 +81,20 @@ async def _privately(slack: SlackClient, answer: Answer, asker: Asker) -> None:
         await _directly(slack, answer, user, None)
 
 
-async def _publicly(slack: SlackClient, answer: Answer, asker: Asker, channel: str, key: str | None) -> None:
+async def _publicly(
+    slack: SlackClient, answer: Answer, request_origin: RequestOrigin, channel: str, key: str | None
+) -> None:
     since = datetime.now(UTC) - _CLOCK_SLACK
-    thread = asker.thread_ts
+    thread = request_origin.thread_ts
     try:
         await slack.post(channel, answer.text, answer.blocks, thread_ts=thread, key=key)
     except SlackRefusedError as refused:
         if not _is_place(refused):
             raise
-        if not asker.response_url or not await _responds(slack, answer, asker.response_url, in_channel=True):
-            await _directly(slack, answer, asker.actor.user_id, refused.code)
+        if not request_origin.response_url or not await _responds(
+            slack, answer, request_origin.response_url, in_channel=True
+        ):
+            await _directly(slack, answer, request_origin.actor.user_id, refused.code)
     except SourceError as lost:
         if not lost.outcome_unknown or key is None:
             raise
@@ -150,8 +156,10 @@ async def fill_dialog(slack: SlackClient, view_id: str, view: Mapping[str, Any],
 
 
 Body = dict[str, Any]
-Work = Callable[[Asker, str | None], Awaitable[None]]
-DoOnce = Callable[[Body, Work], Awaitable[None]]  # does the work of a payload once, across replicas and redeliveries
+Work = Callable[[RequestOrigin, str | None], Awaitable[None]]
+Deduplicate = Callable[
+    [Body, Work], Awaitable[None]
+]  # does the work of a payload once, across replicas and redeliveries
 
 
 async def take_submission(ack: AsyncAck, body: Body) -> Submission | None:

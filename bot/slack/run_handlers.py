@@ -11,16 +11,16 @@ from bot.approvals.access import Refused
 from bot.approvals.decisions import Decided
 from bot.approvals.dialogs import Dialog
 from bot.approvals.rules import confirmation_phrase
-from bot.approvals.service import Desk
-from bot.commands.context import need_desk, outcome_answer
+from bot.approvals.service import ApprovalService
+from bot.commands.context import need_approval_service, outcome_answer
 from bot.commands.home import START
 from bot.commands.plans import PLANS
 from bot.commands.registry import run
 from bot.commands.request_change import file, refuse_early
 from bot.rollback_offer import read_offer
 from bot.slack.gate import App
-from bot.slack.payloads import Asker, RunClick, Submission, read_asker, read_click
-from bot.slack.respond import Body, DoOnce, deliver, fill_dialog, open_dialog, take_submission
+from bot.slack.payloads import RequestOrigin, RunClick, Submission, read_click, read_request_origin
+from bot.slack.respond import Body, Deduplicate, deliver, fill_dialog, open_dialog, take_submission
 from bot.types import Actor, Answer, Block
 from bot.views import modals, run_buttons
 from bot.views.plan import no_plan_answer
@@ -36,20 +36,22 @@ from services.domain.services import find_services
 _RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
 
 
-class Deciding:
+class DecisionHandlers:
     """Clicks and modals about runs."""
 
-    def __init__(self, *, world: World, slack: SlackClient, desk: Desk | None, do_once: DoOnce) -> None:
+    def __init__(
+        self, *, world: World, slack: SlackClient, approval_service: ApprovalService | None, deduplicate: Deduplicate
+    ) -> None:
         self._world = world
         self._slack = slack
-        self._desk = desk
-        self._do_once = do_once
+        self._approval_service = approval_service
+        self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
         """Before the listeners that match everything."""
         app.action(run_buttons.DENY)(self._opening(Dialog.DENY, modals.deny_modal, "deny {} <why>"))
         app.action(run_buttons.REVIEW)(self._opening(Dialog.REVIEW, modals.review_modal, "review {} <what you found>"))
-        app.action(run_buttons.ALONE)(self._opening(Dialog.ALONE, modals.alone_modal, "start-alone {} <why>"))
+        app.action(run_buttons.ALONE)(self._opening(Dialog.ALONE, modals.self_approval_modal, "start-alone {} <why>"))
         app.action(run_buttons.APPROVE_TYPED)(self.on_approve_typed)
         app.action(CHOOSE)(self.on_choose_target)
         app.action(_RUN)(self.on_click)
@@ -58,7 +60,9 @@ class Deciding:
     async def on_click(self, body: Body) -> None:
         click = _need_click(body)
         is_private = bool((body.get("container") or {}).get("is_ephemeral"))
-        await self._do_once(body, lambda asker, key: self._answer_click(click, asker, key, is_private=is_private))
+        await self._deduplicate(
+            body, lambda request_origin, key: self._answer_click(click, request_origin, key, is_private=is_private)
+        )
 
     async def on_approve_typed(self, body: Body) -> None:
         run = await self._run_to_decide(body, Dialog.APPROVE)
@@ -69,9 +73,11 @@ class Deciding:
 
     async def on_choose_target(self, body: Body) -> None:
         scope = str(body["actions"][0].get("value", ""))
-        asker = read_asker(body)
-        if asker is not None:
-            await refuse_early("rollback", {"service": scope}, asker.request, self._world, self._desk)
+        request_origin = read_request_origin(body)
+        if request_origin is not None:
+            await refuse_early(
+                "rollback", {"service": scope}, request_origin.request, self._world, self._approval_service
+            )
         loading = modals.loading_modal("Another target")
         line = f"rollback {scope} to <commit>"
         view_id = await open_dialog(self._slack, body, loading, line=line)
@@ -85,7 +91,9 @@ class Deciding:
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:
         submission = await take_submission(ack, body)
         if submission is not None:
-            await self._do_once(body, lambda asker, key: self._answer_submission(submission, asker, key))
+            await self._deduplicate(
+                body, lambda request_origin, key: self._answer_submission(submission, request_origin, key)
+            )
 
     def _opening(
         self, dialog: Dialog, modal: Callable[[dict[str, object]], Block], line: str
@@ -102,50 +110,52 @@ class Deciding:
 
     async def _run_to_decide(self, body: Body, dialog: Dialog) -> Run | None:
         """The clicked run, for who may submit such a dialog about it; anybody else is told why not, and gets None."""
-        asker, run_id = read_asker(body), _need_click(body).run_id
-        if asker is None:
+        request_origin, run_id = read_request_origin(body), _need_click(body).run_id
+        if request_origin is None:
             return None
-        found = await need_desk(self._desk).open_dialog(run_id, asker.actor, dialog)
+        found = await need_approval_service(self._approval_service).open_dialog(run_id, request_origin.actor, dialog)
         if isinstance(found, Run):
             return found
         answer = outcome_answer(found, run_id)
-        await self._do_once(body, lambda asker, key: deliver(self._slack, answer, asker, key=key))
+        await self._deduplicate(body, lambda request_origin, key: deliver(self._slack, answer, request_origin, key=key))
         return None
 
-    async def _answer_click(self, click: RunClick, asker: Asker, key: str | None, *, is_private: bool) -> None:
+    async def _answer_click(
+        self, click: RunClick, request_origin: RequestOrigin, key: str | None, *, is_private: bool
+    ) -> None:
         """`is_private`: on a button that only the asker sees, away from the run's message."""
         match click.verb:
             case run_buttons.DETAILS:
-                answer = await run(f"run {click.run_id}", asker.request, self._world)
+                answer = await run(f"run {click.run_id}", request_origin.request, self._world)
             case run_buttons.ASK_AGAIN:
-                answer = await self._ask_again(click.run_id, asker)
+                answer = await self._ask_again(click.run_id, request_origin)
             case _:
-                outcome = await self._decide(click, asker)
+                outcome = await self._decide(click, request_origin)
                 if isinstance(outcome, Decided) and not (outcome.missing or outcome.notes or is_private):
-                    await self._refresh_home(asker)
+                    await self._refresh_home(request_origin)
                     return  # the run's message says it
                 answer = outcome_answer(outcome, click.run_id)
-        await deliver(self._slack, answer, asker, key=key)
+        await deliver(self._slack, answer, request_origin, key=key)
 
-    async def _decide(self, click: RunClick, asker: Asker) -> Decided | Refused:
-        desk, actor = need_desk(self._desk), asker.actor
+    async def _decide(self, click: RunClick, request_origin: RequestOrigin) -> Decided | Refused:
+        approval_service, actor = need_approval_service(self._approval_service), request_origin.actor
         match click.verb:
             case run_buttons.APPROVE:
-                return await desk.decide(click.run_id, actor, approve=True)
+                return await approval_service.decide(click.run_id, actor, approve=True)
             case run_buttons.VETO:
-                return await desk.decide(click.run_id, actor, approve=False, reason="veto")
+                return await approval_service.decide(click.run_id, actor, approve=False, reason="veto")
             case run_buttons.CONFIRM:
-                return await desk.confirm(click.run_id, actor)
+                return await approval_service.confirm(click.run_id, actor)
             case run_buttons.CANCEL:
-                return await desk.cancel(click.run_id, actor)
+                return await approval_service.cancel(click.run_id, actor)
             case run_buttons.RESOLVE if click.how:
-                return await desk.resolve_unknown(click.run_id, actor, click.how)
+                return await approval_service.resolve_unknown(click.run_id, actor, click.how)
             case _:
                 raise _outdated()
 
-    async def _ask_again(self, run_id: int, asker: Asker) -> Answer:
-        filed = await need_desk(self._desk).ask_again(
-            run_id, asker.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
+    async def _ask_again(self, run_id: int, request_origin: RequestOrigin) -> Answer:
+        filed = await need_approval_service(self._approval_service).ask_again(
+            run_id, request_origin.request, lambda playbook, parameters: PLANS[playbook](parameters, self._world)
         )
         return (
             no_plan_answer(filed)
@@ -153,42 +163,42 @@ class Deciding:
             else filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
         )
 
-    async def _answer_submission(self, submission: Submission, asker: Asker, key: str | None) -> None:
-        answer = await self._submit(submission, asker)
+    async def _answer_submission(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:
+        answer = await self._submit(submission, request_origin)
         if answer is not None:
-            await deliver(self._slack, answer, asker, key=key)
+            await deliver(self._slack, answer, request_origin, key=key)
         else:
-            await self._refresh_home(asker)
+            await self._refresh_home(request_origin)
 
-    async def _refresh_home(self, asker: Asker) -> None:
+    async def _refresh_home(self, request_origin: RequestOrigin) -> None:
         """Whoever decided on their Home tab sees there at once that it does not wait for them any more."""
-        if asker.home:
-            answer = await run(START, asker.request, self._world, self._desk)
-            await deliver(self._slack, answer, asker, key=None)
+        if request_origin.home:
+            answer = await run(START, request_origin.request, self._world, self._approval_service)
+            await deliver(self._slack, answer, request_origin, key=None)
 
-    async def _submit(self, submission: Submission, asker: Asker) -> Answer | None:
+    async def _submit(self, submission: Submission, request_origin: RequestOrigin) -> Answer | None:
         if submission.kind == modals.CHOOSE_TARGET:
             parameters = {"service": str(submission.metadata["service"]), "to": submission.answer}
-            return await file("rollback", parameters, asker.request, self._world, self._desk)
+            return await file("rollback", parameters, request_origin.request, self._world, self._approval_service)
         if submission.kind == modals.STOP_WORKERS:
             parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
-            return await file("stop-workers", parameters, asker.request, self._world, self._desk)
-        outcome = await self._settle(submission, asker.actor)
+            return await file("stop-workers", parameters, request_origin.request, self._world, self._approval_service)
+        outcome = await self._settle(submission, request_origin.actor)
         is_told = isinstance(outcome, Refused) or outcome.missing
         return outcome_answer(outcome, submission.run_id) if is_told else None
 
     async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
         """What a modal about a run decides."""
-        desk, run_id = need_desk(self._desk), submission.run_id
+        approval_service, run_id = need_approval_service(self._approval_service), submission.run_id
         match submission.kind:
             case modals.APPROVE_TYPED:
-                return await desk.decide(run_id, actor, approve=True, typed=submission.answer)
+                return await approval_service.decide(run_id, actor, approve=True, typed=submission.answer)
             case modals.ALONE:
-                return await desk.start_alone(run_id, actor, submission.words)
+                return await approval_service.self_approve(run_id, actor, submission.words)
             case modals.REVIEW:
-                return await desk.review(run_id, actor, submission.words)
+                return await approval_service.review(run_id, actor, submission.words)
             case _:
-                return await desk.decide(run_id, actor, approve=False, reason=submission.words)
+                return await approval_service.decide(run_id, actor, approve=False, reason=submission.words)
 
 
 def _need_click(body: Body) -> RunClick:
@@ -200,8 +210,8 @@ def _need_click(body: Body) -> RunClick:
 
 def _metadata(body: Body) -> dict[str, object]:
     """Where it is opened, and is answered once it is submitted: a submission does not say it."""
-    asker = read_asker(body)
-    place = {"channel": asker.channel_id, "thread": asker.thread_ts} if asker else {}
+    request_origin = read_request_origin(body)
+    place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts} if request_origin else {}
     return {name: value for name, value in place.items() if value}
 
 

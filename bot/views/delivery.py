@@ -28,7 +28,7 @@ _BRIEF = {
 MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
 
 
-def told_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
+def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
     """One line each, kept true: who was told outside Slack, when, what became of it there, and who was not told."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     lines = [" · ".join([_line(page), *_later(page, notifications)]) for page in pages]
@@ -37,7 +37,7 @@ def told_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Blo
     return fit_message(f"Told outside Slack: {reached} of {len(pages)}", blocks)
 
 
-def told_words(notifications: Sequence[Notification]) -> str:
+def notified_words(notifications: Sequence[Notification]) -> str:
     """The same in a few words for the line that says who is called: " · pager ✓ · e-mail not yet"."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     words = [f"{MEANS_WORDS[one.means]} {_BRIEF[one.state]}" for one in pages]

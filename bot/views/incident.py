@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from bot.types import Block
 from bot.views.alerts import next_steps
 from bot.views.blocks import actions, command_button, command_menu, context, section, sections
-from bot.views.delivery import told_words
+from bot.views.delivery import notified_words
 from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from playbooks.diagnosis import BLAMED_FOR
@@ -311,7 +311,7 @@ def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside
         return notes
     last = pages[-1]
     words = f"📟 called {_names(chain.levels[last.level % len(chain.levels)])} {date_token(last.paged_at, '{time}')}"
-    words += told_words(outside)
+    words += notified_words(outside)
     following = chain.level(incident.next_level)
     if incident.due_at is not None and following is not None:
         words += f" · next {_names(following)} {date_token(incident.due_at, '{time}')}"

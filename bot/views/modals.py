@@ -61,7 +61,7 @@ def review_modal(metadata: Mapping[str, object]) -> Block:
     return modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
-def alone_modal(metadata: Mapping[str, object]) -> Block:
+def self_approval_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why nobody is waited for any longer. Everybody reads it, and may veto it while the countdown runs."""
     ask = text_input("Why can it not wait?", "Everybody sees it, and approvers can veto it until the countdown ends.")
     return modal("Start it alone", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)

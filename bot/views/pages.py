@@ -31,19 +31,19 @@ class Called:
 
     users: tuple[str, ...]
     silence: timedelta
-    why_not_alone: str | None
+    why_no_self_approval: str | None
 
     @property
-    def may_start_alone(self) -> bool:
-        return self.why_not_alone is None
+    def may_self_approve(self) -> bool:
+        return self.why_no_self_approval is None
 
 
-def call_message(run: Run, incident_id: int, *, may_start_alone: bool) -> tuple[str, list[Block]]:
+def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple[str, list[Block]]:
     """A direct message."""
     who = person(run.requested_by)
     first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
     alone = (
-        f"If no approver answers, {who} may start it alone." if may_start_alone else f"{who} may not start it alone."
+        f"If no approver answers, {who} may start it alone." if may_self_approve else f"{who} may not start it alone."
     )
     asked = f"run {run.id}, incident {incident_id}, requested by {who}. {alone}"
     plan = run.plan
@@ -69,8 +69,8 @@ def called_line(called: Called) -> str:
     *others, last = [mention(user) for user in called.users] or ["nobody"]
     names = f"{', '.join(others)} and {last}" if others else last
     who = f"{names} {'are' if others else 'is'} called"
-    if called.why_not_alone is not None:
-        return f"{who}. You may not start it alone ({called.why_not_alone})."
+    if called.why_no_self_approval is not None:
+        return f"{who}. You may not start it alone ({called.why_no_self_approval})."
     return f"{who}. If none of them answers within {age(called.silence)}, you may start it alone."
 
 

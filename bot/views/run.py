@@ -15,7 +15,7 @@ from bot.views.blocks import actions, context, section, sections
 from bot.views.golden_path import mission_blocks
 from bot.views.limits import TOTAL_LIMIT, characters, fit_message, shorten_ids
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
-from bot.views.run_buttons import buttons, start_alone, veto
+from bot.views.run_buttons import buttons, self_approve, veto
 from bot.views.run_buttons import review as review_button
 from bot.views.run_steps import are_deleted, deleted_note, lock_notes, progress, steps_done
 from bot.views.text import code, date_token, escape, mention, person, with_short_ids
@@ -26,7 +26,7 @@ from playbooks.steps import RemoveSample, Step, UploadSample, stored_step_words
 from services.domain.database import MigrationStatus
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.runs import UNDECIDED, Decision, LoneStart, Record, Review, Run, RunState, RunStep, StepState
+from services.domain.runs import UNDECIDED, Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service, short_sha
 from services.domain.text import age, counted
 
@@ -154,7 +154,7 @@ def _standing(state: ServiceState) -> str:
     return f"{state.service.short} runs {running} of {wanted} replicas of {sha}"
 
 
-def lone_start_blocks(run: Run, lone: LoneStart | None) -> list[Block]:
+def self_approval_blocks(run: Run, lone: SelfApproval | None) -> list[Block]:
     """Until when the approvers have time to answer, or the countdown's end."""
     if lone is None or run.state is not RunState.AWAITING_APPROVAL:
         return []
@@ -164,7 +164,7 @@ def lone_start_blocks(run: Run, lone: LoneStart | None) -> list[Block]:
         starts = f"⏳ *Nobody answered: {who} starts it alone* at {date_token(lone.starts_at, '{time_secs}')}: {why}"
         return [section(starts, accessory=veto(run))]
     if lone.offered_at is not None:
-        return [section(f"Nobody answered in {where}: {who} may start it alone.", accessory=start_alone(run))]
+        return [section(f"Nobody answered in {where}: {who} may start it alone.", accessory=self_approve(run))]
     until = date_token(lone.open_at, "{time_secs}")
     return [context(f"{where}: the approvers are called; if none answers by {until}, {who} may start it alone")]
 
@@ -273,7 +273,7 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *sections(_numbered([stored_step_words(step) for step in plan.get("steps", ())])),
         section("\n".join(_who(run, approvers))),
-        *lone_start_blocks(run, record.lone),
+        *self_approval_blocks(run, record.lone),
     ]
 
 
@@ -318,11 +318,11 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
     """As much of the middle as leaves room for the end: the buttons are never what is left out."""
-    room = ROOM - characters(list(end))
+    incident_service = ROOM - characters(list(end))
     kept: list[Block] = []
     for block in middle:
-        room -= characters(block)
-        if room < 0:
+        incident_service -= characters(block)
+        if incident_service < 0:
             return [*kept, context(f"… {counted(len(middle) - len(kept), 'more part')} in Details")]
         kept.append(block)
     return kept

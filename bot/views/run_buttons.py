@@ -55,7 +55,7 @@ def details(run: Run) -> Block:
     return button("Details", DETAILS, run.id)
 
 
-def start_alone(run: Run) -> Block:
+def self_approve(run: Run) -> Block:
     """For who asked, once nobody answered; a modal asks why."""
     return button("Start it alone", ALONE, run.id)
 

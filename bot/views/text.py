@@ -154,21 +154,21 @@ def _escaped(line: str, limit: int) -> str:
 
 
 def _cut_escaped(line: str, limit: int) -> str:
-    room, pieces, size = max(limit - _MARK_ROOM, 0), [], 0
+    incident_service, pieces, size = max(limit - _MARK_ROOM, 0), [], 0
     for character in line:
         piece = _ENTITIES.get(character, character)
-        if size + len(piece) > room:
+        if size + len(piece) > incident_service:
             break
         pieces.append(piece)
         size += len(piece)
     return _marked("".join(pieces), len(line) - len(pieces), limit)
 
 
-def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
+def _whole_pieces(mrkdwn: str, incident_service: int) -> tuple[str, bool]:
     """As many whole pieces as fit, and whether they end inside a fence."""
     end, in_fence = 0, False
     for whole in _WHOLE.finditer(mrkdwn):
-        if whole.end() > room:
+        if whole.end() > incident_service:
             break
         end = whole.end()
         in_fence = in_fence != (whole.group() == _FENCE)
@@ -214,8 +214,8 @@ class FirstLine:
         since = f" since {clock_time(self.since)}" if self.since else ""
         place = escape(shorten(self.place, PLACE_LIMIT))
         before, after = self._before(place), self._after(place)
-        room = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}{after}")
-        return f"{before}{escape(shorten(self.title, room))}{since}{self.more}{after}"
+        incident_service = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}{after}")
+        return f"{before}{escape(shorten(self.title, incident_service))}{since}{self.more}{after}"
 
     def _bold_title(self) -> str:
         """What is wrong in bold; the numbers behind it need not shout."""

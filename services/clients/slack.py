@@ -114,7 +114,7 @@ def departing(leaves_by: float | None) -> Iterator[None]:
         _LEAVES_BY.reset(token)
 
 
-def watch_departures() -> aiohttp.TraceConfig:
+def watch_send_deadlines() -> aiohttp.TraceConfig:
     """For a session: checks the moment once there is a connection, the last thing before the bytes leave."""
     config = aiohttp.TraceConfig()
     config.on_connection_create_end.append(_check)
@@ -269,7 +269,7 @@ class SlackClient:
     def web(self) -> AsyncWebClient:
         """slack_sdk's client, for Bolt. Needs a running event loop."""
         if self._web is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[watch_departures()])
+            self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[watch_send_deadlines()])
             self._web = AsyncWebClient(
                 token=self._token.reveal(),
                 base_url=self._api_url,

@@ -264,7 +264,7 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class Rollout:
+class ExternalDeploy:
     """One that is open. `deployments`: `{service: deployment id}`, the newest of each service.
 
     commit_sha: None when Railway does not say. settled_at: when nothing of it was on its way any more.

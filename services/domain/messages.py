@@ -102,7 +102,7 @@ LINK_TO_MESSAGE = "link_to_message"  # action id of a button whose value is a me
 Blocks = Sequence[Mapping[str, Any]]
 
 
-class Lane(StrEnum):
+class OutboxQueue(StrEnum):
     """What is sent side by side: a page that Slack has never seen waits for nothing but other pages."""
 
     PAGES = "pages"

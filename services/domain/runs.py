@@ -38,7 +38,7 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class LoneStart:
+class SelfApproval:
     """Of one request, filed inside an incident by somebody who may approve such changes. Times are the database's.
 
     called_at: when the approvers were called. open_at: from then on who asked may begin the countdown. offered_at:
@@ -277,4 +277,4 @@ class Record:
     decisions: Sequence[Decision] = ()
     audit: Sequence[AuditRow] = ()
     review: Review | None = None
-    lone: LoneStart | None = None
+    lone: SelfApproval | None = None

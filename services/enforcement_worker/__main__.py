@@ -18,7 +18,7 @@ from services.domain.services import WorkerType
 from services.enforcement_worker.handler import assess_batch, queue_review_if_due, review_due
 from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, Prices, write_memos, write_no_memos
 from services.job_queue.jobs import Handler
-from services.job_queue.process import Chore, run_worker
+from services.job_queue.process import MaintenanceTask, run_worker
 from services.job_queue.settings import WorkerSettings
 from services.process import read_or_exit
 
@@ -71,9 +71,9 @@ def main() -> int:
         REVIEW_JOB_TYPE: review_due,
         MEMO_JOB_TYPE: write,
     }
-    reviews = Chore("queue_review_if_due", settings.review_every_s, queue_review_if_due)
+    reviews = MaintenanceTask("queue_review_if_due", settings.review_every_s, queue_review_if_due)
     notices = [why_not] if why_not else []
-    return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=notices, chores=[reviews])
+    return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=notices, maintenance=[reviews])
 
 
 def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, Handler]:

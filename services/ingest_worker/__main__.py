@@ -10,7 +10,7 @@ from services.domain.csv_layouts import JOB_TYPE
 from services.domain.services import WorkerType
 from services.ingest_worker.handler import ingest_batch
 from services.ingest_worker.retention import EVERY_S, IngestSettings, prune_old
-from services.job_queue.process import Chore, run_worker
+from services.job_queue.process import MaintenanceTask, run_worker
 from services.process import read_or_exit
 
 
@@ -21,8 +21,8 @@ def main() -> int:
     gc.set_threshold(200_000)
     # One thread judges while the other stores; what the database answers must not wait 5 ms for its turn.
     sys.setswitchinterval(0.0005)
-    retention = Chore("retention", EVERY_S, partial(prune_old, settings=settings))
-    return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings, chores=[retention])
+    retention = MaintenanceTask("retention", EVERY_S, partial(prune_old, settings=settings))
+    return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings, maintenance=[retention])
 
 
 if __name__ == "__main__":

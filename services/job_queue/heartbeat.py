@@ -80,7 +80,7 @@ class WorkerState:
         self.changed.set()
 
 
-class Heart:
+class WorkerHeartbeat:
     """Beats for one worker. `database` is its own; `work_database` is the one that the jobs use, and is probed."""
 
     def __init__(

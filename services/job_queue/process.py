@@ -9,11 +9,11 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.listen import Listener
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.services import WorkerType
-from services.job_queue.heartbeat import Heart, WorkerState, run_unless
+from services.job_queue.heartbeat import WorkerHeartbeat, WorkerState, run_unless
 from services.job_queue.jobs import Handler
 from services.job_queue.settings import WorkerSettings
 from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Chore:
+class MaintenanceTask:
     """Done at the start and every `every_s` seconds, by each worker: what may happen once only is for it to see to."""
 
     name: str
@@ -72,14 +72,14 @@ def run_worker(
     settings: WorkerSettings,
     *,
     notices: Sequence[str] = (),
-    chores: Sequence[Chore] = (),
+    maintenance: Sequence[MaintenanceTask] = (),
 ) -> int:
     """Run one worker until SIGTERM or SIGINT; the process's exit code.
 
-    `handlers` is `{job type: handler}`; `notices` are logged below the banner; `chores` are done beside the jobs.
+    `handlers` is `{job type: handler}`; `notices` are logged below the banner; `maintenance` are done beside the jobs.
     """
     log_to_streams(settings.log_format)
-    return asyncio.run(_Worker(worker_type, handlers, settings, chores).run(notices))
+    return asyncio.run(_Worker(worker_type, handlers, settings, maintenance).run(notices))
 
 
 class _Worker:
@@ -88,21 +88,21 @@ class _Worker:
         worker_type: WorkerType,
         handlers: Mapping[str, Handler],
         settings: WorkerSettings,
-        chores: Sequence[Chore],
+        maintenance: Sequence[MaintenanceTask],
     ) -> None:
         self._settings = settings
-        self._chores = chores
+        self._maintenance = maintenance
         self._type = worker_type
         # New with each start, never Railway's replica id: a job of a crashed process must not look owned by its
         # successor.
         self._id = f"{worker_type.service.short}-{secrets.token_hex(3)}"
-        self._stop, self._bell, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
+        self._stop, self._wake_up, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
         # LIKE 'dragonfly%' is how the runbook finds these sessions.
         self._name = f"{worker_type.service}:{self._id}"
         self._database = self._connect(self._name, settings.sessions)
         # By this name the others see whether the process is there (ops.reap_jobs).
         self._heart_database = self._connect(f"{self._name}:beat", 1)
-        self._heart = Heart(
+        self._heartbeat = WorkerHeartbeat(
             self._state,
             worker_id=self._id,
             worker_type=worker_type,
@@ -118,7 +118,7 @@ class _Worker:
             settings=settings,
             state=self._state,
             stop=self._stop,
-            bell=self._bell,
+            bell=self._wake_up,
         )
 
     async def run(self, notices: Sequence[str]) -> int:
@@ -134,7 +134,7 @@ class _Worker:
             log.critical("[%s] CRITICAL: the worker failed", self._type, exc_info=True)
         finally:
             self._state.become("error" if code else "stopped")
-            await self._heart.beat()
+            await self._heartbeat.beat()
             await self._database.close()
             await self._heart_database.close()
         log.info("Worker stopped")
@@ -145,12 +145,12 @@ class _Worker:
         if self._stop.is_set():
             return EXIT_OK
         self._state.become("running")
-        doorbell = Doorbell(self._settings.dsn, {JOBS_CHANNEL: self._bell.set}, application_name=self._name)
+        listener = Listener(self._settings.dsn, {JOBS_CHANNEL: self._wake_up.set}, application_name=self._name)
         async with asyncio.TaskGroup() as group:
             beside = [
-                group.create_task(self._heart.run(every_s=self._settings.heartbeat_every_s)),
-                group.create_task(doorbell.run()),
-                *(group.create_task(chore.run(self._database)) for chore in self._chores),
+                group.create_task(self._heartbeat.run(every_s=self._settings.heartbeat_every_s)),
+                group.create_task(listener.run()),
+                *(group.create_task(chore.run(self._database)) for chore in self._maintenance),
             ]
             try:
                 await self._loop.run()

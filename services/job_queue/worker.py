@@ -81,7 +81,7 @@ def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
             return Ending(job.id, "pending", claim=job.claim)
 
 
-class Strays:
+class LostClaims:
     """Nobody else would miss such a job while this worker beats.
 
     A lane holds `claiming` from before it claims until the jobs are in the worker's state: what another lane has just
@@ -104,13 +104,15 @@ class Strays:
             known = self._state.claims
             async with self._database.read(timeout_s=TIMEOUT_S) as conn:
                 owned = await list_own_jobs(conn, worker_id=self._worker_id)
-            strays = [Ending(job_id, "pending", claim=claim) for job_id, claim in owned if (job_id, claim) not in known]
-            if strays:
-                await self._hand_back(strays)
+            lost_claims = [
+                Ending(job_id, "pending", claim=claim) for job_id, claim in owned if (job_id, claim) not in known
+            ]
+            if lost_claims:
+                await self._hand_back(lost_claims)
 
-    async def _hand_back(self, strays: Sequence[Ending]) -> None:
+    async def _hand_back(self, lost_claims: Sequence[Ending]) -> None:
         statuses, _ = await finish_and_claim_jobs(
-            self._database, endings=strays, worker_id=self._worker_id, job_types=(), limit=0, timeout_s=TIMEOUT_S
+            self._database, endings=lost_claims, worker_id=self._worker_id, job_types=(), limit=0, timeout_s=TIMEOUT_S
         )
         for job_id, status in statuses.items():
             log.info("update_job_status: job %s -> %s", job_id, status)
@@ -137,7 +139,7 @@ class WorkerLoop:
     state: WorkerState
     stop: asyncio.Event
     bell: asyncio.Event
-    _strays: Strays = field(init=False)
+    _lost_claims: LostClaims = field(init=False)
     _failures: int = field(default=0, init=False)
     _refusals: int = field(default=0, init=False)  # in a row, of a database that fails whatever is asked
     _told: str = field(default="", init=False)
@@ -148,7 +150,7 @@ class WorkerLoop:
 
     def __post_init__(self) -> None:
         lanes = self.settings.concurrency
-        self._strays = Strays(self.database, self.state, worker_id=self.worker_id, lanes=lanes)
+        self._lost_claims = LostClaims(self.database, self.state, worker_id=self.worker_id, lanes=lanes)
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
@@ -200,7 +202,7 @@ class WorkerLoop:
 
     async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
         wanted = 0 if self._is_ending else self.settings.claim_batch
-        async with self._strays.claiming:
+        async with self._lost_claims.claiming:
             statuses, jobs = await settle_and_claim(
                 self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
             )
@@ -230,7 +232,7 @@ class WorkerLoop:
         for job_id, status in reaped.items():
             log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
         # A claim that was sent into an outage may come through long after it.
-        await run_unless(self.stop, self._strays.hand_back())
+        await run_unless(self.stop, self._lost_claims.hand_back())
 
     def _gone_after(self) -> timedelta | None:
         """None shortly after an outage: then the others are silent too, and on their way back."""
@@ -260,7 +262,7 @@ class WorkerLoop:
         """Wait for the database, then hand back what a claim took whose answer was lost."""
         await await_database(self.database, pool_size=self.settings.sessions)
         with suppress(SourceError):  # gone again: the next claim notices
-            await self._strays.hand_back()
+            await self._lost_claims.hand_back()
 
     async def _work_on(self, job: ClaimedJob) -> Outcome:
         if self._is_ending:  # the rest of a batch

@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from bot.config.timing import WatchSettings
+from bot.config.timing import EvaluatorSettings
 from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.model import Message
@@ -20,7 +20,7 @@ from tests.benchmarks.measuring import ms, percentile, show
 
 FAILURES = 10
 AIM_S = 1.0  # p99
-POLLS_S = (WatchSettings.railway_every_s, 60.0)
+POLLS_S = (EvaluatorSettings.railway_every_s, 60.0)
 SECRET = "made-up-made-up-made-up-1"
 EVENT = {"type": "Deployment.failed", "resource": {"environment": {"id": "e"}}}
 PATIENCE_S = 120.0

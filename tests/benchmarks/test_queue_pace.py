@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.listen import Listener
 from services.clients.postgres.pool import Connection, Database, connect
 from services.clients.postgres.worker import ClaimedJob, queue_job
 from services.domain.secrets import Secret
@@ -144,7 +144,7 @@ async def _starts(database: SandboxDatabase) -> tuple[list[float], list[float]]:
     """Seconds from queueing to the start: the worker's, then those of a bare loop."""
     started = []
     worker = Worker(database, claim_batch=1)
-    bell = Doorbell(database.app, {JOBS_CHANNEL: worker.bell.set}, application_name="benchmark")
+    bell = Listener(database.app, {JOBS_CHANNEL: worker.bell.set}, application_name="benchmark")
     listening, running = asyncio.create_task(bell.run()), asyncio.create_task(worker.loop.run())
     async with await connect(database.app, application_name="benchmark", timeout_s=5) as conn:
         while not bell.works:

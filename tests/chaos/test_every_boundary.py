@@ -20,7 +20,7 @@ from services.domain.runs import RunState, StepState
 from services.sandbox.database import VERSION
 from tests.chaos.conftest import Record
 from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, Replica, StartReplica
-from tests.wire import Hold, Line, Where, Word
+from tests.wire import Line, Suppression, Where, Word
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -113,7 +113,7 @@ async def _stopped_at(
     before = len(bench.wire.mutations)
     run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
 
-    def hold(where: Where) -> Hold | Word:
+    def hold(where: Where) -> Suppression | Word:
         if case.mutation:
             return bench.wire.hold(case.mutation, where, lose=where == "before")
         return admin_line.hold(b"COMMIT", where)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RUN_S = 90.0  # a scale with its soak, or a rollback with its proof, on a busy machine
 
 
-class Room:
+class IncidentService:
     """The incidents channel, as those who ask and decide use it."""
 
     def __init__(self, stage: Stage) -> None:
@@ -115,16 +115,16 @@ def shown(message: Message) -> str:
 
 
 @pytest.fixture
-def room(stage: Stage) -> Room:
-    return Room(stage)
+def incident_service(stage: Stage) -> IncidentService:
+    return IncidentService(stage)
 
 
-async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, room: Room) -> None:
-    asked = await room.ask("scale ingest 2")
+async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, incident_service: IncidentService) -> None:
+    asked = await incident_service.ask("scale ingest 2")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await room.click(asked, CONFIRM, model.OLIVIA.id)
-    done = await room.until(asked, "DONE")
+    await incident_service.click(asked, CONFIRM, model.OLIVIA.id)
+    done = await incident_service.until(asked, "DONE")
 
     assert "Scale ingest: 1 → 2" in done.text
     assert "audit `" in shown(done)
@@ -133,12 +133,14 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, room
     assert "2 of 2" in shown(heartbeats)
 
 
-async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage: Stage, room: Room) -> None:
-    asked = await room.ask("golden-path")
+async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(
+    stage: Stage, incident_service: IncidentService
+) -> None:
+    asked = await incident_service.ask("golden-path")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await room.click(asked, CONFIRM, model.OLIVIA.id)
-    done = await room.until(asked, "DONE")
+    await incident_service.click(asked, CONFIRM, model.OLIVIA.id)
+    done = await incident_service.until(asked, "DONE")
 
     assert "OVERALL: PASS" in shown(done)
     for name in ("Health Check", "CSV Upload", "Ingest Poll", "Snapshot", "SQL Verification", "Cleanup"):
@@ -147,19 +149,21 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage
     assert "no golden path left a batch" in shown(refused)
 
 
-async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, room: Room) -> None:
+async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(
+    stage: Stage, incident_service: IncidentService
+) -> None:
     offer = await stage.ask("/dragonfly rollback api")
     assert offer.visible_to == model.OLIVIA.id
     recommended = next(one for one in elements_of(offer) if one.get("style") == "primary")
     line = recommended["value"]
     assert line.startswith("rollback api to ")
 
-    asked = await room.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
+    asked = await incident_service.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
     assert f"<!subteam^{model.APPROVERS.id}>" in shown(asked)
-    await room.click(asked, APPROVE, model.OLIVIA.id)
-    await room.told(model.OLIVIA.id, "Your click changed nothing")
-    await room.click(asked, APPROVE, model.ANN.id)
-    done = await room.until(asked, "DONE")
+    await incident_service.click(asked, APPROVE, model.OLIVIA.id)
+    await incident_service.told(model.OLIVIA.id, "Your click changed nothing")
+    await incident_service.click(asked, APPROVE, model.ANN.id)
+    done = await incident_service.until(asked, "DONE")
 
     sha = line.rpartition(" ")[2]
     assert f"Approved by <@{model.ANN.id}>" in shown(done)
@@ -172,79 +176,83 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage:
     assert "lock" in shown(refused)
 
 
-async def test_another_target_is_chosen_in_a_modal(stage: Stage, room: Room) -> None:
+async def test_another_target_is_chosen_in_a_modal(stage: Stage, incident_service: IncidentService) -> None:
     offer = await stage.ask("/dragonfly rollback ingest")
-    await room.click(offer, CHOOSE, model.OLIVIA.id)
-    modal = await room.modal(model.OLIVIA.id, "Another target")
+    await incident_service.click(offer, CHOOSE, model.OLIVIA.id)
+    modal = await incident_service.modal(model.OLIVIA.id, "Another target")
     other = modal.content["blocks"][0]["element"]["options"][-1]["value"]
 
-    asked = await room.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: other}})
+    asked = await incident_service.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: other}})
 
     assert f"→ {other[:8]}" in asked.text
-    await room.click(asked, DENY, model.BEN.id)
-    await room.modal(model.BEN.id, "Deny the request")
-    errors = await room.submit(model.BEN.id, {ANSWER: {ANSWER: "   "}})
+    await incident_service.click(asked, DENY, model.BEN.id)
+    await incident_service.modal(model.BEN.id, "Deny the request")
+    errors = await incident_service.submit(model.BEN.id, {ANSWER: {ANSWER: "   "}})
     assert errors
-    assert await room.submit(model.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
-    denied = await room.until(asked, "DENIED")
+    assert await incident_service.submit(model.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
+    denied = await incident_service.until(asked, "DENIED")
     assert f"Denied by <@{model.BEN.id}>" in shown(denied)
     assert "not during &lt;!channel&gt; the import" in shown(denied)
 
 
-async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, room: Room) -> None:
+async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, incident_service: IncidentService) -> None:
     refused = await stage.ask("/dragonfly restart api", user=model.OTTO.id)
     assert "was not filed" in refused.text
-    asked = await room.ask("redeploy enforcement")
+    asked = await incident_service.ask("redeploy enforcement")
 
-    await room.click(asked, APPROVE, model.OTTO.id)
-    await room.told(model.OTTO.id, "Your click changed nothing")
+    await incident_service.click(asked, APPROVE, model.OTTO.id)
+    await incident_service.told(model.OTTO.id, "Your click changed nothing")
 
-    await room.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
-    await room.until(asked, "CANCELLED")
+    await incident_service.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
+    await incident_service.until(asked, "CANCELLED")
     why = await stage.ask("/dragonfly why refusal")
     assert model.OTTO.id in shown(why)
 
 
-async def test_clicks_of_two_people_make_one_run(stage: Stage, room: Room) -> None:
+async def test_clicks_of_two_people_make_one_run(stage: Stage, incident_service: IncidentService) -> None:
     before = len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments)
-    asked = await room.ask("redeploy enforcement")
+    asked = await incident_service.ask("redeploy enforcement")
 
     clicks = (model.ANN.id, model.BEN.id, model.ANN.id)
-    await asyncio.gather(*(room.click(asked, APPROVE, user) for user in clicks))
-    done = await room.until(asked, "DONE")
+    await asyncio.gather(*(incident_service.click(asked, APPROVE, user) for user in clicks))
+    done = await incident_service.until(asked, "DONE")
 
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = model.BEN if f"Approved by <@{model.ANN.id}>" in shown(done) else model.ANN
-    await room.told(late.id, "Your click changed nothing")
+    await incident_service.told(late.id, "Your click changed nothing")
 
 
-async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, room: Room) -> None:
-    asked = await room.ask("redeploy enforcement")
+async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(
+    stage: Stage, incident_service: IncidentService
+) -> None:
+    asked = await incident_service.ask("redeploy enforcement")
     record = stage.sandbox.railway.deploy(Service.ENFORCEMENT, stage.sha)
     async with asyncio.timeout(RUN_S):
         while record.status is not DeploymentStatus.SUCCESS:
             await asyncio.sleep(0.05)
 
-    await room.click(asked, APPROVE, model.ANN.id)
-    void = await room.until(asked, "VOID")
+    await incident_service.click(asked, APPROVE, model.ANN.id)
+    void = await incident_service.until(asked, "VOID")
 
     assert f"→ {record.id[:8]}" in shown(void)
     told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
     assert "not by a run of the bot" in shown(told)
-    again = await room.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
+    again = await incident_service.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
     assert "WAITS FOR APPROVAL" in again.text
-    await room.click(again, APPROVE, model.BEN.id)
-    await room.until(again, "DONE")
+    await incident_service.click(again, APPROVE, model.BEN.id)
+    await incident_service.until(again, "DONE")
 
 
-async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: Stage, room: Room) -> None:
-    asked = await room.ask("scale enforcement 3")
-    await room.click(asked, APPROVE, model.ANN.id)
-    running = await room.until(asked, "RUNNING")
+async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(
+    stage: Stage, incident_service: IncidentService
+) -> None:
+    asked = await incident_service.ask("scale enforcement 3")
+    await incident_service.click(asked, APPROVE, model.ANN.id)
+    running = await incident_service.until(asked, "RUNNING")
 
-    await room.click(running, CANCEL, model.BEN.id)
-    ended = await room.until(asked, "CANCELLED")
+    await incident_service.click(running, CANCEL, model.BEN.id)
+    ended = await incident_service.until(asked, "CANCELLED")
 
     assert "enforcement" in ended.text
     assert "replica" in ended.text
@@ -253,14 +261,14 @@ async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: 
 
 
 async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(
-    stage: Stage, room: Room
+    stage: Stage, incident_service: IncidentService
 ) -> None:
     services = [stage.sandbox.railway.find_service(service) for service in WORKERS]
     before = [service.active.commit.sha if service.active else "" for service in services]
     owner = stage.sandbox.database.urls.owner.reveal()
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as conn:
         await conn.execute(f"ALTER TABLE {TABLE} RENAME TO elsewhere")
-        failed = await room.until(await _roll_back_database(room), "FAILED")
+        failed = await incident_service.until(await _roll_back_database(incident_service), "FAILED")
         await conn.execute(f"ALTER TABLE {TABLE.partition('.')[0]}.elsewhere RENAME TO {TABLE.partition('.')[2]}")
 
     assert "what had been stopped was started again" in shown(failed)
@@ -268,26 +276,28 @@ async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can
     assert [service.active.commit.sha for service in services if service.active] == before
     assert "0 of" not in shown(await stage.ask("/dragonfly heartbeats"))
 
-    done = await room.until(await _roll_back_database(room), "DONE")
+    done = await incident_service.until(await _roll_back_database(incident_service), "DONE")
 
     assert f"<@{model.ANN.id}>" in shown(done)
     assert f"<@{model.BEN.id}>" in shown(done)
     assert VERSION in shown(await stage.ask("/dragonfly migrations")), "it is pending again"
 
 
-async def _roll_back_database(room: Room) -> Message:
-    asked = await room.ask(f"rollback-db {VERSION}")
+async def _roll_back_database(incident_service: IncidentService) -> Message:
+    asked = await incident_service.ask(f"rollback-db {VERSION}")
     for user in (model.ANN.id, model.BEN.id):
-        await room.approve_typed(asked, user, f"rollback-db {VERSION} dev")
+        await incident_service.approve_typed(asked, user, f"rollback-db {VERSION} dev")
     return asked
 
 
-async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_reviewed(stage: Stage, room: Room) -> None:
-    await room.type("/dragonfly stop-workers", model.OLIVIA.id)
-    await room.modal(model.OLIVIA.id, "Stop workers")
+async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_reviewed(
+    stage: Stage, incident_service: IncidentService
+) -> None:
+    await incident_service.type("/dragonfly stop-workers", model.OLIVIA.id)
+    await incident_service.modal(model.OLIVIA.id, "Stop workers")
 
-    asked = await room.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
-    done = await room.until(asked, "DONE")
+    asked = await incident_service.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
+    done = await incident_service.until(asked, "DONE")
 
     assert "Break-glass" in shown(done)
     assert "amounts are doubled" in shown(await stage.ask(f"/dragonfly run {run_of(asked)}"))
@@ -295,20 +305,20 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
     assert len(undo) == 2
     workers = [stage.sandbox.railway.find_service(service).active for service in WORKERS]
     assert all(worker and worker.is_stopped for worker in workers)
-    await _is_reviewed_by_somebody_else(stage, room, done)
+    await _is_reviewed_by_somebody_else(stage, incident_service, done)
 
 
-async def _is_reviewed_by_somebody_else(stage: Stage, room: Room, stopped: Message) -> None:
+async def _is_reviewed_by_somebody_else(stage: Stage, incident_service: IncidentService, stopped: Message) -> None:
     assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=model.ANN.id))
-    await room.click(stopped, REVIEW, model.OLIVIA.id)
-    await room.told(model.OLIVIA.id, "Your click changed nothing")
+    await incident_service.click(stopped, REVIEW, model.OLIVIA.id)
+    await incident_service.told(model.OLIVIA.id, "Your click changed nothing")
 
-    await room.click(stopped, REVIEW, model.ANN.id)
-    await room.modal(model.ANN.id, "Review")
-    assert await room.submit(model.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
-    assert await room.submit(model.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
+    await incident_service.click(stopped, REVIEW, model.ANN.id)
+    await incident_service.modal(model.ANN.id, "Review")
+    assert await incident_service.submit(model.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
+    assert await incident_service.submit(model.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
 
-    await room.until_shown(stopped, f"Reviewed by <@{model.ANN.id}>")
+    await incident_service.until_shown(stopped, f"Reviewed by <@{model.ANN.id}>")
     assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=model.ANN.id))
 
 

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from bot.app import Bot
 from bot.config.environment import Settings
-from bot.config.timing import RunSettings, WatchSettings
+from bot.config.timing import EvaluatorSettings, RunSettings
 from playbooks.model import decode_plan
 from playbooks.steps import STEPS
 from services.sandbox.railway.control import build_router as railway_router
@@ -88,7 +88,7 @@ class House:
 
     async def start_bot(self, runs: RunSettings = PATIENT) -> None:
         settings = replace(Settings.from_environment(self.environ), runs=runs)
-        bot = Bot(replace(settings, source_timeout_s=30.0, watching=WatchSettings(railway_every_s=1.0)))
+        bot = Bot(replace(settings, source_timeout_s=30.0, watching=EvaluatorSettings(railway_every_s=1.0)))
         self._bots.append(bot)
         await bot.start()
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.alerts.rules import api, bot, database, drill, jobs, railway, workers
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 
 FAMILIES = (workers.look, api.look, database.look, jobs.look, railway.look, bot.look, drill.look)
 
 
-def look(seen: Seen, rules: Rules) -> list[Signal]:
+def look(seen: Snapshot, rules: Rules) -> list[RuleResult]:
     """What every rule says now. Each subject has a signal also when it is well, so that its alert can end."""
     return [signal for family in FAMILIES for signal in family(seen, rules)]
 
 
-def fingerprints(seen: Seen, rules: Rules) -> Iterator[str]:
+def fingerprints(seen: Snapshot, rules: Rules) -> Iterator[str]:
     """The names that `why` and `silence` know."""
     yield from (signal.fingerprint for signal in look(seen, rules))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.alerts.rules.rule import signal
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import api
 from playbooks.model import Finding, Status
@@ -16,7 +16,7 @@ from services.domain.health import ApiHealth
 from services.domain.services import Service
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`api`, `slow_api` and `intake`."""
     if seen.api is not None:
         heard = not isinstance(seen.services, Unavailable)
@@ -28,7 +28,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("intake", rules.intake, finding)
 
 
-def _heard(seen: Seen, finding: Finding) -> Finding:
+def _heard(seen: Snapshot, finding: Finding) -> Finding:
     """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
 
     An API that is cut off from the database, or that cannot write there, says so itself, and `database` or `writes`

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.alerts.rules.rule import fine, signal
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import bot, oncall
 from playbooks.checks.database import CONFIG
@@ -15,7 +15,7 @@ from playbooks.model import Finding, Status, wrong_first
 from services.domain.errors import Unavailable
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`blindness.railway` and `blindness.slack`, and `oncall`: nobody would answer what it tells."""
     if seen.services is not None:
         yield signal("blindness", rules.blindness, _railway(seen), subject="railway")
@@ -26,7 +26,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield from (signal("oncall", rules.oncall, finding) for finding in wrong_first(found)[:1])
 
 
-def _railway(seen: Seen) -> Finding:
+def _railway(seen: Snapshot) -> Finding:
     if not isinstance(seen.services, Unavailable):
         return fine("Railway answers")
     title = "Railway does not answer: deployments and replicas are not watched"

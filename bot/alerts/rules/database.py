@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.alerts.rules.rule import fine, only_failures, signal
-from bot.alerts.snapshot import Seen, Upkeep, Work
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import SlowReads, Snapshot, Work
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import database, migrations, outcomes, security
 from playbooks.model import Finding, NextStep, Status
@@ -17,7 +17,7 @@ from services.domain.services import WORKERS
 HEALTH = NextStep("Health", "health")
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`database`, `writes`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
     yield signal("database", rules.database, _reached(seen))
     if seen.api is not None:
@@ -35,7 +35,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("visibility", rules.visibility, finding, subject=subject)
 
 
-def _reached(seen: Seen) -> Finding:
+def _reached(seen: Snapshot) -> Finding:
     """The bot reaches the database, or this would not be asked: do the others?"""
     lost = _without_database(seen)
     if not lost:
@@ -53,14 +53,14 @@ def _written(api: ApiHealth | Unavailable) -> Finding:
     return fine("the database takes writes")
 
 
-def _without_database(seen: Seen) -> list[str]:
+def _without_database(seen: Snapshot) -> list[str]:
     api_lost = seen.api is not None and not isinstance(seen.api, Unavailable) and seen.api.db_connected is False
     beating = [beat for beat in seen.heartbeats if beat.is_beating(seen.now, seen.stale_after)]
     lost = {beat.worker_type for beat in beating if beat.database_ok is False}
     return [*(["api"] if api_lost else []), *(one.short for one in WORKERS if one.worker_type in lost)]
 
 
-def _visibility(work: Work | None, upkeep: Upkeep | None) -> Iterator[tuple[str, Finding]]:
+def _visibility(work: Work | None, upkeep: SlowReads | None) -> Iterator[tuple[str, Finding]]:
     """What the database answers to the bot in general but not to this question, or only in part."""
     if upkeep is not None and not isinstance(upkeep.server, Unavailable):
         found = {finding.check.split(".")[-1]: finding for finding in database.check(upkeep.server)}
@@ -78,7 +78,7 @@ def _visibility(work: Work | None, upkeep: Upkeep | None) -> Iterator[tuple[str,
     yield "answers", Finding("", Status.FAIL, title, next(iter(refused.values())), next_step=database.CONFIG)
 
 
-def _answers(source: Work | Upkeep | None, names: Sequence[str]) -> list[tuple[str, object]]:
+def _answers(source: Work | SlowReads | None, names: Sequence[str]) -> list[tuple[str, object]]:
     return [] if source is None else [(name.replace("_", " "), getattr(source, name)) for name in names]
 
 

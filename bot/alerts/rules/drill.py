@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.alerts.rules.rule import fine
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import heartbeats
 from playbooks.model import Finding
@@ -16,20 +16,20 @@ from services.domain.alerts import MARK, RULE, Drill, Severity
 from services.domain.services import WorkerType
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:  # noqa: ARG001 - as others are called
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
     """`drill.<id>`: always a page, at once, and never held back by a real service's trouble: it belongs to none."""
     for drill in seen.drills:
         finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(seen, drill)
-        yield Signal(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())
+        yield RuleResult(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())
 
 
-def next_deadline(seen: Seen) -> datetime | None:
+def next_deadline(seen: Snapshot) -> datetime | None:
     """When the beat of a made-up worker goes stale."""
     moments = [drill.stale_at for drill in seen.drills if drill.ended_at is None and drill.stale_at >= seen.now]
     return min(moments, default=None)
 
 
-def _check(seen: Seen, drill: Drill) -> Finding:
+def _check(seen: Snapshot, drill: Drill) -> Finding:
     stale_after = drill.stale_at - drill.beat_at
     [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
     facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after, stored=True)

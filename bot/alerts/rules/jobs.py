@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bot.alerts.rules.rule import only_failures, signal
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import outcomes, queue
 from playbooks.model import Status
 from services.domain.alerts import Severity
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`backlog`, `failed_jobs`, `orphaned`, `exhausted` and `failure_rate`."""
     if seen.work is not None:
         yield from _queue(seen, rules)
@@ -28,7 +28,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("failure_rate", limits, rate)
 
 
-def _queue(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _queue(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     assert seen.work is not None  # noqa: S101 - the caller asked
     facts = queue.Facts(
         seen.work.queue,

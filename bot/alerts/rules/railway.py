@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.alerts.rules.rule import fine, signal
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import deployments, sha
 from playbooks.model import Finding, NextStep, Status
@@ -17,7 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
     if seen.services is not None and not isinstance(seen.services, Unavailable):
         yield from _deployments(seen.services, rules)
@@ -28,7 +28,7 @@ def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield from _freezes(seen, rules)
 
 
-def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[Signal]:
+def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[RuleResult]:
     """A worker that somebody stopped is what they wanted: `health` says it, and nobody is told."""
     settings = rules.deployments
     for finding in deployments.check(services):
@@ -40,14 +40,14 @@ def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iter
         yield signal("deployments", settings, finding, subject=finding.check.split(".")[-1], wait=wait)
 
 
-def _shas(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _shas(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     assert seen.services is not None  # noqa: S101 - the caller asked
     api = Unavailable("API", "not asked") if seen.api is None else seen.api
     for finding in sha.check(sha.Facts(seen.now, seen.stale_after, seen.services, api, seen.heartbeats)):
         yield signal("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
 
 
-def _locks(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _locks(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """One a service, also without a lock: so that the alert ends with it."""
     assert seen.work is not None  # noqa: S101 - the caller asked
     if isinstance(seen.work.locks, Unavailable):
@@ -60,7 +60,7 @@ def _locks(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("locks", rules.locks, finding, subject=service.short)
 
 
-def _freezes(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _freezes(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Frozen without a lock that says why, while others are not: where none deploys by itself, it is meant so."""
     assert seen.auto_deploy is not None  # noqa: S101 - the caller asked
     known = {service: on for service, on in seen.auto_deploy.items() if not isinstance(on, Unavailable)}
@@ -72,7 +72,7 @@ def _freezes(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("freezes", rules.freezes, finding, subject=service.short)
 
 
-def _locked(seen: Seen) -> set[Service]:
+def _locked(seen: Snapshot) -> set[Service]:
     """Every service while nobody can say: then nothing is left on without reason."""
     if seen.work is None or isinstance(seen.work.locks, Unavailable):
         return set(Service)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.alerts.suppression import Signal
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rule
 from playbooks.model import Finding, Status
 from services.domain.alerts import Severity
@@ -20,13 +20,13 @@ def signal(
     subject: str | None = None,
     severity: Severity | None = None,
     wait: timedelta | None = None,
-) -> Signal:
+) -> RuleResult:
     """The finding under the rule's own name: "backlog", or "sha.ingest" with a subject.
 
     Severity and wait are the settings' where nothing else is said.
     """
     fingerprint = f"{rule}.{subject}" if subject else rule
-    return Signal(
+    return RuleResult(
         rule,
         replace(finding, check=fingerprint),
         settings.severity if severity is None else severity,

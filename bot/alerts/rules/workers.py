@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.alerts.rules.rule import fine, signal
-from bot.alerts.snapshot import Seen
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import Snapshot
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 from playbooks.checks import heartbeats, restarts, triage, workers
 from playbooks.model import Finding, Status
@@ -18,19 +18,19 @@ from services.domain.jobs import MISSED
 from services.domain.services import WORKERS, WorkerType
 
 
-def look(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`heartbeats.*`, `workers.*`, `restarts.*` and `crash_loop.*`."""
     yield from _heartbeats(seen, rules)
     yield from _wedged(seen, rules)
     yield from _restarts(seen, rules)
 
 
-def next_deadline(seen: Seen) -> datetime | None:
+def next_deadline(seen: Snapshot) -> datetime | None:
     """When the next beat that counts now would go stale."""
     return heartbeats.next_deadline(_facts(seen))
 
 
-def _heartbeats(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _heartbeats(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """A beat that has just gone stale is told at once.
 
     Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is told once it has lasted
@@ -50,7 +50,7 @@ def _heartbeats(seen: Seen, rules: Rules) -> Iterator[Signal]:
         yield signal("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
 
 
-def _facts(seen: Seen) -> heartbeats.Facts:
+def _facts(seen: Snapshot) -> heartbeats.Facts:
     """While nobody ever said how many should run, one of each type that beat lately is the least."""
     types = {beat.worker_type for beat in seen.heartbeats if not beat.is_stopped}
     expected = {
@@ -62,7 +62,7 @@ def _facts(seen: Seen) -> heartbeats.Facts:
     )
 
 
-def _had_no_time_to_beat(seen: Seen) -> bool:
+def _had_no_time_to_beat(seen: Snapshot) -> bool:
     """The database has just come back: a worker has to reach it and beat before its silence means anything."""
     return seen.back_at is not None and seen.now < seen.back_at + MISSED
 
@@ -72,7 +72,7 @@ def _beating(finding: Finding) -> int:
     return len(beating) if isinstance(beating, list) else 0
 
 
-def _fell_silent(seen: Seen, worker_type: WorkerType) -> bool:
+def _fell_silent(seen: Snapshot, worker_type: WorkerType) -> bool:
     """Whether a worker of this type fell silent within the last `stale_after`; an older one explains nothing new.
 
     One that was already stale when it was first seen did not fall silent: its clock may be wrong.
@@ -88,7 +88,7 @@ def _fell_silent(seen: Seen, worker_type: WorkerType) -> bool:
     return False
 
 
-def _triaged(seen: Seen, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
+def _triaged(seen: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
     """The finding with its probable cause; a clock that is wrong wakes nobody up, because the workers work."""
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
     api = None if seen.api is None or isinstance(seen.api, Unavailable) else seen.api.db_connected
@@ -101,7 +101,7 @@ def _triaged(seen: Seen, finding: Finding, severity: Severity) -> tuple[Finding,
     return replace(finding, detail=detail, evidence=evidence), severity
 
 
-def _wedged(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _wedged(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Workers that beat and get nowhere. Without their database, or at their end, they are another rule's."""
     settings = rules.workers
     facts = workers.Facts(
@@ -119,7 +119,7 @@ def _wedged(seen: Seen, rules: Rules) -> Iterator[Signal]:
             yield signal("workers", settings, finding, subject=service.short)
 
 
-def _restarts(seen: Seen, rules: Rules) -> Iterator[Signal]:
+def _restarts(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     facts = restarts.Facts(
         as_of=seen.now,
         heartbeats=seen.heartbeats,
@@ -138,7 +138,7 @@ def _restarts(seen: Seen, rules: Rules) -> Iterator[Signal]:
             yield signal(rule, rules.crash_loop, finding, subject=subject, severity=severity)
 
 
-def _crashed(seen: Seen, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
+def _crashed(seen: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
     """Crashed instances of a worker by what is left; one that gave up after failures pages, because the others run the
     same code on the same jobs."""
     left = _left(seen, finding) if "crashed" in finding.evidence else None
@@ -149,7 +149,7 @@ def _crashed(seen: Seen, rules: Rules, finding: Finding) -> tuple[Finding, Sever
     return replace(finding, detail=f"{finding.detail}; {working} of {wanted} still work"), severity
 
 
-def _left(seen: Seen, finding: Finding) -> tuple[int, int] | None:
+def _left(seen: Snapshot, finding: Finding) -> tuple[int, int] | None:
     """Workers that both run, says Railway, and beat; and how many should. None when nobody can say."""
     service = finding.service
     if service is None or service.worker_type is None or isinstance(seen.services, Unavailable) or not seen.services:
@@ -163,14 +163,14 @@ def _left(seen: Seen, finding: Finding) -> tuple[int, int] | None:
     return min(running, beating), state.replicas_wanted
 
 
-def _by_what_is_left(seen: Seen, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
+def _by_what_is_left(seen: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
     """Half of the workers or more can wait for the day, unless jobs wait for them. Not known counts as none."""
     if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(seen, rules):
         return severity
     return Severity.NOTIFY
 
 
-def _jobs_wait(seen: Seen, rules: Rules) -> bool:
+def _jobs_wait(seen: Snapshot, rules: Rules) -> bool:
     """Whether a job has been due for longer than `backlog` takes for usual, or nobody can see."""
     queue = seen.work.queue if seen.work else None
     if queue is None or isinstance(queue, Unavailable):

@@ -8,17 +8,17 @@ from bot.config.environment import require
 from bot.runs.executor import (
     Act,
     Before,
-    Broken,
-    Deed,
-    Differs,
     Done,
+    Drifted,
+    Failed,
     Json,
-    NotThere,
+    LocalStep,
+    NotApplied,
     ReadBack,
     Ready,
     Sight,
     Tools,
-    Unseen,
+    Unknown,
     Waiting,
     Watch,
 )
@@ -62,14 +62,14 @@ class SetAutoDeploy(Act):
     async def read_back(self, _intent: Json) -> ReadBack:
         enabled = await self._tools.world.auto_deploy(self._service)
         if isinstance(enabled, Unavailable):
-            return Unseen(str(enabled))
-        return self._done() if enabled is self._enabled else NotThere("auto-deploy is not switched")
+            return Unknown(str(enabled))
+        return self._done() if enabled is self._enabled else NotApplied("auto-deploy is not switched")
 
     def _done(self) -> Done:
         return Done(f"a push to main {'deploys' if self._enabled else 'does not deploy'} {self._service.short}")
 
 
-class Requeue(Deed):
+class Requeue(LocalStep):
     """In the journal's transaction, so that a job is put back once however often the bot is killed."""
 
     def __init__(self, tools: Tools, step: RequeueJobs) -> None:
@@ -96,11 +96,11 @@ class JobsSettle(Watch):
             lambda conn: approvals.list_jobs(conn, job_ids=self._step.job_ids), JOBS
         )
         if isinstance(jobs, Unavailable):
-            return Unseen(str(jobs))
+            return Unknown(str(jobs))
         requeued = self._requeued()
         failed = [job.id for job in jobs if job.status == "failed" and job.id in requeued]
         if failed:
-            return Broken(f"{counted(len(failed), 'job')} failed again; the rest is left alone", {"failed": failed})
+            return Failed(f"{counted(len(failed), 'job')} failed again; the rest is left alone", {"failed": failed})
         open_ = [job for job in jobs if job.status in ("pending", "processing") and job.id in requeued]
         return Waiting(f"{counted(len(open_), 'job')} not finished yet") if open_ else Done("none failed again")
 
@@ -116,7 +116,7 @@ class JobsSettle(Watch):
 TERMINAL = "terminal"  # the owner's name when nobody in Slack asked for the run
 
 
-class Lock(Deed):
+class Lock(LocalStep):
     """The owner is who asked for the rollback."""
 
     def __init__(self, tools: Tools, step: LockService) -> None:
@@ -135,7 +135,7 @@ class Lock(Deed):
         return Done(f"{self._step.service.short} is locked against deploys until unlock")
 
 
-class Unlock(Deed):
+class Unlock(LocalStep):
     """Absolute: there may be no lock."""
 
     def __init__(self, step: UnlockService) -> None:
@@ -160,9 +160,9 @@ class ApplySql(Act):
     async def before(self) -> Before:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(str(status))
+            return Unknown(str(status))
         if status.head != self._step.head:
-            return Differs(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
+            return Drifted(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
         return Ready({"head": self._step.head})
 
     async def send(self, intent: Json, _deadline: float) -> Done | None:
@@ -181,9 +181,9 @@ class ApplySql(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(str(status))
+            return Unknown(str(status))
         if any(one.version == intent["head"] for one in status.applied):
-            return NotThere(f"the schema still stands at {status.head}")
+            return NotApplied(f"the schema still stands at {status.head}")
         return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
 
     async def _apply(self, head: str) -> None:
@@ -199,4 +199,4 @@ class ApplySql(Act):
         seen = await self.read_back({"head": self._step.head})
         if isinstance(seen, Done):
             return seen
-        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(seen, Unseen)) from None
+        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(seen, Unknown)) from None

@@ -11,16 +11,16 @@ from datetime import datetime
 from bot.runs.executor import (
     Act,
     Before,
-    Broken,
-    Differs,
     Done,
+    Drifted,
+    Failed,
     Json,
-    NotThere,
+    NotApplied,
     ReadBack,
     Ready,
     Sight,
     Tools,
-    Unseen,
+    Unknown,
     Waiting,
     Watch,
     text,
@@ -40,11 +40,11 @@ _NEVER_ARRIVES = (
 )
 
 
-async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unseen:
+async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unknown:
     """The ids that Railway lists now."""
     deployments = await tools.world.deployments(service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
-        return Unseen(str(deployments))
+        return Unknown(str(deployments))
     return [deployment.id for deployment in deployments]
 
 
@@ -55,15 +55,15 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
     """
     deployments = await tools.world.deployments(service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
-        return Unseen(str(deployments))
+        return Unknown(str(deployments))
     new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
     ours = next((one for one in new if sha is None or _is_of(one, sha)), None)
     if ours is not None:
         note = f"deployment {ours.short_id} of {short_sha(ours.commit_sha)}"
         return Done(note, {"deployment_id": ours.id})
     if new:
-        return Unseen(f"somebody else deployed {short_sha(new[0].commit_sha)} to {service.short} meanwhile")
-    return NotThere(f"{service.short} has no new deployment")
+        return Unknown(f"somebody else deployed {short_sha(new[0].commit_sha)} to {service.short} meanwhile")
+    return NotApplied(f"{service.short} has no new deployment")
 
 
 class _Deploying(Act):
@@ -77,12 +77,12 @@ class _Deploying(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         current = state.current
         if (current.id if current else None) != self._from:
-            return Differs(f"{self._service.short} stands on {_words(current)} now, somebody deployed meanwhile")
+            return Drifted(f"{self._service.short} stands on {_words(current)} now, somebody deployed meanwhile")
         seen = await seen_deployments(self._tools, self._service)
-        if isinstance(seen, Unseen):
+        if isinstance(seen, Unknown):
             return seen
         return Ready({"seen": seen, **_marks(current)})
 
@@ -142,12 +142,12 @@ class RestartServing(_Deploying):
     async def read_back(self, intent: Json) -> ReadBack:
         deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
-            return Unseen(str(deployments))
+            return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == self._step.deployment_id), None)
         if found is None:
-            return Unseen(f"Railway does not list the deployment of {self._service.short} any more")
+            return Unknown(f"Railway does not list the deployment of {self._service.short} any more")
         if _marks(found) == {name: intent.get(name) for name in _marks(found)}:
-            return NotThere(f"{self._service.short} runs as before")
+            return NotApplied(f"{self._service.short} runs as before")
         return Done(f"{self._service.short} restarts", {"deployment_id": found.id})
 
 
@@ -162,10 +162,10 @@ class DeploymentArrives(Watch):
     async def look(self) -> Sight:
         wanted = self._tools.last_deployment(self._service)
         if wanted is None:
-            return Broken("this run has made no deployment to wait for")
+            return Failed("this run has made no deployment to wait for")
         deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
-            return Unseen(str(deployments))
+            return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == wanted), None)
         if found is None:
             return Waiting("Railway does not list the deployment yet")
@@ -177,7 +177,7 @@ def _arrival(found: Deployment) -> Sight:
     if found.status is DeploymentStatus.SUCCESS and not found.stopped:
         return Done(words, {"deployment_id": found.id})
     if found.status in _NEVER_ARRIVES:
-        return Broken(f"the deployment of {words}", {"deployment_id": found.id})
+        return Failed(f"the deployment of {words}", {"deployment_id": found.id})
     return Waiting(words)
 
 

@@ -12,17 +12,17 @@ from bot.facts import file_of, gather_verification, read_golden_batch, read_samp
 from bot.runs.executor import (
     Act,
     Before,
-    Broken,
-    Deed,
-    Differs,
     Done,
+    Drifted,
+    Failed,
     Json,
-    NotThere,
+    LocalStep,
+    NotApplied,
     ReadBack,
     Ready,
     Sight,
     Tools,
-    Unseen,
+    Unknown,
     Waiting,
     Watch,
 )
@@ -50,11 +50,11 @@ class IngestBeats(Watch):
     async def look(self) -> Sight:
         reading = await self._world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(str(reading))
+            return Unknown(str(reading))
         beating = self._count(reading)
         if beating:
             return Done(f"{counted(beating, 'ingest worker')} alive")
-        return Waiting("no ingest worker is alive") if reading.all_visible else Unseen("no heartbeat can be seen")
+        return Waiting("no ingest worker is alive") if reading.all_visible else Unknown("no heartbeat can be seen")
 
     def _count(self, reading: HeartbeatReading) -> int:
         stale_after = self._world.settings.stale_after
@@ -72,9 +72,9 @@ class Upload(Act):
     async def before(self) -> Before:
         sample = read_sample_file()
         if isinstance(sample, Unavailable):
-            return Differs(f"the test file cannot be used: {sample.why}")
+            return Drifted(f"the test file cannot be used: {sample.why}")
         if sample.checksum != self._step.checksum:
-            return Differs("the test file is not the one that was approved")
+            return Drifted("the test file is not the one that was approved")
         return Ready({"sha256": sha256_of(sample.of_run(self._tools.run.id, self._tools.run.created_at))})
 
     async def send(self, intent: Json, deadline: float) -> None:
@@ -94,9 +94,9 @@ class Upload(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         batch = await read_golden_batch(self._tools.world, intent["sha256"])
         if isinstance(batch, Unavailable):
-            return Unseen(str(batch))
+            return Unknown(str(batch))
         if batch is None:
-            return NotThere("the database has no batch of this file")
+            return NotApplied("the database has no batch of this file")
         return Done(f"batch_id = {batch.id}", {"batch_id": batch.id, "sha256": intent["sha256"]})
 
 
@@ -110,12 +110,12 @@ class SampleIngested(Watch):
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
-            return Unseen(str(batch))
+            return Unknown(str(batch))
         match batch.status:
             case "completed":
                 return Done("Batch completed", {"validated": batch.validated, "failed": batch.failed})
             case "failed":
-                return Broken("the batch failed: its job gave up")
+                return Failed("the batch failed: its job gave up")
             case status:
                 return Waiting(f"the batch is {status}")
 
@@ -130,12 +130,12 @@ class SampleRows(Watch):
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
-            return Unseen(str(batch))
+            return Unknown(str(batch))
         counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
         if (batch.row_count, batch.validated, batch.failed) == (self._rows, self._rows, 0):
             return Done("Row counts valid", counts)
         words = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return Broken(f"row counts are wrong: {words}; {self._rows} should have passed", counts)
+        return Failed(f"row counts are wrong: {words}; {self._rows} should have passed", counts)
 
 
 class SampleData(Watch):
@@ -158,11 +158,11 @@ class SampleData(Watch):
             return Done(f"{len(found)} of {len(found)} hold: {'; '.join(shown.values())}", shown)
         words = "; ".join(map(_words, wrong))
         if any(finding.status is Status.FAIL for finding in wrong):
-            return Broken(words, shown)
-        return Unseen(words) if any(one.status is Status.UNKNOWN for one in wrong) else Waiting(words)
+            return Failed(words, shown)
+        return Unknown(words) if any(one.status is Status.UNKNOWN for one in wrong) else Waiting(words)
 
 
-class Remove(Deed):
+class Remove(LocalStep):
     """The database's own function refuses whatever carries no mark."""
 
     def __init__(self, tools: Tools, step: RemoveSample) -> None:

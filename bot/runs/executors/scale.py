@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from bot.runs.executor import (
     Act,
     Before,
-    Differs,
     Done,
+    Drifted,
     Json,
-    NotThere,
+    NotApplied,
     Reach,
     ReadBack,
     Ready,
     Sight,
     Tools,
-    Unseen,
+    Unknown,
     Waiting,
     Watch,
 )
@@ -38,19 +38,19 @@ class Scale(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         now = _configured(state)
         if now == self._step.to:
             return Done(f"{self._step.service.short} has {counted(now, 'replica')} already")
         if now != self._step.from_:
-            return Differs(
+            return Drifted(
                 f"{self._step.service.short} has {_count(now)} now, and the step starts from {self._step.from_}"
             )
         if not state.regions:
-            return Differs("Railway does not say in which regions the service runs")
+            return Drifted("Railway does not say in which regions the service runs")
         wanted = spread(state.regions, self._step.to)
         if wanted is None:
-            return Differs(f"{self._step.to} replicas cannot keep its {len(state.regions)} regions")
+            return Drifted(f"{self._step.to} replicas cannot keep its {len(state.regions)} regions")
         return Ready({"regions": wanted, "was": dict(state.regions)})
 
     async def send(self, intent: Json, deadline: float) -> None:
@@ -59,14 +59,16 @@ class Scale(Act):
     async def read_back(self, intent: Json) -> ReadBack:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         now = dict(state.regions)
         if now == intent["regions"]:
             note = f"{self._step.service.short} is set to {counted(self._step.to, 'replica')}"
             return Done(note, {"regions": now})
         if now == intent["was"]:
-            return NotThere(f"{self._step.service.short} still has {_count(_configured(state))}")
-        return Unseen(f"{self._step.service.short} has {_count(_configured(state))}, which somebody else must have set")
+            return NotApplied(f"{self._step.service.short} still has {_count(_configured(state))}")
+        return Unknown(
+            f"{self._step.service.short} has {_count(_configured(state))}, which somebody else must have set"
+        )
 
 
 def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:
@@ -122,7 +124,7 @@ class Stop(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unseen(str(state))
+            return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unknown(str(state))
         if not _to_stop(state):
             return Done(f"nothing of {self._step.service.short} runs")
         return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
@@ -130,30 +132,30 @@ class Stop(Act):
     async def send(self, intent: Json, deadline: float) -> None:
         """Those that run still, should an earlier try have stopped some."""
         left = await self._left(intent)
-        for deployment_id in intent["deployments"] if isinstance(left, Unseen) else [one.id for one in left]:
+        for deployment_id in intent["deployments"] if isinstance(left, Unknown) else [one.id for one in left]:
             await self._tools.mutations.stop(deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
         left = await self._left(intent)
-        if isinstance(left, Unseen):
+        if isinstance(left, Unknown):
             return left
         if left:
             running = sum(deployment.running_instances for deployment in left)
-            return NotThere(f"{counted(running, 'replica')} of {self._step.service.short} run as before")
+            return NotApplied(f"{counted(running, 'replica')} of {self._step.service.short} run as before")
         return Done(f"{self._step.service.short} is stopping", {"stopped": intent["deployments"]})
 
     async def done_in_part(self, intent: Json) -> str:
         left = await self._left(intent)
-        if isinstance(left, Unseen):
+        if isinstance(left, Unknown):
             return ""
         running = {deployment.id for deployment in left}
         stopped = [one for one in intent["deployments"] if one not in running]
         return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
 
-    async def _left(self, intent: Json) -> list[Deployment] | Unseen:
+    async def _left(self, intent: Json) -> list[Deployment] | Unknown:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
 
 
@@ -170,7 +172,7 @@ class Stopped(Watch):
     async def look(self) -> Sight:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         left = count_processes(state)
         if left:
             return Waiting(
@@ -189,11 +191,11 @@ class Start(Act):
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         if count_processes(state):
-            return Differs(f"{self._step.service.short} runs already")
+            return Drifted(f"{self._step.service.short} runs already")
         seen = await seen_deployments(self._tools, self._step.service)
-        return seen if isinstance(seen, Unseen) else Ready({"seen": seen, "regions": dict(state.regions)})
+        return seen if isinstance(seen, Unknown) else Ready({"seen": seen, "regions": dict(state.regions)})
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await set_replicas(self._tools, ScaleService(self._step.service, 0, self._step.to), deadline)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.runs.executor import Act, Broken, Done, Sight, Tools, Unseen, Waiting, Watch
+from bot.runs.executor import Act, Done, Failed, Sight, Tools, Unknown, Waiting, Watch
 from bot.runs.executors.scale import Scale
 from playbooks.steps import ScaleService, Soak, VerifyHeartbeats
 from services.domain.deployments import ServiceState
@@ -126,16 +126,16 @@ class WatchWhileSoaking(Watch):
     async def look(self) -> Sight:
         facts = await self._gather()
         if isinstance(facts, Unavailable):
-            return Unseen(str(facts))
+            return Unknown(str(facts))
         breach = find_breach(facts)
         if breach is not None:
-            return Broken(breach, {"breach": breach})
+            return Failed(breach, {"breach": breach})
         left = timedelta(seconds=self._step.seconds) - facts.elapsed
         if left > timedelta():
             return Waiting(f"nothing got worse; {age(left)} left")
         silent = find_silent(facts)
         if silent is not None:
-            return Waiting(f"nothing got worse; {silent}") if left > -LAST_BEATS else Broken(silent, {"breach": silent})
+            return Waiting(f"nothing got worse; {silent}") if left > -LAST_BEATS else Failed(silent, {"breach": silent})
         return Done(f"nothing got worse in {age(facts.elapsed)}", {"completed": facts.since.completed})
 
     async def _gather(self) -> Facts | Unavailable:

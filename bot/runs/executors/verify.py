@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.runs.executor import Broken, Done, Sight, Tools, Unseen, Waiting, Watch
+from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, Watch
 from bot.runs.executors.scale import count_processes
 from bot.world import HeartbeatReading
 from playbooks.steps import (
@@ -41,7 +41,7 @@ class HeartbeatsAppear(Watch):
 
     async def look(self) -> Sight:
         beats = await fresh_beats(self._tools, self._step.service)
-        if isinstance(beats, Unseen):
+        if isinstance(beats, Unknown):
             return beats
         count = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers"
         if len(beats) != self._step.expected:
@@ -63,12 +63,12 @@ class ShaReported(Watch):
         if self._step.service.worker_type is None:
             return await self._look_at_api()
         beats = await fresh_beats(self._tools, self._step.service)
-        return beats if isinstance(beats, Unseen) else self._judge([beat.git_sha for beat in beats])
+        return beats if isinstance(beats, Unknown) else self._judge([beat.git_sha for beat in beats])
 
     async def _look_at_api(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
-            return Unseen(str(health))
+            return Unknown(str(health))
         return self._judge([health.git_sha])
 
     def _judge(self, reported: Sequence[str | None]) -> Sight:
@@ -94,16 +94,16 @@ class StartupLogged(Watch):
     async def look(self) -> Sight:
         state = await self._tools.state_of(self._service)
         if isinstance(state, Unavailable):
-            return Unseen(str(state))
+            return Unknown(str(state))
         if state.current is None:
-            return Unseen(f"{self._service.short} has no deployment")
+            return Unknown(f"{self._service.short} has no deployment")
         lines = await self._tools.world.logs(state.current.id, limit=_LOG_LINES)
         if isinstance(lines, Unavailable):
-            return Unseen(str(lines))
+            return Unknown(str(lines))
         began = self._began()
         new = "\n".join(line.message for line in lines if line.timestamp >= began)
         missing = [wanted for wanted in STARTUP_LINES if wanted not in new]
-        return Unseen("the log lacks: " + ", ".join(missing)) if missing else Done("all three startup lines")
+        return Unknown("the log lacks: " + ", ".join(missing)) if missing else Done("all three startup lines")
 
     def _began(self) -> datetime:
         """The lines may be older than the end of the act, which is read back late."""
@@ -122,22 +122,22 @@ class ApiHealthy(Watch):
     async def look(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
-            return Unseen(str(health))
+            return Unknown(str(health))
         if health.is_ok:
             return Done("the API is healthy", {"sha": health.git_sha})
         return Waiting(f"the API answers {health.status} (HTTP {health.http_status})")
 
 
-async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unseen:
+async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unknown:
     """The service's workers that have beaten since the last act on it, and have not said goodbye or missed two beats.
 
     One that the act replaced may beat once more before it is killed; it drops out when it falls silent.
     """
     reading = await tools.world.heartbeats()
     if isinstance(reading, Unavailable):
-        return Unseen(str(reading))
+        return Unknown(str(reading))
     if not reading.all_visible:
-        return Unseen("row-level security may hide heartbeats")
+        return Unknown("row-level security may hide heartbeats")
     since = tools.since(service)
     alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, MISSED)]
     return [beat for beat in alive if beat.last_heartbeat_at >= since]
@@ -156,7 +156,7 @@ class DatabaseReady(Watch):
     async def look(self) -> Sight:
         queue = await self._tools.world.queue()
         if isinstance(queue, Unavailable):
-            return Unseen(str(queue))
+            return Unknown(str(queue))
         oldest = f", oldest {age(queue.as_of - queue.oldest_pending_at)}" if queue.oldest_pending_at else ""
         pending = pending_words(queue.pending)
         return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
@@ -172,9 +172,9 @@ class WorkersHealthy(Watch):
     async def look(self) -> Sight:
         reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(str(reading))
+            return Unknown(str(reading))
         if not reading.all_visible:
-            return Unseen("row-level security may hide heartbeats")
+            return Unknown("row-level security may hide heartbeats")
         stale_after = self._tools.world.settings.stale_after
         own = [beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type]
         beating = sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
@@ -195,8 +195,8 @@ class NoOrphanedJobs(Watch):
         jobs = await self._tools.world.running_jobs()
         living = await self._living()
         if isinstance(jobs, Unavailable):
-            return Unseen(str(jobs))
-        if isinstance(living, Unseen):
+            return Unknown(str(jobs))
+        if isinstance(living, Unknown):
             return living
         others = await self._workers_of_others()
         orphans = [job.id for job in jobs if job.locked_by not in living and job.locked_by not in others]
@@ -204,13 +204,13 @@ class NoOrphanedJobs(Watch):
             return Done("no job was left behind", {"orphans": []})
         return Done(f"{counted(len(orphans), 'job')} in processing without a living worker", {"orphans": orphans})
 
-    async def _living(self) -> set[str] | Unseen:
+    async def _living(self) -> set[str] | Unknown:
         """Nobody, once Railway shows no process; otherwise whoever has beaten since the last act."""
         state = await self._tools.state_of(self._service)
         if not isinstance(state, Unavailable) and count_processes(state) == 0:
             return set()
         beats = await fresh_beats(self._tools, self._service)
-        return beats if isinstance(beats, Unseen) else {beat.worker_id for beat in beats}
+        return beats if isinstance(beats, Unknown) else {beat.worker_id for beat in beats}
 
     async def _workers_of_others(self) -> set[str]:
         """Their jobs are not this service's."""
@@ -232,15 +232,15 @@ class NothingRuns(Watch):
     async def look(self) -> Sight:
         services = await self._tools.world.railway_services()
         if isinstance(services, Unavailable):
-            return Unseen(str(services))
+            return Unknown(str(services))
         left = [one.short for one in self._services if _may_run(services.get(one))]
         if left:
             return Waiting(f"{', '.join(left)} may still run")
         reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
-            return Unseen(str(reading))
+            return Unknown(str(reading))
         if not reading.all_visible:
-            return Unseen("row-level security may hide heartbeats")
+            return Unknown("row-level security may hide heartbeats")
         return self._judge(reading)
 
     def _judge(self, reading: HeartbeatReading) -> Sight:
@@ -263,10 +263,10 @@ class SchemaHead(Watch):
     async def look(self) -> Sight:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
-            return Unseen(str(status))
+            return Unknown(str(status))
         if status.head == self._version:
             return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
-        return Broken(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")
+        return Failed(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")
 
 
 def _may_run(state: ServiceState | None) -> bool:

@@ -17,7 +17,7 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
 from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.domain.jobs import Job, RunningJob
-from services.domain.runs import Decision, Lock, LoneStart, Person, Review
+from services.domain.runs import Decision, Lock, Person, Review, SelfApproval
 from services.domain.services import Service
 
 
@@ -133,9 +133,9 @@ async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, sil
     await conn.execute(SQL["call_approvers"], parameters)
 
 
-async def read_lone_start(conn: Connection, run_id: int) -> LoneStart | None:
+async def read_lone_start(conn: Connection, run_id: int) -> SelfApproval | None:
     """None for a request that nobody may start alone."""
-    async with conn.cursor(row_factory=class_row(LoneStart)) as cur:
+    async with conn.cursor(row_factory=class_row(SelfApproval)) as cur:
         await cur.execute(SQL["read_lone_start"], {"run_id": run_id})
         return await cur.fetchone()
 
@@ -157,9 +157,9 @@ async def note_offer(conn: Connection, run_id: int) -> None:
     await conn.execute(SQL["note_offer"], {"run_id": run_id})
 
 
-async def list_waiting_lone_starts(conn: Connection) -> list[LoneStart]:
+async def list_waiting_lone_starts(conn: Connection) -> list[SelfApproval]:
     """Those whose button has still to be shown, or whose countdown runs, of requests that still wait."""
-    async with conn.cursor(row_factory=class_row(LoneStart)) as cur:
+    async with conn.cursor(row_factory=class_row(SelfApproval)) as cur:
         await cur.execute(SQL["list_waiting_lone_starts"])
         return await cur.fetchall()
 

@@ -12,7 +12,7 @@ from psycopg.rows import kwargs_row
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
-from services.domain.deployments import ReplicaChange, Rollout, ServiceAct
+from services.domain.deployments import ExternalDeploy, ReplicaChange, ServiceAct
 from services.domain.runs import Person
 from services.domain.services import Service
 
@@ -63,9 +63,9 @@ async def list_taken_services(conn: Connection) -> set[Service]:
     return {Service(service) for (service,) in await cur.fetchall()}
 
 
-async def list_open_rollouts(conn: Connection) -> list[Rollout]:
+async def list_open_rollouts(conn: Connection) -> list[ExternalDeploy]:
     """Oldest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_rollout)) as cur:
+    async with conn.cursor(row_factory=kwargs_row(_to_external_deploy)) as cur:
         await cur.execute(SQL["list_open_rollouts"])
         return await cur.fetchall()
 
@@ -95,15 +95,17 @@ async def close_rollout(conn: Connection, *, id: int, outcome: str) -> bool:  # 
     return await (await conn.execute(SQL["close_rollout"], {"id": id, "outcome": outcome})).fetchone() is not None
 
 
-def _to_rollout(
+def _to_external_deploy(
     *,
     id: int,  # noqa: A002
     commit_sha: str | None,
     opened_at: datetime,
     settled_at: datetime | None,
     deployments: dict[str, str],
-) -> Rollout:
-    return Rollout(id, commit_sha, opened_at, settled_at, {Service(name): of for name, of in deployments.items()})
+) -> ExternalDeploy:
+    return ExternalDeploy(
+        id, commit_sha, opened_at, settled_at, {Service(name): of for name, of in deployments.items()}
+    )
 
 
 async def list_service_acts(conn: Connection, *, services: Sequence[Service], limit: int) -> list[ServiceAct]:

@@ -24,7 +24,7 @@ _PROBE_S = 3.0  # a notice arrives within milliseconds, or never
 _AGAIN_S = 10.0  # after a lost session
 
 
-class Doorbell:
+class Listener:
     """One session that listens on some channels, and rings a channel's bell for each notice, and all after a reconnect.
 
     `bells` is `{channel: what to call}`; all share the session, because a process holds few of them.

@@ -19,10 +19,10 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
 from services.domain.messages import (
     PAGE,
-    Lane,
     Means,
     Notification,
     NotificationState,
+    OutboxQueue,
     PageEvent,
     RefusedMessage,
     UnsentMessage,
@@ -240,7 +240,7 @@ async def notify_outbox(conn: Connection) -> None:
 
 
 async def list_due_messages(
-    conn: Connection, *, lane: Lane, may_post: bool, may_update: bool, limit: int
+    conn: Connection, *, lane: OutboxQueue, may_post: bool, may_update: bool, limit: int
 ) -> list[UnsentMessage]:
     """What may be sent now: pages first, then what Slack has never seen, then what is due longest."""
     parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
@@ -249,7 +249,7 @@ async def list_due_messages(
         return await cur.fetchall()
 
 
-async def read_outbox_wait(conn: Connection, *, lane: Lane, may_post: bool, may_update: bool) -> float | None:
+async def read_outbox_wait(conn: Connection, *, lane: OutboxQueue, may_post: bool, may_update: bool) -> float | None:
     """Seconds until the lane's next message may be sent; None when nothing waits."""
     cur = await conn.execute(SQL["read_outbox_wait"], _lane(lane, may_post=may_post, may_update=may_update))
     row = await cur.fetchone()
@@ -434,10 +434,10 @@ async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     return cur.rowcount
 
 
-def _lane(lane: Lane, *, may_post: bool, may_update: bool) -> dict[str, Any]:
+def _lane(lane: OutboxQueue, *, may_post: bool, may_update: bool) -> dict[str, Any]:
     return {
         "page": PAGE,
-        "new_pages": lane is Lane.PAGES,
+        "new_pages": lane is OutboxQueue.PAGES,
         "may_post": may_post,
         "may_update": may_update,
         "longest_pause": LONGEST_PAUSE,

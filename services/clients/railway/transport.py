@@ -118,7 +118,7 @@ class NothingDoneError(SourceError):
         super().__init__(SOURCE, why, retryable=retryable)
 
 
-class Departure:
+class SendDeadline:
     """Watches one request leave. httpx calls `trace` at each stage, the last time just before it writes.
 
     `deadline` (time.monotonic()) is None for a query, which may leave at any time. `may_have_happened` stays True
@@ -197,21 +197,21 @@ class Transport:
 
         Raises SourceError; `outcome_unknown` is set unless it is certain that Railway did nothing.
         """
-        departure, reader = Departure(deadline), current_reader()
+        send_deadline, reader = SendDeadline(deadline), current_reader()
         self._shared.forget()
         try:
-            return await self._call(document, variables, departure, Reader(max(reader.purpose, Purpose.CHANGE)))
+            return await self._call(document, variables, send_deadline, Reader(max(reader.purpose, Purpose.CHANGE)))
         except SourceError as error:
-            error.outcome_unknown = departure.may_have_happened and not _did_nothing(error)
+            error.outcome_unknown = send_deadline.may_have_happened and not _did_nothing(error)
             raise
         finally:
             self._shared.forget()  # what was read meanwhile may not show it yet
 
     async def _read(self, document: str, variables: Mapping[str, object], reader: Reader) -> Mapping[str, Any]:
-        return await self._call(document, variables, Departure(None), reader)
+        return await self._call(document, variables, SendDeadline(None), reader)
 
     async def _call(
-        self, document: str, variables: Mapping[str, object], departure: Departure, reader: Reader
+        self, document: str, variables: Mapping[str, object], send_deadline: SendDeadline, reader: Reader
     ) -> Mapping[str, Any]:
         if reader.purpose is not Purpose.EMERGENCY:
             self._obey_rate_limit()
@@ -219,7 +219,7 @@ class Transport:
             raise NothingDoneError(why, retryable=True)
         told: RateLimit | None = None
         try:
-            response = await self._post({"query": document, "variables": dict(variables)}, departure)
+            response = await self._post({"query": document, "variables": dict(variables)}, send_deadline)
             told = parse_rate_limit(response.headers, datetime.now(UTC))
         finally:
             self._quota.end(told, datetime.now(UTC))
@@ -240,12 +240,12 @@ class Transport:
         if wait_s > 0:
             raise NothingDoneError(f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
 
-    async def _post(self, body: Mapping[str, object], departure: Departure) -> httpx.Response:
+    async def _post(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
         try:
-            departure.check()
+            send_deadline.check()
             # httpx limits each read on its own; an answer that drips in would take for ever.
             async with asyncio.timeout(self._timeout_s):
-                return await self._send(body, departure)
+                return await self._send(body, send_deadline)
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from exc
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
@@ -257,12 +257,12 @@ class Transport:
         except httpx.HTTPError as exc:
             raise SourceError(SOURCE, f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
 
-    async def _send(self, body: Mapping[str, object], departure: Departure) -> httpx.Response:
+    async def _send(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
         """A question whose idle connection breaks is asked once more, over a new one."""
-        if departure.deadline is None:
+        if send_deadline.deadline is None:
             with contextlib.suppress(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                 return await self._http.post(self._url, json=body)
-        return await self._http_once.post(self._url, json=body, extensions={"trace": departure.trace})
+        return await self._http_once.post(self._url, json=body, extensions={"trace": send_deadline.trace})
 
     def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
         answer = _parse_json(response)

@@ -14,8 +14,8 @@ import httpx
 import psycopg
 import pytest
 
-from bot.alerts.evaluator import Watch
-from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.alerts.evaluator import Evaluator
+from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.commands.command import Change
 from bot.commands.registry import REGISTRY, run
 from bot.config.alerts_file import default_rules
@@ -180,8 +180,8 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
         epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
     assert epoch is not None
     rules = default_rules()
-    teller = AlertTeller(rules, AlertMessages(rules, channel="c"), environment="prod", metrics=Metrics())
-    watch = Watch(world, world.database, rules, teller, told=lambda: None)
+    message_writer = AlertMessageWriter(rules, AlertMessages(rules, channel="c"), environment="prod", metrics=Metrics())
+    watch = Evaluator(world, world.database, rules, message_writer, told=lambda: None)
 
     for _ in range(2):
         await watch.look(Fence("me", epoch))

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.external_deploys import RolloutWatch
+from bot.external_deploys import ExternalDeployWatcher
 from bot.facts import gather_recent_changes
 from bot.leader import NAME, Fence, LostLeadershipError
 from bot.world import World
@@ -58,7 +58,7 @@ def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Servi
 class Bench:
     """One leader's watch, and what the channel was told."""
 
-    watch: RolloutWatch
+    watch: ExternalDeployWatcher
     fence: Fence
     database: Database
     dsn: str
@@ -95,9 +95,9 @@ async def lead(database: Database) -> Fence:
     return Fence("me", epoch)
 
 
-def watching(world: World) -> RolloutWatch:
+def watching(world: World) -> ExternalDeployWatcher:
     assert world.database is not None
-    return RolloutWatch(world, world.database, channel="dragonfly-incidents", told=lambda: None)
+    return ExternalDeployWatcher(world, world.database, channel="dragonfly-incidents", told=lambda: None)
 
 
 @pytest.fixture

@@ -34,11 +34,11 @@ async def test_the_end_of_a_second_outage_is_told_however_long_ago_the_first_one
     phones: Phones, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _outage(phones)
-    await phones.hush()
+    await phones.cancel_pages()
     await _outage(phones)
     monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))  # any time at all is too long since the first end
 
-    await phones.hush()
+    await phones.cancel_pages()
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"] * 2
 
@@ -48,10 +48,10 @@ async def test_a_pager_that_stays_away_is_given_up_after_a_while(
 ) -> None:
     await _outage(phones)
     phone.is_away = True
-    await phones.hush()
+    await phones.cancel_pages()
     phone.is_away = False
     monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))
 
-    await phones.hush()
+    await phones.cancel_pages()
 
     assert len(phone.rings) == 1

@@ -217,13 +217,13 @@ async def test_claims_what_the_rules_say_whatever_waits(as_owner: Connection) ->
     for _ in range(25):
         await as_owner.execute("TRUNCATE ops.job_queue, ops.job_types")
         waiting = [await _add_any(as_owner, chance, place) for place in range(chance.randint(0, 25))]
-        room = {job_type: chance.randint(1, 4) for job_type in "abc" if chance.random() < 0.4}
-        for job_type, max_running in room.items():
+        incident_service = {job_type: chance.randint(1, 4) for job_type in "abc" if chance.random() < 0.4}
+        for job_type, max_running in incident_service.items():
             await limit_type(as_owner, job_type, max_running)
         asked, limit = chance.sample("abcx", chance.randint(1, 3)), chance.randint(1, 12)
 
         assert await _levels(as_owner) == _levels_of(waiting)
-        assert await claim(as_owner, *asked, limit=limit) == _expected(waiting, asked, room, limit)
+        assert await claim(as_owner, *asked, limit=limit) == _expected(waiting, asked, incident_service, limit)
 
 
 async def _add_any(conn: Connection, chance: random.Random, place: int) -> Waiting:
@@ -247,7 +247,9 @@ def _levels_of(waiting: Sequence[Waiting]) -> list[tuple[str, int]]:
     return sorted({(job.job_type, job.priority) for job in waiting})
 
 
-def _expected(waiting: Sequence[Waiting], asked: Sequence[str], room: dict[str, int], limit: int) -> list[str]:
+def _expected(
+    waiting: Sequence[Waiting], asked: Sequence[str], incident_service: dict[str, int], limit: int
+) -> list[str]:
     due = [job for job in waiting if job.due_in_s < 0 and job.job_type in asked]
     longest = {
         level: min(job.due_in_s for job in due if (job.job_type, job.priority) == level) for level in _levels_of(due)
@@ -256,6 +258,6 @@ def _expected(waiting: Sequence[Waiting], asked: Sequence[str], room: dict[str, 
     taken: list[Waiting] = []
     for job in due:
         running = sum(other.job_type == job.job_type for other in taken)
-        if len(taken) < limit and running < room.get(job.job_type, limit):
+        if len(taken) < limit and running < incident_service.get(job.job_type, limit):
             taken.append(job)
     return [job.id for job in taken]

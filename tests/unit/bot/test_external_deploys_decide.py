@@ -22,7 +22,7 @@ from bot.external_deploys_decide import (
     progress,
     skipped,
 )
-from services.domain.deployments import Deployment, DeploymentStatus, Rollout, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ExternalDeploy, ServiceState
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, deployment, sha, state
 
@@ -41,8 +41,8 @@ def memory(**changes: Any) -> Memory:
     return replace(Memory(is_first=False, seen={"old-api"}, ours=(), taken=(), open=()), **changes)
 
 
-def rollout(**changes: Any) -> Rollout:
-    return replace(Rollout(7, sha("b"), NOW, None, {Service.API: "new-api"}), **changes)
+def external_deploy(**changes: Any) -> ExternalDeploy:
+    return replace(ExternalDeploy(7, sha("b"), NOW, None, {Service.API: "new-api"}), **changes)
 
 
 def test_what_was_never_seen_is_news_while_it_is_on_its_way() -> None:
@@ -73,13 +73,13 @@ def test_what_railway_skipped_is_none_and_is_told_beside_what_took_part() -> Non
     ingest = {Service.INGEST: replace(state(Service.INGEST), latest=left_out)}
 
     assert Join(None, Service.INGEST, left_out) not in decide(api(NEW) | ingest, memory())
-    assert skipped(rollout(), api(NEW) | ingest) == (Service.INGEST,)
-    assert skipped(rollout(commit_sha=sha("c")), ingest) == ()
+    assert skipped(external_deploy(), api(NEW) | ingest) == (Service.INGEST,)
+    assert skipped(external_deploy(commit_sha=sha("c")), ingest) == ()
 
 
 def test_the_same_commit_joins_the_rollout_that_is_open() -> None:
-    assert decide(api(NEW), memory(open=[rollout()])) == [Join(7, Service.API, NEW)]
-    assert decide(api(NEW), memory(open=[rollout(commit_sha=sha("c"))])) == [Join(None, Service.API, NEW)]
+    assert decide(api(NEW), memory(open=[external_deploy()])) == [Join(7, Service.API, NEW)]
+    assert decide(api(NEW), memory(open=[external_deploy(commit_sha=sha("c"))])) == [Join(None, Service.API, NEW)]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_same_commit_joins_the_rollout_that_is_open() -> None:
     ],
 )
 def test_how_far_a_deployment_is(services: dict[Service, ServiceState], how: Progress) -> None:
-    assert progress(rollout(), services) == {Service.API: how}
+    assert progress(external_deploy(), services) == {Service.API: how}
 
 
 def test_it_is_settled_when_nothing_is_on_its_way() -> None:
@@ -111,17 +111,17 @@ def test_it_is_settled_when_nothing_is_on_its_way() -> None:
 def test_its_time_is_over_at_the_limit() -> None:
     second = timedelta(seconds=1)
 
-    assert is_overdue(rollout(settled_at=NOW), NOW + SETTLE)
-    assert not is_overdue(rollout(settled_at=NOW), NOW + SETTLE - second)
-    assert is_overdue(rollout(), NOW + ARRIVE)
-    assert not is_overdue(rollout(), NOW + ARRIVE - second)
-    assert not is_overdue(rollout(settled_at=NOW + ARRIVE), NOW + ARRIVE)
+    assert is_overdue(external_deploy(settled_at=NOW), NOW + SETTLE)
+    assert not is_overdue(external_deploy(settled_at=NOW), NOW + SETTLE - second)
+    assert is_overdue(external_deploy(), NOW + ARRIVE)
+    assert not is_overdue(external_deploy(), NOW + ARRIVE - second)
+    assert not is_overdue(external_deploy(settled_at=NOW + ARRIVE), NOW + ARRIVE)
 
 
 def test_an_unknown_commit_is_watched_all_the_same() -> None:
     nameless = replace(NEW, commit_sha=None)
 
-    assert decide(api(nameless), memory(open=[rollout()])) == [Join(None, Service.API, nameless)]
+    assert decide(api(nameless), memory(open=[external_deploy()])) == [Join(None, Service.API, nameless)]
 
 
 def test_all_services_of_a_push_are_news_oldest_first() -> None:

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from bot.alerts.evaluator import Watch
-from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.alerts.evaluator import Evaluator
+from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.config.alerts import AlertRules
 from bot.config.alerts_file import default_rules
-from bot.incidents.from_alerts import Alerting, home_of, owners_of
-from bot.incidents.store import Place, Switchboard
+from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
+from bot.incidents.store import IncidentStore, Place
 from bot.leader import Fence
 from bot.web.metrics import Metrics
 from bot.world import World
@@ -48,7 +48,7 @@ class Engine:
     fence: Fence
     events: list[AlertEvent] = field(default_factory=list)
     rules: AlertRules = field(default_factory=default_rules)
-    watch: Watch = field(init=False)
+    watch: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
         self.restart()
@@ -56,8 +56,10 @@ class Engine:
     def restart(self) -> None:
         """As after a start of the bot: nothing is remembered but what is stored."""
         messages = AlertMessages(self.rules, channel="c")
-        teller = AlertTeller(self.rules, messages, environment="prod", metrics=Metrics(), on_alert=self._note)
-        self.watch = Watch(self.world, self.database, self.rules, teller, told=lambda: None)
+        message_writer = AlertMessageWriter(
+            self.rules, messages, environment="prod", metrics=Metrics(), on_alert=self._note
+        )
+        self.watch = Evaluator(self.world, self.database, self.rules, message_writer, told=lambda: None)
 
     async def look(self) -> timedelta:
         return await self.watch.look(self.fence)
@@ -99,12 +101,12 @@ def working(system: System) -> System:
 
 
 @pytest.fixture
-def board(engine: Engine) -> Switchboard:
+def incident_store(engine: Engine) -> IncidentStore:
     """The incidents' part, put together with the watch as `bot.wiring` does."""
     rules = default_rules()
-    messages = AlertMessages(rules, channel="c", home=home_of, owners=owners_of)
-    board = Switchboard(Place("prod", "c", None, ()), say_alert=messages.say)
-    on_alert = Alerting(board).on_alert
-    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
-    engine.watch = Watch(engine.world, engine.database, rules, teller, told=lambda: None)
-    return board
+    messages = AlertMessages(rules, channel="c", home=incident_thread_of, owners=owners_of)
+    incident_store = IncidentStore(Place("prod", "c", None, ()), write_alert=messages.say)
+    on_alert = AlertRouting(incident_store).on_alert
+    message_writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
+    engine.watch = Evaluator(engine.world, engine.database, rules, message_writer, told=lambda: None)
+    return incident_store

@@ -13,9 +13,9 @@ from datetime import timedelta
 import psycopg
 from psycopg import sql
 
-from bot.alerts.messages import AlertMessages, AlertTeller
+from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.alerts.state import decide
-from bot.alerts.suppression import Circumstances, Signal
+from bot.alerts.suppression import EvaluationContext, RuleResult
 from bot.config.alerts_file import default_rules
 from bot.views.alerts import Surroundings
 from bot.web.metrics import Metrics
@@ -49,7 +49,9 @@ class Crowd:
         for number in range(self.channels):
             self.stage.workspace.channels[_channel(number)] = Channel(_channel(number), f"alerts-{number}", members)
         self._tellers = [
-            AlertTeller(RULES, AlertMessages(RULES, channel=_channel(number)), environment="dev", metrics=Metrics())
+            AlertMessageWriter(
+                RULES, AlertMessages(RULES, channel=_channel(number)), environment="dev", metrics=Metrics()
+            )
             for number in range(self.channels)
         ]
 
@@ -107,18 +109,18 @@ class Crowd:
 
     async def _write_one(self, conn: Connection, number: int) -> None:
         now = await read_clock(conn)
-        around = Circumstances(now, RULES.telling)
+        around = EvaluationContext(now, RULES.telling)
         known = await alerts.list_alerts(conn, now=now, again_within=LOOK)
         moves = decide(_signals(number), known, around)
-        teller = self._tellers[number % self.channels]
-        await teller.apply(conn, moves, known, Surroundings("dev"), now=now, is_digest=False)
+        message_writer = self._tellers[number % self.channels]
+        await message_writer.apply(conn, moves, known, Surroundings("dev"), now=now, is_digest=False)
 
 
 def _channel(number: int) -> str:
     return f"CALERTS{number:04}"
 
 
-def _signals(number: int) -> Sequence[Signal]:
+def _signals(number: int) -> Sequence[RuleResult]:
     """A rule of its own: alerts of one rule would share a message."""
     finding = Finding(f"crowd{number}", Status.FAIL, f"trouble {number}")
-    return [Signal(f"crowd{number}", finding, Severity.NOTIFY, timedelta())]
+    return [RuleResult(f"crowd{number}", finding, Severity.NOTIFY, timedelta())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.incidents import service
-from bot.incidents.store import Switchboard
+from bot.incidents.store import IncidentStore
 from services.domain.runs import Person
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
@@ -18,9 +18,9 @@ async def message(engine: Engine) -> str:
     return found.text
 
 
-async def acknowledge(engine: Engine, board: Switchboard, person: Person) -> None:
+async def acknowledge(engine: Engine, incident_store: IncidentStore, person: Person) -> None:
     async with engine.database.transaction() as conn:
-        await service.acknowledge(board, conn, await service.find(conn, 1), person)
+        await service.acknowledge(incident_store, conn, await service.find(conn, 1), person)
 
 
 async def go_silent(engine: Engine, working: System) -> None:
@@ -33,46 +33,46 @@ async def go_silent(engine: Engine, working: System) -> None:
 
 
 async def test_acknowledging_the_incident_edits_its_message(
-    engine: Engine, board: Switchboard, working: System
+    engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)
     before = await message(engine)
-    await acknowledge(engine, board, ANN)
+    await acknowledge(engine, incident_store, ANN)
 
     assert before.startswith(f"🔴 {STALE}")
     assert (await message(engine)).startswith(f"🟡 *ACKNOWLEDGED* by <@U0ANN> · {STALE}")
 
 
 async def test_another_look_leaves_the_acknowledgement_and_another_owner_replaces_it(
-    engine: Engine, board: Switchboard, working: System
+    engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)
-    await acknowledge(engine, board, ANN)
+    await acknowledge(engine, incident_store, ANN)
     working.run("UPDATE chatops.alerts SET said_at = now() - interval '1 minute', detail = 'older words'")
     await engine.look()
     still = await message(engine)
-    await acknowledge(engine, board, BEN)
+    await acknowledge(engine, incident_store, BEN)
 
     assert still.startswith("🟡 *ACKNOWLEDGED* by <@U0ANN>")
     assert (await message(engine)).startswith("🟡 *ACKNOWLEDGED* by <@U0BEN>")
 
 
 async def test_asking_for_more_people_takes_the_acknowledgement_back(
-    engine: Engine, board: Switchboard, working: System
+    engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)
-    await acknowledge(engine, board, ANN)
+    await acknowledge(engine, incident_store, ANN)
     async with engine.database.transaction() as conn:
-        await service.escalate(board, conn, await service.find(conn, 1), ANN)
+        await service.escalate(incident_store, conn, await service.find(conn, 1), ANN)
 
     assert (await message(engine)).startswith(f"🔴 {STALE}")
 
 
 async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
-    engine: Engine, board: Switchboard, working: System
+    engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)
-    await acknowledge(engine, board, ANN)
+    await acknowledge(engine, incident_store, ANN)
     working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
     await engine.look()
 

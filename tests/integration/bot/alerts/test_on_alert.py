@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.alerts.evaluator import Watch
-from bot.alerts.messages import AlertMessages, AlertTeller, OnAlert
+from bot.alerts.evaluator import Evaluator
+from bot.alerts.messages import AlertMessages, AlertMessageWriter, OnAlert
 from bot.config.alerts_file import default_rules
 from bot.leader import Fence
 from bot.web.metrics import Metrics
@@ -20,11 +20,11 @@ from services.domain.services import Service
 from tests.integration.bot.conftest import System
 
 
-def watch(world: World, on_alert: OnAlert) -> Watch:
+def watch(world: World, on_alert: OnAlert) -> Evaluator:
     rules = default_rules()
     messages = AlertMessages(rules, channel="c")
-    teller = AlertTeller(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
-    return Watch(world, database(world), rules, teller, told=lambda: None)
+    message_writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
+    return Evaluator(world, database(world), rules, message_writer, told=lambda: None)
 
 
 def database(world: World) -> Database:

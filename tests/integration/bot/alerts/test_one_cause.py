@@ -10,8 +10,8 @@ from types import MappingProxyType
 import psycopg
 import pytest
 
-from bot.config.timing import WatchSettings
-from bot.incidents.store import Switchboard
+from bot.config.timing import EvaluatorSettings
+from bot.incidents.store import IncidentStore
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import Outside, System
@@ -43,7 +43,7 @@ async def blocks(engine: Engine, key: str) -> str:
 @pytest.fixture(autouse=True)
 def always_asks(engine: Engine) -> None:
     """Railway, at each look."""
-    engine.world.settings = replace(engine.world.settings, watching=WatchSettings(railway_every_s=0))
+    engine.world.settings = replace(engine.world.settings, watching=EvaluatorSettings(railway_every_s=0))
 
 
 async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:
@@ -61,9 +61,9 @@ SEEN: Mapping[str, tuple[See, str]] = MappingProxyType(
 
 @pytest.mark.parametrize(("first", "second"), [(CRASH, SILENCE), (SILENCE, CRASH)])
 async def test_a_killed_worker_s_crash_and_its_silence_are_one_incident_and_one_call(
-    engine: Engine, board: Switchboard, working: System, outside: Outside, first: str, second: str
+    engine: Engine, incident_store: IncidentStore, working: System, outside: Outside, first: str, second: str
 ) -> None:
-    board.place = replace(board.place, approvers=("U0ANN",))
+    incident_store.place = replace(incident_store.place, approvers=("U0ANN",))
     await engine.look()
     for fingerprint in (first, second):
         plant, _ = SEEN[fingerprint]

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from bot.approvals.approver_pages import Calling
-from bot.approvals.service import Desk
+from bot.approvals.approver_pages import ApproverPaging
+from bot.approvals.service import ApprovalService
 from bot.config.environment import PeopleSettings
 from bot.config.policy import Policy
 from bot.config.policy_file import read_policy
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from bot.types import Actor, Request, Surface
 from bot.views.run import run_message
@@ -47,7 +47,7 @@ may = "approve"
 who = ["approvers"]
 """
 
-MakeDesk = Callable[..., Desk]
+MakeDesk = Callable[..., ApprovalService]
 MakePlan = Callable[..., Plan]
 
 
@@ -99,8 +99,8 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         expires_after_s: float = 900,
         rules: str = RULES,
         dsn: str | None = None,
-        calling: Calling | None = None,
-    ) -> Desk:
+        approver_paging: ApproverPaging | None = None,
+    ) -> ApprovalService:
         database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk", timeout_s=60.0)
         people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
         policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
@@ -108,7 +108,9 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
         groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0, timeout_s=30.0)
         databases.append(database)
         asking.append(groups)
-        return Desk(database, policy, groups, Teller(say), channel=model.INCIDENTS_ID, calling=calling)
+        return ApprovalService(
+            database, policy, groups, RunMessageWriter(say), channel=model.INCIDENTS_ID, approver_paging=approver_paging
+        )
 
     yield make
     for groups in asking:
@@ -118,7 +120,7 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
 
 
 @pytest.fixture
-def desk(make_desk: MakeDesk) -> Desk:
+def approval_service(make_desk: MakeDesk) -> ApprovalService:
     return make_desk()
 
 

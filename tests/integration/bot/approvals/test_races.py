@@ -10,11 +10,11 @@ import pytest
 
 from bot.approvals.access import Refused
 from bot.approvals.decisions import Decided
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
-from bot.runs.engine import Gear
-from bot.runs.message import Teller
+from bot.runs.engine import Dependencies
+from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.world import World
 from playbooks.model import Plan, Risk
@@ -32,7 +32,7 @@ ROUNDS, EXECUTIONS, CHAOS_ROUNDS = 200, 20, 1000
 LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
 
 
-async def race(desks: tuple[Desk, Desk], make_plan: MakePlan, books: Books, rounds: int) -> None:
+async def race(desks: tuple[ApprovalService, ApprovalService], make_plan: MakePlan, books: Books, rounds: int) -> None:
     """Ann clicks twice on one replica while Ben clicks on the other."""
     first, second = desks
     for _ in range(rounds):
@@ -74,7 +74,11 @@ async def test_two_approvers_in_the_same_instant_approve_once_in_a_thousand_roun
 
 
 async def race_to_run(
-    desks: tuple[Desk, Desk], databases: Sequence[Database], make_plan: MakePlan, books: Books, rounds: int
+    desks: tuple[ApprovalService, ApprovalService],
+    databases: Sequence[Database],
+    make_plan: MakePlan,
+    books: Books,
+    rounds: int,
 ) -> None:
     """The same clicks while a runner of each replica waits for what they let go."""
     plan = replace(make_plan(), steps=(LockService(Service.API, "raced"),))
@@ -84,16 +88,24 @@ async def race_to_run(
 
     settings = replace(Settings.from_environment({}), runs=RunSettings(look_every_s=0.02))
     gears = [
-        Gear(database, World(settings, database=database), {plan.playbook: make_again}, Teller(say), settings.runs)
+        Dependencies(
+            database,
+            World(settings, database=database),
+            {plan.playbook: make_again},
+            RunMessageWriter(say),
+            settings.runs,
+        )
         for database in databases
     ]
-    runners = [Runner(gear, owner=f"replica-{n}") for n, gear in enumerate(gears)]
+    runners = [Runner(dependencies, owner=f"replica-{n}") for n, dependencies in enumerate(gears)]
     running = [asyncio.create_task(runner.run()) for runner in runners]
     for _ in range(rounds):
         run = await desks[0].file(plan, request(OLIVIA))
 
-        clicks = [(desk, person) for desk in desks for person in (ANN, BEN)]
-        await asyncio.gather(*(desk.decide(run.id, person, approve=True) for desk, person in clicks))
+        clicks = [(approval_service, person) for approval_service in desks for person in (ANN, BEN)]
+        await asyncio.gather(
+            *(approval_service.decide(run.id, person, approve=True) for approval_service, person in clicks)
+        )
         async with asyncio.timeout(60):
             while not (await books.run(run.id)).state.is_final:
                 await asyncio.sleep(0.01)
@@ -182,7 +194,9 @@ async def test_redelivered_confirmation_confirms_once(make_desk: MakeDesk, make_
     first, second = make_desk(**LISTED), make_desk(**LISTED)
     run = await first.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
-    outcomes = await asyncio.gather(*(desk.confirm(run.id, OLIVIA) for desk in (first, second) for _ in range(3)))
+    outcomes = await asyncio.gather(
+        *(approval_service.confirm(run.id, OLIVIA) for approval_service in (first, second) for _ in range(3))
+    )
 
     assert [type(outcome) for outcome in outcomes].count(Decided) == 1
     assert (await books.events(run.id)).count("run.confirmed") == 1

@@ -11,7 +11,7 @@ import pytest
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import Expiry
 from bot.leader import NAME, Fence, LostLeadershipError
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.messages import end_notification, list_notifications, store_notification
 from services.clients.postgres.pool import Connection, Database
@@ -42,7 +42,7 @@ async def fence(database: Database) -> Fence:
 
 @pytest.fixture
 def expiry(database: Database) -> Expiry:
-    return Expiry(database, Teller(say), every_s=0.02)
+    return Expiry(database, RunMessageWriter(say), every_s=0.02)
 
 
 async def test_request_that_nobody_decided_on_ends_and_says_so(
@@ -87,17 +87,17 @@ async def test_approval_at_the_last_moment_counts_or_does_not(
     make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
 ) -> None:
     """Clicks rain around the moment of expiry: the run is approved with a decision or expired without one."""
-    desk = make_desk(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
+    approval_service = make_desk(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
     watching = asyncio.create_task(expiry.run(fence))
 
     async def click(run: Run, after_s: float) -> bool:
         await asyncio.sleep(after_s)
         try:
-            return isinstance(await desk.decide(run.id, ANN, approve=True), Decided)
+            return isinstance(await approval_service.decide(run.id, ANN, approve=True), Decided)
         except OperatorError:
             return False
 
-    filed = [await desk.file(make_plan(), request(OLIVIA)) for _ in range(ROUNDS)]
+    filed = [await approval_service.file(make_plan(), request(OLIVIA)) for _ in range(ROUNDS)]
     won = await asyncio.gather(*(click(run, 0.9 + 0.02 * n) for n, run in enumerate(filed)))
     async with asyncio.timeout(60):
         while any([(await books.run(run.id)).state is RunState.AWAITING_APPROVAL for run in filed]):

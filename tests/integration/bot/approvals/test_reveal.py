@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.commands.registry import run
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
@@ -84,8 +84,8 @@ def reveal_lines(answer: Answer) -> list[str]:
     return [value for value in values if str(value).startswith("reveal ")]
 
 
-async def the_button(world: World, desk: Desk) -> str:
-    [line] = reveal_lines(await run("logs ingest", by(OLIVIA), world, desk))
+async def the_button(world: World, approval_service: ApprovalService) -> str:
+    [line] = reveal_lines(await run("logs ingest", by(OLIVIA), world, approval_service))
     return line
 
 
@@ -95,11 +95,11 @@ async def details(books: Books) -> list[tuple[str, str, object]]:
 
 @pytest.mark.parametrize("actor", [OLIVIA, ANN])
 async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
-    world: World, desk: Desk, books: Books, actor: Actor
+    world: World, approval_service: ApprovalService, books: Books, actor: Actor
 ) -> None:
-    line = await the_button(world, desk)
+    line = await the_button(world, approval_service)
 
-    answer = await run(line, by(actor), world, desk)
+    answer = await run(line, by(actor), world, approval_service)
 
     assert answer.private
     shown = answer_text(answer)
@@ -115,72 +115,76 @@ async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
 
 @pytest.mark.parametrize("actor", [OTTO, Actor(OLIVIA.user_id, "T0ELSEWHERE")])
 async def test_nobody_else_sees_it_and_the_refusal_is_written_down(
-    world: World, desk: Desk, books: Books, actor: Actor
+    world: World, approval_service: ApprovalService, books: Books, actor: Actor
 ) -> None:
-    line = await the_button(world, desk)
+    line = await the_button(world, approval_service)
 
     with pytest.raises(OperatorError, match="Nothing was shown"):
-        await run(line, by(actor), world, desk)
+        await run(line, by(actor), world, approval_service)
 
     [(event, who, _)] = await details(books)
     assert (event, who) == ("line.reveal.refused", actor.user_id)
 
 
-async def test_empty_lists_let_nobody_see_it(database_urls: DatabaseUrls, desk: Desk, world: World) -> None:
-    line = await the_button(world, desk)
+async def test_empty_lists_let_nobody_see_it(
+    database_urls: DatabaseUrls, approval_service: ApprovalService, world: World
+) -> None:
+    line = await the_button(world, approval_service)
     closed = make_world(database_urls.bot, DRAGONFLY_OPERATORS="", DRAGONFLY_APPROVERS="")
     try:
         with pytest.raises(OperatorError, match="Nobody is"):
-            await run(line, by(OLIVIA), closed, desk)
+            await run(line, by(OLIVIA), closed, approval_service)
     finally:
         await closed.close()
 
 
-async def test_an_old_button_shows_nothing(world: World, desk: Desk, books: Books) -> None:
-    *words, _ = (await the_button(world, desk)).split()
+async def test_an_old_button_shows_nothing(world: World, approval_service: ApprovalService, books: Books) -> None:
+    *words, _ = (await the_button(world, approval_service)).split()
 
     with pytest.raises(OperatorError, match="expired"):
-        await run(" ".join([*words, str(int(time.time()) - 1)]), by(OLIVIA), world, desk)
+        await run(" ".join([*words, str(int(time.time()) - 1)]), by(OLIVIA), world, approval_service)
 
     assert await details(books) == []
 
 
-async def test_without_its_audit_row_nothing_is_shown(world: World, desk: Desk) -> None:
-    line = await the_button(world, desk)
+async def test_without_its_audit_row_nothing_is_shown(world: World, approval_service: ApprovalService) -> None:
+    line = await the_button(world, approval_service)
     nowhere = make_world("postgresql://nobody@127.0.0.1:1/x")
     try:
         with pytest.raises(SourceError, match="database"):
-            await run(line, by(OLIVIA), nowhere, desk)
+            await run(line, by(OLIVIA), nowhere, approval_service)
     finally:
         await nowhere.close()
 
 
-async def test_a_line_that_is_no_more_says_so(world: World, desk: Desk) -> None:
-    *words, key, until = (await the_button(world, desk)).split()
+async def test_a_line_that_is_no_more_says_so(world: World, approval_service: ApprovalService) -> None:
+    *words, key, until = (await the_button(world, approval_service)).split()
 
     with pytest.raises(OperatorError, match="any more"):
-        await run(" ".join([*words, key[::-1], until]), by(OLIVIA), world, desk)
+        await run(" ".join([*words, key[::-1], until]), by(OLIVIA), world, approval_service)
 
 
 @pytest.mark.parametrize("words", ["log ingest d-1 x y", "job x 1", "log", "anything else", "job " + "a" * 36 + " 1"])
-async def test_words_that_no_button_carries_are_refused(world: World, desk: Desk, words: str) -> None:
+async def test_words_that_no_button_carries_are_refused(
+    world: World, approval_service: ApprovalService, words: str
+) -> None:
     with pytest.raises(UsageError):
-        await run(f"reveal {words}", by(OLIVIA), world, desk)
+        await run(f"reveal {words}", by(OLIVIA), world, approval_service)
 
 
 async def test_the_error_of_a_failed_job_is_shown_whole(
-    world: World, desk: Desk, books: Books, database_urls: DatabaseUrls
+    world: World, approval_service: ApprovalService, books: Books, database_urls: DatabaseUrls
 ) -> None:
     with psycopg.connect(database_urls.owner, autocommit=True) as conn:
         conn.execute(
             "INSERT INTO ops.job_queue (job_type, status, error_message) VALUES ('simplicity_ingest', 'failed', %s)",
             ['ValueError: no county "Kowalski"\nDETAIL: more'],
         )
-    answer = await run("failed-jobs", by(OLIVIA), world, desk)
+    answer = await run("failed-jobs", by(OLIVIA), world, approval_service)
     [line] = reveal_lines(answer)
     assert "Kowalski" not in answer_text(answer)
 
-    shown = answer_text(await run(line, by(ANN), world, desk))
+    shown = answer_text(await run(line, by(ANN), world, approval_service))
 
     assert 'no county "Kowalski"' in shown
     assert "DETAIL: more" in shown
@@ -193,11 +197,11 @@ async def test_the_error_of_a_failed_job_is_shown_whole(
 
 @pytest.mark.parametrize(("mode", "shows_gizmo"), [("balanced", True), ("strict", False), ("nonsense", False)])
 async def test_log_privacy_says_how_much_the_asker_sees(
-    database_urls: DatabaseUrls, desk: Desk, mode: str, shows_gizmo: bool
+    database_urls: DatabaseUrls, approval_service: ApprovalService, mode: str, shows_gizmo: bool
 ) -> None:
     world = make_world(database_urls.bot, LOG_PRIVACY=mode)
     try:
-        shown = answer_text(await run("logs ingest", by(OLIVIA), world, desk))
+        shown = answer_text(await run("logs ingest", by(OLIVIA), world, approval_service))
     finally:
         await world.close()
 

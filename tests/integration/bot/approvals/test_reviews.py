@@ -8,9 +8,9 @@ import pytest
 from bot.approvals.access import Refused
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import Reminders
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.leader import Fence, LostLeadershipError
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from playbooks.model import Risk
 from services.clients.postgres.approvals import list_open_reviews, lock_service, unlock_service
 from services.clients.postgres.pool import Connection, Database
@@ -26,16 +26,16 @@ LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
 
 
 @pytest.fixture
-async def stopped(desk: Desk, make_plan: MakePlan) -> Run:
+async def stopped(approval_service: ApprovalService, make_plan: MakePlan) -> Run:
     """Broken glass of Olivia's, over."""
-    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
-    await desk.cancel(run.id, ANN)
+    run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    await approval_service.cancel(run.id, ANN)
     return run
 
 
 @pytest.fixture
 def reminders(database: Database) -> Reminders:
-    return Reminders(database, Teller(say), approvers=lambda _run: [model.APPROVERS.id])
+    return Reminders(database, RunMessageWriter(say), approvers=lambda _run: [model.APPROVERS.id])
 
 
 async def notes(conn: Connection) -> list[str]:
@@ -45,30 +45,32 @@ async def notes(conn: Connection) -> list[str]:
 
 
 async def test_another_approver_closes_it_and_everybody_reads_what_they_found(
-    desk: Desk, stopped: Run, books: Books, as_bot: Connection
+    approval_service: ApprovalService, stopped: Run, books: Books, as_bot: Connection
 ) -> None:
     (review,) = await list_open_reviews(as_bot)
     assert (review.run_id, review.acted_by) == (stopped.id, Person(OLIVIA.user_id, OLIVIA.team_id))
 
-    outcome = await desk.review(stopped.id, ANN, " right; mended in e4f5a6b ")
+    outcome = await approval_service.review(stopped.id, ANN, " right; mended in e4f5a6b ")
 
     assert isinstance(outcome, Decided)
     assert await list_open_reviews(as_bot) == []
     assert (await books.events(stopped.id))[-1] == "run.reviewed"
 
 
-async def test_of_two_reviews_one_counts(desk: Desk, stopped: Run, books: Books) -> None:
-    assert isinstance(await desk.review(stopped.id, ANN, "right"), Decided)
+async def test_of_two_reviews_one_counts(approval_service: ApprovalService, stopped: Run, books: Books) -> None:
+    assert isinstance(await approval_service.review(stopped.id, ANN, "right"), Decided)
 
-    late = await desk.review(stopped.id, BEN, "wrong")
+    late = await approval_service.review(stopped.id, BEN, "wrong")
 
     assert isinstance(late, Refused)
     assert "has reviewed it already" in late.sentence
     assert (await books.events(stopped.id))[-1] == "run.review.refused"
 
 
-async def test_what_was_approved_waits_for_no_review(desk: Desk, make_plan: MakePlan, as_bot: Connection) -> None:
-    await desk.file(make_plan(), request(OLIVIA))
+async def test_what_was_approved_waits_for_no_review(
+    approval_service: ApprovalService, make_plan: MakePlan, as_bot: Connection
+) -> None:
+    await approval_service.file(make_plan(), request(OLIVIA))
 
     assert await list_open_reviews(as_bot) == []
 
@@ -92,15 +94,17 @@ async def test_the_database_closes_no_review_by_who_acted_or_without_a_note(
         await as_bot.execute(close, full)
 
 
-async def test_a_closed_review_stays_as_it_is(desk: Desk, stopped: Run, as_bot: Connection) -> None:
-    await desk.review(stopped.id, ANN, "right")
+async def test_a_closed_review_stays_as_it_is(
+    approval_service: ApprovalService, stopped: Run, as_bot: Connection
+) -> None:
+    await approval_service.review(stopped.id, ANN, "right")
 
     with pytest.raises(psycopg.errors.CheckViolation, match="is closed"):
         await as_bot.execute("UPDATE chatops.reviews SET note = 'wrong'")
 
 
 async def test_people_are_reminded_after_a_day_until_it_is_closed(
-    desk: Desk, stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
+    approval_service: ApprovalService, stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
 ) -> None:
     await reminders.look(fence)
     early = await notes(as_bot)
@@ -108,7 +112,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
         await as_bot.execute(LATER.format("chatops.reviews"))
         await reminders.look(fence)
         await reminders.look(fence)
-    await desk.review(stopped.id, ANN, "right")
+    await approval_service.review(stopped.id, ANN, "right")
 
     await reminders.look(fence)
 

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from bot.approvals.access import Refused
-from bot.approvals.approver_pages import Calling
+from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.decisions import Decided
-from bot.approvals.self_approval import LoneStarts
-from bot.approvals.service import Desk
+from bot.approvals.self_approval import SelfApprovals
+from bot.approvals.service import ApprovalService
 from bot.config.policy import Policy
 from bot.leader import Fence, LostLeadershipError
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.types import Actor
 from bot.views.runs import filed_answer
 from playbooks.model import Risk
@@ -39,7 +39,7 @@ PAGED = Schedule({"ben": OnCallPerson("ben", BEN.user_id, webhook="ben")}, {}, (
 POLL_S = 3600.0
 LONG, SHORT = timedelta(minutes=3), timedelta(milliseconds=1)
 
-MakeAlone = Callable[..., tuple[Desk, LoneStarts]]
+MakeAlone = Callable[..., tuple[ApprovalService, SelfApprovals]]
 
 
 @pytest.fixture
@@ -57,10 +57,12 @@ def opened_by(actor: Actor, severity: IncidentSeverity = IncidentSeverity.SEV1) 
 def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
     """`make_alone(silence=…, countdown=…)`: a desk, and the leader's part."""
 
-    def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[Desk, LoneStarts]:
-        desk = make_desk(**LISTED, calling=Calling(silence, countdown, PAGED))
-        assert isinstance(desk.policy, Policy)
-        return desk, LoneStarts(database, desk.policy, desk.groups, Teller(say), poll_s=lambda: POLL_S)
+    def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[ApprovalService, SelfApprovals]:
+        approval_service = make_desk(**LISTED, approver_paging=ApproverPaging(silence, countdown, PAGED))
+        assert isinstance(approval_service.policy, Policy)
+        return approval_service, SelfApprovals(
+            database, approval_service.policy, approval_service.groups, RunMessageWriter(say), poll_s=lambda: POLL_S
+        )
 
     return make
 
@@ -79,9 +81,9 @@ Keys = Callable[[str], Awaitable[list[tuple[str, ...]]]]
 CALLED = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%' ORDER BY channel"
 
 
-async def file(desk: Desk, make_plan: MakePlan) -> Run:
+async def file(approval_service: ApprovalService, make_plan: MakePlan) -> Run:
     """By Ann, once the approvers' time is over where it is short."""
-    run = await desk.file(make_plan(), request(ANN))
+    run = await approval_service.file(make_plan(), request(ANN))
     await asyncio.sleep(0.01)
     return run
 
@@ -93,9 +95,9 @@ async def test_the_other_approvers_are_messaged_and_paged(
     as_bot: Connection,
     keys: Callable[[str], Awaitable[list[tuple[str, ...]]]],
 ) -> None:
-    desk, _ = make_alone(silence=LONG)
+    approval_service, _ = make_alone(silence=LONG)
 
-    run = await file(desk, make_plan)
+    run = await file(approval_service, make_plan)
 
     lone = await read_lone_start(as_bot, run.id)
     assert lone is not None
@@ -110,12 +112,12 @@ async def test_a_pager_that_rings_is_told_once_somebody_has_decided(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, approve: bool
 ) -> None:
     assert incident
-    desk, _ = make_alone(silence=LONG)
-    run = await file(desk, make_plan)
+    approval_service, _ = make_alone(silence=LONG)
+    run = await file(approval_service, make_plan)
     [page] = await list_notifications(as_bot, thread_key=run.message_key)
     await end_notification(as_bot, key=page.key, state=NotificationState.SENT)
 
-    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+    await approval_service.decide(run.id, BEN, approve=approve, reason="seen")
 
     _, over = await list_notifications(as_bot, thread_key=run.message_key)
     assert (over.event, over.target, over.page_key) == (PageEvent.RESOLVED, "ben", page.key)
@@ -126,10 +128,10 @@ async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
     assert incident
-    desk, _ = make_alone(silence=LONG)
-    run = await file(desk, make_plan)
+    approval_service, _ = make_alone(silence=LONG)
+    run = await file(approval_service, make_plan)
 
-    await desk.decide(run.id, BEN, approve=True)
+    await approval_service.decide(run.id, BEN, approve=True)
 
     [page] = await list_notifications(as_bot, thread_key=run.message_key)
     assert page.state is NotificationState.CANCELLED
@@ -140,9 +142,9 @@ async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_al
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, keys: Keys, who: Actor | None
 ) -> None:
     assert incident
-    desk, _ = make_alone()
+    approval_service, _ = make_alone()
 
-    filed = await desk.request(make_plan(), request(who))
+    filed = await approval_service.request(make_plan(), request(who))
 
     assert filed.called is not None
     assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
@@ -157,9 +159,9 @@ async def test_nobody_is_called_for_what_needs_nobody(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys
 ) -> None:
     assert incident
-    desk, _ = make_alone()
+    approval_service, _ = make_alone()
 
-    filed = await desk.request(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+    filed = await approval_service.request(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
     assert (filed.called, await keys(CALLED)) == (None, [])
 
@@ -169,10 +171,10 @@ async def test_the_direct_messages_are_closed_once_somebody_has_decided(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys, approve: bool, word: str
 ) -> None:
     assert incident
-    desk, _ = make_alone()
-    run = await desk.file(make_plan(), request(OLIVIA))
+    approval_service, _ = make_alone()
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    await desk.decide(run.id, BEN, approve=approve, reason="seen")
+    await approval_service.decide(run.id, BEN, approve=approve, reason="seen")
 
     texts = [text for (text,) in await keys("SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:call:%'")]
     assert len(texts) == 2
@@ -180,20 +182,20 @@ async def test_the_direct_messages_are_closed_once_somebody_has_decided(
 
 
 async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
-    desk, _ = make_alone()
-    run = await file(desk, make_plan)
+    approval_service, _ = make_alone()
+    run = await file(approval_service, make_plan)
 
-    assert isinstance(await desk.start_alone(run.id, ANN, "down"), Refused)
+    assert isinstance(await approval_service.self_approve(run.id, ANN, "down"), Refused)
 
 
 async def test_it_starts_after_the_countdown_and_waits_for_a_review(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
 ) -> None:
     assert incident
-    desk, leading = make_alone()
-    run = await file(desk, make_plan)
+    approval_service, leading = make_alone()
+    run = await file(approval_service, make_plan)
     await leading.look(fence)
-    assert isinstance(await desk.start_alone(run.id, ANN, "customers wait"), Decided)
+    assert isinstance(await approval_service.self_approve(run.id, ANN, "customers wait"), Decided)
     await asyncio.sleep(0.01)
 
     await leading.look(fence)
@@ -209,11 +211,11 @@ async def test_nothing_starts_before_the_countdown_is_over_or_before_it_began(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
 ) -> None:
     assert incident
-    desk, leading = make_alone(countdown=LONG)
-    run = await file(desk, make_plan)
+    approval_service, leading = make_alone(countdown=LONG)
+    run = await file(approval_service, make_plan)
     await leading.look(fence)
     before = (await books.run(run.id)).state
-    await desk.start_alone(run.id, ANN, "customers wait")
+    await approval_service.self_approve(run.id, ANN, "customers wait")
 
     await leading.look(fence)
 
@@ -225,11 +227,11 @@ async def test_the_approvers_have_time_first_and_the_countdown_begins_once(
 ) -> None:
     assert incident
     patient, _ = make_alone(silence=LONG)
-    early = await patient.start_alone((await file(patient, make_plan)).id, ANN, "customers wait")
-    desk, _ = make_alone(countdown=LONG)
-    run = await file(desk, make_plan)
+    early = await patient.self_approve((await file(patient, make_plan)).id, ANN, "customers wait")
+    approval_service, _ = make_alone(countdown=LONG)
+    run = await file(approval_service, make_plan)
 
-    first, second = [await desk.start_alone(run.id, ANN, "customers wait") for _ in range(2)]
+    first, second = [await approval_service.self_approve(run.id, ANN, "customers wait") for _ in range(2)]
 
     assert isinstance(early, Refused)
     assert "still have time" in early.sentence
@@ -240,9 +242,9 @@ async def test_it_sleeps_until_the_next_one_is_due(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence
 ) -> None:
     assert incident
-    desk, leading = make_alone(silence=LONG)
+    approval_service, leading = make_alone(silence=LONG)
     without = await leading.look(fence)
-    await file(desk, make_plan)
+    await file(approval_service, make_plan)
 
     wait_s = await leading.look(fence)
 
@@ -254,11 +256,11 @@ async def test_a_countdown_that_begins_is_announced(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_owner: Connection
 ) -> None:
     assert incident
-    desk, _ = make_alone(countdown=LONG)
-    run = await file(desk, make_plan)
+    approval_service, _ = make_alone(countdown=LONG)
+    run = await file(approval_service, make_plan)
     await as_owner.execute(f"LISTEN {CHANNEL}".encode())
 
-    await desk.start_alone(run.id, ANN, "customers wait")
+    await approval_service.self_approve(run.id, ANN, "customers wait")
 
     heard = [notice.payload async for notice in as_owner.notifies(timeout=60, stop_after=1)]
     assert heard == [str(run.id)]
@@ -268,11 +270,11 @@ async def test_a_veto_ends_it(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
 ) -> None:
     assert incident
-    desk, leading = make_alone()
-    run = await file(desk, make_plan)
-    await desk.start_alone(run.id, ANN, "customers wait")
+    approval_service, leading = make_alone()
+    run = await file(approval_service, make_plan)
+    await approval_service.self_approve(run.id, ANN, "customers wait")
 
-    assert isinstance(await desk.decide(run.id, BEN, approve=False, reason="veto"), Decided)
+    assert isinstance(await approval_service.decide(run.id, BEN, approve=False, reason="veto"), Decided)
     await leading.look(fence)
 
     assert (await books.run(run.id)).state is RunState.CANCELLED
@@ -283,14 +285,16 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
 ) -> None:
     assert incident
-    desk, leading = make_alone()
+    approval_service, leading = make_alone()
     for _ in range(15):
-        run = await file(desk, make_plan)
-        await desk.start_alone(run.id, ANN, "customers wait")
+        run = await file(approval_service, make_plan)
+        await approval_service.self_approve(run.id, ANN, "customers wait")
         await asyncio.sleep(0.005)
 
         veto, _ = await asyncio.gather(
-            desk.decide(run.id, BEN, approve=False, reason="veto"), leading.look(fence), return_exceptions=True
+            approval_service.decide(run.id, BEN, approve=False, reason="veto"),
+            leading.look(fence),
+            return_exceptions=True,
         )
 
         state = (await books.run(run.id)).state
@@ -305,12 +309,12 @@ async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
 ) -> None:
     """An approver opened one, filed a change in it and started that without anybody else."""
     await incidents.create_incident(as_bot, opened_by(ANN, severity))
-    desk, _ = make_alone()
+    approval_service, _ = make_alone()
 
-    run = await file(desk, make_plan)
+    run = await file(approval_service, make_plan)
 
     assert await read_lone_start(as_bot, run.id) is None
-    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+    refused = await approval_service.self_approve(run.id, ANN, "nobody answers")
     assert isinstance(refused, Refused)
 
 
@@ -318,11 +322,11 @@ async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection
 ) -> None:
     number = await incidents.create_incident(as_bot, opened_by(ANN))
-    desk, _ = make_alone()
+    approval_service, _ = make_alone()
     ben = Person(BEN.user_id, BEN.team_id)
     await incidents.add_event(as_bot, incident_id=number, kind="acknowledged", text="took it on", by=ben)
 
-    run = await file(desk, make_plan)
+    run = await file(approval_service, make_plan)
 
     lone = await read_lone_start(as_bot, run.id)
     assert lone is not None
@@ -332,11 +336,11 @@ async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
 async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
-    desk, _ = make_alone()
-    run = await file(desk, make_plan)
+    approval_service, _ = make_alone()
+    run = await file(approval_service, make_plan)
     await incidents.change_severity(as_bot, incident_id=incident, severity=IncidentSeverity.SEV3)
 
-    refused = await desk.start_alone(run.id, ANN, "nobody answers")
+    refused = await approval_service.self_approve(run.id, ANN, "nobody answers")
 
     assert isinstance(refused, Refused)
     assert f"incident {incident} is SEV3" in refused.why
@@ -345,9 +349,9 @@ async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
 async def test_the_end_of_the_incident_ends_the_countdown(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_owner: Connection
 ) -> None:
-    desk, leading = make_alone()
-    run = await file(desk, make_plan)
-    await desk.start_alone(run.id, ANN, "customers wait")
+    approval_service, leading = make_alone()
+    run = await file(approval_service, make_plan)
+    await approval_service.self_approve(run.id, ANN, "customers wait")
     await as_owner.execute(
         "UPDATE chatops.incidents SET state = 'resolved', due_at = NULL, resolved_by_user = 'U1',"
         " resolved_by_team = 'T', resolved_at = now(), cause = 'x' WHERE id = %s",
@@ -367,9 +371,9 @@ async def test_the_database_approves_nothing_before_the_countdown_is_over(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
     assert incident
-    desk, _ = make_alone(countdown=LONG)
-    run = await file(desk, make_plan)
-    await desk.start_alone(run.id, ANN, "customers wait")
+    approval_service, _ = make_alone(countdown=LONG)
+    run = await file(approval_service, make_plan)
+    await approval_service.self_approve(run.id, ANN, "customers wait")
 
     with pytest.raises(psycopg.errors.CheckViolation, match="not approved by as many"):
         await as_bot.execute("UPDATE chatops.runs SET state = 'approved' WHERE id = %s", (run.id,))
@@ -379,9 +383,9 @@ async def test_only_the_leader_starts_it(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, books: Books
 ) -> None:
     assert incident
-    desk, leading = make_alone()
-    run = await file(desk, make_plan)
-    await desk.start_alone(run.id, ANN, "customers wait")
+    approval_service, leading = make_alone()
+    run = await file(approval_service, make_plan)
+    await approval_service.self_approve(run.id, ANN, "customers wait")
     await asyncio.sleep(0.01)
 
     with pytest.raises(LostLeadershipError):

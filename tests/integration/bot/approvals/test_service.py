@@ -9,7 +9,7 @@ import pytest
 
 from bot.approvals.access import Refused
 from bot.approvals.decisions import Decided
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.types import Actor
 from playbooks.model import NoPlan, Risk
 from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
@@ -31,21 +31,23 @@ def decided(outcome: Decided | Refused) -> Decided:
 
 
 async def test_a_delivery_that_is_tried_again_files_one_run_and_tells_of_it_once(
-    desk: Desk, make_plan: MakePlan, books: Books
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     asked = replace(request(OLIVIA), delivery="trigger:1")
-    first = await desk.file(make_plan(), asked)
+    first = await approval_service.file(make_plan(), asked)
 
-    again = await desk.file(make_plan(), asked)
-    other = await desk.file(make_plan(), replace(asked, delivery="trigger:2"))
+    again = await approval_service.file(make_plan(), asked)
+    other = await approval_service.file(make_plan(), replace(asked, delivery="trigger:2"))
 
     assert again == first
     assert other.id != first.id
     assert await books.events(first.id) == ["run.filed"]
 
 
-async def test_request_waits_for_its_approval(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA), reason=" bad release ")
+async def test_request_waits_for_its_approval(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA), reason=" bad release ")
 
     assert run.state is RunState.AWAITING_APPROVAL
     assert (run.approvals_needed, run.requested_by) == (1, Person(OLIVIA.user_id, OLIVIA.team_id))
@@ -54,23 +56,27 @@ async def test_request_waits_for_its_approval(desk: Desk, make_plan: MakePlan, b
     assert "WAITS FOR APPROVAL" in await books.message(run.id)
 
 
-async def test_approval_of_somebody_else_lets_it_run(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_approval_of_somebody_else_lets_it_run(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    outcome = decided(await desk.decide(run.id, ANN, approve=True))
+    outcome = decided(await approval_service.decide(run.id, ANN, approve=True))
 
     assert (outcome.run.state, outcome.missing) == (RunState.APPROVED, 0)
     assert await books.events(run.id) == ["run.filed", "run.approved"]
     assert "APPROVED" in await books.message(run.id)
     (decision,) = await list_decisions(books.conn, run.id)
-    assert desk.policy.hash == decision.policy_hash  # type: ignore[union-attr]
+    assert approval_service.policy.hash == decision.policy_hash  # type: ignore[union-attr]
     assert decision.plan_hash == make_plan().hash
 
 
-async def test_denial_ends_it_with_its_reason(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_denial_ends_it_with_its_reason(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    outcome = decided(await desk.decide(run.id, ANN, approve=False, reason="the import runs"))
+    outcome = decided(await approval_service.decide(run.id, ANN, approve=False, reason="the import runs"))
 
     assert (outcome.run.state, outcome.run.outcome) == (RunState.CANCELLED, "denied: the import runs")
     assert await books.events(run.id) == ["run.filed", "run.denied"]
@@ -85,11 +91,11 @@ async def test_denial_ends_it_with_its_reason(desk: Desk, make_plan: MakePlan, b
     ],
 )
 async def test_who_may_not_approve_is_refused_and_recorded(
-    desk: Desk, make_plan: MakePlan, books: Books, actor: Actor, why: str
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books, actor: Actor, why: str
 ) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    sentence = refused(await desk.decide(run.id, actor, approve=True))
+    sentence = refused(await approval_service.decide(run.id, actor, approve=True))
 
     assert why in sentence
     assert f"<!subteam^{model.APPROVERS.id}> could approve it." in sentence
@@ -99,54 +105,60 @@ async def test_who_may_not_approve_is_refused_and_recorded(
 
 
 async def test_bot_is_refused_even_where_the_list_has_it(make_desk: MakeDesk, make_plan: MakePlan) -> None:
-    desk = make_desk(approvers=(model.ANN.id, model.BOT.id))
-    run = await desk.file(make_plan(), request(OLIVIA))
+    approval_service = make_desk(approvers=(model.ANN.id, model.BOT.id))
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    sentence = refused(await desk.decide(run.id, Actor(model.BOT.id, model.TEAM.id), approve=True))
+    sentence = refused(await approval_service.decide(run.id, Actor(model.BOT.id, model.TEAM.id), approve=True))
 
     assert sentence == f"A bot is not a person. <@{model.ANN.id}> could approve it."
 
 
-async def test_approver_of_another_workspace_is_refused(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_approver_of_another_workspace_is_refused(approval_service: ApprovalService, make_plan: MakePlan) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "another workspace" in refused(await desk.decide(run.id, replace(ANN, team_id="T0OTHER"), approve=True))
+    assert "another workspace" in refused(
+        await approval_service.decide(run.id, replace(ANN, team_id="T0OTHER"), approve=True)
+    )
 
 
-async def test_approver_does_not_approve_their_own_request(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(), request(ANN))
+async def test_approver_does_not_approve_their_own_request(
+    approval_service: ApprovalService, make_plan: MakePlan
+) -> None:
+    run = await approval_service.file(make_plan(), request(ANN))
 
-    assert refused(await desk.decide(run.id, ANN, approve=True)) == (
+    assert refused(await approval_service.decide(run.id, ANN, approve=True)) == (
         f"Who asks does not approve. <@{BEN.user_id}> could approve it."
     )
-    assert decided(await desk.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
+    assert decided(await approval_service.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
 
 
 async def test_member_who_was_removed_cannot_approve_any_more(
-    desk: Desk, make_plan: MakePlan, workspace: Workspace
+    approval_service: ApprovalService, make_plan: MakePlan, workspace: Workspace
 ) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+    run = await approval_service.file(make_plan(), request(OLIVIA))
     workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, users=(BEN.user_id,))
 
-    assert "not among those who may approve" in refused(await desk.decide(run.id, ANN, approve=True))
+    assert "not among those who may approve" in refused(await approval_service.decide(run.id, ANN, approve=True))
 
 
 async def test_who_was_removed_after_approving_counts_no_more(
-    desk: Desk, make_plan: MakePlan, workspace: Workspace
+    approval_service: ApprovalService, make_plan: MakePlan, workspace: Workspace
 ) -> None:
     plan = make_plan(Risk.CRITICAL, playbook="rollback-db")
-    run = await desk.file(plan, request(OLIVIA))
-    await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev")
+    run = await approval_service.file(plan, request(OLIVIA))
+    await approval_service.decide(run.id, ANN, approve=True, typed="rollback-db api dev")
     workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, users=(BEN.user_id,))
 
-    outcome = decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
+    outcome = decided(await approval_service.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
 
     assert (outcome.run.state, outcome.missing) == (RunState.AWAITING_APPROVAL, 1)
 
 
-async def test_outsiders_request_is_refused_and_recorded(desk: Desk, make_plan: MakePlan, books: Books) -> None:
+async def test_outsiders_request_is_refused_and_recorded(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
     with pytest.raises(OperatorError) as refusal:
-        await desk.file(make_plan(), request(OTTO))
+        await approval_service.file(make_plan(), request(OTTO))
 
     assert "not among those who may request" in refusal.value.why
     assert refusal.value.what_next == f"<!subteam^{model.OPERATORS.id}> could request it."
@@ -154,124 +166,139 @@ async def test_outsiders_request_is_refused_and_recorded(desk: Desk, make_plan: 
 
 
 async def test_what_nobody_could_approve_is_not_filed(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    desk = make_desk(approvers=())
+    approval_service = make_desk(approvers=())
 
     with pytest.raises(OperatorError, match="Nobody may approve"):
-        await desk.file(make_plan(), request(OLIVIA))
+        await approval_service.file(make_plan(), request(OLIVIA))
 
     assert await books.events() == ["run.file.refused"]
 
 
 async def test_malformed_policy_lets_nobody_do_anything(make_desk: MakeDesk, make_plan: MakePlan) -> None:
-    desk = make_desk(rules=RULES + "[[alow]]\n")
+    approval_service = make_desk(rules=RULES + "[[alow]]\n")
 
     with pytest.raises(OperatorError, match="line 9"):
-        await desk.file(make_plan(), request(OLIVIA))
+        await approval_service.file(make_plan(), request(OLIVIA))
 
 
-async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
+async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(
+    approval_service: ApprovalService, make_plan: MakePlan
+) -> None:
+    run = await approval_service.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
-    assert refused(await desk.confirm(run.id, ANN)) == f"Only who asked confirms it. <@{OLIVIA.user_id}> could."
-    assert "confirmed by who asked" in refused(await desk.decide(run.id, ANN, approve=True))
-    assert decided(await desk.confirm(run.id, OLIVIA)).run.state is RunState.APPROVED
-    assert "it is approved" in refused(await desk.confirm(run.id, OLIVIA))
+    assert (
+        refused(await approval_service.confirm(run.id, ANN))
+        == f"Only who asked confirms it. <@{OLIVIA.user_id}> could."
+    )
+    assert "confirmed by who asked" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    assert decided(await approval_service.confirm(run.id, OLIVIA)).run.state is RunState.APPROVED
+    assert "it is approved" in refused(await approval_service.confirm(run.id, OLIVIA))
 
 
-async def test_high_risk_is_not_confirmed(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_high_risk_is_not_confirmed(approval_service: ApprovalService, make_plan: MakePlan) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "not confirmed but approved" in refused(await desk.confirm(run.id, OLIVIA))
+    assert "not confirmed but approved" in refused(await approval_service.confirm(run.id, OLIVIA))
 
 
-async def test_break_glass_needs_nobody(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+async def test_break_glass_needs_nobody(approval_service: ApprovalService, make_plan: MakePlan) -> None:
+    run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
 
     assert run.state is RunState.APPROVED
 
 
-async def test_critical_needs_two_people_who_type_it(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
+async def test_critical_needs_two_people_who_type_it(approval_service: ApprovalService, make_plan: MakePlan) -> None:
+    run = await approval_service.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
 
-    assert "Type `rollback-db api dev`" in refused(await desk.decide(run.id, ANN, approve=True))
-    first = decided(await desk.decide(run.id, ANN, approve=True, typed=" Rollback-DB  api dev"))
+    assert "Type `rollback-db api dev`" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    first = decided(await approval_service.decide(run.id, ANN, approve=True, typed=" Rollback-DB  api dev"))
     assert (first.run.state, first.missing) == (RunState.AWAITING_APPROVAL, 1)
-    assert "decided already" in refused(await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev"))
-    second = decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
+    assert "decided already" in refused(
+        await approval_service.decide(run.id, ANN, approve=True, typed="rollback-db api dev")
+    )
+    second = decided(await approval_service.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
     assert (second.run.state, second.missing) == (RunState.APPROVED, 0)
 
 
-async def test_requester_who_is_an_approver_counts_as_one_of_two(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(ANN))
+async def test_requester_who_is_an_approver_counts_as_one_of_two(
+    approval_service: ApprovalService, make_plan: MakePlan
+) -> None:
+    run = await approval_service.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(ANN))
 
-    assert decided(await desk.decide(run.id, ANN, approve=True, typed="rollback-db api dev")).missing == 1
-    assert decided(await desk.decide(run.id, BEN, approve=True, typed="rollback-db api dev")).missing == 0
+    assert decided(await approval_service.decide(run.id, ANN, approve=True, typed="rollback-db api dev")).missing == 1
+    assert decided(await approval_service.decide(run.id, BEN, approve=True, typed="rollback-db api dev")).missing == 0
 
 
-async def test_terminal_files_for_one_approver_more(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(None))
+async def test_terminal_files_for_one_approver_more(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(), request(None))
 
     assert (run.requested_by, run.approvals_needed) == (None, 2)
-    assert decided(await desk.decide(run.id, ANN, approve=True)).missing == 1
-    assert decided(await desk.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
+    assert decided(await approval_service.decide(run.id, ANN, approve=True)).missing == 1
+    assert decided(await approval_service.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
     assert [row.actor for row in await list_audit(books.conn, limit=9)][-1] == "terminal"
 
 
-async def test_terminal_breaks_no_glass(desk: Desk, make_plan: MakePlan) -> None:
+async def test_terminal_breaks_no_glass(approval_service: ApprovalService, make_plan: MakePlan) -> None:
     with pytest.raises(OperatorError, match="in Slack"):
-        await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(None))
+        await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(None))
 
 
 async def test_expired_request_is_refused(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    desk = make_desk(expires_after_s=1)
-    run = await desk.file(make_plan(), request(OLIVIA))
+    approval_service = make_desk(expires_after_s=1)
+    run = await approval_service.file(make_plan(), request(OLIVIA))
     await asyncio.sleep(1.05)
 
-    assert "has expired. `Ask again`" in refused(await desk.decide(run.id, ANN, approve=True))
+    assert "has expired. `Ask again`" in refused(await approval_service.decide(run.id, ANN, approve=True))
     assert await books.events(run.id) == ["run.filed", "run.approve.refused"]
 
 
-async def test_second_click_is_told_what_became_of_the_first(desk: Desk, make_plan: MakePlan) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
-    await desk.decide(run.id, ANN, approve=True)
+async def test_second_click_is_told_what_became_of_the_first(
+    approval_service: ApprovalService, make_plan: MakePlan
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
+    await approval_service.decide(run.id, ANN, approve=True)
 
-    assert "it is approved" in refused(await desk.decide(run.id, ANN, approve=True))
-    assert "it is approved" in refused(await desk.decide(run.id, BEN, approve=False))
+    assert "it is approved" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    assert "it is approved" in refused(await approval_service.decide(run.id, BEN, approve=False))
 
 
-async def test_run_that_is_not_there_is_told(desk: Desk) -> None:
+async def test_run_that_is_not_there_is_told(approval_service: ApprovalService) -> None:
     with pytest.raises(OperatorError, match="There is no run 99"):
-        await desk.decide(99, ANN, approve=True)
+        await approval_service.decide(99, ANN, approve=True)
 
 
 @pytest.mark.parametrize("actor", [OLIVIA, ANN])
-async def test_what_waits_is_cancelled_at_once(desk: Desk, make_plan: MakePlan, books: Books, actor: Actor) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_what_waits_is_cancelled_at_once(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books, actor: Actor
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    outcome = decided(await desk.cancel(run.id, actor))
+    outcome = decided(await approval_service.cancel(run.id, actor))
 
     assert outcome.run.state is RunState.CANCELLED
     assert outcome.run.cancel_requested_by == Person(actor.user_id, actor.team_id)
     assert await books.events(run.id) == ["run.filed", "run.cancelled"]
-    assert "cancelled already" in refused(await desk.cancel(run.id, actor))
+    assert "cancelled already" in refused(await approval_service.cancel(run.id, actor))
 
 
-async def test_outsider_cancels_nothing(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_outsider_cancels_nothing(approval_service: ApprovalService, make_plan: MakePlan, books: Books) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "not among those who may request" in refused(await desk.cancel(run.id, OTTO))
+    assert "not among those who may request" in refused(await approval_service.cancel(run.id, OTTO))
     assert await books.events(run.id) == ["run.filed", "run.cancel.refused"]
 
 
-async def test_what_runs_is_asked_to_stop(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+async def test_what_runs_is_asked_to_stop(approval_service: ApprovalService, make_plan: MakePlan, books: Books) -> None:
+    run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
 
-    outcome = decided(await desk.cancel(run.id, ANN))
+    outcome = decided(await approval_service.cancel(run.id, ANN))
 
     assert outcome.run.state is RunState.RUNNING
     assert outcome.run.cancel_requested_by == Person(ANN.user_id, ANN.team_id)
-    assert f"<@{ANN.user_id}> has cancelled it already" in refused(await desk.cancel(run.id, BEN))
+    assert f"<@{ANN.user_id}> has cancelled it already" in refused(await approval_service.cancel(run.id, BEN))
 
 
 @pytest.mark.parametrize(
@@ -283,18 +310,21 @@ async def test_what_runs_is_asked_to_stop(desk: Desk, make_plan: MakePlan, books
     ],
 )
 async def test_person_settles_what_is_unknown(
-    desk: Desk, make_plan: MakePlan, books: Books, how: str, step: str, state: str, told: str
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books, how: str, step: str, state: str, told: str
 ) -> None:
-    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
-    assert "nothing about this run is unknown" in refused(await desk.resolve_unknown(run.id, ANN, "done")).lower()
+    assert (
+        "nothing about this run is unknown"
+        in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
+    )
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
     unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'Nobody can tell. api is stopped.' WHERE id = %s"
     await books.conn.execute(unknown, [run.id])
 
-    assert "not among those" in refused(await desk.resolve_unknown(run.id, OTTO, "done"))
-    outcome = decided(await desk.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
+    assert "not among those" in refused(await approval_service.resolve_unknown(run.id, OTTO, "done"))
+    outcome = decided(await approval_service.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
 
     assert outcome.run.state == state
     assert (outcome.run.outcome or "").endswith(told)
@@ -302,37 +332,41 @@ async def test_person_settles_what_is_unknown(
     assert row == (step,)
 
 
-async def test_what_is_unknown_can_be_cancelled(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+async def test_what_is_unknown_can_be_cancelled(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
     await books.conn.execute("UPDATE chatops.runs SET state = 'unknown' WHERE id = %s", [run.id])
 
-    assert decided(await desk.cancel(run.id, OLIVIA)).run.state is RunState.CANCELLED
+    assert decided(await approval_service.cancel(run.id, OLIVIA)).run.state is RunState.CANCELLED
 
 
 async def test_expired_request_is_asked_for_again(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    desk = make_desk()
-    first = await desk.file(make_plan(), request(OLIVIA), reason="bad release")
+    approval_service = make_desk()
+    first = await approval_service.file(make_plan(), request(OLIVIA), reason="bad release")
     await books.conn.execute("UPDATE chatops.runs SET state = 'expired' WHERE id = %s", [first.id])
 
     async def plan_again(playbook: str, parameters: object) -> object:
         assert (playbook, parameters) == ("rollback", {"service": "api"})
         return make_plan(deployment="d2")
 
-    again = await desk.ask_again(first.id, request(ANN), plan_again)  # type: ignore[arg-type]
+    again = await approval_service.ask_again(first.id, request(ANN), plan_again)  # type: ignore[arg-type]
 
     assert not isinstance(again, NoPlan)
     second = again.run
     assert (second.state, second.reason) == (RunState.AWAITING_APPROVAL, "bad release")
     assert second.requested_by == Person(ANN.user_id, ANN.team_id)
     with pytest.raises(OperatorError, match="only what expired or was voided"):
-        await desk.ask_again(second.id, request(ANN), plan_again)  # type: ignore[arg-type]
+        await approval_service.ask_again(second.id, request(ANN), plan_again)  # type: ignore[arg-type]
 
 
-async def test_audit_chain_holds_after_all_of_it(desk: Desk, make_plan: MakePlan, books: Books) -> None:
-    run = await desk.file(make_plan(), request(OLIVIA))
+async def test_audit_chain_holds_after_all_of_it(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
     for actor in (OTTO, OLIVIA, ANN, BEN):
-        await desk.decide(run.id, actor, approve=True)
+        await approval_service.decide(run.id, actor, approve=True)
 
     assert (await verify_audit(books.conn)).ok
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.config.environment import PeopleSettings
 from bot.config.policy_file import read_policy
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from playbooks.model import Risk
 from services.clients.postgres.pool import Database
@@ -76,21 +76,23 @@ async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
 
 
 @pytest.fixture
-async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., Desk]]:
+async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., ApprovalService]]:
     """A desk whose database is at the end of the way."""
     database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
     groups = Groups(slack, (model.OPERATORS.id, model.APPROVERS.id), workspace=lambda: model.TEAM.id, timeout_s=30.0)
     desks = []
 
-    def make(*, expires_after_s: float = 900) -> Desk:
+    def make(*, expires_after_s: float = 900) -> ApprovalService:
         people = PeopleSettings(operators=(model.OPERATORS.id,), approvers=(model.APPROVERS.id,))
         policy = read_policy(RULES.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
-        desks.append(Desk(database, policy, groups, Teller(say), channel=model.INCIDENTS_ID, late_s=0.1))
+        desks.append(
+            ApprovalService(database, policy, groups, RunMessageWriter(say), channel=model.INCIDENTS_ID, late_s=0.1)
+        )
         return desks[-1]
 
     yield make
-    for desk in desks:
-        await desk.aclose()
+    for approval_service in desks:
+        await approval_service.aclose()
     await groups.aclose()
     await database.close()
 
@@ -104,7 +106,7 @@ async def events(books: Books, *, count: int) -> list[str]:
 
 
 async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
-    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan
+    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
@@ -113,13 +115,15 @@ async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
             await make_desk_beyond().file(plan, request(OLIVIA))
 
 
-async def test_outsider_is_refused_all_the_same(make_desk_beyond: Callable[..., Desk], make_plan: MakePlan) -> None:
+async def test_outsider_is_refused_all_the_same(
+    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan
+) -> None:
     with pytest.raises(OperatorError, match="not among those"):
         await make_desk_beyond().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
 
 
 async def test_what_was_done_is_filed_once_the_database_is_back(
-    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan, way: Way, books: Books
+    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
@@ -131,7 +135,7 @@ async def test_what_was_done_is_filed_once_the_database_is_back(
 
 
 async def test_what_was_done_long_ago_is_written_down_and_not_done_again(
-    make_desk_beyond: Callable[..., Desk], make_plan: MakePlan, way: Way, books: Books
+    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     """Somebody may have started the workers again in Railway's dashboard."""
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")

@@ -12,9 +12,9 @@ import pytest
 
 from bot.delivery.outbox import Sender
 from bot.incidents.escalation import Escalation
-from bot.incidents.from_alerts import Alerting
-from bot.incidents.service import Room
-from bot.incidents.store import Place, Switchboard
+from bot.incidents.from_alerts import AlertRouting
+from bot.incidents.service import IncidentService
+from bot.incidents.store import IncidentStore, Place
 from bot.leader import NAME, Fence
 from bot.slack_groups import Groups
 from bot.slack_names import SlackNames
@@ -113,16 +113,16 @@ class Scene:
     """One replica that leads."""
 
     database: Database
-    board: Switchboard
-    room: Room
+    incident_store: IncidentStore
+    incident_service: IncidentService
     fence: Fence
     escalation: Escalation
-    alerting: Alerting
+    alerting: AlertRouting
     sender: Sender
 
     def reschedule(self, schedule: Schedule | None, approvers: tuple[str, ...] = ()) -> None:
         """For incidents that are opened from now on."""
-        self.board.place = replace(self.board.place, schedule=schedule, approvers=approvers)
+        self.incident_store.place = replace(self.incident_store.place, schedule=schedule, approvers=approvers)
 
     async def alert(self, change: AlertChange, alert_id: int | None = None, **changes: Any) -> int:
         """An alert's state and what incidents make of it, in one transaction; its id."""
@@ -187,14 +187,14 @@ async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNam
     assert epoch is not None
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
-    board = Switchboard(Place("dev", model.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
+    incident_store = IncidentStore(Place("dev", model.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
     yield Scene(
         database=database,
-        board=board,
-        room=Room(database, board, groups, names, RESPONDERS),
+        incident_store=incident_store,
+        incident_service=IncidentService(database, incident_store, groups, names, RESPONDERS),
         fence=Fence("test", epoch),
-        escalation=Escalation(database, board, poll_s=lambda: 0.05),
-        alerting=Alerting(board),
+        escalation=Escalation(database, incident_store, poll_s=lambda: 0.05),
+        alerting=AlertRouting(incident_store),
         sender=sender,
     )
     await groups.aclose()

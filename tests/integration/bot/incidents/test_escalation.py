@@ -15,7 +15,7 @@ from tests.integration.bot.incidents.conftest import ANN, OLIVIA, SHORT, Books, 
 
 
 async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.SEV1, *, another: bool = False) -> None:
-    await scene.room.open(
+    await scene.incident_service.open(
         request(OLIVIA), title="No ingest", severity=severity, services=[Service.INGEST], another=another
     )
 
@@ -50,7 +50,7 @@ async def test_whoever_does_nothing_is_reminded_then_it_is_open_again_and_the_ne
 ) -> None:
     scene.reschedule(schedule(silence=SHORT))
     await open_one(scene)
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
 
     await until(scene, books, "unacknowledged")
 
@@ -62,12 +62,12 @@ async def test_whoever_does_nothing_is_reminded_then_it_is_open_again_and_the_ne
 
 async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
     await open_one(scene)
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
     await scene.escalation.look(scene.fence)
     reminders = {key: text for key, text in (await books.messages()).items() if "reminder" in key}
 
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
 
     assert len(reminders) == 2
     assert all(f"<@{model.ANN.id}> is incident 1 still yours?" in text for text in reminders.values())
@@ -76,10 +76,10 @@ async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(
 
 async def test_what_somebody_does_puts_the_reminder_off(scene: Scene, books: Books) -> None:
     await open_one(scene)
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
 
-    await scene.room.note_activity(await books.incident())
+    await scene.incident_service.note_activity(await books.incident())
     await scene.escalation.look(scene.fence)
 
     assert "reminded" not in await books.kinds()
@@ -99,7 +99,7 @@ async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books)
 
 
 async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Books) -> None:
-    other = Escalation(scene.database, scene.board, poll_s=lambda: 0.05)
+    other = Escalation(scene.database, scene.incident_store, poll_s=lambda: 0.05)
     for number in range(1, 11):
         await open_one(scene, another=True)
         await books.make_due(number)
@@ -123,13 +123,13 @@ async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time
     """A crash in the middle: what people are told and the state are one transaction."""
     await open_one(scene)
     await books.make_due()
-    place, before = scene.board.place, await books.messages()
-    scene.board.place = None  # type: ignore[assignment]
+    place, before = scene.incident_store.place, await books.messages()
+    scene.incident_store.place = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
         await scene.escalation.look(scene.fence)
     assert ((await books.incident()).pages, await books.messages()) == (1, before)
 
-    scene.board.place = place
+    scene.incident_store.place = place
     await scene.escalation.look(scene.fence)
 
     assert (await books.incident()).pages == 2

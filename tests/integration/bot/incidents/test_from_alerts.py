@@ -68,7 +68,7 @@ async def test_an_alert_that_joins_is_told_in_the_thread_only_to_whoever_has_it(
 
     assert "oldest job waits" in await books.blocks("incident:1")
     assert not [text for text in (await books.messages()).values() if text.startswith("it fires too")]
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
 
     await scene.alert(FIRED, fingerprint="workers.ingest", message_key="alert:3")
 
@@ -174,7 +174,7 @@ async def test_alerts_that_share_a_message_share_an_incident(scene: Scene, books
 
 async def test_an_alert_that_fires_again_calls_nobody_while_somebody_has_it(scene: Scene, books: Books) -> None:
     first = await scene.alert(FIRED)
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
     await scene.alert(RESOLVED, first, line=OVER)
 
     await scene.alert(FIRED)
@@ -187,7 +187,7 @@ async def test_after_the_end_a_new_alert_opens_a_new_incident_and_an_old_one_cha
     scene: Scene, books: Books
 ) -> None:
     alert = await scene.alert(FIRED)
-    await scene.room.resolve(1, request(ANN), "restarted")
+    await scene.incident_service.resolve(1, request(ANN), "restarted")
     ended = await books.incident()
 
     await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")

@@ -37,7 +37,7 @@ DIRECT = f"incident:1:page:1:direct:{model.ANN.id}"
 
 async def open_one(scene: Scene, actor: Actor | None = OLIVIA, **changes: object) -> Outcome:
     given: dict[str, object] = {"title": "No ingest", "severity": IncidentSeverity.SEV2, "services": [Service.INGEST]}
-    return await scene.room.open(request(actor), **(given | changes))  # type: ignore[arg-type]
+    return await scene.incident_service.open(request(actor), **(given | changes))  # type: ignore[arg-type]
 
 
 async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene, books: Books) -> None:
@@ -96,7 +96,7 @@ async def test_what_may_be_another_trouble_is_an_incident_of_its_own(scene: Scen
 async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
-    outcome = await scene.room.acknowledge(1, request(BEN))
+    outcome = await scene.incident_service.acknowledge(1, request(BEN))
 
     assert isinstance(outcome, Done)
     incident = await books.incident()
@@ -111,7 +111,7 @@ async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: S
     await open_one(scene)
     await scene.sender.flush(scene.fence)
 
-    await scene.room.acknowledge(1, request(BEN))
+    await scene.incident_service.acknowledge(1, request(BEN))
 
     assert (await books.messages())[DIRECT].startswith("🟡 *ACKNOWLEDGED*")
     assert "Acknowledge" not in await books.blocks(DIRECT)
@@ -123,22 +123,22 @@ async def test_a_pager_that_rings_is_told_who_answers_and_when_it_is_over(scene:
     for key in (pager, mailbox):
         await end_notification(books.conn, key=key, state=NotificationState.SENT)
 
-    await scene.room.acknowledge(1, request(BEN))
+    await scene.incident_service.acknowledge(1, request(BEN))
     assert await books.notifications() == {f"{pager}:acknowledged"}
 
-    await scene.room.resolve(1, request(BEN), "a bad deploy")
+    await scene.incident_service.resolve(1, request(BEN), "a bad deploy")
     assert await books.notifications() == {f"{pager}:resolved"}
     assert await books.notifications("cancelled") == {f"{pager}:acknowledged"}
 
 
 async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_anew(scene: Scene, books: Books) -> None:
     await open_one(scene)
-    await scene.room.acknowledge(1, request(BEN))
+    await scene.incident_service.acknowledge(1, request(BEN))
     first = await books.incident()
 
-    await scene.room.acknowledge(1, request(BEN))
+    await scene.incident_service.acknowledge(1, request(BEN))
     again = await books.incident()
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
 
     assert [event.text for event in await books.events()][2:] == [
         "acknowledged it, nobody else is called",
@@ -153,9 +153,9 @@ async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_an
 
 async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: Scene, books: Books) -> None:
     await open_one(scene)
-    await scene.room.acknowledge(1, request(ANN))
+    await scene.incident_service.acknowledge(1, request(ANN))
 
-    outcome = await scene.room.escalate(1, request(ANN))
+    outcome = await scene.incident_service.escalate(1, request(ANN))
 
     assert isinstance(outcome, Done)
     assert outcome.words == "Level 2 (ben) is called."
@@ -166,7 +166,7 @@ async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: 
 async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
-    outcome = await scene.room.resolve(1, request(ANN), "a bad deploy")
+    outcome = await scene.incident_service.resolve(1, request(ANN), "a bad deploy")
 
     assert isinstance(outcome, Done)
     incident = await books.incident()
@@ -179,14 +179,14 @@ async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scen
 
 async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
     await open_one(scene)
-    await scene.room.resolve(1, request(ANN), "a bad deploy")
+    await scene.incident_service.resolve(1, request(ANN), "a bad deploy")
     ended = await books.incident()
 
     late = [
-        await scene.room.acknowledge(1, request(BEN)),
-        await scene.room.escalate(1, request(BEN)),
-        await scene.room.resolve(1, request(BEN), "something else"),
-        await scene.room.change_severity(1, request(BEN), IncidentSeverity.SEV1),
+        await scene.incident_service.acknowledge(1, request(BEN)),
+        await scene.incident_service.escalate(1, request(BEN)),
+        await scene.incident_service.resolve(1, request(BEN), "something else"),
+        await scene.incident_service.change_severity(1, request(BEN), IncidentSeverity.SEV1),
     ]
 
     assert all(isinstance(outcome, Refused) and "is resolved" in outcome.why for outcome in late)
@@ -197,10 +197,10 @@ async def test_what_is_not_bad_calls_nobody_until_it_is_worse(scene: Scene, book
     await open_one(scene, severity=IncidentSeverity.SEV3)
     assert list(await books.messages()) == ["incident:1"]
 
-    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV1)
+    await scene.incident_service.change_severity(1, request(OLIVIA), IncidentSeverity.SEV1)
     assert await books.notifications() == FIRST
 
-    await scene.room.change_severity(1, request(OLIVIA), IncidentSeverity.SEV3)
+    await scene.incident_service.change_severity(1, request(OLIVIA), IncidentSeverity.SEV3)
     assert await books.notifications() == set()
     assert (await books.messages())["incident:1"].startswith("🔵 *OPEN*")
 
@@ -209,7 +209,7 @@ async def test_people_are_those_of_the_moment_when_it_was_opened(scene: Scene, b
     await open_one(scene)
     scene.reschedule(None, approvers=(model.BEN.id,))
 
-    await scene.room.escalate(1, request(OLIVIA))
+    await scene.incident_service.escalate(1, request(OLIVIA))
 
     assert "incident:1:page:2:webhook:ben" in await books.notifications()
 
@@ -227,7 +227,7 @@ async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: 
     scene.reschedule(None)
 
     await open_one(scene)
-    outcome = await scene.room.escalate(1, request(OLIVIA))
+    outcome = await scene.incident_service.escalate(1, request(OLIVIA))
 
     assert "Nobody could be called" in await books.blocks("incident:1")
     assert isinstance(outcome, Refused)
@@ -246,7 +246,7 @@ async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Bo
 
     assert isinstance(await open_one(scene, stranger), Refused)
     await open_one(scene)
-    assert isinstance(await scene.room.acknowledge(1, request(stranger)), Refused)
+    assert isinstance(await scene.incident_service.acknowledge(1, request(stranger)), Refused)
     assert (await books.incident()).state is IncidentState.OPEN
 
 
@@ -254,9 +254,9 @@ async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: S
     await open_one(scene)
 
     acts = [
-        await scene.room.acknowledge(1, request(OTTO)),
-        await scene.room.resolve(1, request(OTTO), "nothing to see"),
-        await scene.room.escalate(1, request(OTTO)),
+        await scene.incident_service.acknowledge(1, request(OTTO)),
+        await scene.incident_service.resolve(1, request(OTTO), "nothing to see"),
+        await scene.incident_service.escalate(1, request(OTTO)),
     ]
 
     assert all(isinstance(outcome, Refused) for outcome in acts)
@@ -268,20 +268,20 @@ async def test_nobody_acknowledges_on_a_terminal(scene: Scene) -> None:
     await open_one(scene)
 
     with pytest.raises(OperatorError, match="nobody knows who types"):
-        await scene.room.acknowledge(1, request(None))
+        await scene.incident_service.acknowledge(1, request(None))
 
 
 async def test_there_is_no_such_incident(scene: Scene) -> None:
     with pytest.raises(OperatorError, match="There is no incident 1"):
-        await scene.room.acknowledge(1, request(ANN))
+        await scene.incident_service.acknowledge(1, request(ANN))
 
 
 async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> None:
     evil = "<!channel> `x` *bold* <https://evil|good>\n```" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 5000
 
     await open_one(scene, title=evil)
-    await scene.room.acknowledge(1, request(ANN))
-    await scene.room.resolve(1, request(ANN), evil)
+    await scene.incident_service.acknowledge(1, request(ANN))
+    await scene.incident_service.resolve(1, request(ANN), evil)
     await scene.sender.flush(scene.fence)
 
     for text in (await books.messages()).values():
@@ -306,15 +306,15 @@ async def test_a_marked_message_of_the_thread_is_in_the_timeline_until_the_mark_
     await scene.sender.flush(scene.fence)
     (root,) = await (await books.conn.execute("SELECT ts FROM chatops.outbox WHERE key = 'incident:1'")).fetchall()
 
-    await scene.room.mark(root[0], said("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
-    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=True)
-    await scene.room.mark("1.1", said("1764000000.000200"), is_marked=True)  # somewhere else
+    await scene.incident_service.mark(root[0], said("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
+    await scene.incident_service.mark(root[0], said("1764000000.000100"), is_marked=True)
+    await scene.incident_service.mark("1.1", said("1764000000.000200"), is_marked=True)  # somewhere else
 
     (marked,) = [event for event in await books.events() if event.kind == "marked"]
     assert marked.text == "it was …"
     assert marked.by == Person(model.BEN.id, TEAM)
     assert marked.happened_at.timestamp() == pytest.approx(1764000000.0001)
-    await scene.room.mark(root[0], said("1764000000.000100"), is_marked=False)
+    await scene.incident_service.mark(root[0], said("1764000000.000100"), is_marked=False)
     assert "marked" not in await books.kinds()
 
 
@@ -330,9 +330,11 @@ async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(s
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
     await open_one(scene)
 
-    told = await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    told = await scene.incident_service.override(
+        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
     await open_one(scene, another=True)
-    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await scene.incident_service.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
     await open_one(scene, another=True)
 
     assert isinstance(told, str)
@@ -354,7 +356,9 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
 ) -> None:
     scene.reschedule(with_primary())
 
-    await scene.room.override(request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    await scene.incident_service.override(
+        request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
 
     messages = await books.messages()
     key = "oncall:override:1"
@@ -365,8 +369,8 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
     assert "oncall take 1" in await books.blocks(f"{key}:direct")
     assert "instead of you" in messages[f"{key}:relieved"]
 
-    refused = await scene.room.take_override(request(ANN), 1)
-    taken = await scene.room.take_override(request(BEN), 1)
+    refused = await scene.incident_service.take_override(request(ANN), 1)
+    taken = await scene.incident_service.take_override(request(BEN), 1)
 
     assert isinstance(refused, Refused)
     assert str(taken).startswith("You are on call for primary until")
@@ -378,16 +382,20 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
 async def test_whoever_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
 
-    await scene.room.override(request(BEN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    await scene.incident_service.override(
+        request(BEN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
 
     assert f"✅ <@{model.BEN.id}> confirms it" in await books.blocks("oncall:override:1")
 
 
 async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
-    await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    await scene.incident_service.override(
+        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
 
-    await scene.room.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await scene.incident_service.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
 
     messages = await books.messages()
     key = "oncall:ended:1"
@@ -399,12 +407,12 @@ async def test_an_override_that_loses_the_last_phone_is_asked_for_first(scene: S
     scene.reschedule(with_primary())
     span = timedelta(hours=2)
 
-    asked = await scene.room.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
+    asked = await scene.incident_service.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
 
     assert asked == SlackOnly((1,))
     assert await books.messages() == {}
     assert await books.audit() == []
-    told = await scene.room.override(
+    told = await scene.incident_service.override(
         request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span, slack_only=True
     )
     assert isinstance(told, str)
@@ -415,7 +423,9 @@ async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_as
     for change in ({"accepts_slack_only": True}, {"webhook": "team"}):
         scene.reschedule(replace(base, levels=(replace(base.levels[0], **change),)))
 
-        told = await scene.room.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
+        told = await scene.incident_service.override(
+            request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span
+        )
 
         assert isinstance(told, str)
 
@@ -424,14 +434,18 @@ async def test_nobody_is_put_on_call_behind_a_deactivated_account(scene: Scene, 
     scene.reschedule(with_primary())
     workspace.users[model.BEN.id] = replace(model.BEN, deleted=True)
 
-    refused = await scene.room.override(request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2))
+    refused = await scene.incident_service.override(
+        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
 
     assert isinstance(refused, Refused)
     assert "no active member" in refused.why
 
 
 async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
-    outcome = await scene.room.override(request(OTTO), rotation="primary", user_id=model.OTTO.id, span=timedelta(1))
+    outcome = await scene.incident_service.override(
+        request(OTTO), rotation="primary", user_id=model.OTTO.id, span=timedelta(1)
+    )
 
     assert isinstance(outcome, Refused)
 
@@ -446,7 +460,9 @@ async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_lef
         await open_one(scene)
         await books.make_due(number)
 
-        await asyncio.gather(scene.room.resolve(number, request(ANN), "noise"), scene.escalation.look(scene.fence))
+        await asyncio.gather(
+            scene.incident_service.resolve(number, request(ANN), "noise"), scene.escalation.look(scene.fence)
+        )
 
         assert await books.notifications() == set()
         assert [key for key in await books.unsent() if ":page:" in key] == []
@@ -457,7 +473,7 @@ async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_othe
 ) -> None:
     await open_one(scene)
 
-    await asyncio.gather(*[scene.room.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
+    await asyncio.gather(*[scene.incident_service.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
 
     texts = [event.text for event in await books.events() if event.kind == "acknowledged"]
     assert texts == ["acknowledged it, nobody else is called", "took over"]
@@ -477,7 +493,7 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
             await asyncio.sleep(pause_s)
             if number == LAST:
                 await until(lambda: any(_calls_somebody(message) for message in workspace.messages))
-            await scene.room.resolve(number, request(ANN), "noise")
+            await scene.incident_service.resolve(number, request(ANN), "noise")
             ended[number] = time.time()
         await asyncio.sleep(0.5)
     finally:

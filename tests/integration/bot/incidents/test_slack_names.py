@@ -70,7 +70,7 @@ async def test_nobody_reads_an_id_where_people_are_called(scene: Scene, books: B
     await names.read()
     scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Reach), LONG),)))
 
-    await scene.room.open(request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV2, services=[])
+    await scene.incident_service.open(request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV2, services=[])
 
     messages = await books.messages()
     rung = messages["incident:1:page:1"]

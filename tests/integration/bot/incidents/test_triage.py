@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.incidents.triage import PARTS, Briefing
+from bot.incidents.triage import PARTS, TriageSummary
 from bot.leader import Fence, LostLeadershipError
 from bot.world import World
 from services.domain.incidents import IncidentSeverity
@@ -19,7 +19,9 @@ KEY = "incident:1:diagnosis"
 
 
 async def open_one(scene: Scene) -> None:
-    await scene.room.open(request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST])
+    await scene.incident_service.open(
+        request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST]
+    )
 
 
 async def told(books: Books) -> str | None:
@@ -27,17 +29,17 @@ async def told(books: Books) -> str | None:
 
 
 @pytest.fixture
-async def briefing(scene: Scene, world: World) -> Briefing:
-    return Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05, step_s=6)
+async def triage_summary(scene: Scene, world: World) -> TriageSummary:
+    return TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=6)
 
 
 async def test_one_message_tells_all_parts_of_the_escalation_path(
-    scene: Scene, books: Books, briefing: Briefing
+    scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
     before = set(await books.messages())
 
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     assert set(await books.messages()) - before == {KEY}
     assert (await books.incident()).briefed == len(PARTS)
@@ -47,11 +49,11 @@ async def test_one_message_tells_all_parts_of_the_escalation_path(
 
 
 async def test_the_cause_and_the_first_step_come_into_the_root_message(
-    scene: Scene, books: Books, briefing: Briefing
+    scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
 
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     incident = await books.incident()
     assert incident.diagnosis is not None
@@ -66,7 +68,7 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
     """Railway is slow, and the rest does not wait for it."""
     outside.railway_may_answer.clear()
     await open_one(scene)
-    slow = Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05, step_s=60)
+    slow = TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=60)
 
     looking = asyncio.create_task(slow.look(scene.fence))
     try:
@@ -81,38 +83,38 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
 
 
 async def test_when_it_began_is_in_the_timeline_once(
-    scene: Scene, books: Books, briefing: Briefing, system: System
+    scene: Scene, books: Books, triage_summary: TriageSummary, system: System
 ) -> None:
     system.beat("ingest-1", ago_s=420)
     await open_one(scene)
 
-    await briefing.look(scene.fence)
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     first, *others = await books.events()
     assert (first.kind, first.text) == ("began", "last heartbeat of ingest")
     assert "began" not in [one.kind for one in others]
 
 
-async def test_they_are_told_once(scene: Scene, books: Books, briefing: Briefing) -> None:
+async def test_they_are_told_once(scene: Scene, books: Books, triage_summary: TriageSummary) -> None:
     await open_one(scene)
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
     before = await books.messages()
 
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     assert await books.messages() == before
 
 
 async def test_what_is_away_is_said_and_holds_nothing_up(
-    scene: Scene, books: Books, briefing: Briefing, outside: Outside
+    scene: Scene, books: Books, triage_summary: TriageSummary, outside: Outside
 ) -> None:
     outside.railway_status = 503
     outside.api_status = 503
     await open_one(scene)
 
     async with asyncio.timeout(60):
-        await briefing.look(scene.fence)
+        await triage_summary.look(scene.fence)
 
     assert "not known: deployments of api" in await books.blocks(KEY)
 
@@ -121,38 +123,38 @@ async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, wo
     outside.railway_delay_s = 60
     await open_one(scene)
 
-    await Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05, step_s=2).look(scene.fence)
+    await TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=2).look(scene.fence)
 
     assert "not known: the doctor, no answer within 2 s" in await books.blocks(KEY)
 
 
 @pytest.mark.parametrize("done", range(len(PARTS)))
 async def test_a_successor_reads_all_parts_and_ends_what_its_predecessor_began(
-    scene: Scene, books: Books, briefing: Briefing, done: int
+    scene: Scene, books: Books, triage_summary: TriageSummary, done: int
 ) -> None:
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.incidents SET briefed = %s", [done])
 
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     assert "this message changes" not in await books.blocks(KEY)
     assert (await books.incident()).briefed == len(PARTS)
 
 
 async def test_what_the_former_version_told_in_six_messages_is_not_told_again(
-    scene: Scene, books: Books, briefing: Briefing
+    scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.incidents SET briefed = 6")
 
-    await briefing.look(scene.fence)
+    await triage_summary.look(scene.fence)
 
     assert await told(books) is None
 
 
 async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, world: World) -> None:
     await open_one(scene)
-    both = [Briefing(scene.database, world, scene.board, poll_s=lambda: 0.05) for _ in range(2)]
+    both = [TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05) for _ in range(2)]
 
     await asyncio.gather(*(one.look(scene.fence) for one in both))
 
@@ -161,13 +163,13 @@ async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, wor
 
 
 async def test_nothing_is_told_once_it_is_resolved_or_somebody_else_leads(
-    scene: Scene, books: Books, briefing: Briefing
+    scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
     with pytest.raises(LostLeadershipError):
-        await briefing.look(replace(scene.fence, epoch=scene.fence.epoch + 1))
-    await scene.room.resolve(1, request(ANN), "noise")
+        await triage_summary.look(replace(scene.fence, epoch=scene.fence.epoch + 1))
+    await scene.incident_service.resolve(1, request(ANN), "noise")
 
-    await briefing.look(Fence("test", scene.fence.epoch))
+    await triage_summary.look(Fence("test", scene.fence.epoch))
 
     assert await told(books) is None

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
 from bot.config.environment import Settings
-from bot.config.timing import LeaseSettings, OutageSettings, RunSettings, WatchSettings
+from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.control import build_router
@@ -124,7 +124,7 @@ async def start_bot(
         outage: OutageSettings = OutageSettings(),  # noqa: B008
         runs: RunSettings = RunSettings(),  # noqa: B008
         leases: LeaseSettings = QUICK_LEASES,
-        watching: WatchSettings = WatchSettings(),  # noqa: B008
+        watching: EvaluatorSettings = EvaluatorSettings(),  # noqa: B008
         source_timeout_s: float = 30.0,
         **more: str,
     ) -> Bot:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.app import Bot
 from bot.leader import Fence
-from bot.watchdog import DeadMansSwitch, Pulse
+from bot.watchdog import DeadMansSwitch, HeartbeatMonitor
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Database
@@ -34,9 +34,12 @@ class Stage:
 @pytest.fixture
 async def stage(database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Stage]:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
-    webhooks, pulse = Webhooks(), Pulse()
-    seen, sent = pulse.part("evaluation", late_after_s=60.0), pulse.part("outbox", late_after_s=0.05)
-    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=pulse, every_s=0.02)
+    webhooks, heartbeat_monitor = Webhooks(), HeartbeatMonitor()
+    seen, sent = (
+        heartbeat_monitor.part("evaluation", late_after_s=60.0),
+        heartbeat_monitor.part("outbox", late_after_s=0.05),
+    )
+    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), heartbeat_monitor=heartbeat_monitor, every_s=0.02)
     yield Stage(switch, seen, sent, database)
     await webhooks.aclose()
     await database.close()
@@ -91,7 +94,7 @@ async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
         Secret("postgresql://nobody@127.0.0.1:9/none"), application_name="test", timeout_s=60.0
     )
     webhooks = Webhooks()
-    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), pulse=Pulse())
+    switch = DeadMansSwitch(database, webhooks, Secret(phone.url), heartbeat_monitor=HeartbeatMonitor())
 
     await switch.look()
 

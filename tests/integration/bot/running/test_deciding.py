@@ -68,7 +68,7 @@ def file(bot: Bot, slack: Slack) -> File:
 
     async def file(plan: Plan) -> tuple[Run, Message]:
         assert bot.parts is not None
-        run = await bot.parts.changing.desk.file(plan, OLIVIA)
+        run = await bot.parts.changing.approval_service.file(plan, OLIVIA)
         return run, await slack.wait_for(lambda message: plan.title in message.text)
 
     return file
@@ -206,7 +206,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
     assert bot.parts is not None
     run, message = await file(HIGH)
     await bot.parts.changing.stop()  # nobody carries it out meanwhile
-    await bot.parts.changing.desk.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
+    await bot.parts.changing.approval_service.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)
         for table, key, state in (

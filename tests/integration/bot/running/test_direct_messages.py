@@ -116,7 +116,7 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
     await slack.wait_for(lambda message: "no ingest" in message.text)
     assert bot.parts is not None
 
-    await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
+    await bot.parts.changing.approval_service.file(REDEPLOY, OLIVIA)
 
     shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
     hers, his = [await direct(slack, user, lambda one: link_of(one) is not None) for user in (model.ANN, model.BEN)]
@@ -147,7 +147,7 @@ async def test_who_may_not_approve_may_not_from_a_direct_message_either(
     await slack.type("/dragonfly incident open no ingest")
     await slack.wait_for(lambda message: "no ingest" in message.text)
     assert bot.parts is not None
-    await bot.parts.changing.desk.file(REDEPLOY, OLIVIA)
+    await bot.parts.changing.approval_service.file(REDEPLOY, OLIVIA)
     hers = await direct(slack, model.ANN, lambda one: "An approver is needed" in one.text)
 
     await deliver_click(slack, hers, APPROVE, model.OLIVIA)

@@ -43,7 +43,7 @@ def begin(start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack) -> Beg
         slack.workspace.users[person.id] = person
         bot = await start_bot(database_urls.bot, **PEOPLE)
         assert bot.parts is not None
-        await bot.parts.changing.desk.file(HIGH, OLIVIA)
+        await bot.parts.changing.approval_service.file(HIGH, OLIVIA)
         await message_of(slack)
         return bot
 

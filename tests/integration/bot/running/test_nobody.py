@@ -134,7 +134,7 @@ def dialogs() -> list[tuple[dict[str, Any], str]]:
     target = modals.modal("x", [], callback_id=modals.CHOOSE_TARGET, submit="x", metadata=WHERE | {"service": "api"})
     return [
         (modals.deny_modal(run), "no"),
-        (modals.alone_modal(run), "nobody answers"),
+        (modals.self_approval_modal(run), "nobody answers"),
         (typed, "yes"),
         (target, "8d02b64e"),
         (modals.stop_workers_modal("workers", WHERE | {"service": "workers"}), "now"),

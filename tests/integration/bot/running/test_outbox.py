@@ -20,7 +20,7 @@ from bot.web.metrics import Metrics
 from services.clients.postgres import leases, messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient
-from services.domain.messages import PAGE, Lane
+from services.domain.messages import PAGE, OutboxQueue
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
@@ -241,7 +241,7 @@ async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> N
     """A message may become a page while the other lane is about to post it."""
     await stage.store("one")
     async with stage.database.read() as conn:
-        [old] = await messages.list_due_messages(conn, lane=Lane.REST, may_post=True, may_update=True, limit=1)
+        [old] = await messages.list_due_messages(conn, lane=OutboxQueue.REST, may_post=True, may_update=True, limit=1)
     await stage.settle()
 
     async with stage.database.transaction() as conn:
@@ -355,7 +355,7 @@ async def test_a_failure_waits_and_says_why(stage: Stage, slack: Slack) -> None:
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        wait_s = await messages.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True)
+        wait_s = await messages.read_outbox_wait(conn, lane=OutboxQueue.REST, may_post=True, may_update=True)
         cur = await conn.execute("SELECT attempts, last_error, next_try_at - created_at FROM chatops.outbox")
         row = await cur.fetchone()
     assert wait_s is not None
@@ -371,7 +371,7 @@ async def test_unknown_channel_leaves_the_queue_and_says_why(stage: Stage) -> No
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        assert await messages.read_outbox_wait(conn, lane=Lane.REST, may_post=True, may_update=True) is None
+        assert await messages.read_outbox_wait(conn, lane=OutboxQueue.REST, may_post=True, may_update=True) is None
         [message] = await messages.list_undeliverable(conn, window=timedelta(days=1), limit=10)
     assert message.error == "conversations.list was refused (channel_not_found)"
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from bot.app import Bot
-from bot.config.timing import WatchSettings
-from bot.railway_events import MAX_BODY, WRONG_A_MINUTE, Hints
+from bot.config.timing import EvaluatorSettings
+from bot.railway_events import MAX_BODY, WRONG_A_MINUTE, RefreshNotices
 from services.clients.postgres.listen import CHANNEL
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
@@ -41,8 +41,8 @@ async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
     parts = bot.parts
     assert parts is not None
     if with_database:
-        await until(lambda: parts._doorbell.works)
-    parts.hints.listen(lambda: rung.append(None))
+        await until(lambda: parts._listener.works)
+    parts.refresh_notices.listen(lambda: rung.append(None))
     return rung
 
 
@@ -62,7 +62,7 @@ async def test_hint_wakes_the_readers_of_every_replica(
 async def test_a_deployment_is_told_at_the_hint_however_seldom_railway_is_asked(
     start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, outside: Outside, http: httpx.AsyncClient
 ) -> None:
-    never = WatchSettings(railway_every_s=86_400)
+    never = EvaluatorSettings(railway_every_s=86_400)
     bot = await start_bot(database_urls.bot, watching=never, RAILWAY_WEBHOOK_SECRET=SECRET)
     await listen(bot)
     await until_deployments_are_known(database_urls)
@@ -86,14 +86,14 @@ async def test_where_no_notices_arrive_the_process_that_was_called_rings_itself(
     database_urls: DatabaseUrls, *, hears: bool
 ) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=PATIENCE_S)
-    hints = Hints(database, hears=lambda: hears, every_s=0)
+    refresh_notices = RefreshNotices(database, hears=lambda: hears, every_s=0)
     rung: list[None] = []
-    hints.listen(lambda: rung.append(None))
-    running = asyncio.create_task(hints.run())
+    refresh_notices.listen(lambda: rung.append(None))
+    running = asyncio.create_task(refresh_notices.run())
     async with await psycopg.AsyncConnection.connect(database_urls.bot, autocommit=True) as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
 
-        hints.give()
+        refresh_notices.give()
 
         assert [notice.channel async for notice in conn.notifies(timeout=PATIENCE_S, stop_after=1)] == [CHANNEL]
     if not hears:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.slack.dedup import Once
+from bot.slack.dedup import Deduplicator
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
 from services.sandbox.slack import model, payloads
@@ -69,13 +69,13 @@ class Work:
 
 
 @pytest.fixture
-async def replicas(database_urls: DatabaseUrls) -> AsyncIterator[list[Once]]:
+async def replicas(database_urls: DatabaseUrls) -> AsyncIterator[list[Deduplicator]]:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
-    yield [Once(database, owner=f"bot-{number}", claim=CLAIM) for number in range(2)]
+    yield [Deduplicator(database, owner=f"bot-{number}", claim=CLAIM) for number in range(2)]
     await database.close()
 
 
-async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[Once]) -> None:
+async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[Deduplicator]) -> None:
     work = Work()
 
     await replicas[0].do("event:1", work)
@@ -84,7 +84,9 @@ async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[On
     assert work.done == 1
 
 
-async def test_work_of_a_dead_replica_is_done_by_a_redelivery(replicas: list[Once], as_owner: Connection) -> None:
+async def test_work_of_a_dead_replica_is_done_by_a_redelivery(
+    replicas: list[Deduplicator], as_owner: Connection
+) -> None:
     dead, work = Work(), Work()
     dead.hold.clear()
     dying = asyncio.create_task(replicas[0].do("event:1", dead))
@@ -101,7 +103,7 @@ async def test_work_of_a_dead_replica_is_done_by_a_redelivery(replicas: list[Onc
     await dying
 
 
-async def test_work_cut_off_by_a_shutdown_is_left_to_a_redelivery(replicas: list[Once]) -> None:
+async def test_work_cut_off_by_a_shutdown_is_left_to_a_redelivery(replicas: list[Deduplicator]) -> None:
     cut, work = Work(), Work()
     cut.hold.clear()
     cutting = asyncio.create_task(replicas[0].do("event:1", cut))
@@ -114,7 +116,7 @@ async def test_work_cut_off_by_a_shutdown_is_left_to_a_redelivery(replicas: list
     assert work.done == 1
 
 
-async def test_work_that_failed_was_answered_and_is_finished(replicas: list[Once]) -> None:
+async def test_work_that_failed_was_answered_and_is_finished(replicas: list[Deduplicator]) -> None:
     async def fail() -> None:
         raise KeyError
 

@@ -12,7 +12,7 @@ from bot.delivery.outbox import Sender
 from bot.delivery.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
-from services.domain.messages import PAGE, Lane, Means, RefusedMessage
+from services.domain.messages import PAGE, Means, OutboxQueue, RefusedMessage
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
@@ -109,7 +109,7 @@ async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(st
     await stage.store("wake up", key="good", priority=PAGE)
 
     async with stage.database.read() as conn:
-        due = await messages.list_due_messages(conn, lane=Lane.PAGES, may_post=True, may_update=True, limit=2)
+        due = await messages.list_due_messages(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True, limit=2)
 
     assert [message.key for message in due] == ["f19", "good"]
 

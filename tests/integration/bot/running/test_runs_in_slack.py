@@ -79,7 +79,7 @@ async def ask(
     assert bot.parts is not None
     plan = await PLANS[playbook](parameters, bot.world)
     assert isinstance(plan, Plan), plan
-    run = await bot.parts.changing.desk.file(plan, request)
+    run = await bot.parts.changing.approval_service.file(plan, request)
     return run, await slack.wait_for(lambda message: plan.title in message.text)
 
 

@@ -20,8 +20,8 @@ from fastapi import FastAPI
 from bot.commands.plans import PLANS
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
-from bot.runs.engine import Gear
-from bot.runs.message import Teller
+from bot.runs.engine import Dependencies
+from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.views.run import run_message
 from bot.world import World
@@ -38,7 +38,7 @@ from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
 from tests.serving import serve
-from tests.wire import Hold, Line, Where, Wire, Word
+from tests.wire import Line, Suppression, Where, Wire, Word
 
 TOKEN = "made-up-token"
 BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
@@ -182,9 +182,9 @@ class Bench:
 
     def start_runner(self, settings: RunSettings | None = None, *, hears: bool = False) -> Runner:
         """One replica's runner, in this process. `hears`: it relies on being rung while no run is open."""
-        teller = Teller(lambda record, head: run_message(record, audit_head=head))
-        gear = Gear(self.database, self.world, PLANS, teller, settings or self.settings)
-        runner = Runner(gear, owner="here", hears=lambda: hears)
+        message_writer = RunMessageWriter(lambda record, head: run_message(record, audit_head=head))
+        dependencies = Dependencies(self.database, self.world, PLANS, message_writer, settings or self.settings)
+        runner = Runner(dependencies, owner="here", hears=lambda: hears)
         self._running.append((runner, asyncio.create_task(runner.run())))
         return runner
 
@@ -239,7 +239,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def at(
-        self, boundary: str, run_id: int, act: str, hold: Callable[[Where], Hold | Word]
+        self, boundary: str, run_id: int, act: str, hold: Callable[[Where], Suppression | Word]
     ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """Whoever carries the run is stopped at this boundary of the act until the end; gives what awaits that.
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.approvals.service import Desk
+from bot.approvals.service import ApprovalService
 from bot.commands.request_change import file
 from bot.config.environment import PeopleSettings
 from bot.config.policy_file import load_policy
 from bot.runs.emergency_stop import EmergencyNotices
-from bot.runs.message import Teller
+from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.run import run_message
@@ -49,25 +49,27 @@ async def bench(make_bench: MakeBench, line: Line) -> AsyncIterator[Bench]:
 
 
 @pytest.fixture
-async def desk(bench: Bench, slack: SlackClient) -> AsyncIterator[Desk]:
+async def approval_service(bench: Bench, slack: SlackClient) -> AsyncIterator[ApprovalService]:
     people = PeopleSettings(operators=(model.OLIVIA.id,), approvers=(model.ANN.id,))
-    desk = Desk(
+    approval_service = ApprovalService(
         bench.database,
         load_policy(people),
         Groups(slack, (), workspace=lambda: model.TEAM.id),
-        Teller(lambda record, head: run_message(record, audit_head=head)),
+        RunMessageWriter(lambda record, head: run_message(record, audit_head=head)),
         channel="dragonfly-incidents",
         late_s=0.5,
         notices=EmergencyNotices(slack, channel="dragonfly-incidents"),
     )
-    yield desk
-    await desk.aclose()
+    yield approval_service
+    await approval_service.aclose()
 
 
-async def stop(bench: Bench, desk: Desk, delivery: str = "trigger:1") -> Answer:
+async def stop(bench: Bench, approval_service: ApprovalService, delivery: str = "trigger:1") -> Answer:
     actor = Actor(model.OLIVIA.id, model.TEAM.id)
     request = Request((), Surface.SLASH, actor, model.GENERAL_ID, delivery=delivery)
-    return await file("stop-workers", {"service": "workers", "reason": "damage"}, request, bench.world, desk)
+    return await file(
+        "stop-workers", {"service": "workers", "reason": "damage"}, request, bench.world, approval_service
+    )
 
 
 def posted(workspace: Workspace) -> list[Message]:
@@ -76,11 +78,11 @@ def posted(workspace: Workspace) -> list[Message]:
 
 
 async def test_workers_stop_without_the_database_and_the_journal_follows(
-    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     line.cut()
 
-    answer = await stop(bench, desk)
+    answer = await stop(bench, approval_service)
 
     assert (answer.status, answer.private) == (Status.OK, True)
     assert "without the database" in answer.text
@@ -97,11 +99,11 @@ async def test_workers_stop_without_the_database_and_the_journal_follows(
 
 
 async def test_channel_hears_at_once_who_stops_what_and_why_and_then_how_it_went(
-    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     line.cut()
     hold = bench.wire.hold("stop", "before")
-    stopping = asyncio.create_task(stop(bench, desk))
+    stopping = asyncio.create_task(stop(bench, approval_service))
     async with asyncio.timeout(60):
         while not posted(workspace):
             await asyncio.sleep(0.01)
@@ -116,32 +118,32 @@ async def test_channel_hears_at_once_who_stops_what_and_why_and_then_how_it_went
 
 
 async def test_a_delivery_that_comes_again_is_announced_once(
-    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     line.cut()
 
-    await stop(bench, desk)
-    await stop(bench, desk)
+    await stop(bench, approval_service)
+    await stop(bench, approval_service)
 
     assert len(posted(workspace)) == 1
 
 
 async def test_who_asked_is_answered_for_everybody_where_the_channel_cannot_be_told(
-    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=9)
     line.cut()
 
-    answer = await stop(bench, desk)
+    answer = await stop(bench, approval_service)
 
     assert (answer.status, answer.private, posted(workspace)) == (Status.OK, False, [])
 
 
 async def test_one_run_is_filed_though_the_answer_to_its_commit_is_lost(
-    bench: Bench, desk: Desk, line: Line, workspace: Workspace
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
-    stopping = asyncio.create_task(stop(bench, desk))
+    stopping = asyncio.create_task(stop(bench, approval_service))
     await filing.reached.wait()
     lost = line.hold(b"COMMIT", "after")
     filing.release()
@@ -160,11 +162,11 @@ async def test_one_run_is_filed_though_the_answer_to_its_commit_is_lost(
 
 
 async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twice(
-    bench: Bench, desk: Desk, line: Line
+    bench: Bench, approval_service: ApprovalService, line: Line
 ) -> None:
     filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
     request = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.GENERAL_ID, delivery="trigger:1")
-    asking = asyncio.create_task(file("restart", {"service": "ingest"}, request, bench.world, desk))
+    asking = asyncio.create_task(file("restart", {"service": "ingest"}, request, bench.world, approval_service))
     await filing.reached.wait()
     lost = line.hold(b"COMMIT", "after")
     filing.release()

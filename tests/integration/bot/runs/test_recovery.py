@@ -15,7 +15,7 @@ from services.domain.runs import RunState, StepState
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import BOUNDARIES, QUICK, Bench, MakeBench, StartReplica
 from tests.integration.conftest import Pooled
-from tests.wire import Hold, Where
+from tests.wire import Suppression, Where
 
 INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
@@ -25,7 +25,7 @@ SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then th
 async def test_killed_at_a_boundary(bench: Bench, start_replica: StartReplica, boundary: str) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="2")
 
-    def hold(where: Where) -> Hold:
+    def hold(where: Where) -> Suppression:
         return bench.wire.hold("commitPatch", where, lose=where == "before")
 
     async with bench.at(boundary, run_id, "ScaleService", hold) as reached:

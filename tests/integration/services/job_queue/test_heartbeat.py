@@ -6,7 +6,7 @@ import pytest
 
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
-from services.job_queue.heartbeat import Heart, WorkerState
+from services.job_queue.heartbeat import WorkerHeartbeat, WorkerState
 from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
 
@@ -26,7 +26,7 @@ async def test_a_beat_tells_whether_the_jobs_reach_the_database(
         Database.connect_lazily(Secret(dsn), application_name="test", max_size=1, timeout_s=PATIENCE_S)
         for dsn in (database_urls.app, database_urls.app if works else nowhere)
     )
-    heart = Heart(
+    heart = WorkerHeartbeat(
         WorkerState(),
         worker_id="ingest-1",
         worker_type="ingest_processor",

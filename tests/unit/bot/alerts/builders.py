@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.alerts.state import Move
-from bot.alerts.suppression import Circumstances, Signal
+from bot.alerts.state import Transition
+from bot.alerts.suppression import EvaluationContext, RuleResult
 from bot.config.alerts_file import default_rules
 from playbooks.model import Finding, Status
 from services.domain.alerts import Alert, AlertState, Severity, Silence
@@ -30,12 +30,12 @@ def signal(
     title: str = "ingest is down (0 of 1)",
     severity: Severity = Severity.PAGE,
     wait_s: float = 0,
-) -> Signal:
+) -> RuleResult:
     fingerprint = f"{rule}.{subject}" if subject else rule
-    return Signal(rule, Finding(fingerprint, status, title, service=service), severity, timedelta(seconds=wait_s))
+    return RuleResult(rule, Finding(fingerprint, status, title, service=service), severity, timedelta(seconds=wait_s))
 
 
-def fine(**more: Any) -> Signal:
+def fine(**more: Any) -> RuleResult:
     return signal(Status.OK, **{"title": "ingest 1 of 1 alive", **more})
 
 
@@ -63,8 +63,8 @@ def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more:
     return Alert(**{**known, **told, **more})
 
 
-def around(now: datetime = NOW, **more: Any) -> Circumstances:
-    return Circumstances(now, TELLING, **more)
+def around(now: datetime = NOW, **more: Any) -> EvaluationContext:
+    return EvaluationContext(now, TELLING, **more)
 
 
 def silence(what: str = "ingest", *, left_s: float = 3600, in_advance: bool = False, **more: Any) -> Silence:
@@ -73,6 +73,6 @@ def silence(what: str = "ingest", *, left_s: float = 3600, in_advance: bool = Fa
     return Silence(what=what, ends_at=ends_at, in_advance=in_advance, **{**known, **more})
 
 
-def only(moves: list[Move]) -> Move:
+def only(moves: list[Transition]) -> Transition:
     [move] = moves
     return move

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.alerts.state import Move, decide
-from bot.alerts.suppression import Circumstances, Signal, WorkingRun
+from bot.alerts.state import Transition, decide
+from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
 from tests.unit.bot.alerts.builders import TELLING
 
@@ -29,23 +29,23 @@ class Following:
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
+    moves: list[Transition] = field(default_factory=list)
     looked_at: datetime | None = None
     blind_until: datetime | None = None
 
     def look(
         self,
         now: datetime,
-        signals: Iterable[Signal],
+        signals: Iterable[RuleResult],
         *,
         silences: Sequence[Silence] = (),
         runs: Sequence[WorkingRun] = (),
-    ) -> list[Move]:
+    ) -> list[Transition]:
         """Evaluate once."""
         if self.looked_at is not None and now - self.looked_at > timedelta(seconds=60):
             self.blind_until = now + timedelta(seconds=TELLING.aftermath_s)
         self.looked_at = now
-        around = Circumstances(now, TELLING, silences, runs, self.blind_until)
+        around = EvaluationContext(now, TELLING, silences, runs, self.blind_until)
         moves = decide(signals, self._known(now), around)
         for move in moves:
             self._store(move, now)
@@ -59,7 +59,7 @@ class Following:
         since = now - timedelta(seconds=TELLING.again_within_s)
         return [one for one in self.alerts.values() if one.is_open or (one.resolved_at and one.resolved_at > since)]
 
-    def _store(self, move: Move, now: datetime) -> None:
+    def _store(self, move: Transition, now: datetime) -> None:
         fingerprint = move.alert.fingerprint
         if move.after is None:
             del self.alerts[fingerprint]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.alerts.rules import drill as rule
-from bot.alerts.snapshot import Seen
+from bot.alerts.snapshot import Snapshot
 from services.domain.alerts import Drill, Severity
 from services.domain.runs import Person
 from services.domain.services import WorkerType
@@ -19,9 +19,9 @@ WAIT = timedelta(minutes=5)
 DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - WAIT, STALE, None, None)
 
 
-def seen(after: timedelta, drill: Drill = DRILL) -> Seen:
+def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
     expected = dict.fromkeys(WorkerType, 0)
-    return Seen(STALE + after, WAIT, "prod", (), expected, drills=(drill,))
+    return Snapshot(STALE + after, WAIT, "prod", (), expected, drills=(drill,))
 
 
 @pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])

@@ -11,8 +11,8 @@ import pytest
 
 from bot.alerts.rules import look
 from bot.alerts.rules.workers import next_deadline
-from bot.alerts.snapshot import Seen, Upkeep, Work
-from bot.alerts.suppression import Signal
+from bot.alerts.snapshot import SlowReads, Snapshot, Work
+from bot.alerts.suppression import RuleResult
 from bot.config.alerts import FINGERPRINTS, covered, find_what, nearest, service_of
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
@@ -61,7 +61,7 @@ def queue(*, oldest_s: float | None = None, failed: int = 0, orphaned: int = 0) 
     return QueueSnapshot(NOW, 3, None if oldest_s is None else ago(oldest_s), 0, failed, orphaned)
 
 
-def upkeep(**more: Any) -> Upkeep:
+def upkeep(**more: Any) -> SlowReads:
     server = ServerFacts(
         current_user="dragonfly_bot",
         database="db",
@@ -77,7 +77,7 @@ def upkeep(**more: Any) -> Upkeep:
         "exposures": (),
         "outcomes": Usual(JobOutcomes(100, 0), JobOutcomes(1000, 10)),
     }
-    return Upkeep(**{**known, **more})
+    return SlowReads(**{**known, **more})
 
 
 def health(**more: Any) -> ApiHealth:
@@ -92,7 +92,7 @@ NOBODY = Schedule(
 )
 
 
-def seen(*beats: Heartbeat, **more: Any) -> Seen:
+def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
     known: dict[str, Any] = {
         "now": NOW,
         "stale_after": STALE,
@@ -108,14 +108,14 @@ def seen(*beats: Heartbeat, **more: Any) -> Seen:
         "bot": BotState(SHA, ago(60), connected=True, leader=True),
         "oncall": oncall.Facts(Schedule({}, {}, ()), (), NOW),
     }
-    return Seen(**{**known, **more})
+    return Snapshot(**{**known, **more})
 
 
-def signals(*beats: Heartbeat, **more: Any) -> dict[str, Signal]:
+def signals(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
     return {one.fingerprint: one for one in look(seen(*beats, **more), RULES)}
 
 
-def trouble(*beats: Heartbeat, **more: Any) -> dict[str, Signal]:
+def trouble(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
     return {name: one for name, one in signals(*beats, **more).items() if one.is_trouble}
 
 

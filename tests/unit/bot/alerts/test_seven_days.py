@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.alerts.rules import look
-from bot.alerts.snapshot import Seen
+from bot.alerts.snapshot import Snapshot
 from playbooks.checks import oncall
 from playbooks.checks.triage import Earlier
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
@@ -94,10 +94,10 @@ class Plant:
     def is_watched(self, now: datetime) -> bool:
         return not _is_within(now, [*self.outages, *self.unwatched])
 
-    def look(self, now: datetime, earlier: Earlier | None) -> Seen:
+    def look(self, now: datetime, earlier: Earlier | None) -> Snapshot:
         rows = self.rows(now)
         night = CLOCKS_CHANGE[0] <= now < CLOCKS_CHANGE[1]
-        return Seen(
+        return Snapshot(
             now,
             STALE,
             "prod",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bot.alerts.state import Ending, Reminder, decide, end_silences
+from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences
 from services.domain.alerts import AlertState, Silence
 from tests.unit.bot.alerts.builders import NOW, TELLING, alert, around, fine, signal, silence
 
 QUIET = alert(held="silence 5: we know")
 
 
-def ends(one: Silence, *, is_fine: bool = False, known: object = QUIET) -> list[Reminder | Ending]:
+def ends(one: Silence, *, is_fine: bool = False, known: object = QUIET) -> list[Reminder | SilenceEnd]:
     alerts = [known] if isinstance(known, type(QUIET)) else []
     circumstances = around(silences=[one])
     moves = decide([fine() if is_fine else signal()], alerts, circumstances)
@@ -37,7 +37,7 @@ def test_its_owner_is_reminded_once_and_never_of_a_short_one() -> None:
 def test_it_ends_when_what_it_is_about_is_over() -> None:
     [ending] = ends(silence(), is_fine=True)
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, SilenceEnd)
     assert ending.outcome == "resolved"
 
 
@@ -69,6 +69,6 @@ def test_at_its_end_it_says_whether_it_resolved_meanwhile(known: object, words: 
 
     [ending] = end_silences([], alerts, circumstances)
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, SilenceEnd)
     assert ending.outcome == "expired"
     assert ending.words == f"the silence of `ingest` has ended. {words}"

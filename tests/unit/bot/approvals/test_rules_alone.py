@@ -13,13 +13,13 @@ from bot.config.policy import Policy, Target
 from bot.people import People
 from playbooks.model import Risk
 from services.domain.incidents import IncidentSeverity, IncidentState
-from services.domain.runs import Decision, LoneStart, Person, Run, RunState
+from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
 from services.domain.services import Service
 from tests.incidents import new_incident
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 
 COUNTDOWN = timedelta(seconds=60)
-LONE = LoneStart(7, 4, NOW - timedelta(minutes=3), NOW)
+LONE = SelfApproval(7, 4, NOW - timedelta(minutes=3), NOW)
 INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
 EMERGENCY = rules.Emergency(INCIDENT, by_alert=True)
 
@@ -38,7 +38,7 @@ def judge(run: Run, person: Person, policy: Policy, people: People, **changed: o
         "now": NOW,
         "countdown": COUNTDOWN,
     }
-    return rules.may_start_alone(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
+    return rules.may_self_approve(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
 
 
 def refused(verdict: Verdict) -> str:
@@ -166,7 +166,7 @@ API = frozenset({Service.API})
 def test_only_these_changes_may_be_started_alone(
     verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
 ) -> None:
-    assert rules.why_not_alone(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
+    assert rules.why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
 def test_who_asks_is_told_why_they_may_not_start_it_alone(
@@ -175,10 +175,10 @@ def test_who_asks_is_told_why_they_may_not_start_it_alone(
     target = Target("rollback", API, "prod")
     own = rules.Emergency(replace(INCIDENT, opened_by=ann))
 
-    assert rules.why_not_alone(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "operators cannot"
-    assert "terminal" in (rules.why_not_alone(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
-    assert "only you say" in (rules.why_not_alone(ann, target, Risk.HIGH, [own], policy, people) or "")
-    assert rules.why_not_alone(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
+    assert rules.why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "operators cannot"
+    assert "terminal" in (rules.why_no_self_approval(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
+    assert "only you say" in (rules.why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert rules.why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 
 def test_the_approvers_are_called_whoever_asks_but_not_about_their_own_request(
@@ -186,9 +186,9 @@ def test_the_approvers_are_called_whoever_asks_but_not_about_their_own_request(
 ) -> None:
     target = Target("rollback", API, "prod")
 
-    assert rules.who_to_call(ann, target, policy, people) == [ben.user_id]
-    assert rules.who_to_call(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
-    assert rules.who_to_call(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert rules.whom_to_page(ann, target, policy, people) == [ben.user_id]
+    assert rules.whom_to_page(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert rules.whom_to_page(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
 
 
 def test_an_incident_covers_its_own_services_and_environment_only() -> None:

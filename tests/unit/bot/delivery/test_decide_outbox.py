@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.delivery.decide import AFTER_PAGES_S, TRIES_OF_UNKNOWN, Gates, Move, is_final, next_move, retry_after
-from services.domain.messages import PAGE, Lane, UnsentMessage
+from bot.delivery.decide import AFTER_PAGES_S, TRIES_OF_UNKNOWN, Move, RateLimitGates, is_final, next_move, retry_after
+from services.domain.messages import PAGE, OutboxQueue, UnsentMessage
 from services.domain.slack import Refusal
 
 
@@ -39,46 +39,46 @@ def test_page_is_tried_again_within_five_seconds() -> None:
 
 
 def test_closed_gate_opens_at_its_moment() -> None:
-    gates = Gates()
-    gates.close(Lane.REST, Move.UPDATE, until=30.0)
+    gates = RateLimitGates()
+    gates.close(OutboxQueue.REST, Move.UPDATE, until=30.0)
 
-    assert not gates.is_open(Lane.REST, posting=False, now=29.9)
-    assert gates.is_open(Lane.REST, posting=False, now=30.0)
-    assert gates.opens_in(Lane.REST, now=20.0) == 10.0
-    assert gates.opens_in(Lane.REST, now=30.0) is None
+    assert not gates.is_open(OutboxQueue.REST, posting=False, now=29.9)
+    assert gates.is_open(OutboxQueue.REST, posting=False, now=30.0)
+    assert gates.opens_in(OutboxQueue.REST, now=20.0) == 10.0
+    assert gates.opens_in(OutboxQueue.REST, now=30.0) is None
 
 
 def test_edits_that_are_refused_hold_up_no_post() -> None:
-    gates = Gates()
-    gates.close(Lane.REST, Move.UPDATE, until=30.0)
+    gates = RateLimitGates()
+    gates.close(OutboxQueue.REST, Move.UPDATE, until=30.0)
 
-    assert gates.is_open(Lane.REST, posting=True, now=0.0)
-    assert gates.is_open(Lane.PAGES, posting=True, now=0.0)
+    assert gates.is_open(OutboxQueue.REST, posting=True, now=0.0)
+    assert gates.is_open(OutboxQueue.PAGES, posting=True, now=0.0)
 
 
 def test_notes_that_are_refused_hold_up_no_page() -> None:
-    gates = Gates()
-    gates.close(Lane.REST, Move.POST, until=30.0)
+    gates = RateLimitGates()
+    gates.close(OutboxQueue.REST, Move.POST, until=30.0)
 
-    assert gates.is_open(Lane.PAGES, posting=True, now=0.0)
+    assert gates.is_open(OutboxQueue.PAGES, posting=True, now=0.0)
 
 
 def test_rest_leaves_the_next_posts_to_pages_that_were_refused() -> None:
-    gates = Gates()
-    gates.close(Lane.PAGES, Move.FIND, until=30.0)
+    gates = RateLimitGates()
+    gates.close(OutboxQueue.PAGES, Move.FIND, until=30.0)
 
-    assert gates.is_open(Lane.PAGES, posting=True, now=30.0)
-    assert not gates.is_open(Lane.REST, posting=True, now=30.0)
-    assert gates.is_open(Lane.REST, posting=True, now=30.0 + AFTER_PAGES_S)
-    assert gates.is_open(Lane.REST, posting=False, now=0.0)
+    assert gates.is_open(OutboxQueue.PAGES, posting=True, now=30.0)
+    assert not gates.is_open(OutboxQueue.REST, posting=True, now=30.0)
+    assert gates.is_open(OutboxQueue.REST, posting=True, now=30.0 + AFTER_PAGES_S)
+    assert gates.is_open(OutboxQueue.REST, posting=False, now=0.0)
 
 
 def test_gate_never_opens_earlier_than_was_said_before() -> None:
-    gates = Gates()
-    gates.close(Lane.REST, Move.POST, until=30.0)
-    gates.close(Lane.REST, Move.POST, until=5.0)
+    gates = RateLimitGates()
+    gates.close(OutboxQueue.REST, Move.POST, until=30.0)
+    gates.close(OutboxQueue.REST, Move.POST, until=5.0)
 
-    assert not gates.is_open(Lane.REST, posting=True, now=29.0)
+    assert not gates.is_open(OutboxQueue.REST, posting=True, now=29.0)
 
 
 def test_what_no_repetition_can_help_is_given_up() -> None:

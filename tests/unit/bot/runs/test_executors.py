@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.config.environment import Settings
-from bot.runs.executor import Act, Deed, Tools
+from bot.runs.executor import Act, LocalStep, Tools
 from bot.runs.executors import executor_of
 from bot.world import World
 from playbooks.steps import STEPS, Step, is_act
@@ -24,4 +24,4 @@ TOOLS = Tools(
 
 @given(st.one_of([st.from_type(kind) for kind in STEPS.values()]))
 def test_what_is_an_act_is_carried_out_as_one_and_nothing_else_changes_anything(step: Step) -> None:
-    assert isinstance(executor_of(step, TOOLS), Act | Deed) is is_act(step)
+    assert isinstance(executor_of(step, TOOLS), Act | LocalStep) is is_act(step)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.payloads import Asker, Payload, delivery_key, read_asker
+from bot.slack.payloads import Payload, RequestOrigin, delivery_key, read_request_origin
 from bot.types import Surface
 
 
-def asker(body: Payload) -> Asker:
-    found = read_asker(body)
+def request_origin(body: Payload) -> RequestOrigin:
+    found = read_request_origin(body)
     assert found is not None
     return found
 
 
 def test_command_is_answered_in_its_channel() -> None:
-    found = asker({"command": "/d", "user_id": "U1", "team_id": "T1", "channel_id": "C1", "response_url": "http://r"})
+    found = request_origin(
+        {"command": "/d", "user_id": "U1", "team_id": "T1", "channel_id": "C1", "response_url": "http://r"}
+    )
 
     assert (found.surface, found.channel_id, found.thread_ts) == (Surface.SLASH, "C1", None)
     assert found.response_url == "http://r"
@@ -24,8 +26,8 @@ def test_command_is_answered_in_its_channel() -> None:
 def test_mention_is_answered_in_its_thread() -> None:
     event = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "5.0"}
 
-    assert asker({"team_id": "T1", "event": event}).thread_ts == "5.0"
-    assert asker({"team_id": "T1", "event": {**event, "thread_ts": "4.0"}}).thread_ts == "4.0"
+    assert request_origin({"team_id": "T1", "event": event}).thread_ts == "5.0"
+    assert request_origin({"team_id": "T1", "event": {**event, "thread_ts": "4.0"}}).thread_ts == "4.0"
 
 
 def test_button_is_answered_below_its_message() -> None:
@@ -36,24 +38,26 @@ def test_button_is_answered_below_its_message() -> None:
         "container": {"type": "message", "message_ts": "5.0", "channel_id": "C1"},
     }
 
-    assert asker(body).thread_ts == "5.0"
+    assert request_origin(body).thread_ts == "5.0"
 
 
 def test_button_of_an_ephemeral_message_opens_no_thread() -> None:
     container = {"message_ts": "5.0", "channel_id": "C1", "is_ephemeral": True}
 
-    assert asker({"user": {"id": "U1", "team_id": "T1"}, "container": container}).thread_ts is None
+    assert request_origin({"user": {"id": "U1", "team_id": "T1"}, "container": container}).thread_ts is None
 
 
 def test_home_tab_has_no_channel() -> None:
     event = {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"}
 
-    assert asker({"team_id": "T1", "event": event}).home
-    assert asker({"user": {"id": "U1"}, "team": {"id": "T1"}, "container": {"type": "view", "view_id": "V1"}}).home
+    assert request_origin({"team_id": "T1", "event": event}).home
+    assert request_origin(
+        {"user": {"id": "U1"}, "team": {"id": "T1"}, "container": {"type": "view", "view_id": "V1"}}
+    ).home
 
 
 def test_event_of_nobody_has_no_asker() -> None:
-    assert read_asker({"event": {"type": "channel_rename"}}) is None
+    assert read_request_origin({"event": {"type": "channel_rename"}}) is None
 
 
 @pytest.mark.parametrize(
@@ -76,4 +80,4 @@ def test_event_of_nobody_has_no_asker() -> None:
     ids=["command", "mention", "button", "modal"],
 )
 def test_request_names_its_delivery_so_that_it_files_one_run(body: Payload) -> None:
-    assert asker(body).request.delivery == delivery_key(body) is not None
+    assert request_origin(body).request.delivery == delivery_key(body) is not None

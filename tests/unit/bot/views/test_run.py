@@ -14,7 +14,7 @@ from bot.views.run_steps import step_line
 from bot.views.runs import run_line
 from playbooks.model import Plan, Risk
 from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
-from services.domain.runs import Decision, LoneStart, Person, Record, Review, Run, RunState, RunStep, StepState
+from services.domain.runs import Decision, Person, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of
@@ -217,7 +217,7 @@ def test_a_review_is_closed_with_a_button_once_the_run_is_over(state: RunState, 
     assert ("run.review" in json.dumps(run_message(record).blocks)) is can_be_closed
 
 
-LONE = LoneStart(12, 4, NOW, NOW + timedelta(minutes=3))
+LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ LONE = LoneStart(12, 4, NOW, NOW + timedelta(minutes=3))
         (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
     ],
 )
-def test_a_lone_start_has_the_button_that_can_be_used(lone: LoneStart, words: str, action: str | None) -> None:
+def test_a_lone_start_has_the_button_that_can_be_used(lone: SelfApproval, words: str, action: str | None) -> None:
     message = run_message(Record(a_run(requested_by=ANN), DONE, lone=lone))
 
     text = json.dumps(message.blocks)

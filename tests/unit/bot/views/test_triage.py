@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.triage import Missing, Parts, diagnosis_message, told_of
+from bot.views.triage import Missing, Wiring, diagnosis_message, told_of
 from playbooks import doctor
 from playbooks.model import Finding, Status
 from playbooks.recent_changes import Changes, Happening
@@ -30,7 +30,7 @@ BEFORE = Candidate(
 
 def told(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
     known = {"changes": Changes((), ()), "candidates": [BEFORE], "report": doctor.report(facts), **parts}
-    return diagnosis_message(Parts(**known), INGEST, "abc")
+    return diagnosis_message(Wiring(**known), INGEST, "abc")
 
 
 def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
@@ -70,7 +70,7 @@ def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
 
 
 def test_while_parts_are_read_it_says_so_and_is_short() -> None:
-    text, blocks = diagnosis_message(Parts(), INGEST, None)
+    text, blocks = diagnosis_message(Wiring(), INGEST, None)
 
     assert text.startswith("🔎 *Diagnosis:* reading")
     assert "this message changes" in str(blocks)
@@ -107,13 +107,13 @@ def test_a_part_that_is_away_is_said() -> None:
 
 
 def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
-    parts = Parts(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
+    parts = Wiring(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
 
     kept = told_of(parts, INGEST)
 
     assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
     assert kept.remedy == "rollback ingest to 8d02b64e"
-    assert told_of(Parts(), INGEST).diagnosis is None
+    assert told_of(Wiring(), INGEST).diagnosis is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
     ],
 )
 def test_the_incident_keeps_when_it_began_by_evidence(facts: doctor.Facts, began: tuple[datetime, str] | None) -> None:
-    assert told_of(Parts(report=doctor.report(facts)), INGEST).began == began
+    assert told_of(Wiring(report=doctor.report(facts)), INGEST).began == began
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -144,7 +144,7 @@ def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
     report = doctor.report(STOPPED)
     bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
     contents = [
-        diagnosis_message(Parts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
+        diagnosis_message(Wiring(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
         told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
     ]
 
@@ -159,7 +159,7 @@ API_GONE = timedelta(minutes=4)
 def began(**changes: Any) -> tuple[datetime, str] | None:
     """When an incident of the API began, as what the checks found tells."""
     health = replace(API_DOWN.health, **changes)
-    parts = Parts(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
+    parts = Wiring(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
     return told_of(parts, [Service.API]).began
 
 

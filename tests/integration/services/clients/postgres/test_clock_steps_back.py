@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.clients.postgres import alerts, messages
 from services.clients.postgres.pool import Connection, Database
-from services.domain.messages import PAGE, Lane, Means
+from services.domain.messages import PAGE, Means, OutboxQueue
 
 STEP = timedelta(minutes=15)
 CLAIM = timedelta(seconds=30)
@@ -62,8 +62,8 @@ async def test_a_page_waits_in_the_outbox_no_longer_than_anything_is_postponed(d
         await store(conn, "said by another", timedelta())
         await messages.keep_unposted(conn, key="said by another")
 
-        due = await messages.list_due_messages(conn, lane=Lane.PAGES, may_post=True, may_update=True, limit=20)
-        wait_s = await messages.read_outbox_wait(conn, lane=Lane.PAGES, may_post=True, may_update=True)
+        due = await messages.list_due_messages(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True, limit=20)
+        wait_s = await messages.read_outbox_wait(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True)
 
     assert [message.key for message in due] == ["before the step"]
     assert wait_s == 0.0

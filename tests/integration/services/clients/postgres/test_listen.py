@@ -6,7 +6,7 @@ import asyncio
 
 import psycopg
 
-from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.listen import Listener
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
@@ -14,7 +14,7 @@ from tests.outside import PATIENCE_S
 
 async def test_rings_for_each_notice(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Doorbell(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
+    bell = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
     listening = asyncio.create_task(bell.run())
     async with asyncio.timeout(PATIENCE_S):
         await rung.wait()  # once at the start: something may have changed before
@@ -33,7 +33,7 @@ async def test_rings_for_each_notice(database_urls: DatabaseUrls) -> None:
 
 async def test_lost_session_is_not_working(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Doorbell(Secret(database_urls.bot), {"changes": rung.set}, application_name="lost-bell")
+    bell = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="lost-bell")
     listening = asyncio.create_task(bell.run())
     async with asyncio.timeout(PATIENCE_S):
         await rung.wait()

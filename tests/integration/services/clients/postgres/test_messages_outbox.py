@@ -8,7 +8,7 @@ from typing import Any
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
-from services.domain.messages import PAGE, Lane
+from services.domain.messages import PAGE, OutboxQueue
 
 SEED = """
 INSERT INTO chatops.outbox (key, channel, text, blocks, sent_version, channel_id, ts, updated_at)
@@ -29,7 +29,7 @@ PARAMETERS = {
 COSTLY = ("list_due_messages", "read_outbox_wait", "read_oldest_page_s", "prune_outbox")
 
 
-async def due(conn: Connection, lane: Lane, **may: bool) -> list[str]:
+async def due(conn: Connection, lane: OutboxQueue, **may: bool) -> list[str]:
     given: dict[str, Any] = {"may_post": True, "may_update": True} | may
     return [message.key for message in await messages.list_due_messages(conn, lane=lane, limit=20, **given)]
 
@@ -48,8 +48,8 @@ async def test_a_page_that_slack_never_saw_has_a_lane_of_its_own(database: Datab
         await store(conn, "page", priority=PAGE, is_posted=False)
         await store(conn, "edited note", priority=0, is_posted=True)
 
-        assert await due(conn, Lane.PAGES) == ["page"]
-        assert await due(conn, Lane.REST) == ["edited page", "note", "edited note"]
+        assert await due(conn, OutboxQueue.PAGES) == ["page"]
+        assert await due(conn, OutboxQueue.REST) == ["edited page", "note", "edited note"]
 
 
 async def test_what_slack_does_not_want_now_is_left_out(database: Database) -> None:
@@ -57,8 +57,8 @@ async def test_what_slack_does_not_want_now_is_left_out(database: Database) -> N
         await store(conn, "note", priority=0, is_posted=False)
         await store(conn, "edited note", priority=0, is_posted=True)
 
-        assert await due(conn, Lane.REST, may_update=False) == ["note"]
-        assert await due(conn, Lane.REST, may_post=False) == ["edited note"]
+        assert await due(conn, OutboxQueue.REST, may_update=False) == ["note"]
+        assert await due(conn, OutboxQueue.REST, may_post=False) == ["edited note"]
 
 
 async def test_only_a_page_that_slack_never_saw_is_waited_for(database: Database) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.clients.postgres import drift, leases, operated, worker
-from services.clients.postgres.listen import Doorbell
+from services.clients.postgres.listen import Listener
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
@@ -87,7 +87,7 @@ async def test_jobs_are_ended_and_claimed_side_by_side(pooled: Pooled, database_
 
 async def test_a_bell_that_cannot_ring_says_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
     rung: list[bool] = []
-    bell = Doorbell(
+    bell = Listener(
         Secret(pooled(database_urls.bot)),
         {"chatops_outbox": lambda: rung.append(True)},
         application_name="dragonfly-test",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from services.clients.railway.transport import Departure, NothingDoneError, TokenKind, Transport
+from services.clients.railway.transport import NothingDoneError, SendDeadline, TokenKind, Transport
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 
@@ -181,23 +181,23 @@ async def test_token_that_no_header_can_hold_is_never_quoted(token: str) -> None
 
 
 async def test_deadline_is_checked_as_the_last_thing_before_the_bytes_leave() -> None:
-    departure = Departure(time.monotonic() + 0.01)
-    departure.check()
-    await departure.trace("connection.connect_tcp.started", {})
+    send_deadline = SendDeadline(time.monotonic() + 0.01)
+    send_deadline.check()
+    await send_deadline.trace("connection.connect_tcp.started", {})
     await asyncio.sleep(0.02)
 
     with pytest.raises(NothingDoneError, match="not sent"):
-        await departure.trace("http11.send_request_headers.started", {})
-    assert not departure.may_have_happened
+        await send_deadline.trace("http11.send_request_headers.started", {})
+    assert not send_deadline.may_have_happened
 
 
 async def test_query_may_leave_at_any_time() -> None:
-    departure = Departure(None)
+    send_deadline = SendDeadline(None)
 
-    await departure.trace("connection.connect_tcp.started", {})
-    assert not departure.may_have_happened
-    await departure.trace("http11.send_request_headers.started", {})
-    assert departure.may_have_happened
+    await send_deadline.trace("connection.connect_tcp.started", {})
+    assert not send_deadline.may_have_happened
+    await send_deadline.trace("http11.send_request_headers.started", {})
+    assert send_deadline.may_have_happened
 
 
 async def test_what_cannot_be_stored_does_not_come_in() -> None:
