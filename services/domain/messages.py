@@ -221,7 +221,7 @@ def with_short_first_line(mrkdwn: str) -> str:
     if shown_width(first) <= PHONE_LIMIT:
         return mrkdwn
     end = _break(first)
-    below = first[end:].lstrip(" ·")
+    below = first[end:].strip(" ·")
     return "\n".join([first[:end].rstrip(" ·"), *([below] if below else []), *([rest] if newline else [])])
 
 

@@ -151,8 +151,8 @@ async def test_stranger_gets_no_home(begin: Begin, slack: Slack) -> None:
 async def test_channel_shared_with_another_company_gets_no_answer_not_even_to_us(
     begin: Begin, slack: Slack, act: Act
 ) -> None:
-    slack.workspace.channels[model.INCIDENTS_ID].is_ext_shared = True
     bot = await begin()
+    slack.workspace.channels[model.INCIDENTS_ID].is_ext_shared = True
 
     await act(slack, model.BEN)
 

@@ -146,7 +146,7 @@ def test_a_taken_port_is_said(running: PostgresServer, tmp_path: Path) -> None:
 
 def start_elsewhere(data: Path) -> subprocess.Popen[str]:
     code = (
-        "import sys, time; from pathlib import Path; from services.sandbox.postgres import PostgresServer\n"
+        "import sys, time; from pathlib import Path; from services.sandbox.postgres.server import PostgresServer\n"
         "server = PostgresServer(Path(sys.argv[1]), fast=True); server.start(); print('started', flush=True)\n"
         "time.sleep(60)"
     )
