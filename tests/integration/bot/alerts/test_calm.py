@@ -29,7 +29,7 @@ def root(engine: Engine) -> str:
     return str(row[0])
 
 
-@pytest.mark.usefixtures("board")
+@pytest.mark.usefixtures("incident_store")
 async def test_a_worker_that_flapped_is_fine_and_watched_in_every_message(engine: Engine, working: System) -> None:
     for _ in range(2):
         await beat(engine, working, ago_s=310)

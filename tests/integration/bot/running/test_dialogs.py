@@ -267,4 +267,4 @@ async def test_who_asked_cannot_approve_by_typing_either(slack: Slack, file: Fil
 
     await slack.type(f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
 
-    await told(slack, "did not count")
+    await told(slack, "changed nothing")
