@@ -226,7 +226,7 @@ def make_incident_service(
 # Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
 EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
-PARTS_POLL_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
+POLL_WITH_NOTICES_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -365,7 +365,7 @@ class Wiring:
 
     def _poll_s(self) -> float:
         """How often to look for what no notice told of."""
-        return PARTS_POLL_S if self._listener.works else POLL_WITHOUT_NOTICES_S
+        return POLL_WITH_NOTICES_S if self._listener.works else POLL_WITHOUT_NOTICES_S
 
 
 async def _retry_undeliverable(core_wiring: CoreWiring) -> None:

@@ -123,13 +123,13 @@ def _area(finding: Finding) -> str:
 def _look(facts: Facts) -> Iterator[Finding]:
     seen = health.check(facts.health)
     yield from seen
-    yield from queue.claiming_check(facts.claiming)
-    yield from security.roles_check(facts.roles)
+    yield from queue.check_claiming(facts.claiming)
+    yield from security.check_roles(facts.roles)
     yield from outcomes.check(facts.failed)
     for log in facts.logs:
         yield from _log(replace(log, is_well=_is_well(seen, log.service)))
     yield from drift.check(facts.drift)
-    yield from api.endpoints_check(facts.endpoints)
+    yield from api.check_endpoints(facts.endpoints)
     yield from _security(security.check(facts.exposures))
     for service, findings in env.check(facts.env).items():
         yield _variables(service, findings)

@@ -117,13 +117,13 @@ def check(facts: Facts) -> list[Finding]:
     )
     found = [
         *api.check(api.Facts(facts.api, facts.environment, others_answer=others, well_until=facts.api_well_until)),
-        *api.intake_check(facts.intake, others_answer=others),
+        *api.check_intake(facts.intake, others_answer=others),
         *heartbeats.check(beats),
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored)),
         *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
         *deployments.check(facts.services),
         *database.check(facts.server),
-        *_beyond(facts.server, deployments.locks_check(facts.locks, facts.as_of, stored=facts.stored)),
+        *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
     return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]

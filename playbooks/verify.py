@@ -57,7 +57,7 @@ def steps(facts: Facts) -> list[Step]:
     if Service.API in facts.targets:
         others = not isinstance(facts.services, Unavailable)
         asked = api.Facts(facts.api, facts.environment, others_answer=others)
-        answers = [*api.check(asked), *api.intake_check(facts.intake, others_answer=others)]
+        answers = [*api.check(asked), *api.check_intake(facts.intake, others_answer=others)]
         found.append(Step("Step 2: API health", tuple(answers)))
     beats = tuple(_check_heartbeats(facts))
     if beats:

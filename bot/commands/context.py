@@ -87,7 +87,7 @@ def parse_severity(word: str) -> IncidentSeverity:
     return found
 
 
-def incidents_outcome_answer(outcome: Outcome) -> Answer:
+def incident_outcome_answer(outcome: Outcome) -> Answer:
     """For the one who clicked or typed; everybody else reads the incident's own messages."""
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)

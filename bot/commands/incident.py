@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number
 from bot.commands.command import Command, IncidentCommand, Verb
-from bot.commands.context import incidents_outcome_answer, need_incident, need_incident_service, parse_severity
+from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
 from bot.records import read_incident_record, read_incidents
 from bot.types import Answer, Attachment, Request
@@ -165,7 +165,7 @@ async def answer_open(request: Request, world: World, incident_service: Incident
     outcome = await need_incident_service(incident_service).open(
         request, title=title, severity=severity, services=services, another=another
     )
-    return incidents_outcome_answer(outcome)
+    return incident_outcome_answer(outcome)
 
 
 def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...], str]:
@@ -187,19 +187,19 @@ async def answer_ack(request: Request, world: World, incident_service: IncidentS
             return notice_answer(OUTAGE_ACKNOWLEDGED)
     number, rest = await need_incident(request, world, "ack", "incident ack 7")
     no_more(rest, 0)
-    return incidents_outcome_answer(await need_incident_service(incident_service).acknowledge(number, request))
+    return incident_outcome_answer(await need_incident_service(incident_service).acknowledge(number, request))
 
 
 async def answer_escalate(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     number, rest = await need_incident(request, world, "escalate", "incident escalate 7")
     no_more(rest, 0)
-    return incidents_outcome_answer(await need_incident_service(incident_service).escalate(number, request))
+    return incident_outcome_answer(await need_incident_service(incident_service).escalate(number, request))
 
 
 async def answer_resolve(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     number, rest = await need_incident(request, world, "resolve", RESOLVE_EXAMPLE)
     cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
-    return incidents_outcome_answer(await need_incident_service(incident_service).resolve(number, request, cause))
+    return incident_outcome_answer(await need_incident_service(incident_service).resolve(number, request, cause))
 
 
 async def answer_severity(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
@@ -207,7 +207,7 @@ async def answer_severity(request: Request, world: World, incident_service: Inci
     if not rest:
         raise _which_severity(number)
     no_more(rest, 1)
-    return incidents_outcome_answer(
+    return incident_outcome_answer(
         await need_incident_service(incident_service).change_severity(number, request, parse_severity(rest[0]))
     )
 

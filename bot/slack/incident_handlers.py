@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.commands.context import incidents_outcome_answer, need_incident_service, parse_severity
+from bot.commands.context import incident_outcome_answer, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
 from bot.commands.parsing import join_words
 from bot.database_outage import Outage
@@ -48,7 +48,7 @@ class IncidentEdge:
         message, channel = body["message"], str(body["channel"]["id"])
         text = mrkdwn_text(mask_message(str(message.get("text", ""))[:SOURCE_LIMIT]))
         source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
-        title = plain(text.partition("\n")[0], limit=modals.INCIDENT_MODALS_TITLE_LIMIT)
+        title = plain(text.partition("\n")[0], limit=modals.INCIDENT_TITLE_LIMIT)
         view = modals.open_modal({"channel": channel, "source": source}, title=title)
         line = join_words([*OPEN_LINE.split(), *title.split()]) if title else None
         choices = [Choice(line, "Open the incident")] if line else []
@@ -75,7 +75,7 @@ class IncidentEdge:
             outcome = await incident_service.open(
                 request_origin.request, title=submission.words, severity=severity, services=(), source=source
             )
-        await deliver(self._slack, incidents_outcome_answer(outcome), request_origin, key=key)
+        await deliver(self._slack, incident_outcome_answer(outcome), request_origin, key=key)
 
     async def _mark(self, event: Body) -> None:
         """Read the message: what is marked in an incident's thread goes into its timeline, or out of it again."""

@@ -124,12 +124,12 @@ def _is_place(refused: SlackRefusedError) -> bool:
     return refusal_of(refused.code) in (Refusal.PLACE, Refusal.THREAD)
 
 
-DialogsBody = Mapping[str, Any]
+Payload = Mapping[str, Any]
 
 
 async def open_dialog(
     slack: SlackClient,
-    body: DialogsBody,
+    body: Payload,
     view: Mapping[str, Any],
     *,
     line: str,

@@ -145,7 +145,7 @@ def _plain(text: str, limit: int) -> Block:
 
 OPEN, RESOLVE = "incident.open", "incident.resolve"
 ESCALATE_THIS = "incident.escalate_this"  # the message shortcut
-INCIDENT_MODALS_TITLE_LIMIT = 300
+INCIDENT_TITLE_LIMIT = 300
 _SEVERITIES = {
     IncidentSeverity.SEV1: "SEV1: customers or money are affected now",
     IncidentSeverity.SEV2: "SEV2: part of the system does not work",
@@ -155,10 +155,8 @@ _SEVERITIES = {
 
 def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
     """What is wrong, and how bad it is. `title`: untrusted words to begin with, cut to one line."""
-    what = text_input(
-        "What is wrong?", "Its title: everybody in the channel reads it.", limit=INCIDENT_MODALS_TITLE_LIMIT
-    )
-    begun = plain(title, limit=INCIDENT_MODALS_TITLE_LIMIT)
+    what = text_input("What is wrong?", "Its title: everybody in the channel reads it.", limit=INCIDENT_TITLE_LIMIT)
+    begun = plain(title, limit=INCIDENT_TITLE_LIMIT)
     if begun:
         what = what | {"element": what["element"] | {"initial_value": begun}}
     options = [option(Choice(severity.value, words)) for severity, words in _SEVERITIES.items()]

@@ -95,7 +95,7 @@ NEEDED: Mapping[Endpoint, tuple[str, ...]] = {
 }
 
 
-def endpoints_check(endpoints: Set[Endpoint] | Unavailable) -> list[Finding]:
+def check_endpoints(endpoints: Set[Endpoint] | Unavailable) -> list[Finding]:
     """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all are there or nobody knows."""
     if isinstance(endpoints, Unavailable):
         title = "endpoints of the API unknown"
@@ -122,7 +122,7 @@ def _gone(endpoint: Endpoint) -> Finding:
 INTAKE_STEP = NextStep("Look at the intake", "intake")
 
 
-def intake_check(health: IntakeHealth | Unavailable, *, others_answer: bool = False) -> list[Finding]:
+def check_intake(health: IntakeHealth | Unavailable, *, others_answer: bool = False) -> list[Finding]:
     """One finding: `intake.health`. `others_answer` as in `api.Facts`."""
     if isinstance(health, Unavailable):
         return [judge_silence("intake", health, others_answer=others_answer)]

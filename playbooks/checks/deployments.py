@@ -161,7 +161,7 @@ def _evidence(state: ServiceState) -> dict[str, object]:
     }
 
 
-def locks_check(
+def check_locks(
     locks: Sequence[Lock] | Unavailable,
     now: datetime,
     *,
@@ -171,10 +171,10 @@ def locks_check(
     """One finding a lock, none when there is none. `stored`: what is said is read later, so with clock times."""
     if isinstance(locks, Unavailable):
         return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
-    return [_locks_judge(lock, now, forgotten_after, stored=stored) for lock in locks]
+    return [_judge_lock(lock, now, forgotten_after, stored=stored) for lock in locks]
 
 
-def _locks_judge(lock: Lock, now: datetime, forgotten_after: timedelta, *, stored: bool) -> Finding:
+def _judge_lock(lock: Lock, now: datetime, forgotten_after: timedelta, *, stored: bool) -> Finding:
     short = lock.service.short
     see = NextStep(f"Run {lock.run_id}", f"run {lock.run_id}") if lock.run_id else NextStep("How to", "help unlock")
     return Finding(

@@ -29,7 +29,7 @@ class ClaimingFacts:
     stored: bool = False
 
 
-def claiming_check(facts: ClaimingFacts) -> list[Finding]:
+def check_claiming(facts: ClaimingFacts) -> list[Finding]:
     """One finding a worker service, `claiming.<service>`."""
     return [_check_service(facts, service) for service in WORKERS]
 

@@ -13,7 +13,7 @@ from services.domain.text import counted
 APP_ROLE = "dragonfly_app"
 
 
-def roles_check(sessions: Sequence[SessionRole] | Unavailable) -> list[Finding]:
+def check_roles(sessions: Sequence[SessionRole] | Unavailable) -> list[Finding]:
     """One finding a service whose sessions are seen, `roles.<service>`. A pooler may hide them; then there is none."""
     if isinstance(sessions, Unavailable):
         return [Finding("roles", Status.UNKNOWN, "roles of the processes unknown", sessions.why)]

@@ -24,7 +24,7 @@ def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         yield signal("api", rules.api, _heard(seen, finding))
         yield signal("slow_api", rules.slow_api, _pace(seen.api, rules.slow_api.slower_than_ms))
     if seen.intake is not None:
-        [finding] = api.intake_check(seen.intake)
+        [finding] = api.check_intake(seen.intake)
         yield signal("intake", rules.intake, finding)
 
 

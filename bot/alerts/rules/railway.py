@@ -53,7 +53,7 @@ def _locks(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     if isinstance(seen.work.locks, Unavailable):
         return
     forgotten_after = timedelta(seconds=rules.locks.after_s)
-    told = deployments.locks_check(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
+    told = deployments.check_locks(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
     found = {one.service: one for one in told}
     for service in Service:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)

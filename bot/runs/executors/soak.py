@@ -159,7 +159,7 @@ class WatchWhileSoaking(Watch):
             locks=locks,  # type: ignore[arg-type]
             beats=[beat for beat in reading.rows if beat.worker_type == self._step.service.worker_type],
             expected=self._expected(),
-            crashed=_soaking_crashed(state),  # type: ignore[arg-type]
+            crashed=_count_crashed(state),  # type: ignore[arg-type]
         )
 
     def _came(self) -> datetime:
@@ -177,7 +177,7 @@ class WatchWhileSoaking(Watch):
         return counts[-1] if counts else None
 
 
-def _soaking_crashed(state: ServiceState) -> int:
+def _count_crashed(state: ServiceState) -> int:
     """How many instances of what serves have crashed; one that was replaced is no loss."""
     serving = state.current
     return sum(instance.status == "CRASHED" for instance in serving.instances) if serving else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.registry import REGISTRY
-from playbooks.checks.api import NEEDED, endpoints_check
+from playbooks.checks.api import NEEDED, check_endpoints
 from playbooks.model import Status
 from services.api.app import build_app
 from services.api.settings import ApiSettings
@@ -18,7 +18,7 @@ def test_the_api_has_what_is_needed() -> None:
     paths = build_app(settings).openapi()["paths"]
     there = {Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods}
 
-    assert [finding.status for finding in endpoints_check(there)] == [Status.OK]
+    assert [finding.status for finding in check_endpoints(there)] == [Status.OK]
 
 
 def test_commands_that_are_named_exist() -> None:
@@ -26,7 +26,7 @@ def test_commands_that_are_named_exist() -> None:
 
 
 def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
-    [finding] = endpoints_check(NEEDED.keys() - {Endpoint("GET", "/api/v1/intake/health")})
+    [finding] = check_endpoints(NEEDED.keys() - {Endpoint("GET", "/api/v1/intake/health")})
 
     assert finding.status is Status.FAIL
     assert finding.title == "the API has no GET /api/v1/intake/health"
@@ -34,4 +34,4 @@ def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
 
 
 def test_what_the_api_does_not_tell_is_unknown() -> None:
-    assert [finding.status for finding in endpoints_check(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]
+    assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks.checks.deployments import locks_check
+from playbooks.checks.deployments import check_locks
 from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.runs import Lock
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ("held", "status"), [(LOCK_FORGOTTEN_AFTER - timedelta(seconds=1), Status.OK), (LOCK_FORGOTTEN_AFTER, Status.WARN)]
 )
 def test_a_lock_is_a_warning_after_a_day(held: timedelta, status: Status) -> None:
-    [finding] = locks_check([Lock(Service.API, "U1", "rolled back from a to b", NOW - held, 12)], NOW)
+    [finding] = check_locks([Lock(Service.API, "U1", "rolled back from a to b", NOW - held, 12)], NOW)
 
     assert finding.status is status
     assert "rolled back from a to b" in finding.detail
@@ -27,10 +27,10 @@ def test_a_lock_is_a_warning_after_a_day(held: timedelta, status: Status) -> Non
 
 
 def test_locks_that_cannot_be_read_are_unknown() -> None:
-    [finding] = locks_check(Unavailable("database", "connection refused"), NOW)
+    [finding] = check_locks(Unavailable("database", "connection refused"), NOW)
 
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "connection refused")
 
 
 def test_no_lock_is_not_worth_a_word() -> None:
-    assert locks_check([], NOW) == []
+    assert check_locks([], NOW) == []

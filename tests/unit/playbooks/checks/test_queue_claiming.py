@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from playbooks.checks.queue import ClaimingFacts, claiming_check
+from playbooks.checks.queue import ClaimingFacts, check_claiming
 from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
@@ -20,7 +20,7 @@ AWAY = Unavailable("database", "away")
 
 
 def judge(due: datetime | Unavailable | None, *beats: Heartbeat) -> Finding:
-    found = claiming_check(ClaimingFacts(NOW, timedelta(minutes=5), beats, {Service.INGEST: due}))
+    found = check_claiming(ClaimingFacts(NOW, timedelta(minutes=5), beats, {Service.INGEST: due}))
     return next(finding for finding in found if finding.service is Service.INGEST)
 
 
@@ -52,7 +52,7 @@ def test_nothing_is_due() -> None:
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
-    blind = claiming_check(ClaimingFacts(NOW, timedelta(minutes=5), AWAY, {Service.INGEST: LATE}))
+    blind = check_claiming(ClaimingFacts(NOW, timedelta(minutes=5), AWAY, {Service.INGEST: LATE}))
 
     assert judge(AWAY, IDLE).status is Status.UNKNOWN
     assert {finding.status for finding in blind} == {Status.UNKNOWN}

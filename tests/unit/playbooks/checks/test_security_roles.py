@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from playbooks.checks.security import roles_check
+from playbooks.checks.security import check_roles
 from playbooks.model import Status
 from services.domain.database import SessionRole
 from services.domain.errors import Unavailable
 
 
 def test_the_meant_role_is_fine() -> None:
-    [finding] = roles_check(
+    [finding] = check_roles(
         [SessionRole(process, "dragonfly_app") for process in ("dragonfly-api", "dragonfly-api-probe")]
     )
 
@@ -17,15 +17,15 @@ def test_the_meant_role_is_fine() -> None:
 
 
 def test_another_role_is_named() -> None:
-    [finding] = roles_check([SessionRole("dragonfly-worker-ingest", role) for role in ("dragonfly_app", "postgres")])
+    [finding] = check_roles([SessionRole("dragonfly-worker-ingest", role) for role in ("dragonfly_app", "postgres")])
 
     assert finding.status is Status.WARN
     assert finding.title == "ingest connects as postgres, not as dragonfly_app"
 
 
 def test_what_a_pooler_hides_is_not_judged() -> None:
-    assert roles_check([]) == []
+    assert check_roles([]) == []
 
 
 def test_what_cannot_be_read_is_unknown() -> None:
-    assert [finding.status for finding in roles_check(Unavailable("database", "away"))] == [Status.UNKNOWN]
+    assert [finding.status for finding in check_roles(Unavailable("database", "away"))] == [Status.UNKNOWN]
