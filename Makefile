@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports pytest format benchmark chaos explore lock install
+.PHONY: help demo demo-reset test lint types imports pytest format golden benchmark chaos explore lock install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ pytest: $(STAMP)
 format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+golden: $(STAMP) ## write the golden files of messages anew; read the diff
+	$(BIN)/pytest -q tests/messages --rewrite
 
 benchmark: $(STAMP) ## measure, as ratios in one run
 	$(BIN)/pytest -m benchmark -s tests/benchmarks

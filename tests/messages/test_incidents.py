@@ -1,0 +1,218 @@
+"""What people read about alerts, pages, incidents, causes, an absent database and drills; `make golden` rewrites it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.drill_decide import Call, report
+from bot.outage_levels import PagedLevel
+from bot.views import delivery, drill, overrides, pages
+from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, page_line
+from bot.views.diagnosis import doctor_answer, gate_answer
+from bot.views.incident import called_message, incident_message, late_call, page_over, reminder
+from bot.views.incidents import done_answer, incidents_answer, joined_answer, timeline_answer
+from bot.views.triage import Missing, Wiring, diagnosis_message
+from playbooks import doctor
+from playbooks.recent_changes import Changes, Happening
+from services.domain.alerts import AlertState, Severity
+from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
+from services.domain.incidents import IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
+from services.domain.jobs import QueueSnapshot
+from services.domain.messages import Means, NotificationState
+from services.domain.oncall import Chain, Override
+from services.domain.services import Service
+from tests.messages.conftest import Compare
+from tests.messages.render import answer_text, message_text
+from tests.unit.bot.alerts import builders as alerts
+from tests.unit.bot.incidents.builders import (
+    ANN,
+    BEN,
+    CHAIN,
+    FIVE,
+    NOW,
+    TEN,
+    acknowledged,
+    alert,
+    incident,
+    resolved,
+)
+from tests.unit.bot.test_drill_decide import DRILL, FIRED, SECOND, after
+from tests.unit.bot.views.test_delivery import AT, SILENT, health
+from tests.unit.bot.views.test_diagnosis import gates
+from tests.unit.bot.views.test_incident import FULL, PAGES, told
+from tests.unit.bot.views.test_triage import BEFORE, INGEST
+from tests.unit.playbooks.test_diagnosis import CASES, STOPPED, WELL
+
+GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
+MINUTE = timedelta(minutes=1)
+
+
+def test_alerts(golden: Compare) -> None:
+    started = alerts.NOW - 14 * MINUTE
+    deploy = "deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann)"
+    around = Surroundings("prod", QueueSnapshot(alerts.NOW, 318, started, 0, 0, 0), {Service.INGEST: deploy})
+    firing = alerts.alert(detail="last beat 6 min ago, worker dead: Railway runs 0 of 1")
+    firing = replace(firing, line=page_line(firing, around))
+    calm = replace(firing, title="ingest 1 of 1 alive", fine_since=started)
+    calm = replace(calm, line=calm_line(calm, "prod", until=alerts.NOW + TEN))
+    over = alerts.alert(AlertState.RESOLVED, title="ingest 1 of 1 alive", fires=3)
+    over = replace(over, line=end_line(over, "prod"))
+    notify = replace(firing, severity=Severity.NOTIFY, id=8, fingerprint="queue.backlog", rule="backlog")
+    silenced = [alerts.silence()]
+    golden(
+        "alerts",
+        {
+            "page line": firing.line,
+            "page line, nothing known": page_line(firing, Surroundings(None)),
+            "firing": message_text(*alert_message([firing], (), GUIDE)),
+            "firing again": message_text(*alert_message([replace(firing, fires=3)], (), GUIDE)),
+            "firing, with a second alert": message_text(*alert_message([firing, notify], (), GUIDE)),
+            "firing, acknowledged": message_text(*alert_message([firing], (), GUIDE, owners={7: ANN})),
+            "firing, part of an incident": message_text(*alert_message([firing], (), GUIDE, joined=4)),
+            "firing, silenced": message_text(*alert_message([replace(firing, held="silenced")], silenced, GUIDE)),
+            "fine for now": message_text(*alert_message([calm], (), GUIDE)),
+            "resolved": message_text(*alert_message([over], (), GUIDE)),
+            "settings missing": message_text(*disabled([("RAILWAY_API_TOKEN", "is not set")], "prod")),
+        },
+    )
+
+
+def test_incidents(golden: Compare) -> None:
+    sent = [told(NotificationState.SENT, Means.WEBHOOK), told(NotificationState.FAILED, Means.EMAIL)]
+    cleared = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
+    found = incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC", remedy="rollback ingest to 8d0")
+    by_hand = acknowledged(opened_by=BEN)
+    level_2 = PageSent(7, 2, 1, "nobody has acknowledged it", NOW)
+    noted = [IncidentEvent(7, NOW, "opened", None, "opened by an alert: PAGE prod")]
+    noted += [IncidentEvent(7, NOW + FIVE, "marked", BEN, "it was the pool", "C1", "1.2")]
+    record = IncidentRecord(incident(), (alert(),), tuple(PAGES), tuple(noted))
+    golden(
+        "incidents",
+        {
+            "open": message_text(*incident_message(incident(due_at=NOW + FIVE), [alert(line=FULL)], PAGES, CHAIN)),
+            "open, cause known": message_text(*incident_message(found, [alert(line=FULL)], PAGES, CHAIN)),
+            "open, paged outside Slack": message_text(*incident_message(incident(), [alert()], PAGES, CHAIN, sent)),
+            "open, no one to page": message_text(*incident_message(incident(), [alert()], [], Chain())),
+            "open, SEV3": message_text(
+                *incident_message(incident(severity=IncidentSeverity.SEV3), [alert()], [], CHAIN)
+            ),
+            "acknowledged": message_text(*incident_message(by_hand, [alert()], PAGES, CHAIN)),
+            "cleared": message_text(*incident_message(incident(cleared_at=NOW), cleared, PAGES, CHAIN)),
+            "cleared, acknowledged": message_text(
+                *incident_message(acknowledged(cleared_at=NOW), cleared, PAGES, CHAIN)
+            ),
+            "resolved": message_text(*incident_message(resolved(), [alert()], PAGES, CHAIN)),
+            "paged, in the thread": message_text(*called_message(level_2, CHAIN.levels[1])),
+            "paged too late": message_text(*late_call(acknowledged())),
+            "reminder of its owner": message_text(*reminder(acknowledged(), "nothing happened since 11:30 UTC")),
+            "reminder, no owner": message_text(*reminder(incident(), "nothing happened since 11:30 UTC")),
+            "reminder, cleared": message_text(*reminder(incident(cleared_at=NOW), "nothing happened since 11:30 UTC")),
+            "direct message": message_text(*pages.direct_message(incident(), [alert()], PAGES[0], "incidents")),
+            "direct message, yours": message_text(*pages.direct_message_after(acknowledged(), [alert()], ANN.user_id)),
+            "direct message, another's": message_text(
+                *pages.direct_message_after(acknowledged(), [alert()], BEN.user_id)
+            ),
+            "direct message, no owner": message_text(*pages.direct_message_after(incident(), [alert()], BEN.user_id)),
+            "direct message, resolved": message_text(*pages.direct_message_after(resolved(), [alert()], BEN.user_id)),
+            "pager, acknowledged": "\n".join(page_over(acknowledged(), [alert()])),
+            "pager, resolved": "\n".join(page_over(resolved(), [alert()])),
+            "pager, no page any more": "\n".join(page_over(incident(), [alert()])),
+            "notified outside Slack": message_text(*delivery.notified_elsewhere(sent)),
+            "not reached": message_text(*delivery.not_reached(sent[1], "mail server: refused (550)")),
+            "answer to a button": answer_text(done_answer(acknowledged(), "Incident 7 is acknowledged.")),
+            "open already": answer_text(joined_answer(incident(), "ingest is slow")),
+            "list": answer_text(incidents_answer([resolved(), incident()], now=NOW)),
+            "list, none": answer_text(incidents_answer([], now=NOW)),
+            "timeline": answer_text(timeline_answer(record)),
+        },
+    )
+
+
+def test_on_call(golden: Compare) -> None:
+    made = Override(3, "primary", BEN.user_id, NOW, NOW + TEN, ANN, NOW)
+    golden(
+        "oncall",
+        {
+            "override": message_text(*overrides.override_message(made, ANN.user_id)),
+            "override, for the substitute": message_text(*overrides.put_on_call_message(made, ANN.user_id)),
+            "override, taken": message_text(*overrides.put_on_call_message(replace(made, confirmed_at=NOW), None)),
+            "override, for the relieved": message_text(*overrides.relieved_message(made)),
+            "override, ended": message_text(*overrides.ended_message("primary", ANN.user_id, BEN.user_id)),
+            "override, ended, no one": message_text(*overrides.ended_message("primary", None, BEN.user_id)),
+            "Slack only": answer_text(overrides.slack_only_answer(BEN.user_id, [1, 2], "oncall override primary")),
+        },
+    )
+
+
+def test_diagnoses(golden: Compare) -> None:
+    texts = {name: answer_text(doctor_answer(doctor.report(case.facts), notes=[])) for name, case in CASES.items()}
+    stopped = doctor.report(STOPPED)
+    changes = Changes(
+        (Happening(NOW, "ingest: deployment of e9a70d3b (commit by Ann), crashed"),), ("runs: no answer",)
+    )
+    triage = {
+        "reading": Wiring(),
+        "with changes": Wiring(changes, stopped, [BEFORE]),
+        "without some": Wiring(Missing("no answer within 5 s"), Missing("no answer within 5 s"), [BEFORE]),
+        "nothing found": Wiring(Changes((), ()), doctor.report(WELL), [BEFORE]),
+    }
+    texts |= {f"incident, {name}": message_text(*diagnosis_message(one, INGEST, "abc")) for name, one in triage.items()}
+    texts["all"] = answer_text(doctor_answer(stopped, notes=["took 9 ms"], show_all=True))
+    texts["nothing is wrong"] = answer_text(doctor_answer(doctor.report(WELL), notes=[]))
+    texts["gate"] = answer_text(gate_answer("prod gate", *gates(STOPPED)))
+    golden("diagnoses", texts)
+
+
+def test_database_outage(golden: Compare) -> None:
+    read_only = ApiHealth(503, "degraded", "prod", "a1b2c3d4", True, AT, 3.0, db_writable=False)
+    line = delivery.away_line("prod", "no answer within 3.5 s", SILENT)
+    full = delivery.away_line("prod", "the database's disk is full", read_only, refuses_writes=True)
+    blind = delivery.away_line(None, "no answer within 3.5 s", health(db_connected=True))
+    level = PagedLevel(2, "secondary", (), ("U0BEN",), TEN, ("carl is absent",))
+    end = AT + 11 * MINUTE
+    page = ("🔴 PAGE prod", [{"type": "section", "text": {"type": "mrkdwn", "text": "🔴 *PAGE* prod"}}])
+    golden(
+        "outage",
+        {
+            "page": message_text(*delivery.away(line, wakes=True, since=AT, paged=["U0ANN", "U0BEN"])),
+            "page, acknowledged": message_text(*delivery.away(line, wakes=True, since=AT, acknowledged_by="U0ANN")),
+            "no writes": message_text(*delivery.away(full, wakes=True, since=AT)),
+            "only the bot": message_text(*delivery.away(blind, wakes=False, since=AT)),
+            "pager": line.text,
+            "next level": message_text(*delivery.paged_note(level)),
+            "acknowledged": message_text(*delivery.acknowledged_note("U0ANN")),
+            "over": message_text(*delivery.back("prod", since=AT, at=end)),
+            "over, writes": message_text(*delivery.back(None, since=AT, at=end, refused_writes=True)),
+            "over, in the thread": message_text(*delivery.back_note(since=AT, at=end)),
+            "Slack drops events": message_text(*delivery.rate_limited_message(AT)),
+            "page sent directly": message_text(
+                *delivery.direct_message(*page, channel="incidents", code="not_in_channel")
+            ),
+            "answer sent directly": message_text(*delivery.direct_answer(*page, code="is_archived")),
+            "pager instead of Slack": delivery.pager_words("prod", "not_in_channel"),
+            "API silent": delivery.away_line("prod", "x", Unavailable("API", "HTTP 502")).text,
+        },
+    )
+
+
+def test_drills(golden: Compare) -> None:
+    calls = (
+        Call("Ann", "webhook", after(1.2 * SECOND)),
+        Call("Ben", "email", None, "mail server: refused (550)"),
+        Call("Otto", "direct", None),
+    )
+    answered = report(replace(FIRED, calls=calls, answered_at=after(40 * SECOND), answered_by="U2"), "answered")
+    missed = report(FIRED, "nobody answered within 5 minutes")
+    golden(
+        "drills",
+        {
+            "offer": answer_text(drill.offer_answer(0, None)),
+            "offer, one before": answer_text(drill.offer_answer(2, replace(DRILL, report=answered))),
+            "started": answer_text(drill.started_answer(DRILL)),
+            "under way": answer_text(drill.under_way_answer(DRILL)),
+            "answered": message_text(*drill.report_message(DRILL, answered)),
+            "not answered": message_text(*drill.report_message(DRILL, missed)),
+        },
+    )
