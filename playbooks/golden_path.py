@@ -23,6 +23,7 @@ from playbooks.steps import (
     VerifySampleData,
     VerifySampleRows,
 )
+from services.domain.environments import is_production
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.intake import SAMPLE, GoldenBatch, SampleFile
@@ -31,7 +32,6 @@ from services.domain.services import Service
 from services.domain.text import counted
 
 NAME = "golden-path"
-PRODUCTION = "prod"
 CLEAN = f"{NAME} --clean"
 MOST_CLEANED = 20  # batches at a time
 
@@ -68,7 +68,7 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
         playbook=NAME,
         parameters={"keep": "yes"} if keep else {},
         steps=tuple(_steps(sample, keep=keep)),
-        risk=Risk.HIGH if facts.environment == PRODUCTION else Risk.LOW,
+        risk=Risk.HIGH if is_production(facts.environment) else Risk.LOW,
         title="Golden path, its batch kept" if keep else "Golden path",
         impact=tuple(_impact(facts, sample, keep=keep)),
         warnings=tuple(_warnings(facts)),

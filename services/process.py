@@ -15,13 +15,14 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.clients.postgres.pool import Database
+from services.domain.environments import check_environment
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret, redacted, remember_secrets, without_own_secrets
 from services.domain.services import short_sha
@@ -141,7 +142,7 @@ class ProcessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
-    environment: Literal["dev", "staging", "prod"]
+    environment: Annotated[str, AfterValidator(check_environment)]
     supabase_db_url: SecretStr
     railway_git_commit_sha: str | None = None
     railway_replica_id: str | None = None

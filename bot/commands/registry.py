@@ -23,6 +23,7 @@ from bot.views.notes import only_for_asker, with_masked_note
 from bot.views.text import code
 from playbooks.model import Risk
 from services.clients.postgres.pool import behind
+from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ HELP = frozenset({"-h", "--help"})
 
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _SENTENCES = ("what", "why", "reason", "cause", "command", "filter")
-_ENVIRONMENTS = {"production": "prod", "development": "dev", "stage": "staging"}
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
@@ -89,7 +89,8 @@ def _without_env(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str,
 
 
 def _check_environment(verb: Verb, named: str, own: str) -> None:
-    if _ENVIRONMENTS.get(named, named) == own:
+    found = find_environment(named)
+    if found is not None and found.name == own:
         return
     why = f"this bot is in `{own}`, not in {code(named, limit=40)}" if named else "no environment follows `--env`"
     what_next = f"`{verb.name}` without `--env` asks about `{own}`; for another environment ask its own bot."

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from bot.config.fields import (
-    Environment,
+    EnvironmentName,
     Fault,
     Group,
     Ids,
@@ -197,8 +197,8 @@ class OnCallSettings(Group):
 class IdentitySettings(Group):
     """Which environment this bot belongs to, and which commit it runs. `supabase_url` is for links to its dashboard."""
 
-    environment: Environment = Field(validation_alias="ENVIRONMENT")
-    supabase_mode: Environment = Field(validation_alias="SUPABASE_MODE")
+    environment: EnvironmentName = Field(validation_alias="ENVIRONMENT")
+    supabase_mode: EnvironmentName = Field(validation_alias="SUPABASE_MODE")
     git_sha: str | None = Field(None, validation_alias="RAILWAY_GIT_COMMIT_SHA")
     supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
 
@@ -306,7 +306,7 @@ class Settings:
 
     @property
     def environment(self) -> str | None:
-        """`dev`, `staging` or `prod`; None when the variables are missing or malformed."""
+        """One of `services.domain.environments`; None when the variables are missing or malformed."""
         return None if isinstance(self.identity, Invalid) else self.identity.environment
 
     @property

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,9 +27,8 @@ from pydantic import (
 
 from services.clients.pagers.email import MailServer
 from services.clients.pagers.webhook import PAGERDUTY, Pager
+from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
-
-Environment = Literal["dev", "staging", "prod"]
 
 
 def _to_secret(value: object) -> object:
@@ -55,6 +54,7 @@ def check_url(value: str) -> str:
 SecretValue = Annotated[Secret, BeforeValidator(_to_secret)]
 Secrets = Annotated[tuple[SecretValue, ...], BeforeValidator(_to_list)]
 Ids = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
+EnvironmentName = Annotated[str, AfterValidator(check_environment)]
 Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
 
 
@@ -256,8 +256,8 @@ _WHAT_NEXT = {
     "DRAGONFLY_SQL": "name a folder that has migrations/ and rollbacks/, or remove it",
     "DRAGONFLY_OPERATORS": "list user ids (U…) or user-group ids (S…), separated by commas",
     "DRAGONFLY_APPROVERS": "list user ids (U…) or user-group ids (S…), separated by commas",
-    "ENVIRONMENT": "set dev, staging or prod",
-    "SUPABASE_MODE": "set dev, staging or prod, the same as ENVIRONMENT",
+    "ENVIRONMENT": f"set {one_of(NAMES)}",
+    "SUPABASE_MODE": f"set {one_of(NAMES)}, the same as ENVIRONMENT",
     "LOG_PRIVACY": "set strict or balanced, or remove it",
     "PORT": "set a port number, or remove it",
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",

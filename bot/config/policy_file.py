@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import ANYBODY, VERBS, Policy, Right, Rule
+from services.domain.environments import NAMES
 from services.domain.services import WORKERS, Service, find_service
 
 Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
@@ -63,7 +64,6 @@ GROUP = "policy"  # its name among the groups of settings
 VERSION = 1
 MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
 
-_ENVIRONMENTS = ("dev", "staging", "prod")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 _RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments"})
 _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
@@ -211,7 +211,7 @@ def _find_services(word: str) -> frozenset[Service] | str:
 
 
 def _find_environment(word: str) -> frozenset[str] | str:
-    return frozenset({word}) if word in _ENVIRONMENTS else _nearest(word, _ENVIRONMENTS)
+    return frozenset({word}) if word in NAMES else _nearest(word, NAMES)
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:

@@ -10,17 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks.checks import variables
 from playbooks.checks.variables import read_shape
 from playbooks.model import Finding, Status
+from services.domain.environments import NAMES, find_environment
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
 
 _PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
-
-# Railway's default names for what the runbook calls dev, staging and prod.
-_RAILWAY_NAMES = {"production": "prod", "development": "dev", "stage": "staging"}
 
 # The runbook, "Start Commands": modules of these names start the Procfile's processes.
 RUNBOOK_COMMANDS = {
@@ -84,11 +81,12 @@ def _check_environments(facts: Facts) -> Finding:
     names = {
         variable: facts.variables[variable].reveal()
         for variable in ("SUPABASE_MODE", "ENVIRONMENT")
-        if variable in facts.variables and facts.variables[variable].reveal() in variables.ENVIRONMENTS
+        if variable in facts.variables and facts.variables[variable].reveal() in NAMES
     }
     if not isinstance(facts.railway_environment, Unavailable):
-        lower = facts.railway_environment.strip().lower()
-        names["Railway's environment"] = _RAILWAY_NAMES.get(lower, lower)
+        named = facts.railway_environment.strip().lower()
+        found = find_environment(named)
+        names["Railway's environment"] = found.name if found else named
     if facts.bot_environment:
         names["the bot"] = facts.bot_environment
     name, compared = f"env.{facts.service.short}.environment", {"compared": sorted(names)}

@@ -19,11 +19,11 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from playbooks.model import Finding, NextStep, Status
 from services.domain.database import ENCODE, FOREIGN, without
+from services.domain.environments import NAMES, one_of
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
 
-ENVIRONMENTS = ("dev", "staging", "prod")  # the runbook's values of ENVIRONMENT and SUPABASE_MODE
 MIN_KEY_LENGTH = 100  # the runbook: "100+ character JWT"
 SERVICE_ROLE = "service_role"
 
@@ -52,8 +52,8 @@ class Shape:
 
 
 def read_environment(value: str) -> Shape:
-    """`dev`, `staging` or `prod`."""
-    return Shape() if value in ENVIRONMENTS else Shape(f"is not one of {', '.join(ENVIRONMENTS)}")
+    """A value of ENVIRONMENT or SUPABASE_MODE."""
+    return Shape() if value in NAMES else Shape(f"is not {one_of(NAMES)}")
 
 
 def read_port(value: str) -> Shape:

@@ -241,7 +241,7 @@ async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS
 
 
 async def name_environment(conn: Connection, *, environment: str) -> None:
-    """Say once which environment this database is: `dev`, `staging` or `prod`. A name that is there stays."""
+    """Say once which environment this database is. A name that is there stays."""
     await conn.execute(SQL["name_environment"], {"environment": environment})
 
 

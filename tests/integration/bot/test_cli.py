@@ -45,6 +45,21 @@ async def test_migrate_names_the_database_and_leaves_another_environment_s_alone
     assert "the database belongs to prod, and ENVIRONMENT says staging" in other.text
 
 
+async def test_a_database_may_belong_to_qa_and_nothing_else_gets_in(empty_database_urls: DatabaseUrls) -> None:
+    qa = {"ENVIRONMENT": "qa", "SUPABASE_MODE": "qa"}
+    environ = environment(empty_database_urls.bot, DRAGONFLY_ADMIN_DB_URL=empty_database_urls.owner)
+
+    unknown = await dispatch(["migrate"], environ | {"ENVIRONMENT": "demo", "SUPABASE_MODE": "demo"})
+    named = await dispatch(["migrate"], environ | qa)
+    other = await dispatch(["migrate"], environ)
+    read = await dispatch(["queue", "--json"], environ | qa)
+
+    assert (unknown.code, named.code, other.code) == (1, 0, 1)
+    assert "ENVIRONMENT is not dev, qa, staging or prod" in unknown.text
+    assert "the database belongs to qa, and ENVIRONMENT says prod" in other.text
+    assert read.code in (0, 1)
+
+
 async def test_a_foreign_database_gets_none_of_what_is_pending(
     empty_database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:

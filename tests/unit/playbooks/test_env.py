@@ -123,6 +123,12 @@ def test_two_environments_are_wrong_wherever_the_other_one_is_named() -> None:
     assert wrong(replace(facts(), bot_environment="dev"))["environment"].status is Status.FAIL
 
 
+def test_any_environment_of_the_list_agrees_with_itself() -> None:
+    qa = replace(facts(changed(SUPABASE_MODE="qa", ENVIRONMENT="qa")), railway_environment="QA", bot_environment="qa")
+
+    assert wrong(qa) == {}
+
+
 def test_an_unknown_railway_environment_is_unknown() -> None:
     silent = replace(facts(), railway_environment=Unavailable("Railway", "HTTP 500"))
 

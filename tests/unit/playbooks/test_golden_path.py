@@ -67,7 +67,9 @@ def test_it_is_kept_when_asked_for_and_says_how_to_take_it_away() -> None:
     assert (made.parameters, made.undo) == ({"keep": "yes"}, "golden-path --clean")
 
 
-@pytest.mark.parametrize(("environment", "risk"), [("prod", Risk.HIGH), ("staging", Risk.LOW), ("dev", Risk.LOW)])
+@pytest.mark.parametrize(
+    ("environment", "risk"), [("prod", Risk.HIGH), ("staging", Risk.LOW), ("dev", Risk.LOW), ("qa", Risk.LOW)]
+)
 def test_only_production_needs_somebody_else(environment: str, risk: Risk) -> None:
     assert planned(environment=environment, api=replace(HEALTHY, environment=environment)).risk is risk
 

@@ -38,7 +38,7 @@ def test_reports_every_fault_at_once_and_no_value() -> None:
         ProcessSettings(environment="canary", supabase_db_url="canary://x")
 
     text = describe_faults(caught.value)
-    assert "ENVIRONMENT: must be 'dev', 'staging' or 'prod'" in text
+    assert "ENVIRONMENT: is not dev, qa, staging or prod" in text
     assert "SUPABASE_DB_URL: must look like postgresql://" in text
     assert "canary" not in text
 

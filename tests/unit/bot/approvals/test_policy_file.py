@@ -58,7 +58,7 @@ may = "approve"
 who = ["*", "U0ANN"]
 verbs = ["rollback-db", "scale"]
 services = ["workers", "api"]
-environments = ["prod"]
+environments = ["prod", "qa"]
 """)
 
     assert isinstance(policy, Policy)
@@ -69,7 +69,7 @@ environments = ["prod"]
             frozenset({"*", "U0ANN"}),
             frozenset({"rollback-db", "scale"}),
             frozenset({*WORKERS, Service.API}),
-            frozenset({"prod"}),
+            frozenset({"prod", "qa"}),
             "line 2",
         ),
     )

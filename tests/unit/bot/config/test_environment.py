@@ -10,6 +10,7 @@ import trustme
 
 from bot.config.environment import PeopleSettings, Settings, SlackSettings, require
 from bot.config.fields import Invalid
+from services.domain.environments import NAMES
 from services.domain.errors import OperatorError
 
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-made-up", "SLACK_APP_TOKEN": "xapp-made-up"}
@@ -116,6 +117,20 @@ def test_people_are_user_and_group_ids() -> None:
 def test_stale_after_falls_back_when_malformed() -> None:
     assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "soon"}).stale_after == timedelta(minutes=5)
     assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "45"}).stale_after == timedelta(seconds=45)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_environment_may_be_any_of_the_list(name: str) -> None:
+    assert Settings.from_environment({"ENVIRONMENT": name, "SUPABASE_MODE": name}).environment == name
+
+
+def test_an_unknown_environment_is_refused_with_the_list() -> None:
+    settings = Settings.from_environment({"ENVIRONMENT": "demo", "SUPABASE_MODE": "demo"})
+
+    [environment, mode] = [fault for fault in settings.faults if fault.variable in ("ENVIRONMENT", "SUPABASE_MODE")]
+
+    assert environment.problem == mode.problem == "is not dev, qa, staging or prod"
+    assert environment.what_next == "set dev, qa, staging or prod"
 
 
 def test_environment_is_unknown_when_malformed() -> None:

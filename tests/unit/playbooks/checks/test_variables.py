@@ -34,7 +34,7 @@ def jwt(signature: str = "s" * 43, **claims: object) -> str:
     return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(body)}.{signature}"
 
 
-@pytest.mark.parametrize("value", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("value", ["dev", "qa", "staging", "prod"])
 def test_takes_the_runbooks_environments(value: str) -> None:
     assert read_environment(value) == Shape()
 
