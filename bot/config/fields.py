@@ -231,7 +231,7 @@ def _to_fault(variable: str, error: Any) -> Fault:
 def _what_next(variable: str) -> str:
     """Of a target's variable the part before its name counts."""
     known = next((prefix for prefix in (WEBHOOK_URL, ROUTING_KEY, EMAIL) if variable.startswith(prefix)), variable)
-    return _WHAT_NEXT.get(known, "set it as the README says")
+    return _WHAT_NEXT.get(known, "set it as docs/configuration.md describes")
 
 
 _WHAT_NEXT = {

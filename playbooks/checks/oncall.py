@@ -149,4 +149,5 @@ def _without_address(schedule: Schedule, targets: Targets) -> Iterator[Finding]:
     for means, name in sorted(wanted):
         if name not in known[means]:
             title = f"the on-call file names the {means} target {name}, for which there is no address"
-            yield Finding(f"oncall.target.{means}.{name}", Status.FAIL, title, "set its variable, see the README")
+            next_step = "set its variable (docs/configuration.md)"
+            yield Finding(f"oncall.target.{means}.{name}", Status.FAIL, title, next_step)

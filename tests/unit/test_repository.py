@@ -4,25 +4,59 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
 
 from bot.cli import TERMINAL_ONLY
 from bot.commands.command import Change
 from bot.commands.plans import PLANS
 from bot.commands.registry import REGISTRY, changes_table
+from bot.config import environment
+from bot.config.fields import EMAIL, ROUTING_KEY, WEBHOOK_URL, Group
 from bot.config.policy import RISKS
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.model import Risk
+from services.api.settings import ApiSettings
 from services.domain.services import Service
+from services.enforcement_worker.__main__ import EnforcementSettings
+from services.ingest_worker.retention import IngestSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = {
     match["name"]: match["module"]
     for match in re.finditer(r"^(?P<name>[\w-]+): python -m (?P<module>[\w.]+)$", (ROOT / "Procfile").read_text(), re.M)
 }
+TREE = ("bot", "playbooks", "services", "sql", "tests", "docs", "tools", "backend", "data_in")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILES = frozenset(path.relative_to(ROOT).as_posix() for folder in TREE for path in (ROOT / folder).rglob("*"))
+
+
+def _name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _variables() -> list[str]:
+    """Of the bot, the API and both workers."""
+    groups = [group for group in vars(environment).values() if isinstance(group, type) and issubclass(group, Group)]
+    named = {alias for group in groups for field in group.model_fields.values() for alias in _aliases(field)}
+    processes = (ApiSettings, EnforcementSettings, IngestSettings)
+    fields = {name.upper() for settings in processes for name in settings.model_fields}
+    return sorted(named | fields | {WEBHOOK_URL, ROUTING_KEY, EMAIL})
+
+
+def _aliases(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return (
+        [str(choice) for choice in alias.choices]
+        if isinstance(alias, AliasChoices)
+        else [alias]
+        if isinstance(alias, str)
+        else []
+    )
 
 
 def test_the_procfile_has_the_processes_of_the_design() -> None:
@@ -52,16 +86,69 @@ def test_each_runnable_folder_of_the_product_is_in_the_procfile() -> None:
     assert runnable - {"services.sandbox"} == set(PROCESSES.values())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
 
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
+def test_a_document_names_files_and_modules_that_exist(document: Path) -> None:
+    named = [name for name in re.findall(r"`([^`\s]+)`", document.read_text()) if not _is_found(name.rstrip("/"))]
+
+    assert named == []
+
+
+def _is_found(name: str) -> bool:
+    """True also for what is no path of ours: only names with a folder of ours, or with a suffix of ours, are."""
+    if re.fullmatch(rf"(?:{'|'.join(TREE)})/[\w./*-]+", name):
+        return any(ROOT.glob(name))
+    if re.fullmatch(r"[\w/-]+\.(?:py|sql|toml|md)", name):
+        return (ROOT / name).exists() or any(file.endswith(f"/{name}") for file in FILES)
+    if re.fullmatch(r"(?:bot|playbooks|services|tests)(?:\.\w+)+", name):
+        return _is_module(name) or _is_module(name.rpartition(".")[0])
+    return True
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
+def test_a_document_names_tests_that_exist(document: Path) -> None:
+    named = re.findall(r"`(test_\w+)`", document.read_text())
+
+    assert [name for name in named if f"def {name}(" not in _tests() and f"{name}.py" not in _tests()] == []
+
+
+@cache
+def _tests() -> str:
+    """Every test's name and every test file's."""
+    files = [*(ROOT / "tests").rglob("*.py")]
+    return "\n".join([path.name for path in files] + [path.read_text() for path in files])
+
+
+def _is_module(name: str) -> bool:
+    return bool({f"{name.replace('.', '/')}.py", name.replace(".", "/")} & FILES)
+
+
 @pytest.mark.parametrize("name", sorted(REGISTRY))
-def test_the_readme_lists_each_command(name: str) -> None:
-    assert re.search(rf"`{name}\b", (ROOT / "README.md").read_text()), f"README.md does not mention {name}"
+def test_the_page_of_commands_lists_each_command(name: str) -> None:
+    assert re.search(rf"`{name}\b", (ROOT / "docs/commands.md").read_text()), (
+        f"docs/commands.md does not mention {name}"
+    )
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([a-z]+(?:-[a-z]+)*)[ `]", (ROOT / "README.md").read_text()))
+def test_the_readme_names_commands_that_exist(name: str) -> None:
+    assert name == "make" or {name, name.partition(" ")[0]} & {*REGISTRY, "dragonfly"}
+
+
+@pytest.mark.parametrize("name", _variables())
+def test_the_page_of_the_configuration_lists_each_variable(name: str) -> None:
+    assert re.search(rf"`{name}[`\[]", (ROOT / "docs/configuration.md").read_text())
+
+
+@pytest.mark.parametrize("process", PROCESSES.values())
+def test_the_page_about_railway_has_each_start_command(process: str) -> None:
+    assert f"`python -m {process}`" in (ROOT / "docs/railway.md").read_text()
 
 
 def test_the_changes_are_documented_with_their_risk() -> None:
@@ -81,13 +168,16 @@ def test_each_change_can_be_planned() -> None:
 
 
 @pytest.mark.parametrize("name", TERMINAL_ONLY)
-def test_the_readme_lists_what_only_a_terminal_has(name: str) -> None:
-    assert f"`dragonfly {name}`" in (ROOT / "README.md").read_text()
+def test_the_page_of_commands_lists_what_only_a_terminal_has(name: str) -> None:
+    assert f"`dragonfly {name}`" in (ROOT / "docs/commands.md").read_text()
 
 
-@pytest.mark.parametrize("target", re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text()))
-def test_the_readme_names_targets_that_exist(target: str) -> None:
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
+def test_a_document_names_make_targets_that_exist(document: Path) -> None:
+    targets = re.findall(r"^(?:`|)make ([a-z-]+)|`make ([a-z-]+)", document.read_text(), re.M)
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert [name for pair in targets for name in pair if name and not re.search(rf"^{name}:", makefile, re.M)] == []
 
 
 def test_time_zones_come_with_the_product_on_every_platform() -> None:
