@@ -151,6 +151,14 @@ def test_the_page_about_railway_has_each_start_command(process: str) -> None:
     assert f"`python -m {process}`" in (ROOT / "docs/railway.md").read_text()
 
 
+def test_the_changelog_has_each_heading_once() -> None:
+    """Branches are merged by keeping the lines of both sides, which can bring back a section that was rewritten."""
+    release = (ROOT / "CHANGELOG.md").read_text().partition("\n## ")[2].partition("\n## ")[0]
+    headings = re.findall(r"^### (.+)$", release, re.M)
+
+    assert sorted(headings) == sorted(set(headings))
+
+
 def test_the_changes_are_documented_with_their_risk() -> None:
     assert changes_table() in (ROOT / "docs/changes.md").read_text()
 
