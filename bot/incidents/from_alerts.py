@@ -13,10 +13,12 @@ from services.clients.postgres import alerts, incidents
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
 from services.domain.oncall import decode_chain
 from services.domain.runs import Person
 from services.domain.services import Service
+
+WORKERS_GONE = frozenset({"crash_loop", "heartbeats"})  # two rules for one outage: whichever fires first announces it
 
 
 class AlertRouting:
@@ -43,11 +45,13 @@ class AlertRouting:
         if incident is None:
             await self._open(conn, event)
             return
+        known = await incidents.list_joined_alerts(conn, incident.id)
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
         words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
-        # The root message shows it; who is called reads that, and who has it already has to notice.
-        is_news = was_over or event.again or incident.state is IncidentState.ACKNOWLEDGED
+        # The root message shows it; who is called reads that, and who has it already has to notice what is new.
+        is_new = incident.state is IncidentState.ACKNOWLEDGED and not _is_same_outage(event, known)
+        is_news = was_over or event.again or is_new
         await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
         incident = await self._incident_store.tell(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
@@ -93,11 +97,12 @@ class AlertRouting:
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
             return
-        await self._incident_store.record(
-            conn, incident, "cleared", f"alert over: {event.line.removeprefix('Resolved ')}"
-        )
         joined = await incidents.list_joined_alerts(conn, incident.id)
-        if all(alert.cleared_at is not None for alert in joined):
+        is_last = all(alert.cleared_at is not None for alert in joined)
+        words = f"alert over: {event.line.removeprefix('Resolved ')}"
+        # Until the last is over the root message shows which still fire, and there is nothing for people to do.
+        await self._incident_store.record(conn, incident, "cleared", words, in_thread=is_last)
+        if is_last:
             await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
             due_in = decode_chain(incident.chain).remind_after
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
@@ -154,6 +159,13 @@ async def _lock(conn: Connection, incident_id: int) -> Incident | None:
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     return incident if incident and incident.state is not IncidentState.RESOLVED else None
+
+
+def _is_same_outage(event: AlertEvent, known: Sequence[JoinedAlert]) -> bool:
+    """Whether an alert that fires shows the same outage: workers that crash are also workers that do not beat."""
+    rule, _, where = event.fingerprint.partition(".")
+    firing = {alert.fingerprint for alert in known if alert.cleared_at is None}
+    return rule in WORKERS_GONE and not firing.isdisjoint(f"{other}.{where}" for other in WORKERS_GONE)
 
 
 def _first_wait(incident: Incident) -> timedelta | None:

@@ -73,7 +73,7 @@ async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage,
     async with open_page(stage.sandbox.page_url, width=390, height=844, has_touch=True) as page:
         await _type(page, "/dragonfly heartbeats")
 
-        await expect(_last(page)).to_contain_text("beating")
+        await expect(_last(page)).to_contain_text("of 1 alive")
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

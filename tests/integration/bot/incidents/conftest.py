@@ -74,6 +74,10 @@ class Books:
         rows = await (await self.conn.execute("SELECT key, text FROM chatops.outbox ORDER BY created_at")).fetchall()
         return dict(rows)
 
+    async def thread(self, beginning: str) -> list[str]:
+        """The texts of the outbox that begin so, oldest first."""
+        return [text for text in (await self.messages()).values() if text.startswith(beginning)]
+
     async def blocks(self, key: str) -> str:
         """What a message holds besides its text, as JSON."""
         cur = await self.conn.execute("SELECT blocks::text FROM chatops.outbox WHERE key = %s", [key])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services.clients.postgres import incidents
 from services.domain.alerts import AlertChange, Severity
 from services.domain.incidents import IncidentSeverity, IncidentState
@@ -112,6 +114,46 @@ async def test_it_is_not_over_while_another_of_its_alerts_fires(scene: Scene, bo
 
     assert (await books.incident()).cleared_at is None
     assert await books.notifications() != set()
+
+
+async def test_the_end_of_several_alerts_is_written_to_the_thread_once_with_the_last(
+    scene: Scene, books: Books
+) -> None:
+    first = await scene.alert(FIRED)
+    second = await scene.alert(FIRED, fingerprint="crash_loop.ingest", message_key="alert:2")
+
+    await scene.alert(RESOLVED, first, line=OVER)
+
+    assert await books.thread("alert over") == []
+    assert (await books.kinds())[-1] == "cleared"  # the timeline has each
+
+    await scene.alert(RESOLVED, second, line="Resolved dev · ingest does not crash", fingerprint="crash_loop.ingest")
+
+    assert await books.thread("alert over") == ["alert over: dev · ingest does not crash"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("crash_loop", "heartbeats"), ("heartbeats", "crash_loop")])
+async def test_a_crash_and_missing_workers_are_one_outage_to_its_owner(
+    before: str, after: str, scene: Scene, books: Books
+) -> None:
+    await scene.alert(FIRED, fingerprint=f"{before}.ingest")
+    await scene.incident_service.acknowledge(1, request(ANN))
+
+    await scene.alert(FIRED, fingerprint=f"{after}.ingest", message_key="alert:2", line="PAGE dev · seen the other way")
+
+    assert "seen the other way" in await books.blocks("incident:1")
+    assert await books.thread("it fires too") == []
+
+
+async def test_a_crash_that_returns_while_workers_are_missing_is_written_to_the_thread(
+    scene: Scene, books: Books
+) -> None:
+    await scene.alert(FIRED)
+    await scene.incident_service.acknowledge(1, request(ANN))
+
+    await scene.alert(FIRED, fingerprint="crash_loop.ingest", message_key="alert:2", again=True)
+
+    assert len(await books.thread("it fires too")) == 1
 
 
 async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Scene, books: Books) -> None:
