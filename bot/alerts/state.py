@@ -19,7 +19,7 @@ from bot.alerts.suppression import (
     find_suppression,
 )
 from bot.config.alerts import Telling
-from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
+from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence, is_same_outage
 from services.domain.text import age, counted, dated_time, ordinal
 
 LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody would see it any more
@@ -127,13 +127,20 @@ def _begin(
         return Transition(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
     if begun.held == hold.reason:
         return None
-    notice = f"{begun.title}: {_patience(around)}" if hold.run else ""
+    notice = _run_notice(begun, alerts, around) if hold.run else ""
     return Transition(alert, replace(begun, held=hold.reason), "not told", hold.reason, notice=notice, run=hold.run)
 
 
-def _patience(around: EvaluationContext) -> str:
+def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext) -> str:
+    """For the thread of the run that works on it; empty where another alert has announced the outage."""
+    if is_same_outage(begun.fingerprint, [one.fingerprint for one in alerts if _is_announced(one)]):
+        return ""
     patience = age(timedelta(seconds=around.telling.run_patience_s))
-    return f"told here while this run works, and to everybody if it lasts {patience} or the run fails"
+    return f"{begun.title}: told here while this run works, and to everybody if it lasts {patience} or the run fails"
+
+
+def _is_announced(alert: Alert) -> bool:
+    return alert.state is AlertState.FIRING and not alert.held
 
 
 def _pending(signal: RuleResult, alert: Alert | None, around: EvaluationContext) -> Alert:

@@ -12,13 +12,11 @@ from bot.incidents.store import IncidentStore
 from services.clients.postgres import alerts, incidents
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import RULE as DRILL
-from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
+from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import decode_chain
 from services.domain.runs import Person
 from services.domain.services import Service
-
-WORKERS_GONE = frozenset({"crash_loop", "heartbeats"})  # two rules for one outage: whichever fires first announces it
 
 
 class AlertRouting:
@@ -50,7 +48,8 @@ class AlertRouting:
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
         words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
         # The root message shows it; who is called reads that, and who has it already has to notice what is new.
-        is_new = incident.state is IncidentState.ACKNOWLEDGED and not _is_same_outage(event, known)
+        firing = [alert.fingerprint for alert in known if alert.cleared_at is None]
+        is_new = incident.state is IncidentState.ACKNOWLEDGED and not is_same_outage(event.fingerprint, firing)
         is_news = was_over or event.again or is_new
         await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
         incident = await self._incident_store.tell(conn, incident.id)
@@ -159,13 +158,6 @@ async def _lock(conn: Connection, incident_id: int) -> Incident | None:
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     return incident if incident and incident.state is not IncidentState.RESOLVED else None
-
-
-def _is_same_outage(event: AlertEvent, known: Sequence[JoinedAlert]) -> bool:
-    """Whether an alert that fires shows the same outage: workers that crash are also workers that do not beat."""
-    rule, _, where = event.fingerprint.partition(".")
-    firing = {alert.fingerprint for alert in known if alert.cleared_at is None}
-    return rule in WORKERS_GONE and not firing.isdisjoint(f"{other}.{where}" for other in WORKERS_GONE)
 
 
 def _first_wait(incident: Incident) -> timedelta | None:

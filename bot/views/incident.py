@@ -37,16 +37,17 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
         ]
     acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
     menu = command_menu(_rest(incident, alerts))
-    if incident.cleared_at is not None:  # nothing is left to restart or to roll back
+    if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and _is_calm(alerts)):
+        # nothing is left to restart or to roll back
         return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
     steps = _remedies(incident, alerts)
     looks = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
     if incident.state is IncidentState.OPEN:
-        shown = [*steps, *looks][: MOST - 1]
+        shown = [*([] if _is_calm(alerts) else steps), *looks][: MOST - 1]
         first = [command_button("Acknowledge", acknowledge, style="primary")]
     else:
         shown, first = [*[*steps, *looks][: MOST - 1], resolve], []
-    is_sure = bool(steps) and _is_sure(incident, alerts)
+    is_sure = bool(steps) and _is_sure(incident, alerts) and not _is_calm(alerts)
     styled = ["primary" if is_sure and n == 0 else None for n in range(len(shown))]
     return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
 
@@ -54,12 +55,18 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     """For whoever has it, away from its thread: the first remedy, the logs, the end; the end alone once it is over."""
     resolve = ("Resolve…", f"incident resolve {incident.id}")
-    if incident.cleared_at is not None:
+    if incident.cleared_at is not None or _is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
     service, style = _service(incident), "primary" if _is_sure(incident, alerts) else None
     remedies = [command_button(*step, style=style) for step in _remedies(incident, alerts)[:1]]
     logs = [command_button(f"Logs of {service.short}", f"logs {service.short}")] if service else []
     return [*remedies, *logs, command_button(*resolve)]
+
+
+def _is_calm(alerts: Sequence[JoinedAlert]) -> bool:
+    """Whether all that still fires is fine now, and only watched because it came back before."""
+    firing = [read_page_line(alert.line) for alert in alerts if alert.cleared_at is None]
+    return bool(firing) and all(any(words.startswith(CALM) for words in line.rest) for line in firing)
 
 
 def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:

@@ -14,6 +14,15 @@ from services.domain.services import Service, WorkerType
 
 CALM = "fine since "  # begins the part of an alert's line that says that it is fine, and watched still
 
+WORKERS_GONE = frozenset({"crash_loop", "heartbeats"})  # two rules for one outage: whichever fires first announces it
+
+
+def is_same_outage(fingerprint: str, firing: Iterable[str]) -> bool:
+    """Whether one of the firing alerts has announced it: workers that crash are also workers that do not beat."""
+    rule, _, where = fingerprint.partition(".")
+    others = {f"{other}.{where}" for other in WORKERS_GONE - {rule}}
+    return rule in WORKERS_GONE and not others.isdisjoint(firing)
+
 
 class Severity(StrEnum):
     """`page`: somebody is woken up for it; `notify`: the channel is told, and it can wait for the day."""

@@ -312,3 +312,34 @@ def test_the_next_look_minds_the_end_of_a_silence_and_its_reminder() -> None:
 
 def test_nothing_open_sets_no_time() -> None:
     assert next_moment([fine()], [alert(RESOLVED)], around()) is None
+
+
+WORKING = WorkingRun(1, frozenset({Service.INGEST}), "run:1")
+
+
+def test_a_run_s_thread_hears_of_a_new_outage() -> None:
+    move = only(decide([signal()], [], around(runs=[WORKING])))
+
+    assert move.notice.startswith("ingest is down (0 of 1): told here while this run works")
+
+
+def test_a_run_s_thread_does_not_hear_twice_of_an_outage_that_another_alert_announced() -> None:
+    crash = alert(fingerprint="crash_loop.ingest", rule="crash_loop", title="ingest crashed (Railway)")
+
+    assert only(decide([signal()], [crash], around(runs=[WORKING]))).notice == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"fingerprint": "crash_loop.enforcement", "service": Service.ENFORCEMENT},
+        {"fingerprint": "crash_loop.ingest", "held": "silence 1: planned"},
+        {"fingerprint": "crash_loop.ingest", "state": AlertState.PENDING},
+    ],
+)
+def test_a_run_s_thread_hears_of_an_outage_that_no_alert_of_its_service_announced(other: dict[str, Any]) -> None:
+    crash = alert(rule="crash_loop", **other)
+
+    [move] = [one for one in decide([signal()], [crash], around(runs=[WORKING])) if one.alert.rule == "heartbeats"]
+
+    assert move.notice.startswith("ingest is down (0 of 1): told here while this run works")

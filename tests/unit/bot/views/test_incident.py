@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.commands.incident import postmortem, postmortem_answer
-from bot.views.incident import called_message, incident_message, reminder, summary
+from bot.views.incident import called_message, incident_message, owner_buttons, reminder, summary
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
 from playbooks.model import Status
@@ -113,6 +113,21 @@ def test_what_is_fine_and_watched_is_green_and_says_until_when() -> None:
     calm = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"
 
     assert message(acknowledged(), [alert(line=calm)])[0].startswith("🟢 ingest 1 of 1 alive: fine since 08:03 UTC")
+
+
+def test_what_is_fine_and_watched_offers_no_restart_and_no_rollback() -> None:
+    calm = alert(line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back")
+    found = {"remedy": "rollback ingest to 8d02b64e", "diagnosis": "ingest crashes at start"}
+
+    assert labels(message(acknowledged(**found), [calm])[1]) == ["Resolve…", "Health", "…"]
+    assert labels(message(incident(**found), [calm])[1]) == ["Acknowledge", "Health", "Queue", "…"]
+    assert [button["text"]["text"] for button in owner_buttons(acknowledged(**found), [calm])] == ["Resolve…", "Health"]
+
+
+def test_a_remedy_stays_while_another_alert_is_not_fine() -> None:
+    calm = alert(line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back")
+
+    assert "Restart ingest" in labels(message(acknowledged(), [calm, alert()])[1])
 
 
 def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
