@@ -129,6 +129,20 @@ def _is_module(name: str) -> bool:
     return bool({f"{name.replace('.', '/')}.py", name.replace(".", "/")} & FILES)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
+def test_links_lead_to_headings_that_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
+    pages = [(document.parent / page if page else document, anchor) for page, anchor in links]
+
+    assert [anchor for page, anchor in pages if anchor not in _anchors(page)] == []
+
+
+def _anchors(page: Path) -> list[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_the_page_of_commands_lists_each_command(name: str) -> None:
     assert re.search(rf"`{name}\b", (ROOT / "docs/commands.md").read_text()), (
