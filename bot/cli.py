@@ -31,16 +31,13 @@ from bot.types import Answer, Attachment, Request, Surface
 from bot.views.errors import error_answer
 from bot.views.modals import ESCALATE_THIS
 from bot.views.terminal import answer_text, mentioned_ids
-from bot.wiring import change_wiring_of_terminal, make_incident_service, make_incident_store
-from bot.world import World
+from bot.world import World, open_slack
 from playbooks.model import Status
 from services.clients.postgres.migrations import install
-from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
-from services.domain.secrets import redacted
+from services.domain.secrets import fit_to_print, redacted
 from services.domain.text import clean_text, printable_json
-from services.process import fit_to_print
 
 SCOPES = (
     "app_mentions:read",  # @dragonfly …
@@ -258,11 +255,23 @@ async def _dispatch(words: list[str], environ: Mapping[str, str], write: Write) 
 
 
 async def _answer(words: list[str], settings: Settings, world: World, write: Write) -> Answer:
-    """Slack is only asked by what needs the desk: reads and dry runs work without it."""
+    """Only requests and incidents need the approval service and Slack; reads and dry runs work without them."""
     verb, rest = find(words)
     request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}", write=write)
     if isinstance(verb, Command) or DRY_RUN in rest:
         return await run_words(words, request, world)
+    return await _answer_with_services(verb, words, request, settings, world)
+
+
+async def _answer_with_services(
+    verb: Verb, words: list[str], request: Request, settings: Settings, world: World
+) -> Answer:
+    """With the approval service and the incident service where the settings allow it.
+
+    Imported here: the wiring has the whole bot with it, which takes longer to import than a read takes.
+    """
+    from bot.wiring import change_wiring_of_terminal, make_incident_service, make_incident_store
+
     async with change_wiring_of_terminal(settings, world) as changing:
         if changing is None or world.database is None:
             return await run_words(words, request, world)
@@ -291,7 +300,7 @@ async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, 
     nameless = mentioned_ids(answer) - known.keys()
     if not nameless or isinstance(settings.slack, Invalid):
         return known
-    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    slack = open_slack(settings.slack)
     try:
         names = SlackNames(slack, ())
         await names.look_up(nameless)

@@ -23,9 +23,10 @@ from bot.views.delivery import Content, back_words, notified_elsewhere
 from bot.world import World
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection, Database
-from services.clients.slack import SlackClient, SlackRefusedError, Urgency
+from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import OperatorError, SourceError
 from services.domain.messages import NotificationState
+from services.domain.slack import SlackRefusedError
 from services.domain.text import age
 from services.process import describe_error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.config.fields import Invalid, MailSettings, PagerSettings
 from bot.records import read_locks, read_runs
 from bot.slack_groups import Groups
-from bot.world import BATCHES, JOBS, ROWS, HeartbeatReading, KnownReplicas, World
+from bot.world import BATCHES, JOBS, ROWS, HeartbeatReading, KnownReplicas, World, open_slack
 from playbooks import doctor, env, health, preflight, prod_gate, verify
 from playbooks.change_parts import Load
 from playbooks.checks import checkout, golden_path, heartbeats, logs, oncall, sha
@@ -24,7 +24,6 @@ from services.clients.postgres.deployments import list_replica_changes
 from services.clients.postgres.operated import count_batch_rows, find_golden_batch, list_batch_jobs, list_exposures
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
-from services.clients.slack import SlackClient
 from services.domain.alerts import AlertHistory, Silence
 from services.domain.database import Exposure, ServerFacts
 from services.domain.deployments import SAME_AGAIN, LogLine, ReplicaChange, ServiceAct, ServiceState, find_state
@@ -435,7 +434,7 @@ async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
     ids = schedule.slack_ids
     if world.absent is not None:
         return _found(ids, world.absent)
-    client = SlackClient(slack.bot_token, api_url=slack.api_url)
+    client = open_slack(slack)
     users = (one for one in ids if not is_group(one))
     groups = Groups(
         client,

@@ -19,11 +19,12 @@ from bot.delivery.pages import Reach
 from bot.outage_levels import CANNOT_LOOK, PagedLevel, Target, first_pages, pages_due
 from bot.views import delivery as view
 from bot.world import World
-from services.clients.slack import SlackClient, SlackRefusedError
+from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.messages import Means, Page, PageEvent
 from services.domain.oncall import CALL_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
 from services.domain.oncall import Reach as By
+from services.domain.slack import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,15 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bot.config.policy import is_group
 from bot.people import Account, Members, People
-from services.clients.slack import SlackClient, SlackRefusedError
 from services.domain.errors import SourceError, Unavailable
-from services.domain.slack import Profile
+from services.domain.slack import Profile, SlackRefusedError
+
+if TYPE_CHECKING:
+    from services.clients.slack import SlackClient
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bot.leader import WakeUp
-from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.oncall import is_group
+
+if TYPE_CHECKING:
+    from services.clients.slack import SlackClient
 
 logger = logging.getLogger(__name__)
 

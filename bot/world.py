@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.admission import Admission, PublicAnswers
-from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings
+from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings, SlackSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
 from playbooks.checks.database import sees_all
@@ -52,6 +52,9 @@ from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
 from services.domain.services import Service, WorkerType
 
+if TYPE_CHECKING:
+    from services.clients.slack import SlackClient
+
 
 @dataclass(frozen=True)
 class Clients:
@@ -65,6 +68,13 @@ class Clients:
 def connect(settings: Settings) -> Clients:
     """Make the clients; none of them opens a connection yet."""
     return Clients(_database(settings), _railway(settings), _api(settings))
+
+
+def open_slack(settings: SlackSettings) -> SlackClient:
+    """For a terminal, which asks Slack rarely. Imported here, because the SDK takes longer to import than the bot."""
+    from services.clients.slack import SlackClient
+
+    return SlackClient(settings.bot_token, api_url=settings.api_url)
 
 
 def why_missing(group: object) -> str:

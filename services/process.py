@@ -24,9 +24,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.clients.postgres.pool import Database
 from services.domain.environments import check_environment
 from services.domain.errors import SourceError
-from services.domain.secrets import Secret, redacted, remember_secrets, without_own_secrets
+from services.domain.secrets import Secret, fit_to_print, redacted, remember_secrets
 from services.domain.services import short_sha
-from services.domain.text import clean_text, printable, printable_json
+from services.domain.text import clean_text, printable_json
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +95,6 @@ class JsonFormatter(logging.Formatter):
         error = _error_of(record)
         told |= {} if error is None else {"error": error}
         return printable_json(json.dumps(redacted(told), ensure_ascii=False))
-
-
-def fit_to_print(text: str) -> str:
-    """The text without our own secrets, and with escapes for what would act on the terminal or imitate a line."""
-    return printable(without_own_secrets(text))
 
 
 def describe_error(error: BaseException) -> str:

@@ -18,11 +18,10 @@ from bot.people import People
 from bot.slack_groups import Groups
 from bot.types import Answer, Request
 from bot.views.findings import findings_answer
-from bot.world import World
+from bot.world import World, open_slack
 from playbooks import check_config
 from playbooks.checks.oncall import Targets
 from playbooks.model import Finding
-from services.clients.slack import SlackClient
 from services.domain.errors import Unavailable
 
 
@@ -38,7 +37,7 @@ async def _read_people(policy: Policy, settings: Settings) -> People:
     """Asks Slack about the policy's groups; without Slack, or without groups, nobody is asked."""
     if isinstance(settings.slack, Invalid) or not policy.groups:
         return People(workspace=None)
-    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    slack = open_slack(settings.slack)
     groups = Groups(slack, policy.groups, workspace=lambda: None, timeout_s=settings.source_timeout_s)
     try:
         return await groups.people()

@@ -25,8 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.clients.pagers.email import MailServer
-from services.clients.pagers.webhook import PAGERDUTY, Pager
+from services.clients.pagers.formats import PAGERDUTY, Pager
 from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
 
@@ -144,13 +143,6 @@ class MailSettings(Group):
     def targets(self) -> dict[str, str]:
         """`{name: address}`."""
         return {_target(name, EMAIL): address for name, address in sorted(self.addresses.items())}
-
-    @property
-    def server(self) -> MailServer | None:
-        """None when no mail is sent."""
-        if self.server_url is None or self.sender is None:
-            return None
-        return MailServer(self.server_url, self.sender, ca_file=self.ca_file)
 
 
 class MonitorSettings(Group):

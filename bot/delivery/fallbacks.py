@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.clients.slack import THREAD_GONE, SlackClient, SlackRefusedError
+from services.clients.slack import THREAD_GONE, SlackClient
 from services.domain.errors import SourceError
 from services.domain.messages import UnsentMessage
-from services.domain.slack import Refusal, refusal_of
+from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 
 logger = logging.getLogger(__name__)
 

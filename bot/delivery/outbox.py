@@ -31,10 +31,10 @@ from bot.leader import Fence, LostLeadershipError, WakeUp
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
-from services.clients.slack import THREAD_GONE, SlackClient, SlackRefusedError, Urgency
+from services.clients.slack import THREAD_GONE, SlackClient, Urgency
 from services.domain.errors import SourceError
 from services.domain.messages import OutboxQueue, UnsentMessage, message_link, with_link
-from services.domain.slack import refusal_of
+from services.domain.slack import SlackRefusedError, refusal_of
 
 logger = logging.getLogger(__name__)
 

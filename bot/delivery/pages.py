@@ -72,7 +72,7 @@ class Reach:
                 await self._webhooks.page(_named(pagers, target), page)
             case Means.EMAIL:
                 mail = _usable(self._settings.mail)
-                await _there(mail.server).send(_named(mail.targets, target), page)
+                await _mail_server(mail).send(_named(mail.targets, target), page)
 
 
 def _usable(group: GroupT | Invalid) -> GroupT:
@@ -87,10 +87,10 @@ def _named(known: Mapping[str, WhereT], target: str) -> WhereT:
     return known[target]
 
 
-def _there(server: MailServer | None) -> MailServer:
-    if server is None:
+def _mail_server(mail: MailSettings) -> MailServer:
+    if mail.server_url is None or mail.sender is None:
         raise SourceError("settings", "SMTP_URL is not set")
-    return server
+    return MailServer(mail.server_url, mail.sender, ca_file=mail.ca_file)
 
 
 # Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.

@@ -13,11 +13,11 @@ from bot.views.delivery import direct_message, pager_words
 from bot.world import World
 from services.clients.postgres.messages import store_notification
 from services.clients.postgres.pool import Connection
-from services.clients.slack import SlackClient, SlackRefusedError, Urgency
+from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import SourceError
 from services.domain.messages import Means, UnsentMessage
 from services.domain.oncall import Reach, Schedule, freeze, is_group, nobody_is_absent
-from services.domain.slack import Refusal, refusal_of
+from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import counted
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.config.timing import RunSettings
 from bot.runs.executor import Done, Drifted, Reach, Ready, Unknown
@@ -22,10 +23,12 @@ from playbooks.steps import StopService
 from services.clients.postgres.messages import adopt_message
 from services.clients.postgres.pool import Connection
 from services.clients.railway.quota import Purpose, reading_for
-from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.runs import Run
 from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from services.clients.slack import SlackClient
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bot.leader import WakeUp
-from services.clients.slack import SlackClient, SlackRefusedError
+from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
-from services.domain.slack import SHARED_OUTSIDE, Refusal, place_words, refusal_of
+from services.domain.slack import SHARED_OUTSIDE, Refusal, SlackRefusedError, place_words, refusal_of
 
 logger = logging.getLogger(__name__)
 

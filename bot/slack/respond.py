@@ -19,9 +19,9 @@ from bot.slack.payloads import RequestOrigin, Submission, find_mistakes, read_su
 from bot.types import Answer
 from bot.views.delivery import direct_answer
 from bot.views.errors import no_dialog
-from services.clients.slack import SlackClient, SlackRefusedError
+from services.clients.slack import SlackClient
 from services.domain.errors import Choice, SourceError
-from services.domain.slack import Refusal, refusal_of
+from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 
 logger = logging.getLogger(__name__)
 

@@ -32,35 +32,14 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from services.domain.errors import SourceError
 from services.domain.messages import with_short_first_line
 from services.domain.secrets import Secret, redacted
-from services.domain.slack import SHARED_OUTSIDE, Profile
+from services.domain.slack import SHARED_OUTSIDE, SOURCE, Profile, SlackRefusedError
 from services.domain.text import cleaned
 
-SOURCE = "Slack"
 DEFAULT_RETRY_AFTER_S = 30.0
 THREAD_GONE = "thread_not_found"
 
 _TRY_LATER = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
 _MAYBE_DONE = frozenset({"internal_error", "fatal_error", "service_unavailable"})  # Slack: "may have succeeded"
-
-
-class SlackRefusedError(SourceError):
-    """Slack answered with an error. `code` is its own word for it ("channel_not_found").
-
-    `retry_after_s`: it was called too often (429), and asks not to be called so again before.
-    """
-
-    def __init__(
-        self,
-        method: str,
-        code: str,
-        *,
-        retryable: bool = False,
-        outcome_unknown: bool = False,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(SOURCE, f"{method} was refused ({code})", retryable=retryable, outcome_unknown=outcome_unknown)
-        self.code = code
-        self.retry_after_s = retry_after_s
 
 
 @contextlib.contextmanager

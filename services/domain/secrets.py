@@ -23,6 +23,7 @@ from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from services.domain.masking_words import WORDS, is_class_name, is_identifier
+from services.domain.text import printable
 
 HIDDEN = "…"
 
@@ -229,6 +230,11 @@ def without_own_secrets(text: str) -> str:
         return text
     squeezed = _squeezed(text)
     return _hide(text) if any(form in squeezed for form in _forms) else text
+
+
+def fit_to_print(text: str) -> str:
+    """The text without our own secrets, and with escapes for what would act on the terminal or imitate a line."""
+    return printable(without_own_secrets(text))
 
 
 def redacted(value: T) -> T:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
 
+from services.domain.errors import SourceError
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -20,6 +22,29 @@ class Profile:
     is_deactivated: bool = False
     is_guest: bool = False
     is_stranger: bool = False
+
+
+SOURCE = "Slack"
+
+
+class SlackRefusedError(SourceError):
+    """Slack answered with an error. `code` is its own word for it ("channel_not_found").
+
+    `retry_after_s`: it was called too often (429), and asks not to be called so again before.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        code: str,
+        *,
+        retryable: bool = False,
+        outcome_unknown: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(SOURCE, f"{method} was refused ({code})", retryable=retryable, outcome_unknown=outcome_unknown)
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class Refusal(Enum):

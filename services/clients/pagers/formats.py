@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from services.domain.messages import Page, PageEvent
+from services.domain.secrets import Secret
 
 CLIENT = "Dragonfly ChatOps"
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue
 
 # https://developer.pagerduty.com/docs/events-api-v2/trigger-events/: longer ones are refused
 MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Where a page goes: in PagerDuty's form (Events API v2) with a routing key, else as plain JSON."""
+
+    url: Secret
+    routing_key: Secret | None = None
 
 
 _ACTIONS = {

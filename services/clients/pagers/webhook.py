@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from services.clients.pagers.formats import pagerduty_event, plain_event
+from services.clients.pagers.formats import Pager, pagerduty_event, plain_event
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.messages import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
-PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue
-
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
 _OURSELVES = ("127.0.0.1", "localhost", "[::1]")
-
-
-@dataclass(frozen=True)
-class Pager:
-    """Where a page goes: in PagerDuty's form (Events API v2) with a routing key, else as plain JSON."""
-
-    url: Secret
-    routing_key: Secret | None = None
 
 
 class Webhooks:

@@ -15,7 +15,8 @@ from bot.cli import dispatch
 from services.api.errors import RefusedError, refusal
 from services.clients.openai import OpenAIClient, Question
 from services.clients.pagers.email import MailServer
-from services.clients.pagers.webhook import Pager, Webhooks
+from services.clients.pagers.formats import Pager
+from services.clients.pagers.webhook import Webhooks
 from services.clients.slack import SlackClient
 from services.domain.messages import Page
 from services.domain.secrets import Secret, remember_secrets

@@ -210,14 +210,12 @@ def test_a_file_that_vouches_for_nobody_is_refused(tmp_path: Path, content: str 
     assert [fault.variable for fault in settings.faults if "SMTP" in fault.variable] == ["SMTP_CA_FILE"]
 
 
-def test_the_mail_servers_own_authority_is_handed_on(tmp_path: Path) -> None:
+def test_the_mail_servers_own_authority_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(path)
     given = {"SMTP_URL": "smtp://mail.example", "SMTP_FROM": "bot@example.com", "SMTP_CA_FILE": str(path)}
 
-    server = require(Settings.from_environment(given).mail).server
-    assert server is not None
-    assert server.ca_file == path
+    assert require(Settings.from_environment(given).mail).ca_file == path
 
 
 def test_pagers_and_mail_fail_apart() -> None:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.clients.pagers.webhook import Pager, Webhooks
+from services.clients.pagers.formats import Pager
+from services.clients.pagers.webhook import Webhooks
 from services.domain.messages import Page, PageEvent
 from services.domain.secrets import Secret
 from tests.outside import Phone, failure_of

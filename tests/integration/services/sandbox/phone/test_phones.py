@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.clients.pagers.email import MailServer as MailClient
-from services.clients.pagers.webhook import Pager, Webhooks
+from services.clients.pagers.formats import Pager
+from services.clients.pagers.webhook import Webhooks
 from services.domain.messages import Page, PageEvent
 from services.domain.secrets import Secret
 from services.sandbox.phone import phones as pager
