@@ -50,8 +50,8 @@ def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) ->
     """The verdict in the first line, then each step with what it found."""
     where = f"{_place(about)}*{escape(short_sha(about.commit_sha))}*"
     first = f"{SIGN[status]} *{escape(sentence, limit=300)}* · {_place(about)}{_commit(about)}"
-    incident_service = PHONE_LIMIT - shown_width(f"{SIGN[status]} ** · {where}")
-    phone = f"{SIGN[status]} *{escape(shorten(sentence, incident_service))}* · {where}"
+    room = PHONE_LIMIT - shown_width(f"{SIGN[status]} ** · {where}")
+    phone = f"{SIGN[status]} *{escape(shorten(sentence, room))}* · {where}"
     lines = [finding_line(finding) for step in steps for finding in step.findings if finding.status is not Status.OK]
     blocks = [section(first), *map(step_section, steps), *actions(_buttons(about, status)), context(_who(about))]
     return fit_message("\n".join([phone, *lines]), blocks)

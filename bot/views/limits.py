@@ -54,16 +54,14 @@ def characters(value: object) -> int:
 
 
 def _within_total(blocks: Sequence[Block]) -> list[Block]:
-    incident_service = TOTAL_LIMIT - 100  # for the note
+    room = TOTAL_LIMIT - 100  # for the note
     kept: list[Block] = []
     for block in blocks:
-        incident_service -= characters(block)
-        if incident_service < 0 or len(kept) == MAX_BLOCKS - 1:
+        room -= characters(block)
+        if room < 0 or len(kept) == MAX_BLOCKS - 1:
             break
         kept.append(block)
-    return (
-        list(blocks) if len(kept) == len(blocks) - 1 and len(blocks) == MAX_BLOCKS and incident_service >= 0 else kept
-    )
+    return list(blocks) if len(kept) == len(blocks) - 1 and len(blocks) == MAX_BLOCKS and room >= 0 else kept
 
 
 def _one_table(blocks: Sequence[Block]) -> list[Block]:

@@ -318,11 +318,11 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
     """As much of the middle as leaves room for the end: the buttons are never what is left out."""
-    incident_service = ROOM - characters(list(end))
+    room = ROOM - characters(list(end))
     kept: list[Block] = []
     for block in middle:
-        incident_service -= characters(block)
-        if incident_service < 0:
+        room -= characters(block)
+        if room < 0:
             return [*kept, context(f"… {counted(len(middle) - len(kept), 'more part')} in Details")]
         kept.append(block)
     return kept

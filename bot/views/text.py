@@ -36,6 +36,7 @@ _LOOK_ALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb", ":":
 _COLON = re.compile(r":(?:(?=[\d+'_-]{0,100}[A-Za-z+'_-][\w+'-]{0,100}:)|(?<!\d:)(?=\d{1,100}:(?!\d))|(?=//))")
 # Each alternative begins with a character: so what holds none of them is passed over at once.
 _MARKS = re.compile(rf"\*|~|`|_(?<!\w_)_*|_++(?![^\W_])|{_COLON.pattern}")
+_LONGEST_MARK = 100  # a code of an emoji
 _ALIKE, _MEANT = str.maketrans(_LOOK_ALIKES), str.maketrans({alike: mark for mark, alike in _LOOK_ALIKES.items()})
 
 
@@ -75,7 +76,9 @@ def escape(text: str, *, limit: int = SECTION_LIMIT) -> str:
     `&`, `<` and `>` become entities, and what would format our own words too becomes a look-alike. At most `limit`
     characters, cut between characters and marked "… N more".
     """
-    return _escaped(_MARKS.sub(lambda mark: mark[0].translate(_ALIKE), _one_line(text)), limit)
+    line = _one_line(text)
+    seen = limit + _LONGEST_MARK  # what comes after is cut anyway, however long somebody made it
+    return _escaped(_MARKS.sub(lambda mark: mark[0].translate(_ALIKE), line[:seen]) + line[seen:], limit)
 
 
 def code(text: str, *, limit: int = SECTION_LIMIT) -> str:
@@ -154,21 +157,21 @@ def _escaped(line: str, limit: int) -> str:
 
 
 def _cut_escaped(line: str, limit: int) -> str:
-    incident_service, pieces, size = max(limit - _MARK_ROOM, 0), [], 0
+    room, pieces, size = max(limit - _MARK_ROOM, 0), [], 0
     for character in line:
         piece = _ENTITIES.get(character, character)
-        if size + len(piece) > incident_service:
+        if size + len(piece) > room:
             break
         pieces.append(piece)
         size += len(piece)
     return _marked("".join(pieces), len(line) - len(pieces), limit)
 
 
-def _whole_pieces(mrkdwn: str, incident_service: int) -> tuple[str, bool]:
+def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
     """As many whole pieces as fit, and whether they end inside a fence."""
     end, in_fence = 0, False
     for whole in _WHOLE.finditer(mrkdwn):
-        if whole.end() > incident_service:
+        if whole.end() > room:
             break
         end = whole.end()
         in_fence = in_fence != (whole.group() == _FENCE)
@@ -214,8 +217,8 @@ class FirstLine:
         since = f" since {clock_time(self.since)}" if self.since else ""
         place = escape(shorten(self.place, PLACE_LIMIT))
         before, after = self._before(place), self._after(place)
-        incident_service = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}{after}")
-        return f"{before}{escape(shorten(self.title, incident_service))}{since}{self.more}{after}"
+        room = PHONE_LIMIT - shown_width(f"{before}{self.more}{since}{after}")
+        return f"{before}{escape(shorten(self.title, room))}{since}{self.more}{after}"
 
     def _bold_title(self) -> str:
         """What is wrong in bold; the numbers behind it need not shout."""

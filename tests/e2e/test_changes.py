@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RUN_S = 90.0  # a scale with its soak, or a rollback with its proof, on a busy machine
 
 
-class IncidentService:
+class Channel:
     """The incidents channel, as those who ask and decide use it."""
 
     def __init__(self, stage: Stage) -> None:
@@ -115,16 +115,16 @@ def shown(message: Message) -> str:
 
 
 @pytest.fixture
-def incident_service(stage: Stage) -> IncidentService:
-    return IncidentService(stage)
+def channel(stage: Stage) -> Channel:
+    return Channel(stage)
 
 
-async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, incident_service: IncidentService) -> None:
-    asked = await incident_service.ask("scale ingest 2")
+async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, channel: Channel) -> None:
+    asked = await channel.ask("scale ingest 2")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await incident_service.click(asked, CONFIRM, model.OLIVIA.id)
-    done = await incident_service.until(asked, "DONE")
+    await channel.click(asked, CONFIRM, model.OLIVIA.id)
+    done = await channel.until(asked, "DONE")
 
     assert "Scale ingest: 1 → 2" in done.text
     assert "audit `" in shown(done)
@@ -133,14 +133,12 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, inci
     assert "2 of 2" in shown(heartbeats)
 
 
-async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(
-    stage: Stage, incident_service: IncidentService
-) -> None:
-    asked = await incident_service.ask("golden-path")
+async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage: Stage, channel: Channel) -> None:
+    asked = await channel.ask("golden-path")
     assert "WAITS FOR CONFIRMATION" in asked.text
 
-    await incident_service.click(asked, CONFIRM, model.OLIVIA.id)
-    done = await incident_service.until(asked, "DONE")
+    await channel.click(asked, CONFIRM, model.OLIVIA.id)
+    done = await channel.until(asked, "DONE")
 
     assert "OVERALL: PASS" in shown(done)
     for name in ("Health Check", "CSV Upload", "Ingest Poll", "Snapshot", "SQL Verification", "Cleanup"):
@@ -149,21 +147,19 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(
     assert "no golden path left a batch" in shown(refused)
 
 
-async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(
-    stage: Stage, incident_service: IncidentService
-) -> None:
+async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, channel: Channel) -> None:
     offer = await stage.ask("/dragonfly rollback api")
     assert offer.visible_to == model.OLIVIA.id
     recommended = next(one for one in elements_of(offer) if one.get("style") == "primary")
     line = recommended["value"]
     assert line.startswith("rollback api to ")
 
-    asked = await incident_service.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
+    asked = await channel.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
     assert f"<!subteam^{model.APPROVERS.id}>" in shown(asked)
-    await incident_service.click(asked, APPROVE, model.OLIVIA.id)
-    await incident_service.told(model.OLIVIA.id, "Your click changed nothing")
-    await incident_service.click(asked, APPROVE, model.ANN.id)
-    done = await incident_service.until(asked, "DONE")
+    await channel.click(asked, APPROVE, model.OLIVIA.id)
+    await channel.told(model.OLIVIA.id, "Your click changed nothing")
+    await channel.click(asked, APPROVE, model.ANN.id)
+    done = await channel.until(asked, "DONE")
 
     sha = line.rpartition(" ")[2]
     assert f"Approved by <@{model.ANN.id}>" in shown(done)
@@ -176,83 +172,79 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(
     assert "lock" in shown(refused)
 
 
-async def test_another_target_is_chosen_in_a_modal(stage: Stage, incident_service: IncidentService) -> None:
+async def test_another_target_is_chosen_in_a_modal(stage: Stage, channel: Channel) -> None:
     offer = await stage.ask("/dragonfly rollback ingest")
-    await incident_service.click(offer, CHOOSE, model.OLIVIA.id)
-    modal = await incident_service.modal(model.OLIVIA.id, "Another target")
+    await channel.click(offer, CHOOSE, model.OLIVIA.id)
+    modal = await channel.modal(model.OLIVIA.id, "Another target")
     other = modal.content["blocks"][0]["element"]["options"][-1]["value"]
 
-    asked = await incident_service.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: other}})
+    asked = await channel.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: other}})
 
     assert f"→ {other[:8]}" in asked.text
-    await incident_service.click(asked, DENY, model.BEN.id)
-    await incident_service.modal(model.BEN.id, "Deny the request")
-    errors = await incident_service.submit(model.BEN.id, {ANSWER: {ANSWER: "   "}})
+    await channel.click(asked, DENY, model.BEN.id)
+    await channel.modal(model.BEN.id, "Deny the request")
+    errors = await channel.submit(model.BEN.id, {ANSWER: {ANSWER: "   "}})
     assert errors
-    assert await incident_service.submit(model.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
-    denied = await incident_service.until(asked, "DENIED")
+    assert await channel.submit(model.BEN.id, {ANSWER: {ANSWER: "not during <!channel> the import"}}) == {}
+    denied = await channel.until(asked, "DENIED")
     assert f"Denied by <@{model.BEN.id}>" in shown(denied)
     assert "not during &lt;!channel&gt; the import" in shown(denied)
 
 
-async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, incident_service: IncidentService) -> None:
+async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, channel: Channel) -> None:
     refused = await stage.ask("/dragonfly restart api", user=model.OTTO.id)
     assert "was not filed" in refused.text
-    asked = await incident_service.ask("redeploy enforcement")
+    asked = await channel.ask("redeploy enforcement")
 
-    await incident_service.click(asked, APPROVE, model.OTTO.id)
-    await incident_service.told(model.OTTO.id, "Your click changed nothing")
+    await channel.click(asked, APPROVE, model.OTTO.id)
+    await channel.told(model.OTTO.id, "Your click changed nothing")
 
-    await incident_service.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
-    await incident_service.until(asked, "CANCELLED")
+    await channel.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
+    await channel.until(asked, "CANCELLED")
     why = await stage.ask("/dragonfly why refusal")
     assert model.OTTO.id in shown(why)
 
 
-async def test_clicks_of_two_people_make_one_run(stage: Stage, incident_service: IncidentService) -> None:
+async def test_clicks_of_two_people_make_one_run(stage: Stage, channel: Channel) -> None:
     before = len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments)
-    asked = await incident_service.ask("redeploy enforcement")
+    asked = await channel.ask("redeploy enforcement")
 
     clicks = (model.ANN.id, model.BEN.id, model.ANN.id)
-    await asyncio.gather(*(incident_service.click(asked, APPROVE, user) for user in clicks))
-    done = await incident_service.until(asked, "DONE")
+    await asyncio.gather(*(channel.click(asked, APPROVE, user) for user in clicks))
+    done = await channel.until(asked, "DONE")
 
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = model.BEN if f"Approved by <@{model.ANN.id}>" in shown(done) else model.ANN
-    await incident_service.told(late.id, "Your click changed nothing")
+    await channel.told(late.id, "Your click changed nothing")
 
 
-async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(
-    stage: Stage, incident_service: IncidentService
-) -> None:
-    asked = await incident_service.ask("redeploy enforcement")
+async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, channel: Channel) -> None:
+    asked = await channel.ask("redeploy enforcement")
     record = stage.sandbox.railway.deploy(Service.ENFORCEMENT, stage.sha)
     async with asyncio.timeout(RUN_S):
         while record.status is not DeploymentStatus.SUCCESS:
             await asyncio.sleep(0.05)
 
-    await incident_service.click(asked, APPROVE, model.ANN.id)
-    void = await incident_service.until(asked, "VOID")
+    await channel.click(asked, APPROVE, model.ANN.id)
+    void = await channel.until(asked, "VOID")
 
     assert f"→ {record.id[:8]}" in shown(void)
     told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
     assert "not by a run of the bot" in shown(told)
-    again = await incident_service.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
+    again = await channel.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
     assert "WAITS FOR APPROVAL" in again.text
-    await incident_service.click(again, APPROVE, model.BEN.id)
-    await incident_service.until(again, "DONE")
+    await channel.click(again, APPROVE, model.BEN.id)
+    await channel.until(again, "DONE")
 
 
-async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(
-    stage: Stage, incident_service: IncidentService
-) -> None:
-    asked = await incident_service.ask("scale enforcement 3")
-    await incident_service.click(asked, APPROVE, model.ANN.id)
-    running = await incident_service.until(asked, "RUNNING")
+async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: Stage, channel: Channel) -> None:
+    asked = await channel.ask("scale enforcement 3")
+    await channel.click(asked, APPROVE, model.ANN.id)
+    running = await channel.until(asked, "RUNNING")
 
-    await incident_service.click(running, CANCEL, model.BEN.id)
-    ended = await incident_service.until(asked, "CANCELLED")
+    await channel.click(running, CANCEL, model.BEN.id)
+    ended = await channel.until(asked, "CANCELLED")
 
     assert "enforcement" in ended.text
     assert "replica" in ended.text
@@ -261,14 +253,14 @@ async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(
 
 
 async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(
-    stage: Stage, incident_service: IncidentService
+    stage: Stage, channel: Channel
 ) -> None:
     services = [stage.sandbox.railway.find_service(service) for service in WORKERS]
     before = [service.active.commit.sha if service.active else "" for service in services]
     owner = stage.sandbox.database.urls.owner.reveal()
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as conn:
         await conn.execute(f"ALTER TABLE {TABLE} RENAME TO elsewhere")
-        failed = await incident_service.until(await _roll_back_database(incident_service), "FAILED")
+        failed = await channel.until(await _roll_back_database(channel), "FAILED")
         await conn.execute(f"ALTER TABLE {TABLE.partition('.')[0]}.elsewhere RENAME TO {TABLE.partition('.')[2]}")
 
     assert "what had been stopped was started again" in shown(failed)
@@ -276,28 +268,28 @@ async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can
     assert [service.active.commit.sha for service in services if service.active] == before
     assert "0 of" not in shown(await stage.ask("/dragonfly heartbeats"))
 
-    done = await incident_service.until(await _roll_back_database(incident_service), "DONE")
+    done = await channel.until(await _roll_back_database(channel), "DONE")
 
     assert f"<@{model.ANN.id}>" in shown(done)
     assert f"<@{model.BEN.id}>" in shown(done)
     assert VERSION in shown(await stage.ask("/dragonfly migrations")), "it is pending again"
 
 
-async def _roll_back_database(incident_service: IncidentService) -> Message:
-    asked = await incident_service.ask(f"rollback-db {VERSION}")
+async def _roll_back_database(channel: Channel) -> Message:
+    asked = await channel.ask(f"rollback-db {VERSION}")
     for user in (model.ANN.id, model.BEN.id):
-        await incident_service.approve_typed(asked, user, f"rollback-db {VERSION} dev")
+        await channel.approve_typed(asked, user, f"rollback-db {VERSION} dev")
     return asked
 
 
 async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_reviewed(
-    stage: Stage, incident_service: IncidentService
+    stage: Stage, channel: Channel
 ) -> None:
-    await incident_service.type("/dragonfly stop-workers", model.OLIVIA.id)
-    await incident_service.modal(model.OLIVIA.id, "Stop workers")
+    await channel.type("/dragonfly stop-workers", model.OLIVIA.id)
+    await channel.modal(model.OLIVIA.id, "Stop workers")
 
-    asked = await incident_service.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
-    done = await incident_service.until(asked, "DONE")
+    asked = await channel.submit_for_run(model.OLIVIA.id, {ANSWER: {ANSWER: "amounts are doubled"}})
+    done = await channel.until(asked, "DONE")
 
     assert "Break-glass" in shown(done)
     assert "amounts are doubled" in shown(await stage.ask(f"/dragonfly run {run_of(asked)}"))
@@ -305,20 +297,20 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
     assert len(undo) == 2
     workers = [stage.sandbox.railway.find_service(service).active for service in WORKERS]
     assert all(worker and worker.is_stopped for worker in workers)
-    await _is_reviewed_by_somebody_else(stage, incident_service, done)
+    await _is_reviewed_by_somebody_else(stage, channel, done)
 
 
-async def _is_reviewed_by_somebody_else(stage: Stage, incident_service: IncidentService, stopped: Message) -> None:
+async def _is_reviewed_by_somebody_else(stage: Stage, channel: Channel, stopped: Message) -> None:
     assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=model.ANN.id))
-    await incident_service.click(stopped, REVIEW, model.OLIVIA.id)
-    await incident_service.told(model.OLIVIA.id, "Your click changed nothing")
+    await channel.click(stopped, REVIEW, model.OLIVIA.id)
+    await channel.told(model.OLIVIA.id, "Your click changed nothing")
 
-    await incident_service.click(stopped, REVIEW, model.ANN.id)
-    await incident_service.modal(model.ANN.id, "Review")
-    assert await incident_service.submit(model.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
-    assert await incident_service.submit(model.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
+    await channel.click(stopped, REVIEW, model.ANN.id)
+    await channel.modal(model.ANN.id, "Review")
+    assert await channel.submit(model.ANN.id, {ANSWER: {ANSWER: " "}}), "a note is asked for"
+    assert await channel.submit(model.ANN.id, {ANSWER: {ANSWER: "right, and mended in e4f5a6b"}}) == {}
 
-    await incident_service.until_shown(stopped, f"Reviewed by <@{model.ANN.id}>")
+    await channel.until_shown(stopped, f"Reviewed by <@{model.ANN.id}>")
     assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=model.ANN.id))
 
 

@@ -168,10 +168,10 @@ def test_without_railway_there_is_no_plan() -> None:
 
 
 def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
-    incident_service = EACH * 2
+    room = EACH * 2
 
-    assert isinstance(plan(facts(used=100 - incident_service), INGEST, 3), Plan)
-    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - incident_service + 1), INGEST, 3)).why
+    assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
+    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
 
 
 def test_replicas_that_hold_more_sessions_need_more_room() -> None:
