@@ -32,6 +32,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
 
         await root.get_by_role("button", name="Acknowledge").click()
         await expect(root).to_contain_text("ACKNOWLEDGED by")
+        await expect(root.get_by_role("button", name="Acknowledge")).to_have_count(0)  # it had the focus
         await expect(ring).to_contain_text("silenced")
         await root.get_by_role("link", name="replies").click()
         thread = page.locator("#thread")

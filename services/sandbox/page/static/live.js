@@ -23,7 +23,6 @@
       const follows = isNearEnd(target);
       Idiomorph.morph(target, Array.from(fragment.childNodes), {
         morphStyle: "innerHTML",
-        ignoreActiveValue: true,
         callbacks: {
           beforeNodeMorphed(oldNode, newNode) {
             if (oldNode.tagName === "DETAILS") newNode.open = oldNode.open;
