@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,28 @@ PASSED_ON = {
 }
 
 
-def calls(*names: str) -> Iterator[tuple[str, ast.Call, ast.Module]]:
+Found = tuple[str, ast.Call, ast.Module]
+
+
+@functools.cache
+def _calls_by_name() -> Mapping[str, Sequence[Found]]:
+    """Every call of a plain name outside the sandbox: the source is read once per process."""
+    found: dict[str, list[Found]] = {}
     for folder in ("bot", "playbooks", "services"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "sandbox" in path.parts:
                 continue
             tree = ast.parse(path.read_text())
             for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node, tree
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    found.setdefault(node.func.id, []).append((where, node, tree))
+    return found
+
+
+def calls(*names: str) -> Iterator[Found]:
+    for name in names:
+        yield from _calls_by_name().get(name, ())
 
 
 def argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
