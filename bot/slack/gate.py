@@ -31,7 +31,7 @@ _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
 Register = Callable[..., Callable[[Handler], Any]]
-Tell = Callable[[OperatorError, Body], Coroutine[Any, Any, None]]
+Tell = Callable[[Exception, Body], Coroutine[Any, Any, None]]
 
 
 class App(Protocol):
@@ -149,7 +149,12 @@ class GatedApp:
             refused = await self._gate.check(body)
             if refused is None:
                 given: dict[str, Any] = {"body": body, "ack": ack}
-                await handler(**{name: given[name] for name in wanted})
+                try:
+                    await handler(**{name: given[name] for name in wanted})
+                except Exception as error:
+                    if ack.response is None:
+                        raise
+                    self._tell_later(error, body)
                 return
             await ack()
             if (body.get("event") or {}).get("type") not in _SILENT:
@@ -157,9 +162,9 @@ class GatedApp:
 
         return gated
 
-    def _tell_later(self, refused: OperatorError, body: Body) -> None:
-        """Bolt would take an error that is raised at once for the answer to Slack, instead of the acknowledgement."""
-        task = asyncio.create_task(self._tell(refused, body))
+    def _tell_later(self, error: Exception, body: Body) -> None:
+        """Bolt drops the acknowledgement of a listener that raises before Bolt has looked at it, every 10 ms."""
+        task = asyncio.create_task(self._tell(error, body))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
