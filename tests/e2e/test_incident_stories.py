@@ -67,6 +67,7 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage) -> Non
     await _resolve_and_count(stage, root, called)
 
 
+@pytest.mark.chaos  # two minutes, of which most is the alert's own hold
 async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage) -> None:
     known = _known(stage)
 

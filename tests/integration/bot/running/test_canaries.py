@@ -173,7 +173,7 @@ async def test_names_that_people_choose_in_slack_stay_there_and_format_nothing(
     await until(lambda: bool(mailbox.mails))
     await ann.type(model.INCIDENTS_ID, "/dragonfly oncall")
     await ann.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> escalate", thread_ts=root.ts)
-    await wait_for(slack, lambda message: HANDLE in json.dumps(message.blocks))
+    await wait_for(slack, lambda message: HANDLE in message.text and message.visible_to == model.ANN.id)  # it is done
     await ann.type(model.INCIDENTS_ID, f"<@{slack.workspace.bot.id}> ack", thread_ts=root.ts)
     await wait_for(slack, lambda message: "ACKNOWLEDGED" in json.dumps(message.blocks))
 

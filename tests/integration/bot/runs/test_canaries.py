@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -161,6 +162,9 @@ async def test_what_the_api_answers_to_an_upload_is_not_told(
 ) -> None:
     bench = await make_bench(DRAGONFLY_API_KEY=KEY)
     bench.start_runner()
+    async with asyncio.timeout(60):  # the worker's first heartbeat
+        while await bench.sql("SELECT 1 FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor'") == []:
+            await asyncio.sleep(0.05)
 
     run, steps = await bench.ended(await bench.file_command("golden-path"), timeout_s=90)
 
