@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from bot.views.delivery import ACKNOWLEDGE
 from bot.views.run_buttons import APPROVE, CONFIRM
+from playbooks.diagnosis import RAN
 from services.domain.services import Service
 from services.sandbox.railway.model import Behaviour
 from services.sandbox.slack import model
@@ -33,7 +36,7 @@ TOO_SLOW_S = 20.0  # longer than the bot waits for an answer
 
 
 async def test_a_worker_killed_at_night_is_restarted_in_five_messages(stage: Stage) -> None:
-    await asyncio.sleep(2 * stage.heartbeat_every_s)  # both replicas of the bot have seen it
+    await _has_worked(stage, Service.ENFORCEMENT)
     known = _known(stage)
 
     stage.sandbox.railway.kill(_replica(stage, Service.ENFORCEMENT))
@@ -112,6 +115,20 @@ def _is_root(message: Message) -> bool:
 def _replica(stage: Stage, service: Service) -> str:
     found = next(one for one in stage.sandbox.railway.snapshot().services if one.name == service)
     return next(replica.id for replica in found.replicas if replica.pid)
+
+
+async def _has_worked(stage: Stage, service: Service) -> None:
+    """It has sent heartbeats for so long that its death is not blamed on its deployment."""
+    sql = "SELECT max(last_heartbeat_at - started_at) > %s FROM ops.worker_heartbeats WHERE worker_type = %s"
+    async with (
+        asyncio.timeout(STORY_S),
+        await psycopg.AsyncConnection.connect(stage.sandbox.database.urls.owner.reveal(), autocommit=True) as conn,
+    ):
+        while True:
+            found = await conn.execute(sql, [RAN + timedelta(seconds=stage.heartbeat_every_s), service.worker_type])
+            if await found.fetchone() == (True,):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _page(stage: Stage, known: set[str]) -> Message:

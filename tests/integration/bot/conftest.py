@@ -58,13 +58,13 @@ class Outside:
     logs: dict[Service, list[str]] = field(default_factory=dict)
     endpoints: set[Endpoint] = field(default_factory=lambda: set(NEEDED))
     api_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
-    railway_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    railway_logs_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     most_at_once: int = 0
     _now: int = 0
 
     def __post_init__(self) -> None:
         self.api_may_answer.set()
-        self.railway_may_answer.set()
+        self.railway_logs_may_answer.set()
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
         if self.api_refuses:
@@ -84,13 +84,13 @@ class Outside:
     async def answer_railway(self, request: httpx.Request) -> httpx.Response:
         async with self._under_way():
             await asyncio.sleep(self.railway_delay_s)
-            await self.railway_may_answer.wait()
         if self.railway_status != 200:
             return httpx.Response(self.railway_status)
         document = json.loads(request.content)["query"]
         if "readVariables" in document:
             return httpx.Response(200, json={"data": {"variablesForServiceDeployment": self.variables}})
         if "readLogs" in document:
+            await self.railway_logs_may_answer.wait()
             deployment_id = json.loads(request.content)["variables"]["deploymentId"]
             return httpx.Response(200, json={"data": {"deploymentLogs": self._lines(deployment_id)}})
         if "readAutoDeploy" in document:

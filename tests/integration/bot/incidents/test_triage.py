@@ -65,8 +65,8 @@ async def test_the_cause_and_the_first_step_come_into_the_root_message(
 
 
 async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: World, outside: Outside) -> None:
-    """Railway is slow, and the rest does not wait for it."""
-    outside.railway_may_answer.clear()
+    """Railway's logs are slow, and the rest does not wait for them."""
+    outside.railway_logs_may_answer.clear()
     await open_one(scene)
     slow = TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=60)
 
@@ -77,7 +77,7 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
                 await asyncio.sleep(0.02)
         assert "this message changes" in await books.blocks(KEY)
     finally:
-        outside.railway_may_answer.set()
+        outside.railway_logs_may_answer.set()
         await looking
     assert "this message changes" not in await books.blocks(KEY)
 
