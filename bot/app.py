@@ -26,6 +26,7 @@ from bot.slack.rate_limited import RateLimited
 from bot.slack.socket_mode import SocketMode
 from bot.slack_groups import make_profiles
 from bot.views.alerts import disabled
+from bot.wake_ups import WakeUps
 from bot.web.app import WebServer, add_events, create_app
 from bot.web.health import Health
 from bot.web.metrics import Metrics
@@ -115,7 +116,7 @@ class Bot:
                 self.world.database,
                 self.slack,
                 channel=self._incidents_channel,
-                told=self.parts.told if self.parts else lambda: None,
+                wake_ups=self.parts.wake_ups if self.parts else WakeUps(),
             ),
         )
         self.web = self._make_web()
@@ -211,8 +212,8 @@ class Bot:
         hooks, railway = self.settings.hooks, self.settings.railway
         if self.parts is not None and not isinstance(hooks, Invalid):
             environment_id = None if isinstance(railway, Invalid) else railway.environment_id
-            give_hint = self.parts.refresh_notices.give
-            add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, give_hint=give_hint)
+            wake_up = self.parts.wake_ups.webhook
+            add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, wake_up=wake_up)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port
         return WebServer(app, port=port)
 

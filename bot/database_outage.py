@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,7 @@ from bot.outage_levels import CANNOT_LOOK, wakes_people
 from bot.outage_pages import OutagePaging, Phones, Rung
 from bot.views import delivery as view
 from bot.views.delivery import Content, back_words, notified_elsewhere
+from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection, Database
@@ -152,7 +153,7 @@ class Said:
 
 
 class Outage:
-    """`told` wakes the sender of messages. `links`: `{label: address}` of where people look."""
+    """`links`: `{label: address}` of where people look."""
 
     def __init__(
         self,
@@ -165,7 +166,7 @@ class Outage:
         *,
         channel: str,
         settings: OutageSettings,
-        told: Callable[[], None],
+        wake_ups: WakeUps,
         links: Mapping[str, str],
     ) -> None:
         self._leader = leader
@@ -177,7 +178,7 @@ class Outage:
         self._links = links
         self._channel = channel
         self._settings = settings
-        self._told = told
+        self._wake_ups = wake_ups
         self._spread_s = random.uniform(0.0, settings.spread_s)  # noqa: S311 - no secret
         self._since: datetime | None = None
         self._missed_at = 0.0
@@ -309,7 +310,7 @@ class Outage:
         self._said = self._since = None
         self._phones.forget()
         self._paging.forget()
-        self._told()
+        self._wake_ups.outbox.set()
 
     async def _look_back(self) -> None:
         """A new leader ends the message of one that died, or of a replica that alone was cut off."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.drill_decide import Call, Course, outcome, report
@@ -79,26 +79,26 @@ TIMEOUT_S = 15.0  # a call that is being sent is waited for
 
 
 class DrillRunner(PeriodicTask):
-    """`ring` wakes it when a drill may have begun."""
+    """Follows the drill that is under way; there is one at most."""
 
     name = "drill"
 
-    def __init__(self, database: Database, incident_store: IncidentStore, *, poll_s: Callable[[], float]) -> None:
-        super().__init__()
+    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
+        super().__init__(incident_store.wake_ups.refresh)
         self._database = database
         self._incident_store = incident_store
-        self._poll_s = poll_s
+        self._wake_ups = incident_store.wake_ups
 
     async def look(self, fence: Fence) -> float:
         """Seconds until the next look. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             if await alerts.read_open_drill(conn) is None:
-                return self._poll_s()
+                return self._wake_ups.poll_s
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             await fence.lock(conn)
             ended = await self._end_if_over(conn)
         if ended:
-            self._incident_store.told()
+            self._wake_ups.outbox.set()
         return LOOK_S
 
     async def _end_if_over(self, conn: Connection) -> bool:

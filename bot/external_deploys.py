@@ -6,7 +6,7 @@ It asks Railway nothing to notice: whoever reads it anyway hands its answer on (
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from bot.facts import gather_verify
 from bot.leader import Fence
 from bot.leader_tasks import PeriodicTask
 from bot.views import external_deploys as view
+from bot.wake_ups import WakeUp, WakeUps
 from bot.world import World
 from services.clients.postgres import deployments
 from services.clients.postgres.deployments import note_replicas
@@ -48,18 +49,19 @@ Services = Mapping[Service, ServiceState]
 
 
 class ExternalDeployWatcher(PeriodicTask):
-    """`told` is called when something new is in the outbox."""
+    """`again_s`: the interval while a deployment is being verified."""
 
     name = "deployments"
 
     def __init__(
-        self, world: World, database: Database, *, channel: str, told: Callable[[], None], again_s: float = LOOK_AGAIN_S
+        self, world: World, database: Database, *, channel: str, wake_ups: WakeUps, again_s: float = LOOK_AGAIN_S
     ) -> None:
-        super().__init__()
+        self._answered = WakeUp()
+        super().__init__(self._answered)
         self._world = world
         self._database = database
         self._channel = channel
-        self._told = told
+        self._wake_ups = wake_ups
         self.retry_s = again_s
         self._services: Services | None = None
 
@@ -67,7 +69,7 @@ class ExternalDeployWatcher(PeriodicTask):
         """Railway's newest answer; the same one again is no news."""
         if services is not self._services:
             self._services = services
-            self.ring()
+            self._answered.set()
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled. Raises LostLeadershipError."""
@@ -121,7 +123,7 @@ class ExternalDeployWatcher(PeriodicTask):
             if verdict.is_final:
                 await deployments.close_rollout(conn, id=external_deploy.id, outcome=verdict.sentence)
             await self._say(conn, external_deploy, about, verdict, is_settled=is_settled(found))
-        self._told()
+        self._wake_ups.outbox.set()
         return verdict.is_final
 
     async def _gather(self, external_deploy: ExternalDeploy, services: Services) -> Evidence:

@@ -1,4 +1,4 @@
-"""The leader lease: one replica at a time runs the alerts and sends to Slack. Also the wake-up event.
+"""The leader lease: one replica at a time runs the alerts and sends to Slack.
 
 The lease is a row with the database's clock. This process trusts it until `duration` after it *asked*, by its own
 monotonic clock, so it stops before anybody else may start.
@@ -7,7 +7,6 @@ monotonic clock, so it stops before anybody else may start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,28 +16,6 @@ from services.clients.postgres import leases
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.writes import WriteProbe
 from services.domain.errors import SourceError
-
-
-class WakeUp:
-    """`ring` may be called at any time; a ring during a look makes it look again."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Something new may be there."""
-        self._rung.set()
-
-    async def drive(self, look: Callable[[], Awaitable[float | None]]) -> None:
-        """Look again and again, until cancelled: at each ring, and after as many seconds as the last look said (None:
-        only at a ring)."""
-        while True:
-            self._rung.clear()
-            wait_s = await look()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._rung.wait()
-
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.leader import Fence, LostLeadershipError, WakeUp
+from bot.leader import Fence, LostLeadershipError
+from bot.wake_ups import WakeUp, drive
 from services.clients.postgres import alerts, deployments, leases, messages, runs
 from services.clients.postgres.pool import Database
 from services.domain.errors import OperatorError, SourceError
@@ -65,26 +66,22 @@ class Part(Protocol):
 
 
 class PeriodicTask(ABC):
-    """A part that looks, waits and looks again: at each ring, after as many seconds as its last look said, and after
-    `retry_s` when a look failed. `name` is for the log."""
+    """A part that looks, waits and looks again: at each of its wake-ups, after as many seconds as its last look said,
+    and after `retry_s` when a look failed. `name` is for the log."""
 
     name: str
     retry_s = 5.0
 
-    def __init__(self) -> None:
-        self._wake_up = WakeUp()
-
-    def ring(self) -> None:
-        """Something may be due earlier than it was."""
-        self._wake_up.ring()
+    def __init__(self, *wake_ups: WakeUp) -> None:
+        self._woken_by = wake_ups
 
     async def run(self, fence: Fence) -> None:
         """Until cancelled. Raises LostLeadershipError."""
-        await self._wake_up.drive(lambda: self._look_or_retry(fence))
+        await drive(lambda: self._look_or_retry(fence), *self._woken_by)
 
     @abstractmethod
     async def look(self, fence: Fence) -> float | None:
-        """One round; seconds until the next one, None: at a ring only.
+        """One round; seconds until the next one, None: at a wake-up only.
 
         Raises LostLeadershipError, SourceError, and OperatorError when somebody was faster.
         """

@@ -3,7 +3,7 @@
 Nothing in it is believed or shown. It says only that something may have happened, and what is true is read from
 Railway. The one thing looked at is the environment, because a project's webhook tells of all of them.
 
-Whichever replica hears it, all are told through Postgres, because only one of them leads. Who wants to know `listen`s.
+Whichever replica it calls, all are woken through Postgres, because only one of them leads.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from bot.wake_ups import WakeUp, WakeUps
 from bot.web.app import read_body
 from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Database
@@ -31,59 +32,44 @@ EVERY_S = 2.0  # a deployment comes as several events; reading once after them i
 
 
 class RefreshNotices:
-    """`give` may be called as often as anybody likes: listeners are rung at once, then every two seconds at most.
+    """Passes the webhook's wake-ups on to all replicas: the first at once, then one per `every_s` at most.
 
-    `hears`: whether notices of Postgres arrive here. Where none do (a transaction pooler), this process rings itself.
+    Where no notices of Postgres arrive (a transaction pooler), this process wakes itself.
     """
 
-    def __init__(self, database: Database, *, hears: Callable[[], bool], every_s: float = EVERY_S) -> None:
+    def __init__(self, database: Database, wake_ups: WakeUps, *, every_s: float = EVERY_S) -> None:
         self._database = database
-        self._hears = hears
+        self._wake_ups = wake_ups
         self._every_s = every_s
-        self._listeners: list[Callable[[], None]] = []
-        self._given = asyncio.Event()
-
-    def listen(self, ring: Callable[[], None]) -> None:
-        """Call `ring` after each hint; it must not wait."""
-        self._listeners.append(ring)
-
-    def give(self) -> None:
-        """Something may have happened at Railway. A hint during the pause counts: it is passed on after it."""
-        self._given.set()
-
-    def heard(self) -> None:
-        """Another replica, or this one, passed a hint on."""
-        for ring in self._listeners:
-            ring()
 
     async def run(self) -> None:
-        """Pass hints on, until cancelled."""
-        while True:
-            await self._given.wait()
-            self._given.clear()
-            await self._pass_on()
-            await asyncio.sleep(self._every_s)
+        """Until cancelled. A call during the pause counts: it is passed on after it."""
+        called = asyncio.Event()
+        with self._wake_ups.webhook.listen(called.set):
+            while True:
+                await called.wait()
+                called.clear()
+                await self._pass_on()
+                await asyncio.sleep(self._every_s)
 
     async def _pass_on(self) -> None:
         try:
             async with self._database.transaction() as conn:
                 await notify_hint(conn)
         except SourceError as error:
-            logger.warning("a hint stays in this process: %s", error.why)
-            self.heard()
+            logger.warning("a refresh notice stays in this process: %s", error.why)
+            self._wake_ups.refresh.set()
             return
-        if not self._hears():
-            self.heard()
+        if not self._wake_ups.has_notices:
+            self._wake_ups.refresh.set()
 
 
 MAX_BODY = 64_000  # bytes; a commit message is the longest thing in it
 WRONG_A_MINUTE = 30  # guesses at the secret; then even looking at them stops
 
 
-def add_railway_hook(
-    app: FastAPI, *, secrets: Sequence[Secret], environment_id: str | None, give_hint: Callable[[], None]
-) -> None:
-    """Two secrets are accepted during a rotation. `environment_id` is ours; None takes hints of any."""
+def add_railway_hook(app: FastAPI, *, secrets: Sequence[Secret], environment_id: str | None, wake_up: WakeUp) -> None:
+    """Two secrets are accepted during a rotation. `environment_id` is ours; None takes events of any."""
     guesses = Guesses(WRONG_A_MINUTE)
 
     @app.post("/hooks/railway/{secret}")
@@ -94,7 +80,7 @@ def add_railway_hook(
         if len(body) > MAX_BODY:
             return Response(status_code=413)
         if may_concern(body, environment_id):
-            give_hint()
+            wake_up.set()
         return Response(status_code=202)
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bot.leader import WakeUp
+from bot.wake_ups import WakeUp, drive
 from services.domain.errors import SourceError
 from services.domain.oncall import is_group
 
@@ -37,7 +37,7 @@ class SlackNames:
         self._slack = slack
         self._wanted = set(slack_ids)
         self._names: dict[str, str] = {}
-        self._wake_up = WakeUp()
+        self._asked = WakeUp()
 
     def of(self, slack_id: str) -> str:
         """ "@dragonfly-approvers", "Ann Keller"; a word that fits while the name is not known. Never asks Slack."""
@@ -47,7 +47,7 @@ class SlackNames:
         """The same, and "" while the name is not known."""
         if slack_id not in self._wanted:
             self._wanted.add(slack_id)
-            self._wake_up.ring()
+            self._asked.set()
         return self._names.get(slack_id, "")
 
     async def look_up(self, slack_ids: Iterable[str]) -> dict[str, str]:
@@ -64,7 +64,7 @@ class SlackNames:
 
     async def run(self) -> None:
         """Keep the names known, until cancelled."""
-        await self._wake_up.drive(self.read)
+        await drive(self.read, self._asked)
 
     async def read(self) -> float:
         """Ask Slack for all of them; seconds until the next time. What it does not tell now keeps its old name."""

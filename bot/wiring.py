@@ -3,7 +3,7 @@
 A part of the leader's goes into `Wiring.__init__`; if people are woken by it, it has a `heartbeat_monitor.part` to
 call after each
 good round, which the dead man's switch minds. What every replica does goes into `Wiring.start` and `Wiring.stop`, and
-what a notice of Postgres wakes into the doorbell's bells.
+what a notice of Postgres wakes into the listener's table.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ from bot.slack.incidents_channel import IncidentsChannel
 from bot.slack_groups import Groups, Profiles
 from bot.slack_names import SlackNames
 from bot.views.run import Content, run_message
+from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch, HeartbeatMonitor
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages as outbox
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
-from services.clients.postgres.listen import CHANNEL as HINTS_CHANNEL
+from services.clients.postgres.listen import CHANNEL as REFRESH_CHANNEL
 from services.clients.postgres.listen import Listener
 from services.clients.postgres.messages import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.clients.postgres.messages import OUTBOX_CHANNEL
@@ -73,15 +74,9 @@ from services.domain.oncall import Schedule, nobody_is_absent
 from services.domain.runs import Record, Run
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
 
-POLL_S = 5.0  # a countdown of 60 s ends at most this late while nothing rings
-
 
 class ChangeWiring:
-    """One for the process. `workspace` gives our team id, `told` wakes the sender of messages, should it be here.
-
-    `hears`: whether `ring` is called when anything happens to a run. `poll_s`: how often to look for what no notice
-    told of. `leader_tasks` is the leader's part of it.
-    """
+    """One for the process. `workspace` gives our team id. `leader_tasks` is the leader's part of it."""
 
     def __init__(
         self,
@@ -93,10 +88,8 @@ class ChangeWiring:
         channel: str,
         owner: str,
         workspace: Callable[[], str | None],
+        wake_ups: WakeUps,
         profiles: Profiles | None = None,
-        told: Callable[[], None] = lambda: None,
-        hears: Callable[[], bool] = lambda: False,
-        poll_s: Callable[[], float] = lambda: POLL_S,
     ) -> None:
         self._policy = load_policy(settings.people)
         named = self._policy.groups if isinstance(self._policy, Policy) else ()
@@ -107,7 +100,7 @@ class ChangeWiring:
         in_file = world.name_of
         world.absent = self.groups.absent
         world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
-        message_writer = RunMessageWriter(self._say, told)
+        message_writer = RunMessageWriter(self._say, wake_ups)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         approver_paging = ApproverPaging.of(settings.changing, schedule)
         self.approval_service = ApprovalService(
@@ -123,19 +116,11 @@ class ChangeWiring:
             Expiry(database, message_writer),
             Reminders(database, message_writer, approvers=self._approvers),
         ]
-        self._self_approvals: SelfApprovals | None = None
         if isinstance(self._policy, Policy):
-            self._self_approvals = SelfApprovals(database, self._policy, self.groups, message_writer, poll_s=poll_s)
-            self.leader_tasks.append(self._self_approvals)
+            self.leader_tasks.append(SelfApprovals(database, self._policy, self.groups, message_writer))
         dependencies = Dependencies(database, world, PLANS, message_writer, settings.runs)
-        self.runner = Runner(dependencies, owner=owner, hears=hears)
+        self.runner = Runner(dependencies, owner=owner)
         self._working: list[asyncio.Task[None]] = []
-
-    def ring(self) -> None:
-        """Something happened to a run."""
-        self.runner.ring()
-        if self._self_approvals is not None:
-            self._self_approvals.ring()
 
     def start(self) -> None:
         """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
@@ -180,6 +165,7 @@ async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIt
         channel=settings.slack.incidents_channel,
         owner="terminal",
         workspace=lambda: team_id,
+        wake_ups=WakeUps(),
     )
     try:
         yield changing
@@ -199,7 +185,7 @@ async def _team_id(slack: SlackClient) -> str | None:
 def make_incident_store(
     world: World,
     name_of: Callable[[str], str],
-    told: Callable[[], None] = lambda: None,
+    wake_ups: WakeUps | None = None,
     write_alert: WriteAlert = writes_nothing,
 ) -> IncidentStore:
     """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called.
@@ -213,7 +199,7 @@ def make_incident_store(
         schedule=_schedule(world),
         approvers=_approvers(world),
     )
-    return IncidentStore(place, told, write_alert, name_of, world.absent or nobody_is_absent)
+    return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent)
 
 
 def make_incident_service(
@@ -226,7 +212,6 @@ def make_incident_service(
 # Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
 EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
-POLL_WITH_NOTICES_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -263,14 +248,18 @@ class Wiring:
     def __init__(self, core_wiring: CoreWiring) -> None:
         self._outbox_slack = core_wiring.slack_without_patience()
         self._webhooks = Webhooks()
+        self.wake_ups = WakeUps(has_notices=lambda: self._listener.works)
         heartbeat_monitor, reach = HeartbeatMonitor(), Reach(core_wiring.settings, self._webhooks)
         self.channel = IncidentsChannel(
-            core_wiring.slack, core_wiring.channel, on_back=lambda: _retry_undeliverable(core_wiring)
+            core_wiring.slack,
+            core_wiring.channel,
+            refused=self.wake_ups.channel,
+            on_back=lambda: _retry_undeliverable(core_wiring),
         )
         sender = Sender(
             core_wiring.database,
             self._outbox_slack,
-            poll_s=self._poll_s,
+            wake_ups=self.wake_ups,
             metrics=core_wiring.metrics,
             checkpoint=heartbeat_monitor.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
             undeliverable=Undeliverable(
@@ -278,14 +267,13 @@ class Wiring:
                 environment=core_wiring.settings.environment,
                 recipients=lambda: page_recipients(core_wiring.world, core_wiring.slack),
                 pagers=reach.everybody,
-                rung=self.channel.ring,
+                refused=self.wake_ups.channel,
             ),
             workspace_url=core_wiring.workspace_url,
         )
-        self.told = sender.ring
         self.switch = _switch(core_wiring, self._webhooks, heartbeat_monitor)
-        self.refresh_notices = RefreshNotices(core_wiring.database, hears=lambda: self._listener.works)
-        self.changing = _change_wiring(core_wiring, sender, hears=lambda: self._listener.works, poll_s=self._poll_s)
+        self._refresh_notices = RefreshNotices(core_wiring.database, self.wake_ups)
+        self.changing = _change_wiring(core_wiring, self.wake_ups)
         rules = usable_rules(core_wiring.settings.alerts)
         messages = AlertMessages(
             rules,
@@ -294,25 +282,24 @@ class Wiring:
             home=incident_thread_of,
             owners=owners_of,
         )
-        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, sender.ring, messages.say)
+        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, self.wake_ups, messages.say)
         retell = partial(incident_store.retell, core_wiring.database)
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
             core_wiring.database, incident_store
         ).on_request
-        notifiers = _notifiers(core_wiring, reach, sender, heartbeat_monitor, self._poll_s, retell)
+        notifiers = _notifiers(core_wiring, reach, self.wake_ups, heartbeat_monitor, retell)
         self.incident_service = make_incident_service(
             core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
         )
         escalation = Escalation(
             core_wiring.database,
             incident_store,
-            poll_s=self._poll_s,
             checkpoint=heartbeat_monitor.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
         )
-        triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store, poll_s=self._poll_s)
-        drill_runner = DrillRunner(core_wiring.database, incident_store, poll_s=self._poll_s)
+        triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store)
+        drill_runner = DrillRunner(core_wiring.database, incident_store)
         rollouts = ExternalDeployWatcher(
-            core_wiring.world, core_wiring.database, channel=core_wiring.channel, told=sender.ring
+            core_wiring.world, core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups
         )
         on_alert = AlertRouting(incident_store).on_alert
         environment = core_wiring.settings.environment
@@ -324,33 +311,30 @@ class Wiring:
             core_wiring.database,
             rules,
             message_writer,
-            told=sender.ring,
+            wake_ups=self.wake_ups,
             checkpoint=heartbeat_monitor.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
             on_services=rollouts.see,
             name_of=self.changing.names.known,
         )
-        self.refresh_notices.listen(watch.hint)
-        self.refresh_notices.listen(drill_runner.ring)
         incidents: tuple[Part, ...] = (escalation, triage_summary, drill_runner)
         watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leader_tasks)
         self.leader = _leader(core_wiring, sender, [*watched, *([self.switch] if self.switch else [])])
-        self.outage = _outage(core_wiring, self.leader, reach, sender)
+        self.outage = _outage(core_wiring, self.leader, reach, self.wake_ups)
         self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away
-        # One session hears for the whole process.
-        bells = {
-            OUTBOX_CHANNEL: sender.ring,
-            RUNS_CHANNEL: self.changing.ring,
-            NOTIFICATIONS_CHANNEL: notifiers.ring,
-            HINTS_CHANNEL: self.refresh_notices.heard,
-            INCIDENTS_CHANNEL: _all_of(escalation.ring, triage_summary.ring),
+        wake = {  # one session listens for the whole process
+            OUTBOX_CHANNEL: self.wake_ups.outbox.set,
+            RUNS_CHANNEL: self.wake_ups.runs.set,
+            NOTIFICATIONS_CHANNEL: self.wake_ups.notifications.set,
+            REFRESH_CHANNEL: self.wake_ups.refresh.set,
+            INCIDENTS_CHANNEL: self.wake_ups.incidents.set,
         }
         dsn = require(core_wiring.settings.database).url
-        self._listener = Listener(dsn, bells, application_name="dragonfly-bot")
+        self._listener = Listener(dsn, wake, application_name="dragonfly-bot")
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (self.leader, self._listener, self.refresh_notices, self.outage, self.channel)
+        everywhere = (self.leader, self._listener, self._refresh_notices, self.outage, self.channel)
         self._working = [asyncio.create_task(part.run()) for part in everywhere]
 
     async def stop(self) -> None:
@@ -363,10 +347,6 @@ class Wiring:
         await self._webhooks.aclose()
         await self._outbox_slack.aclose()
 
-    def _poll_s(self) -> float:
-        """How often to look for what no notice told of."""
-        return POLL_WITH_NOTICES_S if self._listener.works else POLL_WITHOUT_NOTICES_S
-
 
 async def _retry_undeliverable(core_wiring: CoreWiring) -> None:
     """The incidents channel takes messages again: so do those that it refused of late."""
@@ -374,19 +354,7 @@ async def _retry_undeliverable(core_wiring: CoreWiring) -> None:
         await outbox.retry_undeliverable(conn, channel=core_wiring.channel, window=RETRY_REFUSED_WITHIN)
 
 
-def _all_of(*rings: Callable[[], None]) -> Callable[[], None]:
-    """One bell for several."""
-
-    def ring() -> None:
-        for one in rings:
-            one()
-
-    return ring
-
-
-def _change_wiring(
-    core_wiring: CoreWiring, sender: Sender, *, hears: Callable[[], bool], poll_s: Callable[[], float]
-) -> ChangeWiring:
+def _change_wiring(core_wiring: CoreWiring, wake_ups: WakeUps) -> ChangeWiring:
     return ChangeWiring(
         core_wiring.settings,
         core_wiring.world,
@@ -395,10 +363,8 @@ def _change_wiring(
         channel=core_wiring.channel,
         owner=core_wiring.owner,
         workspace=core_wiring.workspace,
+        wake_ups=wake_ups,
         profiles=core_wiring.profiles,
-        told=sender.ring,
-        hears=hears,
-        poll_s=poll_s,
     )
 
 
@@ -424,7 +390,7 @@ def _switch(core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: Hear
     return DeadMansSwitch(core_wiring.database, webhooks, monitor.url, heartbeat_monitor=heartbeat_monitor)
 
 
-def _outage(core_wiring: CoreWiring, leader: Leader, reach: Reach, sender: Sender) -> Outage:
+def _outage(core_wiring: CoreWiring, leader: Leader, reach: Reach, wake_ups: WakeUps) -> Outage:
     settings = core_wiring.settings.outage
     phones = Phones(reach, environment=core_wiring.settings.environment)
     paging = OutagePaging(
@@ -443,7 +409,7 @@ def _outage(core_wiring: CoreWiring, leader: Leader, reach: Reach, sender: Sende
         paging,
         channel=core_wiring.channel,
         settings=settings,
-        told=sender.ring,
+        wake_ups=wake_ups,
         links=_outage_links(core_wiring.settings),
     )
 
@@ -461,9 +427,8 @@ def _outage_links(settings: Settings) -> dict[str, str]:
 def _notifiers(
     core_wiring: CoreWiring,
     reach: Reach,
-    sender: Sender,
+    wake_ups: WakeUps,
     heartbeat_monitor: HeartbeatMonitor,
-    poll_s: Callable[[], float],
     retell: Callable[[str], Awaitable[None]],
 ) -> Notifiers:
     return Notifiers(
@@ -472,8 +437,7 @@ def _notifiers(
         environment=core_wiring.settings.environment,
         workspace_url=core_wiring.workspace_url,
         channel=core_wiring.channel,
-        poll_s=poll_s,
-        told=sender.ring,
+        wake_ups=wake_ups,
         metrics=core_wiring.metrics,
         heartbeat_monitor=heartbeat_monitor,
         retell=retell,

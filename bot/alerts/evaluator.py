@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences, next_mo
 from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from bot.config.alerts import AlertRules
 from bot.leader import Fence
+from bot.wake_ups import WakeUp, WakeUps, drive
 from bot.world import HeartbeatReading, World
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_watched_drills
@@ -39,9 +39,8 @@ PATIENCE_S = 1.0
 
 
 class Evaluator:
-    """`told` is called when something new is in the outbox, `checkpoint` after each evaluation that saw everything,
-    `on_services` with what Railway answered, as soon as it did. `name_of`: what a Slack id is called, "" when nobody
-    knows."""
+    """`checkpoint` is called after each evaluation that saw everything, `on_services` with what Railway answered, as
+    soon as it did. `name_of`: what a Slack id is called, "" when that is unknown."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class Evaluator:
         settings: AlertRules,
         message_writer: AlertMessageWriter,
         *,
-        told: Callable[[], None],
+        wake_ups: WakeUps,
         checkpoint: Callable[[], None] = lambda: None,
         on_services: Callable[[Services], None] = lambda _: None,
         name_of: Callable[[str], str] = lambda _: "",
@@ -59,34 +58,22 @@ class Evaluator:
         self._database = database
         self._settings = settings
         self._message_writer = message_writer
-        self._told = told
+        self._wake_ups = wake_ups
         self._checkpoint = checkpoint
         self._name_of = name_of
-        self._wake_up = asyncio.Event()
-        self._sources = Sources(world, answered=self._wake_up.set, on_services=on_services)
-        self._is_watching = False
+        self._answered = WakeUp()
+        self._sources = Sources(world, answered=self._answered.set, on_services=on_services)
         self._due_at = 0.0  # when the next look has to be made, by the loop's clock
         self._is_first = True
 
-    def hint(self) -> None:
-        """Something outside may have changed (a webhook says so): ask Railway now, look again now, and once more when
-        it has answered. Who does not watch asks nobody."""
-        if self._is_watching:
-            self._sources.hint()
-        self._wake_up.set()
-
     async def run(self, fence: Fence) -> None:
         """Watch until cancelled. Raises LostLeadershipError."""
-        self._is_first = self._is_watching = True
+        self._is_first = True
+        refresh = self._wake_ups.refresh
         try:
-            while True:
-                pause = (await self._look_or_retry(fence)).total_seconds()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._wake_up.wait()
-                self._wake_up.clear()
+            with refresh.listen(self._sources.hasten):  # and evaluates again once they have answered
+                await drive(lambda: self._look_or_retry(fence), refresh, self._answered)
         finally:
-            self._is_watching = False
             await self._sources.close()
 
     async def look(self, fence: Fence) -> timedelta:
@@ -106,17 +93,17 @@ class Evaluator:
             if has_moved:
                 around, known = await self._read_context(conn, seen.now)
         if has_moved:
-            self._told()
+            self._wake_ups.outbox.set()
         self._is_first = False
         self._checkpoint()
         return self._plan_next(seen, signals, known, around, read_at)
 
-    async def _look_or_retry(self, fence: Fence) -> timedelta:
+    async def _look_or_retry(self, fence: Fence) -> float:
         try:
-            return await self.look(fence)
+            return (await self.look(fence)).total_seconds()
         except SourceError as error:
             logger.warning("alerts: %s", error.why)
-            return RETRY
+            return RETRY.total_seconds()
 
     async def _read_drills(self) -> Sequence[Drill]:
         async with self._database.read() as conn:

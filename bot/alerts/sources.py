@@ -156,8 +156,8 @@ class Sources:
         if rest and patience_s > 0:
             await asyncio.wait(rest, timeout=patience_s)
 
-    def hint(self) -> None:
-        """Something changed in Railway: ask it again now, and its API."""
+    def hasten(self) -> None:
+        """Something may have changed at Railway: ask it again now, and the API."""
         for poll in (self._services, self._api):
             if poll is not None:
                 poll.hasten()

@@ -42,7 +42,7 @@ class Expiry(PeriodicTask):
                 await self._message_writer.tell(conn, run_id, head=head)
                 await end_calls(conn, run_id)
         if expired:
-            self._message_writer.told()
+            self._message_writer.wake_ups.outbox.set()
         return self._every_s
 
 
@@ -76,7 +76,7 @@ class Reminders(PeriodicTask):
                 await self._remind_of_review(conn, run_id, count)
             for lock, count in await approvals.take_due_locks(conn, again_after=REMIND_AFTER):
                 await self._remind_of_lock(conn, lock, count)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
         return self._every_s
 
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from bot.approvals.access import Refused, Verdict
@@ -71,10 +70,7 @@ async def may_begin(case: PendingDecision, countdown: timedelta) -> Verdict:
 
 
 class SelfApprovals(PeriodicTask):
-    """Slack is asked who the requester is before each transaction, as at the desk.
-
-    It sleeps until the next one is due; `ring` tells of a new one, without which it looks every `poll_s()` seconds.
-    """
+    """Sleeps until the next one is due. Asks Slack who the requester is before each transaction."""
 
     name = "lone starts"
 
@@ -84,15 +80,13 @@ class SelfApprovals(PeriodicTask):
         policy: Policy,
         groups: Groups,
         message_writer: RunMessageWriter,
-        *,
-        poll_s: Callable[[], float],
     ) -> None:
-        super().__init__()
+        self._wake_ups = message_writer.wake_ups
+        super().__init__(self._wake_ups.runs)
         self._database = database
         self._policy = policy
         self._groups = groups
         self._message_writer = message_writer
-        self._poll_s = poll_s
 
     async def look(self, fence: Fence) -> float:
         async with self._database.read() as conn:
@@ -101,7 +95,7 @@ class SelfApprovals(PeriodicTask):
         for lone, wait_s in waits.items():
             if wait_s <= 0:
                 await self._move(fence, lone)
-        return min([self._poll_s(), *(wait_s for wait_s in waits.values() if wait_s > 0)])
+        return min([self._wake_ups.poll_s, *(wait_s for wait_s in waits.values() if wait_s > 0)])
 
     async def _move(self, fence: Fence, lone: SelfApproval) -> None:
         async with self._database.read() as conn:
@@ -117,4 +111,4 @@ class SelfApprovals(PeriodicTask):
                 await end_countdown(case)
             else:
                 await offer(case)
-        self._message_writer.told()
+        self._wake_ups.outbox.set()

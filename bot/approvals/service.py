@@ -173,7 +173,7 @@ class ApprovalService:
             if called is not None:
                 await self._message_writer.tell(conn, run_id, head=head)
             run = await _read(conn, run_id)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
         acknowledged = await self.on_request(run, person, people) if person is not None else ()
         return Filed(run, called, incident, acknowledged)
 
@@ -294,7 +294,7 @@ class ApprovalService:
         run = await _read(conn, run_id)
         if notice is not None:
             await join(conn, run, notice)
-            self._message_writer.told()
+            self._message_writer.wake_ups.outbox.set()
         return run
 
     async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
@@ -311,7 +311,7 @@ class ApprovalService:
         people = await self.groups.people(person.user_id)
         async with self._database.transaction() as conn:
             yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
 
     async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:
         """The refusal stands even when it cannot be written down."""

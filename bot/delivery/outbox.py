@@ -27,7 +27,8 @@ from bot.delivery.decide import (
 )
 from bot.delivery.fallbacks import Fallbacks
 from bot.delivery.undeliverable import Undeliverable
-from bot.leader import Fence, LostLeadershipError, WakeUp
+from bot.leader import Fence, LostLeadershipError
+from bot.wake_ups import WakeUp, WakeUps, drive
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
@@ -251,7 +252,7 @@ RETRY_S = 1.0  # after a round that the database failed; the notice of a page ma
 
 
 class Sender:
-    """`ring` wakes it; without a ring it looks every `poll_s()` seconds. `slack` is impatient: 429 is minded here.
+    """`slack` is impatient: 429 is minded here.
 
     `checkpoint` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
     `workspace_url`: "https://acme.slack.com/", for links; None while it is not known.
@@ -262,7 +263,7 @@ class Sender:
         database: Database,
         slack: SlackClient,
         *,
-        poll_s: Callable[[], float],
+        wake_ups: WakeUps,
         metrics: Metrics,
         checkpoint: Callable[[], None] = lambda: None,
         undeliverable: Undeliverable | None = None,
@@ -281,14 +282,9 @@ class Sender:
             )
             for lane in OutboxQueue
         }
-        self._bells = {lane: WakeUp() for lane in OutboxQueue}
-        self._poll_s = poll_s
+        self._wake_ups = wake_ups
+        self._pages_passed = WakeUp()
         self._checkpoint = checkpoint
-
-    def ring(self) -> None:
-        """Something new may be in the outbox."""
-        for wake_up in self._bells.values():
-            wake_up.ring()
 
     async def run(self, fence: Fence) -> None:
         """Send until cancelled. Raises LostLeadershipError."""
@@ -306,23 +302,25 @@ class Sender:
     async def send_due(self, fence: Fence) -> float:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
         waits = [await self._lanes[lane].send_due(fence) for lane in OutboxQueue]
-        return min([wait for wait in waits if wait is not None], default=self._poll_s())
+        return min([wait for wait in waits if wait is not None], default=self._wake_ups.poll_s)
 
     async def _drive(self, lane: OutboxQueue, fence: Fence) -> None:
         async def look() -> float:
             wait_s = await self._pass(lane, fence)
             if lane is OutboxQueue.PAGES:  # what was posted may have a thread by now, or other words already
-                self._bells[OutboxQueue.REST].ring()
+                self._pages_passed.set()
             return wait_s
 
-        await self._bells[lane].drive(look)
+        also = (self._pages_passed,) if lane is OutboxQueue.REST else ()
+        await drive(look, self._wake_ups.outbox, *also)
 
     async def _pass(self, lane: OutboxQueue, fence: Fence) -> float:
         try:
             wait_s = await self._lanes[lane].send_due(fence)
         except SourceError as error:
             logger.warning("outbox: %s", error.why)
-            return min(RETRY_S, self._poll_s())
+            return min(RETRY_S, self._wake_ups.poll_s)
         if lane is OutboxQueue.PAGES:
             self._checkpoint()
-        return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())
+        poll_s = self._wake_ups.poll_s
+        return poll_s if wait_s is None else min(wait_s, poll_s)

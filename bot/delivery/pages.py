@@ -15,9 +15,10 @@ from typing import TypeVar
 from bot.config.environment import Settings
 from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
 from bot.delivery.decide import GiveUp, TryAgain, after_failure, page_of
-from bot.leader import Fence, WakeUp
+from bot.leader import Fence
 from bot.types import Block
 from bot.views.delivery import not_reached, notified_elsewhere
+from bot.wake_ups import WakeUps, drive
 from bot.watchdog import HeartbeatMonitor
 from bot.web.metrics import Metrics
 from services.clients.pagers.email import MailServer
@@ -107,7 +108,7 @@ async def retell_nothing(key: str) -> None:
 
 
 class NotificationSender:
-    """Of one means. `ring` wakes it; `told` is called when its words for Slack are in the outbox.
+    """Of one means.
 
     `start_s`: so long after it was locked a call may begin. `checkpoint` is called after each round. `retell` says an
     incident's root message again, by its key: it says who was told. Every other matter has a message for that.
@@ -122,8 +123,7 @@ class NotificationSender:
         environment: str | None,
         workspace_url: Callable[[], str | None],
         channel: str,
-        poll_s: Callable[[], float],
-        told: Callable[[], None],
+        wake_ups: WakeUps,
         metrics: Metrics,
         checkpoint: Callable[[], None] = lambda: None,
         start_s: float = START_S,
@@ -137,19 +137,13 @@ class NotificationSender:
         self._environment = environment
         self._workspace_url = workspace_url
         self._channel = channel
-        self._poll_s = poll_s
-        self._told = told
+        self._wake_ups = wake_ups
         self._metrics = metrics
         self._checkpoint = checkpoint
-        self._wake_up = WakeUp()
-
-    def ring(self) -> None:
-        """Something new may be there."""
-        self._wake_up.ring()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await self._wake_up.drive(self._pass_or_wait)
+        await drive(self._pass_or_wait, self._wake_ups.notifications)
 
     async def send_due(self) -> float:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
@@ -164,8 +158,9 @@ class NotificationSender:
         for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
             await self._retell(key)  # no part of the above: whoever answers an incident may wait for what is held here
         if due:
-            self._told()
-        return self._poll_s() if wait_s is None else min(wait_s, self._poll_s())
+            self._wake_ups.outbox.set()
+        poll_s = self._wake_ups.poll_s
+        return poll_s if wait_s is None else min(wait_s, poll_s)
 
     async def _pass_or_wait(self) -> float:
         try:
@@ -244,7 +239,7 @@ LATE_AFTER_S = 90.0  # three rounds without anything to send
 
 
 class Notifiers:
-    """A part of the leader's work. `ring` wakes all. `retell`: see `NotificationSender`."""
+    """A part of the leader's work. `retell`: see `NotificationSender`."""
 
     def __init__(
         self,
@@ -254,8 +249,7 @@ class Notifiers:
         environment: str | None,
         workspace_url: Callable[[], str | None],
         channel: str,
-        poll_s: Callable[[], float],
-        told: Callable[[], None],
+        wake_ups: WakeUps,
         metrics: Metrics,
         heartbeat_monitor: HeartbeatMonitor,
         retell: Callable[[str], Awaitable[None]],
@@ -268,19 +262,13 @@ class Notifiers:
                 environment=environment,
                 workspace_url=workspace_url,
                 channel=channel,
-                poll_s=poll_s,
-                told=told,
+                wake_ups=wake_ups,
                 metrics=metrics,
                 checkpoint=heartbeat_monitor.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
                 retell=retell,
             )
             for means in Means
         ]
-
-    def ring(self) -> None:
-        """Something new may be there."""
-        for sender in self._senders:
-            sender.ring()
 
     async def run(self, fence: Fence) -> None:  # noqa: ARG002 - the locks of the rows are fence enough
         """Send until cancelled."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.config.fields import Invalid
 from bot.views.delivery import direct_message, pager_words
+from bot.wake_ups import WakeUp
 from bot.world import World
 from services.clients.postgres.messages import store_notification
 from services.clients.postgres.pool import Connection
@@ -107,7 +108,7 @@ class Told:
 class Undeliverable:
     """`recipients`: the Slack ids of whoever gets a page directly. `pagers`: those that ring when that reached nobody.
 
-    `rung` is called whenever a channel refused something.
+    `refused` is set whenever a channel refused something.
     """
 
     def __init__(
@@ -117,18 +118,18 @@ class Undeliverable:
         environment: str | None = None,
         recipients: Recipients | None = None,
         pagers: Pagers = tuple,
-        rung: Callable[[], None] = lambda: None,
+        refused: WakeUp | None = None,
     ) -> None:
         self._slack = slack
         self._environment = environment
         self._recipients = recipients
         self._pagers = pagers
-        self._rung = rung
+        self._refused = refused or WakeUp()
 
     async def tell(self, message: UnsentMessage, refused: SlackRefusedError) -> Told:
         """Send the page directly. Twice when this process dies before the row says so. What is for one person stays
         theirs: their level's other ways ring, and the next level follows."""
-        self._rung()
+        self._refused.set()
         is_personal = message.home[:1] in "UWD" and message.home.isupper()
         people = [] if is_personal else await self._send_directly(message, refused)
         pagers = () if people or is_personal else self._pagers()

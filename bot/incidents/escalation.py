@@ -26,10 +26,7 @@ TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
 class Escalation(PeriodicTask):
-    """`ring` wakes it; without one it looks when something is due, and every `poll_s()` seconds.
-
-    `checkpoint` is called after each round.
-    """
+    """`checkpoint` is called after each round."""
 
     name = "escalation"
 
@@ -38,13 +35,12 @@ class Escalation(PeriodicTask):
         database: Database,
         incident_store: IncidentStore,
         *,
-        poll_s: Callable[[], float],
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__()
+        super().__init__(incident_store.wake_ups.incidents)
         self._database = database
         self._incident_store = incident_store
-        self._poll_s = poll_s
+        self._wake_ups = incident_store.wake_ups
         self._checkpoint = checkpoint
 
     async def look(self, fence: Fence) -> float:
@@ -58,9 +54,9 @@ class Escalation(PeriodicTask):
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
                 await fence.lock(conn)
                 await self._step(conn, number)
-            self._incident_store.told()
+            self._wake_ups.outbox.set()
         self._checkpoint()
-        return 0.0 if due else min([*waits.values(), self._poll_s()])
+        return 0.0 if due else min([*waits.values(), self._wake_ups.poll_s])
 
     async def _step(self, conn: Connection, number: int) -> None:
         """What it wants by now: somebody may have taken it on since it was looked at."""

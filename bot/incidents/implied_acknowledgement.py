@@ -60,5 +60,5 @@ class ImpliedAcknowledgement:
             await append_audit(
                 conn, actor=person.user_id, event="incident.acknowledged", run_id=run.id, details=details
             )
-        self._incident_store.told()
+        self._incident_store.wake_ups.outbox.set()
         return outcome.incident

@@ -239,7 +239,7 @@ class IncidentService:
             event = "opened" if same is None else "reported"
             details = {"severity": severity, "services": list(services)}
             await self._audit(conn, event, outcome.incident, person, details)
-        self._incident_store.told()
+        self._incident_store.wake_ups.outbox.set()
         return outcome
 
     async def refuse_early(self, request: Request) -> None:
@@ -337,7 +337,7 @@ class IncidentService:
                 words = f"{mention(user_id)} stands in for {rotation} until {date_token(made.ends_at)}. Both are told."
             details |= {"team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
-        self._incident_store.told()
+        self._incident_store.wake_ups.outbox.set()
         return words
 
     async def take_override(self, request: Request, override_id: int) -> str | Refused:
@@ -359,7 +359,7 @@ class IncidentService:
                 return Refused("you are not put on call by this, or it is over", "`oncall` shows who is on call.")
             details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
-        self._incident_store.told()
+        self._incident_store.wake_ups.outbox.set()
         return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:
@@ -407,7 +407,7 @@ class IncidentService:
             refused = isinstance(outcome, Refused)
             details = {"why": outcome.why} if isinstance(outcome, Refused) else {}
             await self._audit(conn, f"{event}.refused" if refused else event, incident, person, details)
-        self._incident_store.told()
+        self._incident_store.wake_ups.outbox.set()
         return outcome
 
     async def _audit(

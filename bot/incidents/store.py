@@ -13,6 +13,7 @@ from datetime import datetime
 from bot.slack_names import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain
+from bot.wake_ups import WakeUps
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -54,7 +55,7 @@ async def writes_nothing(conn: Connection, message_key: str) -> None:
 
 
 class IncidentStore:
-    """One for the process. `told` wakes the sender of this process, should it be the leader.
+    """One for the process.
 
     `write_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
     is known is called. `absent`: why nobody is reached behind a Slack id.
@@ -63,13 +64,13 @@ class IncidentStore:
     def __init__(
         self,
         place: Place,
-        told: Callable[[], None] = lambda: None,
+        wake_ups: WakeUps | None = None,
         write_alert: WriteAlert = writes_nothing,
         name_of: Callable[[str], str] = nameless,
         absent: Absent = nobody_is_absent,
     ) -> None:
         self.place = place
-        self.told = told
+        self.wake_ups = wake_ups or WakeUps()
         self._write_alert = write_alert
         self._name_of = name_of
         self._absent = absent

@@ -38,7 +38,7 @@ STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; the
 
 
 class TriageSummary(PeriodicTask):
-    """`ring` wakes it; without one it looks every `poll_s()` seconds."""
+    """`step_s`: how long each part may take to read."""
 
     name = "briefing"
 
@@ -48,14 +48,13 @@ class TriageSummary(PeriodicTask):
         world: World,
         incident_store: IncidentStore,
         *,
-        poll_s: Callable[[], float],
         step_s: float = STEP_S,
     ) -> None:
-        super().__init__()
+        super().__init__(incident_store.wake_ups.incidents)
         self._database = database
         self._world = world
         self._incident_store = incident_store
-        self._poll_s = poll_s
+        self._wake_ups = incident_store.wake_ups
         self._step_s = step_s
 
     async def look(self, fence: Fence) -> float:
@@ -67,7 +66,7 @@ class TriageSummary(PeriodicTask):
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return self._poll_s()
+        return self._wake_ups.poll_s
 
     async def _brief(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
@@ -112,7 +111,7 @@ class TriageSummary(PeriodicTask):
                 await self._incident_store.tell(conn, incident.id)
             if is_next and number == len(PARTS):
                 await _note_beginning(conn, incident, told)
-        self._incident_store.told()
+        self._wake_ups.outbox.set()
         return is_next
 
 

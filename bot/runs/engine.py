@@ -52,7 +52,7 @@ class Progress:
         shown = [replace(one, note=note, state=StepState.RUNNING) if one is row else one for one in steps]
         async with self._journal.writing() as conn:
             await self._message_writer.tell_as(conn, run, shown)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
 
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class RunEngine:
                 return False  # left to a successor
             async with self._journal.writing(settled=True) as conn:
                 await self._ending.finish(conn, run, row, outcome)
-        self._dependencies.message_writer.told()
+        self._dependencies.message_writer.wake_ups.outbox.set()
         return True
 
     async def _guarded(self, executor: Act | Watch, step_context: StepContext) -> Outcome | None:
@@ -201,7 +201,7 @@ class RunEngine:
             await self._dependencies.message_writer.note(
                 conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps)
             )
-        self._dependencies.message_writer.told()
+        self._dependencies.message_writer.wake_ups.outbox.set()
 
     async def _read(self) -> tuple[Run, list[RunStep], datetime]:
         async with self._dependencies.database.read() as conn:

@@ -49,7 +49,7 @@ class RunFinish:
             await runs.create_steps(conn, run_id=run.id, steps=added, first=len(steps))
             await append_audit(conn, actor=ACTOR, event="run.fell_back", run_id=run.id, details={"steps": added})
             await self._message_writer.tell(conn, run.id)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
 
     async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
         """End the run, or stop it for a person, and say how the system was left."""
@@ -84,4 +84,4 @@ class RunFinish:
             details = {"outcome": outcome}
             head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
             await self._message_writer.tell(conn, run.id, head=head)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()

@@ -9,6 +9,7 @@ from bot.views.blocks import section
 from bot.views.pages import call_over
 from bot.views.run import ended_line
 from bot.views.text import escape, mention
+from bot.wake_ups import WakeUps
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import list_decisions
 from services.clients.postgres.messages import end_pages, replace_messages, store_message
@@ -30,11 +31,11 @@ def taken_over(steps: Sequence[RunStep]) -> str:
 
 
 class RunMessageWriter:
-    """`told` wakes the sender of this process, should it be the leader."""
+    """`say` makes the message from the run's record."""
 
-    def __init__(self, say: Say, told: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, say: Say, wake_ups: WakeUps | None = None) -> None:
         self._say = say
-        self.told = told
+        self.wake_ups = wake_ups or WakeUps()
 
     async def tell(
         self, conn: Connection, run_id: int, *, head: str | None = None, thread_key: str | None = None

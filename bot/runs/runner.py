@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 
-from bot.leader import WakeUp
 from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
 from bot.runs.step_context import Cancellation
+from bot.wake_ups import drive
 from playbooks.steps import FORMAT, STEPS
 from services.clients.postgres import runs
 from services.domain.errors import SourceError
@@ -20,26 +19,18 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """`owner` names this process in the leases. `ring` makes it look at once, without waiting for its next look.
+    """`owner` names this process in the leases. With notices of Postgres it looks seldom while no run is open."""
 
-    `hears`: whether it is rung when anything happens to a run. It then looks seldom while no run is open.
-    """
-
-    def __init__(self, dependencies: Dependencies, *, owner: str, hears: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, dependencies: Dependencies, *, owner: str) -> None:
         self._dependencies = dependencies
         self._owner = owner
-        self._hears = hears
-        self._wake_up = WakeUp()
+        self._wake_ups = dependencies.message_writer.wake_ups
         self._carried: dict[int, tuple[Cancellation, asyncio.Task[None]]] = {}
         self._problem: str | None = None
 
-    def ring(self) -> None:
-        """A run may wait for somebody to carry it."""
-        self._wake_up.ring()
-
     async def run(self) -> None:
         """Until cancelled; then `hand_over`."""
-        await self._wake_up.drive(self._look)
+        await drive(self._look, self._wake_ups.runs)
 
     async def hand_over(self) -> None:
         """Finish the acts under way, for a while, and let other replicas go on with the runs."""
@@ -54,7 +45,7 @@ class Runner:
 
     async def _look(self) -> float:
         """Seconds until the next look."""
-        is_quiet = await self._take_all() and self._hears()
+        is_quiet = await self._take_all() and self._wake_ups.has_notices
         settings = self._dependencies.settings
         return settings.look_when_quiet_s if is_quiet else settings.look_every_s
 

@@ -83,7 +83,7 @@ class RunStart:
                 await self._lose(conn, run, conflicts)
                 return None
             await self._move(conn, run, preempted)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
         return preempted
 
     async def _move(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
@@ -129,7 +129,7 @@ class RunStart:
     async def _void(self, run: Run, outcome: str) -> None:
         async with self._journal.writing() as conn:
             await self._end_void(conn, run, outcome)
-        self._message_writer.told()
+        self._message_writer.wake_ups.outbox.set()
 
     async def _end_void(self, conn: Connection, run: Run, outcome: str) -> None:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.leader import WakeUp
+from bot.wake_ups import WakeUp, drive
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.slack import SHARED_OUTSIDE, Refusal, SlackRefusedError, place_words, refusal_of
@@ -20,14 +20,15 @@ EVERY_S = 60.0
 
 
 class IncidentsChannel:
-    """`problem`: why it takes nothing; None while it does, or while nobody can tell. `on_back` is called when it takes
-    messages again, or another channel bears its name."""
+    """`problem`: why it takes nothing; None while it does, or while that is unknown. `refused` wakes it: Slack refused
+    a post. `on_back` is called when it takes messages again, or another channel has its name."""
 
     def __init__(
         self,
         slack: SlackClient,
         channel: str,
         *,
+        refused: WakeUp,
         on_back: Callable[[], Awaitable[None]],
         every_s: float = EVERY_S,
     ) -> None:
@@ -37,15 +38,11 @@ class IncidentsChannel:
         self._on_back = on_back
         self._every_s = every_s
         self._id: str | None = None
-        self._wake_up = WakeUp()
-
-    def ring(self) -> None:
-        """A post there was refused."""
-        self._wake_up.ring()
+        self._refused = refused
 
     async def run(self) -> None:
         """Look until cancelled."""
-        await self._wake_up.drive(self._pass)
+        await drive(self._pass, self._refused)
 
     async def look(self) -> None:
         """Ask Slack once. Raises SourceError when it does not answer, or the database does not in `on_back`."""

@@ -11,6 +11,7 @@ from typing import Any
 from slack_bolt.response import BoltResponse
 
 from bot.views.delivery import rate_limited_message
+from bot.wake_ups import WakeUps
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient
@@ -23,7 +24,7 @@ DATABASE_TIMEOUT_S = 2.0
 
 
 class RateLimited:
-    """One for the process. `told` wakes the sender of messages."""
+    """One for the process."""
 
     def __init__(
         self,
@@ -31,13 +32,13 @@ class RateLimited:
         slack: SlackClient,
         *,
         channel: str,
-        told: Callable[[], None] = lambda: None,
+        wake_ups: WakeUps,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._slack = slack
         self._channel = channel
-        self._told = told
+        self._wake_ups = wake_ups
         self._clock = clock
         self._last_key = ""
         self._telling: set[asyncio.Task[None]] = set()
@@ -77,5 +78,5 @@ class RateLimited:
                 await store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
         except SourceError:
             return False
-        self._told()
+        self._wake_ups.outbox.set()
         return True

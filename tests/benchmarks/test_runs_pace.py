@@ -8,7 +8,6 @@ import time
 import pytest
 
 from bot.config.timing import RunSettings
-from bot.runs.runner import Runner
 from playbooks.model import Plan, Risk
 from playbooks.steps import CheckDatabaseReady
 from services.domain.runs import RunState
@@ -29,13 +28,13 @@ async def test_pace(make_bench: MakeBench) -> None:
     bench = await make_bench(settings=RunSettings(poll_every_s=0.05))
 
     async def first_act() -> float:
-        """From the last needed click, whose replica rings its runner, to the first mutation on its way to Railway."""
+        """From the last needed click, whose replica wakes its runner, to the first mutation on its way to Railway."""
         bench.railway.find_service("dragonfly-api").auto_deploy = False
         plan = await bench.plan("unlock", service="api", reason="benchmark")
         run_id = await bench.file(plan, state=RunState.PLANNED)
         hold = bench.wire.hold("setAutoDeploy", "before")
         await bench.approve(run_id)
-        runner.ring()
+        bench.wake_runners()
         clicked_at = time.perf_counter()
         await hold.reached.wait()
         took_s = time.perf_counter() - clicked_at
@@ -43,7 +42,7 @@ async def test_pace(make_bench: MakeBench) -> None:
         await bench.ended(run_id)
         return took_s
 
-    queries, sessions, runner = await _idle(bench)
+    queries, sessions = await _idle(bench)
     firsts = [await first_act() for _ in range(ROUNDS)]
     per_step_s = await _cost_of_a_step(bench)
 
@@ -68,15 +67,15 @@ async def _cost_of_a_step(bench: Bench) -> float:
     return (run.ended_at - steps[0].started_at).total_seconds() / STEPS
 
 
-async def _idle(bench: Bench) -> tuple[float, int, Runner]:
+async def _idle(bench: Bench) -> tuple[float, int]:
     """Transactions a second and sessions of a replica that was just started, which goes on."""
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dragonfly-bot'"
     alone = await _transactions_a_second(bench)
-    runner = bench.start_runner()
+    bench.start_runner()
     await asyncio.sleep(1)
     together = await _transactions_a_second(bench)
     ((count,),) = await bench.sql(sessions)
-    return together - alone, count, runner
+    return together - alone, count
 
 
 async def _transactions_a_second(bench: Bench) -> float:

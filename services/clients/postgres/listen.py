@@ -25,18 +25,18 @@ _AGAIN_S = 10.0  # after a lost session
 
 
 class Listener:
-    """One session that listens on some channels, and rings a channel's bell for each notice, and all after a reconnect.
+    """One session that listens on some channels: a notice wakes its channel, and a reconnect wakes all.
 
-    `bells` is `{channel: what to call}`; all share the session, because a process holds few of them.
+    `wake` is `{channel: what to call}`; all share the session, because a process holds few of them.
 
-    A transaction pooler accepts LISTEN and delivers nothing, so the bell is rung once at the start, from another
+    A transaction pooler accepts LISTEN and delivers nothing, so one notice is sent at the start, from another
     session, because a notice to itself comes back with the answer even there. `works` tells whether it arrived; while
     it is False the caller has to poll more often.
     """
 
-    def __init__(self, dsn: Secret, bells: Mapping[str, Callable[[], None]], *, application_name: str) -> None:
+    def __init__(self, dsn: Secret, wake: Mapping[str, Callable[[], None]], *, application_name: str) -> None:
         self._dsn = dsn
-        self._bells = dict(bells)
+        self._wake = dict(wake)
         self._application_name = application_name
         self.works = False
 
@@ -58,15 +58,15 @@ class Listener:
         """False when the probe did not arrive; otherwise it raises in the end."""
         conn = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
         try:
-            for channel in self._bells:
+            for channel in self._wake:
                 await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.works = await self._probe(conn)
             if not self.works:
                 return False
-            for ring in self._bells.values():  # something may have changed before
-                ring()
+            for wake in self._wake.values():  # something may have changed before
+                wake()
             async for notice in conn.notifies():
-                self._bells[notice.channel]()
+                self._wake[notice.channel]()
         finally:
             with contextlib.suppress(psycopg.Error):
                 await conn.close()
@@ -75,7 +75,7 @@ class Listener:
     async def _probe(self, conn: Connection) -> bool:
         other = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
         try:
-            await other.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(next(iter(self._bells)))))
+            await other.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(next(iter(self._wake)))))
         finally:
             await other.close()
         return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []

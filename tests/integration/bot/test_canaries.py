@@ -23,6 +23,7 @@ from bot.config.environment import Settings
 from bot.leader import NAME, Fence
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.dragonfly_api import DragonflyApi
@@ -181,7 +182,7 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
     assert epoch is not None
     rules = default_rules()
     message_writer = AlertMessageWriter(rules, AlertMessages(rules, channel="c"), environment="prod", metrics=Metrics())
-    watch = Evaluator(world, world.database, rules, message_writer, told=lambda: None)
+    watch = Evaluator(world, world.database, rules, message_writer, wake_ups=WakeUps())
 
     for _ in range(2):
         await watch.look(Fence("me", epoch))

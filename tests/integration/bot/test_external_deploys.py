@@ -14,6 +14,7 @@ import pytest
 from bot.external_deploys import ExternalDeployWatcher
 from bot.facts import gather_recent_changes
 from bot.leader import NAME, Fence, LostLeadershipError
+from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres.deployments import prune_observed_replicas
 from services.clients.postgres.leases import take_lease
@@ -97,7 +98,7 @@ async def lead(database: Database) -> Fence:
 
 def watching(world: World) -> ExternalDeployWatcher:
     assert world.database is not None
-    return ExternalDeployWatcher(world, world.database, channel="dragonfly-incidents", told=lambda: None)
+    return ExternalDeployWatcher(world, world.database, channel="dragonfly-incidents", wake_ups=WakeUps())
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from bot.config.alerts_file import default_rules
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.store import IncidentStore, Place
 from bot.leader import Fence
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.postgres import alerts, leases
@@ -59,7 +60,7 @@ class Engine:
         message_writer = AlertMessageWriter(
             self.rules, messages, environment="prod", metrics=Metrics(), on_alert=self._note
         )
-        self.watch = Evaluator(self.world, self.database, self.rules, message_writer, told=lambda: None)
+        self.watch = Evaluator(self.world, self.database, self.rules, message_writer, wake_ups=WakeUps())
 
     async def look(self) -> timedelta:
         return await self.watch.look(self.fence)
@@ -108,5 +109,5 @@ def incident_store(engine: Engine) -> IncidentStore:
     incident_store = IncidentStore(Place("prod", "c", None, ()), write_alert=messages.say)
     on_alert = AlertRouting(incident_store).on_alert
     message_writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
-    engine.watch = Evaluator(engine.world, engine.database, rules, message_writer, told=lambda: None)
+    engine.watch = Evaluator(engine.world, engine.database, rules, message_writer, wake_ups=WakeUps())
     return incident_store

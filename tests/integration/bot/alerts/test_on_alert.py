@@ -10,6 +10,7 @@ from bot.alerts.evaluator import Evaluator
 from bot.alerts.messages import AlertMessages, AlertMessageWriter, OnAlert
 from bot.config.alerts_file import default_rules
 from bot.leader import Fence
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.postgres import alerts, leases
@@ -24,7 +25,7 @@ def watch(world: World, on_alert: OnAlert) -> Evaluator:
     rules = default_rules()
     messages = AlertMessages(rules, channel="c")
     message_writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
-    return Evaluator(world, database(world), rules, message_writer, told=lambda: None)
+    return Evaluator(world, database(world), rules, message_writer, wake_ups=WakeUps())
 
 
 def database(world: World) -> Database:

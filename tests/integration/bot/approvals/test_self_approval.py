@@ -19,6 +19,7 @@ from bot.leader import Fence, LostLeadershipError
 from bot.runs.message import RunMessageWriter
 from bot.types import Actor
 from bot.views.runs import filed_answer
+from bot.wake_ups import WakeUps
 from playbooks.model import Risk
 from services.clients.postgres import incidents
 from services.clients.postgres.approvals import list_open_reviews, read_lone_start
@@ -61,7 +62,10 @@ def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
         approval_service = make_desk(**LISTED, approver_paging=ApproverPaging(silence, countdown, PAGED))
         assert isinstance(approval_service.policy, Policy)
         return approval_service, SelfApprovals(
-            database, approval_service.policy, approval_service.groups, RunMessageWriter(say), poll_s=lambda: POLL_S
+            database,
+            approval_service.policy,
+            approval_service.groups,
+            RunMessageWriter(say, WakeUps(poll_s=POLL_S)),
         )
 
     return make

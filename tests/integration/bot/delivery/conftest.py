@@ -10,6 +10,7 @@ import pytest
 
 from bot.config.environment import Settings
 from bot.delivery.pages import NotificationSender, Reach
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
@@ -26,13 +27,14 @@ THREAD = "incident:1"
 
 @dataclass
 class Stage:
-    """`pager` and `mail` send; `told` counts how often the sender of messages was woken, `retold` has the root messages
-    that were said again."""
+    """`pager` and `mail` send; `woken` counts how often the outbox was woken, `retold` has the root messages that were
+    written again."""
 
     database: Database
     pager: NotificationSender
     mail: NotificationSender
-    told: list[None] = field(default_factory=list)
+    wake_ups: WakeUps
+    woken: list[None] = field(default_factory=list)
     retold: list[str] = field(default_factory=list)
 
     async def store(self, key: str = "incident:1:1", means: Means = Means.WEBHOOK, **changes: Any) -> None:
@@ -89,7 +91,8 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
     settings = settings_for(phone, mailbox)
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     webhooks = Webhooks(timeout_s=30.0)
-    told: list[None] = []
+    wake_ups = WakeUps(poll_s=30.0)
+    woken: list[None] = []
     retold: list[str] = []
 
     async def retell(key: str) -> None:
@@ -103,13 +106,13 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             environment="prod",
             workspace_url=lambda: "https://acme.slack.com/",
             channel="dragonfly-incidents",
-            poll_s=lambda: 30.0,
-            told=lambda: told.append(None),
+            wake_ups=wake_ups,
             metrics=Metrics(),
             retell=retell,
         )
         for means in Means
     )
-    yield Stage(database, pager, mail, told, retold)
+    with wake_ups.outbox.listen(lambda: woken.append(None)):
+        yield Stage(database, pager, mail, wake_ups, woken, retold)
     await webhooks.aclose()
     await database.close()

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bot.delivery.pages import NotificationSender, Reach
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
@@ -46,7 +47,7 @@ async def test_root_message_tells_who_was_told(stage: Stage) -> None:
 
     assert "incident:1:told" not in await stage.said(), "the root message says it"
     assert stage.retold == ["incident:1"]
-    assert stage.told, "the sender of messages was woken"
+    assert stage.woken, "the sender of messages was woken"
 
 
 async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
@@ -208,8 +209,7 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
             environment="prod",
             workspace_url=lambda: None,
             channel="dragonfly-incidents",
-            poll_s=lambda: 30.0,
-            told=lambda: None,
+            wake_ups=WakeUps(),
             metrics=Metrics(),
             start_s=0.05,
         )
@@ -229,11 +229,11 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
     assert len(phone.rings) == 1
 
 
-async def test_bell_wakes_the_sender(stage: Stage, phone: Phone) -> None:
+async def test_the_sender_sends_at_a_wake_up_however_seldom_it_polls(stage: Stage, phone: Phone) -> None:
     working = asyncio.create_task(stage.pager.run())
     await until(lambda: not working.done())
     await stage.store()
-    stage.pager.ring()
+    stage.wake_ups.notifications.set()
 
     await phone.wait_for()
 

@@ -19,6 +19,7 @@ from bot.leader import NAME, Fence
 from bot.slack_groups import Groups
 from bot.slack_names import SlackNames
 from bot.types import Actor, Request, Surface
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.postgres import alerts, incidents, leases
 from services.clients.postgres.pool import Database
@@ -190,14 +191,15 @@ async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNam
         epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=LONG)
     assert epoch is not None
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
-    sender = Sender(database, slack, poll_s=lambda: 0.05, metrics=Metrics())
-    incident_store = IncidentStore(Place("dev", model.INCIDENTS_ID, schedule(), ()), sender.ring, name_of=names.of)
+    wake_ups = WakeUps(poll_s=0.05)
+    sender = Sender(database, slack, wake_ups=wake_ups, metrics=Metrics())
+    incident_store = IncidentStore(Place("dev", model.INCIDENTS_ID, schedule(), ()), wake_ups, name_of=names.of)
     yield Scene(
         database=database,
         incident_store=incident_store,
         incident_service=IncidentService(database, incident_store, groups, names, RESPONDERS),
         fence=Fence("test", epoch),
-        escalation=Escalation(database, incident_store, poll_s=lambda: 0.05),
+        escalation=Escalation(database, incident_store),
         alerting=AlertRouting(incident_store),
         sender=sender,
     )

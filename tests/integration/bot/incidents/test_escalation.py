@@ -99,7 +99,7 @@ async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books)
 
 
 async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Books) -> None:
-    other = Escalation(scene.database, scene.incident_store, poll_s=lambda: 0.05)
+    other = Escalation(scene.database, scene.incident_store)
     for number in range(1, 11):
         await open_one(scene, another=True)
         await books.make_due(number)

@@ -30,7 +30,7 @@ async def told(books: Books) -> str | None:
 
 @pytest.fixture
 async def triage_summary(scene: Scene, world: World) -> TriageSummary:
-    return TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=6)
+    return TriageSummary(scene.database, world, scene.incident_store, step_s=6)
 
 
 async def test_one_message_tells_all_parts_of_the_escalation_path(
@@ -68,7 +68,7 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
     """Railway's logs are slow, and the rest does not wait for them."""
     outside.railway_logs_may_answer.clear()
     await open_one(scene)
-    slow = TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=60)
+    slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
 
     looking = asyncio.create_task(slow.look(scene.fence))
     try:
@@ -123,7 +123,7 @@ async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, wo
     outside.railway_delay_s = 60
     await open_one(scene)
 
-    await TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05, step_s=2).look(scene.fence)
+    await TriageSummary(scene.database, world, scene.incident_store, step_s=2).look(scene.fence)
 
     assert "not known: the doctor, no answer within 2 s" in await books.blocks(KEY)
 
@@ -154,7 +154,7 @@ async def test_what_the_former_version_told_in_six_messages_is_not_told_again(
 
 async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, world: World) -> None:
     await open_one(scene)
-    both = [TriageSummary(scene.database, world, scene.incident_store, poll_s=lambda: 0.05) for _ in range(2)]
+    both = [TriageSummary(scene.database, world, scene.incident_store) for _ in range(2)]
 
     await asyncio.gather(*(one.look(scene.fence) for one in both))
 

@@ -16,6 +16,7 @@ from bot.delivery.decide import FIRST_RETRY, UPDATE_PAUSE
 from bot.delivery.outbox import Sender
 from bot.leader import NAME, Fence, LostLeadershipError
 from bot.views.blocks import actions, message_button
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.postgres import leases, messages
 from services.clients.postgres.pool import Connection, Database
@@ -39,7 +40,8 @@ class Stage:
         self.database = database
         self.client = client
         self.fence = fence
-        self.sender = Sender(database, client, poll_s=lambda: 0.05, metrics=Metrics())
+        self.wake_ups = WakeUps(poll_s=0.05)
+        self.sender = Sender(database, client, wake_ups=self.wake_ups, metrics=Metrics())
 
     async def store(self, text: str, key: str = "m1", **more: Any) -> None:
         async with self.database.transaction() as conn:
@@ -189,7 +191,7 @@ async def test_page_waits_for_no_edit_that_slack_refuses(stage: Stage, slack: Sl
     async with stage.sending():
         await until(lambda: bool(slack.workspace.calls_of("chat.update")))
         await stage.store("PAGE", key="page", priority=PAGE)
-        stage.sender.ring()
+        stage.wake_ups.outbox.set()
         await slack.wait_for(lambda message: message.text == "PAGE")
 
     assert len(slack.workspace.calls_of("chat.update")) == 1, "once refused, it is not asked again before its time"
@@ -201,14 +203,14 @@ async def test_page_waits_for_no_edit_that_slack_is_slow_to_answer(stage: Stage,
     stage.client = slow = SlackClient(
         Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=600.0, patience=0
     )
-    stage.sender = Sender(stage.database, slow, poll_s=lambda: 0.05, metrics=Metrics())
+    stage.sender = Sender(stage.database, slow, wake_ups=stage.wake_ups, metrics=Metrics())
     slack.workspace.faults.plant("chat.update", FaultKind.SLOW, seconds=600)
     await stage.store("after", key="m1")
     await asyncio.sleep(UPDATE_PAUSE.total_seconds() + 0.1)
 
     async with stage.sending():
         await stage.store("PAGE", key="page", priority=PAGE)
-        stage.sender.ring()
+        stage.wake_ups.outbox.set()
         await slack.wait_for(lambda message: message.text == "PAGE")
         assert not slack.workspace.calls_of("chat.update"), "Slack has not answered yet"
 
@@ -278,7 +280,7 @@ async def test_errors_of_slack_lose_nothing_and_double_nothing(stage: Stage, sla
     async with stage.sending():
         for number, text in enumerate(texts):
             await stage.store("first words", key=f"m{number}", priority=PAGE * (number % 2))
-            stage.sender.ring()
+            stage.wake_ups.outbox.set()
             await stage.store(text, key=f"m{number}", priority=PAGE * (number % 2))
         faults.is_down = True
         await asyncio.sleep(2)
@@ -455,13 +457,13 @@ async def test_a_page_does_not_wait_for_the_next_poll_after_the_database_failed(
 ) -> None:
     async with Line(database_urls.bot).serve() as line:
         database = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=60.0)
-        stage.sender = Sender(database, stage.client, poll_s=lambda: 3600.0, metrics=Metrics())
+        stage.sender = Sender(database, stage.client, wake_ups=WakeUps(poll_s=3600.0), metrics=Metrics())
         line.cut()
 
         async with stage.sending():
             await until(lambda: "outbox: " in caplog.text)
             line.mend()
-            await stage.store("wake up", priority=PAGE)  # nothing rings: the notice was lost with the session
+            await stage.store("wake up", priority=PAGE)  # nothing wakes it: the notice was lost with the session
 
             await slack.wait_for(lambda message: message.text == "wake up", timeout_s=PATIENCE_S)
         await database.close()
@@ -472,7 +474,7 @@ async def test_a_message_leads_to_another_one_as_soon_as_slack_has_that(stage: S
     stage.sender = Sender(
         stage.database,
         stage.client,
-        poll_s=lambda: 0.05,
+        wake_ups=stage.wake_ups,
         metrics=Metrics(),
         workspace_url=lambda: "https://acme.slack.com",
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
 import psycopg
@@ -12,6 +13,7 @@ import pytest
 from bot.app import Bot
 from bot.config.timing import EvaluatorSettings
 from bot.railway_events import MAX_BODY, WRONG_A_MINUTE, RefreshNotices
+from bot.wake_ups import WakeUps
 from services.clients.postgres.listen import CHANNEL
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
@@ -22,6 +24,7 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S, until
 
 SECRET = "made-up-made-up-made-up-1"
+Listen = Callable[..., Awaitable[list[None]]]
 EVENT = {"type": "Deployment.failed", "resource": {"environment": {"id": "e"}}}
 
 
@@ -35,32 +38,43 @@ def address(bot: Bot, secret: str = SECRET) -> str:
     return f"http://127.0.0.1:{bot.web.port}/hooks/railway/{secret}"
 
 
-async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
-    """What wakes the bot's readers of Railway from now on; a new session to the database wakes them too, once."""
-    rung: list[None] = []
-    parts = bot.parts
-    assert parts is not None
-    if with_database:
-        await until(lambda: parts._listener.works)
-    parts.refresh_notices.listen(lambda: rung.append(None))
-    return rung
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """`await listen(bot)`: counts what wakes the bot's readers of Railway from now on."""
+    with contextlib.ExitStack() as stack:
+
+        async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
+            woken: list[None] = []
+            parts = bot.parts
+            assert parts is not None
+            if with_database:  # a new session to the database wakes them too, once
+                await until(lambda: parts._listener.works)
+            stack.enter_context(parts.wake_ups.refresh.listen(lambda: woken.append(None)))
+            return woken
+
+        yield listen
 
 
-async def test_hint_wakes_the_readers_of_every_replica(
-    start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
+async def test_a_call_wakes_the_readers_of_every_replica(
+    listen: Listen, start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
 ) -> None:
     first = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
     second = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
-    rung_here, rung_there = await listen(first), await listen(second)
+    woken_here, woken_there = await listen(first), await listen(second)
 
     answer = await http.post(address(first), json=EVENT)
 
     assert answer.status_code == 202
-    await until(lambda: bool(rung_here) and bool(rung_there))
+    await until(lambda: bool(woken_here) and bool(woken_there))
 
 
-async def test_a_deployment_is_told_at_the_hint_however_seldom_railway_is_asked(
-    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, outside: Outside, http: httpx.AsyncClient
+async def test_a_deployment_is_announced_at_the_call_however_seldom_railway_is_asked(
+    listen: Listen,
+    start_bot: StartBot,
+    database_urls: DatabaseUrls,
+    slack: Slack,
+    outside: Outside,
+    http: httpx.AsyncClient,
 ) -> None:
     never = EvaluatorSettings(railway_every_s=86_400)
     bot = await start_bot(database_urls.bot, watching=never, RAILWAY_WEBHOOK_SECRET=SECRET)
@@ -81,58 +95,62 @@ async def until_deployments_are_known(database_urls: DatabaseUrls) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("hears", [True, False])
-async def test_where_no_notices_arrive_the_process_that_was_called_rings_itself(
-    database_urls: DatabaseUrls, *, hears: bool
+@pytest.mark.parametrize("has_notices", [True, False])
+async def test_where_no_notices_arrive_the_process_that_was_called_wakes_itself(
+    database_urls: DatabaseUrls, *, has_notices: bool
 ) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=PATIENCE_S)
-    refresh_notices = RefreshNotices(database, hears=lambda: hears, every_s=0)
-    rung: list[None] = []
-    refresh_notices.listen(lambda: rung.append(None))
-    running = asyncio.create_task(refresh_notices.run())
+    wake_ups = WakeUps(has_notices=lambda: has_notices)
+    woken: list[None] = []
+    running = asyncio.create_task(RefreshNotices(database, wake_ups, every_s=0).run())
     async with await psycopg.AsyncConnection.connect(database_urls.bot, autocommit=True) as conn:
         await conn.execute(f"LISTEN {CHANNEL}")
 
-        refresh_notices.give()
+        with wake_ups.refresh.listen(lambda: woken.append(None)):
+            wake_ups.webhook.set()
 
-        assert [notice.channel async for notice in conn.notifies(timeout=PATIENCE_S, stop_after=1)] == [CHANNEL]
-    if not hears:
-        await until(lambda: bool(rung))
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert len(rung) == (0 if hears else 1)
+            assert [notice.channel async for notice in conn.notifies(timeout=PATIENCE_S, stop_after=1)] == [CHANNEL]
+            if not has_notices:
+                await until(lambda: bool(woken))
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert len(woken) == (0 if has_notices else 1)
     await database.close()
 
 
-async def test_many_hints_are_few_readings_and_the_last_one_counts(
-    start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
+async def test_many_calls_are_few_readings_and_the_last_one_counts(
+    listen: Listen, start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient
 ) -> None:
     bot = await start_bot(database_urls.bot, RAILWAY_WEBHOOK_SECRET=SECRET)
-    rung = await listen(bot)
+    woken = await listen(bot)
 
     for _ in range(50):
         await http.post(address(bot), json=EVENT)
-    await until(lambda: len(rung) >= 2)
+    await until(lambda: len(woken) >= 2)
 
-    assert len(rung) < 25
+    assert len(woken) < 25
 
 
-async def test_hint_reaches_this_process_without_a_database(start_bot: StartBot, http: httpx.AsyncClient) -> None:
+async def test_a_call_reaches_this_process_without_a_database(
+    listen: Listen, start_bot: StartBot, http: httpx.AsyncClient
+) -> None:
     bot = await start_bot("postgresql://nobody@127.0.0.1:9/none", RAILWAY_WEBHOOK_SECRET=SECRET)
-    rung = await listen(bot, with_database=False)
+    woken = await listen(bot, with_database=False)
 
     await http.post(address(bot), json=EVENT)
 
-    await until(lambda: bool(rung))
+    await until(lambda: bool(woken))
 
 
-async def test_wrong_secret_is_told_nothing_and_soon_not_even_that(bot: Bot, http: httpx.AsyncClient) -> None:
-    rung = await listen(bot)
+async def test_wrong_secret_is_told_nothing_and_soon_not_even_that(
+    listen: Listen, bot: Bot, http: httpx.AsyncClient
+) -> None:
+    woken = await listen(bot)
 
     statuses = {(await http.post(address(bot, "x" * 24), json=EVENT)).status_code for _ in range(WRONG_A_MINUTE + 40)}
 
     assert statuses == {404, 429}
-    assert rung == []
+    assert woken == []
 
 
 async def test_too_much_is_refused(start_bot: StartBot, database_urls: DatabaseUrls, http: httpx.AsyncClient) -> None:

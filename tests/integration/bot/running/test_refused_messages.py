@@ -35,7 +35,7 @@ def tell(stage: Stage, *people: str, pagers: Sequence[tuple[Means, str]] = ()) -
 
     undeliverable = Undeliverable(stage.client, environment="dev", recipients=recipients, pagers=lambda: pagers)
     stage.sender = Sender(
-        stage.database, stage.client, poll_s=lambda: 0.05, metrics=Metrics(), undeliverable=undeliverable
+        stage.database, stage.client, wake_ups=stage.wake_ups, metrics=Metrics(), undeliverable=undeliverable
     )
 
 
@@ -230,7 +230,7 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
         await until(lambda number=number: count_named(slack) == number)  # type: ignore[misc]
 
     home(slack).is_archived = False
-    parts.channel.ring()
+    parts.wake_ups.channel.set()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
     assert parts.channel.problem is None
@@ -251,7 +251,7 @@ async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_our
     await store("m1", "before")
     await slack.wait_for(lambda message: message.text == "before")
     home(slack).is_ext_shared = True
-    parts.channel.ring()
+    parts.wake_ups.channel.set()
     await until(lambda: parts.channel.problem is not None)
 
     await store("m2", "wake up")
@@ -266,7 +266,7 @@ async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_our
     assert [message.text for message in slack.seen()] == ["before"]
 
     home(slack).is_ext_shared = False
-    parts.channel.ring()
+    parts.wake_ups.channel.set()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
     assert parts.channel.problem is None

@@ -24,6 +24,7 @@ from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.views.run import run_message
+from bot.wake_ups import WakeUps
 from bot.world import World
 from playbooks.model import NoPlan, Plan, encode_plan
 from playbooks.steps import FORMAT, encode_step
@@ -142,6 +143,7 @@ class Bench:
     wire: Wire
     settings: RunSettings = QUICK
     _running: list[tuple[Runner, asyncio.Task[None]]] = field(default_factory=list)
+    _wake_ups: list[WakeUps] = field(default_factory=list)
 
     async def plan(self, playbook: str, **parameters: str) -> Plan:
         made = await PLANS[playbook](parameters, self.world)
@@ -180,13 +182,20 @@ class Bench:
     async def file_command(self, playbook: str, **parameters: str) -> int:
         return await self.file(await self.plan(playbook, **parameters))
 
-    def start_runner(self, settings: RunSettings | None = None, *, hears: bool = False) -> Runner:
-        """One replica's runner, in this process. `hears`: it relies on being rung while no run is open."""
-        message_writer = RunMessageWriter(lambda record, head: run_message(record, audit_head=head))
+    def start_runner(self, settings: RunSettings | None = None, *, has_notices: bool = False) -> Runner:
+        """One replica's runner, in this process. `has_notices`: it relies on wake-ups while no run is open."""
+        wake_ups = WakeUps(has_notices=lambda: has_notices)
+        self._wake_ups.append(wake_ups)
+        message_writer = RunMessageWriter(lambda record, head: run_message(record, audit_head=head), wake_ups)
         dependencies = Dependencies(self.database, self.world, PLANS, message_writer, settings or self.settings)
-        runner = Runner(dependencies, owner="here", hears=lambda: hears)
+        runner = Runner(dependencies, owner="here")
         self._running.append((runner, asyncio.create_task(runner.run())))
         return runner
+
+    def wake_runners(self) -> None:
+        """As a notice of Postgres does in every replica."""
+        for one in self._wake_ups:
+            one.runs.set()
 
     async def stop_runners(self) -> None:
         while self._running:

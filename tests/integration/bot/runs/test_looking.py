@@ -12,29 +12,29 @@ from tests.integration.bot.runs.conftest import QUICK, Bench
 NEVER = replace(QUICK, look_when_quiet_s=3600)
 
 
-async def test_a_run_that_it_hears_of_is_carried_out_at_once(bench: Bench) -> None:
-    runner = bench.start_runner(NEVER, hears=True)
+async def test_a_wake_up_starts_a_run_at_once(bench: Bench) -> None:
+    bench.start_runner(NEVER, has_notices=True)
     run_id = await bench.file_command("scale", service="ingest", to="0")
 
-    runner.ring()
+    bench.wake_runners()
 
     run, _ = await bench.ended(run_id)
     assert run.state is RunState.SUCCEEDED
 
 
 async def test_nothing_is_missed_where_no_notices_arrive(bench: Bench) -> None:
-    bench.start_runner(NEVER, hears=False)
+    bench.start_runner(NEVER, has_notices=False)
 
     run, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
 
     assert run.state is RunState.SUCCEEDED
 
 
-async def test_a_run_of_another_replica_is_kept_in_sight_though_its_death_rings_nobody(bench: Bench) -> None:
+async def test_a_run_of_another_replica_is_kept_in_sight_though_its_death_wakes_nobody(bench: Bench) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="0")
     async with bench.database.transaction() as conn:
         await leases.take_lease(conn, name=run_lease(run_id), owner="dying", duration=timedelta(seconds=1))
-    bench.start_runner(NEVER, hears=True)
+    bench.start_runner(NEVER, has_notices=True)
 
     run, _ = await bench.ended(run_id)
 
