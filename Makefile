@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports pytest format golden benchmark chaos explore lock install
+.PHONY: help demo demo-reset test lint types imports pytest format golden benchmark chaos explore lock install wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,11 @@ chaos: $(STAMP) ## the full fault matrices: kills, lost answers, outages at ever
 
 explore: $(STAMP) ## the property tests with other examples in each run
 	$(BIN)/pytest -n $(WORKERS) -q --hypothesis-profile explore tests/unit tests/integration/services/api
+
+wheel: $(STAMP) ## build the wheels of the product and of the demo into dist/
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . ./services/sandbox
+	rm -rf build services/sandbox/build services/sandbox/*.egg-info
 
 lock: ## lock the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.txt

@@ -33,7 +33,7 @@ from services.domain.intake import SAMPLE, GoldenBatch, SampleFile, job_keys, re
 from services.domain.jobs import JOB_TYPES, Heartbeat, QueueSnapshot
 from services.domain.oncall import Absent, KnownOverrides, Schedule, is_group
 from services.domain.runs import Run
-from services.domain.services import Service
+from services.domain.services import START_COMMANDS, Service
 from services.domain.thresholds import LOGS_LOOK_BACK
 
 REMEMBERED = timedelta(days=30)  # as long as decisions are kept
@@ -74,9 +74,6 @@ async def gather_load(world: World) -> Load:
         beats=reading if isinstance(reading, Unavailable) else reading.rows,
         all_visible=isinstance(reading, Unavailable) or reading.all_visible,
     )
-
-
-PROCFILE = Path(__file__).resolve().parents[1] / "Procfile"
 
 
 async def gather_health(world: World) -> health.Facts:
@@ -177,7 +174,7 @@ async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
         services=services.result(),
         railway_environment=environment.result(),
         bot_environment=world.settings.environment,
-        procfile=env.read_procfile(PROCFILE.read_text() if PROCFILE.is_file() else ""),
+        procfile=START_COMMANDS,
         now=datetime.now(UTC),
     )
 

@@ -35,12 +35,6 @@ def check(facts: Facts) -> dict[Service, list[Finding]]:
     return {service: _check_service(facts, service) for service in facts.variables}
 
 
-def read_procfile(text: str) -> dict[str, str]:
-    """`{process name: command}` of a Procfile; lines without a colon are ignored."""
-    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): command.strip() for name, command in pairs}
-
-
 def _check_service(facts: Facts, service: Service) -> list[Finding]:
     own = facts.variables[service]
     found = variables.check(variables.Facts(service, own, facts.now))

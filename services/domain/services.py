@@ -38,6 +38,14 @@ class Service(StrEnum):
         return WorkerType.INGEST if self is Service.INGEST else WorkerType.ENFORCEMENT
 
 
+# `{process name: command}`: the Procfile, which a wheel does not carry; a test compares the two.
+START_COMMANDS = {
+    "api": "python -m services.api",
+    "worker-ingest": "python -m services.ingest_worker",
+    "worker-enforcement": "python -m services.enforcement_worker",
+    "bot": "python -m bot",
+}
+
 WORKERS = (Service.INGEST, Service.ENFORCEMENT)
 
 

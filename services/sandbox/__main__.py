@@ -1,4 +1,4 @@
-"""`make demo`: the whole product on this machine, until Ctrl-C."""
+"""`make demo`, or `dragonfly-demo` of a wheel: the whole product on this machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.sandbox.bot_process import NAME
 from services.sandbox.postgres.server import PostgresServer
-from services.sandbox.sandbox import ROOT, Sandbox, SandboxSettings
+from services.sandbox.sandbox import Sandbox, SandboxSettings
 
-DATA = ROOT / ".sandbox"
+DATA = Path(".sandbox")  # of the folder that it is started in
 # slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there.
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 def main() -> int:
     """Run or reset the demo; the process's exit code."""
-    parser = argparse.ArgumentParser(prog="python -m services.sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8800, help="the page's port, or the next free one (default 8800)")
     parser.add_argument("--data", type=Path, default=DATA, help="where everything is kept between starts")
     parser.add_argument("--reset", action="store_true", help="empty what is kept, and end")
     chosen = parser.parse_args()
+    chosen.data = chosen.data.absolute()  # processes are started elsewhere
     for name in PROXY_VARIABLES:
         os.environ.pop(name, None)
     try:
@@ -67,7 +68,7 @@ async def _run(settings: SandboxSettings) -> int:
     finally:
         waiting.cancel()
         await sandbox.stop()
-    _say("Everything is stopped. `make demo` goes on where you left, `make demo-reset` empties it.")
+    _say("Everything is stopped. The next start continues with the same data; --reset (make demo-reset) deletes it.")
     return 0
 
 
@@ -75,7 +76,7 @@ def _reset(directory: Path) -> int:
     server = PostgresServer(directory / "postgres")
     server.erase()
     shutil.rmtree(directory, ignore_errors=True)
-    _say("The demo's data is gone. `make demo` starts afresh.")
+    _say("The demo's data is deleted. The next start begins with none.")
     return 0
 
 

@@ -106,7 +106,7 @@ def bot_variables(
         "DRAGONFLY_API_KEY": API_KEY,
         "DRAGONFLY_OPERATORS": model.OPERATORS.id,
         "DRAGONFLY_APPROVERS": model.APPROVERS.id,
-        "DRAGONFLY_ONCALL": "oncall.example.toml",
+        "DRAGONFLY_ONCALL": "bot/config/oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
         "ALONE_AFTER_SECONDS": str(timing.alone_after_s),

@@ -25,7 +25,7 @@ from services.sandbox.railway.replica import spawn
 from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import WebServer, find_free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]  # the folder with our packages: the checkout, or a wheel's site-packages
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0

@@ -104,5 +104,5 @@ def _listen(wanted_port: int) -> socket.socket:
     raise OperatorError(
         "The sandbox was not started",
         why=f"no port from {wanted_port} to {last - 1} is free",
-        what_next="Name another one: make demo PORT=9000",
+        what_next="Name another one: make demo PORT=9000, or --port 9000",
     )

@@ -21,7 +21,7 @@ from bot.config.policy import RISKS
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.model import Risk
 from services.api.settings import ApiSettings
-from services.domain.services import Service
+from services.domain.services import START_COMMANDS, Service
 from services.enforcement_worker.__main__ import EnforcementSettings
 from services.ingest_worker.retention import IngestSettings
 
@@ -59,8 +59,8 @@ def _aliases(field: FieldInfo) -> list[str]:
     )
 
 
-def test_the_procfile_has_the_processes_of_the_design() -> None:
-    assert set(PROCESSES) == {"api", "worker-ingest", "worker-enforcement", "bot"}
+def test_the_procfile_starts_what_the_product_expects() -> None:
+    assert {name: f"python -m {module}" for name, module in PROCESSES.items()} == START_COMMANDS
 
 
 @pytest.mark.parametrize("module", PROCESSES.values())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
-from playbooks.env import Facts, check, read_procfile
+from playbooks.env import Facts, check
 from playbooks.model import Finding, Status, worst
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
@@ -17,7 +17,7 @@ from services.domain.services import Service
 from tests.unit.playbooks.healthy import NOW, OTHER, PROJECT, dsn, key
 from tests.unit.playbooks.healthy import VARIABLES as GOOD
 
-PROCFILE = read_procfile("# processes\napi: python -m services.api\nworker-ingest: python -m services.ingest_worker\n")
+PROCFILE = {"api": "python -m services.api", "worker-ingest": "python -m services.ingest_worker"}
 
 
 def facts(variables: Mapping[str, str] = GOOD, service: Service = Service.API) -> Facts:

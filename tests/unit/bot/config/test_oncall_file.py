@@ -16,7 +16,7 @@ from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
 from services.domain.oncall import Hours, Level, OnCallPerson, Reach, Rotation, Schedule
 
-EXAMPLE = Path(__file__).parents[4] / "oncall.example.toml"
+EXAMPLE = Path(__file__).parents[4] / "bot/config/oncall.example.toml"
 PEOPLE = """version = 1
 [people.ann]
 slack = "U0ANN"
