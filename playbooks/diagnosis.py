@@ -14,11 +14,13 @@ from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service, same_sha, short_sha
-from services.domain.text import counted
+from services.domain.text import age, counted
 
 BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
 
 SILENT_BEFORE = timedelta(minutes=1)  # a beat that is older than a deployment by more was not ended by it
+
+RAN_WELL = timedelta(minutes=5)  # what breaks after a deployment ran well for so long has rarely to do with it
 
 RAN = timedelta(seconds=5)  # a process that still beats so long after its start did start
 
@@ -210,24 +212,42 @@ def _find_deploys(found: _Found) -> Iterator[Cause]:
     """A service that went bad within minutes of its newest deployment: the way back comes first."""
     for service in Service:
         state, broken = found.one(f"deployment.{service.short}"), _broken(found, service)
-        deployed_at = _moment(state.evidence.get("latest_at")) if state else None
-        if state is None or deployed_at is None or not broken or found.now - deployed_at > BLAMED_FOR:
+        deployed_at = _deployed_at(found, state)
+        if state is None or deployed_at is None or not broken or _fell_silent_before(found, service, deployed_at):
             continue
-        if state.evidence.get("latest") in found.same_again or _fell_silent_before(found, service, deployed_at):
-            continue
-        if state.evidence.get("latest_status") not in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED):
-            continue  # on its way, or it never ran
-        if _was_killed(found, service, state, deployed_at):
+        if _was_killed(found, service, state, deployed_at) or _ran_well(found, service, state, deployed_at):
             continue  # what was deployed did run
-        short, sha = service.short, state.evidence.get("latest_sha")
+        short = service.short
         words = "crashes at start" if _crashed_at_start(found, service, state, deployed_at) else "went bad"
-        deploy = f"deploy {short_sha(sha if isinstance(sha, str) else None)}"
-        title = f"{short} {words}{_error(found, service)}: {deploy}"
+        title = f"{short} {words}{_error(found, service)}: deploy {_sha(state)}"
         step = NextStep(f"Roll back {short}…", f"rollback {short}")
         finding = replace(
             broken[0], status=Status.FAIL, title=title, detail="Roll back.", service=service, next_step=step
         )
         yield Cause(Kind.DEPLOY, finding, frozenset({broken[0].check}), deployed_at)
+
+
+def _deployed_at(found: _Found, state: Finding | None) -> datetime | None:
+    """When the newest deployment was made, if that was a change of the last half hour which came to run or crash."""
+    made = _moment(state.evidence.get("latest_at")) if state else None
+    if state is None or made is None or found.now - made > BLAMED_FOR or state.evidence["latest"] in found.same_again:
+        return None
+    is_over = state.evidence.get("latest_status") in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED)
+    return made if is_over else None  # otherwise it is on its way, or it never ran
+
+
+def _deployed_before(found: _Found, service: Service, bad_since: datetime | None) -> str:
+    """A deploy that is no suspect, as a fact: " Deploy e9a70d3b was 12 min before and ran well."."""
+    state = found.one(f"deployment.{service.short}")
+    made = _deployed_at(found, state)
+    if state is None or made is None or bad_since is None or bad_since <= made:
+        return ""
+    return f" Deploy {_sha(state)} was {age(bad_since - made)} before and ran well."
+
+
+def _sha(state: Finding) -> str:
+    sha = state.evidence.get("latest_sha")
+    return short_sha(sha if isinstance(sha, str) else None)
 
 
 def _find_workers(found: _Found) -> Iterator[Cause]:
@@ -241,7 +261,7 @@ def _find_workers(found: _Found) -> Iterator[Cause]:
             finding = replace(gave_up[0], title=title, detail=do, next_step=step)
             yield Cause(Kind.WORKER, finding, frozenset({gave_up[0].check}), _first(gave_up))
         elif beats is not None and beats.status is Status.FAIL and not _is_deploying(state):
-            yield _lost_workers(service, beats, state)
+            yield _lost_workers(found, service, beats, state)
         elif state is not None and state.status is Status.FAIL and state.evidence.get("crashed"):
             step = NextStep(f"Restart {service.short}", f"restart {service.short}")
             finding = replace(
@@ -250,16 +270,17 @@ def _find_workers(found: _Found) -> Iterator[Cause]:
             yield Cause(Kind.WORKER, finding, frozenset({state.check}))
 
 
-def _lost_workers(service: Service, beats: Finding, state: Finding | None) -> Cause:
+def _lost_workers(found: _Found, service: Service, beats: Finding, state: Finding | None) -> Cause:
     short, expected = service.short, beats.evidence.get("expected")
     beating = beats.evidence.get("beating")
     alive = len(beating) if isinstance(beating, list) else 0
     title = f"{alive} of {expected} {short} workers alive" if alive else f"{short} is down (0 of {expected})"
     # Nothing is left that a stop would interrupt; otherwise the others go on working.
     step = NextStep(f"Restart {short}", f"restart {short}" if alive else f"restart {short} --through-zero")
-    detail = f"Restart {short}.{_process(state)} {beats.detail}"
     since = None if alive else _moment(beats.evidence.get("last_beat_at"))  # the newest beat is of one that lives
-    finding = replace(beats, title=title, detail=detail.strip(), next_step=step)
+    more = f" {beats.detail}" if alive else _deployed_before(found, service, since)
+    detail = f"Restart {short}.{_process(state)}{more}"
+    finding = replace(beats, title=title, detail=detail, next_step=step)
     return Cause(Kind.WORKER, finding, frozenset({beats.check}), since)
 
 
@@ -285,9 +306,9 @@ def _find_api(found: _Found) -> Iterator[Cause]:
     is_answer = api.evidence.get("http_status") is not None
     title = f"api answers HTTP {api.evidence.get('http_status')}" if is_answer else "api does not answer"
     step = NextStep("Restart api", "restart api")
-    cause = replace(
-        api, title=title, detail=f"Read its log; restart it if it does not come back. ({why})", next_step=step
-    )
+    before = _deployed_before(found, Service.API, _well_until(found))
+    detail = f"Read its log; restart it if it does not come back. ({why}){before}"
+    cause = replace(api, title=title, detail=detail, next_step=step)
     yield Cause(Kind.API, cause, frozenset({api.check}))
 
 
@@ -341,17 +362,40 @@ def _was_killed(found: _Found, service: Service, state: Finding, deployed_at: da
 
 
 def _did_run(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether a worker of the deployment beat after it had started. The one before it beats while it is built: that one
-    started earlier, or has another SHA."""
+    """Whether a worker of the deployment beat after it had started."""
+    beat_for = _beat_for(found, service, state, deployed_at)
+    return beat_for is not None and beat_for > RAN
+
+
+def _ran_well(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
+    """Whether the deployment worked for minutes: its newest worker beat, or the API answered well."""
+    if service is not Service.API:
+        beat_for = _beat_for(found, service, state, deployed_at)
+        return beat_for is not None and beat_for > RAN_WELL
+    until, live_at = _well_until(found), _moment(state.evidence.get("latest_status_at"))
+    if until is None or live_at is None or state.evidence.get("latest_status") != DeploymentStatus.SUCCESS:
+        return False  # while it was built the one before answered
+    return until - max(live_at, deployed_at) > RAN_WELL
+
+
+def _well_until(found: _Found) -> datetime | None:
+    """The API's last good answer, where the bot looked."""
+    api = found.one("api.health")
+    return _moment(api.evidence.get("well_until")) if api else None
+
+
+def _beat_for(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:
+    """How long the newest worker of the deployment beat. The one before it beats while it is built: that one started
+    earlier, or has another SHA."""
     beats = found.one(f"heartbeats.{service.short}")
     last = _moment(beats.evidence.get("last_beat_at")) if beats else None
     if beats is None or last is None:
-        return False
+        return None
     started_at = _moment(beats.evidence.get("last_beat_started_at")) or deployed_at
     own, its = beats.evidence.get("last_beat_sha"), state.evidence.get("latest_sha")
     if isinstance(own, str) and isinstance(its, str) and not same_sha(own, its):
-        return False
-    return started_at >= deployed_at and last - started_at > RAN
+        return None
+    return last - started_at if started_at >= deployed_at else None
 
 
 def _is_process_gone(state: Finding) -> bool:

@@ -17,7 +17,7 @@ from bot.views.blocks import actions, command_button, command_menu, context, sec
 from bot.views.delivery import notified_words
 from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
-from playbooks.diagnosis import BLAMED_FOR
+from playbooks.diagnosis import BLAMED_FOR, RAN_WELL
 from services.domain.alerts import CALM, read_page_line
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.messages import PHONE_LIMIT, Notification
@@ -92,18 +92,14 @@ def _label(remedy: str) -> str:
 
 def _is_sure(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
     """Whether the first step deserves a primary button: the diagnosis found it, or a deploy was just made."""
-    return incident.remedy is not None or _is_deploy_suspected(incident, alerts)
+    return incident.remedy is not None or _is_deploy_suspected(incident, alerts, within=RAN_WELL)
 
 
-def _is_deploy_suspected(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
-    """A diagnosis that found another cause acquits the deploy."""
-    return incident.diagnosis is None and was_deployed_lately(incident, alerts)
-
-
-def was_deployed_lately(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
-    """Whether a commit was deployed to the service of an alert within half an hour before the trouble."""
+def _is_deploy_suspected(incident: Incident, alerts: Sequence[JoinedAlert], *, within: timedelta = BLAMED_FOR) -> bool:
+    """Whether a commit was deployed to the service of an alert so shortly before the trouble. A diagnosis that found
+    another cause acquits it."""
     made = (incident.since - alert.deployed_at for alert in alerts if alert.deployed_at is not None)
-    return any(timedelta() <= before <= BLAMED_FOR for before in made)
+    return incident.diagnosis is None and any(timedelta() <= before <= within for before in made)
 
 
 def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:

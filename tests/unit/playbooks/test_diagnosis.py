@@ -12,7 +12,7 @@ import pytest
 from playbooks import doctor, env, health, prod_gate
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
-from playbooks.diagnosis import BLAMED_FOR, RAN, diagnose
+from playbooks.diagnosis import BLAMED_FOR, RAN, RAN_WELL, diagnose
 from playbooks.model import Finding, NextStep, Status
 from playbooks.rollback_advice import choose_remedy
 from playbooks.root_causes import EXPLAINS, Kind
@@ -381,6 +381,57 @@ def test_a_worker_that_hangs_after_its_deploy_is_rolled_back() -> None:
     [diagnosis] = health.report(with_services(beat_until(1, started=1.9), deployed(Service.INGEST, 2))).diagnoses
 
     assert diagnosis.finding.title == "ingest went bad: deploy e9a70d3b"
+
+
+SECOND = timedelta(seconds=1)
+
+
+def slow_api(well: timedelta | None, *, status: DeploymentStatus = DeploymentStatus.SUCCESS) -> health.Facts:
+    """Deployed 20 min ago, live 3 min later; it answered well for so long, and does not answer any more."""
+    state, live_at = deployed(Service.API, 20), ago(17)
+    assert state.latest is not None
+    latest = replace(state.latest, status=status, status_updated_at=live_at)
+    seen = with_services(replace(HEALTHY, api=GATEWAY, intake=GATEWAY), replace(state, latest=latest))
+    return replace(seen, api_well_until=None if well is None else live_at + well)
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        pytest.param(slow_api(RAN_WELL), Kind.DEPLOY, id="well for no longer than a few minutes"),
+        pytest.param(slow_api(RAN_WELL + SECOND), Kind.API, id="well for longer"),
+        pytest.param(slow_api(timedelta(minutes=-1)), Kind.DEPLOY, id="bad since it was built"),
+        pytest.param(slow_api(None), Kind.DEPLOY, id="nobody knows for how long"),
+        pytest.param(
+            slow_api(10 * MINUTE, status=DeploymentStatus.CRASHED), Kind.DEPLOY, id="it crashed at an unknown moment"
+        ),
+    ],
+)
+def test_a_deploy_is_no_suspect_once_the_api_answered_well_for_minutes_after_it(
+    facts: health.Facts, kind: Kind
+) -> None:
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.cause.kind is kind
+
+
+def test_a_deploy_that_ran_well_is_a_fact_and_leads_to_no_rollback() -> None:
+    [diagnosis] = health.report(slow_api(10 * MINUTE)).diagnoses
+
+    assert diagnosis.finding.title == "api answers HTTP 502"
+    assert diagnosis.finding.detail.endswith("Deploy e9a70d3b was 13 min before and ran well.")
+    assert choose_remedy(diagnosis, ()) == NextStep("Restart api", "restart api")
+
+
+@pytest.mark.parametrize(("well", "kind"), [(RAN_WELL, Kind.DEPLOY), (RAN_WELL + SECOND, Kind.WORKER)])
+def test_a_deploy_is_no_suspect_once_its_worker_beat_for_minutes(well: timedelta, kind: Kind) -> None:
+    """It hangs: its process is there."""
+    facts = with_services(beat_until(19 - well / MINUTE, started=19), deployed(Service.INGEST, 20))
+
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.cause.kind is kind
+    assert ("ran well" in diagnosis.finding.detail) is (kind is Kind.WORKER)
 
 
 def test_a_deploy_of_another_service_is_not_blamed() -> None:

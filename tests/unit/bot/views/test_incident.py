@@ -12,6 +12,7 @@ from bot.commands.incident import postmortem, postmortem_answer
 from bot.views.incident import called_message, incident_message, owner_buttons, reminder, summary
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
+from playbooks.diagnosis import RAN_WELL
 from playbooks.model import Status
 from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
 from services.domain.messages import PHONE_LIMIT, Means, Notification, NotificationState, PageEvent
@@ -193,22 +194,25 @@ def test_three_buttons_fit_what_is_wrong_and_the_rest_is_in_the_menu(
 
 
 @pytest.mark.parametrize(
-    ("before", "first"),
+    ("before", "first", "style"),
     [
-        (timedelta(minutes=30), "Roll back…"),
-        (timedelta(minutes=30, seconds=1), "Restart ingest"),
-        (timedelta(), "Roll back…"),
-        (timedelta(seconds=-1), "Restart ingest"),
-        (None, "Restart ingest"),
+        (timedelta(minutes=30), "Roll back…", None),
+        (timedelta(minutes=30, seconds=1), "Restart ingest", None),
+        (RAN_WELL + timedelta(seconds=1), "Roll back…", None),
+        (RAN_WELL, "Roll back…", "primary"),
+        (timedelta(), "Roll back…", "primary"),
+        (timedelta(seconds=-1), "Restart ingest", None),
+        (None, "Restart ingest", None),
     ],
 )
-def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy(before: timedelta | None, first: str) -> None:
+def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy_and_is_green_for_minutes(
+    before: timedelta | None, first: str, style: str | None
+) -> None:
     deployed_at = None if before is None else NOW - FIVE - before
 
     row = message(acknowledged(), [alert(deployed_at=deployed_at)])[1][-2]["elements"]
 
-    assert row[0]["text"]["text"] == first
-    assert row[0].get("style") == ("primary" if first == "Roll back…" else None)
+    assert (row[0]["text"]["text"], row[0].get("style")) == (first, style)
 
 
 def test_a_deploy_is_told_by_the_fact_and_not_by_the_words_of_the_line() -> None:
