@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain.database import AppliedMigration, MigrationStatus
-from services.domain.deployments import Deployment, ReplicaChange
+from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.runs import Run
 from services.domain.services import Service, short_sha
@@ -15,6 +15,7 @@ from services.domain.text import counted
 
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
 ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
+ONE_ROLLOUT = timedelta(minutes=10)  # between two deployments of one commit: one service is built after the other
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,38 @@ def recent_changes(facts: Facts) -> Changes:
 
 
 def _deployments(facts: Facts) -> Iterator[Happening]:
-    for service, listed in facts.deployments.items():
-        for one in () if isinstance(listed, Unavailable) else listed:
-            subject = (one.commit_message or "").strip().partition("\n")[0]
-            by = f" (commit by {one.author})" if one.author else ""
-            words = f"{service.short}: deployment of {short_sha(one.commit_sha)}{by}, {one.status.value.lower()}"
-            yield Happening(one.created_at, f"{words}: {subject}" if subject else words)
+    """Those of one commit in one line: a push deploys every service."""
+    known = [
+        (s, one) for s, listed in facts.deployments.items() if not isinstance(listed, Unavailable) for one in listed
+    ]
+    rollouts: list[list[tuple[Service, Deployment]]] = []
+    for service, one in sorted(known, key=lambda pair: pair[1].created_at):
+        same = next((each for each in rollouts if _is_one_rollout(each[-1][1], one)), None)
+        if same is None:
+            rollouts.append([(service, one)])
+        else:
+            same.append((service, one))
+    for rollout in rollouts:
+        yield Happening(rollout[-1][1].created_at, _rollout_words(rollout))
+
+
+def _is_one_rollout(before: Deployment, after: Deployment) -> bool:
+    is_same = before.commit_sha is not None and before.commit_sha == after.commit_sha
+    return is_same and after.created_at - before.created_at <= ONE_ROLLOUT
+
+
+def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
+    """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it". Of a service deployed twice the newest."""
+    newest = {service: one.status for service, one in rollout}
+    where = ", ".join(f"{service.short}{_how(newest[service])}" for service in newest)
+    one = rollout[-1][1]
+    by = f", commit by {one.author}" if one.author else ""
+    subject = (one.commit_message or "").strip().partition("\n")[0]
+    return f"{short_sha(one.commit_sha)} deployed to {where}{by}{f': {subject}' if subject else ''}"
+
+
+def _how(status: DeploymentStatus) -> str:
+    return "" if status is DeploymentStatus.SUCCESS else f" ({status.value.lower()})"
 
 
 def _migrations(facts: Facts) -> Iterator[Happening]:

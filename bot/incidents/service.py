@@ -17,12 +17,12 @@ from bot.incidents import overrides, paging
 from bot.incidents.access import may_open, may_respond
 from bot.incidents.decide import calls_people, next_call
 from bot.incidents.overrides import SlackOnly
-from bot.incidents.store import IncidentStore
+from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.slack_groups import Groups
 from bot.slack_names import SlackNames
 from bot.types import Request
 from bot.views.text import date_token, mention, plain
-from services.clients.postgres import incidents
+from services.clients.postgres import incidents, messages
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -145,6 +145,7 @@ async def resolve(
     await paging.cancel_pages(conn, incident)
     # The root message says so, and why.
     await incident_store.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
+    await messages.remove_buttons(conn, key=diagnosis_key(incident))
     return Done(await incident_store.notify_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
 
 

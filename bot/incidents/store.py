@@ -54,6 +54,11 @@ async def writes_nothing(conn: Connection, message_key: str) -> None:
     """What `write_alert` does when nothing else is given."""
 
 
+def diagnosis_key(incident: Incident) -> str:
+    """Of the one message in its thread that says why."""
+    return f"{incident.message_key}:diagnosis"
+
+
 class IncidentStore:
     """One for the process.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from bot.config.fields import Invalid
 from bot.facts import gather_doctor, gather_recent_changes
-from bot.incidents.store import IncidentStore
+from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.leader import Fence
 from bot.leader_tasks import PeriodicTask
 from bot.rollback_offer import read_offer
@@ -107,7 +107,7 @@ class TriageSummary(PeriodicTask):
                 conn, incident_id=incident.id, part=number, diagnosis=told.diagnosis, remedy=told.remedy
             )
             if is_next:
-                await self._incident_store.say(conn, incident, f"{incident.message_key}:diagnosis", content)
+                await self._incident_store.say(conn, incident, diagnosis_key(incident), content)
                 await self._incident_store.tell(conn, incident.id)
             if is_next and number == len(PARTS):
                 await _note_beginning(conn, incident, told)

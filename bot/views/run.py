@@ -1,7 +1,8 @@
 """A run's message from request to end: outcome, self-approval and review, and the requester's notice.
 
 The first line is the answer: what it is and how it stands. While it waits: what would happen, to how much, and who may
-decide. While it runs and afterwards: every step with its evidence. Buttons are there as long as they can be used.
+decide. While it runs, and when it failed: every step with its evidence. When it is done: the number of steps and what
+they proved; *Details* lists them. Buttons are there as long as they can be used.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.types import Block
-from bot.views.blocks import actions, context, section, sections
+from bot.views.blocks import actions, command_menu, context, section, sections
 from bot.views.golden_path import mission_blocks
 from bot.views.limits import TOTAL_LIMIT, characters, fit_message, shorten_ids
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
-from bot.views.run_buttons import buttons, self_approve, veto
+from bot.views.run_buttons import buttons, done_menu, self_approve, veto
 from bot.views.run_buttons import review as review_button
-from bot.views.run_steps import are_deleted, deleted_note, lock_notes, progress, steps_done
+from bot.views.run_steps import are_deleted, deleted_note, done_line, lock_notes, progress, steps_done
 from bot.views.text import code, date_token, escape, mention, person, with_short_ids
 from playbooks.golden_path import CLEAN
 from playbooks.golden_path import NAME as GOLDEN_PATH
@@ -231,8 +232,13 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
     run, steps = record.run, record.steps
     first = headline(run, steps)
     middle = _request(record, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
-    end = [*_decided(record.decisions), *actions(buttons(run, steps)), context(*_notes(run, audit_head))]
-    text, blocks = fit_message(_fallback(first, run), [section(first), *_shortened(middle, end), *end])
+    end = [
+        *_decided(record.decisions),
+        *actions(buttons(run, steps)),
+        context(*_notes(run, audit_head, is_folded=_is_folded(run, steps))),
+    ]
+    blocks = [section(first, accessory=_menu(run, steps)), *_shortened(middle, end), *end]
+    text, blocks = fit_message(_fallback(first, run), blocks)
     return Content(with_short_ids(text), shorten_ids(blocks))
 
 
@@ -277,15 +283,27 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
     ]
 
 
+def _menu(run: Run, steps: Sequence[RunStep]) -> Block | None:
+    """Of a run that is done, beside its first line."""
+    if run.state is not RunState.SUCCEEDED:
+        return None
+    return command_menu([("Details", f"run {run.id}"), *done_menu(run, steps)])
+
+
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
-    run = record.run
-    outcome = [section(escape(run.outcome, limit=2 * LINE_LIMIT))] if run.outcome else []
-    return [
-        *unapproved_blocks(record, approvers),
-        *outcome,
-        *lock_notes(run, record.steps),
-        *_steps(run, record.steps),
-    ]
+    run, steps = record.run, record.steps
+    outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else []
+    notes, unapproved = lock_notes(run, steps), unapproved_blocks(record, approvers)
+    if _is_folded(run, steps):
+        return [*unapproved, *sections([*outcome, done_line(run, steps)]), *notes]
+    return [*unapproved, *sections(outcome), *notes, *_steps(run, steps)]
+
+
+def _is_folded(run: Run, steps: Sequence[RunStep]) -> bool:
+    """Whether nothing of the steps needs a reader: their number and what they proved is enough."""
+    if run.state is not RunState.SUCCEEDED or not steps or run.playbook == GOLDEN_PATH:
+        return False
+    return is_proved(run.outcome) and all(step.state is StepState.DONE for step in steps)
 
 
 def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:
@@ -332,13 +350,13 @@ def _decided(decisions: Sequence[Decision]) -> list[Block]:
     return [context(*map(decision_line, decisions[:SHOWN_DECISIONS]))] if decisions else []
 
 
-def _notes(run: Run, audit_head: str | None) -> list[str]:
+def _notes(run: Run, audit_head: str | None, *, is_folded: bool) -> list[str]:
     notes = [f"run {run.id}"]
     if run.state not in UNDECIDED:  # while it waits this is said above
         notes.append(f"asked for by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:
         notes += [f"ended {_at(run.ended_at)}"]
-        notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at else []
+        notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at and not is_folded else []
     if audit_head and run.state.is_final:
         notes.append(f"audit {code(audit_head[:12])}")
     return [" · ".join(notes)]

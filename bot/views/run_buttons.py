@@ -1,4 +1,4 @@
-"""The buttons of a run: at most three and a menu, and only those that can be used as it stands.
+"""The buttons of a run: at most three, or a menu once it is done, and only those that can be used as it stands.
 
 An action id is a stable verb, its value the run's id; the truth is looked up at the click.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.types import Block
-from bot.views.blocks import EMPTY, command_button, command_menu
+from bot.views.blocks import EMPTY, command_button
 from bot.views.run_steps import locked_services
 from bot.views.text import button_text, label_text
 from playbooks.model import Risk
@@ -46,8 +46,15 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
             return [_resolve(run, how, _effect(how, steps)) for how in HOWS]
         case RunState.EXPIRED | RunState.VOIDED:
             return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
+        case RunState.SUCCEEDED:
+            return [*_left_to_do(steps), *(command_button(*one) for one in _unlocks(run, steps)[:1])]
         case _:
-            return _at_the_end(run, steps)
+            return [*[*_left_to_do(steps), *(command_button(*one) for one in _undos(run))][:2], details(run)]
+
+
+def done_menu(run: Run, steps: Sequence[RunStep]) -> list[tuple[str, str]]:
+    """What one seldom wants of a run that is done, as (label, command): other locks, and the way back."""
+    return [*_unlocks(run, steps)[1:], *_undos(run)] if run.state is RunState.SUCCEEDED else []
 
 
 def details(run: Run) -> Block:
@@ -126,21 +133,16 @@ def _resolve(run: Run, how: str, effect: str) -> Block:
     return button(label, f"{RESOLVE}.{how}", run.id, confirm=dialog)
 
 
-def _at_the_end(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """What the run left to do, and the way back, once anything was begun.
+def _undos(run: Run) -> list[tuple[str, str]]:
+    """The way back, once anything was begun."""
+    commands = (run.plan.get("undo") or "").split("; ") if run.started_at else []
+    return [(_undo_label(command), command) for command in commands if command]
 
-    Of a rollback the way back is to what was broken: it is in the menu, and what is offered is to lift the lock.
-    """
-    undo = (run.plan.get("undo") or "").split("; ") if run.started_at else []
-    undos = [(_undo_label(command), command) for command in undo if command]
-    if run.playbook != "rollback":
-        return [*[*_left_to_do(steps), *(command_button(*one) for one in undos)][:2], details(run)]
-    unlocks = [
-        (f"Unlock {service.short}…", f"unlock {service.short} after run {run.id}") for service in locked_services(steps)
-    ]
-    rest = [*unlocks[1:], *undos]
-    shown = [*_left_to_do(steps), *(command_button(*one) for one in unlocks[:1])][:2]
-    return [*shown, details(run), *([command_menu(rest)] if rest else [])]
+
+def _unlocks(run: Run, steps: Sequence[RunStep]) -> list[tuple[str, str]]:
+    """For each lock that a rollback left. Its undo leads back to what was broken, so this comes first."""
+    locked = locked_services(steps) if run.playbook == "rollback" else []
+    return [(f"Unlock {one.short}…", f"unlock {one.short} after run {run.id}") for one in locked]
 
 
 def _undo_label(command: str) -> str:

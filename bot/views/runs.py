@@ -15,7 +15,7 @@ from bot.views.limits import fit_message
 from bot.views.pages import Called, called_line
 from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.run import decision_line, headline, review_line, sign
-from bot.views.run_buttons import CANCEL, CONFIRM, button, buttons, details
+from bot.views.run_buttons import CANCEL, CONFIRM, button, buttons, details, done_menu
 from bot.views.run_steps import are_deleted, deleted_note, step_lines
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, date_token, escape, person
@@ -54,7 +54,7 @@ def record_answer(record: Record) -> Answer:
         *sections([*outcome, f"{asked}{reason}", *_decided(record)]),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *_steps(run, record.steps),
-        *actions([one for one in buttons(run, record.steps) if one["action_id"] not in _OF_THE_MESSAGE][:3]),
+        *actions(_buttons(record)),
         *sections(map(row_line, record.audit)),
         context(f"run {run.id} · {code(_typed(run), limit=200)} · plan `{run.plan_hash}`"),
     ]
@@ -95,6 +95,12 @@ def record_data(record: Record) -> dict[str, object]:
         "review": _review_data(record.review) if record.review else None,
         "audit": [row_data(row) for row in record.audit],
     }
+
+
+def _buttons(record: Record) -> list[Block]:
+    run, steps = record.run, record.steps
+    others = [command_button(*one) for one in done_menu(run, steps)]
+    return [one for one in [*buttons(run, steps), *others] if one["action_id"] not in _OF_THE_MESSAGE][:3]
 
 
 def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:

@@ -24,8 +24,10 @@ from services.domain.text import clock_time, counted
 
 Content = tuple[str, list[Block]]
 
-LINE_LIMIT = 160  # characters of one line below the first: two lines on a phone
+LINE_LIMIT = 160  # characters of one line below the first
+CHANGE_LIMIT = 90  # of a change: three lines on a phone
 SHOWN = 3  # changes, and findings that no cause explains; their commands have them all
+OF_THE_DATABASE = (Kind.DATABASE, Kind.NO_ACCESS, Kind.NO_WRITES, Kind.MIGRATIONS, Kind.PERMISSIONS)
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,10 @@ def _changes(parts: Wiring) -> Iterator[str]:
     happenings = parts.changes.happenings
     if not happenings and not parts.changes.unknown:
         yield "Nothing was deployed, migrated or run in the last 2 h."
-    for one in happenings[:SHOWN]:
-        yield f"• {date_token(one.at, '{time}')} {escape(one.words, limit=LINE_LIMIT)}"
+    lines = [f"• {date_token(one.at, '{time}')} {escape(one.words, limit=CHANGE_LIMIT)}" for one in happenings[:SHOWN]]
     if happenings[SHOWN:]:
-        yield f"… {counted(len(happenings) - SHOWN, 'more change')} in the last 2 h"
+        lines[-1] += f" (+ {len(happenings) - SHOWN} more)"
+    yield from lines
     for words in parts.changes.unknown[:SHOWN]:
         yield f"❔ not known: {escape(words, limit=LINE_LIMIT)}"
 
@@ -176,7 +178,7 @@ def _buttons(parts: Wiring, cause: Diagnosis | None, services: Sequence[Service]
     url = cause.finding.next_step.url if cause and cause.finding.next_step else None
     first += [link_button(cause.finding.next_step.label, url)] if cause and cause.finding.next_step and url else []
     looks = [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
-    links = log_links(ref) if ref else {}
+    links = log_links(ref) if ref and cause and cause.cause.kind in OF_THE_DATABASE else {}
     return [
         *first,
         *(command_button(label, line) for label, line in [*looks, ("Doctor", "doctor")]),

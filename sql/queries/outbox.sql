@@ -180,6 +180,21 @@ SET
 WHERE key = %(key)s AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s)
 RETURNING key;
 
+-- name: remove_buttons
+-- A message once nothing is to be done about it: its sections stay, its buttons and notes go. By primary key.
+UPDATE chatops.outbox
+SET
+    blocks = (
+        SELECT jsonb_agg(block ORDER BY position)
+        FROM jsonb_array_elements(blocks) WITH ORDINALITY AS shown (block, position)
+        WHERE block ->> 'type' = 'section'
+    ),
+    content_version = content_version + 1,
+    updated_at = clock_timestamp()
+WHERE key = %(key)s
+    AND blocks @> '[{"type": "actions"}]'
+    AND blocks @> '[{"type": "section"}]';
+
 -- name: replace_messages
 -- What several messages are to say, if they are still there; they wake nobody any more. Served by outbox_updated_at_idx.
 UPDATE chatops.outbox

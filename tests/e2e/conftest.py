@@ -134,7 +134,7 @@ class OpenPage(Protocol):
     """Opens the page in a window of its own; a script's error or a refused resource fails the test."""
 
     def __call__(
-        self, url: str, *, width: int, height: int, has_touch: bool = False
+        self, url: str, path: str = "/", *, width: int, height: int, has_touch: bool = False
     ) -> AbstractAsyncContextManager[Page]: ...
 
 
@@ -152,14 +152,16 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="module")
 def open_page(browser: Browser) -> OpenPage:
     @asynccontextmanager
-    async def opened(url: str, *, width: int, height: int, has_touch: bool = False) -> AsyncIterator[Page]:
+    async def opened(
+        url: str, path: str = "/", *, width: int, height: int, has_touch: bool = False
+    ) -> AsyncIterator[Page]:
         faults: list[str] = []
         size = {"width": width, "height": height}
         context = await browser.new_context(base_url=url, viewport=size, has_touch=has_touch)  # type: ignore[arg-type]
         page = await context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        await page.goto("/")
+        await page.goto(path)
         try:
             yield page
         finally:
@@ -167,3 +169,28 @@ def open_page(browser: Browser) -> OpenPage:
         assert faults == []
 
     return opened
+
+
+class MeasureThread(Protocol):
+    """The height of a thread on a phone, in CSS pixels, from the top of its first message to the bottom of its last."""
+
+    async def __call__(self, thread_ts: str) -> float: ...
+
+
+PHONE_WIDTH = 390
+_EXTENT = """lines => {
+    const boxes = lines.map(line => line.getBoundingClientRect());
+    return Math.max(...boxes.map(box => box.bottom)) - Math.min(...boxes.map(box => box.top));
+}"""
+
+
+@pytest.fixture(scope="module")
+def thread_height(stage: Stage, open_page: OpenPage) -> MeasureThread:
+    async def measured(thread_ts: str) -> float:
+        path = f"/?as={model.OLIVIA.id}&in={model.INCIDENTS_ID}&thread={thread_ts}"
+        async with open_page(stage.sandbox.page_url, path, width=PHONE_WIDTH, height=844, has_touch=True) as page:
+            lines = page.locator("#thread-lines article")
+            await expect(lines.first).to_be_visible()
+            return float(await lines.evaluate_all(_EXTENT))
+
+    return measured

@@ -24,18 +24,21 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Json, Message, User
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Stage
+    from tests.e2e.conftest import MeasureThread, Stage
 
 
-pytestmark = [pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
 
 MISSES_WORKERS = True
+TWO_SCREENS = 2 * 844  # CSS pixels of a phone's height
 MOST = 5  # messages of the bot in one incident's thread
 STORY_S = 150.0  # a page of the API waits for a minute; a rollback with its proof, on a busy machine
 TOO_SLOW_S = 20.0  # longer than the bot waits for an answer
 
 
-async def test_a_worker_killed_at_night_is_restarted_in_five_messages(stage: Stage) -> None:
+async def test_a_worker_killed_at_night_is_restarted_in_five_messages(
+    stage: Stage, thread_height: MeasureThread
+) -> None:
     await _has_worked(stage, Service.ENFORCEMENT)
     known = _known(stage)
 
@@ -51,9 +54,10 @@ async def test_a_worker_killed_at_night_is_restarted_in_five_messages(stage: Sta
     await _reply(stage, root, "DONE")
 
     await _resolve_and_count(stage, root, called)
+    assert await thread_height(root.ts) <= TWO_SCREENS
 
 
-async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage) -> None:
+async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage, thread_height: MeasureThread) -> None:
     known, railway = _known(stage), stage.sandbox.railway
     bad = next(one for one in railway.commits if one.behaviour is Behaviour.CRASHES)
 
@@ -68,10 +72,11 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage) -> Non
     await _reply(stage, root, "DONE")
 
     await _resolve_and_count(stage, root, called)
+    assert await thread_height(root.ts) <= TWO_SCREENS
 
 
 @pytest.mark.chaos  # two minutes, of which most is the alert's own hold
-async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage) -> None:
+async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage, thread_height: MeasureThread) -> None:
     known = _known(stage)
 
     stage.sandbox.railway.set_latency(TOO_SLOW_S)
@@ -84,9 +89,10 @@ async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage) -> Non
     await _until(stage, root, "CLEARED")
 
     await _resolve_and_count(stage, root, called)
+    assert await thread_height(root.ts) <= TWO_SCREENS
 
 
-async def test_a_stopped_postgres_takes_five_messages(stage: Stage) -> None:
+async def test_a_stopped_postgres_takes_five_messages(stage: Stage, thread_height: MeasureThread) -> None:
     known = {message.ts for message in stage.messages()}
 
     await stage.sandbox.database.stop_postgres()
@@ -101,6 +107,7 @@ async def test_a_stopped_postgres_takes_five_messages(stage: Stage) -> None:
     await stage.wait_for(lambda one: one.ts == page.ts and one.text.startswith("🟢 Back"), timeout_s=STORY_S)
 
     assert len(_replies(stage, page)) <= MOST, [one.text for one in _replies(stage, page)]
+    assert await thread_height(page.ts) <= TWO_SCREENS
 
 
 def _known(stage: Stage) -> set[str]:

@@ -350,6 +350,12 @@ async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequ
     return changed
 
 
+async def remove_buttons(conn: Connection, *, key: str) -> None:
+    """Leave a message's sections and take the rest away: there is nothing to be done about it any more."""
+    if (await conn.execute(SQL["remove_buttons"], {"key": key})).rowcount:
+        await notify_outbox(conn)
+
+
 async def replace_messages(
     conn: Connection, *, key_prefix: str, since: datetime, text: str, blocks: Sequence[Mapping[str, Any]]
 ) -> int:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks.recent_changes import LOOK_BACK, ONE_GO, Facts, recent_changes
+from playbooks.recent_changes import LOOK_BACK, ONE_GO, ONE_ROLLOUT, Facts, recent_changes
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
@@ -43,7 +43,42 @@ def test_deployments_and_migrations_are_told_newest_first() -> None:
 
     assert words(facts) == [
         "migration 20251202000500 incidents applied",
-        "ingest: deployment of a1b2c3d4 (commit by Ann), success: Fix it",
+        "a1b2c3d4 deployed to ingest, commit by Ann: Fix it",
+    ]
+
+
+def test_one_commit_on_several_services_is_one_line_with_what_became_of_each() -> None:
+    crashed = replace(deployment(10 * MINUTE), status=DeploymentStatus.CRASHED)
+    facts = replace(QUIET, deployments={Service.API: [deployment(11 * MINUTE)], Service.INGEST: [crashed]})
+
+    [told] = recent_changes(facts).happenings
+
+    assert told.words == "a1b2c3d4 deployed to api, ingest (crashed), commit by Ann: Fix it"
+    assert told.at == NOW - 10 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("apart", "sha", "lines"),
+    [
+        (ONE_ROLLOUT, "a1b2c3d4e5f6", 1),
+        (ONE_ROLLOUT + timedelta(seconds=1), "a1b2c3d4e5f6", 2),
+        (MINUTE, "b2c3d4e5f6a1", 2),
+        (MINUTE, None, 2),
+    ],
+    ids=["in one go", "later", "another commit", "no commit"],
+)
+def test_other_deployments_keep_their_line(apart: timedelta, sha: str | None, lines: int) -> None:
+    first = deployment(20 * MINUTE)
+    second = replace(first, id="d2", commit_sha=sha, created_at=first.created_at + apart)
+
+    assert len(words(replace(QUIET, deployments={Service.API: [first], Service.INGEST: [second]}))) == lines
+
+
+def test_a_service_that_was_deployed_twice_is_named_once_with_the_newest_state() -> None:
+    crashed = replace(deployment(5 * MINUTE), id="d2", status=DeploymentStatus.CRASHED)
+
+    assert words(replace(QUIET, deployments={Service.API: [crashed, deployment(10 * MINUTE)]})) == [
+        "a1b2c3d4 deployed to api (crashed), commit by Ann: Fix it"
     ]
 
 

@@ -64,6 +64,20 @@ async def test_the_cause_and_the_first_step_come_into_the_root_message(
     assert f'"value": "{incident.remedy}"' in root
 
 
+async def test_once_the_incident_is_resolved_the_diagnosis_stays_and_offers_nothing(
+    scene: Scene, books: Books, triage_summary: TriageSummary
+) -> None:
+    await open_one(scene)
+    await triage_summary.look(scene.fence)
+    assert "restart ingest" in await books.blocks(KEY)
+
+    await scene.incident_service.resolve(1, request(ANN), "restarted")
+
+    shown = await books.blocks(KEY)
+    assert "ingest is down" in shown
+    assert '"actions"' not in shown
+
+
 async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: World, outside: Outside) -> None:
     """Railway's logs are slow, and the rest does not wait for them."""
     outside.railway_logs_may_answer.clear()

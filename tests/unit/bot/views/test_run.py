@@ -11,7 +11,7 @@ import pytest
 
 from bot.views.run import ended_line, headline, run_message
 from bot.views.run_steps import step_line
-from bot.views.runs import run_line
+from bot.views.runs import record_answer, run_line
 from playbooks.model import Plan, Risk
 from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
 from services.domain.runs import Decision, Person, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
@@ -69,6 +69,11 @@ def labels(run: Run) -> list[str]:
     ]
 
 
+def menu(run: Run) -> list[str]:
+    """The commands in the menu of a run that is done."""
+    return [option["value"] for option in run_message(Record(run, DONE)).blocks[0]["accessory"]["options"]]
+
+
 def shown(run: Run, steps: list[RunStep] = DONE) -> str:
     return json.dumps(run_message(Record(run, steps)).blocks, ensure_ascii=False)
 
@@ -100,7 +105,8 @@ def test_a_request_shows_what_an_approver_has_to_know() -> None:
         (a_run(RunState.RUNNING), ["Cancel", "Details"]),
         (a_run(RunState.RUNNING, cancel_requested_by=ANN), ["Details"]),
         (a_run(RunState.UNKNOWN), ["Mark done", "Retry", "Abort"]),
-        (a_run(RunState.SUCCEEDED), ["Undo: scale ingest 1", "Details"]),
+        (a_run(RunState.SUCCEEDED), []),
+        (a_run(RunState.FAILED), ["Undo: scale ingest 1", "Details"]),
         (a_run(RunState.CANCELLED, started_at=None), ["Details"]),
         (a_run(RunState.EXPIRED, started_at=None), ["Ask again", "Details"]),
         (a_run(RunState.VOIDED, started_at=None), ["Ask again", "Details"]),
@@ -147,9 +153,52 @@ def test_jobs_that_were_left_behind_can_be_requeued(left: list[str], line: str) 
 
 
 def test_each_part_of_an_undo_has_its_button() -> None:
-    run = a_run(RunState.SUCCEEDED, plan=replace(PLAN, undo="scale ingest 2; scale enforcement 1"))
+    plan = replace(PLAN, undo="scale ingest 2; scale enforcement 1")
 
-    assert labels(run) == ["Undo: scale ingest 2", "Undo: scale enforcement 1", "Details"]
+    assert labels(a_run(RunState.FAILED, plan=plan)) == ["Undo: scale ingest 2", "Undo: scale enforcement 1", "Details"]
+    assert menu(a_run(RunState.SUCCEEDED, plan=plan)) == ["run 12", "scale ingest 2", "scale enforcement 1"]
+
+
+def test_a_done_run_has_its_steps_and_the_way_back_in_the_menu_of_its_first_line() -> None:
+    run = a_run(RunState.SUCCEEDED)
+
+    assert menu(run) == ["run 12", "scale ingest 1"]
+    assert "accessory" not in run_message(Record(a_run(RunState.FAILED), DONE)).blocks[0]
+    details = record_answer(Record(run, DONE)).blocks
+    assert "Undo: scale ingest 1" in json.dumps(details)
+    assert "Prove that 2 workers of ingest are alive" in json.dumps(details)
+
+
+def test_a_done_run_says_in_one_line_how_much_was_done_and_what_it_proved() -> None:
+    [scaled, proved, watched] = DONE
+    steps = [
+        replace(scaled, note="2 replicas"),
+        replace(proved, note="2 of 2 ingest workers alive"),
+        replace(watched, note="nothing got worse in 120 s"),
+    ]
+
+    message = run_message(Record(a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), steps))
+
+    assert message.blocks[1]["text"]["text"] == (
+        "Done, and every step is proved.\n"
+        "3 of 3 steps in 43 s · 2 of 2 ingest workers alive · nothing got worse in 120 s"
+    )
+    assert [block["type"] for block in message.blocks] == ["section", "section", "context"]
+    assert json.dumps(message.blocks).count("Scale ingest") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "outcome"),
+    [
+        (RunState.FAILED, StepState.FAILED, "Stopped at step 3 of 3"),
+        (RunState.SUCCEEDED, StepState.NOT_PROVED, "Done, but not proved: it"),
+        (RunState.CANCELLED, StepState.SKIPPED, "Cancelled by @ann"),
+    ],
+)
+def test_a_run_with_a_doubt_shows_each_step(state: RunState, last: StepState, outcome: str) -> None:
+    steps = journal(StepState.DONE, StepState.DONE, last)
+
+    assert any(block["type"] == "plan" for block in run_message(Record(a_run(state, outcome=outcome), steps)).blocks)
 
 
 def test_progress_is_one_task_a_step() -> None:
@@ -166,7 +215,7 @@ def test_the_evidence_stands_beside_its_step() -> None:
     [first, *rest] = DONE
     steps = [replace(first, evidence={"replicas": 2, "regions": {"x": 2}}), replace(rest[0], note="both beat"), rest[1]]
 
-    text = shown(a_run(RunState.SUCCEEDED), steps)
+    text = shown(a_run(RunState.FAILED), steps)
 
     assert "12 s · replicas 2" in text
     assert "12 s · both beat" in text
@@ -197,7 +246,7 @@ def test_the_closing_message_has_the_outcome_the_times_and_the_audit_head() -> N
 
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert message.text == "✅ *DONE* · prod · *Scale ingest: 1 → 2*: 2 of 2 workers beat"
-    assert "took 43 s" in text
+    assert "3 of 3 steps in 43 s" in text
     assert "audit `ab12ab12ab12`" in text
 
 
@@ -301,7 +350,8 @@ def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> 
 
     payload = {"channel": "C1", "text": message.text, "blocks": message.blocks}
     assert list(violations(payload, surface="message", method="chat.update")) == []
-    assert any(block["type"] == "actions" for block in message.blocks), "the buttons are never what is left out"
+    offered = [block for block in message.blocks if block["type"] == "actions" or "accessory" in block]
+    assert offered, "the buttons are never what is left out"
 
 
 @pytest.mark.parametrize("state", StepState)
@@ -384,11 +434,15 @@ def test_a_rollback_offers_to_unlock_and_hides_the_way_back_to_what_was_broken()
     message = run_message(Record(a_run(RunState.SUCCEEDED, ROLLBACK), done))
 
     [row] = [block for block in message.blocks if block["type"] == "actions"]
-    shown = [element["text"]["text"] for element in row["elements"] if element["type"] == "button"]
-    [menu] = [element for element in row["elements"] if element["type"] == "overflow"]
-    assert shown == ["Unlock ingest…", "Details"]
+    shown = [element["text"]["text"] for element in row["elements"]]
+    menu = message.blocks[0]["accessory"]
+    assert shown == ["Unlock ingest…"]
     assert row["elements"][0]["value"] == "unlock ingest after run 12"
-    assert [option["value"] for option in menu["options"]] == ["unlock api after run 12", "rollback ingest to c45e17a9"]
+    assert [option["value"] for option in menu["options"]] == [
+        "run 12",
+        "unlock api after run 12",
+        "rollback ingest to c45e17a9",
+    ]
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert "🔒 ingest stays locked: pushes are not deployed" in text
     assert "api stays locked: this bot deploys nothing to it, and a push to main still does" in text

@@ -69,6 +69,17 @@ def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
     assert "16 other findings follow from it." in str(blocks)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_links_to_supabase_are_offered_for_causes_in_the_database_alone(name: str) -> None:
+    offered = "Supabase: database logs" in [label for label, _, _ in buttons(told(CASES[name].facts)[1])]
+
+    assert offered is (name in {"Postgres stopped", "permissions taken away", "migrations missing"})
+
+
+def test_a_worker_that_is_gone_needs_no_row_of_the_runbook() -> None:
+    assert "Likely cause" not in told(KILLED)[0].split("\n")[0]
+
+
 def test_while_parts_are_read_it_says_so_and_is_short() -> None:
     text, blocks = diagnosis_message(Wiring(), INGEST, None)
 
@@ -94,7 +105,7 @@ def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
 
     assert "change 0" in shown
     assert "change 3" not in shown
-    assert "2 more changes in the last 2 h" in shown
+    assert "(+ 2 more)" in shown
     assert "not known: runs: connection refused" in shown
     assert "Nothing was deployed" in str(told(KILLED)[1])
 
