@@ -16,6 +16,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,10 +34,12 @@ from bot.views.modals import ESCALATE_THIS
 from bot.views.terminal import answer_text, mentioned_ids
 from bot.world import World, open_slack
 from playbooks.model import Status
-from services.clients.postgres.migrations import install
+from services.clients.git import read_checkout
+from services.clients.postgres.migrations import install, read_files
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.oncall import Schedule
 from services.domain.secrets import fit_to_print, redacted
+from services.domain.services import short_sha
 from services.domain.text import clean_text, printable_json
 
 SCOPES = (
@@ -157,6 +160,46 @@ async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> An
     return Answer("", (), manifest(http_url=url), file=Attachment("manifest.json", text))
 
 
+PACKAGES = Path(__file__).resolve().parents[1]  # the checkout, or where the wheel is installed
+
+
+async def print_version(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
+    """`version`: what is installed here, from which commit where that is known, and the schema that it brings."""
+    no_more(words, 0)
+    told = {
+        "version": _own_version(),
+        "commit": environ.get("RAILWAY_GIT_COMMIT_SHA", "").strip() or await _own_commit(),
+        "schema": read_files()[-1].version,
+    }
+    text = f"dragonfly {told['version']}, commit {short_sha(told['commit'])}, schema {told['schema']}"
+    return Answer(text, (), told)
+
+
+def _own_version() -> str:
+    """A checkout's pyproject.toml, which need not be installed (Railway installs the requirements), or the wheel's.
+
+    Imported here: both take longer to import than a read takes.
+    """
+    pyproject = PACKAGES / "pyproject.toml"
+    if pyproject.exists():
+        import tomllib
+
+        return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])
+    from importlib.metadata import version
+
+    return version("dragonfly-chatops")
+
+
+async def _own_commit() -> str | None:
+    """Of the checkout that this code lies in; None for a wheel, whatever repository its environment lies in."""
+    if not (PACKAGES / ".git").exists():
+        return None
+    try:
+        return (await read_checkout(PACKAGES)).head
+    except SourceError:
+        return None
+
+
 _VERBS = (
     TerminalVerb(
         name="migrate",
@@ -173,6 +216,14 @@ _VERBS = (
         run=print_manifest,
         usage="[--http <url>]",
         examples=("manifest", "manifest --http https://bot.example"),
+        private=True,
+    ),
+    TerminalVerb(
+        name="version",
+        summary="print the installed version, its commit where it is known, and the schema that it brings",
+        group=GROUP,
+        run=print_version,
+        examples=("version", "version --json"),
         private=True,
     ),
 )

@@ -24,6 +24,7 @@ from tests.conftest import DatabaseUrls
 
 ROOT = Path(__file__).resolve().parents[2]
 SANDBOX = "services/sandbox"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 DATA = {".csv", ".graphql", ".sql", ".toml"}
 FOLDERS = ("bot", "services", "playbooks", "tools", "backend", "sql", "data_in")
 BUILD = "import sys, setuptools.build_meta as backend; print(backend.build_wheel(sys.argv[1]))"
@@ -137,14 +138,20 @@ def test_the_wheel_of_the_demo_wants_the_product_of_its_own_version() -> None:
     assert demo["dependencies"] == [f"{product['name']}[demo]=={product['version']}"]
 
 
+def _newest_migration() -> str:
+    return max((ROOT / "sql/migrations").glob("*.sql")).name.partition("_")[0]
+
+
 def test_installed_product_answers_outside_the_checkout(installed: Installed) -> None:
     help_page = installed.run("dragonfly", "--help")
     manifest = installed.run("dragonfly", "manifest")
+    version = installed.run("dragonfly", "version", "--json")
     configuration = installed.run("dragonfly", "check-config", "--json", ENVIRONMENT="dev", SUPABASE_MODE="dev")
 
     assert help_page.returncode == 0, help_page.stderr
     assert "rollback" in help_page.stdout
     assert json.loads(manifest.stdout)["settings"]["socket_mode_enabled"] is True
+    assert json.loads(version.stdout) == {"version": VERSION, "commit": None, "schema": _newest_migration()}
     assert configuration.returncode == 1, configuration.stderr  # Slack's tokens are missing
     assert "SLACK_BOT_TOKEN" in configuration.stdout
     assert list(installed.folder.iterdir()) == []

@@ -1,11 +1,16 @@
 """The terminal prints what Slack shows, and tells scripts how it went."""
 
 import json
+import subprocess
+import tomllib
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from bot.cli import dispatch
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Unreadable(dict[str, str]):
@@ -95,3 +100,22 @@ async def test_a_bug_is_unknown_for_programs_too() -> None:
 
     assert outcome.code == 3
     assert json.loads(outcome.text)["error"]["why"] == "an unexpected RuntimeError inside the bot"
+
+
+async def test_version_of_a_checkout_is_its_project_s_and_its_commit_is_gits() -> None:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    told = json.loads((await dispatch(["version", "--json"], {})).text)
+
+    assert (told["version"], told["commit"]) == (project["version"], head.strip())
+
+
+async def test_version_names_the_commit_that_railway_built() -> None:
+    outcome = await dispatch(["version"], {"RAILWAY_GIT_COMMIT_SHA": "8d02b64e" + "0" * 32})
+
+    assert "commit 8d02b64e, schema 2025" in outcome.text
+
+
+async def test_version_takes_no_words() -> None:
+    assert (await dispatch(["version", "now"], {})).code == 2
