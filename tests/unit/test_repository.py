@@ -8,22 +8,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices
-from pydantic.fields import FieldInfo
 
 from bot.cli import TERMINAL_ONLY
 from bot.commands.command import Change
 from bot.commands.plans import PLANS
 from bot.commands.registry import REGISTRY, changes_table
-from bot.config import environment
-from bot.config.fields import EMAIL, ROUTING_KEY, WEBHOOK_URL, Group
 from bot.config.policy import RISKS
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.model import Risk
-from services.api.settings import ApiSettings
 from services.domain.services import START_COMMANDS, Service
-from services.enforcement_worker.__main__ import EnforcementSettings
-from services.ingest_worker.retention import IngestSettings
+from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = {
@@ -37,26 +31,6 @@ FILES = frozenset(path.relative_to(ROOT).as_posix() for folder in TREE for path 
 
 def _name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def _variables() -> list[str]:
-    """Of the bot, the API and both workers."""
-    groups = [group for group in vars(environment).values() if isinstance(group, type) and issubclass(group, Group)]
-    named = {alias for group in groups for field in group.model_fields.values() for alias in _aliases(field)}
-    processes = (ApiSettings, EnforcementSettings, IngestSettings)
-    fields = {name.upper() for settings in processes for name in settings.model_fields}
-    return sorted(named | fields | {WEBHOOK_URL, ROUTING_KEY, EMAIL})
-
-
-def _aliases(field: FieldInfo) -> list[str]:
-    alias = field.validation_alias
-    return (
-        [str(choice) for choice in alias.choices]
-        if isinstance(alias, AliasChoices)
-        else [alias]
-        if isinstance(alias, str)
-        else []
-    )
 
 
 def test_the_procfile_starts_what_the_product_expects() -> None:
@@ -155,7 +129,7 @@ def test_the_readme_names_commands_that_exist(name: str) -> None:
     assert name == "make" or {name, name.partition(" ")[0]} & {*REGISTRY, "dragonfly"}
 
 
-@pytest.mark.parametrize("name", _variables())
+@pytest.mark.parametrize("name", sorted(variables()))
 def test_the_page_of_the_configuration_lists_each_variable(name: str) -> None:
     assert re.search(rf"`{name}[`\[]", (ROOT / "docs/configuration.md").read_text())
 

@@ -1,0 +1,41 @@
+"""The example of the environment is complete, and says the defaults as the settings have them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bot.config.environment import Settings
+from tests.settings import variables
+
+TEXT = (Path(__file__).resolve().parents[2] / ".env.example").read_text()
+LINES = re.findall(r"^(#?)([A-Z][A-Z0-9_]*)=(.*)$", TEXT, re.M)
+DEFAULTS = {name: value for commented, name, value in LINES if commented}
+
+
+def test_the_example_has_each_variable_once() -> None:
+    assert Counter(name for _, name, _ in LINES) == Counter(list(variables()))
+
+
+def test_the_example_has_nothing_but_comments_and_variables() -> None:
+    assert [line for line in TEXT.splitlines() if line and not re.match(r"# |#?[A-Z][A-Z0-9_]*=", line)] == []
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_a_line_that_is_commented_out_shows_the_default(name: str, value: str) -> None:
+    defaults = variables()[name]
+
+    assert any(value == str(default).lower() or _is_number(value, default) for default in defaults), defaults
+
+
+def test_the_copy_sets_nothing_before_it_is_filled_in() -> None:
+    given = {name: value for commented, name, value in LINES if not commented}
+
+    assert Settings.from_environment(given) == Settings.from_environment({})
+
+
+def _is_number(value: str, default: object) -> bool:
+    return re.fullmatch(r"[\d.]+", value) is not None and float(value) == float(str(default))
