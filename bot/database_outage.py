@@ -181,6 +181,7 @@ class Outage:
         self._wake_ups = wake_ups
         self._spread_s = random.uniform(0.0, settings.spread_s)  # noqa: S311 - no secret
         self._since: datetime | None = None
+        self._first_at: datetime | None = None
         self._missed_at = 0.0
         self._said: Said | None = None
         self._wakes = False
@@ -208,7 +209,7 @@ class Outage:
         if self._said is not None:
             await self._store(self._said)
         else:
-            self._since = None
+            self._since = self._first_at = None
             await self._look_back()
 
     async def _while_away(self, problem: str) -> None:
@@ -216,7 +217,7 @@ class Outage:
         if self._since is None:
             self._since, self._missed_at = datetime.now(UTC), _now()
         if self._said is None and _now() - self._missed_at >= self._patience_s:
-            await self._tell(problem, self._since)
+            await self._announce(problem, self._since)
         if self._said is not None and self._wakes:
             said, is_last_leader = self._said, self._leader.led_last
             await self._paging.go_on(said.channel_id, said.ts, since=self._since, is_last_leader=is_last_leader)
@@ -247,6 +248,18 @@ class Outage:
     def _patience_s(self) -> float:
         settings = self._settings
         return settings.tell_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
+
+    async def _announce(self, problem: str, since: datetime) -> None:
+        """In Slack; the next levels are paged all the same while Slack does not take it."""
+        self._first_at = self._first_at or datetime.now(UTC)
+        try:
+            await self._tell(problem, since)
+        except SourceError:
+            if self._wakes:
+                await self._paging.page_without_slack(
+                    since=since, first_at=self._first_at, is_last_leader=self._leader.led_last
+                )
+            raise
 
     async def _tell(self, problem: str, since: datetime) -> None:
         """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
@@ -307,7 +320,7 @@ class Outage:
                 rung=self._phones.rung,
                 away=Away(said.since, said.told_at, now, said.by, said.problem, refused),
             )
-        self._said = self._since = None
+        self._said = self._since = self._first_at = None
         self._phones.forget()
         self._paging.forget()
         self._wake_ups.outbox.set()

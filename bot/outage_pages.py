@@ -161,14 +161,28 @@ class OutagePaging:
         for number, level in enumerate(self._first):
             await self._phones.ring(self._line, level.phones, since=since, number=number)
 
+    async def page_without_slack(self, *, since: datetime, first_at: datetime, is_last_leader: bool) -> None:
+        """Page by phone the levels that are due while Slack does not take the message. `first_at`: of the first pages.
+
+        Without Slack no acknowledgement arrives, so this goes through the levels until Slack or the database is back.
+        """
+        due = self._due(first_at, is_last_leader=is_last_leader)
+        while self._paged < due:
+            level = self._levels[self._paged % len(self._levels)]
+            await self._phones.ring(self._line, level.phones, since=since, number=self._paged)
+            self._paged += 1
+
+    def _due(self, first_at: datetime, *, is_last_leader: bool) -> int:
+        self._paged = max(self._paged, first_pages(self._levels))
+        elapsed = datetime.now(UTC) - first_at
+        return pages_due(self._levels, elapsed if is_last_leader else elapsed - self._grace)
+
     async def go_on(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
         """Page whoever is due by now, below the message of this `ts`. Raises SourceError; the next call goes on."""
         if self.acknowledged:
             return
-        self._paged = max(self._paged, first_pages(self._levels))
         now = datetime.now(UTC)
-        told_at = datetime.fromtimestamp(float(ts), UTC)
-        due = pages_due(self._levels, now - told_at - (timedelta() if is_last_leader else self._grace))
+        due = self._due(datetime.fromtimestamp(float(ts), UTC), is_last_leader=is_last_leader)
         if due <= self._paged and not self._is_time_to_look(now):
             return
         self._looked_at = now

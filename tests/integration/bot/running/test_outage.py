@@ -201,6 +201,21 @@ async def test_the_next_level_is_paged_without_the_database_and_the_first_one_ag
     assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) is paged: nobody has acknowledged it")
 
 
+async def test_the_next_level_is_paged_without_slack_and_without_the_database(
+    start: StartBot, slack: Slack, line: Line, tmp_path: Path
+) -> None:
+    async with two_levels(start, tmp_path, wait=timedelta(seconds=2)) as (_, of_ann, of_ben):
+        slack.workspace.faults.is_down = True
+        line.cut()
+
+        await until(lambda: len(triggered(of_ann)) >= 2 and len(triggered(of_ben)) >= 1)
+        slack.workspace.faults.is_down = False
+        await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+
+    assert len(set(triggered(of_ann))) == len(triggered(of_ann))
+    assert len(set(triggered(of_ben))) == len(triggered(of_ben))
+
+
 async def test_acknowledge_works_without_the_database_and_ends_the_pages(
     start: StartBot, slack: Slack, line: Line, tmp_path: Path
 ) -> None:
