@@ -305,9 +305,9 @@ async def test_short_absence_is_not_told(start: StartBot, slack: Slack, line: Li
 async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
     first = await start()
     await lead(first)
-    second = await start()
     line.cut()
     await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
+    second = await start()
     await first.stop()
     third = await start()
 
