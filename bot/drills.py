@@ -11,7 +11,7 @@ from bot.incidents import service
 from bot.incidents.paging import page_key, target_key
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from bot.views.drill import report_message
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.listen import notify_hint
@@ -74,7 +74,7 @@ def _moment(ts: str | None) -> datetime | None:
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0  # while one is under way
+FOLLOW_EVERY_S = 1.0  # while one is under way
 TIMEOUT_S = 15.0  # a call that is being sent is waited for
 
 
@@ -89,8 +89,8 @@ class DrillRunner(PeriodicTask):
         self._incident_store = incident_store
         self._wake_ups = incident_store.wake_ups
 
-    async def look(self, fence: Fence) -> float:
-        """Seconds until the next look. Raises SourceError when the database is away."""
+    async def tick(self, fence: Fence) -> float:
+        """Seconds until the next tick. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             if await alerts.read_open_drill(conn) is None:
                 return self._wake_ups.poll_s
@@ -99,7 +99,7 @@ class DrillRunner(PeriodicTask):
             ended = await self._end_if_over(conn)
         if ended:
             self._wake_ups.outbox.set()
-        return LOOK_S
+        return FOLLOW_EVERY_S
 
     async def _end_if_over(self, conn: Connection) -> bool:
         drill = await alerts.read_open_drill(conn)

@@ -6,7 +6,8 @@ It asks Railway nothing to notice: whoever reads it anyway hands its answer on (
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,7 +30,7 @@ from bot.external_deploys_decide import (
 )
 from bot.facts import gather_verify
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from bot.views import external_deploys as view
 from bot.wake_ups import WakeUp, WakeUps
 from bot.world import World
@@ -43,7 +44,7 @@ from services.domain.services import Service
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN_S = 15.0  # while one is being verified: each look is one more call of Railway's
+AGAIN_S = 15.0  # while one is being verified: each tick is one more call of Railway's API
 
 Services = Mapping[Service, ServiceState]
 
@@ -54,7 +55,7 @@ class ExternalDeployWatcher(PeriodicTask):
     name = "deployments"
 
     def __init__(
-        self, world: World, database: Database, *, channel: str, wake_ups: WakeUps, again_s: float = LOOK_AGAIN_S
+        self, world: World, database: Database, *, channel: str, wake_ups: WakeUps, again_s: float = AGAIN_S
     ) -> None:
         self._answered = WakeUp()
         super().__init__(self._answered)
@@ -71,13 +72,13 @@ class ExternalDeployWatcher(PeriodicTask):
             self._services = services
             self._answered.set()
 
-    async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
+    @asynccontextmanager
+    async def leading(self) -> AsyncIterator[None]:
         self._services = None  # of an earlier term
-        await super().run(fence)
+        yield
 
-    async def look(self, fence: Fence) -> float | None:
-        """One round; seconds until the next while some rollout is open. Raises SourceError, LostLeadershipError."""
+    async def tick(self, fence: Fence) -> float | None:
+        """Seconds until the next tick while a deployment is not verified yet."""
         services = self._services
         if services is None:
             return None

@@ -1,9 +1,8 @@
 """Wires everything that needs the database: approvals, runs, incidents, alerts and delivery.
 
-A part of the leader's goes into `Wiring.__init__`; if people are woken by it, it has a `heartbeat_monitor.part` to
-call after each
-good round, which the dead man's switch minds. What every replica does goes into `Wiring.start` and `Wiring.stop`, and
-what a notice of Postgres wakes into the listener's table.
+A periodic task of the leader goes into `Wiring.__init__`; if it pages people, it has a `late_after_s`, which the dead
+man's switch monitors. What every replica does goes into `Wiring.start` and `Wiring.stop`, and what a notice of Postgres
+wakes into the listener's table.
 """
 
 from __future__ import annotations
@@ -42,9 +41,10 @@ from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
-from bot.leader_tasks import LeaderTasks, Part
 from bot.outage_pages import OutagePaging, Phones, on_call_levels
+from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.railway_events import RefreshNotices
+from bot.retention import Retention
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
@@ -54,7 +54,7 @@ from bot.slack_groups import Groups, Profiles
 from bot.slack_names import SlackNames
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
-from bot.watchdog import DeadMansSwitch, HeartbeatMonitor
+from bot.watchdog import DeadMansSwitch
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.pagers.webhook import Webhooks
@@ -112,7 +112,7 @@ class ChangeWiring:
             approver_paging=approver_paging,
             notices=EmergencyNotices(slack, channel=channel),
         )
-        self.leader_tasks: list[Part] = [
+        self.leader_tasks: list[PeriodicTask] = [
             Expiry(database, message_writer),
             Reminders(database, message_writer, approvers=self._approvers),
         ]
@@ -209,8 +209,6 @@ def make_incident_service(
     return IncidentService(database, incident_store, groups, names, responders(world))
 
 
-# Three rounds while nothing is wrong: IDLE_LOOK of the watch, POLL_S of the sender.
-EVALUATION_LATE_AFTER_S = OUTBOX_LATE_AFTER_S = ESCALATION_LATE_AFTER_S = 90.0
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
 
 
@@ -261,7 +259,6 @@ class Wiring:
             self._outbox_slack,
             wake_ups=self.wake_ups,
             metrics=core_wiring.metrics,
-            checkpoint=heartbeat_monitor.part("outbox", late_after_s=OUTBOX_LATE_AFTER_S),
             undeliverable=Undeliverable(
                 self._outbox_slack,
                 environment=core_wiring.settings.environment,
@@ -287,15 +284,11 @@ class Wiring:
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
             core_wiring.database, incident_store
         ).on_request
-        notifiers = _notifiers(core_wiring, reach, self.wake_ups, heartbeat_monitor, retell)
+        notifiers = _notifiers(core_wiring, reach, self.wake_ups, retell)
         self.incident_service = make_incident_service(
             core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
         )
-        escalation = Escalation(
-            core_wiring.database,
-            incident_store,
-            checkpoint=heartbeat_monitor.part("escalation", late_after_s=ESCALATION_LATE_AFTER_S),
-        )
+        escalation = Escalation(core_wiring.database, incident_store)
         triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store)
         drill_runner = DrillRunner(core_wiring.database, incident_store)
         rollouts = ExternalDeployWatcher(
@@ -312,13 +305,12 @@ class Wiring:
             rules,
             message_writer,
             wake_ups=self.wake_ups,
-            checkpoint=heartbeat_monitor.part("evaluation", late_after_s=EVALUATION_LATE_AFTER_S),
             on_services=rollouts.see,
             name_of=self.changing.names.known,
         )
-        incidents: tuple[Part, ...] = (escalation, triage_summary, drill_runner)
-        watched: tuple[Part, ...] = (watch, rollouts, sender, notifiers, *incidents, *self.changing.leader_tasks)
-        self.leader = _leader(core_wiring, sender, [*watched, *([self.switch] if self.switch else [])])
+        tasks: list[PeriodicTask] = [watch, rollouts, *sender.tasks, *notifiers.tasks, escalation, triage_summary]
+        tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
+        self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, reach, self.wake_ups)
         self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away
         wake = {  # one session listens for the whole process
@@ -368,16 +360,19 @@ def _change_wiring(core_wiring: CoreWiring, wake_ups: WakeUps) -> ChangeWiring:
     )
 
 
-def _leader(core_wiring: CoreWiring, sender: Sender, parts: Sequence[Part]) -> Leader:
+def _leader(
+    core_wiring: CoreWiring, sender: Sender, tasks: Sequence[PeriodicTask], monitor: HeartbeatMonitor
+) -> Leader:
     """What only one replica does at a time."""
-    work = LeaderTasks(core_wiring.database, parts, keep_run_steps=core_wiring.settings.keep_run_steps)
+    retention = Retention(core_wiring.database, run_steps=core_wiring.settings.keep_run_steps)
+    scheduler = Scheduler([*tasks, retention], metrics=core_wiring.metrics, monitor=monitor)
     leases = core_wiring.settings.leases
     return Leader(
         core_wiring.database,
         owner=core_wiring.owner,
         settings=leases,
         writes=WriteProbe(core_wiring.database, timeout_s=leases.renew_every.total_seconds()),
-        work=work.run,
+        work=scheduler.run,
         finish=sender.flush,
     )
 
@@ -428,7 +423,6 @@ def _notifiers(
     core_wiring: CoreWiring,
     reach: Reach,
     wake_ups: WakeUps,
-    heartbeat_monitor: HeartbeatMonitor,
     retell: Callable[[str], Awaitable[None]],
 ) -> Notifiers:
     return Notifiers(
@@ -439,6 +433,5 @@ def _notifiers(
         channel=core_wiring.channel,
         wake_ups=wake_ups,
         metrics=core_wiring.metrics,
-        heartbeat_monitor=heartbeat_monitor,
         retell=retell,
     )

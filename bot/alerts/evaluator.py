@@ -1,10 +1,11 @@
-"""Watches from deadline to deadline and stores what people are to be told. Runs on the leader only."""
+"""Evaluates the alert rules from deadline to deadline, and stores what people are notified of. Leader only."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +19,8 @@ from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences, next_mo
 from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from bot.config.alerts import AlertRules
 from bot.leader import Fence
-from bot.wake_ups import WakeUp, WakeUps, drive
+from bot.periodic_tasks import PeriodicTask
+from bot.wake_ups import WakeUp, WakeUps
 from bot.world import HeartbeatReading, World
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_watched_drills
@@ -29,18 +31,20 @@ from services.domain.runs import run_message_key
 
 logger = logging.getLogger(__name__)
 
-MARGIN = timedelta(milliseconds=20)  # a beat counts *until* its deadline; look just after it
-BUSY_LOOK = timedelta(seconds=2)  # while workers are missed, their return must be seen soon
-IDLE_LOOK = timedelta(seconds=EVERY_S)  # a first worker may appear, replicas may be added
-RETRY = timedelta(seconds=5)
-GAP = timedelta(seconds=60)  # three looks that did not happen: nobody watched
+MARGIN = timedelta(milliseconds=20)  # a heartbeat counts *until* its deadline; evaluate just after it
+BUSY_EVERY = timedelta(seconds=2)  # while workers are missed, their return must be seen soon
+IDLE_EVERY = timedelta(seconds=EVERY_S)  # a first worker may appear, replicas may be added
+GAP = timedelta(seconds=60)  # three evaluations that did not happen
 BUSY = frozenset({"heartbeats", "workers", "crash_loop"})
 PATIENCE_S = 1.0
 
 
-class Evaluator:
-    """`checkpoint` is called after each evaluation that saw everything, `on_services` with what Railway answered, as
-    soon as it did. `name_of`: what a Slack id is called, "" when that is unknown."""
+class Evaluator(PeriodicTask):
+    """`on_services` is called with what Railway answered, as soon as it did. `name_of`: what a Slack id is called, ""
+    when that is unknown."""
+
+    name = "evaluation"
+    late_after_s = 90.0  # more than three evaluations while nothing is wrong
 
     def __init__(
         self,
@@ -50,34 +54,32 @@ class Evaluator:
         message_writer: AlertMessageWriter,
         *,
         wake_ups: WakeUps,
-        checkpoint: Callable[[], None] = lambda: None,
         on_services: Callable[[Services], None] = lambda _: None,
         name_of: Callable[[str], str] = lambda _: "",
     ) -> None:
+        self._answered = WakeUp()
+        super().__init__(wake_ups.refresh, self._answered)
         self._world = world
         self._database = database
         self._settings = settings
         self._message_writer = message_writer
         self._wake_ups = wake_ups
-        self._checkpoint = checkpoint
         self._name_of = name_of
-        self._answered = WakeUp()
         self._sources = Sources(world, answered=self._answered.set, on_services=on_services)
-        self._due_at = 0.0  # when the next look has to be made, by the loop's clock
+        self._due_at = 0.0  # when the next evaluation is due, by the loop's clock
         self._is_first = True
 
-    async def run(self, fence: Fence) -> None:
-        """Watch until cancelled. Raises LostLeadershipError."""
+    @asynccontextmanager
+    async def leading(self) -> AsyncIterator[None]:
         self._is_first = True
-        refresh = self._wake_ups.refresh
         try:
-            with refresh.listen(self._sources.hasten):  # and evaluates again once they have answered
-                await drive(lambda: self._look_or_retry(fence), refresh, self._answered)
+            with self._wake_ups.refresh.listen(self._sources.hasten):  # and evaluates again once they have answered
+                yield
         finally:
             await self._sources.close()
 
-    async def look(self, fence: Fence) -> timedelta:
-        """Evaluate once; how long until the next time. Raises SourceError when the database is away."""
+    async def tick(self, fence: Fence) -> float:
+        """Evaluate once; seconds until the next time. Raises SourceError when the database is away."""
         now = asyncio.get_running_loop().time()
         await self._sources.refresh(min(PATIENCE_S, self._due_at - now))
         read_at = asyncio.get_running_loop().time()
@@ -95,15 +97,7 @@ class Evaluator:
         if has_moved:
             self._wake_ups.outbox.set()
         self._is_first = False
-        self._checkpoint()
-        return self._plan_next(seen, signals, known, around, read_at)
-
-    async def _look_or_retry(self, fence: Fence) -> float:
-        try:
-            return (await self.look(fence)).total_seconds()
-        except SourceError as error:
-            logger.warning("alerts: %s", error.why)
-            return RETRY.total_seconds()
+        return self._wait_s(seen, signals, known, around, read_at)
 
     async def _read_drills(self) -> Sequence[Drill]:
         async with self._database.read() as conn:
@@ -149,19 +143,19 @@ class Evaluator:
         about = [alert for alert in known if silence.covers(alert.fingerprint, alert.service)]
         await self._message_writer.notify_owner(conn, silence, end.words, about)
 
-    def _plan_next(
+    def _wait_s(
         self,
         seen: Snapshot,
         signals: Sequence[RuleResult],
         known: Sequence[Alert],
         around: EvaluationContext,
         read_at: float,
-    ) -> timedelta:
+    ) -> float:
         """Until the next deadline, measured by the database's clock from the moment it answered."""
         is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)
-        pause = BUSY_LOOK if is_busy else IDLE_LOOK
+        pause = BUSY_EVERY if is_busy else IDLE_EVERY
         moment = earliest(next_deadline(seen), drill.next_deadline(seen), next_moment(signals, known, around))
         if moment is not None:
             pause = min(pause, moment + MARGIN - seen.now)
         self._due_at = read_at + pause.total_seconds()
-        return max(timedelta(seconds=self._due_at - asyncio.get_running_loop().time()), MARGIN)
+        return max(self._due_at - asyncio.get_running_loop().time(), MARGIN.total_seconds())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from bot.runs.message import RunMessageWriter, end_calls
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
@@ -31,9 +31,9 @@ class Expiry(PeriodicTask):
         super().__init__()
         self._database = database
         self._message_writer = message_writer
-        self._every_s = every_s
+        self.interval_s = every_s
 
-    async def look(self, fence: Fence) -> float:
+    async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             expired = await runs.expire_runs(conn)
@@ -43,7 +43,6 @@ class Expiry(PeriodicTask):
                 await end_calls(conn, run_id)
         if expired:
             self._message_writer.wake_ups.outbox.set()
-        return self._every_s
 
 
 REMIND_AFTER = timedelta(days=1)
@@ -67,9 +66,9 @@ class Reminders(PeriodicTask):
         self._database = database
         self._message_writer = message_writer
         self._approvers = approvers
-        self._every_s = every_s
+        self.interval_s = every_s
 
-    async def look(self, fence: Fence) -> float:
+    async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             for run_id, count in await approvals.take_due_reviews(conn, again_after=REMIND_AFTER):
@@ -77,7 +76,6 @@ class Reminders(PeriodicTask):
             for lock, count in await approvals.take_due_locks(conn, again_after=REMIND_AFTER):
                 await self._remind_of_lock(conn, lock, count)
         self._message_writer.wake_ups.outbox.set()
-        return self._every_s
 
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)

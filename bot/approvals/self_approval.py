@@ -11,7 +11,7 @@ from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.rules import may_self_approve
 from bot.config.policy import Policy
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from bot.runs.message import RunMessageWriter
 from bot.slack_groups import Groups
 from services.clients.postgres import approvals, runs
@@ -72,7 +72,7 @@ async def may_begin(case: PendingDecision, countdown: timedelta) -> Verdict:
 class SelfApprovals(PeriodicTask):
     """Sleeps until the next one is due. Asks Slack who the requester is before each transaction."""
 
-    name = "lone starts"
+    name = "emergency self-approval"
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class SelfApprovals(PeriodicTask):
         self._groups = groups
         self._message_writer = message_writer
 
-    async def look(self, fence: Fence) -> float:
+    async def tick(self, fence: Fence) -> float:
         async with self._database.read() as conn:
             waiting, now = await list_waiting_lone_starts(conn), await read_clock(conn)
         waits = {lone: (lone.due_at - now).total_seconds() for lone in waiting if lone.due_at is not None}

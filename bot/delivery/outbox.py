@@ -28,7 +28,8 @@ from bot.delivery.decide import (
 from bot.delivery.fallbacks import Fallbacks
 from bot.delivery.undeliverable import Undeliverable
 from bot.leader import Fence, LostLeadershipError
-from bot.wake_ups import WakeUp, WakeUps, drive
+from bot.periodic_tasks import PeriodicTask
+from bot.wake_ups import WakeUp, WakeUps
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
@@ -39,6 +40,8 @@ from services.domain.slack import SlackRefusedError, refusal_of
 
 logger = logging.getLogger(__name__)
 
+LATE_AFTER_S = 90.0  # three polls without anything to send
+RETRY_S = 1.0
 _AT_ONCE = 20
 _CLOCK_SLACK = timedelta(minutes=1)  # the database's clock and Slack's may differ
 _CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
@@ -46,8 +49,9 @@ _CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "a
 ResultT = TypeVar("ResultT")
 
 
-class OutboxLane:
-    """`gates` is shared with the other lane. `workspace_url`: of our Slack workspace; None while it is not known."""
+class OutboxLane(PeriodicTask):
+    """`gates` is shared with the other lane. `workspace_url`: of our Slack workspace; None while it is not known.
+    `pages_sent` is set by the lane of the pages, and wakes the other one."""
 
     def __init__(
         self,
@@ -55,11 +59,19 @@ class OutboxLane:
         database: Database,
         slack: SlackClient,
         *,
+        wake_ups: WakeUps,
+        pages_sent: WakeUp,
         gates: RateLimitGates,
         metrics: Metrics,
         undeliverable: Undeliverable,
         workspace_url: Callable[[], str | None],
     ) -> None:
+        is_pages = lane is OutboxQueue.PAGES
+        super().__init__(wake_ups.outbox, *(() if is_pages else (pages_sent,)))
+        self.name = "outbox" if is_pages else "outbox without pages"
+        self.late_after_s = LATE_AFTER_S if is_pages else None
+        self._wake_ups = wake_ups
+        self._pages_sent = pages_sent
         self._lane = lane
         self._urgency = Urgency.PAGE if lane is OutboxQueue.PAGES else Urgency.NOTE
         self._database = database
@@ -69,6 +81,19 @@ class OutboxLane:
         self._undeliverable = undeliverable
         self._workspace_url = workspace_url
         self._fallbacks = Fallbacks(slack)
+
+    @property
+    def retry_s(self) -> float:  # type: ignore[override]
+        """After the database failed; the notice of a page may have been lost with it."""
+        return min(RETRY_S, self._wake_ups.poll_s)
+
+    async def tick(self, fence: Fence) -> float:
+        """Send what is due; seconds until the next tick. Raises as `send_due`."""
+        wait_s = await self.send_due(fence)
+        if wait_s == 0.0 and self._lane is OutboxQueue.PAGES:  # they may have a thread by now, or other words already
+            self._pages_sent.set()
+        poll_s = self._wake_ups.poll_s
+        return poll_s if wait_s is None else min(wait_s, poll_s)
 
     async def send_due(self, fence: Fence) -> float | None:
         """Send what is due; seconds until more may be, None when nothing waits.
@@ -248,13 +273,12 @@ def _now() -> float:
 
 
 FLUSH_S = 5.0  # a shutdown waits behind it
-RETRY_S = 1.0  # after a round that the database failed; the notice of a page may have been lost with it
 
 
 class Sender:
     """`slack` is impatient: 429 is minded here.
 
-    `checkpoint` is called after each round through the pages. `undeliverable` tells pages elsewhere that Slack refuses.
+    `tasks` send: one the pages, one the rest. `undeliverable` tells pages elsewhere that Slack refuses.
     `workspace_url`: "https://acme.slack.com/", for links; None while it is not known.
     """
 
@@ -265,16 +289,17 @@ class Sender:
         *,
         wake_ups: WakeUps,
         metrics: Metrics,
-        checkpoint: Callable[[], None] = lambda: None,
         undeliverable: Undeliverable | None = None,
         workspace_url: Callable[[], str | None] = lambda: None,
     ) -> None:
-        gates, undeliverable = RateLimitGates(), undeliverable or Undeliverable(slack)
+        gates, pages_sent, undeliverable = RateLimitGates(), WakeUp(), undeliverable or Undeliverable(slack)
         self._lanes = {
             lane: OutboxLane(
                 lane,
                 database,
                 slack,
+                wake_ups=wake_ups,
+                pages_sent=pages_sent,
                 gates=gates,
                 metrics=metrics,
                 undeliverable=undeliverable,
@@ -282,15 +307,8 @@ class Sender:
             )
             for lane in OutboxQueue
         }
+        self.tasks = tuple(self._lanes.values())
         self._wake_ups = wake_ups
-        self._pages_passed = WakeUp()
-        self._checkpoint = checkpoint
-
-    async def run(self, fence: Fence) -> None:
-        """Send until cancelled. Raises LostLeadershipError."""
-        async with asyncio.TaskGroup() as group:
-            for lane in OutboxQueue:
-                group.create_task(self._drive(lane, fence))
 
     async def flush(self, fence: Fence) -> None:
         """Send what is due, for at most five seconds: the last thing before a shutdown."""
@@ -303,24 +321,3 @@ class Sender:
         """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
         waits = [await self._lanes[lane].send_due(fence) for lane in OutboxQueue]
         return min([wait for wait in waits if wait is not None], default=self._wake_ups.poll_s)
-
-    async def _drive(self, lane: OutboxQueue, fence: Fence) -> None:
-        async def look() -> float:
-            wait_s = await self._pass(lane, fence)
-            if lane is OutboxQueue.PAGES:  # what was posted may have a thread by now, or other words already
-                self._pages_passed.set()
-            return wait_s
-
-        also = (self._pages_passed,) if lane is OutboxQueue.REST else ()
-        await drive(look, self._wake_ups.outbox, *also)
-
-    async def _pass(self, lane: OutboxQueue, fence: Fence) -> float:
-        try:
-            wait_s = await self._lanes[lane].send_due(fence)
-        except SourceError as error:
-            logger.warning("outbox: %s", error.why)
-            return min(RETRY_S, self._wake_ups.poll_s)
-        if lane is OutboxQueue.PAGES:
-            self._checkpoint()
-        poll_s = self._wake_ups.poll_s
-        return poll_s if wait_s is None else min(wait_s, poll_s)

@@ -16,10 +16,10 @@ from bot.config.environment import Settings
 from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
 from bot.delivery.decide import GiveUp, TryAgain, after_failure, page_of
 from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
 from bot.types import Block
 from bot.views.delivery import not_reached, notified_elsewhere
-from bot.wake_ups import WakeUps, drive
-from bot.watchdog import HeartbeatMonitor
+from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.email import MailServer
 from services.clients.pagers.webhook import Webhooks
@@ -97,7 +97,6 @@ def _mail_server(mail: MailSettings) -> MailServer:
 # Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.
 HOLD_S = {Means.WEBHOOK: 8.0, Means.EMAIL: 12.5}
 START_S = 2.0  # a process that was frozen meanwhile must not begin: the server may have freed what it held
-RETRY_S = 5.0
 _AT_ONCE = 20
 
 Outcome = TryAgain | GiveUp | None  # None: it was taken
@@ -107,12 +106,14 @@ async def retell_nothing(key: str) -> None:
     """What `retell` does when nothing else is given."""
 
 
-class NotificationSender:
+class NotificationSender(PeriodicTask):
     """Of one means.
 
-    `start_s`: so long after it was locked a call may begin. `checkpoint` is called after each round. `retell` says an
+    `start_s`: so long after it was locked a call may begin. `retell` says an
     incident's root message again, by its key: it says who was told. Every other matter has a message for that.
     """
+
+    late_after_s = 90.0  # three polls without anything to send
 
     def __init__(
         self,
@@ -125,10 +126,11 @@ class NotificationSender:
         channel: str,
         wake_ups: WakeUps,
         metrics: Metrics,
-        checkpoint: Callable[[], None] = lambda: None,
         start_s: float = START_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
     ) -> None:
+        super().__init__(wake_ups.notifications)
+        self.name = f"notifications by {means}"
         self._retell = retell
         self._means = means
         self._start_s = start_s
@@ -139,14 +141,13 @@ class NotificationSender:
         self._channel = channel
         self._wake_ups = wake_ups
         self._metrics = metrics
-        self._checkpoint = checkpoint
 
-    async def run(self) -> None:
-        """Send until cancelled."""
-        await drive(self._pass_or_wait, self._wake_ups.notifications)
+    async def tick(self, fence: Fence) -> float:  # noqa: ARG002 - the locks of the rows are fence enough
+        """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
+        return await self.send_due()
 
     async def send_due(self) -> float:
-        """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
+        """The same."""
         locked_at = asyncio.get_running_loop().time()
         async with self._database.transaction(timeout_s=HOLD_S[self._means]) as conn:
             due = await messages.lock_due_notifications(conn, means=self._means, limit=_AT_ONCE)
@@ -161,15 +162,6 @@ class NotificationSender:
             self._wake_ups.outbox.set()
         poll_s = self._wake_ups.poll_s
         return poll_s if wait_s is None else min(wait_s, poll_s)
-
-    async def _pass_or_wait(self) -> float:
-        try:
-            wait_s = await self.send_due()
-        except SourceError as error:
-            logger.warning("notifications by %s: %s", self._means, error.why)
-            return RETRY_S
-        self._checkpoint()
-        return wait_s
 
     async def _try(self, notification: Notification, locked_at: float) -> Outcome:
         if asyncio.get_running_loop().time() > locked_at + self._start_s:
@@ -235,9 +227,6 @@ def _word(outcome: Outcome) -> str:
             return "failed"
 
 
-LATE_AFTER_S = 90.0  # three rounds without anything to send
-
-
 class Notifiers:
     """A part of the leader's work. `retell`: see `NotificationSender`."""
 
@@ -251,10 +240,9 @@ class Notifiers:
         channel: str,
         wake_ups: WakeUps,
         metrics: Metrics,
-        heartbeat_monitor: HeartbeatMonitor,
         retell: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._senders = [
+        self.tasks = [
             NotificationSender(
                 means,
                 database,
@@ -264,14 +252,7 @@ class Notifiers:
                 channel=channel,
                 wake_ups=wake_ups,
                 metrics=metrics,
-                checkpoint=heartbeat_monitor.part(f"notifications by {means}", late_after_s=LATE_AFTER_S),
                 retell=retell,
             )
             for means in Means
         ]
-
-    async def run(self, fence: Fence) -> None:  # noqa: ARG002 - the locks of the rows are fence enough
-        """Send until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for sender in self._senders:
-                group.create_task(sender.run())

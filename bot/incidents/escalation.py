@@ -6,13 +6,12 @@ It sleeps until the next incident is due, or until one changes; each step is wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from bot.incidents import paging
 from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -26,24 +25,18 @@ TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
 class Escalation(PeriodicTask):
-    """`checkpoint` is called after each round."""
+    """Pages the next level, reminds the owner, or unassigns one who stays silent, when that is due."""
 
     name = "escalation"
+    late_after_s = 90.0  # three polls while nothing is due
 
-    def __init__(
-        self,
-        database: Database,
-        incident_store: IncidentStore,
-        *,
-        checkpoint: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
         super().__init__(incident_store.wake_ups.incidents)
         self._database = database
         self._incident_store = incident_store
         self._wake_ups = incident_store.wake_ups
-        self._checkpoint = checkpoint
 
-    async def look(self, fence: Fence) -> float:
+    async def tick(self, fence: Fence) -> float:
         """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             unresolved, now = await incidents.list_open_incidents(conn), await read_clock(conn)
@@ -55,7 +48,6 @@ class Escalation(PeriodicTask):
                 await fence.lock(conn)
                 await self._step(conn, number)
             self._wake_ups.outbox.set()
-        self._checkpoint()
         return 0.0 if due else min([*waits.values(), self._wake_ups.poll_s])
 
     async def _step(self, conn: Connection, number: int) -> None:

@@ -19,7 +19,7 @@ from bot.config.fields import Invalid
 from bot.facts import gather_doctor, gather_recent_changes
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.leader import Fence
-from bot.leader_tasks import PeriodicTask
+from bot.periodic_tasks import PeriodicTask
 from bot.rollback_offer import read_offer
 from bot.views import triage as view
 from bot.world import World
@@ -40,7 +40,7 @@ STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; the
 class TriageSummary(PeriodicTask):
     """`step_s`: how long each part may take to read."""
 
-    name = "briefing"
+    name = "triage summary"
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class TriageSummary(PeriodicTask):
         self._wake_ups = incident_store.wake_ups
         self._step_s = step_s
 
-    async def look(self, fence: Fence) -> float:
+    async def tick(self, fence: Fence) -> float:
         """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)

@@ -31,6 +31,12 @@ class Metrics:
         self.alerts = Counter(
             "dragonfly_bot_alerts_total", "Alerts by what happened to them", ["transition"], registry=self.registry
         )
+        self.task_failures = Counter(
+            "dragonfly_bot_task_failures_total",
+            "Failed ticks of the leader's periodic tasks",
+            ["task"],
+            registry=self.registry,
+        )
         self._connections = Gauge("dragonfly_bot_slack_connections", "Connections to Slack", registry=self.registry)
         self._able = Gauge(
             "dragonfly_bot_able_to_act", "1 when connected and the database is there", registry=self.registry

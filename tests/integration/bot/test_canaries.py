@@ -185,7 +185,7 @@ async def test_no_alert_shows_it(world: World, log: Lines, database_urls: Databa
     watch = Evaluator(world, world.database, rules, message_writer, wake_ups=WakeUps())
 
     for _ in range(2):
-        await watch.look(Fence("me", epoch))
+        await watch.tick(Fence("me", epoch))
         with psycopg.connect(database_urls.owner, autocommit=True) as owner:  # what had to last has lasted
             owner.execute("UPDATE chatops.alerts SET since = since - interval '2 hours'")
 

@@ -67,7 +67,7 @@ class Bench:
     async def see(self, replicas: Mapping[Service, int] = MappingProxyType({}), **latest: Deployment) -> bool:
         """Whether some rollout is open after a look at this answer of Railway's."""
         self.watch.see(railway(replicas, **latest))
-        return await self.watch.look(self.fence) is not None
+        return await self.watch.tick(self.fence) is not None
 
     async def messages(self) -> list[tuple[str, str]]:
         """First line and blocks of each, in order."""

@@ -62,8 +62,8 @@ class Engine:
         )
         self.watch = Evaluator(self.world, self.database, self.rules, message_writer, wake_ups=WakeUps())
 
-    async def look(self) -> timedelta:
-        return await self.watch.look(self.fence)
+    async def tick(self) -> float:
+        return await self.watch.tick(self.fence)
 
     async def said(self) -> list[Said]:
         """Every message, in the order in which they were first stored."""

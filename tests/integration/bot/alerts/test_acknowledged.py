@@ -24,12 +24,12 @@ async def acknowledge(engine: Engine, incident_store: IncidentStore, person: Per
 
 
 async def go_silent(engine: Engine, working: System) -> None:
-    await engine.look()
+    await engine.tick()
     working.run(
         "UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '301 seconds'"
         " WHERE worker_id = 'ingest-1'"
     )
-    await engine.look()
+    await engine.tick()
 
 
 async def test_acknowledging_the_incident_edits_its_message(
@@ -49,7 +49,7 @@ async def test_another_look_leaves_the_acknowledgement_and_another_owner_replace
     await go_silent(engine, working)
     await acknowledge(engine, incident_store, ANN)
     working.run("UPDATE chatops.alerts SET said_at = now() - interval '1 minute', detail = 'older words'")
-    await engine.look()
+    await engine.tick()
     still = await message(engine)
     await acknowledge(engine, incident_store, BEN)
 
@@ -74,6 +74,6 @@ async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
     await go_silent(engine, working)
     await acknowledge(engine, incident_store, ANN)
     working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
-    await engine.look()
+    await engine.tick()
 
     assert (await message(engine)).startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · ingest 1 of 1 alive")

@@ -19,7 +19,7 @@ async def beat(engine: Engine, system: System, *, ago_s: float) -> None:
         "WHERE worker_id = 'ingest-1'",
         (ago_s,),
     )
-    await engine.look()
+    await engine.tick()
 
 
 def root(engine: Engine) -> str:
@@ -44,7 +44,7 @@ async def test_a_worker_that_flapped_is_fine_and_watched_in_every_message(engine
 
     with psycopg.connect(engine.urls.owner) as conn:
         conn.execute("UPDATE chatops.alerts SET fine_since = fine_since - interval '1 day'")
-    await engine.look()
+    await engine.tick()
 
     one = (await engine.alerts())["heartbeats.ingest"]
     assert (one.state, one.line) == (AlertState.RESOLVED, "Resolved prod · ingest 1 of 1 alive")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from bot.alerts.evaluator import BUSY_LOOK
+from bot.alerts.evaluator import BUSY_EVERY
 from bot.config.environment import Settings
 from bot.leader import LostLeadershipError
 from services.domain.alerts import AlertChange, AlertState, Severity
@@ -36,11 +35,11 @@ def revive(system: System, worker_id: str = "ingest-1") -> None:
 
 @pytest.mark.usefixtures("working")
 async def test_when_all_is_well_nothing_is_stored(engine: Engine) -> None:
-    pause = await engine.look()
+    wait_s = await engine.tick()
 
     assert await engine.said() == []
     assert await engine.alerts() == {}
-    assert BUSY_LOOK < pause <= timedelta(seconds=20)
+    assert BUSY_EVERY.total_seconds() < wait_s <= 20
 
 
 @pytest.mark.parametrize(
@@ -55,18 +54,18 @@ async def test_a_fault_in_the_queue_is_told(
 ) -> None:
     queue(working, columns, values)
 
-    await engine.look()
+    await engine.tick()
 
     assert (await engine.alerts())[fingerprint].state is AlertState.FIRING
 
 
 async def test_an_orphan_is_told_after_five_minutes(engine: Engine, working: System) -> None:
     queue(working, "status, locked_at, locked_by", "'processing', now(), 'nobody'")
-    await engine.look()
+    await engine.tick()
     assert (await engine.alerts())["orphaned"].state is AlertState.PENDING
 
     working.run("UPDATE chatops.alerts SET since = now() - interval '5 minutes'")
-    await engine.look()
+    await engine.tick()
 
     assert (await engine.alerts())["orphaned"].state is AlertState.FIRING
 
@@ -74,7 +73,7 @@ async def test_an_orphan_is_told_after_five_minutes(engine: Engine, working: Sys
 async def test_a_grant_to_strangers_is_told(engine: Engine, working: System) -> None:
     working.run("GRANT SELECT ON ops.intake_logs TO anon")
 
-    await engine.look()
+    await engine.tick()
 
     assert [event.fingerprint for event in engine.events] == ["grants.grants"]
 
@@ -82,7 +81,7 @@ async def test_a_grant_to_strangers_is_told(engine: Engine, working: System) -> 
 async def test_what_the_bot_may_not_read_is_told_as_blindness(engine: Engine, working: System) -> None:
     working.run("REVOKE SELECT ON ops.job_queue FROM dragonfly_bot")
 
-    await engine.look()
+    await engine.tick()
 
     answers = (await engine.alerts())["visibility.answers"]
     assert (answers.state, "queue" in answers.title) == (AlertState.PENDING, True)
@@ -93,7 +92,7 @@ async def test_migrations_are_compared_with_the_files_that_the_settings_name(eng
     (tmp_path / "migrations").mkdir()
     engine.world.settings = Settings.from_environment({"ENVIRONMENT": "prod", "DRAGONFLY_SQL": str(tmp_path)})
 
-    await engine.look()
+    await engine.tick()
 
     assert (await engine.alerts())["migrations"].title.endswith("that these files lack")
 
@@ -109,7 +108,7 @@ async def test_five_hundred_workers_that_fall_silent_are_one_message(
     )
     working.run("UPDATE ops.worker_heartbeats SET status = 'stopped' WHERE worker_id = 'ingest-1'")
 
-    await engine.look()
+    await engine.tick()
 
     [message] = await engine.said()
     assert "PAGE prod · ingest is down (0 of 500)" in message.text
@@ -119,11 +118,11 @@ async def test_five_hundred_workers_that_fall_silent_are_one_message(
 async def test_what_begins_together_shares_a_message_and_what_joins_is_a_line_in_its_thread(
     engine: Engine, working: System
 ) -> None:
-    await engine.look()
+    await engine.tick()
     kill(working)
-    await engine.look()
+    await engine.tick()
     kill(working, "enforcement-1")
-    await engine.look()
+    await engine.tick()
 
     root, joined = await engine.said()
     assert "ingest is down (0 of 1)" in root.text
@@ -136,7 +135,7 @@ async def test_the_first_look_after_a_start_is_one_digest(engine: Engine, workin
     kill(working)
     queue(working, "status, attempts, max_attempts, updated_at", "'failed', 5, 5, now()")
 
-    await engine.look()
+    await engine.tick()
 
     [message] = await engine.said()
     assert "and 1 more alert" in message.text
@@ -144,11 +143,11 @@ async def test_the_first_look_after_a_start_is_one_digest(engine: Engine, workin
 
 async def test_another_start_says_nothing_again(engine: Engine, working: System) -> None:
     kill(working)
-    await engine.look()
+    await engine.tick()
     before = await engine.said()
 
     engine.restart()
-    await engine.look()
+    await engine.tick()
 
     assert await engine.said() == before
     assert len(engine.events) == 1
@@ -156,9 +155,9 @@ async def test_another_start_says_nothing_again(engine: Engine, working: System)
 
 async def test_a_worker_that_is_back_is_told_in_the_same_message(engine: Engine, working: System) -> None:
     kill(working)
-    await engine.look()
+    await engine.tick()
     revive(working)
-    await engine.look()
+    await engine.tick()
 
     [message] = await engine.said()
     assert "Resolved prod · ingest 1 of 1 alive" in message.text
@@ -167,9 +166,9 @@ async def test_a_worker_that_is_back_is_told_in_the_same_message(engine: Engine,
 
 async def test_each_decision_is_kept_with_its_reason(engine: Engine, working: System) -> None:
     kill(working)
-    await engine.look()
+    await engine.tick()
     revive(working)
-    await engine.look()
+    await engine.tick()
 
     told, resolved = await engine.decisions("heartbeats.ingest")
     assert told.decision == "told"
@@ -178,17 +177,17 @@ async def test_each_decision_is_kept_with_its_reason(engine: Engine, working: Sy
 
 
 async def test_after_a_time_in_which_nobody_looked_stale_beats_are_no_news(engine: Engine, working: System) -> None:
-    await engine.look()
+    await engine.tick()
     kill(working)
     working.run("UPDATE chatops.watch SET looked_at = now() - interval '2 minutes'")
 
     engine.restart()
-    await engine.look()
+    await engine.tick()
 
     held = (await engine.alerts())["heartbeats.ingest"]
     assert (held.state, held.held.startswith("nobody looked")) == (AlertState.PENDING, True)
     working.run("UPDATE chatops.watch SET blind_until = now()")
-    await engine.look()
+    await engine.tick()
     assert [event.severity for event in engine.events] == [Severity.PAGE]
 
 
@@ -213,8 +212,8 @@ async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_
     with psycopg.connect(engine.urls.superuser, autocommit=True) as conn:
         start_run(conn)
         kill(working)
-        await engine.look()
-        await engine.look()
+        await engine.tick()
+        await engine.tick()
         run, line = await engine.said()
         assert line.thread_key == run.key == "run:1"
         assert line.text.startswith("ingest is down (0 of 1): told here while this run works")
@@ -222,7 +221,7 @@ async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_
 
         conn.execute("SET session_replication_role = replica")
         conn.execute("UPDATE chatops.runs SET state = 'failed', ended_at = now()")
-        await engine.look()
+        await engine.tick()
 
     assert [event.change for event in engine.events] == [AlertChange.FIRED]
 
@@ -232,6 +231,6 @@ async def test_a_leader_that_lost_its_lease_stores_nothing(engine: Engine, worki
     working.run("UPDATE chatops.leases SET epoch = epoch + 1")
 
     with pytest.raises(LostLeadershipError):
-        await engine.look()
+        await engine.tick()
 
     assert (await engine.said(), await engine.alerts()) == ([], {})

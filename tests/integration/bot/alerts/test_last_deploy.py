@@ -34,10 +34,10 @@ def serve(outside: Outside, service: Service, active: dict[str, Any], latest: di
 
 async def page_of(engine: Engine, name: str) -> str:
     """The line that goes to pagers and mails, once it has lasted."""
-    await engine.look()
+    await engine.tick()
     with psycopg.connect(engine.urls.owner) as conn:
         conn.execute("UPDATE chatops.alerts SET since = now() - interval '6 minutes'")
-    await engine.look()
+    await engine.tick()
     return (await engine.alerts())[name].line
 
 

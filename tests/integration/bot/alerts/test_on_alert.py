@@ -49,9 +49,9 @@ async def test_event_tells_what_became_of_the_alert(world: World, system: System
     system.beat("enforcement-1", "enforcement_engine")
     system.beat("ingest-1", ago_s=301)
     fence, ours = await lead(world), watch(world, act)
-    await ours.look(fence)
+    await ours.tick(fence)
     system.beat("ingest-2")
-    await ours.look(fence)
+    await ours.tick(fence)
 
     assert [event.change for event in told] == [AlertChange.FIRED, AlertChange.RESOLVED]
     assert {(event.severity, event.service, event.message_key) for event in told} == {
@@ -70,7 +70,7 @@ async def test_alert_is_not_stored_when_nobody_could_act_on_it(world: World, sys
     system.beat("enforcement-1", "enforcement_engine")
     system.beat("ingest-1", ago_s=301)
     with pytest.raises(SourceError):
-        await watch(world, fail).look(await lead(world))
+        await watch(world, fail).tick(await lead(world))
 
     async with database(world).read() as conn:
         assert await alerts.list_alerts(conn, now=datetime.now(UTC), again_within=timedelta(hours=1)) == []

@@ -50,7 +50,7 @@ async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:
     """An answer of Railway's may come after the look that asked for it."""
     async with asyncio.timeout(PATIENCE_S):
         while fingerprint not in await engine.alerts():
-            await engine.look()
+            await engine.tick()
 
 
 SILENCE, CRASH = "heartbeats.ingest", "crash_loop.ingest"
@@ -64,7 +64,7 @@ async def test_a_killed_worker_s_crash_and_its_silence_are_one_incident_and_one_
     engine: Engine, incident_store: IncidentStore, working: System, outside: Outside, first: str, second: str
 ) -> None:
     incident_store.place = replace(incident_store.place, approvers=("U0ANN",))
-    await engine.look()
+    await engine.tick()
     for fingerprint in (first, second):
         plant, _ = SEEN[fingerprint]
         plant(working, outside)

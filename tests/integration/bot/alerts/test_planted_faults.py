@@ -57,14 +57,14 @@ def scene(engine: Engine, system: System, outside: Outside) -> Iterator[Scene]:
 async def look(scene: Scene, fault: Fault) -> None:
     """Once as after a start, so that every source is asked, then half its wait later, then once it is due."""
     scene.engine.restart()
-    await scene.engine.look()
+    await scene.engine.tick()
     wait = wait_of(fault)
     if wait:
         pass_time(scene, fault, wait / 2)
-        await scene.engine.look()
+        await scene.engine.tick()
         assert not is_told(scene, fault)
         pass_time(scene, fault, wait)
-        await scene.engine.look()
+        await scene.engine.tick()
 
 
 def wait_of(fault: Fault) -> timedelta:
@@ -112,7 +112,7 @@ async def test_a_planted_fault_is_told_with_its_next_steps_and_is_over_once_it_i
 
     make_well(scene)
     scene.engine.restart()
-    await scene.engine.look()
+    await scene.engine.tick()
 
     assert (await scene.engine.alerts())[fault.fingerprint].state is AlertState.RESOLVED
 

@@ -57,9 +57,9 @@ async def after_six_minutes(engine: Engine, system: System, outside: Outside) ->
 
     async def look(node: dict[str, Any]) -> dict[str, AlertState]:
         outside.nodes[Service.INGEST] = node
-        await engine.look()
+        await engine.tick()
         system.run("UPDATE chatops.alerts SET since = now() - interval '6 minutes'")
-        await engine.look()
+        await engine.tick()
         return {name: alert.state for name, alert in (await engine.alerts()).items() if name.endswith(".ingest")}
 
     return look

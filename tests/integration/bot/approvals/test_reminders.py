@@ -21,6 +21,7 @@ from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.scheduling import leading
 
 ROUNDS = 8
 
@@ -52,8 +53,8 @@ async def test_request_that_nobody_decided_on_ends_and_says_so(
     young = await make_desk().file(make_plan(), request(OLIVIA))
     await asyncio.sleep(1.05)
 
-    await expiry.look(fence)
-    await expiry.look(fence)
+    await expiry.tick(fence)
+    await expiry.tick(fence)
 
     assert (await books.run(old.id)).state is RunState.EXPIRED
     assert (await books.run(young.id)).state is RunState.AWAITING_APPROVAL
@@ -72,7 +73,7 @@ async def test_a_pager_that_rings_for_an_expired_request_is_told(
     await end_notification(as_bot, key=key, state=NotificationState.SENT)
     await asyncio.sleep(1.05)
 
-    await expiry.look(fence)
+    await expiry.tick(fence)
 
     _, over = await list_notifications(as_bot, thread_key=run.message_key)
     assert (over.event, over.page_key) == (PageEvent.RESOLVED, key)
@@ -80,7 +81,7 @@ async def test_a_pager_that_rings_for_an_expired_request_is_told(
 
 async def test_only_the_leader_ends_requests(expiry: Expiry) -> None:
     with pytest.raises(LostLeadershipError):
-        await expiry.look(Fence("somebody else", 1))
+        await expiry.tick(Fence("somebody else", 1))
 
 
 async def test_approval_at_the_last_moment_counts_or_does_not(
@@ -88,7 +89,6 @@ async def test_approval_at_the_last_moment_counts_or_does_not(
 ) -> None:
     """Clicks rain around the moment of expiry: the run is approved with a decision or expired without one."""
     approval_service = make_desk(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
-    watching = asyncio.create_task(expiry.run(fence))
 
     async def click(run: Run, after_s: float) -> bool:
         await asyncio.sleep(after_s)
@@ -98,12 +98,10 @@ async def test_approval_at_the_last_moment_counts_or_does_not(
             return False
 
     filed = [await approval_service.file(make_plan(), request(OLIVIA)) for _ in range(ROUNDS)]
-    won = await asyncio.gather(*(click(run, 0.9 + 0.02 * n) for n, run in enumerate(filed)))
-    async with asyncio.timeout(60):
+    async with leading(fence, expiry), asyncio.timeout(60):
+        won = await asyncio.gather(*(click(run, 0.9 + 0.02 * n) for n, run in enumerate(filed)))
         while any([(await books.run(run.id)).state is RunState.AWAITING_APPROVAL for run in filed]):
             await asyncio.sleep(0.02)
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
 
     for run, approved in zip(filed, won, strict=True):
         state = (await books.run(run.id)).state

@@ -106,15 +106,15 @@ async def test_a_closed_review_stays_as_it_is(
 async def test_people_are_reminded_after_a_day_until_it_is_closed(
     approval_service: ApprovalService, stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
 ) -> None:
-    await reminders.look(fence)
+    await reminders.tick(fence)
     early = await notes(as_bot)
     for _ in range(2):
         await as_bot.execute(LATER.format("chatops.reviews"))
-        await reminders.look(fence)
-        await reminders.look(fence)
+        await reminders.tick(fence)
+        await reminders.tick(fence)
     await approval_service.review(stopped.id, ANN, "right")
 
-    await reminders.look(fence)
+    await reminders.tick(fence)
 
     words = f"<!subteam^{model.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
@@ -124,12 +124,12 @@ async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
     stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
 ) -> None:
     await lock_service(as_bot, service=Service.API, owner=OLIVIA.user_id, reason="bad", run_id=stopped.id)
-    await reminders.look(fence)
+    await reminders.tick(fence)
     early = await notes(as_bot)
     await as_bot.execute(LATER.format("chatops.service_locks"))
-    await reminders.look(fence)
+    await reminders.tick(fence)
     await unlock_service(as_bot, service=Service.API)
-    await reminders.look(fence)
+    await reminders.tick(fence)
 
     told = await notes(as_bot)
 
@@ -139,4 +139,4 @@ async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
 
 async def test_only_the_leader_reminds(reminders: Reminders) -> None:
     with pytest.raises(LostLeadershipError):
-        await reminders.look(Fence("somebody else", 1))
+        await reminders.tick(Fence("somebody else", 1))

@@ -198,12 +198,12 @@ async def test_it_starts_after_the_countdown_and_waits_for_a_review(
     assert incident
     approval_service, leading = make_alone()
     run = await file(approval_service, make_plan)
-    await leading.look(fence)
+    await leading.tick(fence)
     assert isinstance(await approval_service.self_approve(run.id, ANN, "customers wait"), Decided)
     await asyncio.sleep(0.01)
 
-    await leading.look(fence)
-    await leading.look(fence)
+    await leading.tick(fence)
+    await leading.tick(fence)
 
     assert (await books.run(run.id)).state is RunState.APPROVED
     (review,) = await list_open_reviews(as_bot)
@@ -217,11 +217,11 @@ async def test_nothing_starts_before_the_countdown_is_over_or_before_it_began(
     assert incident
     approval_service, leading = make_alone(countdown=LONG)
     run = await file(approval_service, make_plan)
-    await leading.look(fence)
+    await leading.tick(fence)
     before = (await books.run(run.id)).state
     await approval_service.self_approve(run.id, ANN, "customers wait")
 
-    await leading.look(fence)
+    await leading.tick(fence)
 
     assert (before, (await books.run(run.id)).state) == (RunState.AWAITING_APPROVAL, RunState.AWAITING_APPROVAL)
 
@@ -247,10 +247,10 @@ async def test_it_sleeps_until_the_next_one_is_due(
 ) -> None:
     assert incident
     approval_service, leading = make_alone(silence=LONG)
-    without = await leading.look(fence)
+    without = await leading.tick(fence)
     await file(approval_service, make_plan)
 
-    wait_s = await leading.look(fence)
+    wait_s = await leading.tick(fence)
 
     assert without == POLL_S
     assert 0 < wait_s <= LONG.total_seconds()
@@ -279,7 +279,7 @@ async def test_a_veto_ends_it(
     await approval_service.self_approve(run.id, ANN, "customers wait")
 
     assert isinstance(await approval_service.decide(run.id, BEN, approve=False, reason="veto"), Decided)
-    await leading.look(fence)
+    await leading.tick(fence)
 
     assert (await books.run(run.id)).state is RunState.CANCELLED
     assert await list_open_reviews(as_bot) == []
@@ -297,7 +297,7 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
 
         veto, _ = await asyncio.gather(
             approval_service.decide(run.id, BEN, approve=False, reason="veto"),
-            leading.look(fence),
+            leading.tick(fence),
             return_exceptions=True,
         )
 
@@ -363,7 +363,7 @@ async def test_the_end_of_the_incident_ends_the_countdown(
     )
     await asyncio.sleep(0.01)
 
-    await leading.look(fence)
+    await leading.tick(fence)
 
     lone = await read_lone_start(as_owner, run.id)
     assert lone is not None
@@ -393,6 +393,6 @@ async def test_only_the_leader_starts_it(
     await asyncio.sleep(0.01)
 
     with pytest.raises(LostLeadershipError):
-        await leading.look(Fence("somebody else", 1))
+        await leading.tick(Fence("somebody else", 1))
 
     assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL

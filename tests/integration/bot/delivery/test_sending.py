@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bot.delivery.pages import NotificationSender, Reach
+from bot.leader import Fence
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
@@ -18,7 +19,10 @@ from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.delivery.conftest import Stage, settings_for
 from tests.outside import Mailbox, Phone, until
+from tests.scheduling import leading
 from tests.wire import Line
+
+FENCE = Fence("bot-1", 1)  # the locks of the rows are fence enough
 
 
 async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
@@ -230,15 +234,12 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
 
 
 async def test_the_sender_sends_at_a_wake_up_however_seldom_it_polls(stage: Stage, phone: Phone) -> None:
-    working = asyncio.create_task(stage.pager.run())
-    await until(lambda: not working.done())
-    await stage.store()
-    stage.wake_ups.notifications.set()
+    async with leading(FENCE, stage.pager) as running:
+        await until(lambda: not running.done())
+        await stage.store()
+        stage.wake_ups.notifications.set()
 
-    await phone.wait_for()
-
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+        await phone.wait_for()
 
 
 async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone) -> None:

@@ -23,7 +23,7 @@ async def open_one(scene: Scene, severity: IncidentSeverity = IncidentSeverity.S
 async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
     async with asyncio.timeout(60):
         while (await books.kinds()).count(kind) < times:
-            await asyncio.sleep(min(await scene.escalation.look(scene.fence), 0.02))
+            await asyncio.sleep(min(await scene.escalation.tick(scene.fence), 0.02))
 
 
 async def test_each_level_is_called_until_somebody_answers(scene: Scene, books: Books) -> None:
@@ -39,7 +39,7 @@ async def test_each_level_is_called_until_somebody_answers(scene: Scene, books: 
 async def test_nothing_is_called_before_it_is_due(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
-    wait_s = await scene.escalation.look(scene.fence)
+    wait_s = await scene.escalation.tick(scene.fence)
 
     assert 0 < wait_s <= 0.05  # it polls besides
     assert (await books.incident()).pages == 1
@@ -64,7 +64,7 @@ async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
     reminders = {key: text for key, text in (await books.messages()).items() if "reminder" in key}
 
     await scene.incident_service.acknowledge(1, request(ANN))
@@ -80,7 +80,7 @@ async def test_what_somebody_does_puts_the_reminder_off(scene: Scene, books: Boo
     await books.make_due()
 
     await scene.incident_service.note_activity(await books.incident())
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
 
     assert "reminded" not in await books.kinds()
 
@@ -92,7 +92,7 @@ async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books)
     await until(scene, books, "reminded")
     for _ in range(5):
         await asyncio.sleep(SHORT.total_seconds())
-        await scene.escalation.look(scene.fence)
+        await scene.escalation.tick(scene.fence)
 
     assert await books.kinds() == ["opened", "reminded"]
     assert (await books.incident()).due_at is None
@@ -104,7 +104,7 @@ async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Boo
         await open_one(scene, another=True)
         await books.make_due(number)
 
-        await asyncio.gather(scene.escalation.look(scene.fence), other.look(scene.fence))
+        await asyncio.gather(scene.escalation.tick(scene.fence), other.tick(scene.fence))
 
         assert (await books.incident(number)).pages == 2
 
@@ -114,7 +114,7 @@ async def test_a_replica_that_lost_the_lease_calls_nobody(scene: Scene, books: B
     await books.make_due()
 
     with pytest.raises(LostLeadershipError):
-        await scene.escalation.look(Fence("test", scene.fence.epoch + 1))
+        await scene.escalation.tick(Fence("test", scene.fence.epoch + 1))
 
     assert (await books.incident()).pages == 1
 
@@ -126,11 +126,11 @@ async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time
     place, before = scene.incident_store.place, await books.messages()
     scene.incident_store.place = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
-        await scene.escalation.look(scene.fence)
+        await scene.escalation.tick(scene.fence)
     assert ((await books.incident()).pages, await books.messages()) == (1, before)
 
     scene.incident_store.place = place
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
 
     assert (await books.incident()).pages == 2
     assert "incident:1:page:2" in await books.messages()

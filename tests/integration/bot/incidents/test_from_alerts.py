@@ -96,7 +96,7 @@ async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Sc
     alert = await scene.alert(FIRED)
     await scene.alert(RESOLVED, alert, line=OVER)
     await books.make_due()
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
 
     incident = await books.incident()
     assert (incident.state, incident.pages) == (IncidentState.OPEN, 1)
@@ -159,7 +159,7 @@ async def test_a_crash_that_returns_while_workers_are_missing_is_written_to_the_
 async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Scene, books: Books) -> None:
     first = await scene.alert(FIRED)
     await books.make_due()
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
     await scene.alert(RESOLVED, first, line=OVER)
 
     await scene.alert(FIRED)
@@ -178,7 +178,7 @@ async def test_an_alert_that_flaps_calls_nobody_at_once_and_is_called_for_in_tim
     incident = await books.incident()
     assert (incident.pages, incident.cleared_at) == (1, None)
     await books.make_due()
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
     assert (await books.incident()).pages == 2
 
 
@@ -192,7 +192,7 @@ async def test_a_silenced_alert_calls_nobody_until_its_silence_has_ended(scene: 
     assert await books.notifications() == set()
     await scene.alert(FIRED, alert, again=True)
     await books.make_due()
-    await scene.escalation.look(scene.fence)
+    await scene.escalation.tick(scene.fence)
     assert (await books.incident()).pages == 2
 
 

@@ -28,6 +28,7 @@ from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request, schedule
 from tests.outside import until
+from tests.scheduling import leading
 
 FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
 PAUSES_S = (0.0, 0.1, 0.4, 0.7, 1.2)
@@ -461,7 +462,7 @@ async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_lef
         await books.make_due(number)
 
         await asyncio.gather(
-            scene.incident_service.resolve(number, request(ANN), "noise"), scene.escalation.look(scene.fence)
+            scene.incident_service.resolve(number, request(ANN), "noise"), scene.escalation.tick(scene.fence)
         )
 
         assert await books.notifications() == set()
@@ -484,9 +485,8 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
     workspace: Workspace,
 ) -> None:
     """Whenever the resolve comes: before the sender, in the middle of a post that takes long, or after it."""
-    sending = asyncio.create_task(scene.sender.run(scene.fence))
     ended: dict[int, float] = {}
-    try:
+    async with leading(scene.fence, *scene.sender.tasks):
         for number, pause_s in enumerate(PAUSES_S, start=1):
             workspace.faults.plant("chat.postMessage", FaultKind.SLOW, times=3, seconds=0.3)
             await open_one(scene, title=f"Number {number}.")
@@ -496,9 +496,6 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
             await scene.incident_service.resolve(number, request(ANN), "noise")
             ended[number] = time.time()
         await asyncio.sleep(0.5)
-    finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
 
     calls = [message for message in workspace.messages if _calls_somebody(message)]
     assert calls

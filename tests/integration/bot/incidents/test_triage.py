@@ -39,7 +39,7 @@ async def test_one_message_tells_all_parts_of_the_escalation_path(
     await open_one(scene)
     before = set(await books.messages())
 
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     assert set(await books.messages()) - before == {KEY}
     assert (await books.incident()).briefed == len(PARTS)
@@ -53,7 +53,7 @@ async def test_the_cause_and_the_first_step_come_into_the_root_message(
 ) -> None:
     await open_one(scene)
 
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     incident = await books.incident()
     assert incident.diagnosis is not None
@@ -68,7 +68,7 @@ async def test_once_the_incident_is_resolved_the_diagnosis_stays_and_offers_noth
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
     assert "restart ingest" in await books.blocks(KEY)
 
     await scene.incident_service.resolve(1, request(ANN), "restarted")
@@ -84,7 +84,7 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
     await open_one(scene)
     slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
 
-    looking = asyncio.create_task(slow.look(scene.fence))
+    looking = asyncio.create_task(slow.tick(scene.fence))
     try:
         async with asyncio.timeout(60):
             while (await books.incident()).briefed < 1:
@@ -102,8 +102,8 @@ async def test_when_it_began_is_in_the_timeline_once(
     system.beat("ingest-1", ago_s=420)
     await open_one(scene)
 
-    await triage_summary.look(scene.fence)
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     first, *others = await books.events()
     assert (first.kind, first.text) == ("began", "last heartbeat of ingest")
@@ -112,10 +112,10 @@ async def test_when_it_began_is_in_the_timeline_once(
 
 async def test_they_are_told_once(scene: Scene, books: Books, triage_summary: TriageSummary) -> None:
     await open_one(scene)
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
     before = await books.messages()
 
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     assert await books.messages() == before
 
@@ -128,7 +128,7 @@ async def test_what_is_away_is_said_and_holds_nothing_up(
     await open_one(scene)
 
     async with asyncio.timeout(60):
-        await triage_summary.look(scene.fence)
+        await triage_summary.tick(scene.fence)
 
     assert "not known: deployments of api" in await books.blocks(KEY)
 
@@ -137,7 +137,7 @@ async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, wo
     outside.railway_delay_s = 60
     await open_one(scene)
 
-    await TriageSummary(scene.database, world, scene.incident_store, step_s=2).look(scene.fence)
+    await TriageSummary(scene.database, world, scene.incident_store, step_s=2).tick(scene.fence)
 
     assert "not known: the doctor, no answer within 2 s" in await books.blocks(KEY)
 
@@ -149,7 +149,7 @@ async def test_a_successor_reads_all_parts_and_ends_what_its_predecessor_began(
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.incidents SET briefed = %s", [done])
 
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     assert "this message changes" not in await books.blocks(KEY)
     assert (await books.incident()).briefed == len(PARTS)
@@ -161,7 +161,7 @@ async def test_what_the_former_version_told_in_six_messages_is_not_told_again(
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.incidents SET briefed = 6")
 
-    await triage_summary.look(scene.fence)
+    await triage_summary.tick(scene.fence)
 
     assert await told(books) is None
 
@@ -170,7 +170,7 @@ async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, wor
     await open_one(scene)
     both = [TriageSummary(scene.database, world, scene.incident_store) for _ in range(2)]
 
-    await asyncio.gather(*(one.look(scene.fence) for one in both))
+    await asyncio.gather(*(one.tick(scene.fence) for one in both))
 
     assert (await books.incident()).briefed == len(PARTS)
     assert [key for key in await books.messages() if "diagnosis" in key] == [KEY]
@@ -181,9 +181,9 @@ async def test_nothing_is_told_once_it_is_resolved_or_somebody_else_leads(
 ) -> None:
     await open_one(scene)
     with pytest.raises(LostLeadershipError):
-        await triage_summary.look(replace(scene.fence, epoch=scene.fence.epoch + 1))
+        await triage_summary.tick(replace(scene.fence, epoch=scene.fence.epoch + 1))
     await scene.incident_service.resolve(1, request(ANN), "noise")
 
-    await triage_summary.look(Fence("test", scene.fence.epoch))
+    await triage_summary.tick(Fence("test", scene.fence.epoch))
 
     assert await told(books) is None

@@ -10,7 +10,8 @@ import pytest
 
 from bot.app import Bot
 from bot.leader import Fence
-from bot.watchdog import DeadMansSwitch, HeartbeatMonitor
+from bot.periodic_tasks import HeartbeatMonitor
+from bot.watchdog import DeadMansSwitch
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Database
@@ -19,6 +20,9 @@ from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import StartBot
 from tests.outside import PATIENCE_S, Phone, until
+from tests.scheduling import leading
+
+FENCE = Fence("bot-1", 1)
 
 
 @dataclass
@@ -48,14 +52,14 @@ async def stage(database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Stag
 async def test_monitor_is_called_while_all_is_on_time(stage: Stage, phone: Phone) -> None:
     stage.seen()
     stage.sent()
-    await stage.switch.look()
+    await stage.switch.tick(FENCE)
 
     assert len(phone.rings) == 1
 
 
 async def test_part_that_never_finished_a_round_keeps_it_back(stage: Stage, phone: Phone) -> None:
     stage.sent()
-    await stage.switch.look()
+    await stage.switch.tick(FENCE)
 
     assert phone.rings == []
     assert stage.switch.late == ["evaluation"]
@@ -65,11 +69,11 @@ async def test_part_that_is_stuck_keeps_it_back_until_it_goes_on(stage: Stage, p
     stage.seen()
     stage.sent()
     await asyncio.sleep(0.1)
-    await stage.switch.look()
+    await stage.switch.tick(FENCE)
     assert (phone.rings, stage.switch.late) == ([], ["outbox"])
 
     stage.sent()
-    await stage.switch.look()
+    await stage.switch.tick(FENCE)
     assert (len(phone.rings), stage.switch.late) == (1, [])
 
 
@@ -84,7 +88,7 @@ async def test_page_that_slack_does_not_take_keeps_it_back(
         )
     stage.seen()
     stage.sent()
-    await stage.switch.look()
+    await stage.switch.tick(FENCE)
 
     assert len(phone.rings) == calls
 
@@ -96,7 +100,7 @@ async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
     webhooks = Webhooks()
     switch = DeadMansSwitch(database, webhooks, Secret(phone.url), heartbeat_monitor=HeartbeatMonitor())
 
-    await switch.look()
+    await switch.tick(FENCE)
 
     assert (phone.rings, switch.late) == ([], ["database"])
     await webhooks.aclose()
@@ -104,17 +108,12 @@ async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
 
 async def test_monitor_that_is_away_stops_nothing(stage: Stage, phone: Phone) -> None:
     phone.answers.append(500)
-    working = asyncio.create_task(stage.switch.run(Fence("bot-1", 1)))
     stage.seen()
-    stage.sent()
 
-    async with asyncio.timeout(PATIENCE_S):
+    async with leading(FENCE, stage.switch), asyncio.timeout(PATIENCE_S):
         while len(phone.rings) < 2:
             stage.sent()
             await asyncio.sleep(0.01)
-
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone) -> None:
@@ -127,7 +126,7 @@ async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: Dat
     await until(lambda: parts.leader.is_leading)
     async with asyncio.timeout(PATIENCE_S):
         while not phone.rings:
-            await switch.look()
+            await switch.tick(FENCE)
             await asyncio.sleep(0.05)
 
     assert (await bot.health()).as_json()["late"] == []
@@ -138,7 +137,7 @@ async def test_each_part_that_wakes_people_is_minded(start_bot: StartBot, phone:
     assert bot.parts is not None
     assert bot.parts.switch is not None
 
-    await bot.parts.switch.look()
+    await bot.parts.switch.tick(FENCE)
 
     means = [f"notifications by {one}" for one in Means]
     assert sorted(bot.parts.switch.late) == sorted(["evaluation", "outbox", "escalation", *means, "database"])

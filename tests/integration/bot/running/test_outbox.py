@@ -28,6 +28,7 @@ from services.sandbox.slack.faults import FaultKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S, until
+from tests.scheduling import leading
 from tests.wire import Line
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
@@ -51,12 +52,8 @@ class Stage:
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
         """As on the leader: both lanes at work."""
-        working = asyncio.create_task(self.sender.run(self.fence))
-        try:
+        async with leading(self.fence, *self.sender.tasks):
             yield
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
 
     async def settle(self, timeout_s: float = PATIENCE_S) -> None:
         """Send until nothing is left."""

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot import leader_tasks
 from bot.leader import NAME, Fence
+from bot.retention import RUNS_AT_ONCE, Retention
 from services.clients.postgres import leases
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
@@ -80,15 +80,15 @@ async def without(conn: Connection) -> list[str]:
 async def test_the_steps_of_old_ended_runs_go_and_those_with_anything_open_stay(
     database: Database, leading: Fence, as_owner: Connection
 ) -> None:
-    await leader_tasks.prune(database, leading, KEEP)
+    await Retention(database, run_steps=KEEP).tick(leading)
 
     gone = [title for title in await without(as_owner) if title != "many"]
     assert gone == sorted([*(f"{state} 1001" for state in FINAL), "reviewed"])
-    assert (await without(as_owner)).count("many") == 2 * leader_tasks.RUNS_AT_ONCE + 1, "in several rounds"
+    assert (await without(as_owner)).count("many") == 2 * RUNS_AT_ONCE + 1, "in several rounds"
 
 
 async def test_nothing_goes_without_the_setting(database: Database, leading: Fence, as_owner: Connection) -> None:
-    await leader_tasks.prune(database, leading)
+    await Retention(database).tick(leading)
 
     assert await without(as_owner) == []
 
@@ -96,7 +96,7 @@ async def test_nothing_goes_without_the_setting(database: Database, leading: Fen
 async def test_nothing_goes_within_a_year_whatever_is_asked(
     database: Database, leading: Fence, as_owner: Connection
 ) -> None:
-    await leader_tasks.prune(database, leading, timedelta(days=1))
+    await Retention(database, run_steps=timedelta(days=1)).tick(leading)
 
     gone = await without(as_owner)
     assert "succeeded 366" in gone

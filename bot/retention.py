@@ -1,0 +1,56 @@
+"""Deletes what is past its retention, once per hour; leader only."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from services.clients.postgres import alerts, deployments, leases, messages, runs
+from services.clients.postgres.pool import Database
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 3600.0
+DELIVERIES = timedelta(hours=24)  # Slack gives up after minutes
+OUTBOX = timedelta(days=30)
+NOTIFICATIONS = DRILLS = timedelta(days=90)
+LEASES = timedelta(days=1)  # of runs that have ended
+DECISIONS = timedelta(days=30)  # why people were notified, or not
+ALERTS = timedelta(days=90)  # and silences
+RUNS_AT_ONCE = 100  # a run has tens of steps
+
+
+class Retention(PeriodicTask):
+    """`run_steps`: how long the steps of runs are kept; None: forever."""
+
+    name = "retention"
+    interval_s = first_after_s = retry_s = EVERY_S
+
+    def __init__(self, database: Database, *, run_steps: timedelta | None = None) -> None:
+        super().__init__()
+        self._database = database
+        self._run_steps = run_steps
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            deleted = await messages.prune_deliveries(conn, older_than=DELIVERIES)
+            await leases.prune_run_leases(conn, older_than=LEASES)
+            await alerts.prune_drills(conn, older_than=DRILLS)
+            await messages.prune_notifications(conn, older_than=NOTIFICATIONS)
+            await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
+            await alerts.prune_alerts(conn, older_than=ALERTS)
+            await alerts.prune_silences(conn, older_than=ALERTS)
+            await deployments.prune_observed_replicas(conn, older_than=DECISIONS)
+            forgotten = await messages.prune_outbox(conn, older_than=OUTBOX)
+        while self._run_steps is not None and await self._prune_run_steps(fence, self._run_steps) == RUNS_AT_ONCE:
+            continue
+        logger.info("retention: %d deliveries and %d messages deleted", deleted, forgotten)
+
+    async def _prune_run_steps(self, fence: Fence, older_than: timedelta) -> int:
+        """Of some runs, in a transaction of their own: how many."""
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            return await runs.prune_run_steps(conn, older_than=older_than, limit=RUNS_AT_ONCE)
