@@ -1,8 +1,4 @@
-"""What several changes share: service states, load, locks, phases, gates, timeouts, fallbacks.
-
-Only an SQL file fails like that: its transaction was rolled back whole. Everything else stays as it stands, because
-nobody can tell how far it came.
-"""
+"""What several changes share: service states, load, locks, phases, gates, timeouts, fallbacks."""
 
 from __future__ import annotations
 
@@ -11,19 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, NoPlan, Status, worst, wrong_first
-from playbooks.steps import (
-    ApplySqlFile,
-    AwaitDeployment,
-    AwaitStopped,
-    StartService,
-    Step,
-    StopService,
-    VerifyApiHealth,
-    VerifyHeartbeats,
-    VerifyNoOrphanedJobs,
-    VerifySchemaHead,
-    VerifyStartupLog,
-)
+from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
 from services.domain import deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
@@ -240,12 +224,8 @@ def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> N
     )
 
 
-DEPLOY_S = 300  # an image that exists: pull, start, health check
 BUILD_S = 1200  # a build from the commit, then the same
 SHA_S = 120  # the new process beats or answers within a minute
-HEALTH_S = 120
-HEARTBEAT_S = 180  # a worker beats every 30 s, and its container takes its time to start
-STARTUP_LOG_S = 120
 STOP_MARGIN_S = 60  # on top of the draining time: Railway's own bookkeeping
 SAMPLE_HEALTH_S = 30  # the golden path wants an API that is healthy already; this is for one that is just restarting
 SAMPLE_S = 300  # one small file: seconds, behind what waits before it
@@ -270,36 +250,10 @@ def stop(found: Standing, from_: int) -> Iterator[Step]:
         yield VerifyNoOrphanedJobs(found.service)
 
 
-def start(service: Service, deployment_id: str, to: int) -> Iterator[Step]:
-    """Start a stopped service at `to` replicas of that deployment, and watch it come up."""
-    yield StartService(service, deployment_id, to)
-    yield AwaitDeployment(service, DEPLOY_S)
-    yield from come_up(service, to)
-
-
-def come_up(service: Service, count: int) -> Iterator[Step]:
-    """The runbook's startup lines and the first heartbeats; the API's health."""
-    if service.worker_type:
-        yield VerifyStartupLog(service, STARTUP_LOG_S)
-    yield alive(service, count)
-
-
-def alive(service: Service, count: int) -> Step:
-    """Exactly `count` workers beat, or the API answers that it is well."""
-    if service.worker_type is None:
-        return VerifyApiHealth(HEALTH_S)
-    return VerifyHeartbeats(service, count, HEARTBEAT_S)
-
-
 def fall_back(steps: Sequence[Step], failed: int) -> tuple[Step, ...]:
-    """The steps to do after step `failed` (an index); empty when everything stays as it stands."""
-    step = steps[failed]
-    return tuple(_start_again(step, steps[:failed])) if isinstance(step, ApplySqlFile) else ()
+    """The steps to execute after step `failed` (an index): prove that it changed nothing, then undo those before it.
 
-
-def _start_again(sql: ApplySqlFile, before: Sequence[Step]) -> Iterator[Step]:
-    """The schema is proved to be the one of before; then what this run stopped starts again, at the former counts."""
-    yield VerifySchemaHead(sql.head)
-    for step in before:
-        if isinstance(step, StopService):
-            yield from start(step.service, step.deployment_id, step.from_)
+    Empty when everything stays as it is, because it is unknown how far the failed step got.
+    """
+    proof = steps[failed].prove_unchanged()
+    return (proof, *(back for step in steps[:failed] for back in step.undo())) if proof else ()

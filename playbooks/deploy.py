@@ -17,7 +17,6 @@ from playbooks.change_parts import (
     Load,
     Locks,
     States,
-    alive,
     coming_doubts,
     commit_words,
     doubts,
@@ -27,7 +26,13 @@ from playbooks.change_parts import (
     stopping,
 )
 from playbooks.model import NextStep, NoPlan, Plan, Risk
-from playbooks.steps import AwaitDeployment, DeployCommit, Step, VerifySha
+from playbooks.steps import (
+    AwaitDeployment,
+    DeployCommit,
+    Step,
+    VerifySha,
+    alive,
+)
 from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable

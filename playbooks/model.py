@@ -108,8 +108,7 @@ class Plan:
     @property
     def services(self) -> frozenset[Service]:
         """The services that the steps touch: what the run takes while it runs."""
-        named = (getattr(step, "services", None) or (getattr(step, "service", None),) for step in self.steps)
-        return frozenset(service for group in named for service in group if service is not None)
+        return frozenset(service for step in self.steps for service in step.touches)
 
     @property
     def hash(self) -> str:

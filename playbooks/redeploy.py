@@ -18,7 +18,6 @@ from playbooks.change_parts import (
     Locks,
     Standing,
     States,
-    alive,
     commit_words,
     doubts,
     draining_doubts,
@@ -27,7 +26,13 @@ from playbooks.change_parts import (
     stopping,
 )
 from playbooks.model import NextStep, NoPlan, Plan, Risk
-from playbooks.steps import AwaitDeployment, RedeployDeployment, Step, VerifySha
+from playbooks.steps import (
+    AwaitDeployment,
+    RedeployDeployment,
+    Step,
+    VerifySha,
+    alive,
+)
 from services.domain.services import Service, short_sha
 
 

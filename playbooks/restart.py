@@ -11,25 +11,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from playbooks.change_parts import (
-    DEPLOY_S,
     NEW_VARIABLES,
     UNSET_DRAINING_S,
     Load,
     Standing,
     States,
-    alive,
     coming_doubts,
     commit_words,
     doubts,
     draining_doubts,
     find_standing,
     replicas_words,
-    start,
     stop,
     stopping,
 )
 from playbooks.model import NextStep, NoPlan, Plan, Risk
-from playbooks.steps import AwaitDeployment, RestartDeployment, Step, VerifyNoOrphanedJobs
+from playbooks.steps import (
+    DEPLOY_S,
+    AwaitDeployment,
+    RestartDeployment,
+    Step,
+    VerifyNoOrphanedJobs,
+    alive,
+    start,
+)
 from services.domain.services import Service
 
 

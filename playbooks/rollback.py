@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from playbooks.change_parts import (
-    DEPLOY_S,
     SHA_S,
     Load,
     Standing,
     States,
-    alive,
     coming_doubts,
     commit_words,
     doubts,
@@ -29,7 +27,16 @@ from playbooks.change_parts import (
 from playbooks.model import NoPlan, Plan, Risk
 from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer
 from playbooks.rollback_candidates import Candidate, Past, rank
-from playbooks.steps import AwaitDeployment, FreezeAutoDeploy, LockService, RollBackDeployment, Step, VerifySha
+from playbooks.steps import (
+    DEPLOY_S,
+    AwaitDeployment,
+    FreezeAutoDeploy,
+    LockService,
+    RollBackDeployment,
+    Step,
+    VerifySha,
+    alive,
+)
 from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, VariableChange
 from services.domain.errors import Unavailable

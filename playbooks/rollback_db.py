@@ -15,18 +15,14 @@ from datetime import datetime, timedelta
 
 from playbooks.change_parts import (
     BUILD_S,
-    DEPLOY_S,
-    HEALTH_S,
     SHA_S,
     Load,
     Standing,
     States,
-    come_up,
     commit_words,
     doubts,
     draining_doubts,
     find_standing,
-    start,
     stop_timeout_s,
     stopping,
     unavailable,
@@ -34,6 +30,8 @@ from playbooks.change_parts import (
 from playbooks.model import NextStep, NoPlan, Plan, Risk
 from playbooks.rollback_candidates import served_periods
 from playbooks.steps import (
+    DEPLOY_S,
+    HEALTH_S,
     ApplySqlFile,
     AwaitDeployment,
     AwaitStopped,
@@ -45,6 +43,8 @@ from playbooks.steps import (
     VerifyNothingRuns,
     VerifySchemaHead,
     VerifySha,
+    come_up,
+    start,
 )
 from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.deployments import Deployment

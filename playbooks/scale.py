@@ -12,24 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from playbooks.change_parts import (
-    HEALTH_S,
     NEW_VARIABLES,
     Load,
     Standing,
     States,
-    alive,
     backlog,
-    come_up,
     coming_doubts,
     doubts,
     draining_doubts,
     find_standing,
-    start,
     stop,
     stopping,
 )
 from playbooks.model import NextStep, NoPlan, Plan, Risk
 from playbooks.steps import (
+    HEALTH_S,
     CheckDatabaseReady,
     CheckWorkersHealthy,
     ScaleService,
@@ -37,6 +34,9 @@ from playbooks.steps import (
     Step,
     VerifyApiHealth,
     VerifyNoOrphanedJobs,
+    alive,
+    come_up,
+    start,
 )
 from services.domain.database import ConnectionUse
 from services.domain.errors import Unavailable

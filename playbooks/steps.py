@@ -1,179 +1,343 @@
-"""The steps of a plan: a closed union, its stored form, its description, and its manual equivalent.
+"""The steps of a plan: a closed union of dataclasses, each of which says what it does, and its stored form.
 
-Adding a kind fails type checking until every `match` over `Step` handles it. A step carries what it rests on (`from_`,
-the serving deployment, the schema's head), so that acting on an outdated plan is noticed before anything happens.
+A kind says what it does (`describe`), how to do it without the bot (`by_hand`), what takes it back (`undo`), and
+whether it changes something. Adding one fails type checking until `bot.runs.executors` executes it. A step carries what
+it rests on (`from_`, the serving deployment, the schema's head), so that acting on an outdated plan is noticed before
+anything happens.
 """
 
 from __future__ import annotations
 
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
-from typing import Any, Union, assert_never
+from typing import Any, ClassVar, Union
 
 from services.domain.runs import RunStep, StepState
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
 
+DEPLOY_S = 300  # an image that exists: pull, start, health check
+HEALTH_S = 120
+HEARTBEAT_S = 180  # a worker beats every 30 s, and its container takes its time to start
+STARTUP_LOG_S = 120
 
-class _Act:
-    """Changes something, at most once; every other step looks once, or until something is so or time is up."""
+_BEATS = "SELECT worker_id, status, git_sha, last_heartbeat_at FROM ops.worker_heartbeats ORDER BY 4 DESC LIMIT 20;"
+
+
+class _Step(ABC):
+    """What every step says of itself.
+
+    acts: it changes something, at most once. Every other step reads, once or until a condition holds or time is up.
+    cleans_up: it is executed however the run ends before it.
+    report_name: its name in the golden path's mission report.
+    """
+
+    acts: ClassVar[bool] = False
+    cleans_up: ClassVar[bool] = False
+    report_name: ClassVar[str] = "Step"
+
+    @property
+    def touches(self) -> tuple[Service, ...]:
+        """The services that the run takes while it runs."""
+        return ()
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What it does, in plain text: "Set ingest from 1 to 2 replicas"."""
+
+    def by_hand(self) -> str | None:
+        """Where to click in Railway's dashboard, or what to type; None where its own words say it."""
+        return None
+
+    def undo(self) -> tuple[Step, ...]:
+        """The steps that take it back after a later one failed and had changed nothing; none by default."""
+        return ()
+
+    def prove_unchanged(self) -> Step | None:
+        """What proves that it has changed nothing when it failed; None where nobody can tell how far it came."""
+        return None
+
+
+class _Act(_Step):
+    acts = True
 
 
 @dataclass(frozen=True)
-class CheckDatabaseReady:
+class _OfService(_Step):
+    service: Service
+
+    @property
+    def touches(self) -> tuple[Service, ...]:
+        return (self.service,)
+
+    @property
+    def page(self) -> str:
+        """Where the service is in Railway's dashboard."""
+        return f"Railway → {self.service.value}"
+
+
+@dataclass(frozen=True)
+class CheckDatabaseReady(_Step):
     """The database answers and the queue can be read (runbook, "Scale 0 → 1", step 2)."""
 
+    def describe(self) -> str:
+        return "Check that the database answers and the queue can be read"
+
+    def by_hand(self) -> str:
+        return "SELECT count(*) FROM ops.job_queue WHERE status = 'pending';"
+
 
 @dataclass(frozen=True)
-class CheckWorkersHealthy:
+class CheckWorkersHealthy(_OfService):
     """As many workers of the service beat as are configured (runbook, "Scale 1 → N", step 1)."""
 
-    service: Service
     expected: int
 
+    def describe(self) -> str:
+        return f"Check that {_workers_beat(self.service, self.expected)}"
+
+    def by_hand(self) -> str:
+        return _BEATS
+
 
 @dataclass(frozen=True)
-class ScaleService(_Act):
+class ScaleService(_OfService, _Act):
     """Set the configured replicas. Absolute: never "one more"."""
 
-    service: Service
     from_: int
     to: int
 
+    def describe(self) -> str:
+        return f"Set {self.service.short} from {self.from_} to {counted(self.to, 'replica')}"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Settings → Replicas → {self.to}"
+
 
 @dataclass(frozen=True)
-class StopService(_Act):
+class StopService(_OfService, _Act):
     """Stop the running deployment, which is how a service gets to zero. `from_` replicas ran."""
 
-    service: Service
     deployment_id: str
     from_: int
 
+    def describe(self) -> str:
+        return f"Stop {self.service.short} ({counted(self.from_, 'replica')}), letting its jobs finish"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments → {self.deployment_id} → Remove"
+
+    def undo(self) -> tuple[Step, ...]:
+        return start(self.service, self.deployment_id, self.from_)
+
 
 @dataclass(frozen=True)
-class StartService(_Act):
+class StartService(_OfService, _Act):
     """Start a stopped service again by redeploying that deployment, at `to` replicas."""
 
-    service: Service
     deployment_id: str
     to: int
 
+    def describe(self) -> str:
+        return f"Start {self.service.short} again with {counted(self.to, 'replica')}"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Settings → Replicas → {self.to}; Deployments → {self.deployment_id} → Redeploy"
+
 
 @dataclass(frozen=True)
-class AwaitStopped:
+class AwaitStopped(_OfService):
     """No instance of the service runs any more; `timeout_s` covers the draining time."""
 
-    service: Service
     timeout_s: int
 
+    def describe(self) -> str:
+        return f"Wait until no {self.service.short} runs any more (at most {self.timeout_s} s)"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments: all instances REMOVED, EXITED or STOPPED"
+
 
 @dataclass(frozen=True)
-class FreezeAutoDeploy(_Act):
+class FreezeAutoDeploy(_OfService, _Act):
     """Keep a push to main from overwriting what this run does. Best effort: its failure is said and never blocks."""
 
-    service: Service
+    def describe(self) -> str:
+        return f"Keep a push to main from deploying {self.service.short}"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Settings → Source → switch automatic deployments off"
 
 
 @dataclass(frozen=True)
-class UnfreezeAutoDeploy(_Act):
+class UnfreezeAutoDeploy(_OfService, _Act):
     """Let a push to main deploy again."""
 
-    service: Service
+    def describe(self) -> str:
+        return f"Let a push to main deploy {self.service.short} again"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Settings → Source → switch automatic deployments on"
 
 
 @dataclass(frozen=True)
-class RollBackDeployment(_Act):
+class RollBackDeployment(_OfService, _Act):
     """Go back to an earlier deployment: its image and its variables. `from_` serves now."""
 
-    service: Service
     from_: str
     to: str
     sha: str
 
+    def describe(self) -> str:
+        return (
+            f"Roll {self.service.short} back to {short_sha(self.sha)}, including its environment variables at that time"
+        )
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments → {self.to} ({short_sha(self.sha)}) → Rollback"
+
 
 @dataclass(frozen=True)
-class DeployCommit(_Act):
+class DeployCommit(_OfService, _Act):
     """Build and deploy one commit. `from_` is the deployment that serves now, None when nothing does."""
 
-    service: Service
     sha: str
     from_: str | None
 
+    def describe(self) -> str:
+        return f"Build and deploy {short_sha(self.sha)} to {self.service.short}"
+
+    def by_hand(self) -> str:
+        return f"git checkout {self.sha} && railway up --service {self.service.value}"
+
 
 @dataclass(frozen=True)
-class RestartDeployment(_Act):
+class RestartDeployment(_OfService, _Act):
     """Restart the serving deployment: same deployment, no build."""
 
-    service: Service
     deployment_id: str
+
+    def describe(self) -> str:
+        return f"Restart what runs as {self.service.short}"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments → {self.deployment_id} → Restart"
 
 
 @dataclass(frozen=True)
-class RedeployDeployment(_Act):
+class RedeployDeployment(_OfService, _Act):
     """Deploy the serving deployment's code again, with the variables of now."""
 
-    service: Service
     deployment_id: str
 
+    def describe(self) -> str:
+        return f"Deploy what runs as {self.service.short} again, with its current variables"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments → {self.deployment_id} → Redeploy"
+
 
 @dataclass(frozen=True)
-class AwaitDeployment:
+class AwaitDeployment(_OfService):
     """The deployment that this run's last act on the service made, or restarted, is SUCCESS."""
 
-    service: Service
     timeout_s: int
+
+    def describe(self) -> str:
+        return f"Wait until Railway calls {self.service.short} a success (at most {self.timeout_s} s)"
+
+    def by_hand(self) -> str:
+        return f"{self.page} → Deployments: the newest one is SUCCESS"
 
 
 @dataclass(frozen=True)
-class VerifySha:
+class VerifySha(_OfService):
     """The process itself reports the commit: `/api/health` for the API, heartbeats for a worker."""
 
-    service: Service
     sha: str
     timeout_s: int
 
+    def describe(self) -> str:
+        return f"Prove that {self.service.short} itself reports {short_sha(self.sha)}"
+
+    def by_hand(self) -> str:
+        if self.service.worker_type is not None:
+            return _BEATS
+        return f"curl -s $DRAGONFLY_API_BASE/api/health | jq .git_sha  → {short_sha(self.sha)}"
+
 
 @dataclass(frozen=True)
-class VerifyHeartbeats:
+class VerifyHeartbeats(_OfService):
     """Exactly `expected` workers of the service beat, with beats from after the last act."""
 
-    service: Service
     expected: int
     timeout_s: int
 
+    def describe(self) -> str:
+        return f"Prove that {_workers_beat(self.service, self.expected)}"
+
+    def by_hand(self) -> str:
+        return _BEATS
+
 
 @dataclass(frozen=True)
-class VerifyStartupLog:
+class VerifyStartupLog(_OfService):
     """The log has the runbook's three startup lines ("Scale 0 → 1", step 4)."""
 
-    service: Service
     timeout_s: int
+
+    def describe(self) -> str:
+        return f"Find the three startup lines in the log of {self.service.short}"
+
+    def by_hand(self) -> str:
+        return f"railway logs --service {self.service.value}"
 
 
 @dataclass(frozen=True)
-class VerifyApiHealth:
+class VerifyApiHealth(_Step):
     """`/api/health` is ok."""
 
     timeout_s: int
+    report_name = "Health Check"
+
+    def describe(self) -> str:
+        return "Prove that the API calls itself healthy"
+
+    def by_hand(self) -> str:
+        return "curl -s $DRAGONFLY_API_BASE/api/health  → status ok"
 
 
 @dataclass(frozen=True)
-class VerifyNoOrphanedJobs:
+class VerifyNoOrphanedJobs(_OfService):
     """No `processing` job is without a living worker; those that are get listed with a button to requeue."""
 
-    service: Service
+    def describe(self) -> str:
+        return f"Look for jobs that {self.service.short} left behind"
+
+    def by_hand(self) -> str:
+        return "SELECT id, locked_by, locked_at FROM ops.job_queue WHERE status = 'processing';"
 
 
 @dataclass(frozen=True)
-class Soak:
+class Soak(_OfService):
     """Watch the runbook's checks for `seconds` against the ten minutes before; a breach goes to `fall_back_to`."""
 
-    service: Service
     seconds: int
     fall_back_to: int
+
+    def describe(self) -> str:
+        back = f"if it gets worse, go back to {self.fall_back_to}"
+        return f"Watch {self.service.short} for {self.seconds} s; {back}"
+
+    def by_hand(self) -> str:
+        return (
+            "SELECT date_trunc('minute', updated_at), status, count(*) FROM ops.job_queue "
+            "WHERE updated_at > now() - interval '10 minutes' GROUP BY 1, 2 ORDER BY 1 DESC;"
+        )
 
 
 @dataclass(frozen=True)
@@ -182,57 +346,106 @@ class RequeueJobs(_Act):
 
     job_ids: tuple[str, ...]
 
+    def describe(self) -> str:
+        return f"Put {counted(len(self.job_ids), 'job')} back into the queue"
+
+    def by_hand(self) -> str:
+        return f"SELECT ops.requeue_jobs('{{{','.join(self.job_ids)}}}'::uuid[], interval '5 minutes');"
+
 
 @dataclass(frozen=True)
-class VerifyJobsSettled:
+class VerifyJobsSettled(_Step):
     """The requeued jobs were taken up and do not fail again within `timeout_s`."""
 
     job_ids: tuple[str, ...]
     timeout_s: int
 
+    def describe(self) -> str:
+        return f"See that the {counted(len(self.job_ids), 'job')} do not fail again"
+
 
 @dataclass(frozen=True)
-class LockService(_Act):
+class LockService(_OfService, _Act):
     """Refuse deploys of the service until `unlock`; `reason` is shown to whoever is refused."""
 
-    service: Service
     reason: str
 
+    def describe(self) -> str:
+        return f"Lock {self.service.short} against deploys: {self.reason}"
+
+    def by_hand(self) -> str:
+        return f"Tell everybody not to deploy {self.service.value}"
+
 
 @dataclass(frozen=True)
-class UnlockService(_Act):
+class UnlockService(_OfService, _Act):
     """Lift the service's lock."""
 
-    service: Service
+    def describe(self) -> str:
+        return f"Unlock {self.service.short}"
 
 
 @dataclass(frozen=True)
-class VerifyNothingRuns:
+class VerifyNothingRuns(_Step):
     """No instance of these services runs, and none of their workers beats."""
 
     services: tuple[Service, ...]
 
+    @property
+    def touches(self) -> tuple[Service, ...]:
+        return self.services
+
+    def describe(self) -> str:
+        return f"Prove that nothing of {', '.join(one.short for one in self.services)} runs"
+
+    def by_hand(self) -> str:
+        return _BEATS
+
 
 @dataclass(frozen=True)
 class ApplySqlFile(_Act):
-    """Apply a prepared rollback in one transaction with a lock timeout. `checksum` is the file's SHA-256, `head` the
-    schema's head before."""
+    """Apply a prepared rollback in one transaction with a lock timeout: if it fails, it was rolled back whole.
+
+    `checksum` is the file's SHA-256, `head` the schema's head before.
+    """
 
     version: str
     checksum: str
     head: str
 
+    def describe(self) -> str:
+        return f"Apply the rollback of migration {self.version} in one transaction"
+
+    def by_hand(self) -> str:
+        forget = f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{self.version}'"  # noqa: S608 - shown
+        file = f"sql/rollbacks/{self.version}_rollback.sql"
+        return f'psql $DRAGONFLY_ADMIN_DB_URL -v ON_ERROR_STOP=1 -1 -f {file} -c "{forget}"'
+
+    def prove_unchanged(self) -> Step:
+        return VerifySchemaHead(self.head)
+
 
 @dataclass(frozen=True)
-class VerifySchemaHead:
+class VerifySchemaHead(_Step):
     """The newest applied migration is this one; None: none is applied."""
 
     version: str | None
 
+    def describe(self) -> str:
+        return f"Prove that the newest migration is {self.version or 'none at all'}"
+
+    def by_hand(self) -> str:
+        return "SELECT version, name FROM supabase_migrations.schema_migrations ORDER BY version DESC LIMIT 5;"
+
 
 @dataclass(frozen=True)
-class CheckIngestBeats:
+class CheckIngestBeats(_Step):
     """At least one ingest worker beats (runbook, "Golden Path Validation", prerequisites)."""
+
+    report_name = "Prerequisites"
+
+    def describe(self) -> str:
+        return "Check that an ingest worker is alive"
 
 
 @dataclass(frozen=True)
@@ -241,27 +454,43 @@ class UploadSample(_Act):
     the SHA-256 of the file in the repository."""
 
     checksum: str
+    report_name = "CSV Upload"
+
+    def describe(self) -> str:
+        return "Upload the test file once, as a marked batch with a case number of this run"
 
 
 @dataclass(frozen=True)
-class AwaitSample:
+class AwaitSample(_Step):
     """The ingest worker has completed the batch that this run uploaded."""
 
     timeout_s: int
+    report_name = "Ingest Poll"
+
+    def describe(self) -> str:
+        return f"Wait until the batch is completed (at most {self.timeout_s} s)"
 
 
 @dataclass(frozen=True)
-class VerifySampleRows:
+class VerifySampleRows(_Step):
     """Each of the batch's rows passed, and the batch has as many as the file."""
 
     rows: int
+    report_name = "Snapshot"
+
+    def describe(self) -> str:
+        return f"Prove that {counted(self.rows, 'row')} came in and passed"
 
 
 @dataclass(frozen=True)
-class VerifySampleData:
+class VerifySampleData(_Step):
     """The runbook's five SQL verifications hold, of this run's batch."""
 
     rows: int
+    report_name = "SQL Verification"
+
+    def describe(self) -> str:
+        return "Run the five SQL verifications"
 
 
 @dataclass(frozen=True)
@@ -269,6 +498,11 @@ class RemoveSample(_Act):
     """Remove a marked batch with all that came of it. None: the one that this run uploaded, whatever became of it."""
 
     batch_id: str | None
+    cleans_up = True
+    report_name = "Cleanup"
+
+    def describe(self) -> str:
+        return f"Remove the test batch {self.batch_id or 'again, whatever became of it'}"
 
 
 Step = (
@@ -309,23 +543,26 @@ Step = (
 STEPS: Mapping[str, type[Step]] = {kind.__name__: kind for kind in typing.get_args(Step)}
 
 
-def is_act(step: Step) -> bool:
-    """Whether the step changes something."""
-    return isinstance(step, _Act)
+def start(service: Service, deployment_id: str, to: int) -> tuple[Step, ...]:
+    """Start a stopped service at `to` replicas of that deployment, and watch it come up."""
+    return (StartService(service, deployment_id, to), AwaitDeployment(service, DEPLOY_S), *come_up(service, to))
 
 
-_CLEAN_UPS = (RemoveSample,)
-_KINDS = frozenset(one.__name__ for one in _CLEAN_UPS)
+def come_up(service: Service, count: int) -> tuple[Step, ...]:
+    """The runbook's startup lines and the first heartbeats; the API's health."""
+    logged = (VerifyStartupLog(service, STARTUP_LOG_S),) if service.worker_type else ()
+    return (*logged, alive(service, count))
 
 
-def is_clean_up(step: Step) -> bool:
-    """Whether the step is carried out however the run ends before it."""
-    return isinstance(step, _CLEAN_UPS)
+def alive(service: Service, count: int) -> Step:
+    """Exactly `count` workers beat, or the API answers that it is well."""
+    if service.worker_type is None:
+        return VerifyApiHealth(HEALTH_S)
+    return VerifyHeartbeats(service, count, HEARTBEAT_S)
 
 
-def is_left_to_clean_up(steps: Sequence[RunStep]) -> bool:
-    """Whether what the run may have brought is still to be taken away."""
-    return any(step.state is StepState.PENDING and step.step.get("kind") in _KINDS for step in steps)
+def _workers_beat(service: Service, expected: int) -> str:
+    return f"{counted(expected, 'worker')} of {service.short} {'is' if expected == 1 else 'are'} alive"
 
 
 FORMAT = 1  # of stored steps; a replica claims only runs whose format and kinds it knows
@@ -338,7 +575,7 @@ def encode_step(step: Step) -> dict[str, Any]:
 
 def decode_step(stored: Mapping[str, Any]) -> Step:
     """The inverse of `encode_step`. Raises ValueError for a kind or a shape that this version does not know."""
-    kind = STEPS.get(stored.get("kind", ""))
+    kind = kind_of(stored)
     if kind is None or set(stored) - {"kind"} != {field.name for field in fields(kind)}:
         raise ValueError(f"unknown step {stored.get('kind')!r}")
     hints = typing.get_type_hints(kind)
@@ -359,160 +596,20 @@ def _restore(wanted: Any, value: Any) -> Any:
     return value
 
 
-_BEATS = "SELECT worker_id, status, git_sha, last_heartbeat_at FROM ops.worker_heartbeats ORDER BY 4 DESC LIMIT 20;"
-_PENDING = "SELECT count(*) FROM ops.job_queue WHERE status = 'pending';"
-_PROCESSING = "SELECT id, locked_by, locked_at FROM ops.job_queue WHERE status = 'processing';"
-_ENDED = (
-    "SELECT date_trunc('minute', updated_at), status, count(*) FROM ops.job_queue "
-    "WHERE updated_at > now() - interval '10 minutes' GROUP BY 1, 2 ORDER BY 1 DESC;"
-)
-_HEAD = "SELECT version, name FROM supabase_migrations.schema_migrations ORDER BY version DESC LIMIT 5;"
+def kind_of(stored: Mapping[str, Any]) -> type[Step] | None:
+    """The kind of a stored step; None for one of a newer version of the bot."""
+    return STEPS.get(stored.get("kind", ""))
 
 
-def stored_step_words(stored: Mapping[str, Any]) -> str:
-    """The same for a step as it is stored; one of a newer version of the bot is called by its kind."""
+def describe_stored(stored: Mapping[str, Any]) -> str:
+    """What a stored step does; one of a newer version of the bot is called by its kind."""
     try:
-        return step_words(decode_step(stored))
+        return decode_step(stored).describe()
     except ValueError:
         return f"{stored.get('kind', 'a step')} (a newer version of the bot knows it)"
 
 
-def step_words(step: Step) -> str:  # noqa: C901 - one line a kind; splitting it hides a missing one
-    """ "Set ingest from 1 to 2 replicas"."""
-    match step:
-        case CheckDatabaseReady():
-            return "Check that the database answers and the queue can be read"
-        case CheckWorkersHealthy(service, expected):
-            return f"Check that {_workers_beat(service, expected)}"
-        case ScaleService(service, from_, to):
-            return f"Set {service.short} from {from_} to {counted(to, 'replica')}"
-        case StopService(service, _, from_):
-            return f"Stop {service.short} ({counted(from_, 'replica')}), letting its jobs finish"
-        case StartService(service, _, to):
-            return f"Start {service.short} again with {counted(to, 'replica')}"
-        case AwaitStopped(service, timeout_s):
-            return f"Wait until no {service.short} runs any more (at most {timeout_s} s)"
-        case FreezeAutoDeploy(service):
-            return f"Keep a push to main from deploying {service.short}"
-        case UnfreezeAutoDeploy(service):
-            return f"Let a push to main deploy {service.short} again"
-        case RollBackDeployment(service, _, _, sha):
-            return f"Roll {service.short} back to {short_sha(sha)}, including its environment variables at that time"
-        case DeployCommit(service, sha):
-            return f"Build and deploy {short_sha(sha)} to {service.short}"
-        case RestartDeployment(service):
-            return f"Restart what runs as {service.short}"
-        case RedeployDeployment(service):
-            return f"Deploy what runs as {service.short} again, with its current variables"
-        case AwaitDeployment(service, timeout_s):
-            return f"Wait until Railway calls {service.short} a success (at most {timeout_s} s)"
-        case VerifySha(service, sha):
-            return f"Prove that {service.short} itself reports {short_sha(sha)}"
-        case VerifyHeartbeats(service, expected):
-            return f"Prove that {_workers_beat(service, expected)}"
-        case VerifyStartupLog(service):
-            return f"Find the three startup lines in the log of {service.short}"
-        case VerifyApiHealth():
-            return "Prove that the API calls itself healthy"
-        case VerifyNoOrphanedJobs(service):
-            return f"Look for jobs that {service.short} left behind"
-        case Soak(service, seconds, fall_back_to):
-            return f"Watch {service.short} for {seconds} s; if it gets worse, go back to {fall_back_to}"
-        case RequeueJobs(job_ids):
-            return f"Put {counted(len(job_ids), 'job')} back into the queue"
-        case VerifyJobsSettled(job_ids):
-            return f"See that the {counted(len(job_ids), 'job')} do not fail again"
-        case LockService(service, reason):
-            return f"Lock {service.short} against deploys: {reason}"
-        case UnlockService(service):
-            return f"Unlock {service.short}"
-        case VerifyNothingRuns(services):
-            return f"Prove that nothing of {', '.join(one.short for one in services)} runs"
-        case ApplySqlFile(version):
-            return f"Apply the rollback of migration {version} in one transaction"
-        case VerifySchemaHead(version):
-            return f"Prove that the newest migration is {version or 'none at all'}"
-        case CheckIngestBeats():
-            return "Check that an ingest worker is alive"
-        case UploadSample():
-            return "Upload the test file once, as a marked batch with a case number of this run"
-        case AwaitSample(timeout_s):
-            return f"Wait until the batch is completed (at most {timeout_s} s)"
-        case VerifySampleRows(rows):
-            return f"Prove that {counted(rows, 'row')} came in and passed"
-        case VerifySampleData():
-            return "Run the five SQL verifications"
-        case RemoveSample(batch_id):
-            return f"Remove the test batch {batch_id or 'again, whatever became of it'}"
-        case _:
-            assert_never(step)
-
-
-def by_hand(step: Step) -> str | None:  # noqa: C901 - one line a kind, as above
-    """Where to click in Railway's dashboard, or what to type; None where the step's own words say it."""
-    match step:
-        case CheckDatabaseReady():
-            return _PENDING
-        case CheckWorkersHealthy() | VerifyHeartbeats() | VerifyNothingRuns():
-            return _BEATS
-        case ScaleService(service, _, to):
-            return f"Railway → {service.value} → Settings → Replicas → {to}"
-        case StopService(service, deployment_id):
-            return f"Railway → {service.value} → Deployments → {deployment_id} → Remove"
-        case StartService(service, deployment_id, to):
-            return f"Railway → {service.value} → Settings → Replicas → {to}; Deployments → {deployment_id} → Redeploy"
-        case AwaitStopped(service):
-            return f"Railway → {service.value} → Deployments: all instances REMOVED, EXITED or STOPPED"
-        case FreezeAutoDeploy(service):
-            return f"Railway → {service.value} → Settings → Source → switch automatic deployments off"
-        case UnfreezeAutoDeploy(service):
-            return f"Railway → {service.value} → Settings → Source → switch automatic deployments on"
-        case RollBackDeployment(service, _, to, sha):
-            return f"Railway → {service.value} → Deployments → {to} ({short_sha(sha)}) → Rollback"
-        case DeployCommit(service, sha):
-            return f"git checkout {sha} && railway up --service {service.value}"
-        case RestartDeployment(service, deployment_id):
-            return f"Railway → {service.value} → Deployments → {deployment_id} → Restart"
-        case RedeployDeployment(service, deployment_id):
-            return f"Railway → {service.value} → Deployments → {deployment_id} → Redeploy"
-        case AwaitDeployment(service):
-            return f"Railway → {service.value} → Deployments: the newest one is SUCCESS"
-        case VerifySha(Service.API, sha):
-            return f"curl -s $DRAGONFLY_API_BASE/api/health | jq .git_sha  → {short_sha(sha)}"
-        case VerifySha():
-            return _BEATS
-        case VerifyStartupLog(service):
-            return f"railway logs --service {service.value}"
-        case VerifyApiHealth():
-            return "curl -s $DRAGONFLY_API_BASE/api/health  → status ok"
-        case VerifyNoOrphanedJobs():
-            return _PROCESSING
-        case Soak():
-            return _ENDED
-        case RequeueJobs(job_ids):
-            return f"SELECT ops.requeue_jobs('{{{','.join(job_ids)}}}'::uuid[], interval '5 minutes');"
-        case LockService(service):
-            return f"Tell everybody not to deploy {service.value}"
-        case ApplySqlFile(version):
-            forget = f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{version}'"  # noqa: S608 - shown
-            file = f"sql/rollbacks/{version}_rollback.sql"
-            return f'psql $DRAGONFLY_ADMIN_DB_URL -v ON_ERROR_STOP=1 -1 -f {file} -c "{forget}"'
-        case VerifySchemaHead():
-            return _HEAD
-        case (
-            VerifyJobsSettled()
-            | UnlockService()
-            | CheckIngestBeats()
-            | UploadSample()
-            | AwaitSample()
-            | VerifySampleRows()
-            | VerifySampleData()
-            | RemoveSample()
-        ):
-            return None
-        case _:
-            assert_never(step)
-
-
-def _workers_beat(service: Service, expected: int) -> str:
-    return f"{counted(expected, 'worker')} of {service.short} {'is' if expected == 1 else 'are'} alive"
+def is_left_to_clean_up(steps: Sequence[RunStep]) -> bool:
+    """Whether what the run may have brought is still to be taken away."""
+    kinds = (kind_of(step.step) for step in steps if step.state is StepState.PENDING)
+    return any(kind is not None and kind.cleans_up for kind in kinds)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from playbooks.change_parts import fall_back
 from playbooks.model import NoPlan, Plan
-from playbooks.steps import Step, decode_step, encode_step, is_clean_up, step_words
+from playbooks.steps import Step, decode_step, encode_step
 from services.domain.runs import RunState, RunStep, StepState
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
@@ -66,7 +66,7 @@ def _next_move(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
     move = _next_in_order(steps, cancel=cancel)
     if move not in (RunState.FAILED, RunState.CANCELLED):
         return move
-    return next((step for step in steps if step.state in _OPEN and is_clean_up(decode_step(step.step))), move)
+    return next((step for step in steps if step.state in _OPEN and decode_step(step.step).cleans_up), move)
 
 
 def _next_in_order(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
@@ -88,7 +88,7 @@ def _next_in_order(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunSt
 
 def _step_difference(before: Step | None, after: Step | None) -> str:
     """In words; by its fields when the words are the same, because they leave out the deployment, say."""
-    was, is_now = (step_words(step) if step else "nothing" for step in (before, after))
+    was, is_now = (step.describe() if step else "nothing" for step in (before, after))
     if was != is_now or before is None or after is None:
         return f"approved was “{was}”, now it would be “{is_now}”"
     old, new = encode_step(before), encode_step(after)

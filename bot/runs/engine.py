@@ -22,7 +22,7 @@ from bot.runs.start import RunStart
 from bot.runs.step_context import Cancellation, Outcome, StepContext
 from bot.world import World
 from playbooks.model import Risk
-from playbooks.steps import decode_step, is_act
+from playbooks.steps import decode_step
 from services.clients.postgres import runs
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
@@ -179,7 +179,7 @@ class RunEngine:
             raise
         except Exception as error:
             logger.error("run %d: %s", step_context.journal.run_id, describe_error(error))  # noqa: TRY400
-            acts = is_act(decode_step(step_context.row.step))
+            acts = decode_step(step_context.row.step).acts
             state = StepState.UNKNOWN if acts else StepState.FAILED
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.world import World
-from playbooks.steps import Step, decode_step, is_act
+from playbooks.steps import Step, decode_step
 from services.clients.postgres.pool import Connection
 from services.clients.railway.mutations import RailwayMutations
 from services.domain.deployments import ServiceState, find_state
@@ -173,15 +173,14 @@ class Tools(Reach):
 
     def last_act(self, service: Service) -> Past | None:
         """The newest act of this run on the service; None before the first."""
-        acts = [past for past in self.past if is_act(past.step)]
-        return next((past for past in reversed(acts) if getattr(past.step, "service", None) is service), None)
+        return next((past for past in reversed(self.past) if past.step.acts and service in past.step.touches), None)
 
     def last_deployment(self, service: Service) -> str | None:
         """The deployment that this run's last act on the service made or restarted."""
         ids = [
             past.row.evidence.get("deployment_id")
             for past in self.past
-            if getattr(past.step, "service", None) is service and past.row.evidence
+            if service in past.step.touches and past.row.evidence
         ]
         return next((str(one) for one in reversed(ids) if one), None)
 

@@ -12,7 +12,7 @@ from bot.runs.start import ACTOR
 from bot.runs.step_context import Outcome
 from bot.views.run import outcome_words, sample_words, schema_words, standing_words
 from bot.world import World
-from playbooks.steps import ApplySqlFile, encode_step
+from playbooks.steps import ApplySqlFile, encode_step, kind_of
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection
@@ -72,7 +72,7 @@ class RunFinish:
 
     async def _standing(self, run: Run, steps: Sequence[RunStep]) -> str:
         services = standing_words([Service(name) for name in run.services], await self._world.railway_services())
-        schema = any(step.step["kind"] == ApplySqlFile.__name__ for step in steps)
+        schema = any(kind_of(step.step) is ApplySqlFile for step in steps)
         words = [services, schema_words(await self._world.migrations()) if schema else "", sample_words(steps)]
         return " ".join(filter(None, words))
 

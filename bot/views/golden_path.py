@@ -9,17 +9,9 @@ from bot.types import Block
 from bot.views.blocks import preformatted
 from bot.views.run_steps import evidence_words
 from bot.views.text import plain
+from playbooks.steps import kind_of
 from services.domain.runs import Run, RunState, RunStep, StepState
 
-NAMES = {
-    "CheckIngestBeats": "Prerequisites",
-    "VerifyApiHealth": "Health Check",
-    "UploadSample": "CSV Upload",
-    "AwaitSample": "Ingest Poll",
-    "VerifySampleRows": "Snapshot",
-    "VerifySampleData": "SQL Verification",
-    "RemoveSample": "Cleanup",
-}
 _RESULTS = {
     StepState.DONE: ("✅", "PASS"),
     StepState.NOT_PROVED: ("⚠️", "UNPROVED"),
@@ -91,7 +83,8 @@ def _start(run: Run, steps: Sequence[RunStep]) -> datetime | None:
 
 
 def _name(step: RunStep) -> str:
-    return NAMES.get(str(step.step.get("kind")), "Step")
+    kind = kind_of(step.step)
+    return kind.report_name if kind else "Step"
 
 
 def _note(step: RunStep) -> str:

@@ -14,7 +14,7 @@ from bot.views.findings import step_button
 from bot.views.limits import fit_message
 from bot.views.text import code, escape, link, person
 from playbooks.model import NoPlan, Plan, Risk, Status, encode_plan
-from playbooks.steps import Step, by_hand, step_words
+from playbooks.steps import Step
 from services.domain.runs import Person, Run
 from services.domain.services import Service
 
@@ -82,7 +82,7 @@ def dry_run_answer(plan: Plan, line: str) -> Answer:
     blocks = [
         section(first),
         *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),
-        *sections([f"{n}. {escape(step_words(step), limit=STEP_LIMIT)}" for n, step in enumerate(plan.steps, start=1)]),
+        *sections([f"{n}. {escape(step.describe(), limit=STEP_LIMIT)}" for n, step in enumerate(plan.steps, start=1)]),
         *actions([command_button("Ask for it", line)]),
         context(f"nothing was done · {NEEDS[plan.risk]} · plan `{plan.hash[:12]}`"),
     ]
@@ -128,10 +128,10 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
         *sections([*pages, *lines]),
         context("nobody has approved this: tell the others what you do, and why"),
     ]
-    data = encode_plan(plan) | {"why": why, "by_hand": [by_hand(step) or step_words(step) for step in plan.steps]}
+    data = encode_plan(plan) | {"why": why, "by_hand": [step.by_hand() or step.describe() for step in plan.steps]}
     return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)
 
 
 def _line(step: Step) -> str:
-    told, how = escape(step_words(step), limit=LINE_LIMIT), by_hand(step)
+    told, how = escape(step.describe(), limit=LINE_LIMIT), step.by_hand()
     return f"{told}\n      {escape(how, limit=LINE_LIMIT)}" if how else told

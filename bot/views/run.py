@@ -23,7 +23,7 @@ from bot.views.text import code, date_token, escape, mention, person, with_short
 from playbooks.golden_path import CLEAN
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from playbooks.model import Risk
-from playbooks.steps import RemoveSample, Step, UploadSample, stored_step_words
+from playbooks.steps import RemoveSample, Step, UploadSample, describe_stored, kind_of
 from services.domain.database import MigrationStatus
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
@@ -105,7 +105,7 @@ def sample_words(steps: Sequence[RunStep]) -> str:
 
 
 def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
-    return next((step for step in reversed(steps) if step.step.get("kind") == kind.__name__), None)
+    return next((step for step in reversed(steps) if kind_of(step.step) is kind), None)
 
 
 def schema_words(status: MigrationStatus | Unavailable) -> str:
@@ -277,7 +277,7 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
     plan = run.plan
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *sections(_numbered([stored_step_words(step) for step in plan.get("steps", ())])),
+        *sections(_numbered([describe_stored(step) for step in plan.get("steps", ())])),
         section("\n".join(_who(run, approvers))),
         *self_approval_blocks(run, record.lone),
     ]

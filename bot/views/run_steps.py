@@ -8,7 +8,7 @@ from bot.types import Block
 from bot.views.blocks import context, sections
 from bot.views.limits import characters
 from bot.views.text import escape, plain
-from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, stored_step_words
+from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, describe_stored
 from services.domain.runs import Run, RunStep, StepState
 from services.domain.services import Service
 from services.domain.text import age, counted
@@ -98,7 +98,7 @@ def step_lines(steps: Sequence[RunStep]) -> list[Block]:
 
 def step_line(step: RunStep) -> str:
     """ "✅ 3. Set ingest from 1 to 2 replicas — 12 s", in mrkdwn."""
-    words = escape(stored_step_words(step.step), limit=TITLE_LIMIT)
+    words = escape(describe_stored(step.step), limit=TITLE_LIMIT)
     told = escape(_told(step), limit=EVIDENCE_LIMIT)
     return f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {told}' if told else ''}"
 
@@ -129,7 +129,7 @@ def _task(run: Run, step: RunStep) -> Block:
     task: Block = {
         "type": "task_card",
         "task_id": f"run-{run.id}-{step.position}",
-        "title": _plain(f"{step.position + 1}. {stored_step_words(step.step)}"),
+        "title": _plain(f"{step.position + 1}. {describe_stored(step.step)}"),
         "status": _STATUSES[step.state],
     }
     told = _told(step)

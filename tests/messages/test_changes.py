@@ -30,7 +30,7 @@ from playbooks import (
 )
 from playbooks.model import NextStep, NoPlan, Plan, Risk, Status
 from playbooks.rollback_advice import Offer
-from playbooks.steps import STEPS, by_hand, step_words
+from playbooks.steps import STEPS
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.runs import Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import WORKERS, Service
@@ -105,7 +105,7 @@ def test_plans(golden: Compare) -> None:
 
 def test_steps(golden: Compare) -> None:
     steps = {name: example(kind) for name, kind in STEPS.items()}
-    golden("steps", {name: f"{step_words(step)}\n  by hand: {by_hand(step) or '-'}" for name, step in steps.items()})
+    golden("steps", {name: f"{step.describe()}\n  by hand: {step.by_hand() or '-'}" for name, step in steps.items()})
 
 
 def run_text(run: Run, steps: Sequence[RunStep] = DONE, decisions: Sequence[Decision] = (), **more: object) -> str:

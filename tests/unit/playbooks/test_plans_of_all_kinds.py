@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
 from playbooks.change_parts import Load
 from playbooks.model import NoPlan, Plan, Risk, decode_plan, encode_plan
-from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns, is_act
+from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns
 from services.domain.database import ConnectionUse, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
@@ -114,7 +114,7 @@ def test_a_refusal_says_why_and_what_next(made: Plan | NoPlan) -> None:
 @given(plans())
 def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) -> None:
     if isinstance(made, Plan):
-        assert any(is_act(step) for step in made.steps)
+        assert any(step.acts for step in made.steps)
         assert decode_plan(encode_plan(made)) == made
         assert decode_plan(encode_plan(made)).hash == made.hash
 
@@ -122,7 +122,7 @@ def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) 
 @given(plans())
 def test_the_run_takes_every_service_that_it_acts_on(made: Plan | NoPlan) -> None:
     if isinstance(made, Plan):
-        acted_on = {getattr(step, "service", None) for step in made.steps if is_act(step)} - {None}
+        acted_on = {service for step in made.steps if step.acts for service in step.touches}
         assert acted_on <= made.services
 
 

@@ -17,10 +17,8 @@ from playbooks.steps import (
     StopService,
     VerifyHeartbeats,
     VerifySha,
-    by_hand,
+    describe_stored,
     encode_step,
-    step_words,
-    stored_step_words,
 )
 from services.domain.services import Service
 
@@ -42,7 +40,7 @@ def example(kind: type[Step]) -> Step:
 
 @pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS.keys())
 def test_each_step_says_what_it_does(kind: type[Step]) -> None:
-    words = step_words(example(kind))
+    words = example(kind).describe()
 
     assert words[0].isupper()
     assert "None" not in words
@@ -50,24 +48,24 @@ def test_each_step_says_what_it_does(kind: type[Step]) -> None:
 
 
 def test_numbers_are_from_and_to() -> None:
-    assert step_words(ScaleService(Service.INGEST, 1, 2)) == "Set ingest from 1 to 2 replicas"
+    assert ScaleService(Service.INGEST, 1, 2).describe() == "Set ingest from 1 to 2 replicas"
 
 
 @pytest.mark.parametrize(
     ("expected", "words"), [(1, "1 worker of ingest is alive"), (2, "2 workers of ingest are alive")]
 )
 def test_one_worker_beats(expected: int, words: str) -> None:
-    assert step_words(VerifyHeartbeats(Service.INGEST, expected, 60)) == f"Prove that {words}"
+    assert VerifyHeartbeats(Service.INGEST, expected, 60).describe() == f"Prove that {words}"
 
 
 def test_a_stored_step_says_the_same() -> None:
     step = DeployCommit(Service.API, "8d02b64e" * 5, None)
 
-    assert stored_step_words(encode_step(step)) == "Build and deploy 8d02b64e to api"
+    assert describe_stored(encode_step(step)) == "Build and deploy 8d02b64e to api"
 
 
 def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
-    assert stored_step_words({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
+    assert describe_stored({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
 
 
 @pytest.mark.parametrize(
@@ -84,4 +82,4 @@ def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
     ],
 )
 def test_a_step_says_where_to_click_or_what_to_type(step: Step, told: str) -> None:
-    assert told in (by_hand(step) or "")
+    assert told in (step.by_hand() or "")

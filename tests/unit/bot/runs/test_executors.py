@@ -9,7 +9,7 @@ from bot.config.environment import Settings
 from bot.runs.executor import Act, LocalStep, Tools
 from bot.runs.executors import executor_of
 from bot.world import World
-from playbooks.steps import STEPS, Step, is_act
+from playbooks.steps import STEPS, Step
 from services.domain.runs import RunStep, StepState
 from tests.runs import new_run
 
@@ -24,4 +24,4 @@ TOOLS = Tools(
 
 @given(st.one_of([st.from_type(kind) for kind in STEPS.values()]))
 def test_what_is_an_act_is_carried_out_as_one_and_nothing_else_changes_anything(step: Step) -> None:
-    assert isinstance(executor_of(step, TOOLS), Act | LocalStep) is is_act(step)
+    assert isinstance(executor_of(step, TOOLS), Act | LocalStep) is step.acts
