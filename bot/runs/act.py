@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from bot.runs.executor import (
     Act,
@@ -35,7 +36,7 @@ _NOTHING_FOLLOWED = "it was accepted, and nothing followed"
 class ActExecution:
     """One act in its turn. `journaled` False: a remedy inside a step that runs already, absolute, read back."""
 
-    def __init__(self, act: Act, step_context: StepContext, *, journaled: bool = True) -> None:
+    def __init__(self, act: Act[Any], step_context: StepContext, *, journaled: bool = True) -> None:
         self._act = act
         self._turn = step_context
         self._settings = step_context.settings
@@ -186,7 +187,7 @@ def _done(seen: Done) -> Outcome:
     return Outcome(StepState.DONE if seen.proved else StepState.NOT_PROVED, seen.note, seen.evidence)
 
 
-async def look_until_so(watch: Watch, step_context: StepContext) -> Outcome | None:
+async def look_until_so(watch: Watch[Any], step_context: StepContext) -> Outcome | None:
     """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
     async with step_context.journal.writing() as conn:
         await step_context.journal.start(conn, step_context.row.position)
@@ -208,14 +209,14 @@ async def look_until_so(watch: Watch, step_context: StepContext) -> Outcome | No
         await step_context.pause(until=end)
 
 
-def _too_late(watch: Watch, sight: Waiting | Unknown, limit_s: float) -> Outcome:
+def _too_late(watch: Watch[Any], sight: Waiting | Unknown, limit_s: float) -> Outcome:
     within = age(timedelta(seconds=limit_s))
     if isinstance(sight, Unknown):
         return Outcome(watch.unseen, f"could not be seen within {within}: {sight.note}")
     return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
 
 
-async def _remedied(watch: Watch, step_context: StepContext, broken: Failed) -> Outcome | None:
+async def _remedied(watch: Watch[Any], step_context: StepContext, broken: Failed) -> Outcome | None:
     """It failed; what the step has against that is done first."""
     remedy = watch.remedy()
     if remedy is None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from bot.config.timing import RunSettings
 from bot.facts import MakePlan
@@ -169,7 +170,7 @@ class RunEngine:
         self._dependencies.message_writer.wake_ups.outbox.set()
         return True
 
-    async def _guarded(self, executor: Act | Watch, step_context: StepContext) -> Outcome | None:
+    async def _guarded(self, executor: Act[Any] | Watch[Any], step_context: StepContext) -> Outcome | None:
         """A bug ends the run like anything else that goes wrong, and does not begin again with each replica."""
         try:
             if isinstance(executor, Act):
@@ -183,7 +184,7 @@ class RunEngine:
             state = StepState.UNKNOWN if acts else StepState.FAILED
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 
-    async def _do(self, run: Run, row: RunStep, local_step: LocalStep) -> None:
+    async def _do(self, run: Run, row: RunStep, local_step: LocalStep[Any]) -> None:
         """In one transaction with its outcome. Raises SourceError when it may be tried again."""
         try:
             async with self._journal.writing() as conn:

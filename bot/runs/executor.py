@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from bot.world import World
 from playbooks.steps import Step, decode_step
@@ -77,65 +77,6 @@ ReadBack = Done | NotApplied | Unknown
 Sight = Done | Waiting | Failed | Unknown
 
 
-class Act(ABC):
-    """Changes something outside our database, at most once.
-
-    best_effort: its failure is said, with its `consequence`, and never blocks.
-    """
-
-    best_effort: bool = False
-    consequence: str = ""
-
-    @abstractmethod
-    async def before(self) -> Before:
-        """Compare the world with what the step rests on."""
-
-    @abstractmethod
-    async def send(self, intent: Json, deadline: float, /) -> Done | None:
-        """Ask for it, not after `deadline` (time.monotonic()). Done when the answer itself proves it.
-
-        Raises SourceError.
-        """
-
-    @abstractmethod
-    async def read_back(self, intent: Json, /) -> ReadBack:
-        """Whether it happened, by what the world shows."""
-
-    async def done_in_part(self, intent: Json, /) -> str:  # noqa: ARG002 - for acts of several calls
-        """What is done of an act that did not happen as a whole, as a clause; empty: nothing, or nobody can tell."""
-        return ""
-
-
-class LocalStep(ABC):
-    """Changes something in our own database: it happens in the journal's transaction, or not at all."""
-
-    @abstractmethod
-    async def do(self, conn: Connection) -> Done:
-        """Do it. Raises SourceError when the database refuses; nothing was changed then."""
-
-
-class Watch(ABC):
-    """Looks until it is so, or until its time is up.
-
-    timeout_s: None for a read, which gets as long as its source needs to answer. unseen: what the step becomes when a
-    source stays away until the end.
-    """
-
-    timeout_s: float | None = None
-    unseen: StepState = StepState.FAILED
-
-    @abstractmethod
-    async def look(self) -> Sight:
-        """How it stands now."""
-
-    def remedy(self) -> Act | None:
-        """What to do at once when it is broken; None: nothing."""
-        return None
-
-
-Executor = Act | LocalStep | Watch
-
-
 @dataclass(frozen=True)
 class Past:
     """One step of this run that is over, decoded."""
@@ -188,6 +129,76 @@ class Tools(Reach):
         """When the last act on the service was over: beats and log lines from before it prove nothing."""
         act = self.last_act(service)
         return (act and act.row.ended_at) or self.run.started_at or self.run.created_at
+
+
+StepT = TypeVar("StepT", bound=Step)
+
+
+class _OfStep(Generic[StepT]):
+    """What executes one step of a run."""
+
+    def __init__(self, tools: Tools, step: StepT) -> None:
+        self._tools = tools
+        self._step = step
+
+
+class Act(_OfStep[StepT], ABC):
+    """Changes something outside our database, at most once.
+
+    best_effort: its failure is said, with its `consequence`, and never blocks.
+    """
+
+    best_effort: bool = False
+    consequence: str = ""
+
+    @abstractmethod
+    async def before(self) -> Before:
+        """Compare the world with what the step rests on."""
+
+    @abstractmethod
+    async def send(self, intent: Json, deadline: float, /) -> Done | None:
+        """Ask for it, not after `deadline` (time.monotonic()). Done when the answer itself proves it.
+
+        Raises SourceError.
+        """
+
+    @abstractmethod
+    async def read_back(self, intent: Json, /) -> ReadBack:
+        """Whether it happened, by what the world shows."""
+
+    async def done_in_part(self, intent: Json, /) -> str:  # noqa: ARG002 - for acts of several calls
+        """What is done of an act that did not happen as a whole, as a clause; empty: nothing, or nobody can tell."""
+        return ""
+
+
+class LocalStep(_OfStep[StepT], ABC):
+    """Changes something in our own database: it happens in the journal's transaction, or not at all."""
+
+    @abstractmethod
+    async def do(self, conn: Connection) -> Done:
+        """Do it. Raises SourceError when the database refuses; nothing was changed then."""
+
+
+class Watch(_OfStep[StepT], ABC):
+    """Looks until it is so or its time is up. `unseen`: the step's state if a source stays away until the end."""
+
+    unseen: StepState = StepState.FAILED
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The step's own; None for a read, which gets as long as its source needs to answer."""
+        return getattr(self._step, "timeout_s", None)
+
+    @abstractmethod
+    async def look(self) -> Sight:
+        """How it stands now."""
+
+    def remedy(self) -> Act[Any] | None:
+        """What to do at once when it is broken; None: nothing."""
+        return None
+
+
+Executor = Act[Any] | LocalStep[Any] | Watch[Any]
 
 
 def past_steps(steps: Sequence[RunStep], position: int) -> tuple[Past, ...]:

@@ -29,7 +29,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
     """What carries this step out."""
     match step:
         case steps.CheckDatabaseReady():
-            return DatabaseReady(tools)
+            return DatabaseReady(tools, step)
         case steps.CheckWorkersHealthy():
             return WorkersHealthy(tools, step)
         case steps.ScaleService():
@@ -40,10 +40,8 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
             return Start(tools, step)
         case steps.AwaitStopped():
             return Stopped(tools, step)
-        case steps.FreezeAutoDeploy():
-            return SetAutoDeploy(tools, step.service, enabled=False)
-        case steps.UnfreezeAutoDeploy():
-            return SetAutoDeploy(tools, step.service, enabled=True)
+        case steps.FreezeAutoDeploy() | steps.UnfreezeAutoDeploy():
+            return SetAutoDeploy(tools, step)
         case steps.RollBackDeployment():
             return RollBack(tools, step)
         case steps.DeployCommit():
@@ -73,7 +71,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
         case steps.LockService():
             return Lock(tools, step)
         case steps.UnlockService():
-            return Unlock(step)
+            return Unlock(tools, step)
         case steps.VerifyNothingRuns():
             return NothingRuns(tools, step)
         case steps.ApplySqlFile():
@@ -81,7 +79,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
         case steps.VerifySchemaHead():
             return SchemaHead(tools, step)
         case steps.CheckIngestBeats():
-            return IngestBeats(tools)
+            return IngestBeats(tools, step)
         case steps.UploadSample():
             return Upload(tools, step)
         case steps.AwaitSample():

@@ -24,29 +24,36 @@ from bot.runs.executor import (
 )
 from bot.world import JOBS
 from playbooks.rollback_db import ROLLBACK_URL
-from playbooks.steps import ApplySqlFile, LockService, RequeueJobs, UnlockService, VerifyJobsSettled
+from playbooks.steps import (
+    ApplySqlFile,
+    FreezeAutoDeploy,
+    LockService,
+    RequeueJobs,
+    UnfreezeAutoDeploy,
+    UnlockService,
+    VerifyJobsSettled,
+)
 from services.clients.postgres import approvals
 from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.postgres.pool import Connection
 from services.domain.database import PreparedRollback
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.runs import StepState
-from services.domain.services import Service
 from services.domain.text import counted
 
 
-class SetAutoDeploy(Act):
+class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
     """Absolute, and Railway tells what is set."""
 
     best_effort = True
 
-    def __init__(self, tools: Tools, service: Service, *, enabled: bool) -> None:
-        self._tools = tools
-        self._service = service
-        self._enabled = enabled
+    def __init__(self, tools: Tools, step: FreezeAutoDeploy | UnfreezeAutoDeploy) -> None:
+        super().__init__(tools, step)
+        self._service = step.service
+        self._enabled = isinstance(step, UnfreezeAutoDeploy)
         self.consequence = (
-            f"switch auto-deploy of {service.short} on again in Railway"
-            if enabled
+            f"switch auto-deploy of {step.service.short} on again in Railway"
+            if self._enabled
             else "a push to main will overwrite this rollback"
         )
 
@@ -69,27 +76,21 @@ class SetAutoDeploy(Act):
         return Done(f"a push to main {'deploys' if self._enabled else 'does not deploy'} {self._service.short}")
 
 
-class Requeue(LocalStep):
+class Requeue(LocalStep[RequeueJobs]):
     """In the journal's transaction, so that a job is put back once however often the bot is killed."""
 
-    def __init__(self, tools: Tools, step: RequeueJobs) -> None:
-        self._stale_after = tools.world.settings.stale_after
-        self._step = step
-
     async def do(self, conn: Connection) -> Done:
-        moved = await approvals.requeue_jobs(conn, job_ids=self._step.job_ids, stale_after=self._stale_after)
+        stale_after = self._tools.world.settings.stale_after
+        moved = await approvals.requeue_jobs(conn, job_ids=self._step.job_ids, stale_after=stale_after)
         left = len(self._step.job_ids) - len(moved)
         others = f"; {left} had changed since and stay as they are" if left else ""
         return Done(f"{counted(len(moved), 'job')} put back{others}", {"jobs": moved})
 
 
-class JobsSettle(Watch):
+class JobsSettle(Watch[VerifyJobsSettled]):
     """None fails again. Jobs that still wait at the end are no failure: nothing proves that they are fine."""
 
-    def __init__(self, tools: Tools, step: VerifyJobsSettled) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._step = step
+    unseen = StepState.NOT_PROVED
 
     async def look(self) -> Sight:
         jobs = await self._tools.world.read_all_rows(
@@ -110,36 +111,27 @@ class JobsSettle(Watch):
         last = moved[-1] if moved else None
         return set(last.get("jobs", ())) if last else set(self._step.job_ids)
 
-    unseen = StepState.NOT_PROVED
-
 
 TERMINAL = "terminal"  # the owner's name when nobody in Slack asked for the run
 
 
-class Lock(LocalStep):
+class Lock(LocalStep[LockService]):
     """The owner is who asked for the rollback."""
 
-    def __init__(self, tools: Tools, step: LockService) -> None:
-        self._run = tools.run
-        self._step = step
-
     async def do(self, conn: Connection) -> Done:
-        who = self._run.requested_by
+        who = self._tools.run.requested_by
         await approvals.lock_service(
             conn,
             service=self._step.service,
             owner=who.user_id if who else TERMINAL,
             reason=self._step.reason,
-            run_id=self._run.id,
+            run_id=self._tools.run.id,
         )
         return Done(f"{self._step.service.short} is locked against deploys until unlock")
 
 
-class Unlock(LocalStep):
+class Unlock(LocalStep[UnlockService]):
     """Absolute: there may be no lock."""
-
-    def __init__(self, step: UnlockService) -> None:
-        self._step = step
 
     async def do(self, conn: Connection) -> Done:
         had_one = await approvals.unlock_service(conn, service=self._step.service)
@@ -149,13 +141,9 @@ class Unlock(LocalStep):
 SOURCE = "database"
 
 
-class ApplySql(Act):
+class ApplySql(Act[ApplySqlFile]):
     """May take longer than a lease lasts, which is renewed meanwhile: what fences it is the schema's head, compared
     inside the transaction and under the lock of migrations, so that a second try finds nothing to undo."""
-
-    def __init__(self, tools: Tools, step: ApplySqlFile) -> None:
-        self._tools = tools
-        self._step = step
 
     async def before(self) -> Before:
         status = await self._tools.world.migrations()

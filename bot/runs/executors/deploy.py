@@ -7,6 +7,7 @@ them is new.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeVar
 
 from bot.runs.executor import (
     Act,
@@ -66,104 +67,87 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
     return NotApplied(f"{service.short} has no new deployment")
 
 
-class _Deploying(Act):
+DeployingT = TypeVar("DeployingT", RollBackDeployment, DeployCommit, RestartDeployment, RedeployDeployment)
+
+
+class _Deploying(Act[DeployingT]):
     """What all acts share that rest on the deployment that serves."""
 
-    def __init__(self, tools: Tools, service: Service, from_: str | None) -> None:
-        self._tools = tools
-        self._service = service
-        self._from = from_
-
     async def before(self) -> Before:
-        state = await self._tools.state_of(self._service)
+        service = self._step.service
+        state = await self._tools.state_of(service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
         current = state.current
-        if (current.id if current else None) != self._from:
-            return Drifted(f"{self._service.short} stands on {_words(current)} now, somebody deployed meanwhile")
-        seen = await seen_deployments(self._tools, self._service)
+        if (current.id if current else None) != self._serving():
+            return Drifted(f"{service.short} stands on {_words(current)} now, somebody deployed meanwhile")
+        seen = await seen_deployments(self._tools, service)
         if isinstance(seen, Unknown):
             return seen
         return Ready({"seen": seen, **_marks(current)})
 
+    def _serving(self) -> str | None:
+        """The deployment that the step found; None when nothing served."""
+        step = self._step
+        return step.deployment_id if isinstance(step, RestartDeployment | RedeployDeployment) else step.from_
 
-class RollBack(_Deploying):
+
+class RollBack(_Deploying[RollBackDeployment]):
     """Back to an earlier deployment; Railway answers `true` and makes a new one of the same commit."""
-
-    def __init__(self, tools: Tools, step: RollBackDeployment) -> None:
-        super().__init__(tools, step.service, step.from_)
-        self._step = step
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.roll_back(self._step.to, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        return await new_deployment(self._tools, self._service, intent, sha=self._step.sha or None)
+        return await new_deployment(self._tools, self._step.service, intent, sha=self._step.sha or None)
 
 
-class BuildCommit(_Deploying):
+class BuildCommit(_Deploying[DeployCommit]):
     """A new deployment of an explicit commit."""
 
-    def __init__(self, tools: Tools, step: DeployCommit) -> None:
-        super().__init__(tools, step.service, step.from_)
-        self._step = step
-
     async def send(self, _intent: Json, deadline: float) -> None:
-        await self._tools.mutations.deploy_commit(self._service, self._step.sha, deadline=deadline)
+        await self._tools.mutations.deploy_commit(self._step.service, self._step.sha, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        return await new_deployment(self._tools, self._service, intent, sha=self._step.sha)
+        return await new_deployment(self._tools, self._step.service, intent, sha=self._step.sha)
 
 
-class DeployAgain(_Deploying):
+class DeployAgain(_Deploying[RedeployDeployment]):
     """A new deployment of what serves, with the variables of now."""
-
-    def __init__(self, tools: Tools, step: RedeployDeployment) -> None:
-        super().__init__(tools, step.service, step.deployment_id)
-        self._step = step
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.redeploy(self._step.deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        return await new_deployment(self._tools, self._service, intent, sha=text(intent, "sha"))
+        return await new_deployment(self._tools, self._step.service, intent, sha=text(intent, "sha"))
 
 
-class RestartServing(_Deploying):
+class RestartServing(_Deploying[RestartDeployment]):
     """The same deployment; that it restarted shows in its status's time and in its instances."""
-
-    def __init__(self, tools: Tools, step: RestartDeployment) -> None:
-        super().__init__(tools, step.service, step.deployment_id)
-        self._step = step
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.restart(self._step.deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
+        deployments = await self._tools.world.deployments(self._step.service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == self._step.deployment_id), None)
         if found is None:
-            return Unknown(f"Railway does not list the deployment of {self._service.short} any more")
+            return Unknown(f"Railway does not list the deployment of {self._step.service.short} any more")
         if _marks(found) == {name: intent.get(name) for name in _marks(found)}:
-            return NotApplied(f"{self._service.short} runs as before")
-        return Done(f"{self._service.short} restarts", {"deployment_id": found.id})
+            return NotApplied(f"{self._step.service.short} runs as before")
+        return Done(f"{self._step.service.short} restarts", {"deployment_id": found.id})
 
 
-class DeploymentArrives(Watch):
+class DeploymentArrives(Watch[AwaitDeployment]):
     """The deployment that the run's last act on the service made, or restarted, is SUCCESS."""
 
-    def __init__(self, tools: Tools, step: AwaitDeployment) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._service = step.service
-
     async def look(self) -> Sight:
-        wanted = self._tools.last_deployment(self._service)
+        wanted = self._tools.last_deployment(self._step.service)
         if wanted is None:
             return Failed("this run has made no deployment to wait for")
-        deployments = await self._tools.world.deployments(self._service, limit=_LOOK_AT)
+        deployments = await self._tools.world.deployments(self._step.service, limit=_LOOK_AT)
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == wanted), None)

@@ -29,7 +29,14 @@ from bot.runs.executor import (
 from bot.world import HeartbeatReading
 from playbooks.checks import golden_path
 from playbooks.model import Finding, Status
-from playbooks.steps import AwaitSample, RemoveSample, UploadSample, VerifySampleData, VerifySampleRows
+from playbooks.steps import (
+    AwaitSample,
+    CheckIngestBeats,
+    RemoveSample,
+    UploadSample,
+    VerifySampleData,
+    VerifySampleRows,
+)
 from services.clients.postgres.operated import find_golden_batch, remove_golden_batch
 from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError, Unavailable
@@ -41,14 +48,11 @@ SOURCE = "API"
 KNOWN = 409  # the API's answer to a file that it has already
 
 
-class IngestBeats(Watch):
+class IngestBeats(Watch[CheckIngestBeats]):
     """One is enough: it is about whether files are worked off, not about how many work."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._world = tools.world
-
     async def look(self) -> Sight:
-        reading = await self._world.heartbeats()
+        reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
         beating = self._count(reading)
@@ -57,17 +61,13 @@ class IngestBeats(Watch):
         return Waiting("no ingest worker is alive") if reading.all_visible else Unknown("no heartbeat can be seen")
 
     def _count(self, reading: HeartbeatReading) -> int:
-        stale_after = self._world.settings.stale_after
+        stale_after = self._tools.world.settings.stale_after
         own = [beat for beat in reading.rows if beat.worker_type == Service.INGEST.worker_type]
         return sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
 
 
-class Upload(Act):
+class Upload(Act[UploadSample]):
     """The API refuses a file that it knows, so a second try that comes too late does nothing either."""
-
-    def __init__(self, tools: Tools, step: UploadSample) -> None:
-        self._tools = tools
-        self._step = step
 
     async def before(self) -> Before:
         sample = read_sample_file()
@@ -100,12 +100,8 @@ class Upload(Act):
         return Done(f"batch_id = {batch.id}", {"batch_id": batch.id, "sha256": intent["sha256"]})
 
 
-class SampleIngested(Watch):
+class SampleIngested(Watch[AwaitSample]):
     """Asks the API, as the runbook does."""
-
-    def __init__(self, tools: Tools, step: AwaitSample) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
 
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
@@ -120,36 +116,28 @@ class SampleIngested(Watch):
                 return Waiting(f"the batch is {status}")
 
 
-class SampleRows(Watch):
+class SampleRows(Watch[VerifySampleRows]):
     """As the API counts them."""
-
-    def __init__(self, tools: Tools, step: VerifySampleRows) -> None:
-        self._tools = tools
-        self._rows = step.rows
 
     async def look(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
             return Unknown(str(batch))
         counts = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
-        if (batch.row_count, batch.validated, batch.failed) == (self._rows, self._rows, 0):
+        if (batch.row_count, batch.validated, batch.failed) == (self._step.rows, self._step.rows, 0):
             return Done("Row counts valid", counts)
         words = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return Failed(f"row counts are wrong: {words}; {self._rows} should have passed", counts)
+        return Failed(f"row counts are wrong: {words}; {self._step.rows} should have passed", counts)
 
 
-class SampleData(Watch):
+class SampleData(Watch[VerifySampleData]):
     """The five verifications at once; what may come right in a moment is looked at again."""
-
-    def __init__(self, tools: Tools, step: VerifySampleData) -> None:
-        self._tools = tools
-        self._rows = step.rows
 
     async def look(self) -> Sight:
         evidence = _upload_evidence(self._tools)
         found = golden_path.check(
             await gather_verification(
-                self._tools.world, sha256=evidence["sha256"], batch_id=evidence["batch_id"], rows=self._rows
+                self._tools.world, sha256=evidence["sha256"], batch_id=evidence["batch_id"], rows=self._step.rows
             )
         )
         wrong = [finding for finding in found if finding.status is not Status.OK]
@@ -162,12 +150,8 @@ class SampleData(Watch):
         return Unknown(words) if any(one.status is Status.UNKNOWN for one in wrong) else Waiting(words)
 
 
-class Remove(LocalStep):
+class Remove(LocalStep[RemoveSample]):
     """The database's own function refuses whatever carries no mark."""
-
-    def __init__(self, tools: Tools, step: RemoveSample) -> None:
-        self._run = tools.run
-        self._step = step
 
     async def do(self, conn: Connection) -> Done:
         batch_id = self._step.batch_id or await self._own_batch(conn)
@@ -176,7 +160,7 @@ class Remove(LocalStep):
         return Done("there is no test batch to remove")
 
     async def _own_batch(self, conn: Connection) -> str | None:
-        content = file_of(self._run)
+        content = file_of(self._tools.run)
         if isinstance(content, Unavailable):
             raise SourceError(content.source, content.why)
         batch = await find_golden_batch(conn, sha256=sha256_of(content))

@@ -28,12 +28,8 @@ from services.domain.runs import StepState
 from services.domain.text import counted
 
 
-class Scale(Act):
+class Scale(Act[ScaleService]):
     """The step carries `from_` and `to`; how `to` is spread over the regions is decided from what is there."""
-
-    def __init__(self, tools: Tools, step: ScaleService) -> None:
-        self._tools = tools
-        self._step = step
 
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
@@ -110,19 +106,19 @@ _ENDED = ("CRASHED", "EXITED", "REMOVED", "SKIPPED", "STOPPED")
 _LEAVING = (*_ENDED, "REMOVING")
 
 
-class Stop(Act):
+class Stop(Act[StopService]):
     """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero.
 
     `unseen_too`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
     """
 
-    def __init__(self, tools: Reach, step: StopService, *, unseen_too: bool = False) -> None:
-        self._tools = tools
+    def __init__(self, reach: Reach, step: StopService, *, unseen_too: bool = False) -> None:
+        self._reach = reach
         self._step = step
         self._unseen_too = unseen_too
 
     async def before(self) -> Before:
-        state = await self._tools.state_of(self._step.service)
+        state = await self._reach.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unknown(str(state))
         if not _to_stop(state):
@@ -133,7 +129,7 @@ class Stop(Act):
         """Those that run still, should an earlier try have stopped some."""
         left = await self._left(intent)
         for deployment_id in intent["deployments"] if isinstance(left, Unknown) else [one.id for one in left]:
-            await self._tools.mutations.stop(deployment_id, deadline=deadline)
+            await self._reach.mutations.stop(deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
         left = await self._left(intent)
@@ -153,21 +149,16 @@ class Stop(Act):
         return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
 
     async def _left(self, intent: Json) -> list[Deployment] | Unknown:
-        state = await self._tools.state_of(self._step.service)
+        state = await self._reach.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
         return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
 
 
-class Stopped(Watch):
+class Stopped(Watch[AwaitStopped]):
     """The last process has ended. When Railway is silent, nobody can tell: not proved."""
 
     unseen = StepState.NOT_PROVED
-
-    def __init__(self, tools: Tools, step: AwaitStopped) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._step = step
 
     async def look(self) -> Sight:
         state = await self._tools.state_of(self._step.service)
@@ -181,12 +172,8 @@ class Stopped(Watch):
         return Done(f"the last process of {state.service.short} has ended")
 
 
-class Start(Act):
+class Start(Act[StartService]):
     """Deploys the stopped deployment again, at the wanted count: configured first, so that it comes up with it."""
-
-    def __init__(self, tools: Tools, step: StartService) -> None:
-        self._tools = tools
-        self._step = step
 
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)

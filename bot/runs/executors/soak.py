@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.runs.executor import Act, Done, Failed, Sight, Tools, Unknown, Waiting, Watch
+from bot.runs.executor import Done, Failed, Sight, Unknown, Waiting, Watch
 from bot.runs.executors.scale import Scale
 from playbooks.steps import ScaleService, Soak, VerifyHeartbeats
 from services.domain.deployments import ServiceState
@@ -107,18 +107,18 @@ def _slower(facts: Facts) -> str | None:
 LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat
 
 
-class WatchWhileSoaking(Watch):
+class WatchWhileSoaking(Watch[Soak]):
     """A source that is silent until the end leaves it unproved; the time itself has to pass in any case."""
 
     unseen = StepState.NOT_PROVED
 
-    def __init__(self, tools: Tools, step: Soak) -> None:
-        # The last beats may be due after the time is up, and the last look takes its time.
-        self.timeout_s = step.seconds + (LAST_BEATS.total_seconds() + tools.world.settings.source_timeout_s) * 2
-        self._tools = tools
-        self._step = step
+    @property
+    def timeout_s(self) -> float:
+        """The last beats may be due after the time is up, and the last look takes its time."""
+        source_s = self._tools.world.settings.source_timeout_s
+        return self._step.seconds + (LAST_BEATS.total_seconds() + source_s) * 2
 
-    def remedy(self) -> Act:
+    def remedy(self) -> Scale:
         """Back to the last good count."""
         back = ScaleService(self._step.service, self._step.fall_back_to + 1, self._step.fall_back_to)
         return Scale(self._tools, back)

@@ -9,6 +9,7 @@ from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, Watc
 from bot.runs.executors.scale import count_processes
 from bot.world import HeartbeatReading
 from playbooks.steps import (
+    CheckDatabaseReady,
     CheckWorkersHealthy,
     VerifyApiHealth,
     VerifyHeartbeats,
@@ -29,15 +30,10 @@ STARTUP_LINES = ("DRAGONFLY WORKER STARTING", "PostgreSQL connection established
 _LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
 
 
-class HeartbeatsAppear(Watch):
+class HeartbeatsAppear(Watch[VerifyHeartbeats]):
     """Exactly as many workers beat as wanted, each since the last act: what beat before it proves nothing."""
 
     unseen = StepState.NOT_PROVED
-
-    def __init__(self, tools: Tools, step: VerifyHeartbeats) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._step = step
 
     async def look(self) -> Sight:
         beats = await fresh_beats(self._tools, self._step.service)
@@ -49,15 +45,10 @@ class HeartbeatsAppear(Watch):
         return Done(f"{count} alive", {"workers": [beat.worker_id for beat in beats]})
 
 
-class ShaReported(Watch):
+class ShaReported(Watch[VerifySha]):
     """The process itself reports the commit: the API in its health, every fresh worker in its heartbeat."""
 
     unseen = StepState.NOT_PROVED
-
-    def __init__(self, tools: Tools, step: VerifySha) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._step = step
 
     async def look(self) -> Sight:
         if self._step.service.worker_type is None:
@@ -81,22 +72,17 @@ class ShaReported(Watch):
         return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
 
 
-class StartupLogged(Watch):
+class StartupLogged(Watch[VerifyStartupLog]):
     """The runbook's startup lines. Log lines can be dropped, and the heartbeats decide: never more than not proved."""
 
     unseen = StepState.NOT_PROVED
 
-    def __init__(self, tools: Tools, step: VerifyStartupLog) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
-        self._service = step.service
-
     async def look(self) -> Sight:
-        state = await self._tools.state_of(self._service)
+        state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
         if state.current is None:
-            return Unknown(f"{self._service.short} has no deployment")
+            return Unknown(f"{self._step.service.short} has no deployment")
         lines = await self._tools.world.logs(state.current.id, limit=_LOG_LINES)
         if isinstance(lines, Unavailable):
             return Unknown(str(lines))
@@ -107,16 +93,15 @@ class StartupLogged(Watch):
 
     def _began(self) -> datetime:
         """The lines may be older than the end of the act, which is read back late."""
-        act = self._tools.last_act(self._service)
-        return (act and act.row.started_at) or self._tools.since(self._service)
+        act = self._tools.last_act(self._step.service)
+        return (act and act.row.started_at) or self._tools.since(self._step.service)
 
 
-class ApiHealthy(Watch):
+class ApiHealthy(Watch[VerifyApiHealth]):
     """`/api/health` is ok. An API that does not answer is not healthy; one without settings cannot be seen."""
 
     def __init__(self, tools: Tools, step: VerifyApiHealth) -> None:
-        self.timeout_s = step.timeout_s
-        self._tools = tools
+        super().__init__(tools, step)
         self.unseen = StepState.NOT_PROVED if tools.world.api is None else StepState.FAILED
 
     async def look(self) -> Sight:
@@ -147,11 +132,8 @@ def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heart
     return [beat for beat in reading.rows if beat.worker_type == worker_type and not beat.is_stopped]
 
 
-class DatabaseReady(Watch):
+class DatabaseReady(Watch[CheckDatabaseReady]):
     """The database answers and the queue can be read."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
 
     async def look(self) -> Sight:
         queue = await self._tools.world.queue()
@@ -162,12 +144,8 @@ class DatabaseReady(Watch):
         return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
 
 
-class WorkersHealthy(Watch):
+class WorkersHealthy(Watch[CheckWorkersHealthy]):
     """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
-
-    def __init__(self, tools: Tools, step: CheckWorkersHealthy) -> None:
-        self._tools = tools
-        self._step = step
 
     async def look(self) -> Sight:
         reading = await self._tools.world.heartbeats()
@@ -182,14 +160,10 @@ class WorkersHealthy(Watch):
         return Done(words) if beating >= self._step.expected else Waiting(words)
 
 
-class NoOrphanedJobs(Watch):
+class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
     """Jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
 
     unseen = StepState.NOT_PROVED
-
-    def __init__(self, tools: Tools, step: VerifyNoOrphanedJobs) -> None:
-        self._tools = tools
-        self._service = step.service
 
     async def look(self) -> Sight:
         jobs = await self._tools.world.running_jobs()
@@ -206,10 +180,10 @@ class NoOrphanedJobs(Watch):
 
     async def _living(self) -> set[str] | Unknown:
         """Nobody, once Railway shows no process; otherwise whoever has beaten since the last act."""
-        state = await self._tools.state_of(self._service)
+        state = await self._tools.state_of(self._step.service)
         if not isinstance(state, Unavailable) and count_processes(state) == 0:
             return set()
-        beats = await fresh_beats(self._tools, self._service)
+        beats = await fresh_beats(self._tools, self._step.service)
         return beats if isinstance(beats, Unknown) else {beat.worker_id for beat in beats}
 
     async def _workers_of_others(self) -> set[str]:
@@ -217,23 +191,19 @@ class NoOrphanedJobs(Watch):
         reading = await self._tools.world.heartbeats()
         if isinstance(reading, Unavailable):
             return set()
-        return {beat.worker_id for beat in reading.rows if beat.worker_type != self._service.worker_type}
+        return {beat.worker_id for beat in reading.rows if beat.worker_type != self._step.service.worker_type}
 
 
-class NothingRuns(Watch):
+class NothingRuns(Watch[VerifyNothingRuns]):
     """No process at Railway, and no worker that beats: what is worked on next must not have anybody in it."""
 
     timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
-
-    def __init__(self, tools: Tools, step: VerifyNothingRuns) -> None:
-        self._tools = tools
-        self._services = step.services
 
     async def look(self) -> Sight:
         services = await self._tools.world.railway_services()
         if isinstance(services, Unavailable):
             return Unknown(str(services))
-        left = [one.short for one in self._services if _may_run(services.get(one))]
+        left = [one.short for one in self._step.services if _may_run(services.get(one))]
         if left:
             return Waiting(f"{', '.join(left)} may still run")
         reading = await self._tools.world.heartbeats()
@@ -245,7 +215,7 @@ class NothingRuns(Watch):
 
     def _judge(self, reading: HeartbeatReading) -> Sight:
         """A worker that was killed never said goodbye: it is gone once it has missed two beats."""
-        types = {one.worker_type for one in self._services}
+        types = {one.worker_type for one in self._step.services}
         not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
         recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
         if recent:
@@ -253,20 +223,16 @@ class NothingRuns(Watch):
         return Done("nothing runs, and no worker is alive")
 
 
-class SchemaHead(Watch):
+class SchemaHead(Watch[VerifySchemaHead]):
     """The newest applied migration."""
-
-    def __init__(self, tools: Tools, step: VerifySchemaHead) -> None:
-        self._tools = tools
-        self._version = step.version
 
     async def look(self) -> Sight:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
             return Unknown(str(status))
-        if status.head == self._version:
+        if status.head == self._step.version:
             return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
-        return Failed(f"the schema stands at {status.head or 'nothing'}, not at {self._version or 'nothing'}")
+        return Failed(f"the schema stands at {status.head or 'nothing'}, not at {self._step.version or 'nothing'}")
 
 
 def _may_run(state: ServiceState | None) -> bool:
