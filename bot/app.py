@@ -28,8 +28,7 @@ from bot.slack_groups import make_profiles
 from bot.views.alerts import disabled
 from bot.wake_ups import WakeUps
 from bot.web.app import WebServer, add_events, create_app
-from bot.web.health import Health
-from bot.web.metrics import Metrics
+from bot.web.metrics import Health, Metrics
 from bot.wiring import CoreWiring, Wiring
 from bot.world import World
 from services.clients.postgres.messages import store_message

@@ -1,16 +1,20 @@
-"""Executes an act: check, record the intent, send once, read back; and waits until a condition holds.
+"""Executes one step: an act (check, record the intent, send once, read back), or a wait until a condition holds.
 
-Sent again only when it is certain that nothing was done, or when reading back showed that it did not happen; what
-cannot be told stops the run.
+An act is sent again only when it is certain that nothing was done, or when reading back showed that it did not happen;
+what cannot be told stops the run.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from bot.config.timing import RunSettings
 from bot.runs.executor import (
     Act,
     Before,
@@ -25,10 +29,70 @@ from bot.runs.executor import (
     Waiting,
     Watch,
 )
-from bot.runs.step_context import Outcome, StepContext
+from bot.runs.journal import Journal
 from services.domain.errors import SourceError
-from services.domain.runs import StepState
+from services.domain.runs import RunStep, StepState
 from services.domain.text import age
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended. `note` is plain words for people."""
+
+    state: StepState
+    note: str = ""
+    evidence: Json = field(default_factory=dict)
+
+
+@dataclass
+class Cancellation:
+    """What others want of the run: a person cancels it, or this process shuts down. `changed` wakes who waits."""
+
+    cancel: bool = False
+    leave: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wish(self, *, cancel: bool = False, leave: bool = False) -> None:
+        self.cancel = self.cancel or cancel
+        self.leave = self.leave or leave
+        if self.cancel or self.leave:
+            self.changed.set()
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """`elapsed_s`: how long the step has been under way by the database's clock. `progress` shows a note while it runs.
+
+    `poll_s` gives the pause between two looks: longer where Railway's rate limit is low.
+    """
+
+    journal: Journal
+    settings: RunSettings
+    row: RunStep
+    cancellation: Cancellation
+    elapsed_s: float
+    progress: Callable[[str], Awaitable[None]]
+    poll_s: Callable[[], float]
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.cancellation.cancel or self.cancellation.leave
+
+    async def pause(self, *, until: float | None = None) -> None:
+        """Until the next look; shorter when somebody wants us to stop, or `until` (time.monotonic()) comes first."""
+        wait_s = self.poll_s() if until is None else min(self.poll_s(), max(until - time.monotonic(), 0.0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self.cancellation.changed.wait()
+
+    async def pause_whatever(self) -> None:
+        """Until the next look, also while somebody wants us to stop: an act under way is followed to its end."""
+        await asyncio.sleep(self.poll_s())
+
+    def stopped(self) -> Outcome | None:
+        """A step that ends because the run is cancelled; None when a successor is to go on with it."""
+        return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.cancellation.cancel else None
+
 
 _NOTHING_FOLLOWED = "it was accepted, and nothing followed"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.config.timing import RunSettings
 from bot.facts import MakePlan
-from bot.runs.act import ActExecution, look_until_so
+from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, look_until_so
 from bot.runs.decide import FallBack, next_move, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
 from bot.runs.executors import executor_of
@@ -20,7 +20,6 @@ from bot.runs.finish import RunFinish
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, taken_over
 from bot.runs.start import RunStart
-from bot.runs.step_context import Cancellation, Outcome, StepContext
 from bot.world import World
 from playbooks.model import Risk
 from playbooks.steps import decode_step

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from bot.runs.act import Outcome
 from bot.runs.decide import FallBack
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter
 from bot.runs.start import ACTOR
-from bot.runs.step_context import Outcome
 from bot.views.run import outcome_words, sample_words, schema_words, standing_words
 from bot.world import World
 from playbooks.steps import ApplySqlFile, encode_step, kind_of

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import secrets
 
+from bot.runs.act import Cancellation
 from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
-from bot.runs.step_context import Cancellation
 from bot.wake_ups import drive
 from playbooks.steps import FORMAT, STEPS
 from services.clients.postgres import runs

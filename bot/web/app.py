@@ -27,8 +27,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.web.health import Health
-from bot.web.metrics import Metrics
+from bot.web.metrics import Health, Metrics
 from services.domain.secrets import Secret
 
 MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)

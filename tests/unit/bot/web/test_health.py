@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.config.fields import Fault
-from bot.web.health import Health
+from bot.web.metrics import Health
 
 
 def health(*, connections: int = 2, database: str | None = None) -> Health:
