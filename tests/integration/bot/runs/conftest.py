@@ -237,6 +237,13 @@ class Bench:
             cur = await conn.execute(query, arguments or None)
             return await cur.fetchall() if cur.description else []
 
+    async def worker_alive(self) -> None:
+        """Until an ingest worker has sent its first heartbeat."""
+        alive = "SELECT FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor' AND status = 'running'"
+        async with asyncio.timeout(60):
+            while await self.sql(alive) == []:
+                await asyncio.sleep(0.05)
+
     @contextlib.asynccontextmanager
     async def journal_blocked(self, run_id: int, position: int) -> AsyncIterator[int]:
         """Nobody can write this line of the journal meanwhile; gives the backend that blocks it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -162,9 +161,7 @@ async def test_what_the_api_answers_to_an_upload_is_not_told(
 ) -> None:
     bench = await make_bench(DRAGONFLY_API_KEY=KEY)
     bench.start_runner()
-    async with asyncio.timeout(60):  # the worker's first heartbeat
-        while await bench.sql("SELECT 1 FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor'") == []:
-            await asyncio.sleep(0.05)
+    await bench.worker_alive()
 
     run, steps = await bench.ended(await bench.file_command("golden-path"), timeout_s=90)
 

@@ -122,9 +122,7 @@ async def ingest_worker(bench: Bench, dsn: str, *, is_working: bool = True) -> A
         sys.executable, "-m", "services.ingest_worker", env=environ, stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(60):
-            while await bench.sql("SELECT 1 FROM ops.worker_heartbeats WHERE status = 'running'") == []:
-                await asyncio.sleep(0.05)
+        await bench.worker_alive()
         if not is_working:
             process.send_signal(signal.SIGSTOP)
         yield
