@@ -18,8 +18,7 @@ import pytest
 import yaml
 
 from bot.web.app import create_app
-from bot.web.health import Health
-from bot.web.metrics import Metrics
+from bot.web.metrics import Health, Metrics
 from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.services import START_COMMANDS
