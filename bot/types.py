@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from playbooks.model import Status
 from services.domain.incidents import Incident
+from services.domain.status import Status
 
 Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
 

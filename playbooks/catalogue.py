@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import playbooks as package
 
@@ -36,12 +34,22 @@ def read_docstring(name: str, docstring: str) -> Entry:
     return Entry(name, purpose, sections["When"], sections["Effect"])
 
 
-def _discover() -> Iterator[Entry]:
-    for found in pkgutil.iter_modules(package.__path__):
-        if not found.ispkg:
-            docstring = importlib.import_module(f"{package.__name__}.{found.name}").__doc__ or ""
-            if _SECTION.search(docstring):  # the other modules are parts that procedures share
-                yield read_docstring(found.name.replace("_", "-"), docstring)
+def find_entry(name: str) -> Entry | None:
+    """The playbook of this command; None for a command that has none. Imports that one only."""
+    module = name.replace("-", "_")
+    return _read(module) if module in _modules() else None
 
 
-CATALOGUE: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _discover()})
+def catalogue() -> dict[str, Entry]:
+    """Every playbook, by name."""
+    return {entry.name: entry for entry in map(_read, _modules()) if entry is not None}
+
+
+def _modules() -> list[str]:
+    return [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]
+
+
+def _read(module: str) -> Entry | None:
+    """None for a part that procedures share."""
+    docstring = importlib.import_module(f"{package.__name__}.{module}").__doc__ or ""
+    return read_docstring(module.replace("_", "-"), docstring) if _SECTION.search(docstring) else None

@@ -12,23 +12,7 @@ from typing import Any
 
 from playbooks.steps import FORMAT, Step, decode_step, encode_step
 from services.domain.services import Service
-
-
-class Status(StrEnum):
-    """What a check found. UNKNOWN: a fact was missing, so nobody can say."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-    @property
-    def urgency(self) -> int:
-        """Higher comes first in a report: fail, unknown, warn, ok."""
-        return _URGENCY[self]
-
-
-_URGENCY = {Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
+from services.domain.status import Status as Status
 
 
 @dataclass(frozen=True)

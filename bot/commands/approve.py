@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_reason, read_number, wrong_word
-from bot.commands.command import ApprovalCommand, ApprovalHandle
 from bot.commands.context import need_actor, need_approval_service, outcome_answer
 from bot.types import Answer, Request
 from services.domain.errors import UsageError
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-GROUP = "Runs"
 APPROVE, DENY, REVIEW, ALONE = "approve 12", "deny 12 not tonight", "review 12 it was right", "start-alone 12 it grows"
 
 
@@ -55,47 +53,3 @@ def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
     if run_id is None:
         raise wrong_word(words[0], "is not the number of a run", f"Write `{example}`; `runs` lists them.")
     return run_id, words[1:]
-
-
-def _verb(
-    name: str, handle: ApprovalHandle, summary: str, usage: str, *examples: str, keeps_words: bool = True
-) -> ApprovalCommand:
-    """Of one run, in words that only the asker is answered."""
-    return ApprovalCommand(
-        name=name,
-        keeps_words=keeps_words,
-        summary=summary,
-        group=GROUP,
-        handle=handle,
-        usage=f"<id> {usage}",
-        examples=examples,
-        private=True,
-    )
-
-
-COMMANDS = (
-    _verb(
-        "approve",
-        answer_approve,
-        "approve a run that waits; something critical takes its name behind the number",
-        "[name]",
-        APPROVE,
-        "approve 12 rollback-db 20251204000100 prod",
-        keeps_words=False,
-    ),
-    _verb("deny", answer_deny, "deny a run that waits, and say why", "<why>", DENY),
-    _verb(
-        "review",
-        answer_review,
-        "close the review of what was done without an approval: what you found",
-        "<what>",
-        REVIEW,
-    ),
-    _verb(
-        "start-alone",
-        answer_self_approval,
-        "inside an incident, when no other approver answers: begin the countdown, and say why",
-        "<why>",
-        ALONE,
-    ),
-)

@@ -9,7 +9,6 @@ from difflib import get_close_matches
 
 from bot.types import Request, Surface
 from bot.views.text import code
-from playbooks.requeue import CAP, ORPHANS
 from services.domain.errors import UsageError
 from services.domain.masking import mask_message
 from services.domain.services import Service, find_service, find_services, is_sha
@@ -184,10 +183,6 @@ def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") 
     return reason
 
 
-_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
-
-
 def only(parameters: Mapping[str, str], *names: str) -> None:
     """Raises UsageError for a parameter that the change does not take: it would be approved and not obeyed."""
     for name in parameters:
@@ -244,19 +239,6 @@ def read_target(parameters: Mapping[str, str], name: str) -> str | None:
 def read_sha(parameters: Mapping[str, str], name: str) -> str:
     """A commit of 7 to 40 characters, in lower case."""
     return parse_sha(need(parameters, name))
-
-
-def read_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """What is to be requeued (a job's id, a group's name or `orphans`), and the jobs that a plan named already."""
-    what = need(parameters, "what").lower()
-    if what != ORPHANS and not _JOB.match(what) and not _GROUP.match(what):
-        raise wrong_word(
-            what, "is neither a job nor a group", "`failed-jobs` shows both; `orphans` are all orphaned jobs."
-        )
-    job_ids = tuple(job_id for job_id in parameters.get("jobs", "").split(",") if job_id)
-    if len(job_ids) > CAP or not all(map(_JOB.match, job_ids)):
-        raise wrong_word("jobs", f"is not a list of at most {CAP} job ids", "Leave it out to have them found.")
-    return what, job_ids
 
 
 def read_version(parameters: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import Command
 from bot.records import export_audit, read_audit, read_audit_head, verify_audit
 from bot.types import Answer, Request
 from bot.views.audit import audit_answer, export_answer, export_lines, verification_answer
@@ -56,14 +55,3 @@ def _parse_hash(words: tuple[str, ...]) -> str:
     if not _HASH.match(words[0].lower()):
         raise wrong_word(words[0], "is not a hash", "Copy it from the last line of a closed run's message.")
     return words[0].lower()
-
-
-COMMAND = Command(
-    name="audit",
-    summary="who did what; `verify` proves that no row was changed, taken away or cut off",
-    group="Runs",
-    handle=answer_audit,
-    usage="[verify [hash]|export]",
-    examples=("audit", "audit verify"),
-    private=True,
-)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.commands.command import ApprovalCommand
 from bot.commands.context import need_actor, need_approval_service, outcome_answer, parse_run
 from bot.types import Answer, Request
 
@@ -17,14 +16,3 @@ async def answer_cancel(request: Request, world: World, approval_service: Approv
     run_id = parse_run(request.words, "cancel 12")
     actor = need_actor(request)
     return outcome_answer(await need_approval_service(approval_service).cancel(run_id, actor), run_id)
-
-
-COMMAND = ApprovalCommand(
-    name="cancel",
-    summary="end a run that waits, or stop one that runs after the step under way",
-    group="Runs",
-    handle=answer_cancel,
-    usage="<id>",
-    examples=("cancel 12",),
-    private=True,
-)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from bot.approvals.rules import find_gaps
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.config.alerts_file import load_rules
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
@@ -92,14 +91,3 @@ def check_config_answer(findings: Sequence[Finding]) -> Answer:
 async def handle(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
     return check_config_answer(check_config.check(await gather_config(world)))
-
-
-COMMAND = Command(
-    name="check-config",
-    summary="the bot's own settings, and the commands that a missing one disables",
-    group="Configuration",
-    handle=handle,
-    usage="[--env <environment>]",
-    examples=("check-config",),
-    private=True,
-)

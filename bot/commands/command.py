@@ -1,24 +1,42 @@
-"""What each kind of command tells of itself."""
+"""What each kind of command declares, and where the function is that answers it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from bot.types import Answer, Request
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
     from bot.incidents.service import IncidentService
+    from bot.types import Answer, Request
     from bot.world import World
 
+    Handle = Callable[[Request, World], Awaitable[Answer]]
+    IncidentHandle = Callable[[Request, World, IncidentService | None], Awaitable[Answer]]
+    ApprovalHandle = Callable[[Request, World, ApprovalService | None], Awaitable[Answer]]
+    TerminalHandle = Callable[[Sequence[str], Mapping[str, str]], Awaitable[Answer]]
+    Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
+    Offer = Callable[[Mapping[str, str], World], Awaitable[Answer | None]]
 
-Handle = Callable[[Request, "World"], Awaitable[Answer]]
-IncidentHandle = Callable[[Request, "World", "IncidentService | None"], Awaitable[Answer]]
-ApprovalHandle = Callable[[Request, "World", "ApprovalService | None"], Awaitable[Answer]]
-Parse = Callable[[tuple[str, ...]], Mapping[str, str]]
-Offer = Callable[[Mapping[str, str], "World"], Awaitable[Answer | None]]
+DRY_RUN = "--dry-run"  # every change has this option
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A function by its place ("bot.commands.health:handle"). Its module is imported by the first call."""
+
+    place: str
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself. Raises ImportError or AttributeError when there is none at that place."""
+        module, _, name = self.place.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.load()(*arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +58,12 @@ class Verb:
     private: bool = False
     keeps_words: bool = False
     is_read: bool = False
+
+    @property
+    def places(self) -> tuple[Lazy, ...]:
+        """Where its functions are."""
+        values = (getattr(self, one.name) for one in fields(self))
+        return tuple(value for value in values if isinstance(value, Lazy))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +101,10 @@ class IncidentCommand(Verb):
     """What people do about incidents and who is on call. The room is None where nothing can be kept."""
 
     handle: IncidentHandle
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerminalCommand(Verb):
+    """One that only a terminal has. `handle` gets the words after the verb, and the environment variables."""
+
+    handle: TerminalHandle

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.commands.arguments import no_more, parse_services, parse_sha
-from bot.commands.command import Change
 from bot.facts import gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
@@ -25,17 +24,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     if len(words) < 2:
         raise UsageError("Which commit?", why="a deploy names its commit", what_next=f"Write `{EXAMPLE}`.")
     return {"service": service, "sha": parse_sha(words[1])}
-
-
-COMMAND = Change(
-    name="deploy",
-    summary="build and deploy one commit, pending migrations shown first",
-    group="Changes",
-    usage="<service|all> <sha>",
-    examples=(EXAMPLE, "deploy all 8d02b64e --dry-run"),
-    parse=parse,
-    risk="high",
-)
 
 
 async def gather_deploy(world: World, environment: str, services: Iterable[Service]) -> Facts:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import need_service, no_more
-from bot.commands.command import Command
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, command_button, is_web_address, link_button, since, table, without_equal
 from bot.views.findings import finding_data, findings_answer, unavailable_answer
@@ -95,13 +94,3 @@ async def answer_deployments(request: Request, world: World) -> Answer:
     state = None if isinstance(states, Unavailable) else states.get(service)
     findings = [finding for finding in check(states) if finding.service in (service, None)]
     return deployments_answer(service, findings, listed, state, now=datetime.now(UTC))
-
-
-COMMAND = Command(
-    name="deployments",
-    summary="the last ten deployments of a service, and which one runs",
-    group="Services",
-    handle=answer_deployments,
-    usage="<service>",
-    examples=("deployments api",),
-)

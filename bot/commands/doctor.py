@@ -6,7 +6,6 @@ import asyncio
 import time
 
 from bot.commands.arguments import wants_all
-from bot.commands.command import Command
 from bot.facts import gather_doctor
 from bot.types import Answer, Request
 from bot.views.diagnosis import doctor_answer
@@ -22,13 +21,3 @@ async def handle(request: Request, world: World) -> Answer:
     report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
     took = f"took {(time.perf_counter() - started) * 1000:.0f} ms"
     return doctor_answer(report, notes=[f"{as_of(facts.health.as_of)} · {took}"], show_all=show_all)
-
-
-COMMAND = Command(
-    name="doctor",
-    summary="everything at once: what is wrong, its likely cause, and what to do about it",
-    group="Start here",
-    handle=handle,
-    usage="[all] [--env <environment>]",
-    examples=("doctor", "doctor all"),
-)

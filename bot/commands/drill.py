@@ -6,9 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import ApprovalCommand
+from bot.commands.command import DRY_RUN
 from bot.commands.context import need_database, need_right
-from bot.commands.request_change import DRY_RUN
 from bot.config.environment import Settings
 from bot.config.policy import DRILL
 from bot.types import Answer, Request
@@ -57,13 +56,3 @@ async def _start(database: Database, person: Person, stale_after: timedelta) -> 
         return under_way_answer(under_way)
     assert drill is not None  # noqa: S101 - there was no other
     return started_answer(drill)
-
-
-COMMAND = ApprovalCommand(
-    name="drill",
-    summary="rehearse a page: a made-up worker falls silent, people are called, times are told",
-    group="Alerts",
-    handle=answer_drill,
-    usage="[start|--dry-run]",
-    examples=("drill", "drill start"),
-)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.commands.arguments import no_more, parse_service
-from bot.commands.command import Command
 from bot.facts import gather_env
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, context, is_web_address, link_button, section
@@ -57,14 +56,3 @@ async def handle(request: Request, world: World) -> Answer:
     states = {} if isinstance(facts.services, Unavailable) else facts.services
     links = {service: states[service].link for service in targets if service in states}
     return env_answer(env.check(facts), links)
-
-
-COMMAND = Command(
-    name="env",
-    summary="the services' variables: missing, malformed, disagreeing; never a value",
-    group="Configuration",
-    handle=handle,
-    usage="[service]",
-    examples=("env", "env ingest"),
-    private=True,
-)

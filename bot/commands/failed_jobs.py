@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_window, take_raw
-from bot.commands.command import Command
 from bot.commands.reveal import record_raw, reveal_buttons, reveal_until
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, command_button, context, section
@@ -137,14 +136,3 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
 
 def _raw(error: str) -> str:
     return plain(error, limit=FAILED_JOBS_RAW_LIMIT)
-
-
-COMMAND = Command(
-    name="failed-jobs",
-    summary="failed jobs by type and kind of error",
-    group="Jobs",
-    handle=answer_failed_jobs,
-    usage="[window]",
-    examples=("failed-jobs", "failed-jobs 2d"),
-    private=True,
-)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from bot.commands.arguments import wrong_word
-from bot.commands.command import Change
 from bot.config.environment import ApiSettings
 from bot.facts import gather_load, read_sample_file
 from bot.records import read_open_runs
@@ -33,17 +32,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
             what_next="`--keep` leaves the batch of a new run, `--clean` takes away what earlier runs left.",
         )
     return {FLAGS[word]: "yes" for word in words}
-
-
-COMMAND = Change(
-    name="golden-path",
-    summary="send one file of test data all the way through the intake, prove it, and take it away again",
-    group="Changes",
-    usage="[--keep|--clean]",
-    examples=("golden-path", "golden-path --keep", "golden-path --dry-run"),
-    parse=parse,
-    risk="high in production, otherwise low",
-)
 
 
 async def gather_golden_path(world: World, environment: str) -> Facts:

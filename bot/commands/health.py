@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.commands.arguments import wants_all
-from bot.commands.command import Command
 from bot.facts import gather_health
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
@@ -100,13 +99,3 @@ async def handle(request: Request, world: World) -> Answer:
     facts = await gather_health(world)
     elapsed_ms = (time.perf_counter() - started) * 1000
     return health_answer(health.report(facts), moment=facts.as_of, elapsed_ms=elapsed_ms, show_all=show_all)
-
-
-COMMAND = Command(
-    name="health",
-    summary="is everything fine? API, database, workers, queue, deployments and bot in one message",
-    group="Start here",
-    handle=handle,
-    usage="[all] [--env <environment>]",
-    examples=("health", "health all"),
-)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.commands.arguments import no_more, parse_service, wrong_word
-from bot.commands.command import Command
 from bot.facts import gather_heartbeats
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, context, section, table, without_equal
@@ -124,13 +123,3 @@ def parse(words: Sequence[str]) -> tuple[Service, ...]:
     if service.worker_type is None:
         raise wrong_word(words[0], "has no heartbeat", "Workers are `ingest` and `enforcement`; try `health`.")
     return (service,)
-
-
-COMMAND = Command(
-    name="heartbeats",
-    summary="every worker: last heartbeat, status, job, commit; problems first",
-    group="Services",
-    handle=handle,
-    usage="[service]",
-    examples=("heartbeats", "heartbeats ingest"),
-)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.commands.command import Change, Command, Verb
+from bot.commands.command import Change, Verb
 from bot.commands.match import SYNONYMS, key, match, suggest
+from bot.commands.registry import REGISTRY, find
 from bot.types import Answer, Block, Request, Surface
 from bot.views.blocks import actions, command_button, context, header, section, sections
 from bot.views.limits import fit_message
 from bot.views.text import code, escape
-from playbooks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from bot.world import World
@@ -208,15 +208,15 @@ def _call(command: Verb) -> str:
 
 
 async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001 - every command has this signature
-    """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
-    from bot.commands.registry import (
-        REGISTRY,
-        find,  # the registry imports this module
-    )
+    """Raises UsageError."""
+    return help_for(request.words, request.surface)
 
-    words, verbs = list(request.words), list(REGISTRY.values())
+
+def help_for(words: Sequence[str], surface: Surface) -> Answer:
+    """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
+    verbs = list(REGISTRY.values())
     if not words:
-        return help_answer(verbs) if request.surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
+        return help_answer(verbs) if surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
     topic, group = find_topic(words), [verb for verb in verbs if verb.group.lower() == " ".join(words).lower()]
     if topic is not None:
         return list_answer(topic.label, [REGISTRY[name] for name in topic.names]) if topic.names else help_answer(verbs)
@@ -229,17 +229,8 @@ async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001
 
 
 def _about(verb: Verb, registry: Mapping[str, Verb]) -> Answer:
-    entry = CATALOGUE.get(verb.name)
+    from playbooks.catalogue import find_entry  # imports that playbook, which the list of all needs not
+
+    entry = find_entry(verb.name)
     family = [other for name, other in registry.items() if name.startswith(f"{verb.name} ")]
     return topic_answer(verb, when=entry.when if entry else None, family=family)
-
-
-COMMAND = Command(
-    name="help",
-    summary="what there is to type: by topic, one command with its examples, or what some words are about",
-    group="Start here",
-    handle=answer_help,
-    usage="[topic|command|words]",
-    examples=("help", "help all", "help logs", "help who is on call"),
-    private=True,
-)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.commands.arguments import no_more
-from bot.commands.command import ApprovalCommand
 from bot.commands.context import list_assignments, list_reviews, list_waiting
 from bot.commands.health import health_headline
 from bot.facts import gather_health
@@ -197,14 +196,3 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         assignments=await list_assignments(request.actor, incidents, approval_service),
         now=datetime.now(UTC),
     )
-
-
-COMMAND = ApprovalCommand(
-    name="home",
-    is_read=True,
-    summary="the state in short, open incidents, what waits for you, and locks; what a line without words shows",
-    group="Start here",
-    handle=answer_home,
-    examples=("home",),
-    private=True,
-)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number
-from bot.commands.command import Command, IncidentCommand, Verb
 from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
 from bot.records import read_incident_record, read_incidents
@@ -142,7 +141,6 @@ def _words(text: str) -> str:
 
 
 SHOWN = 20
-GROUP = "Incidents"
 ANOTHER = "--new"  # although an incident is open about the same service
 OPEN_EXAMPLE = "incident open ingest amounts look wrong"
 RESOLVE_EXAMPLE = "incident resolve 7 a bad deploy, rolled back"
@@ -242,81 +240,3 @@ async def _need_record(request: Request, world: World, verb: str) -> IncidentRec
         why, what_next = "no incident has this number", "`incident` lists them."
         raise OperatorError(f"There is no incident {number}", why=why, what_next=what_next)
     return found
-
-
-COMMANDS: tuple[Verb, ...] = (
-    Command(
-        name="incident",
-        summary="the newest incidents: who has them, since when, and what they were",
-        group=GROUP,
-        handle=answer_incidents,
-        usage="[id]",
-        examples=("incident", "incident 7"),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident open",
-        keeps_words=True,
-        summary="raise the alarm: one message and its thread, and whoever is on call is called",
-        group=GROUP,
-        handle=answer_open,
-        usage="[--new] [sev1|sev2|sev3] [service] <what>",
-        examples=(OPEN_EXAMPLE, "incident open sev1 payments stand still", "incident open --new api another trouble"),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident ack",
-        summary="acknowledge an incident, so that it calls nobody else; also to take over from a colleague",
-        group=GROUP,
-        handle=answer_ack,
-        usage="[id]",
-        examples=("incident ack 7",),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident escalate",
-        summary="call the next level now",
-        group=GROUP,
-        handle=answer_escalate,
-        usage="[id]",
-        examples=("incident escalate 7",),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident severity",
-        summary="how bad it is: sev1 and sev2 call people, sev3 calls nobody",
-        group=GROUP,
-        handle=answer_severity,
-        usage="[id] <sev1|sev2|sev3>",
-        examples=("incident severity 7 sev1",),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident resolve",
-        keeps_words=True,
-        summary="end it, with its cause; nobody is sent anything about it any more",
-        group=GROUP,
-        handle=answer_resolve,
-        usage="[id] <cause>",
-        examples=(RESOLVE_EXAMPLE,),
-        private=True,
-    ),
-    Command(
-        name="incident timeline",
-        summary="what happened when: what the bot did, what people did, and messages marked with :pushpin:",
-        group=GROUP,
-        handle=answer_timeline,
-        usage="[id]",
-        examples=("incident timeline 7",),
-        private=True,
-    ),
-    IncidentCommand(
-        name="incident export",
-        is_read=True,
-        summary="a postmortem to fill in, as Markdown: times, timeline, cause",
-        group=GROUP,
-        handle=answer_export,
-        usage="[id]",
-        examples=("incident export 7",),
-    ),
-)

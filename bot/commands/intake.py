@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import Command
 from bot.types import Answer, Block, Request
 from bot.views.blocks import align, clock, context, preformatted, since, table, without_equal
 from bot.views.findings import finding_data, findings_answer, unavailable_answer
@@ -138,13 +137,3 @@ def _parse_batch(word: str) -> str:
     if not BATCH.fullmatch(digits):
         raise wrong_word(word, "is not a batch", "Take an id from `intake`; its first 8 characters are enough.")
     return digits
-
-
-COMMAND = Command(
-    name="intake",
-    summary="the latest batches and intake events, or why rows of one batch failed",
-    group="Jobs",
-    handle=answer_intake,
-    usage="[batch]",
-    examples=("intake", "intake 0a1b2c3d"),
-)

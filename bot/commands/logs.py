@@ -15,7 +15,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import need_service, parse_count, take_raw, wrong_word
-from bot.commands.command import Command
 from bot.commands.reveal import record_raw, reveal_buttons, reveal_until
 from bot.facts import DIGEST_LINES, read_due
 from bot.types import Answer, Block, Request
@@ -428,14 +427,3 @@ def _no_deployment(wanted: Wanted) -> OperatorError:
     what = f"{short} has no failed deployment" if wanted.failed else f"{short} has no deployment"
     why = "none of its latest deployments failed" if wanted.failed else "it was never deployed"
     return OperatorError(what, why=why, what_next=f"See `deployments {short}`.")
-
-
-COMMAND = Command(
-    name="logs",
-    summary="what a service's log tells by the runbook's patterns, and its newest lines, masked",
-    group="Services",
-    handle=answer_logs,
-    usage="<service> [filter] [--failed] [--build] [-n <lines>]",
-    examples=("logs ingest", "logs api @level:error", 'logs ingest "Crash loop"', "logs enforcement --failed"),
-    private=True,
-)

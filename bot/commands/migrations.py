@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.types import Answer, Block, Request
 from bot.views.blocks import context, section, sections, table
 from bot.views.findings import finding_data, finding_line
@@ -61,13 +60,3 @@ async def handle(request: Request, world: World) -> Answer:
     status = await world.migrations()
     newest = () if isinstance(status, Unavailable) else migrations.newest(status)
     return migrations_answer(migrations.check(status), status, newest)
-
-
-COMMAND = Command(
-    name="migrations",
-    summary="what the database has applied, what waits, what was changed afterwards",
-    group="Configuration",
-    handle=handle,
-    usage="[--env <environment>]",
-    examples=("migrations",),
-)

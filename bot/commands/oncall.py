@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.access import Refused
 from bot.commands.arguments import no_more, parse_user, read_number, take_window
-from bot.commands.command import Command, IncidentCommand, Verb
 from bot.commands.context import ON_CALL, need_incident_service
 from bot.facts import gather_oncall, usable_schedule
 from bot.incidents.overrides import SlackOnly
@@ -194,33 +193,3 @@ def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:
             "Which rotation?", why="the file has several, or none of this name", what_next=f"Known: {known}."
         )
     return words[0].lower()
-
-
-COMMANDS: tuple[Verb, ...] = (
-    IncidentCommand(
-        name="oncall override",
-        summary="somebody stands in for a rotation from now on, and is told so; `end` takes it back",
-        group="Incidents",
-        handle=answer_override,
-        usage="<user> <how long> [rotation] [--slack-only] | end [rotation]",
-        examples=("oncall override @ben 2h primary", "oncall override end primary"),
-        private=True,
-    ),
-    IncidentCommand(
-        name="oncall take",
-        summary="you were put on call, and take it",
-        group="Incidents",
-        handle=answer_take,
-        usage="<id>",
-        examples=("oncall take 3",),
-        private=True,
-    ),
-    Command(
-        name="oncall",
-        summary="who is called when something is wrong, level by level; gaps in the schedule",
-        group="Incidents",
-        handle=answer_oncall,
-        examples=("oncall",),
-        private=True,
-    ),
-)

@@ -10,7 +10,7 @@ from bot.commands import arguments as read
 from bot.commands.deploy import gather_deploy
 from bot.commands.golden_path import gather_golden_path
 from bot.commands.redeploy import gather_redeploy
-from bot.commands.requeue import gather_requeue
+from bot.commands.requeue import gather_requeue, parse_jobs
 from bot.commands.restart import gather_restart
 from bot.commands.rollback_db import gather_rollback_db
 from bot.commands.scale import gather_scale
@@ -81,7 +81,7 @@ async def plan_redeploy(parameters: Parameters, world: World) -> Plan | NoPlan:
 async def plan_requeue(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`what` (a job's id, a group's name or `orphans`); `jobs`, the ids that the plan named, when it is made again."""
     read.only(parameters, "what", "jobs")
-    what, job_ids = read.read_jobs(parameters)
+    what, job_ids = parse_jobs(parameters)
     return requeue.plan(await gather_requeue(world, _environment(world), what, job_ids), what)
 
 

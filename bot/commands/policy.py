@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.access import Allowed, Verdict, judge
 from bot.commands.arguments import parse_user, wrong_word
-from bot.commands.command import ApprovalCommand, Change
+from bot.commands.command import Change
 from bot.commands.context import need_approval_service
+from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
 from bot.config.policy import RISKS, Policy, Right, Target
@@ -152,8 +153,6 @@ def _ruling(right: Right, verdict: Verdict, *, is_asker: bool, service: str = ""
 
 def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
     """The user's id, the change, and the words after its name."""
-    from bot.commands.registry import find  # the registry imports this module
-
     usage = "Write `policy explain @ann rollback api`."
     if len(words) < 3 or words[0].lower() != EXPLAIN:
         raise UsageError("Explain what?", why="a person and a command are needed", what_next=usage)
@@ -168,15 +167,3 @@ def _because(verdict: Verdict) -> str:
     if isinstance(verdict, Allowed):
         return "; ".join((", ".join(verdict.rules), *verdict.notes))
     return verdict.sentence
-
-
-COMMAND = ApprovalCommand(
-    name="policy",
-    is_read=True,
-    summary="may this person ask for a change, or approve it, and by which rule",
-    group="Configuration",
-    handle=answer_policy,
-    usage="explain <user> <command>",
-    examples=("policy explain @ann rollback api", "policy explain @ann deploy"),
-    private=True,
-)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.facts import gather_preflight
 from bot.types import Answer, Request, Surface
 from bot.views.findings import findings_answer
@@ -19,14 +18,3 @@ async def handle(request: Request, world: World) -> Answer:
     directory = Path.cwd() if request.surface is Surface.TERMINAL else None
     findings = preflight.check(await gather_preflight(world, directory))
     return findings_answer("preflight", findings, private=True)
-
-
-COMMAND = Command(
-    name="preflight",
-    summary="the checklist before a deploy: settings, variables, migrations, security, git tree and tag",
-    group="Configuration",
-    handle=handle,
-    usage="[--env <environment>]",
-    examples=("preflight",),
-    private=True,
-)

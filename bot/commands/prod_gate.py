@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.facts import gather_gate
 from bot.types import Answer, Request
 from bot.views.diagnosis import gate_answer
@@ -20,14 +19,3 @@ async def handle(request: Request, world: World) -> Answer:
     facts = await gather_gate(world)
     title = "prod gate, strict" if is_strict else "prod gate"
     return gate_answer(title, prod_gate.check(facts, strict=is_strict), prod_gate.find_causes(facts))
-
-
-COMMAND = Command(
-    name="prod-gate",
-    summary="the five checks before a deploy; with --strict warnings and unknowns fail",
-    group="Configuration",
-    handle=handle,
-    usage="[--env <environment>] [--strict]",
-    examples=("prod-gate", "prod-gate --strict", "prod-gate --env prod --strict"),
-    private=True,
-)

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.types import Answer, Block, Request
 from bot.views.blocks import since, table, without_equal
 from bot.views.findings import as_of as as_of_note
@@ -79,12 +78,3 @@ async def _gather(world: World) -> Facts:
         lock_waits=locks.result(),
         all_visible=sees_all(server.result()),
     )
-
-
-COMMAND = Command(
-    name="queue",
-    summary="waiting, running and orphaned jobs, and locks not granted",
-    group="Jobs",
-    handle=answer_queue,
-    examples=("queue",),
-)

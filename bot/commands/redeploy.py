@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.commands.arguments import need_service, no_more
-from bot.commands.command import Change
 from bot.facts import gather_load
 from bot.world import World
 from playbooks.redeploy import Facts
@@ -18,17 +17,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     service = need_service(words, "redeploy api")
     no_more(words, 1)
     return {"service": service.short}
-
-
-COMMAND = Change(
-    name="redeploy",
-    summary="deploy what runs again, with its current variables",
-    group="Changes",
-    usage="<service>",
-    examples=("redeploy api",),
-    parse=parse,
-    risk="high",
-)
 
 
 async def gather_redeploy(world: World, environment: str) -> Facts:

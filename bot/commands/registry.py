@@ -1,204 +1,32 @@
-"""All commands by name, and one way to run a typed line: the same for Slack, buttons and the terminal."""
+"""All commands by name, and the one that a typed line means: the same for Slack, buttons and the terminal."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from bot import commands as package
-from bot.commands.arguments import wrong_word
-from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Verb
+from bot.commands.command import Change, Verb
 from bot.commands.match import match, suggest, without_self
-from bot.commands.parsing import join_words, split_words, with_service
-from bot.commands.request_change import DRY_RUN, ask
-from bot.config.environment import require
-from bot.types import Answer, Request, Surface
-from bot.views.limits import fit_message
-from bot.views.notes import only_for_asker, with_masked_note
+from bot.commands.parsing import join_words, split_words
+from bot.commands.verbs import VERBS
+from bot.types import Surface
 from bot.views.text import code
-from playbooks.model import Risk
-from services.clients.postgres.pool import behind
-from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
 
-if TYPE_CHECKING:
-    from bot.admission import Admission
-    from bot.approvals.service import ApprovalService
-    from bot.incidents.service import IncidentService
-    from bot.world import World
-
-
-ENV = "--env"  # as the runbook's own tools have it
-RAW = "--raw"  # refused by whoever takes it, with the reason
 HELP = frozenset({"-h", "--help"})
+BARE = "home"  # what a line without words runs
+REGISTRY: Mapping[str, Verb] = {verb.name: verb for verb in sorted(VERBS, key=lambda verb: verb.name)}
 
-_OPTION = re.compile(r"--[a-z][\w-]*")
-_SENTENCES = ("what", "why", "reason", "cause", "command", "filter")
+
+def import_all() -> None:
+    """Import what answers each command. A process that serves Slack does it as it starts: no press waits for it."""
+    for verb in REGISTRY.values():
+        for place in verb.places:
+            place.load()
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
     """Whether the line ends with `--help`, or is nothing else."""
     return bool(words) and words[-1].lower() in HELP
-
-
-def take_options(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str, ...]:
-    """The words without `--env`, once it names the environment that we are in. Raises UsageError for another one, and
-    for an option that the verb does not have."""
-    known = known_options(verb)
-    if ENV in known:
-        words = _without_env(verb, words, world)
-    if not _takes_sentence(verb):
-        for word in words:
-            _refuse_unknown(verb, word, known)
-    return words
-
-
-def known_options(verb: Verb) -> list[str]:
-    """The options in its usage, and `--dry-run` of every change."""
-    return [*_OPTION.findall(verb.usage), *([DRY_RUN] if isinstance(verb, Change) else [])]
-
-
-def _refuse_unknown(verb: Verb, word: str, known: list[str]) -> None:
-    name = word.partition("=")[0]
-    if not _OPTION.fullmatch(name) or name in (*known, RAW):
-        return
-    has = f"`{verb.name}` has {', '.join(f'`{one}`' for one in known)}" if known else f"`{verb.name}` has no options"
-    raise wrong_word(name, "is not an option", f"{has}; `help {verb.name}` tells more.")
-
-
-def _takes_sentence(verb: Verb) -> bool:
-    """Whether its last words are for people to read, whatever they begin with; `logs` names its options itself."""
-    return any(f"{name}{end}" in verb.usage for name in _SENTENCES for end in ">]")
-
-
-def _without_env(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str, ...]:
-    at = next((n for n, word in enumerate(words) if word.partition("=")[0] == ENV), None)
-    if at is None:
-        return words
-    _, equals, named = words[at].partition("=")
-    after = at + 1
-    if not equals:
-        named, after = (words[after] if after < len(words) else ""), after + 1
-    _check_environment(verb, named.lower(), require(world.settings.identity).environment)
-    return (*words[:at], *words[after:])
-
-
-def _check_environment(verb: Verb, named: str, own: str) -> None:
-    found = find_environment(named)
-    if found is not None and found.name == own:
-        return
-    why = f"this bot is in `{own}`, not in {code(named, limit=40)}" if named else "no environment follows `--env`"
-    what_next = f"`{verb.name}` without `--env` asks about `{own}`; for another environment ask its own bot."
-    raise UsageError("Nothing was looked at", why=why, what_next=what_next)
-
-
-BARE = "home"  # what a line without words runs
-
-
-def _discover() -> dict[str, Verb]:
-    """`COMMAND` or `COMMANDS` of every module of this package that has one."""
-    commands: dict[str, Verb] = {}
-    for command in _declared():
-        if command.name in commands:
-            raise RuntimeError(f"two commands are called `{command.name}`")
-        commands[command.name] = command
-    return dict(sorted(commands.items()))
-
-
-def _declared() -> Iterator[Verb]:
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
-        one = getattr(module, "COMMAND", None)
-        yield from getattr(module, "COMMANDS", (one,) if one else ())
-
-
-REGISTRY: Mapping[str, Verb] = _discover()
-
-
-async def run(
-    line: str,
-    request: Request,
-    world: World,
-    approval_service: ApprovalService | None = None,
-    incident_service: IncidentService | None = None,
-) -> Answer:
-    """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
-
-    Whatever the command gives back fits into a Slack message, and stays private when the command is.
-    `approval_service` is where
-    changes are asked for, `incident_service` where incidents are worked on; None where there is none.
-    """
-    return await run_words(split_words(line, request.surface), request, world, approval_service, incident_service)
-
-
-async def run_words(
-    words: list[str],
-    request: Request,
-    world: World,
-    approval_service: ApprovalService | None = None,
-    incident_service: IncidentService | None = None,
-) -> Answer:
-    """The same for a line that is in words already, as a shell gives it."""
-    verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
-    try:
-        request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
-        answer = await _run(verb, request, world, approval_service, incident_service)
-    except UsageError as error:
-        raise _completed(error, verb, rest) from None
-    if verb.keeps_words:
-        answer = with_masked_note(answer, " ".join(request.words))
-    answer = replace(answer, private=answer.private or verb.private)
-    if request.surface is Surface.TERMINAL:
-        return answer
-    if not isinstance(verb, Change):  # what was asked for and done is for everybody, however much else there is
-        answer = _bounded(answer, request, world)
-    text, blocks = fit_message(answer.text, answer.blocks)
-    return replace(answer, text=text, blocks=blocks)
-
-
-async def _run(
-    verb: Verb,
-    request: Request,
-    world: World,
-    approval_service: ApprovalService | None,
-    incident_service: IncidentService | None,
-) -> Answer:
-    match verb:
-        case Command():
-            async with _turn(world.questions, request):
-                with behind():  # pages, runs and decisions have the sessions first
-                    return await verb.handle(request, world)
-        case ApprovalCommand():
-            async with _turn(world.decisions, request):
-                return await verb.handle(request, world, approval_service)
-        case IncidentCommand():
-            async with _turn(world.decisions, request):
-                return await verb.handle(request, world, incident_service)
-        case Change(risk=Risk.BREAK_GLASS):
-            return await ask(verb, request, world, approval_service)
-        case Change():
-            async with _turn(world.plans, request):
-                return await ask(verb, request, world, approval_service)
-        case _:
-            raise TypeError(f"{verb.name} is no kind of verb that can be run")
-
-
-def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
-    """Whoever sits at a terminal has a process of their own."""
-    return admission.admit(request.actor.user_id) if request.actor else nullcontext()
-
-
-def _bounded(answer: Answer, request: Request, world: World) -> Answer:
-    """A public answer becomes the asker's own while the channel, or this person in it, has had many."""
-    actor, channel = request.actor, request.channel_id
-    if answer.private or actor is None or channel is None:
-        return answer
-    return answer if world.public_answers.take(channel, actor.user_id) else only_for_asker(answer)
 
 
 def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tuple[str, ...]]:
@@ -228,14 +56,6 @@ def edited_error(line: str) -> UsageError:
     )
 
 
-def _without_help(words: list[str]) -> list[str]:
-    """`logs ingest --help` is `help logs`."""
-    if not asks_for_help(words):
-        return words
-    named = without_self(words[:-1])
-    return ["help", *find(named)[0].name.split()] if named else ["help"]
-
-
 def _unknown(words: Sequence[str], meant: Sequence[str]) -> UsageError:
     hint = f"Did you mean {code(meant[0], limit=80)}? " if meant else ""
     return UsageError(
@@ -252,18 +72,6 @@ def _why_unknown(words: Sequence[str]) -> str:
     if not words[0].isascii() and any(letter.isalpha() and not letter.isascii() for letter in words[0]):
         return "the first word must be a command, and this one has letters that are not of a to z"
     return "the first word must be a command"
-
-
-def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
-    """The error with what only the whole line tells: the line in which the word that does not fit is the one that was
-    probably meant, and, where nothing else is named to type, the help of this very command."""
-    choices = error.choices
-    if error.instead is not None and not choices:
-        typed, meant = error.instead
-        line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
-        choices = (Choice(line),) if line else ()
-    more = "" if "`" in error.what_next or choices else f" `help {verb.name}` tells more."
-    return UsageError(error.what, why=error.why, what_next=f"{error.what_next}{more}", choices=choices)
 
 
 def changes_table() -> str:

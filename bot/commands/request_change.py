@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bot.commands.command import Change
+from bot.commands.command import DRY_RUN, Change
 from bot.commands.context import need_approval_service
 from bot.commands.plans import PLANS
 from bot.runs.emergency_stop import stop_without_journal
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-DRY_RUN = "--dry-run"
 DATABASE = "database"  # the source's name in errors
 
 

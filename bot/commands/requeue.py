@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.commands.arguments import no_more
-from bot.commands.command import Change
+from bot.commands.arguments import need, no_more, wrong_word
 from bot.facts import gather_load
 from bot.world import BEATS, JOBS, World
 from playbooks.failed_jobs import error_of, group_key
@@ -28,15 +28,22 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"what": words[0].lower()}
 
 
-COMMAND = Change(
-    name="requeue",
-    summary="put a job, or all failed jobs of one kind of error, back into the queue",
-    group="Changes",
-    usage="<job|group>",
-    examples=(EXAMPLE,),
-    parse=parse,
-    risk="low",
-)
+_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
+
+
+def parse_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """What is to be requeued (a job's id, a group's name or `orphans`), and the jobs that a plan named already."""
+    what = need(parameters, "what").lower()
+    if what != ORPHANS and not _JOB.match(what) and not _GROUP.match(what):
+        raise wrong_word(
+            what, "is neither a job nor a group", "`failed-jobs` shows both; `orphans` are all orphaned jobs."
+        )
+    job_ids = tuple(job_id for job_id in parameters.get("jobs", "").split(",") if job_id)
+    if len(job_ids) > CAP or not all(map(_JOB.match, job_ids)):
+        raise wrong_word("jobs", f"is not a list of at most {CAP} job ids", "Leave it out to have them found.")
+    return what, job_ids
+
 
 WINDOW = timedelta(days=30)  # the longest that `failed-jobs` looks back
 GROUPED = 1000  # failures looked through for a group, the newest: as many as `failed-jobs` groups

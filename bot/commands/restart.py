@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 
 from bot.commands.arguments import need_service, no_more
-from bot.commands.command import Change
 from bot.facts import gather_load
 from bot.world import World
 from playbooks.restart import Facts
@@ -20,17 +19,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     service = need_service(rest, "restart ingest")
     no_more(rest, 1)
     return {"service": service.short} | ({"through_zero": "yes"} if len(rest) < len(words) else {})
-
-
-COMMAND = Change(
-    name="restart",
-    summary="restart what runs, without a build; `--through-zero` stops everything first",
-    group="Changes",
-    usage="<service> [--through-zero]",
-    examples=("restart ingest", "restart ingest --through-zero"),
-    parse=parse,
-    risk="low",
-)
 
 
 async def gather_restart(world: World, environment: str) -> Facts:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bot.approvals.access import Refused, may_see_raw
 from bot.commands.arguments import parse_service, wrong_word
-from bot.commands.command import ApprovalCommand
 from bot.commands.context import need_actor, need_approval_service, need_database
 from bot.config.environment import require
 from bot.facts import DIGEST_LINES
@@ -192,14 +191,3 @@ def _again(wanted: Wanted) -> str:
 def _details(wanted: Wanted, person: Person) -> dict[str, object]:
     service = {"service": wanted.service.value} if wanted.service else {}
     return {"source": wanted.source, **service, "id": wanted.id, "line": wanted.line, "team": person.team_id}
-
-
-COMMAND = ApprovalCommand(
-    name="reveal",
-    summary="show one masked line whole, to an operator or approver only; the audit log keeps who saw which",
-    group="Services",
-    handle=answer_reveal,
-    usage="<what the button says>",
-    examples=("reveal job 123e4567-e89b-12d3-a456-426614174000 1767225600",),
-    private=True,
-)

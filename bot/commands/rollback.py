@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_services, parse_target
-from bot.commands.command import Change
 from bot.rollback_offer import read_offer
 from bot.types import Answer
 from bot.views.rollback import offer_answer
@@ -36,15 +35,3 @@ async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
     scope = parameters["service"]
     found = await read_offer(scope, world)
     return offer_answer(scope, found) if found.candidates else None
-
-
-COMMAND = Change(
-    name="rollback",
-    summary="go back to an earlier deployment; without a target, the best candidate is offered",
-    group="Changes",
-    usage="<service|workers|all> [to <sha|deployment>]",
-    examples=("rollback api", EXAMPLE, "rollback all to 8d02b64e --dry-run"),
-    parse=parse,
-    risk="high",
-    offer=offer,
-)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.commands.arguments import no_more, parse_version
-from bot.commands.command import Change
 from bot.config.environment import DatabaseSettings
 from bot.facts import gather_load
 from bot.rollback_offer import REMEMBERED
@@ -28,17 +27,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     if not rest:
         raise UsageError("Which migration?", why="the version is missing", what_next=f"Write `{EXAMPLE}`.")
     return {"version": parse_version(rest[0])} | ({"with_api": "yes"} if len(rest) < len(words) else {})
-
-
-COMMAND = Change(
-    name="rollback-db",
-    summary="take a migration back with its prepared and tested rollback",
-    group="Changes",
-    usage="<version> [--with-api]",
-    examples=(EXAMPLE, f"{EXAMPLE} --dry-run"),
-    parse=parse,
-    risk="critical",
-)
 
 
 async def gather_rollback_db(world: World, environment: str) -> Facts:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, read_number
-from bot.commands.command import Command
 from bot.commands.context import need_record, parse_run
 from bot.records import read_runs
 from bot.types import Answer, Request
@@ -38,25 +37,3 @@ async def answer_run(request: Request, world: World) -> Answer:
     if isinstance(found, Unavailable):
         return unavailable_answer(f"run {run_id}", found)
     return record_answer(found)
-
-
-COMMANDS = (
-    Command(
-        name="runs",
-        summary="the newest changes: what waits, what runs, what became of the others",
-        group="Runs",
-        handle=answer_runs,
-        usage="[id]",
-        examples=("runs",),
-        private=True,
-    ),
-    Command(
-        name="run",
-        summary="everything about one run: request, decisions, steps with evidence, outcome",
-        group="Runs",
-        handle=answer_run,
-        usage="<id>",
-        examples=("run 12",),
-        private=True,
-    ),
-)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 
 from bot.commands.arguments import need_service, no_more, parse_replicas
-from bot.commands.command import Change
 from bot.facts import gather_load
 from bot.world import World
 from playbooks.scale import MOST_REPLICAS, Facts
@@ -24,17 +23,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     if len(words) < 2:
         raise UsageError("To how many?", why="the number of replicas is missing", what_next=f"Write `{EXAMPLE}`.")
     return {"service": service.short, "to": parse_replicas(words[1], largest=MOST_REPLICAS)}
-
-
-COMMAND = Change(
-    name="scale",
-    summary="run more or fewer replicas of a service, one more at a time, watched",
-    group="Changes",
-    usage="<service> <n>",
-    examples=(EXAMPLE, "scale ingest 0 --dry-run"),
-    parse=parse,
-    risk="low for one more replica, otherwise high",
-)
 
 
 async def gather_scale(world: World, environment: str, service: Service) -> Facts:

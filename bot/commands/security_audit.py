@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.facts import read_exposures
 from bot.types import Answer, Request
 from bot.views.findings import findings_answer
@@ -15,14 +14,3 @@ async def handle(request: Request, world: World) -> Answer:
     """For the asker alone: it says what is not protected."""
     no_more(request.words, 0)
     return findings_answer("security audit", security.check(await read_exposures(world)), private=True)
-
-
-COMMAND = Command(
-    name="security-audit",
-    summary="grants, row-level security, functions, default privileges and logins",
-    group="Configuration",
-    handle=handle,
-    usage="[--env <environment>]",
-    examples=("security-audit",),
-    private=True,
-)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.facts import gather_sha
 from bot.types import Answer, Request
 from bot.views.blocks import context, section
@@ -90,12 +89,3 @@ async def handle(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
     facts = await gather_sha(world)
     return sha_answer(sha.compare(facts), sha.overall(facts), moment=facts.as_of)
-
-
-COMMAND = Command(
-    name="sha",
-    summary="the commit of each service: deployed and really running",
-    group="Services",
-    handle=handle,
-    examples=("sha",),
-)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number, take_window, wrong_word
-from bot.commands.command import ApprovalCommand, Command
 from bot.commands.context import need_database, need_right
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
@@ -188,24 +187,3 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
             f"Silence {silence_id} was not ended", why="no silence of this number lasts", what_next="See `silences`."
         )
     return ended_answer(ended, by=person.user_id)
-
-
-COMMANDS = (
-    ApprovalCommand(
-        name="silence",
-        keeps_words=True,
-        summary="tell nobody of an alert, a rule or a service for a while; `silence end 5` lifts it",
-        group="Alerts",
-        handle=answer_silence,
-        usage="<what> <how long> <why>",
-        examples=(EXAMPLE, "silence heartbeats.ingest 30m known, we wait for the deploy", "silence end 5"),
-    ),
-    Command(
-        name="silences",
-        summary="what nobody is told of: who silenced it, until when, and why",
-        group="Alerts",
-        handle=answer_silences,
-        examples=("silences",),
-        private=True,
-    ),
-)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.commands.arguments import parse_reason, wrong_word
-from bot.commands.command import Change
 from bot.config.environment import RailwaySettings
 from bot.facts import gather_load
 from bot.types import Answer, Block
@@ -24,6 +23,7 @@ from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service
 
+NAME = "stop-workers"
 PATIENCE_S = 1.5
 
 
@@ -105,16 +105,3 @@ def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     if service is Service.API:
         raise wrong_word(words[0], "is no worker", f"Write `{EXAMPLE}`, or leave the service out for both workers.")
     return (service.short, words[1:]) if service else (BOTH, words)
-
-
-COMMAND = Change(
-    name="stop-workers",
-    keeps_words=True,
-    summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
-    group="Changes",
-    usage="[ingest|enforcement] [reason]",
-    examples=("stop-workers", EXAMPLE),
-    parse=parse,
-    risk="break-glass",
-    offer=offer,
-)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_window
-from bot.commands.command import Command
 from bot.types import Answer, Request
 from bot.views.blocks import clock, table
 from bot.views.findings import finding_data, findings_answer
@@ -41,13 +40,3 @@ async def answer_throughput(request: Request, world: World) -> Answer:
         return throughput_answer(check(minutes), None, window)
     throughput = summarise(minutes, window)
     return throughput_answer(check(throughput), throughput, window)
-
-
-COMMAND = Command(
-    name="throughput",
-    summary="jobs completed and failed, minute by minute",
-    group="Jobs",
-    handle=answer_throughput,
-    usage="[window]",
-    examples=("throughput", "throughput 2h"),
-)

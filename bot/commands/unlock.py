@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.commands.arguments import need_service, parse_reason
-from bot.commands.command import Change
 from bot.world import World
 from playbooks.unlock import Facts
 from services.domain.services import Service
@@ -19,17 +18,6 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     """`service`, `reason`."""
     service = need_service(words, EXAMPLE)
     return {"service": service.short, "reason": parse_reason(words[1:], EXAMPLE)}
-
-
-COMMAND = Change(
-    name="unlock",
-    summary="lift the lock and the frozen auto-deploy that a rollback left",
-    group="Changes",
-    usage="<service> <reason>",
-    examples=(EXAMPLE,),
-    parse=parse,
-    risk="low",
-)
 
 
 async def gather_unlock(world: World, environment: str, service: Service) -> Facts:

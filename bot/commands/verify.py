@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bot.commands.arguments import no_more, parse_service, parse_sha
-from bot.commands.command import Command
 from bot.facts import gather_verify
 from bot.types import Answer, Request
 from bot.views.findings import verify_answer
@@ -84,13 +83,3 @@ def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
         return tuple(Service), words[0]
     targets = _GROUPS.get(words[0].lower()) or (parse_service(words[0]),)
     return targets, words[1] if len(words) == 2 else None
-
-
-COMMAND = Command(
-    name="verify",
-    summary="SHA, API health and heartbeats after a deployment, as one verdict",
-    group="Services",
-    handle=handle,
-    usage="[service] [sha]",
-    examples=("verify", "verify api", "verify workers a1b2c3d4"),
-)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more
-from bot.commands.command import Command
 from bot.commands.context import need_record, parse_run
 from bot.commands.silence import need_what
 from bot.config import alerts
@@ -190,14 +189,3 @@ async def _answer_alert(request: Request, world: World) -> Answer:
     known = [] if isinstance(silences, Unavailable) else silences
     about = [one for one in known if set(alerts.covered(one.what)) & set(alerts.covered(what))]
     return why_alert_answer(what, histories, about)
-
-
-COMMAND = Command(
-    name="why",
-    summary="why people were told of an alert or not, why a run stands as it does, why somebody was refused",
-    group="Runs",
-    handle=answer_why,
-    usage="<alert|run|refusal>",
-    examples=("why heartbeats.ingest", "why 12", "why refusal"),
-    private=True,
-)

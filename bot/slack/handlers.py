@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.approvals.service import ApprovalService
+from bot.commands.dispatch import run
 from bot.commands.home import home_view
-from bot.commands.registry import edited_error, run
+from bot.commands.registry import edited_error, import_all
 from bot.commands.request_change import refuse_early
-from bot.commands.stop_workers import COMMAND as STOP_WORKERS
+from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
 from bot.slack.dedup import Deduplicator
@@ -67,6 +68,7 @@ class Listeners:
         bot_user: Callable[[], str | None],
     ) -> None:
         """`bot_user`: our own user id, once Slack has told it."""
+        import_all()
         self._world = world
         self._bot_user = bot_user
         self._approval_service = approval_service
@@ -152,9 +154,7 @@ class Listeners:
         request_origin, metadata = read_request_origin(body), read_metadata(prompt)
         if request_origin is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
             parameters = {"service": str(metadata["service"])}
-            await refuse_early(
-                STOP_WORKERS.name, parameters, request_origin.request, self._world, self._approval_service
-            )
+            await refuse_early(STOP_WORKERS, parameters, request_origin.request, self._world, self._approval_service)
         elif (
             request_origin is not None
             and prompt.get("callback_id") == modals.RESOLVE

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from bot.commands.arguments import read_number
+from bot.commands.command import DRY_RUN
 from bot.commands.parsing import split_words
 from bot.commands.registry import find
-from bot.commands.request_change import DRY_RUN
-from bot.commands.stop_workers import COMMAND as STOP_WORKERS
+from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.commands.stop_workers import split
 from bot.types import Actor, Block, Request, Surface
 from bot.views import modals
@@ -77,7 +77,7 @@ def prompt_for(line: str, surface: Surface, *, channel: str, thread: str | None 
 
 
 def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Prompt | None:
-    if name == STOP_WORKERS.name:
+    if name == STOP_WORKERS:
         service, reason = split(words)
         return None if reason else _stop_workers(service, metadata)
     if name == OPEN and not words:
@@ -88,7 +88,7 @@ def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> P
 
 
 def _stop_workers(service: str, metadata: dict[str, object]) -> Prompt:
-    name = STOP_WORKERS.name
+    name = STOP_WORKERS
     choices = tuple(Choice(f"{name} {service} {preset}", preset) for preset in PRESETS)
     return Prompt(stop_workers_modal(service, metadata | {"service": service}), f"{name} {service} <reason>", choices)
 

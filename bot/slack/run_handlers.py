@@ -13,9 +13,9 @@ from bot.approvals.dialogs import Dialog
 from bot.approvals.rules import confirmation_phrase
 from bot.approvals.service import ApprovalService
 from bot.commands.context import need_approval_service, outcome_answer
+from bot.commands.dispatch import run
 from bot.commands.home import START
 from bot.commands.plans import PLANS
-from bot.commands.registry import run
 from bot.commands.request_change import file, refuse_early
 from bot.rollback_offer import read_offer
 from bot.slack.gate import App

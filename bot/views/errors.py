@@ -9,8 +9,8 @@ from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, sect
 from bot.views.limits import fit_message
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, escape
-from playbooks.model import Status
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError
+from services.domain.status import Status
 
 
 def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -> OperatorError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import psycopg
 import pytest
 
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.types import Request
 from bot.world import World
 from tests.benchmarks.conftest import Stage

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.commands.check_config import check_config_answer
+from bot.commands.dispatch import run
 from bot.commands.health import health_answer
 from bot.commands.home import home_answer
-from bot.commands.registry import REGISTRY, run
+from bot.commands.registry import REGISTRY
 from bot.config.environment import Settings
 from bot.incidents.assignments import Asked, Assignment
 from bot.types import Request, Surface

@@ -13,7 +13,8 @@ import pytest
 from bot.approvals.access import Refused
 from bot.commands.command import Verb
 from bot.commands.context import outcome_answer
-from bot.commands.registry import REGISTRY, run
+from bot.commands.dispatch import run
+from bot.commands.registry import REGISTRY
 from bot.config.environment import Settings
 from bot.types import Request, Surface
 from bot.views.errors import error_answer

@@ -17,7 +17,8 @@ import pytest
 from bot.alerts.evaluator import Evaluator
 from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.commands.command import Change
-from bot.commands.registry import REGISTRY, run
+from bot.commands.dispatch import run
+from bot.commands.registry import REGISTRY
 from bot.config.alerts_file import default_rules
 from bot.config.environment import Settings
 from bot.leader import NAME, Fence

@@ -1,4 +1,7 @@
-"""What the terminal does not import for a read, so that it starts fast. It counts modules, not seconds."""
+"""What the terminal does not import, so that it starts fast, and what Slack's side imports before the first press.
+
+It counts modules, not seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ import sys
 
 import pytest
 
-HEAVY = {"aiohttp", "aiosmtplib", "apscheduler", "fastapi", "openai", "prometheus_client", "pydantic_settings"}
-HEAVY |= {"slack_bolt", "slack_sdk", "starlette", "uvicorn", "bot.wiring"}
+from bot.commands.registry import REGISTRY
+
+NEVER = {"aiohttp", "aiosmtplib", "apscheduler", "fastapi", "openai", "prometheus_client", "pydantic_settings"}
+NEVER |= {"slack_bolt", "slack_sdk", "starlette", "uvicorn"}
+FOR_HELP = NEVER | {"asyncio", "httpx", "psycopg", "pydantic", "playbooks", "bot.config", "bot.world", "bot.wiring"}
+FOR_A_READ = NEVER | {"bot.wiring", "bot.runs.engine", "rich"}
+# Of the commands' folder, what help needs.
+DECLARING = {"arguments", "command", "help", "match", "parsing", "registry", "verbs"}
 CLOSED = "127.0.0.1:9"  # nothing listens on the discard port
 CONFIGURED = {
     "SLACK_BOT_TOKEN": "xoxb-made-up",
@@ -31,15 +40,57 @@ try:
 except SystemExit:
     print(json.dumps(sorted(sys.modules)))
 """
+BOT = """
+import json, os, sys
+from bot.app import Bot
+from bot.config.environment import Settings
+Bot(Settings.from_environment(os.environ))
+print(json.dumps(sorted(sys.modules)))
+"""
 
 
-@pytest.mark.parametrize("line", ["--help", "health --json", "queue", "scale ingest 2 --dry-run"])
-def test_terminal_imports_nothing_heavy_for_a_read(line: str) -> None:
+def imported(line: str, program: str = PROGRAM) -> set[str]:
+    """The modules that are there after this line ran in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *line.split()], capture_output=True, text=True, check=True, env=CONFIGURED
+        [sys.executable, "-c", program, *line.split()], capture_output=True, text=True, check=True, env=CONFIGURED
     )
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
-    modules = set(json.loads(done.stdout.splitlines()[-1]))
+
+def within(modules: set[str], names: set[str]) -> set[str]:
+    """Those modules that are one of these names, or inside a package of that name."""
+    return {module for module in modules if any(f"{module}.".startswith(f"{name}.") for name in names)}
+
+
+@pytest.mark.parametrize("line", ["--help", "help", "help changes", "help jobs"])
+def test_help_imports_only_what_declares_the_commands(line: str) -> None:
+    modules = imported(line)
 
     assert "bot.commands.registry" in modules
-    assert modules & HEAVY == set()
+    assert within(modules, FOR_HELP) == set()
+    assert within(modules, {"bot.commands"}) == {"bot.commands", *(f"bot.commands.{name}" for name in DECLARING)}
+
+
+def test_help_of_a_command_imports_its_procedure_only() -> None:
+    modules = imported("help queue")
+
+    assert "playbooks.queue" in modules
+    assert within(modules, {"playbooks.logs", "playbooks.rollback", "psycopg", "httpx", "asyncio"}) == set()
+
+
+@pytest.mark.parametrize("line", ["health --json", "queue", "scale ingest 2 --dry-run"])
+def test_a_read_imports_nothing_of_the_bot_that_serves_slack(line: str) -> None:
+    modules = imported(line)
+
+    assert "bot.commands.dispatch" in modules
+    assert within(modules, FOR_A_READ) == set()
+
+
+def test_a_read_imports_the_module_of_its_own_command_only() -> None:
+    assert within(imported("health"), {"bot.commands.logs", "bot.commands.rollback", "bot.commands.incident"}) == set()
+
+
+def test_the_bot_imports_every_command_before_somebody_presses_a_button() -> None:
+    places = {place.place.partition(":")[0] for verb in REGISTRY.values() for place in verb.places}
+
+    assert places <= imported("", BOT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.cli import EVENTS, SHORTCUTS, manifest, manifest_json
+from bot.slack.manifest import EVENTS, SHORTCUTS, manifest, manifest_json
 from services.domain.errors import UsageError
 from services.sandbox.sandbox import SHORTCUTS as SANDBOX_SHORTCUTS
 from services.sandbox.sandbox import SUBSCRIBED_EVENTS

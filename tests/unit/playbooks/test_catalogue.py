@@ -7,7 +7,7 @@ import pytest
 from bot.commands.command import Change
 from bot.commands.plans import PLANS
 from bot.commands.registry import REGISTRY
-from playbooks.catalogue import CATALOGUE, Entry, read_docstring
+from playbooks.catalogue import Entry, catalogue, find_entry, read_docstring
 
 
 def test_reads_purpose_when_and_effect_over_several_lines() -> None:
@@ -25,15 +25,21 @@ def test_refuses_a_playbook_that_does_not_say_what_it_is_for(docstring: str) -> 
 
 
 def test_every_playbook_is_the_command_of_its_name() -> None:
-    assert set(CATALOGUE) <= set(REGISTRY)
+    assert set(catalogue()) <= set(REGISTRY)
 
 
 def test_every_change_can_be_planned_again_by_the_name_of_its_command() -> None:
     changes = {name for name, command in REGISTRY.items() if isinstance(command, Change)}
 
     assert changes == set(PLANS)
-    assert changes <= set(CATALOGUE)
+    assert changes <= set(catalogue())
 
 
 def test_the_reading_playbooks_say_that_they_change_nothing() -> None:
-    assert "only reads" in CATALOGUE["health"].effect
+    assert (entry := find_entry("health"))
+    assert "only reads" in entry.effect
+
+
+@pytest.mark.parametrize("name", ["help", "incident ack", "model", "no-such-command"])
+def test_a_command_without_a_playbook_has_no_entry(name: str) -> None:
+    assert find_entry(name) is None

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.approvals.service import ApprovalService
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.world import World

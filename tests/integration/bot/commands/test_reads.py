@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.commands.registry import REGISTRY, run
+from bot.commands.dispatch import run
+from bot.commands.registry import REGISTRY
 from bot.types import Answer, Request
 from bot.views.terminal import answer_text
 from bot.world import World

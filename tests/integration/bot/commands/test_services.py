@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text

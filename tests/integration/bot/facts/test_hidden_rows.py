@@ -12,8 +12,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.cli import EXIT
+from bot.commands.dispatch import run
 from bot.commands.golden_path import gather_golden_path
-from bot.commands.registry import run
 from bot.commands.requeue import _read_jobs, _read_orphans
 from bot.commands.reveal import Wanted, _read_job
 from bot.facts import gather_health, gather_verification

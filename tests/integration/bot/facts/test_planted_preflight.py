@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.facts import gather_preflight
 from bot.types import Actor, Request, Surface

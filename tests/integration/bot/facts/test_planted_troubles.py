@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot.commands.registry import run
+from bot.commands.dispatch import run
 from bot.facts import gather_doctor
 from bot.types import Request
 from bot.views.terminal import answer_text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.registry import run as answer
+from bot.commands.dispatch import run as answer
 from bot.types import Request
 from bot.views.terminal import answer_text
 from services.clients.postgres.pool import Connection

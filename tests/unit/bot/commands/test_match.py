@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.commands.dispatch import run
 from bot.commands.match import SYNONYMS, key
 from bot.commands.parsing import split_words
-from bot.commands.registry import REGISTRY, edited_error, find, run
+from bot.commands.registry import REGISTRY, edited_error, find
 from bot.config.environment import Settings
 from bot.types import Request, Surface
 from bot.world import World

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.commands.command import Command, Verb
-from bot.commands.registry import BARE, REGISTRY, find, run
+from bot.commands.dispatch import run
+from bot.commands.registry import BARE, REGISTRY, find
 from bot.config.environment import Settings
 from bot.types import Answer, Request, Surface
 from bot.views.blocks import section

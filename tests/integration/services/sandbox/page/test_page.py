@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from bot.cli import manifest
+from bot.slack.manifest import manifest
 from services.sandbox.page.app import build_router
 from services.sandbox.phone.phones import Phones, RingState
 from services.sandbox.railway.local import LocalRailway

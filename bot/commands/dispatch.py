@@ -1,0 +1,195 @@
+"""Runs a typed line: the same for Slack, buttons and the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot.commands.arguments import wrong_word
+from bot.commands.command import DRY_RUN, ApprovalCommand, Change, Command, IncidentCommand, Verb
+from bot.commands.match import without_self
+from bot.commands.parsing import join_words, split_words, with_service
+from bot.commands.registry import asks_for_help, find
+from bot.config.environment import require
+from bot.types import Answer, Request, Surface
+from bot.views.limits import fit_message
+from bot.views.notes import only_for_asker, with_masked_note
+from bot.views.text import code
+from playbooks.model import Risk
+from services.clients.postgres.pool import behind
+from services.domain.environments import find_environment
+from services.domain.errors import Choice, UsageError
+
+if TYPE_CHECKING:
+    from bot.admission import Admission
+    from bot.approvals.service import ApprovalService
+    from bot.incidents.service import IncidentService
+    from bot.world import World
+
+
+ENV = "--env"  # as the runbook's own tools have it
+RAW = "--raw"  # refused by whoever takes it, with the reason
+
+_OPTION = re.compile(r"--[a-z][\w-]*")
+_SENTENCES = ("what", "why", "reason", "cause", "command", "filter")
+
+
+async def run(
+    line: str,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None = None,
+    incident_service: IncidentService | None = None,
+) -> Answer:
+    """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
+
+    Whatever the command gives back fits into a Slack message, and stays private when the command is.
+    `approval_service` is where
+    changes are asked for, `incident_service` where incidents are worked on; None where there is none.
+    """
+    return await run_words(split_words(line, request.surface), request, world, approval_service, incident_service)
+
+
+async def run_words(
+    words: list[str],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None = None,
+    incident_service: IncidentService | None = None,
+) -> Answer:
+    """The same for a line that is in words already, as a shell gives it."""
+    verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
+    try:
+        request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
+        answer = await _run(verb, request, world, approval_service, incident_service)
+    except UsageError as error:
+        raise _completed(error, verb, rest) from None
+    if verb.keeps_words:
+        answer = with_masked_note(answer, " ".join(request.words))
+    answer = replace(answer, private=answer.private or verb.private)
+    if request.surface is Surface.TERMINAL:
+        return answer
+    if not isinstance(verb, Change):  # what was asked for and done is for everybody, however much else there is
+        answer = _bounded(answer, request, world)
+    text, blocks = fit_message(answer.text, answer.blocks)
+    return replace(answer, text=text, blocks=blocks)
+
+
+async def _run(
+    verb: Verb,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    incident_service: IncidentService | None,
+) -> Answer:
+    match verb:
+        case Command():
+            async with _turn(world.questions, request):
+                with behind():  # pages, runs and decisions have the sessions first
+                    return await verb.handle(request, world)
+        case ApprovalCommand():
+            async with _turn(world.decisions, request):
+                return await verb.handle(request, world, approval_service)
+        case IncidentCommand():
+            async with _turn(world.decisions, request):
+                return await verb.handle(request, world, incident_service)
+        case Change(risk=Risk.BREAK_GLASS):
+            return await _ask(verb, request, world, approval_service)
+        case Change():
+            async with _turn(world.plans, request):
+                return await _ask(verb, request, world, approval_service)
+        case _:
+            raise TypeError(f"{verb.name} is no kind of verb that can be run")
+
+
+async def _ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
+    from bot.commands.request_change import ask  # has the playbooks of all changes with it
+
+    return await ask(change, request, world, approval_service)
+
+
+def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
+    """Whoever sits at a terminal has a process of their own."""
+    return admission.admit(request.actor.user_id) if request.actor else nullcontext()
+
+
+def _bounded(answer: Answer, request: Request, world: World) -> Answer:
+    """A public answer becomes the asker's own while the channel, or this person in it, has had many."""
+    actor, channel = request.actor, request.channel_id
+    if answer.private or actor is None or channel is None:
+        return answer
+    return answer if world.public_answers.take(channel, actor.user_id) else only_for_asker(answer)
+
+
+def _without_help(words: list[str]) -> list[str]:
+    """`logs ingest --help` is `help logs`."""
+    if not asks_for_help(words):
+        return words
+    named = without_self(words[:-1])
+    return ["help", *find(named)[0].name.split()] if named else ["help"]
+
+
+def take_options(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str, ...]:
+    """The words without `--env`, once it names the environment that we are in. Raises UsageError for another one, and
+    for an option that the verb does not have."""
+    known = known_options(verb)
+    if ENV in known:
+        words = _without_env(verb, words, world)
+    if not _takes_sentence(verb):
+        for word in words:
+            _refuse_unknown(verb, word, known)
+    return words
+
+
+def known_options(verb: Verb) -> list[str]:
+    """The options in its usage, and `--dry-run` of every change."""
+    return [*_OPTION.findall(verb.usage), *([DRY_RUN] if isinstance(verb, Change) else [])]
+
+
+def _refuse_unknown(verb: Verb, word: str, known: list[str]) -> None:
+    name = word.partition("=")[0]
+    if not _OPTION.fullmatch(name) or name in (*known, RAW):
+        return
+    has = f"`{verb.name}` has {', '.join(f'`{one}`' for one in known)}" if known else f"`{verb.name}` has no options"
+    raise wrong_word(name, "is not an option", f"{has}; `help {verb.name}` tells more.")
+
+
+def _takes_sentence(verb: Verb) -> bool:
+    """Whether its last words are for people to read, whatever they begin with; `logs` names its options itself."""
+    return any(f"{name}{end}" in verb.usage for name in _SENTENCES for end in ">]")
+
+
+def _without_env(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str, ...]:
+    at = next((n for n, word in enumerate(words) if word.partition("=")[0] == ENV), None)
+    if at is None:
+        return words
+    _, equals, named = words[at].partition("=")
+    after = at + 1
+    if not equals:
+        named, after = (words[after] if after < len(words) else ""), after + 1
+    _check_environment(verb, named.lower(), require(world.settings.identity).environment)
+    return (*words[:at], *words[after:])
+
+
+def _check_environment(verb: Verb, named: str, own: str) -> None:
+    found = find_environment(named)
+    if found is not None and found.name == own:
+        return
+    why = f"this bot is in `{own}`, not in {code(named, limit=40)}" if named else "no environment follows `--env`"
+    what_next = f"`{verb.name}` without `--env` asks about `{own}`; for another environment ask its own bot."
+    raise UsageError("Nothing was looked at", why=why, what_next=what_next)
+
+
+def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
+    """The error with what only the whole line tells: the line in which the word that does not fit is the one that was
+    probably meant, and, where nothing else is named to type, the help of this very command."""
+    choices = error.choices
+    if error.instead is not None and not choices:
+        typed, meant = error.instead
+        line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
+        choices = (Choice(line),) if line else ()
+    more = "" if "`" in error.what_next or choices else f" `help {verb.name}` tells more."
+    return UsageError(error.what, why=error.why, what_next=f"{error.what_next}{more}", choices=choices)

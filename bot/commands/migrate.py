@@ -1,0 +1,23 @@
+"""`migrate`: apply the pending migrations, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.commands.arguments import no_more
+from bot.config.environment import Settings, require
+from bot.types import Answer
+from services.clients.postgres.migrations import install
+
+
+async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
+    """Apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's.
+
+    The first time it writes down that the database belongs to ENVIRONMENT, and refuses any other one afterwards.
+    """
+    no_more(words, 0)
+    settings = Settings.from_environment(environ)
+    database, directory = require(settings.database), require(settings.changes).migrations
+    environment = require(settings.identity).environment
+    outcome = await install(database.admin_url or database.url, environment=environment, directory=directory)
+    return Answer(outcome.notice, (), {"notice": outcome.notice})

@@ -1,0 +1,75 @@
+"""Answers one line on a terminal: with a world of its own, and with Slack only for what needs it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+
+from bot.commands.command import DRY_RUN, Command, IncidentCommand, Verb
+from bot.commands.dispatch import run_words
+from bot.commands.registry import find
+from bot.config.environment import Settings
+from bot.config.fields import Invalid
+from bot.slack_names import SlackNames
+from bot.types import Answer, Request, Surface
+from bot.views.terminal import mentioned_ids
+from bot.world import World, open_slack
+from services.domain.oncall import Schedule
+
+Write = Callable[[str], None]
+
+
+async def answer_words(words: list[str], environ: Mapping[str, str], write: Write) -> tuple[Answer, dict[str, str]]:
+    """The answer, and what people are called by their Slack ids. Raises what the command raises."""
+    settings = Settings.from_environment(environ)
+    world = World.from_settings(settings)
+    try:
+        answer = await _answer(words, settings, world, write)
+        return answer, await _names(answer, settings, world)
+    finally:
+        await world.close()
+
+
+async def _answer(words: list[str], settings: Settings, world: World, write: Write) -> Answer:
+    """Only requests and incidents need the approval service and Slack; reads and dry runs work without them."""
+    verb, rest = find(words)
+    request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}", write=write)
+    if isinstance(verb, Command) or DRY_RUN in rest:
+        return await run_words(words, request, world)
+    return await _answer_with_services(verb, words, request, settings, world)
+
+
+async def _answer_with_services(
+    verb: Verb, words: list[str], request: Request, settings: Settings, world: World
+) -> Answer:
+    """With the approval service and the incident service where the settings allow it.
+
+    Imported here: the wiring has the whole bot with it, which takes longer to import than a read takes.
+    """
+    from bot.wiring import change_wiring_of_terminal, make_incident_service, make_incident_store
+
+    async with change_wiring_of_terminal(settings, world) as changing:
+        if changing is None or world.database is None:
+            return await run_words(words, request, world)
+        if isinstance(verb, IncidentCommand):
+            await changing.names.read()
+        incident_store = make_incident_store(world, changing.names.of)
+        incident_service = make_incident_service(world, world.database, incident_store, changing.groups, changing.names)
+        return await run_words(words, request, world, changing.approval_service, incident_service)
+
+
+async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, str]:
+    """What the people and groups in the answer are called: by the on-call file, otherwise by Slack."""
+    schedule = world.schedule
+    known = {one.slack: one.name for one in schedule.people.values()} if isinstance(schedule, Schedule) else {}
+    nameless = mentioned_ids(answer) - known.keys()
+    if not nameless or isinstance(settings.slack, Invalid):
+        return known
+    slack = open_slack(settings.slack)
+    try:
+        names = SlackNames(slack, ())
+        await names.look_up(nameless)
+        found = {slack_id: names.known(slack_id) for slack_id in nameless}
+        return known | {slack_id: name.removeprefix("@") for slack_id, name in found.items() if name}
+    finally:
+        await slack.aclose()

@@ -1,0 +1,22 @@
+"""How a check, an answer or a report turned out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What a check found. UNKNOWN: a fact was missing, so nobody can say."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+    @property
+    def urgency(self) -> int:
+        """Higher comes first in a report: fail, unknown, warn, ok."""
+        return _URGENCY[self]
+
+
+_URGENCY = {Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}

@@ -1,0 +1,61 @@
+"""Every command names functions that exist, with the signature that its kind of command calls."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+from bot.cli import TERMINAL_ONLY
+from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Lazy, TerminalCommand, Verb
+from bot.commands.registry import REGISTRY
+from bot.commands.verbs import VERBS
+
+VERBS_EVERYWHERE = [*VERBS, *TERMINAL_ONLY.values()]
+# What each place is called with, and what it gives back, as the functions write it.
+CALLED: dict[tuple[type[Verb], str], tuple[list[str], str]] = {
+    (Command, "handle"): (["Request", "World"], "Answer"),
+    (ApprovalCommand, "handle"): (["Request", "World", "ApprovalService | None"], "Answer"),
+    (IncidentCommand, "handle"): (["Request", "World", "IncidentService | None"], "Answer"),
+    (TerminalCommand, "handle"): (["Sequence[str]", "Mapping[str, str]"], "Answer"),
+    (Change, "parse"): (["tuple[str, ...]"], "Mapping[str, str]"),
+    (Change, "offer"): (["Mapping[str, str]", "World"], "Answer | None"),
+}
+
+
+def _places() -> Iterator[tuple[str, tuple[list[str], str], Lazy]]:
+    for verb in VERBS_EVERYWHERE:
+        for (kind, field), called in CALLED.items():
+            place = getattr(verb, field, None) if type(verb) is kind else None
+            if place is not None:
+                yield f"{verb.name}.{field}", called, place
+
+
+PLACES = {name: (called, place) for name, called, place in _places()}
+
+
+def test_every_place_of_every_command_is_looked_at() -> None:
+    assert len(PLACES) == sum(len(verb.places) for verb in VERBS_EVERYWHERE)
+    assert all(verb.places for verb in VERBS_EVERYWHERE)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_command_names_a_function_that_is_called_as_its_kind_calls_it(name: str) -> None:
+    (parameters, returned), place = PLACES[name]
+
+    signature = inspect.signature(place.load())
+
+    assert [parameter.annotation for parameter in signature.parameters.values()] == parameters
+    assert signature.return_annotation == returned
+    assert inspect.iscoroutinefunction(place.load()) is not name.endswith(".parse")
+
+
+def test_no_two_commands_have_one_name() -> None:
+    assert len(REGISTRY) == len(VERBS)
+    assert not REGISTRY.keys() & TERMINAL_ONLY.keys()
+
+
+def test_a_command_lives_among_the_commands() -> None:
+    """The walls between folders are checked for imports; a place is an import as well."""
+    assert {place.place.rpartition(".")[0] for verb in VERBS for place in verb.places} == {"bot.commands"}
