@@ -10,7 +10,7 @@ import sys
 from collections.abc import MutableMapping
 
 from bot.app import run
-from bot.config.environment import ADMIN_URL, Settings
+from bot.config.environment import ADMIN_URL, Settings, read_log_format
 from services.domain.errors import OperatorError
 from services.process import log_to_streams
 
@@ -35,7 +35,7 @@ async def _main() -> None:
 
 def main() -> None:
     """Run until told to stop."""
-    log_to_streams()
+    log_to_streams(read_log_format(os.environ))
     logging.getLogger("bot").setLevel(logging.INFO)
     drop_owner(os.environ)
     try:

@@ -1,4 +1,4 @@
-"""What the API and the workers share: settings, log format, and the database log lines of the runbook.
+"""What our processes share: settings, log format, listening sockets, and the database log lines of the runbook.
 
 This is the door to the log: none of our own secrets leaves through it, and no text of others makes a line of its own or
 moves a cursor. Railway adds time, replica and severity: what is written to stderr counts as an error there, so only
@@ -8,10 +8,12 @@ that goes there.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import platform
 import re
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -30,6 +32,7 @@ from services.domain.text import clean_text, printable_json
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 100  # connections that wait to be accepted
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0  # an outage of minutes ends within this, and the server is not hammered meanwhile
 
@@ -65,6 +68,35 @@ async def await_database(database: Database, *, pool_size: int) -> None:
 
 def _tell(error: SourceError) -> None:
     log.error("PostgreSQL connection failed: %s", _RUNBOOK_WORDS.get(error.why, error.why))
+
+
+# What a machine without IPv6 says of it: the kernel does not have it, or no interface has an address.
+_NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+
+
+def listen(port: int, address: str | None = None) -> list[socket.socket]:
+    """Sockets that listen on `port` (0: a free one, the same for each) of one address, or of all IPv4 and IPv6 ones.
+
+    One socket a family, so that an IPv4 caller keeps an IPv4 address. Without IPv6 there is one. Raises OSError.
+    """
+    if address:
+        return [_listen(address, port)]
+    first = _listen("0.0.0.0", port)  # noqa: S104 - Railway's edge comes from outside, its private network by IPv6
+    try:
+        return [first, _listen("::", first.getsockname()[1])]
+    except OSError as error:
+        if error.errno in _NO_IPV6:
+            return [first]
+        first.close()
+        raise
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server((address, port), family=family, backlog=BACKLOG)
+    # Inherited by each connection: with Nagle's delay an acknowledgement waits 40 ms for the client's ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 LogFormat = Literal["plain", "json"]

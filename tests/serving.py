@@ -12,6 +12,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+HAS_IPV6 = _has_ipv6()  # machines that run tests may have none
+
+
 class _Server(uvicorn.Server):
     """Leaves the signals to pytest."""
 

@@ -215,6 +215,12 @@ class PrivacySettings(Group):
     log_privacy: Literal["strict", "balanced"] = Field("balanced", validation_alias="LOG_PRIVACY")
 
 
+class LogSettings(Group):
+    """How the bot writes its own log."""
+
+    log_format: Literal["plain", "json"] = Field("plain", validation_alias="LOG_FORMAT")
+
+
 class HookSettings(Group):
     """The secret parts of addresses that others call. Two are accepted during a rotation; none: nobody may call."""
 
@@ -253,6 +259,7 @@ class Settings:
     monitor: MonitorSettings | Invalid
     hooks: HookSettings | Invalid
     privacy: PrivacySettings | Invalid = field(default_factory=PrivacySettings)
+    log: LogSettings | Invalid = field(default_factory=LogSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -279,6 +286,7 @@ class Settings:
             monitor=_read("monitor", MonitorSettings, given),
             hooks=_read("hooks", HookSettings, given),
             privacy=_read("privacy", PrivacySettings, given),
+            log=_read("log", LogSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings
@@ -339,6 +347,12 @@ class Settings:
     def changing(self) -> ChangeSettings:
         """How changes go about their work; the defaults when a variable is malformed."""
         return ChangeSettings() if isinstance(self.changes, Invalid) else self.changes
+
+
+def read_log_format(environ: Mapping[str, str]) -> Literal["plain", "json"]:
+    """How to write the log, before anything else is read; plain when the variable is malformed."""
+    group = _read("log", LogSettings, {name: value.strip() for name, value in environ.items() if value.strip()})
+    return "plain" if isinstance(group, Invalid) else group.log_format
 
 
 GroupT = TypeVar("GroupT", bound=Group)

@@ -250,6 +250,7 @@ _WHAT_NEXT = {
     "DRAGONFLY_APPROVERS": "list user ids (U…) or user-group ids (S…), separated by commas",
     "ENVIRONMENT": f"set {one_of(NAMES)}",
     "SUPABASE_MODE": f"set {one_of(NAMES)}, the same as ENVIRONMENT",
+    "LOG_FORMAT": "set plain or json, or remove it",
     "LOG_PRIVACY": "set strict or balanced, or remove it",
     "PORT": "set a port number, or remove it",
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",

@@ -29,6 +29,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.web.metrics import Health, Metrics
 from services.domain.secrets import Secret
+from services.process import listen
 
 MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)
 MAX_AGE_S = 300
@@ -186,20 +187,21 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """`open` binds the port (0: any), `close` answers what is under way and ends."""
+    """`open` binds the port (0: any) of `host`, or of all IPv4 and IPv6 addresses.
+
+    `close` answers what is under way and ends.
+    """
 
     def __init__(
         self,
         app: FastAPI,
         *,
         port: int,
-        host: str = "0.0.0.0",  # noqa: S104 - Railway's proxy comes from outside
+        host: str | None = None,
         protocol: type[HeaderLimitedProtocol] = HeaderLimitedProtocol,
     ) -> None:
         self._config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             http=protocol,
             log_config=None,
             access_log=False,
@@ -207,24 +209,23 @@ class WebServer:
             timeout_graceful_shutdown=3,
         )
         self._server = _Server(self._config)
-        self._socket: socket.socket | None = None
+        self._host, self._port = host, port
+        self._sockets: list[socket.socket] = []
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
         """The port that is bound; 0 before `open`."""
-        return int(self._socket.getsockname()[1]) if self._socket else 0
+        return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
 
     async def open(self) -> None:
         """Raises OSError when the port is taken."""
-        self._socket = socket.create_server((self._config.host, self._config.port), backlog=100, reuse_port=False)
-        # Inherited by each connection: with Nagle's delay an acknowledgement waits 40 ms for the client's ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        self._sockets = listen(self._port, self._host)
+        self._serving = asyncio.create_task(self._server.serve(sockets=self._sockets))
 
     async def close(self) -> None:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
-        if self._socket is not None:
-            self._socket.close()
+        for listener in self._sockets:
+            listener.close()

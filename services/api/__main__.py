@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
+import sys
 
 import uvicorn
 
 from services.api.app import build_app
 from services.api.settings import ApiSettings
-from services.process import log_to_streams, read_or_exit
+from services.process import listen, log_to_streams, read_or_exit
 
+EXIT_NOT_SERVING = 3
 GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
 
 
@@ -29,15 +32,25 @@ def main() -> None:
     # end as "killed by SIGTERM".
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: None)
-    uvicorn.run(
+    config = uvicorn.Config(
         build_app(settings),
-        host=settings.listen_address,
-        port=settings.port,
         log_config=None,
         access_log=False,  # services.api.app logs without query strings
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    server = uvicorn.Server(config)
+    server.run(sockets=_listen(settings))
+    if not server.started:
+        sys.exit(EXIT_NOT_SERVING)
+
+
+def _listen(settings: ApiSettings) -> list[socket.socket]:
+    try:
+        return listen(settings.port, settings.listen_address)
+    except OSError as error:
+        sys.stderr.write(f"CRITICAL: cannot listen on port {settings.port}: {error.strerror}. Free it, or set PORT.\n")
+        sys.exit(EXIT_NOT_SERVING)
 
 
 if __name__ == "__main__":

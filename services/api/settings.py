@@ -13,7 +13,7 @@ MEBIBYTE = 1024 * 1024
 class ApiSettings(ProcessSettings):
     """Without `DRAGONFLY_API_KEY` the API runs, and the intake says that it is closed."""
 
-    listen_address: str = "0.0.0.0"  # noqa: S104 - Railway's edge reaches the container from outside
+    listen_address: str | None = None  # all of IPv4 and IPv6
     port: PositiveInt = 8080  # Railway injects PORT
     dragonfly_api_key: SecretStr | None = None  # two, separated by a comma, while the key is rotated
     metrics_enabled: bool = True

@@ -20,6 +20,7 @@ from services.sandbox.slack.delivery import HttpDelivery
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S, until
+from tests.serving import HAS_IPV6
 
 KEY = "made-up-secret"
 ANSWERED = 'dragonfly_bot_answer_seconds_count{outcome="answered",surface="slash"}'
@@ -156,6 +157,18 @@ async def test_a_stranger_learns_no_name_of_a_setting(start_bot: StartBot, http:
     for path in ("livez", "healthz", "metrics"):
         answer = await http.get(f"http://127.0.0.1:{bot.web.port}/{path}")
         assert not [name for name in names if name in answer.text]
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", pytest.param("[::1]", marks=pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 here"))]
+)
+async def test_bot_listens_on_both_families(http: httpx.AsyncClient, address: str) -> None:
+    server = WebServer(FastAPI(), port=0)
+    await server.open()
+    try:
+        assert (await http.get(f"http://{address}:{server.port}/")).status_code == 404
+    finally:
+        await server.close()
 
 
 class Impatient(HeaderLimitedProtocol):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 
 import httpx
+import pytest
 
 from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, RunningProcess, Spawn
+from tests.serving import HAS_IPV6
 
 NOWHERE = "postgresql://u:hidden@127.0.0.1:1/d"
 
@@ -40,6 +43,31 @@ async def start_api(spawn: Spawn, eventually: Eventually, dsn: str, **more: str)
     api = Api(process, port)
     await eventually(api.status)
     return api
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 here")
+async def test_serves_ipv6_and_ipv4_unless_it_is_told_one_address(spawn: Spawn, eventually: Eventually) -> None:
+    port = find_free_port()
+    await spawn("services.api", SUPABASE_DB_URL=NOWHERE, PORT=str(port), LISTEN_ADDRESS="")
+
+    async def alive_on(address: str) -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
+            try:
+                return (await client.get(f"http://{address}:{port}/api/live")).is_success
+            except httpx.TransportError:
+                return False
+
+    await eventually(lambda: alive_on("127.0.0.1"))
+    assert await alive_on("[::1]")
+
+
+async def test_says_that_its_port_is_taken(spawn: Spawn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = await spawn("services.api", SUPABASE_DB_URL=NOWHERE, PORT=str(port), LISTEN_ADDRESS="127.0.0.1")
+
+        await process.line_with(f"CRITICAL: cannot listen on port {port}: Address already in use")
+        assert await process.exit_code() == 3
 
 
 async def test_starts_serves_and_stops(spawn: Spawn, eventually: Eventually, database_urls: DatabaseUrls) -> None:
