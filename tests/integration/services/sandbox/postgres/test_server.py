@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from services.domain.errors import OperatorError
-from services.sandbox.postgres.home import UNPRIVILEGED_USER, find_home
+from services.sandbox.postgres.home import MEMORY, SHARED, UNPRIVILEGED_USER, find_home
 from services.sandbox.postgres.server import PostgresServer, prepare_cluster
 
 PATIENCE_S = 60.0
@@ -254,6 +254,16 @@ def test_as_root_data_of_deleted_folders_is_removed_by_the_next_start(server: Po
 
     assert not gone.home.exists()
     assert server.is_running
+
+
+@as_root
+@pytest.mark.skipif(not MEMORY.exists(), reason="this system has no files in memory")
+@pytest.mark.parametrize(("folder", "place"), [(MEMORY, MEMORY), (SHARED.parent, SHARED.parent)])
+def test_as_root_data_asked_for_in_memory_lies_in_memory(folder: Path, place: Path) -> None:
+    home = find_home(folder / f"dragonfly-never-made-{os.getpid()}" / "postgres")
+
+    assert home.path.is_relative_to(place / SHARED.name)
+    assert home.install.is_relative_to(SHARED)  # programs may not be run from everywhere
 
 
 @as_root
