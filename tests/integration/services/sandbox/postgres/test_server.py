@@ -60,6 +60,17 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def parent_of(pid: int) -> int | None:
+    """None when it is gone."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
+
+
 def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while is_alive(pid):
@@ -170,8 +181,10 @@ def test_a_server_that_outlived_parent_and_guard_is_ended_by_the_next_start(
 ) -> None:
     with start_elsewhere(tmp_path / "postgres") as parent:
         pid = postmaster(server.home)
-        guard = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(guard, signal.SIGKILL)
+        guard = parent_of(pid)
+        watcher = [child for child in processes() if parent_of(child) == guard and child != pid]
+        for process in (guard, *watcher):  # the watcher alone would end the server, a moment after the parent
+            os.kill(process, signal.SIGKILL)
         parent.kill()
     assert is_alive(pid)
 
