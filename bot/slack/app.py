@@ -99,7 +99,8 @@ def make_bolt(
         return bot_identity.authorization()
 
     # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
-    bolt = AsyncApp(logger=quiet, authorize=authorize, request_verification_enabled=False)
+    # Without a name Bolt reads the source of its whole call stack to find one.
+    bolt = AsyncApp(name="dragonfly", logger=quiet, authorize=authorize, request_verification_enabled=False)
     bolt.use(acknowledge)
     bolt.use(rate_limited.take)
     listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body)))

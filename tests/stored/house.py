@@ -23,12 +23,12 @@ from bot.config.environment import Settings
 from bot.config.timing import EvaluatorSettings, RunSettings
 from playbooks.model import decode_plan
 from playbooks.steps import STEPS
-from services.sandbox.railway.control import build_router as railway_router
+from services.sandbox.railway.control import build_railway_router as railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model, payloads
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
-from services.sandbox.slack.control import build_router as slack_router
+from services.sandbox.slack.control import build_slack_router as slack_router
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
 from services.sandbox.slack.workspace import Workspace

@@ -201,6 +201,13 @@ def _too_many(retry_after_s: int) -> Response:
 
 def build_router(railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR) -> APIRouter:
     """`POST /railway/graphql/v2` and `/control/railway/…`."""
+    router = build_railway_router(railway, limit_per_hour=limit_per_hour)
+    router.include_router(build_control_router(railway))
+    return router
+
+
+def build_railway_router(railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR) -> APIRouter:
+    """`POST /railway/graphql/v2`: Railway without the switches."""
     router = APIRouter()
     endpoint = GraphQLEndpoint(railway, limit_per_hour=limit_per_hour)
 
@@ -208,5 +215,4 @@ def build_router(railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR)
     async def answer_graphql(request: Request) -> Response:
         return await endpoint.answer(request)
 
-    router.include_router(build_control_router(railway))
     return router

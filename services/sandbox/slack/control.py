@@ -222,6 +222,13 @@ def _add_looking(router: APIRouter, workspace: Workspace) -> None:
 
 def build_router(workspace: Workspace) -> APIRouter:
     """Everything that the app, the page and the tests reach over HTTP. The workspace is started by the caller."""
+    router = build_slack_router(workspace)
+    router.include_router(build_control_router(workspace))
+    return router
+
+
+def build_slack_router(workspace: Workspace) -> APIRouter:
+    """What the app reaches: Slack without the switches."""
     files = _Files(workspace)
     router = APIRouter()
     # Starlette's plain routes: no dependency injection or body model between the socket and the answer.
@@ -235,7 +242,6 @@ def build_router(workspace: Workspace) -> APIRouter:
 
     router.add_websocket_route("/slack/link", link)
     router.add_websocket_route("/slack/link/", link)
-    router.include_router(build_control_router(workspace))
     return router
 
 

@@ -28,7 +28,7 @@ from services.domain.runs import Record, Run
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.sandbox.slack import model
-from services.sandbox.slack.control import build_router
+from services.sandbox.slack.control import build_slack_router
 from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
 from tests.serving import no_proxy as no_proxy
@@ -73,7 +73,7 @@ async def workspace() -> AsyncIterator[Workspace]:
     workspace = Workspace()
     await workspace.start()
     app = FastAPI()
-    app.include_router(build_router(workspace))
+    app.include_router(build_slack_router(workspace))
     async with serve(app) as url:
         workspace.base_url = url
         yield workspace

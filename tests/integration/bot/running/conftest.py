@@ -16,7 +16,7 @@ from bot.config.environment import Settings
 from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
-from services.sandbox.slack.control import build_router
+from services.sandbox.slack.control import build_slack_router
 from services.sandbox.slack.model import Message, User
 from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
@@ -69,7 +69,7 @@ async def slack(outside: Outside) -> AsyncIterator[Slack]:
     wait_long(workspace)
     await workspace.start()
     app = FastAPI()
-    app.include_router(build_router(workspace))
+    app.include_router(build_slack_router(workspace))
 
     @app.post("/railway")
     async def railway(request: Request) -> Response:

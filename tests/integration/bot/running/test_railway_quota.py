@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from bot.app import Bot
 from services.clients.postgres import runs
 from services.domain.runs import RunState
-from services.sandbox.railway.control import build_router
+from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
@@ -29,7 +29,7 @@ QUOTA = 400
 @pytest.fixture
 async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
     app = FastAPI()
-    app.include_router(build_router(railway, limit_per_hour=QUOTA))
+    app.include_router(build_railway_router(railway, limit_per_hour=QUOTA))
     async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
         yield wire
 

@@ -34,7 +34,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.runs import NewRun, Person, Run, RunState, RunStep
 from services.domain.secrets import Secret
 from services.sandbox.database import plant
-from services.sandbox.railway.control import build_router
+from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
@@ -127,7 +127,9 @@ async def railway(tmp_path: Path, database_urls: DatabaseUrls) -> AsyncIterator[
 @pytest.fixture
 async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
     app = FastAPI()
-    app.include_router(build_router(railway, limit_per_hour=10**9))  # polling is not held back by the rate limit
+    app.include_router(
+        build_railway_router(railway, limit_per_hour=10**9)
+    )  # polling is not held back by the rate limit
     async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
         yield wire
 

@@ -18,7 +18,7 @@ from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
 from services.domain.secrets import Secret
 from services.sandbox.database import plant
-from services.sandbox.railway.control import build_router
+from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
@@ -63,7 +63,7 @@ async def make_world(
 ) -> AsyncIterator[LocalWorld]:
     """`make_world(dsn, **environment)`. Its bot may undo migrations."""
     app = FastAPI()
-    app.include_router(build_router(railway))
+    app.include_router(build_railway_router(railway))
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(serve(app))
 

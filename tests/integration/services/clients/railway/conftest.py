@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
 from services.domain.secrets import Secret
-from services.sandbox.railway.control import build_router
+from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.outside import PATIENCE_S
@@ -51,7 +51,7 @@ async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
 async def railway_url(railway: LocalRailway) -> AsyncIterator[str]:
     """The address of the GraphQL endpoint."""
     app = FastAPI()
-    app.include_router(build_router(railway))
+    app.include_router(build_railway_router(railway))
     async with serve(app) as address:
         yield f"{address}/railway/graphql/v2"
 
