@@ -98,6 +98,27 @@ def _remove_left_over(directory: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
+# Files that take longest come first, so that the run does not end with one worker in a long one.
+SLOWEST_FIRST = (
+    "tests/e2e/test_incident_stories.py",
+    "tests/integration/bot/running/test_runs_in_slack.py",
+    "tests/integration/stored/",
+    "tests/e2e/",
+    "tests/chaos/",
+    "tests/integration/bot/runs/",
+    "tests/integration/bot/running/",
+    "tests/integration/services/job_queue/",
+    "tests/integration/services/sandbox/postgres/",
+    "tests/integration/bot/alerts/",
+    "tests/integration/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`)."""
+    items.sort(key=lambda item: next((n for n, slow in enumerate(SLOWEST_FIRST) if slow in item.nodeid), 99))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: pytest.Item) -> None:
     """Tell each xdist worker where the run's server is."""

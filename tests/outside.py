@@ -7,7 +7,7 @@ import contextlib
 import ssl
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,6 +18,7 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from services.domain.errors import SourceError
+from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 
 PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
@@ -172,6 +173,25 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S)
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def first_message(
+    seen: Callable[[], Iterable[Message]], wanted: Callable[[Message], bool], *, timeout_s: float = PATIENCE_S
+) -> Message:
+    """The first wanted message, as soon as it is there; a failure shows the messages that were there instead."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while (found := next(filter(wanted, seen()), None)) is None:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"no such message within {timeout_s:.0f} s; found {list_messages(seen())}") from None
+    return found
+
+
+def list_messages(messages: Iterable[Message]) -> str:
+    """One line per message: its stamps and the whole text."""
+    lines = [f"{one.ts} (in {one.thread_ts or 'the channel'}): {one.text!r}" for one in messages]
+    return "\n".join([f"{len(lines)} messages", *lines])
 
 
 def wait_long(workspace: Workspace) -> None:

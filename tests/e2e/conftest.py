@@ -23,7 +23,7 @@ from services.sandbox.sandbox import Sandbox, SandboxSettings
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
-from tests.outside import wait_long
+from tests.outside import first_message, wait_long
 
 STALE_AFTER_S = 8.0  # where a worker is to be missed; elsewhere no alert comes between
 CALM_AFTER_S = 300.0
@@ -101,12 +101,11 @@ class Stage:
     ) -> Message:
         """The first message of the bot that is wanted, as soon as it is there."""
         bot = self.sandbox.workspace.bot.id
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for message in self.messages(user, thread_ts):
-                    if message.user == bot and wanted(message):
-                        return message
-                await asyncio.sleep(0.02)
+
+        def said() -> list[Message]:
+            return [message for message in self.messages(user, thread_ts) if message.user == bot]
+
+        return await first_message(said, wanted, timeout_s=timeout_s)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

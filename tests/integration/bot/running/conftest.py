@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,7 +21,7 @@ from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
-from tests.outside import PATIENCE_S, wait_long
+from tests.outside import PATIENCE_S, first_message, wait_long
 from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
 from tests.serving import no_proxy as no_proxy
@@ -50,12 +49,7 @@ class Slack:
         self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = PATIENCE_S, user: User = model.OLIVIA
     ) -> Message:
         """The first message of the bot that is wanted and this person sees; without a wish, the first."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for message in self.seen(user.id):
-                    if wanted(message):
-                        return message
-                await asyncio.sleep(0.01)
+        return await first_message(lambda: self.seen(user.id), wanted, timeout_s=timeout_s)
 
     async def type(self, line: str) -> None:
         """As Olivia, in the incidents channel."""

@@ -89,12 +89,7 @@ async def deliver_click(slack: Slack, message: Message, action_id: str, user: Us
 
 async def told(slack: Slack, user: User, words: str) -> Message:
     """What only this person sees."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            for message in slack.seen(user.id):
-                if message.visible_to == user.id and words in message.text:
-                    return message
-            await asyncio.sleep(0.01)
+    return await slack.wait_for(lambda one: one.visible_to == user.id and words in one.text, user=user)
 
 
 async def modal_of(slack: Slack, user: User) -> View:

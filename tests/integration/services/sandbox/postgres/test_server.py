@@ -182,6 +182,7 @@ def test_a_server_that_outlived_parent_and_guard_is_ended_by_the_next_start(
     with start_elsewhere(tmp_path / "postgres") as parent:
         pid = postmaster(server.home)
         guard = parent_of(pid)
+        assert guard is not None
         watcher = [child for child in processes() if parent_of(child) == guard and child != pid]
         for process in (guard, *watcher):  # the watcher alone would end the server, a moment after the parent
             os.kill(process, signal.SIGKILL)
