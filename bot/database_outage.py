@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import OperatorError, SourceError
-from services.domain.messages import NotificationState
+from services.domain.messages import Notification, NotificationState
 from services.domain.slack import SlackRefusedError
 from services.domain.text import age
 from services.process import describe_error
@@ -82,17 +82,18 @@ async def store_outage(
     channel: str,
     channel_id: str,
     ts: str,
-    content: Content,
+    content: Callable[[Sequence[Notification]], Content],
     note: Content,
     rung: Sequence[Rung],
     away: Away,
 ) -> None:
-    """The message (`content` is what it says now), a note in its thread, who was told outside Slack, and its history.
+    """The message (`content` makes what it says now, of who was notified outside Slack), a note in its thread, and its
+    history. Whoever was not reached is in the thread too.
 
-    Several replicas may know of the same message: whoever comes second changes nothing.
+    Several replicas may know of the same message: whoever comes second adds only whom it notified.
     """
     key = f"outage:{ts}"
-    text, blocks = content
+    text, blocks = content(())
     is_first = await messages.adopt_message(
         conn, key=key, channel=channel, channel_id=channel_id, ts=ts, text=text, blocks=blocks
     )
@@ -102,8 +103,11 @@ async def store_outage(
     if is_first:
         await note_absence(conn, away)
     if rung:
-        told = await messages.list_notifications(conn, thread_key=key)
-        await _say(conn, f"{key}:told", key, channel, notified_elsewhere(told))
+        notified = await messages.list_notifications(conn, thread_key=key)
+        text, blocks = content(notified)
+        await messages.replace_message(conn, key=key, text=text, blocks=blocks)
+        if any(one.last_error for one in notified):
+            await _say(conn, f"{key}:told", key, channel, notified_elsewhere(notified))
 
 
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
@@ -307,7 +311,11 @@ class Outage:
         """The database is back: everything that was said without it becomes known to it."""
         now = datetime.now(UTC)
         refused = said.refused_writes
-        content = view.back(self._world.settings.environment, since=said.since, at=now, refused_writes=refused)
+
+        def content(notified: Sequence[Notification]) -> Content:
+            environment = self._world.settings.environment
+            return view.back(environment, since=said.since, at=now, refused_writes=refused, notified=notified)
+
         note = view.back_note(since=said.since, at=now)
         async with self._database.transaction() as conn:
             await store_outage(

@@ -10,7 +10,7 @@ from services.clients.postgres import approvals, incidents, runs
 from services.clients.postgres.pool import Connection
 from services.domain.audit import AuditHead, AuditReport, AuditRow, ExportedRow
 from services.domain.errors import SourceError, Unavailable
-from services.domain.incidents import Incident, IncidentRecord
+from services.domain.incidents import Incident, IncidentRecord, JoinedAlert
 from services.domain.runs import Lock, Record, Review, Run
 
 MOST_EVENTS = 500  # of one incident; people write some dozens
@@ -19,6 +19,12 @@ MOST_EVENTS = 500  # of one incident; people write some dozens
 async def read_open_incidents(world: World) -> list[Incident] | Unavailable:
     """Those that nobody resolved yet, oldest first."""
     return await world.read(incidents.list_open_incidents)
+
+
+async def read_alerts_of_open_incidents(world: World) -> list[JoinedAlert]:
+    """In the order in which they joined; none while the database is away."""
+    found = await world.read(incidents.list_alerts_of_open_incidents)
+    return [] if isinstance(found, Unavailable) else found
 
 
 async def read_incidents(world: World, *, limit: int) -> list[Incident] | Unavailable:

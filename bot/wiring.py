@@ -282,7 +282,7 @@ class Wiring:
         incident_store = make_incident_store(core_wiring.world, self.changing.names.of, self.wake_ups, messages.say)
         retell = partial(incident_store.retell, core_wiring.database)
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
-            core_wiring.database, incident_store
+            core_wiring.database, incident_store, responders(core_wiring.world)
         ).on_request
         notifiers = _notifiers(core_wiring, reach, self.wake_ups, retell)
         self.incident_service = make_incident_service(

@@ -136,7 +136,8 @@ def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext
     if is_same_outage(begun.fingerprint, [one.fingerprint for one in alerts if _is_announced(one)]):
         return ""
     patience = age(timedelta(seconds=around.telling.run_patience_s))
-    return f"{begun.title}: told here while this run works, and to everybody if it lasts {patience} or the run fails"
+    until = f"and to everyone if it lasts {patience} or the run fails"
+    return f"{begun.title}: announced in this thread only while the run is in progress, {until}"
 
 
 def _is_announced(alert: Alert) -> bool:

@@ -15,13 +15,19 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.incidents.assignments import Assignment, assignments_of
 from bot.incidents.service import Done, Joined, Outcome
-from bot.records import read_open_incidents, read_open_reviews, read_open_runs, read_record
+from bot.records import (
+    read_alerts_of_open_incidents,
+    read_open_incidents,
+    read_open_reviews,
+    read_open_runs,
+    read_record,
+)
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer
 from playbooks.model import NextStep
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
-from services.domain.incidents import Incident, IncidentSeverity
+from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
 from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
 from services.domain.services import Service
 
@@ -61,16 +67,20 @@ async def need_incident(request: Request, world: World, verb: str, example: str)
         raise SourceError(unresolved.source, unresolved.why)
     if len(unresolved) == 1:
         return unresolved[0].id, words
-    raise _which_incident(unresolved, verb, words, example)
+    raise _which_incident(unresolved, await read_alerts_of_open_incidents(world), verb, words, example)
 
 
-def _which_incident(unresolved: Sequence[Incident], verb: str, words: tuple[str, ...], example: str) -> UsageError:
+def _which_incident(
+    unresolved: Sequence[Incident], alerts: Sequence[JoinedAlert], verb: str, words: tuple[str, ...], example: str
+) -> UsageError:
     if not unresolved:
         what_next = f"`incident` lists them; write `{example}` with the number of one that is over."
         return UsageError("Which incident?", why="no incident is open", what_next=what_next)
     lines = {one.id: join_words(["incident", verb, str(one.id), *words]) for one in unresolved[:MOST_OFFERED]}
     choices = [
-        Choice(line, _LABELS[verb], incident_line(one)) for one in unresolved if (line := lines.get(one.id)) is not None
+        Choice(line, _LABELS[verb], incident_line(one, alerts))
+        for one in unresolved
+        if (line := lines.get(one.id)) is not None
     ]
     what_next = f"Press the button beside it, or write `{example}`; `incident` lists them all."
     return UsageError(
@@ -92,7 +102,7 @@ def incident_outcome_answer(outcome: Outcome) -> Answer:
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
     if isinstance(outcome, Joined):
-        return joined_answer(outcome.incident, outcome.title)
+        return joined_answer(outcome.incident, outcome.title, outcome.alerts)
     return refused_answer(outcome.sentence, ON_CALL)
 
 

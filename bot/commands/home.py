@@ -13,7 +13,7 @@ from bot.commands.context import list_assignments, list_reviews, list_waiting
 from bot.commands.health import health_headline
 from bot.facts import gather_health
 from bot.incidents.assignments import Asked, Assignment
-from bot.records import read_open_incidents
+from bot.records import read_alerts_of_open_incidents, read_open_incidents
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,
@@ -35,7 +35,7 @@ from bot.views.runs import run_line
 from bot.views.text import code, cut, date_token, escape
 from playbooks.health import Report, report
 from services.domain.errors import Unavailable
-from services.domain.incidents import Incident
+from services.domain.incidents import Incident, JoinedAlert
 from services.domain.runs import Lock, Review, Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
@@ -87,6 +87,7 @@ def home_answer(
     reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
     locks: Sequence[Lock] | Unavailable,
     incidents: Sequence[Incident] | Unavailable = (),
+    alerts: Sequence[JoinedAlert] = (),
     assignments: Sequence[Assignment] = (),
     now: datetime,
 ) -> Answer:
@@ -94,15 +95,15 @@ def home_answer(
 
     shas: the active deployment's commit by service; None when Railway did not say. waiting: the runs to be decided on.
     reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
-    assignments: what the open incidents ask of the asker, the most urgent first.
+    alerts: of the open incidents. assignments: what these ask of the asker, the most urgent first.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
     blocks = [
-        *_assignments(assignments),
+        *_assignments(assignments, alerts),
         *_waiting(waiting, also=bool(assignments) or bool(reviews)),
         *_reviews(() if isinstance(reviews, Unavailable) else reviews),
-        *_incidents(incidents, shown_above={one.incident.id for one in assignments}),
+        *_incidents(incidents, alerts, shown_above={one.incident.id for one in assignments}),
         section(health_headline(report)),
         section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
@@ -122,25 +123,27 @@ def home_answer(
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
 
 
-def _assignments(assignments: Sequence[Assignment]) -> list[Block]:
-    return [block for one in assignments[:SHOWN] for block in _assignment(one)]
+def _assignments(assignments: Sequence[Assignment], alerts: Sequence[JoinedAlert]) -> list[Block]:
+    return [block for one in assignments[:SHOWN] for block in _assignment(one, alerts)]
 
 
-def _assignment(assignment: Assignment) -> list[Block]:
+def _assignment(assignment: Assignment, alerts: Sequence[JoinedAlert]) -> list[Block]:
     incident = assignment.incident
     words, label, verb = _ASKED[assignment.asked]
     buttons = [
         command_button(label, f"incident {verb} {incident.id}", style="primary"),
         command_button("Timeline", f"incident timeline {incident.id}"),
     ]
-    return [section(f"{words}\n{incident_line(incident)}"), *actions(buttons)]
+    return [section(f"{words}\n{incident_line(incident, alerts)}"), *actions(buttons)]
 
 
-def _incidents(incidents: Sequence[Incident] | Unavailable, *, shown_above: Collection[int]) -> list[Block]:
+def _incidents(
+    incidents: Sequence[Incident] | Unavailable, alerts: Sequence[JoinedAlert], *, shown_above: Collection[int]
+) -> list[Block]:
     if isinstance(incidents, Unavailable):
         return [section(f"Whether an incident is open is unknown: {escape(incidents.why, limit=200)}.")]
     others = [incident for incident in incidents if incident.id not in shown_above]
-    return [incident_block(incident) for incident in others[:SHOWN]]
+    return [incident_block(incident, alerts) for incident in others[:SHOWN]]
 
 
 def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]:
@@ -180,6 +183,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         gathering = reads.create_task(gather_health(world))
         waiting = reads.create_task(list_waiting(request.actor, world, approval_service))
         unresolved = reads.create_task(read_open_incidents(world))
+        alerts = reads.create_task(read_alerts_of_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, approval_service))
     facts, incidents = gathering.result(), unresolved.result()
     shas = None
@@ -193,6 +197,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         reviews=reviews.result(),
         locks=facts.locks,
         incidents=incidents,
+        alerts=alerts.result(),
         assignments=await list_assignments(request.actor, incidents, approval_service),
         now=datetime.now(UTC),
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from bot.commands.arguments import no_more, parse_reason, read_number
 from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service, parse_severity
 from bot.commands.oncall import notice_answer
-from bot.records import read_incident_record, read_incidents
+from bot.records import read_alerts_of_open_incidents, read_incident_record, read_incidents
 from bot.types import Answer, Attachment, Request
 from bot.views.blocks import section
 from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
-from bot.views.incidents import incident_data, incidents_answer, timeline_answer
+from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
 from bot.views.limits import fit_message
 from bot.views.text import escape, plain, utc
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
@@ -128,7 +128,7 @@ def _timeline(record: IncidentRecord, names: Mapping[str, str]) -> list[str]:
 def _line(event: IncidentEvent, names: Mapping[str, str]) -> str:
     who = f"{_words(names.get(event.by.user_id, 'somebody'))} " if event.by else ""
     mark = "(marked) " if event.ts else ""
-    return f"{mark}{who}{_words(event.text)}"
+    return f"{mark}{who}{_words(event_words(event))}"
 
 
 def _clock(moment: datetime) -> str:
@@ -154,7 +154,7 @@ async def answer_incidents(request: Request, world: World) -> Answer:
     found = await read_incidents(world, limit=SHOWN)
     if isinstance(found, Unavailable):
         return unavailable_answer("incidents", found)
-    return incidents_answer(found, now=datetime.now(UTC))
+    return incidents_answer(found, await read_alerts_of_open_incidents(world), now=datetime.now(UTC))
 
 
 async def answer_open(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others

@@ -32,6 +32,20 @@ def assignments_of(user_id: str, groups: Collection[str], incidents: Iterable[In
     return sorted(found, key=lambda assignment: list(Asked).index(assignment.asked))
 
 
+def is_to_be_taken(
+    incident: Incident, services: Collection[str], addresses: Collection[str], *, responds: bool
+) -> bool:
+    """Whether work on these services (full names) makes an open incident that of whoever has these Slack ids.
+
+    Of one that pages people it is theirs; of one that has paged nobody any responder's who works on its own service.
+    """
+    if incident.state is not IncidentState.OPEN or incident.cleared_at is not None or not incident.covers(services):
+        return False
+    if incident.pages:
+        return _is_paged(incident, addresses)
+    return responds and bool(incident.services)
+
+
 def _asked(incident: Incident, user_id: str, addresses: Collection[str]) -> Asked | None:
     if incident.state is IncidentState.ACKNOWLEDGED:
         if incident.acknowledged_by is None or incident.acknowledged_by.user_id != user_id:

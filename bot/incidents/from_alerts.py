@@ -46,7 +46,7 @@ class AlertRouting:
         known = await incidents.list_joined_alerts(conn, incident.id)
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
-        words = f"{'it fires again' if was_over else 'it fires too'}: {event.line}"
+        words = f"{'it fires again' if was_over else 'it fires too'}: {event.title}"
         # The root message shows it; who is called reads that, and who has it already has to notice what is new.
         firing = [alert.fingerprint for alert in known if alert.cleared_at is None]
         is_new = incident.state is IncidentState.ACKNOWLEDGED and not is_same_outage(event.fingerprint, firing)
@@ -66,7 +66,7 @@ class AlertRouting:
             severity=_severity(event),
             services=_services(event),
             opened_by=None,
-            how=f"opened by an alert: {event.line}",
+            how=f"opened by an alert: {event.title}",
             since=alert.since if alert else None,
         )
         await _join(conn, event, incident)

@@ -1,11 +1,17 @@
-"""A change that a paged person asks for acknowledges their incident: they work on it, so nobody else is called."""
+"""A change that a paged person asks for acknowledges their incident: they work on it, so nobody else is called.
+
+Where nobody was paged, any responder who asks for a change of its service takes it.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
+from bot.approvals.access import Allowed
 from bot.incidents import service
-from bot.incidents.assignments import Asked, assignments_of
+from bot.incidents.access import may_respond
+from bot.incidents.assignments import is_to_be_taken
 from bot.incidents.store import IncidentStore
 from bot.people import People
 from services.clients.postgres import incidents
@@ -21,25 +27,24 @@ TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
 class ImpliedAcknowledgement:
-    """One for the process. It works in a transaction of its own: a request never fails because of it."""
+    """One for the process. It works in a transaction of its own: a request never fails because of it.
 
-    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
+    `responders`: Slack ids of the users and groups that may answer for incidents."""
+
+    def __init__(self, database: Database, incident_store: IncidentStore, responders: Collection[str]) -> None:
         self._database = database
         self._incident_store = incident_store
+        self._responders = responders
 
     async def on_request(self, run: Run, person: Person, people: People) -> list[Incident]:
-        """Acknowledge the open incidents about the run's services that page the requester; those that it did."""
-        addresses = people.groups_of(person.user_id)
+        """Acknowledge the open incidents that are the requester's to take by this; those that it did."""
+        addresses = {person.user_id, *people.groups_of(person.user_id)}
+        responds = isinstance(may_respond(person, people, self._responders), Allowed)
         try:
             async with self._database.read() as conn:
                 unresolved = await incidents.list_open_incidents(conn)
-            paged = assignments_of(person.user_id, addresses, unresolved)
-            mine = [one.incident for one in paged if one.asked is Asked.ACKNOWLEDGE]
-            return [
-                done
-                for one in mine
-                if one.covers(run.services) and (done := await self._acknowledge(one.id, run, person))
-            ]
+            mine = [one for one in unresolved if is_to_be_taken(one, run.services, addresses, responds=responds)]
+            return [done for one in mine if (done := await self._acknowledge(one.id, run, person))]
         except SourceError as error:
             logger.warning("run %d acknowledged no incident: %s", run.id, error.why)
         except Exception as error:  # the request is stored: no bug here may take its answer away

@@ -27,7 +27,7 @@ from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError, SourceError
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, MarkedMessage, find_same
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
 from services.domain.oncall import Override, decode_chain, levels_without_a_phone
 from services.domain.runs import Person
@@ -49,6 +49,7 @@ class Joined:
 
     incident: Incident
     title: str
+    alerts: Sequence[JoinedAlert] = ()
 
 
 Outcome = Done | Joined | Refused
@@ -89,7 +90,7 @@ async def join(
     """Add a report to the incident that is open about it, in the words of whoever reports."""
     reported = plain(title, limit=CAUSE_LIMIT)
     await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
-    return Joined(incident, reported)
+    return Joined(incident, reported, await incidents.list_joined_alerts(conn, incident.id))
 
 
 async def acknowledge(

@@ -103,7 +103,7 @@ class Guide:
 
 
 def page_line(alert: Alert, around: Surroundings) -> str:
-    """ "PAGE prod · ingest 0 of 2 beating, …": what a pager or a mail shows, as plain text.
+    """ "PAGE prod · ingest is down (0 of 2), …": what a pager or a mail shows, as plain text.
 
     What was deployed comes before the backlog: it is the first suspect. Clock times only, because the line is stored. A
     notification has neither: it can wait until somebody asks.
@@ -116,14 +116,14 @@ def page_line(alert: Alert, around: Surroundings) -> str:
 
 
 def calm_line(alert: Alert, environment: str | None, *, until: datetime) -> str:
-    """ "prod · ingest 1 of 1 beating · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"."""
+    """ "prod · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"."""
     since = clock_time(alert.fine_since or until)
     words = f"{CALM}{since}, watched until {clock_time(until)} because it came back before"
     return plain(f"{_place(environment)} · {alert.title} · {words}", limit=1500)
 
 
 def end_line(alert: Alert, environment: str | None) -> str:
-    """ "Resolved prod · ingest 2 of 2 beating", as plain text."""
+    """ "Resolved prod · ingest 2 of 2 alive", as plain text."""
     return plain(f"Resolved {_place(environment)} · {alert.title}", limit=1500)
 
 
@@ -235,7 +235,7 @@ def _times(alert: Alert) -> str:
     if alert.resolved_at is not None and not alert.is_open:
         lasted = age(alert.resolved_at - alert.since)
         return f"lasted {lasted}, from {date_token(alert.since)} to {date_token(alert.resolved_at)}"
-    told = f" · told {counted(alert.fires, 'time')}" if alert.fires > 1 else ""
+    told = f" · announced {counted(alert.fires, 'time')}" if alert.fires > 1 else ""
     as_of = f" · as of {date_token(alert.said_at)}" if alert.said_at else ""
     return f"since {date_token(alert.since)}{as_of}{told}"
 

@@ -29,12 +29,12 @@ MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
 
 
 def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
-    """One line each, kept true: who was told outside Slack, when, what became of it there, and who was not told."""
+    """One line each, kept true: who was notified outside Slack, when, what became of it, and who was not."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     lines = [" · ".join([_line(page), *_later(page, notifications)]) for page in pages]
-    blocks = [context("Told outside Slack"), *sections(lines)]
+    blocks = [context("Notified outside Slack"), *sections(lines)]
     reached = sum(page.state is NotificationState.SENT for page in pages)
-    return fit_message(f"Told outside Slack: {reached} of {len(pages)}", blocks)
+    return fit_message(f"Notified outside Slack: {reached} of {len(pages)}", blocks)
 
 
 def notified_words(notifications: Sequence[Notification]) -> str:
@@ -55,15 +55,15 @@ def _line(notification: Notification) -> str:
     match notification.state:
         case NotificationState.SENT:
             at = notification.ended_at or notification.created_at
-            return f"🟢 {whom} told {date_token(at, '{time_secs}')}"
+            return f"🟢 {whom} notified {date_token(at, '{time_secs}')}"
         case NotificationState.FAILED:
             return f"🔴 {whom} never reached: {escape(notification.last_error or '')}"
         case NotificationState.CANCELLED:
-            return f"⚪ {whom} not told, it was over before"
+            return f"⚪ {whom} not notified: it was over before"
         case NotificationState.WAITING if notification.last_error:
             return f"🟡 {whom} not reached yet, trying again: {escape(notification.last_error)}"
         case NotificationState.WAITING:
-            return f"🟡 {whom} about to be told"
+            return f"🟡 {whom} is being notified"
 
 
 def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
@@ -170,12 +170,19 @@ def back_words(*, refused_writes: bool = False) -> str:
     return "the database takes writes again" if refused_writes else "the bot reaches the database again"
 
 
-def back(environment: str | None, *, since: datetime, at: datetime, refused_writes: bool = False) -> Content:
-    """The same message once it is over."""
+def back(
+    environment: str | None,
+    *,
+    since: datetime,
+    at: datetime,
+    refused_writes: bool = False,
+    notified: Sequence[Notification] = (),
+) -> Content:
+    """The same message once it is over. `notified`: who was outside Slack."""
     line = f"{escape(environment or 'environment unknown')} · {back_words(refused_writes=refused_writes)}"
     blocks = [
         section(f"🟢 *Back* {line}"),
-        context(f"away for {age(at - since)}, from {date_token(since)} to {date_token(at)}"),
+        context(f"away for {age(at - since)}, from {date_token(since)} to {date_token(at)}{notified_words(notified)}"),
     ]
     return fit_message(f"🟢 Back {line}", blocks)
 

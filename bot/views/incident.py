@@ -267,7 +267,7 @@ def _sign(incident: Incident, said: _Said) -> str:
         case IncidentState.ACKNOWLEDGED:
             return f"🟡 *ACKNOWLEDGED* by {person(incident.acknowledged_by)} ·"
         case _ if is_over:
-            return "🟢 *CLEARED*, to be resolved by somebody ·"
+            return "🟢 *CLEARED*, not resolved yet ·"
         case _:
             return "🔴" if incident.severity.calls_people else "🔵 *OPEN* ·"
 

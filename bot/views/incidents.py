@@ -12,7 +12,8 @@ from bot.views.incident import headline
 from bot.views.limits import fit_message
 from bot.views.text import DATE_AND_TIME, date_token, escape, person
 from playbooks.model import Status
-from services.domain.incidents import Incident, IncidentEvent, IncidentState
+from services.domain.alerts import read_page_line
+from services.domain.incidents import Incident, IncidentEvent, IncidentState, JoinedAlert
 from services.domain.services import find_service
 from services.domain.text import age, counted
 
@@ -31,7 +32,7 @@ def done_answer(incident: Incident, words: str) -> Answer:
     return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
 
 
-def joined_answer(incident: Incident, title: str) -> Answer:
+def joined_answer(incident: Incident, title: str, alerts: Sequence[JoinedAlert] = ()) -> Answer:
     """For whoever wanted to open an incident about which one is open already; `title`: their words, plain text."""
     first = f"ℹ️ *Incident {incident.id} is open about it already.* Your words are in its thread."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
@@ -42,32 +43,34 @@ def joined_answer(incident: Incident, title: str) -> Answer:
         command_button("Timeline", f"incident timeline {incident.id}"),
         command_button("Open another", another),
     ]
-    blocks = [section(first), section(incident_line(incident)), *actions(buttons)]
+    blocks = [section(first), section(incident_line(incident, alerts)), *actions(buttons)]
     return Answer(*fit_message(first, blocks), incident_data(incident), private=True)
 
 
-def incidents_answer(incidents: Sequence[Incident], *, now: datetime) -> Answer:
-    """Newest first; those that nobody resolved yet come before the others and have their buttons."""
+def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert] = (), *, now: datetime) -> Answer:
+    """Newest first; those that nobody resolved yet come before the others and have their buttons. `alerts`: theirs."""
     unresolved = [one for one in incidents if one.state is not IncidentState.RESOLVED]
     resolved = [one for one in incidents if one.state is IncidentState.RESOLVED]
     first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No incident is open*"
-    blocks: list[Block] = [section(first), *map(incident_block, unresolved)]
+    blocks: list[Block] = [section(first), *(incident_block(one, alerts) for one in unresolved)]
     blocks += sections(_ended(incident, now) for incident in resolved)
-    text = "\n".join([first, *map(incident_line, unresolved)])
+    text = "\n".join([first, *(incident_line(one, alerts) for one in unresolved)])
     data = [incident_data(incident) for incident in incidents]
     status = Status.FAIL if unresolved else Status.OK
     return Answer(*fit_message(text, blocks), data, status, private=True)
 
 
-def incident_block(incident: Incident) -> Block:
+def incident_block(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> Block:
     """One that nobody resolved yet, with its timeline behind a button."""
     button = command_button("Timeline", f"incident timeline {incident.id}")
-    return section(incident_line(incident), accessory=button)
+    return section(incident_line(incident, alerts), accessory=button)
 
 
-def incident_line(incident: Incident) -> str:
-    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn."""
-    return f"{headline(incident, (), DATE_AND_TIME)} · incident {incident.id}, {incident.severity.upper()}"
+def incident_line(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> str:
+    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn: what its root message says, by what its
+    alerts say now. Those of other incidents may be among them."""
+    own = [one for one in alerts if one.incident_id == incident.id]
+    return f"{headline(incident, own, DATE_AND_TIME)} · incident {incident.id}, {incident.severity.upper()}"
 
 
 def timeline_answer(record: IncidentRecord) -> Answer:
@@ -88,7 +91,14 @@ def event_line(event: IncidentEvent) -> str:
     """One line of the timeline, in mrkdwn."""
     who = f"{person(event.by)} " if event.by else ""
     marked = "📌 " if event.ts else ""
-    return f"{date_token(event.happened_at, '{time_secs}')} {marked}{who}{escape(event.text, limit=LINE_LIMIT)}"
+    return f"{date_token(event.happened_at, '{time_secs}')} {marked}{who}{escape(event_words(event), limit=LINE_LIMIT)}"
+
+
+def event_words(event: IncidentEvent) -> str:
+    """What happened, as plain text. Former versions stored an alert's whole line: its title is enough."""
+    before, mark, line = event.text.partition(": PAGE ")
+    title = read_page_line(line).title
+    return f"{before}: {title}" if mark and title and not event.ts else event.text
 
 
 def incident_data(incident: Incident) -> dict[str, object]:

@@ -94,7 +94,7 @@ class PageLine:
 
 
 def read_page_line(line: str) -> PageLine:
-    """The parts of an alert's stored line, "PAGE prod · ingest 0 of 2 beating, last beat 6 min ago · 318 waiting"."""
+    """The parts of an alert's stored line, "PAGE prod · ingest is down (0 of 2), last beat 6 min ago · 318 waiting"."""
     place, *rest = line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
     title, _, detail = (rest[0] if rest else "").partition(", ")
     return PageLine(place, title, detail, rest[1:])

@@ -243,7 +243,8 @@ def _table(lines: list[str]) -> Markup:
     ]
     head = el("thead", el("tr", [el("th", inline(cell), scope="col") for cell in rows[0]])) if rows else None
     body = el("tbody", [el("tr", [el("td", inline(cell)) for cell in row]) for row in rows[1:]])
-    return el("div", el("table", head, body), class_="table-scroll", tabindex="0", role="region", aria_label="Table")
+    label = f"Table of {', '.join(rows[0])}" if rows else "Table"
+    return el("div", el("table", head, body), class_="table-scroll", tabindex="0", role="region", aria_label=label)
 
 
 def inline(text: str) -> Markup:

@@ -216,7 +216,7 @@ async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_
         await engine.tick()
         run, line = await engine.said()
         assert line.thread_key == run.key == "run:1"
-        assert line.text.startswith("ingest is down (0 of 1): told here while this run works")
+        assert line.text.startswith("ingest is down (0 of 1): announced in this thread only while")
         assert engine.events == []
 
         conn.execute("SET session_replication_role = replica")

@@ -86,7 +86,7 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     assert ring.body["subject"].startswith("PAGE dev · the bot does not reach the database")
 
 
-async def test_message_says_back_and_the_thread_who_was_told(
+async def test_message_says_back_and_who_was_notified(
     start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
 ) -> None:
     await lead(await start())
@@ -96,9 +96,11 @@ async def test_message_says_back_and_the_thread_who_was_told(
     line.mend()
 
     await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
-    for words in ("is back after", "Told outside Slack: 1 of 1"):
-        reply = await slack.wait_for(lambda message, words=words: words in message.text, timeout_s=PATIENCE_S)  # type: ignore[misc]
-        assert reply.thread_ts is not None
+    reply = await slack.wait_for(lambda message: "is back after" in message.text, timeout_s=PATIENCE_S)
+    assert reply.thread_ts is not None
+    root = await slack.wait_for(lambda message: "pager ✓" in str(message.blocks), timeout_s=PATIENCE_S)
+    assert root.ts == reply.thread_ts
+    assert not [one for one in slack.seen() if "outside Slack" in one.text]
 
     cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
     [(key,)] = await cur.fetchall()

@@ -306,6 +306,17 @@ async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
         assert await rows.fetchall() == [(person.id, 1)]
 
 
+async def test_where_nobody_was_paged_who_works_on_it_has_it(bot: Bot, slack: Slack) -> None:
+    assert bot.parts is not None
+    await slack.type("/dragonfly incident open sev3 ingest is a bit slow")
+    root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
+
+    mention = f"<@{slack.workspace.bot.id}> scale ingest 2"
+    await acting_as(slack.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, mention, thread_ts=root.ts)
+
+    await slack.wait_for(lambda one: one.ts == root.ts and f"ACKNOWLEDGED* by <@{model.OLIVIA.id}>" in one.text)
+
+
 async def test_a_request_stands_when_its_acknowledgement_fails(bot: Bot, slack: Slack, as_owner: Connection) -> None:
     """A person's request is more than the note that goes with it: an incident that is being written is not waited for
     beyond its limit, and the request is there before."""

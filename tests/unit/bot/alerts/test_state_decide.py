@@ -320,7 +320,7 @@ WORKING = WorkingRun(1, frozenset({Service.INGEST}), "run:1")
 def test_a_run_s_thread_hears_of_a_new_outage() -> None:
     move = only(decide([signal()], [], around(runs=[WORKING])))
 
-    assert move.notice.startswith("ingest is down (0 of 1): told here while this run works")
+    assert move.notice.startswith("ingest is down (0 of 1): announced in this thread only while the run is in progress")
 
 
 def test_a_run_s_thread_does_not_hear_twice_of_an_outage_that_another_alert_announced() -> None:
@@ -342,4 +342,4 @@ def test_a_run_s_thread_hears_of_an_outage_that_no_alert_of_its_service_announce
 
     [move] = [one for one in decide([signal()], [crash], around(runs=[WORKING])) if one.alert.rule == "heartbeats"]
 
-    assert move.notice.startswith("ingest is down (0 of 1): told here while this run works")
+    assert move.notice.startswith("ingest is down (0 of 1): announced in this thread only while the run is in progress")

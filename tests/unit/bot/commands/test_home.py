@@ -17,7 +17,7 @@ from services.domain.runs import Lock, Person, Review, RunState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import new_run
-from tests.unit.bot.incidents.builders import incident
+from tests.unit.bot.incidents.builders import alert, incident
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REPORT = Report("prod is healthy", Status.OK, (), ())
@@ -55,6 +55,23 @@ def test_who_has_an_incident_can_resolve_it(asked: Asked, words: str) -> None:
 
     assert words in answer.blocks[0]["text"]["text"]
     assert answer.blocks[1]["elements"][0]["value"] == "incident resolve 7"
+
+
+@pytest.mark.parametrize("is_mine", [True, False])
+def test_an_incident_reads_as_its_root_message_does(is_mine: bool) -> None:
+    one = incident()
+    calm = alert(line="PAGE prod · ingest 1 of 1 alive · fine since 12:03 UTC, watched until 12:33 UTC")
+    assignments = [Assignment(one, Asked.WORK)] if is_mine else []
+    alerts = [replace(alert(), incident_id=8, line="PAGE prod · another thing"), calm]
+
+    answer = home_answer(
+        REPORT, None, waiting=(), locks=(), incidents=[one], alerts=alerts, assignments=assignments, now=NOW
+    )
+
+    text = json.dumps(answer.blocks, ensure_ascii=False)
+    assert "🟢 *ingest 1 of 1 alive: fine since 12:03 UTC" in text
+    assert one.title not in text
+    assert "another thing" not in text
 
 
 def test_locks_are_listed() -> None:

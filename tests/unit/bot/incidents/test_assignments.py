@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.incidents.assignments import Asked, assignments_of
+from bot.incidents.assignments import Asked, assignments_of, is_to_be_taken
 from services.domain.incidents import Incident
 from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
+from services.domain.services import Service
 from tests.unit.bot.incidents.builders import ANN, BEN, NOW, acknowledged, incident, resolved
 
 WAIT = timedelta(minutes=5)
@@ -67,3 +68,31 @@ def test_a_page_comes_before_work() -> None:
     both = [acknowledged(chain=CHAIN, acknowledged_by=BEN), incident(chain=CHAIN, pages=1, next_level=1)]
 
     assert [one.asked for one in assignments_of(BEN.user_id, (), both)] == [Asked.ACKNOWLEDGE, Asked.WORK]
+
+
+INGEST, ENFORCEMENT = Service.INGEST.value, Service.ENFORCEMENT.value
+
+
+@pytest.mark.parametrize(
+    ("one", "services", "address", "responds", "is_taken"),
+    [
+        (incident(chain=CHAIN, pages=1, next_level=1), [INGEST], BEN.user_id, False, True),
+        (incident(chain=CHAIN, pages=1, next_level=1), [INGEST], ANN.user_id, True, False),
+        (incident(chain=CHAIN, pages=1, next_level=1), [ENFORCEMENT], BEN.user_id, True, False),
+        (incident(chain=CHAIN, pages=0), [INGEST], ANN.user_id, True, True),
+        (incident(chain=CHAIN, pages=0), [INGEST], ANN.user_id, False, False),
+        (incident(chain=CHAIN, pages=0), [ENFORCEMENT], ANN.user_id, True, False),
+        (incident(chain=CHAIN, pages=0, services=()), [INGEST], ANN.user_id, True, False),
+        (incident(chain=CHAIN, pages=0, cleared_at=NOW), [INGEST], ANN.user_id, True, False),
+        (acknowledged(chain=CHAIN, pages=0), [INGEST], BEN.user_id, True, False),
+        (resolved(chain=CHAIN, pages=0), [INGEST], BEN.user_id, True, False),
+    ],
+    ids=[
+        "paged", "another is paged", "another service", "nobody was paged", "no responder", "nobody, another service",
+        "about no service", "fine again", "somebody has it", "resolved",
+    ],
+)  # fmt: skip
+def test_work_on_its_service_takes_an_incident_that_pages_one_or_nobody(
+    one: Incident, services: list[str], address: str, responds: bool, is_taken: bool
+) -> None:
+    assert is_to_be_taken(one, services, {address}, responds=responds) is is_taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_a_remedy_stays_while_another_alert_is_not_fine() -> None:
 def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
     over = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
 
-    assert message(incident(cleared_at=NOW), over)[0].startswith("🟢 *CLEARED*, to be resolved by somebody · ingest 2")
+    assert message(incident(cleared_at=NOW), over)[0].startswith("🟢 *CLEARED*, not resolved yet · ingest 2")
     assert message(acknowledged(cleared_at=NOW), over)[0].startswith(
         "🟢 *CLEARED*, to be resolved by <@U0ANN> · ingest"
     )
@@ -315,6 +316,32 @@ def test_the_timeline_tells_who_did_what_and_what_was_marked() -> None:
 
     assert "opened by an alert: PAGE prod" in text
     assert "📌 <@U0BEN> it was the pool" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "opened by an alert: PAGE prod · ingest is down (0 of 2), last 6 min ago · 318 waiting",
+            "opened by an alert: ingest is down (0 of 2)",
+        ),
+        ("it fires too: PAGE prod · api does not answer · DB ok", "it fires too: api does not answer"),
+        ("opened by an alert: PAGE prod", "opened by an alert: PAGE prod"),
+        ("opened by an alert: ingest is down", "opened by an alert: ingest is down"),
+    ],
+)
+def test_what_a_former_version_stored_of_an_alert_is_one_short_line(text: str, shown: str) -> None:
+    stored = replace(EVENT, text=text)
+    story = record(incident(), stored)
+
+    assert timeline_answer(story).text.endswith(shown)
+    assert f" {shown}\n" in postmortem(story, {})
+
+
+def test_what_somebody_wrote_is_not_shortened() -> None:
+    marked = replace(MARKED, text="I saw: PAGE prod · ingest is down · 318 waiting")
+
+    assert "318 waiting" in timeline_answer(record(incident(), marked)).text
 
 
 def test_a_long_timeline_shows_its_end_and_counts_the_rest() -> None:
