@@ -30,7 +30,7 @@ from bot.config.policy import Policy, is_group
 from bot.config.policy_file import load_policy
 from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
-from bot.delivery.pages import Notifiers, Reach
+from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
 from bot.delivery.undeliverable import Undeliverable, _approvers, _schedule, called_by_id, page_recipients, responders
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
@@ -70,6 +70,7 @@ from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.parsing import project_link
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
+from services.domain.messages import Means
 from services.domain.oncall import Schedule, nobody_is_absent
 from services.domain.runs import Record, Run
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
@@ -308,7 +309,7 @@ class Wiring:
             on_services=rollouts.see,
             name_of=self.changing.names.known,
         )
-        tasks: list[PeriodicTask] = [watch, rollouts, *sender.tasks, *notifiers.tasks, escalation, triage_summary]
+        tasks: list[PeriodicTask] = [watch, rollouts, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, reach, self.wake_ups)
@@ -420,18 +421,19 @@ def _outage_links(settings: Settings) -> dict[str, str]:
 
 
 def _notifiers(
-    core_wiring: CoreWiring,
-    reach: Reach,
-    wake_ups: WakeUps,
-    retell: Callable[[str], Awaitable[None]],
-) -> Notifiers:
-    return Notifiers(
-        core_wiring.database,
-        reach,
-        environment=core_wiring.settings.environment,
-        workspace_url=core_wiring.workspace_url,
-        channel=core_wiring.channel,
-        wake_ups=wake_ups,
-        metrics=core_wiring.metrics,
-        retell=retell,
+    core_wiring: CoreWiring, reach: Reach, wake_ups: WakeUps, retell: Callable[[str], Awaitable[None]]
+) -> list[PeriodicTask]:
+    transports = (
+        PagerTransport(
+            means,
+            core_wiring.database,
+            reach,
+            environment=core_wiring.settings.environment,
+            workspace_url=core_wiring.workspace_url,
+            channel=core_wiring.channel,
+            metrics=core_wiring.metrics,
+            retell=retell,
+        )
+        for means in Means
     )
+    return pager_deliveries(transports, wake_ups)

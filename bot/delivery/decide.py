@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from services.domain.errors import SourceError
 from services.domain.messages import PAGE, Notification, OutboxQueue, Page, UnsentMessage, message_link
-from services.domain.slack import Refusal
+from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import age
 
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message
@@ -17,7 +17,7 @@ LAST_RETRY = timedelta(minutes=1)
 LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there
 AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
 
-LEAVES_WITHIN_S = 2.0  # after the intent; who resolves an incident waits for so long and for a call besides
+LEAVES_WITHIN_S = 2.0  # after the claim; resolving an incident waits for so long and for a call besides
 LOOK_AGAIN = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
 LOOK_FOR = timedelta(minutes=1)  # then it never arrived
 
@@ -94,17 +94,24 @@ class RateLimitGates:
         self._closed_until[lane, posting] = max(until, self._closed_until.get((lane, posting), until))
 
 
-GIVE_UP_AFTER = timedelta(
-    minutes=15
-)  # by then the next level has long been told, and the thread has to say who was not
+GIVE_UP_AFTER = timedelta(minutes=15)  # of pages outside Slack: by then the next level has long been paged
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The receiver has it. `channel`, `ts`: where Slack shows it; empty outside Slack."""
+
+    channel: str = ""
+    ts: str = ""
 
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Not through, for now."""
+    """Not through, for now. `maybe_sent`: it may have arrived, so the next attempt looks for it first."""
 
     why: str
     pause: timedelta
+    maybe_sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,13 +122,28 @@ class GiveUp:
 
 
 def after_failure(notification: Notification, error: SourceError) -> TryAgain | GiveUp:
-    """Whatever a repetition can help is repeated, with growing pauses, until the deadline."""
+    """Of a page outside Slack. What a repetition can help is repeated, with growing pauses, until the deadline; the
+    receiver knows a repetition by its key."""
     if not error.retryable:
         return GiveUp(error.why)
     pause = retry_after(notification.attempts + 1)
     if timedelta(seconds=notification.age_s) + pause > GIVE_UP_AFTER:
         return GiveUp(f"{error.why}, tried for {age(timedelta(seconds=notification.age_s))}")
     return TryAgain(error.why, pause)
+
+
+def is_undeliverable(message: UnsentMessage, refused: SlackRefusedError) -> bool:
+    """Whether Slack refuses it for good."""
+    return not refused.is_outage and is_final(refusal_of(refused.code), message.attempts)
+
+
+def try_again(message: UnsentMessage, error: SourceError) -> TryAgain:
+    """Of a message to Slack, which has no deadline: after as long as Slack asked for, else with growing pauses."""
+    asked_s = error.retry_after_s if isinstance(error, SlackRefusedError) else None
+    backoff = retry_after(message.attempts + 1, priority=message.priority)
+    maybe_sent = message.ts is None and (error.outcome_unknown or message.posting_since is not None)
+    pause = backoff if asked_s is None else timedelta(seconds=asked_s)
+    return TryAgain(error.why, pause, maybe_sent=maybe_sent)
 
 
 def page_of(notification: Notification, environment: str | None, *, workspace_url: str | None = None) -> Page:

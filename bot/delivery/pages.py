@@ -1,20 +1,21 @@
-"""Delivers pages outside Slack and reports the result in the thread; leader only.
+"""The transport of pages outside Slack, which reports the result in the thread; leader only.
 
-What is being sent stays locked in one transaction until its outcome is written: nobody else sends it, whoever cancels
-it waits, and a process that dies leaves it as it was. A second try carries the same key, by which
-the receiver knows it.
+What is being sent stays locked in one transaction until its outcome is written: no other replica sends it, cancelling
+it waits, and a process that dies leaves it as it was.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from bot.config.environment import Settings
 from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
-from bot.delivery.decide import GiveUp, TryAgain, after_failure, page_of
+from bot.delivery.decide import LEAVES_WITHIN_S, Delivered, GiveUp, TryAgain, after_failure, page_of
+from bot.delivery.engine import Batch, Delivery, Transport
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.types import Block
@@ -96,24 +97,24 @@ def _mail_server(mail: MailSettings) -> MailServer:
 
 # Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.
 HOLD_S = {Means.WEBHOOK: 8.0, Means.EMAIL: 12.5}
-START_S = 2.0  # a process that was frozen meanwhile must not begin: the server may have freed what it held
 _AT_ONCE = 20
 
-Outcome = TryAgain | GiveUp | None  # None: it was taken
+Outcome = Delivered | TryAgain | GiveUp
 
 
 async def retell_nothing(key: str) -> None:
     """What `retell` does when nothing else is given."""
 
 
-class NotificationSender(PeriodicTask):
-    """Of one means.
+class PagerTransport(Transport[Notification, Page, Outcome]):
+    """Of one means. What is due stays locked until its outcome is written.
 
-    `start_s`: so long after it was locked a call may begin. `retell` says an
-    incident's root message again, by its key: it says who was told. Every other matter has a message for that.
+    `leaves_within_s`: so long after it was locked a call may begin. `retell` writes an incident's root message again,
+    by its key: it says who was notified. Everything else has a message for that.
     """
 
-    late_after_s = 90.0  # three polls without anything to send
+    at_once = _AT_ONCE
+    pages = True
 
     def __init__(
         self,
@@ -124,135 +125,113 @@ class NotificationSender(PeriodicTask):
         environment: str | None,
         workspace_url: Callable[[], str | None],
         channel: str,
-        wake_ups: WakeUps,
         metrics: Metrics,
-        start_s: float = START_S,
+        leaves_within_s: float = LEAVES_WITHIN_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
     ) -> None:
-        super().__init__(wake_ups.notifications)
         self.name = f"notifications by {means}"
-        self._retell = retell
-        self._means = means
-        self._start_s = start_s
+        self.means = means
+        self.reach = reach
+        self.environment = environment
+        self.workspace_url = workspace_url
+        self.channel = channel
+        self.metrics = metrics
         self._database = database
-        self._reach = reach
-        self._environment = environment
-        self._workspace_url = workspace_url
-        self._channel = channel
-        self._wake_ups = wake_ups
-        self._metrics = metrics
+        self._leaves_within_s = leaves_within_s
+        self._retell = retell
 
-    async def tick(self, fence: Fence) -> float:  # noqa: ARG002 - the locks of the rows are fence enough
-        """Send everything that is due; seconds until the next may be. Raises SourceError when the database is away."""
-        return await self.send_due()
-
-    async def send_due(self) -> float:
-        """The same."""
-        locked_at = asyncio.get_running_loop().time()
-        async with self._database.transaction(timeout_s=HOLD_S[self._means]) as conn:
-            due = await messages.lock_due_notifications(conn, means=self._means, limit=_AT_ONCE)
-            outcomes = await asyncio.gather(*(self._try(each, locked_at) for each in due))
-            for notification, outcome in zip(due, outcomes, strict=True):
-                await self._write(conn, notification, outcome)
-            await self._tell(conn, due, outcomes)
-            wait_s = await messages.read_notifications_wait(conn, means=self._means)
+    @asynccontextmanager
+    async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the locks of the rows are fence enough
+        leaves_by = time.monotonic() + self._leaves_within_s
+        async with self._database.transaction(timeout_s=HOLD_S[self.means]) as conn:
+            due = await messages.lock_due_notifications(conn, means=self.means, limit=_AT_ONCE)
+            wait_s = await messages.read_notifications_wait(conn, means=self.means)
+            batch = _Pages(self, conn, due, wait_s, leaves_by)
+            yield batch
+            await batch.write_threads()
         for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
             await self._retell(key)  # no part of the above: whoever answers an incident may wait for what is held here
-        if due:
-            self._wake_ups.outbox.set()
-        poll_s = self._wake_ups.poll_s
-        return poll_s if wait_s is None else min(wait_s, poll_s)
-
-    async def _try(self, notification: Notification, locked_at: float) -> Outcome:
-        if asyncio.get_running_loop().time() > locked_at + self._start_s:
-            raise SourceError("database", "too late to begin", retryable=True)
-        try:
-            page = page_of(notification, self._environment, workspace_url=self._workspace_url())
-            await self._reach.tell(self._means, notification.target, page)
-        except SourceError as error:
-            return after_failure(notification, error)
-        return None
-
-    async def _write(self, conn: Connection, notification: Notification, outcome: Outcome) -> None:
-        key = notification.key
-        match outcome:
-            case None:
-                logger.info("%s told %s by %s: %s", key, notification.target, self._means, notification.event)
-                await messages.end_notification(conn, key=key, state=NotificationState.SENT)
-            case TryAgain(why, pause):
-                logger.warning("%s did not reach %s by %s: %s", key, notification.target, self._means, why)
-                await messages.postpone_notification(conn, key=key, error=why, pause=pause)
-            case GiveUp(why):
-                logger.error("%s never reached %s by %s: %s", key, notification.target, self._means, why)
-                await messages.end_notification(conn, key=key, state=NotificationState.FAILED, error=why)
-        self._metrics.notifications.labels(self._means, _word(outcome)).inc()
-
-    async def _tell(self, conn: Connection, due: Sequence[Notification], outcomes: Sequence[Outcome]) -> None:
-        """In each thread one message that stays true, and one more for each who will not be rung.
-
-        The message of the incident or the run says who was told; the thread has this one only once something did not
-        get through.
-        """
-        for thread_key in sorted({key for each in due if (key := each.thread_key)}):
-            told = await messages.list_notifications(conn, thread_key=thread_key)
-            key, content = f"{thread_key}:told", notified_elsewhere(told)
-            if not any(one.last_error for one in told):
-                text, blocks = content
-                await messages.replace_message(conn, key=key, text=text, blocks=blocks)
-            else:
-                await self._say(conn, key, thread_key, content, priority=0)
-        for notification, outcome in zip(due, outcomes, strict=True):
-            is_page = notification.event is PageEvent.TRIGGERED
-            if is_page and isinstance(outcome, GiveUp) and notification.thread_key is not None:
-                key = f"{notification.key}:failed"
-                content = not_reached(notification, outcome.why)
-                await self._say(conn, key, notification.thread_key, content, priority=PAGE)
-
-    async def _say(
-        self, conn: Connection, key: str, thread_key: str, content: tuple[str, list[Block]], *, priority: int
-    ) -> None:
-        text, blocks = content
-        await messages.store_message(
-            conn, key=key, channel=self._channel, text=text, blocks=blocks, thread_key=thread_key, priority=priority
-        )
 
 
-def _word(outcome: Outcome) -> str:
-    match outcome:
-        case None:
-            return "sent"
-        case TryAgain():
-            return "postponed"
-        case GiveUp():
-            return "failed"
-
-
-class Notifiers:
-    """A part of the leader's work. `retell`: see `NotificationSender`."""
+class _Pages(Batch[Notification, Page, Outcome]):
+    """Claimed as a whole, by the locks of `conn`. A second attempt carries the same key, by which the receiver knows
+    it, so one whose outcome is unknown is just sent again."""
 
     def __init__(
         self,
-        database: Database,
-        reach: Reach,
-        *,
-        environment: str | None,
-        workspace_url: Callable[[], str | None],
-        channel: str,
-        wake_ups: WakeUps,
-        metrics: Metrics,
-        retell: Callable[[str], Awaitable[None]],
+        transport: PagerTransport,
+        conn: Connection,
+        due: Sequence[Notification],
+        wait_s: float | None,
+        leaves_by: float,
     ) -> None:
-        self.tasks = [
-            NotificationSender(
-                means,
-                database,
-                reach,
-                environment=environment,
-                workspace_url=workspace_url,
-                channel=channel,
-                wake_ups=wake_ups,
-                metrics=metrics,
-                retell=retell,
-            )
-            for means in Means
-        ]
+        self._to = transport
+        self._conn = conn
+        self.due = due
+        self.wait_s = wait_s
+        self._leaves_by = leaves_by
+        self._given_up: list[tuple[Notification, GiveUp]] = []
+
+    async def prepare(self, item: Notification) -> Page:
+        return page_of(item, self._to.environment, workspace_url=self._to.workspace_url())
+
+    async def claim(self, item: Notification, act: Page) -> float:  # noqa: ARG002 - all are claimed
+        return self._leaves_by
+
+    async def send(self, item: Notification, act: Page, leaves_by: float) -> Outcome:  # noqa: ARG002 - see the engine
+        await self._to.reach.tell(self._to.means, item.target, act)
+        return Delivered()
+
+    async def after_failure(self, item: Notification, error: SourceError) -> Outcome:
+        return after_failure(item, error)
+
+    async def mark(self, item: Notification, outcome: Outcome) -> None:
+        key, means = item.key, self._to.means
+        match outcome:
+            case Delivered():
+                logger.info("%s reached %s by %s: %s", key, item.target, means, item.event)
+                await messages.end_notification(self._conn, key=key, state=NotificationState.SENT)
+                self._count("sent")
+            case TryAgain(why, pause):
+                logger.warning("%s did not reach %s by %s: %s", key, item.target, means, why)
+                await messages.postpone_notification(self._conn, key=key, error=why, pause=pause)
+                self._count("postponed")
+            case GiveUp(why):
+                logger.error("%s never reached %s by %s: %s", key, item.target, means, why)
+                await messages.end_notification(self._conn, key=key, state=NotificationState.FAILED, error=why)
+                self._count("failed")
+                self._given_up.append((item, outcome))
+
+    async def write_threads(self) -> None:
+        """In each thread one message that stays true, and one more per person who will not be paged.
+
+        The message of the incident or the run says who was notified; the thread has this one only once something did
+        not get through.
+        """
+        for thread_key in sorted({key for each in self.due if (key := each.thread_key)}):
+            notified = await messages.list_notifications(self._conn, thread_key=thread_key)
+            key, content = f"{thread_key}:told", notified_elsewhere(notified)
+            if any(one.last_error for one in notified):
+                await self._write(key, thread_key, content, priority=0)
+            else:
+                text, blocks = content
+                await messages.replace_message(self._conn, key=key, text=text, blocks=blocks)
+        for notification, outcome in self._given_up:
+            if notification.event is PageEvent.TRIGGERED and notification.thread_key is not None:
+                content = not_reached(notification, outcome.why)
+                await self._write(f"{notification.key}:failed", notification.thread_key, content, priority=PAGE)
+
+    async def _write(self, key: str, thread_key: str, content: tuple[str, list[Block]], *, priority: int) -> None:
+        text, blocks = content
+        channel = self._to.channel
+        await messages.store_message(
+            self._conn, key=key, channel=channel, text=text, blocks=blocks, thread_key=thread_key, priority=priority
+        )
+
+    def _count(self, outcome: str) -> None:
+        self._to.metrics.notifications.labels(self._to.means, outcome).inc()
+
+
+def pager_deliveries(transports: Iterable[PagerTransport], wake_ups: WakeUps) -> list[PeriodicTask]:
+    """One task per transport. What they write for Slack is in the outbox."""
+    return [Delivery(one, wake_ups, wake_ups.notifications, sent=wake_ups.outbox) for one in transports]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.config.environment import Settings
-from bot.delivery.pages import NotificationSender, Reach
+from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
+from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
@@ -31,8 +32,8 @@ class Stage:
     written again."""
 
     database: Database
-    pager: NotificationSender
-    mail: NotificationSender
+    pager: PeriodicTask
+    mail: PeriodicTask
     wake_ups: WakeUps
     woken: list[None] = field(default_factory=list)
     retold: list[str] = field(default_factory=list)
@@ -98,20 +99,20 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
     async def retell(key: str) -> None:
         retold.append(key)
 
-    pager, mail = (
-        NotificationSender(
+    transports = (
+        PagerTransport(
             means,
             database,
             Reach(settings, webhooks),
             environment="prod",
             workspace_url=lambda: "https://acme.slack.com/",
             channel="dragonfly-incidents",
-            wake_ups=wake_ups,
             metrics=Metrics(),
             retell=retell,
         )
         for means in Means
     )
+    pager, mail = pager_deliveries(transports, wake_ups)
     with wake_ups.outbox.listen(lambda: woken.append(None)):
         yield Stage(database, pager, mail, wake_ups, woken, retold)
     await webhooks.aclose()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.delivery.pages import NotificationSender, Reach
+from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
 from bot.leader import Fence
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
@@ -27,8 +27,8 @@ FENCE = Fence("bot-1", 1)  # the locks of the rows are fence enough
 
 async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
     await stage.store()
-    await stage.pager.send_due()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
+    await stage.pager.tick(FENCE)
 
     [ring] = phone.rings
     assert ring.body is not None
@@ -38,8 +38,8 @@ async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
 
 async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
     await stage.store(means=Means.EMAIL)
-    await stage.mail.send_due()
-    await stage.mail.send_due()
+    await stage.mail.tick(FENCE)
+    await stage.mail.tick(FENCE)
 
     assert [mail["To"] for mail in mailbox.mails] == ["ann@example.com"]
     assert (await stage.read()).state is NotificationState.SENT
@@ -47,7 +47,7 @@ async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
 
 async def test_root_message_tells_who_was_told(stage: Stage) -> None:
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert "incident:1:told" not in await stage.said(), "the root message says it"
     assert stage.retold == ["incident:1"]
@@ -58,9 +58,9 @@ async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: 
     phone.answers.append(503)
     await stage.store()
 
-    wait_s = await stage.pager.send_due()
-    await asyncio.sleep(wait_s)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
+    await asyncio.sleep(await stage.pager.tick(FENCE) or 0)
+    await stage.pager.tick(FENCE)
 
     first, second = phone.rings
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
@@ -71,7 +71,7 @@ async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: 
 async def test_thread_says_when_somebody_is_not_reached_yet(stage: Stage, phone: Phone) -> None:
     phone.answers.append(503)
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     said = await stage.said()
     assert "trying again: refused (503)" in said["incident:1:told"]
@@ -81,7 +81,7 @@ async def test_thread_says_when_somebody_is_not_reached_yet(stage: Stage, phone:
 async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Phone) -> None:
     phone.answers.append(404)
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     said = await stage.said()
     assert "was not reached*: refused (404)" in said["incident:1:1:failed"]
@@ -92,11 +92,11 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
 async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
     phone.is_away = True
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     assert (await stage.read()).state is NotificationState.WAITING
 
     await stage.age(minutes=16)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert (await stage.read()).state is NotificationState.FAILED
     assert "tried for 16 min" in (await stage.said())["incident:1:1:failed"]
@@ -105,14 +105,14 @@ async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> 
 async def test_late_page_is_tried_at_least_once(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.age(minutes=120)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert len(phone.rings) == 1
 
 
 async def test_target_that_the_environment_does_not_name_fails_at_once(stage: Stage) -> None:
     await stage.store(target="bob")
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     failed = await stage.read()
     assert failed.state is NotificationState.FAILED
@@ -124,7 +124,7 @@ async def test_what_no_client_expects_is_given_up_and_stops_nothing_else(stage: 
     """A target whose host name nobody can read must not end the leader's work again and again."""
     await stage.store("incident:1:1", target="broken")
     await stage.store("incident:1:2")
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert len(phone.rings) == 1
     assert (await stage.read()).state is NotificationState.FAILED
@@ -136,7 +136,7 @@ async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: 
     async with stage.database.transaction() as conn:
         await messages.cancel_notifications(conn, key_prefix="incident:1:")
 
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert phone.rings == []
 
@@ -148,7 +148,7 @@ async def test_cancel_in_the_middle_of_a_call_waits_for_its_outcome(stage: Stage
 
     phone.answers.append(0.5)
     await stage.store()
-    sending = asyncio.create_task(stage.pager.send_due())
+    sending = asyncio.create_task(stage.pager.tick(FENCE))
     await phone.wait_for()
 
     assert await cancel() == 0
@@ -160,7 +160,7 @@ async def test_two_senders_ring_once(stage: Stage, phone: Phone) -> None:
     phone.answers.append(0.3)
     await stage.store()
 
-    await asyncio.gather(*(stage.pager.send_due() for _ in range(3)))
+    await asyncio.gather(*(stage.pager.tick(FENCE) for _ in range(3)))
 
     assert len(phone.rings) == 1
 
@@ -170,7 +170,7 @@ async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone
     for number in range(5):
         await stage.store(f"incident:1:{number}")
 
-    sending = asyncio.create_task(stage.pager.send_due())
+    sending = asyncio.create_task(stage.pager.tick(FENCE))
 
     await phone.wait_for(5)
     await sending
@@ -181,7 +181,7 @@ async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stag
     lost = asyncio.Event()
     phone.answers.append(lost)
     await stage.store()
-    sending = asyncio.create_task(stage.pager.send_due())
+    sending = asyncio.create_task(stage.pager.tick(FENCE))
     await phone.wait_for()
     async with stage.database.transaction() as conn:
         await conn.execute(
@@ -192,7 +192,7 @@ async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stag
     with pytest.raises(Exception, match="database"):
         await sending
 
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     first, second = phone.rings
     assert first.body == second.body
@@ -206,19 +206,19 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
     async with Line(database_urls.bot).serve() as line:
         database = Database.connect_lazily(Secret(line.dsn), application_name="frozen", timeout_s=60.0)
         webhooks = Webhooks(timeout_s=30.0)
-        frozen = NotificationSender(
+        transport = PagerTransport(
             Means.WEBHOOK,
             database,
             Reach(settings_for(phone, mailbox), webhooks),
             environment="prod",
             workspace_url=lambda: None,
             channel="dragonfly-incidents",
-            wake_ups=WakeUps(),
             metrics=Metrics(),
-            start_s=0.05,
+            leaves_within_s=0.05,
         )
+        [frozen] = pager_deliveries([transport], WakeUps())
         answer = line.hold(b"SKIP LOCKED", "after", lose=False)
-        sending = asyncio.create_task(frozen.send_due())
+        sending = asyncio.create_task(frozen.tick(FENCE))
         await answer.reached.wait()
         await asyncio.sleep(0.1)  # longer than it may take to begin
         answer.release()
@@ -229,7 +229,7 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
         assert not phone.rings
         await database.close()
         await webhooks.aclose()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     assert len(phone.rings) == 1
 
 
@@ -244,10 +244,10 @@ async def test_the_sender_sends_at_a_wake_up_however_seldom_it_polls(stage: Stag
 
 async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     for event in (PageEvent.ACKNOWLEDGED, PageEvent.RESOLVED):
         await stage.end(event)
-        await stage.pager.send_due()
+        await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
     assert len({ring.body["key"] for ring in phone.rings if ring.body}) == 1
@@ -257,10 +257,10 @@ async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone)
 
 async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> None:
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     for _ in range(2):
         await stage.end(PageEvent.ACKNOWLEDGED)
-        await stage.pager.send_due()
+        await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
 
@@ -268,10 +268,10 @@ async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> Non
 async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage, phone: Phone) -> None:
     """It was not told yet when somebody pressed again."""
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     await stage.end(PageEvent.ACKNOWLEDGED)
     await stage.end(PageEvent.ACKNOWLEDGED)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
 
@@ -279,7 +279,7 @@ async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage,
 async def test_pager_that_never_rang_is_told_nothing(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.end(PageEvent.RESOLVED)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert phone.rings == []
 
@@ -288,13 +288,13 @@ async def test_nothing_follows_a_resolve(stage: Stage, phone: Phone) -> None:
     """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to be back."""
     phone.answers.extend([503, 503])
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     await stage.end(PageEvent.ACKNOWLEDGED)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
     for _ in range(2):
         await stage.age(minutes=1)
-        await stage.pager.send_due()
+        await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
 
@@ -302,35 +302,35 @@ async def test_nothing_follows_a_resolve(stage: Stage, phone: Phone) -> None:
 async def test_resolve_in_the_middle_of_a_page_follows_it(stage: Stage, phone: Phone) -> None:
     phone.answers.append(0.5)
     await stage.store()
-    sending = asyncio.create_task(stage.pager.send_due())
+    sending = asyncio.create_task(stage.pager.tick(FENCE))
     await phone.wait_for()
     await stage.end(PageEvent.RESOLVED)
     await sending
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"]
 
 
 async def test_resolve_is_tried_again_until_the_pager_takes_it(stage: Stage, phone: Phone) -> None:
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
     phone.answers.append(503)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     assert "not resolved there yet" in (await stage.said())["incident:1:told"]
 
     await stage.age(minutes=1)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved", "resolved"]
 
 
 async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stage, phone: Phone) -> None:
     await stage.store()
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
     phone.answers.append(404)
-    await stage.pager.send_due()
+    await stage.pager.tick(FENCE)
 
     said = await stage.said()
     assert "never resolved there, it may ring on: refused (404)" in said["incident:1:told"]
@@ -339,8 +339,8 @@ async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stag
 
 async def test_mailbox_is_told_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
     await stage.store(means=Means.EMAIL)
-    await stage.mail.send_due()
+    await stage.mail.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
-    await stage.mail.send_due()
+    await stage.mail.tick(FENCE)
 
     assert len(mailbox.mails) == 1
