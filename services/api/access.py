@@ -22,23 +22,28 @@ from services.domain.secrets import Secret
 KEY_HEADER = "X-DRAGONFLY-API-KEY"
 
 
-def key_check(keys: Sequence[Secret]) -> Callable[[str | None], Coroutine[Any, Any, None]]:
-    """A dependency for a whole router: no route of it can forget to ask. It comes before anything else is read."""
+def key_check(
+    keys: Sequence[Secret], *, closed: str = "The intake is closed"
+) -> Callable[[str | None], Coroutine[Any, Any, None]]:
+    """A dependency for a whole router: no route of it can forget to ask. It comes before anything else is read.
+
+    `closed`: what is said while no key is configured.
+    """
     header = APIKeyHeader(name=KEY_HEADER, auto_error=False)
 
     # Not Annotated: FastAPI reads annotations where `header` is not known.
     async def check(presented: str | None = Security(header)) -> None:
-        require_key(presented, keys)
+        require_key(presented, keys, closed=closed)
 
     return check
 
 
-def require_key(presented: str | None, keys: Sequence[Secret]) -> None:
+def require_key(presented: str | None, keys: Sequence[Secret], *, closed: str = "The intake is closed") -> None:
     """Raise RefusedError (401, or 503 when no key is configured) unless one of the keys was presented."""
     if not keys:
         raise RefusedError(
             503,
-            "The intake is closed",
+            closed,
             why="DRAGONFLY_API_KEY is not set on this service",
             what_next="Set it on dragonfly-api and deploy again.",
         )

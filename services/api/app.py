@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.access import RateLimits
+from services.api.access import RateLimits, key_check
 from services.api.errors import show_errors
 from services.api.health import health_routes
 from services.api.intake import intake_routes
@@ -22,6 +23,7 @@ from services.process import await_database
 
 log = logging.getLogger(__name__)
 
+DOCUMENT = "/openapi.json"
 QUIET_ROUTES = frozenset({"/api/live", "/api/health", "/api/v1/intake/health", "/api/v1/metrics"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -92,7 +94,11 @@ def build_app(settings: ApiSettings) -> FastAPI:
             await database.close()
             await probes.close()
 
-    app = FastAPI(title="Dragonfly Civil API", version=settings.git_sha, lifespan=lifespan)
+    # Without an address of its own the document has no pages of FastAPI's either: they could not read it.
+    address = None if settings.openapi_needs_key else DOCUMENT
+    app = FastAPI(title="Dragonfly Civil API", version=settings.git_sha, lifespan=lifespan, openapi_url=address)
+    if settings.openapi_needs_key:
+        _serve_document(app, settings)
     app.add_middleware(
         RateLimits,
         per_address=settings.requests_per_minute_per_address,
@@ -103,3 +109,12 @@ def build_app(settings: ApiSettings) -> FastAPI:
     app.include_router(intake_routes(settings, database, metrics))
     show_errors(app)
     return app
+
+
+def _serve_document(app: FastAPI, settings: ApiSettings) -> None:
+    """What the API offers, to those who may use it: the bot compares it with what it needs."""
+    guard = Security(key_check(settings.api_keys, closed="The document is closed"))
+
+    @app.get(DOCUMENT, include_in_schema=False, dependencies=[guard])
+    async def document() -> dict[str, Any]:
+        return app.openapi()

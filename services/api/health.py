@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Response, Security
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, PlainSerializer
 
+from services.api.access import key_check
 from services.api.errors import documented
 from services.api.metrics import Metrics
 from services.api.settings import ApiSettings
@@ -99,8 +100,11 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         )
 
     if settings.metrics_enabled:
+        guards = [Security(key_check(settings.api_keys, closed="The metrics are closed"))]
 
-        @router.get("/api/v1/metrics", include_in_schema=False)
+        @router.get(
+            "/api/v1/metrics", include_in_schema=False, dependencies=guards if settings.metrics_need_key else None
+        )
         async def expose_metrics() -> Response:
             return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 

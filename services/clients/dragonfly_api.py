@@ -75,8 +75,9 @@ class DragonflyApi:
         return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
 
     async def read_endpoints(self) -> frozenset[Endpoint]:
-        """What `GET /openapi.json` lists; an API that keeps its document to itself raises."""
-        response, _ = await self._send("GET", "openapi.json", accept=(200,))
+        """What `GET /openapi.json` lists, asked with our key where we have one; a document kept from us raises."""
+        headers = self._key_header() if self._api_key else {}
+        response, _ = await self._send("GET", "openapi.json", accept=(200,), headers=headers)
         paths = _parse(_OpenApiAnswer, response).paths
         return frozenset(Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods)
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from services.api.access import KEY_HEADER
 from services.clients.dragonfly_api import DragonflyApi
 from services.clients.postgres import writes
 from services.clients.postgres.pool import Connection
@@ -66,9 +67,11 @@ async def test_the_client_understands_the_api(open_api: OpenApi, database_urls: 
             "a.csv", b"Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n1,2,3,4,5,6\n"
         )
         batch = await api.read_batch(batch_id)
+        endpoints = await api.read_endpoints()
 
     assert (health.is_ok, intake.is_ok) == (True, True)
     assert (batch.id, batch.row_count, batch.status) == (batch_id, 1, "received")
+    assert "/api/v1/intake/upload" in {one.path for one in endpoints}
 
 
 async def test_metrics_count_by_route_and_not_by_path(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
@@ -76,7 +79,7 @@ async def test_metrics_count_by_route_and_not_by_path(open_api: OpenApi, databas
         await api.get("/api/live")
         await api.get("/canary/path?x=canary")
         await api.get("/api/v1/intake/batches/5e0b5a4e-0000-4000-8000-000000000000")
-        text = (await api.get("/api/v1/metrics")).text
+        text = (await api.get("/api/v1/metrics", headers={KEY_HEADER: "df_new"})).text
 
     assert 'dragonfly_api_requests_total{method="GET",route="/api/live",status="200"} 1.0' in text
     assert 'route="(unknown path)",status="404"' in text
@@ -94,7 +97,7 @@ async def test_metrics_can_be_switched_off(open_api: OpenApi) -> None:
 
 async def test_describes_itself(open_api: OpenApi) -> None:
     async with open_api(NOWHERE) as api:
-        paths: httpx.Response = await api.get("/openapi.json")
+        paths: httpx.Response = await api.get("/openapi.json", headers={KEY_HEADER: "df_new"})
 
     assert "multipart/form-data" in paths.text
 

@@ -13,6 +13,8 @@ from tests.integration.services.api.conftest import OpenApi
 
 KEY = {"X-DRAGONFLY-API-KEY": "df_new"}
 OPEN = {"/api/live", "/api/health", "/api/v1/intake/health"}  # the runbook asks these without a key
+CLOSED = ("/api/v1/metrics", "/openapi.json")
+NOWHERE = "postgresql://u:p@127.0.0.1:1/d"
 BATCHES = "/api/v1/intake/batches"
 
 
@@ -24,25 +26,54 @@ def error_of(text: str) -> dict[str, str]:
 
 async def test_everything_but_health_wants_a_key(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     async with open_api(database_urls.app) as api:
-        document = (await api.get("/openapi.json")).json()
+        document = (await api.get("/openapi.json", headers=KEY)).json()
         answers = {
             (method, path): await api.request(method, path.replace("{batch_id}", "7"))
             for path, operations in document["paths"].items()
             for method in operations
         }
-        metrics = await api.get("/api/v1/metrics")
+        closed = [await api.get(path) for path in CLOSED]
+        opened = [await api.get(path, headers=KEY) for path in CLOSED]
 
     statuses = {path: answer.status_code for (_, path), answer in answers.items()}
     assert {path for path, status in statuses.items() if status == 200} == OPEN
     assert {status for path, status in statuses.items() if path not in OPEN} == {401}
-    assert metrics.status_code == 200
+    assert [answer.status_code for answer in closed] == [401, 401]
+    assert [answer.status_code for answer in opened] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "setting"), [("/api/v1/metrics", "metrics_need_key"), ("/openapi.json", "openapi_needs_key")]
+)
+async def test_metrics_and_the_document_are_open_where_the_settings_say_so(
+    open_api: OpenApi, path: str, setting: str
+) -> None:
+    async with open_api(NOWHERE, **{setting: False}) as api:
+        answers = {one: (await api.get(one)).status_code for one in CLOSED}
+
+    assert answers == {one: 200 if one == path else 401 for one in CLOSED}
+
+
+async def test_metrics_and_the_document_stay_closed_while_there_is_no_key(open_api: OpenApi) -> None:
+    async with open_api(NOWHERE, dragonfly_api_key=None) as api:
+        answers = [await api.get(path) for path in CLOSED]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert "intake" not in " ".join(answer.json()["error"]["what"] for answer in answers)
+
+
+async def test_the_pages_about_the_document_come_and_go_with_it(open_api: OpenApi) -> None:
+    async with open_api(NOWHERE) as api:
+        assert (await api.get("/docs")).status_code == 404
+    async with open_api(NOWHERE, openapi_needs_key=False) as api:
+        assert (await api.get("/docs")).status_code == 200
 
 
 async def test_the_document_says_that_it_wants_a_key_and_how_it_refuses(
     open_api: OpenApi, database_urls: DatabaseUrls
 ) -> None:
     async with open_api(database_urls.app) as api:
-        document = (await api.get("/openapi.json")).json()
+        document = (await api.get("/openapi.json", headers=KEY)).json()
 
     for path, operations in document["paths"].items():
         for operation in operations.values():
