@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
-from bot.commands.command import Lazy, TerminalCommand
+from bot.commands.command import TerminalCommand
 from bot.commands.help import help_for, topic_answer
 from bot.commands.registry import HELP, find
+from bot.commands.verbs import TERMINAL_VERBS
 from bot.types import Answer, Surface
 from bot.views.errors import error_answer
 from bot.views.terminal import answer_text
@@ -28,34 +29,7 @@ from services.domain.secrets import fit_to_print, redacted
 from services.domain.status import Status
 from services.domain.text import clean_text, printable_json
 
-_VERBS = (
-    TerminalCommand(
-        name="migrate",
-        summary="apply the pending migrations; the first time, write down whose environment the database is",
-        group="On a terminal",
-        handle=Lazy("bot.commands.migrate:apply_migrations"),
-        examples=("migrate",),
-        private=True,
-    ),
-    TerminalCommand(
-        name="manifest",
-        summary="print the Slack app's manifest, for Socket Mode or for HTTP",
-        group="On a terminal",
-        handle=Lazy("bot.slack.manifest:print_manifest"),
-        usage="[--http <url>]",
-        examples=("manifest", "manifest --http https://bot.example"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="version",
-        summary="print the installed version, its commit where it is known, and the schema that it brings",
-        group="On a terminal",
-        handle=Lazy("bot.commands.version:print_version"),
-        examples=("version", "version --json"),
-        private=True,
-    ),
-)
-TERMINAL_ONLY: Mapping[str, TerminalCommand] = {verb.name: verb for verb in _VERBS}
+TERMINAL_ONLY: Mapping[str, TerminalCommand] = {verb.name: verb for verb in TERMINAL_VERBS}
 
 EXIT = {Status.OK: 0, Status.WARN: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 EXIT_USAGE = 2

@@ -6,7 +6,7 @@ test_verbs.py` finds each of them, and compares its signature with the one that 
 
 from __future__ import annotations
 
-from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Lazy, Verb
+from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Lazy, TerminalCommand, Verb
 
 VERBS: tuple[Verb, ...] = (
     Command(
@@ -495,6 +495,44 @@ VERBS: tuple[Verb, ...] = (
         handle=Lazy("bot.commands.security_audit:handle"),
         usage="[--env <environment>]",
         examples=("security-audit",),
+        private=True,
+    ),
+)
+
+# They have their own way to the environment, and no place in Slack.
+TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
+    TerminalCommand(
+        name="migrate",
+        summary="apply the pending migrations; the first time, write down whose environment the database is",
+        group="On a terminal",
+        handle=Lazy("bot.commands.migrate:apply_migrations"),
+        examples=("migrate",),
+        private=True,
+    ),
+    TerminalCommand(
+        name="manifest",
+        summary="print the Slack app's manifest, for Socket Mode or for HTTP",
+        group="On a terminal",
+        handle=Lazy("bot.slack.manifest:print_manifest"),
+        usage="[--http <url>]",
+        examples=("manifest", "manifest --http https://bot.example"),
+        private=True,
+    ),
+    TerminalCommand(
+        name="version",
+        summary="print the installed version, its commit where it is known, and the schema that it brings",
+        group="On a terminal",
+        handle=Lazy("bot.commands.version:print_version"),
+        examples=("version", "version --json"),
+        private=True,
+    ),
+    TerminalCommand(
+        name="completion",
+        summary="print a script that completes the commands in bash, zsh or fish",
+        group="On a terminal",
+        handle=Lazy("bot.commands.completion:print_completion"),
+        usage="<bash|zsh|fish>",
+        examples=("completion bash", "completion zsh"),
         private=True,
     ),
 )

@@ -1,0 +1,123 @@
+"""`completion`: scripts by which bash, zsh and fish complete the commands, made from the same list as the help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from bot.commands.arguments import wrong_word
+from bot.commands.command import Verb
+from bot.commands.verbs import TERMINAL_VERBS, VERBS
+from bot.types import Answer, Attachment
+from services.domain.environments import NAMES
+from services.domain.services import Service
+
+EVERYWHERE = ("--help", "--json")
+# Words of a usage that are typed as they are; all others stand for something.
+LITERAL = frozenset(
+    {"all", "bash", "end", "enforcement", "explain", "export", "fish", "ingest", "start", "verify", "workers", "zsh"}
+    | {"sev1", "sev2", "sev3"}
+)
+
+_PLACE = re.compile(r"--[a-z-]+|[a-z0-9-]+")
+
+_BASH = """# dragonfly completion bash > /etc/bash_completion.d/dragonfly
+_dragonfly() {
+  local line="${COMP_WORDS[*]:1:COMP_CWORD-1}" words
+  case "$line" in
+%s
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _dragonfly dragonfly
+"""
+
+_ZSH = """#compdef dragonfly
+# dragonfly completion zsh > "${fpath[1]}/_dragonfly"
+_dragonfly() {
+  local line="${(j: :)words[2,CURRENT-1]}" words
+  case "$line" in
+%s
+  esac
+  compadd -- ${=words}
+}
+if [ "$funcstack[1]" = _dragonfly ]; then _dragonfly; else compdef _dragonfly dragonfly; fi
+"""
+
+_FISH = """# dragonfly completion fish > ~/.config/fish/completions/dragonfly.fish
+function __dragonfly_words
+  set -l typed (commandline -opc)
+  set -e typed[1]
+  switch (string join ' ' -- $typed)
+%s
+  end
+end
+complete -c dragonfly -f -a '(__dragonfly_words)'
+"""
+
+
+async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> Answer:  # noqa: ARG001
+    """`completion <bash|zsh|fish>`: the script, to be put where the shell looks for it."""
+    match list(words):
+        case [("bash" | "zsh" | "fish") as shell]:
+            script = make_script(shell)
+        case _:
+            usage = "Write `dragonfly completion bash`, `zsh` or `fish`."
+            raise wrong_word(words[0] if words else "completion", "names no shell that can complete", usage)
+    return Answer("", (), {"script": script}, file=Attachment(f"dragonfly.{shell}", script))
+
+
+def make_script(shell: str) -> str:
+    """For `bash`, `zsh` or `fish`."""
+    if shell == "fish":
+        return _FISH % "\n".join(_fish_case(*case) for case in _cases())
+    return (_BASH if shell == "bash" else _ZSH) % "\n".join(_case(*case) for case in _cases())
+
+
+def _fish_case(patterns: Sequence[str], words: Sequence[str]) -> str:
+    quoted = " ".join(f"'{pattern}'" for pattern in patterns)
+    return f"    case {quoted}\n      printf '%s\\n' {' '.join(words)}"
+
+
+def _case(patterns: Sequence[str], words: Sequence[str]) -> str:
+    """For bash and zsh."""
+    return f'    {"|".join(map(_quoted, patterns))}) words="{" ".join(words)}" ;;'
+
+
+def _quoted(pattern: str) -> str:
+    """For a `case`: everything but the asterisk at the end is meant literally."""
+    return f'"{pattern[:-1]}"*' if pattern.endswith("*") else f'"{pattern}"'
+
+
+def _cases() -> Iterator[tuple[list[str], list[str]]]:
+    """`(what stands before the cursor, what may follow)`, longest first: the first that fits counts."""
+    verbs = {verb.name: verb for verb in (*VERBS, *TERMINAL_VERBS)}
+    first = sorted({name.split()[0] for name in verbs})
+    yield [""], [*first, *EVERYWHERE]
+    places = {" ".join(name.split()[:end]) for name in verbs for end in range(1, len(name.split()) + 1)}
+    for place in sorted(places, key=lambda place: (-len(place.split()), place)):
+        behind = sorted({name.split()[len(place.split())] for name in verbs if name.startswith(f"{place} ")})
+        own = _words_of(verbs[place], first) if place in verbs else []
+        if behind:
+            yield [place], _once(behind, own, EVERYWHERE)
+        yield ([f"{place} *"] if behind else [place, f"{place} *"]), _once(own, EVERYWHERE)
+
+
+def _words_of(verb: Verb, first: Sequence[str]) -> list[str]:
+    """What a command's usage offers: options, services, environments, and words that are typed as they are."""
+    meanings: dict[str, Sequence[str]] = {
+        "service": [service.short for service in Service],
+        "environment": sorted(NAMES),
+        "command": first,
+    }
+    found = (
+        meanings.get(word, [word] if word.startswith("--") or word in LITERAL else [])
+        for word in _PLACE.findall(verb.usage)
+    )
+    return _once(*found)
+
+
+def _once(*several: Sequence[str]) -> list[str]:
+    """All of them, each once, in their order."""
+    return list(dict.fromkeys(chain.from_iterable(several)))
