@@ -25,7 +25,7 @@ PROCESSES = {
     for match in re.finditer(r"^(?P<name>[\w-]+): python -m (?P<module>[\w.]+)$", (ROOT / "Procfile").read_text(), re.M)
 }
 TREE = ("bot", "playbooks", "services", "sql", "tests", "docs", "tools", "backend", "data_in")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = frozenset(path.relative_to(ROOT).as_posix() for folder in TREE for path in (ROOT / folder).rglob("*"))
 
 
