@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.config.fields import Invalid, MailSettings, PagerSettings
-from bot.records import read_locks, read_runs
 from bot.slack_groups import Groups
-from bot.world import BATCHES, JOBS, ROWS, HeartbeatReading, KnownReplicas, World, open_slack
+from bot.world import KnownReplicas, World, open_slack
 from playbooks import doctor, env, health, preflight, prod_gate, verify
 from playbooks.change_parts import Load
 from playbooks.checks import checkout, golden_path, heartbeats, logs, oncall, sha
@@ -19,18 +18,34 @@ from playbooks.checks import queue as claiming
 from playbooks.checks.settings import DISABLED_BY, Group
 from playbooks.model import Finding, NoPlan, Plan
 from playbooks.recent_changes import LOOK_BACK, Facts
+from services.clients import git
+from services.clients.dragonfly_api import DragonflyApi
 from services.clients.postgres import alerts
+from services.clients.postgres.approvals import list_locks
 from services.clients.postgres.deployments import list_replica_changes
-from services.clients.postgres.operated import count_batch_rows, find_golden_batch, list_batch_jobs, list_exposures
+from services.clients.postgres.drift import read_drift
+from services.clients.postgres.operated import (
+    count_batch_rows,
+    find_golden_batch,
+    list_batch_jobs,
+    list_exposures,
+    list_failed_jobs,
+    list_next_due,
+    list_running_jobs,
+    list_session_roles,
+    read_heartbeats,
+)
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
-from services.domain.alerts import AlertHistory, Silence
-from services.domain.database import Exposure, ServerFacts
+from services.clients.postgres.runs import list_runs
+from services.clients.railway.client import RailwayClient
+from services.domain.alerts import AlertHistory
+from services.domain.database import ServerFacts
 from services.domain.deployments import SAME_AGAIN, LogLine, ReplicaChange, ServiceAct, ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.intake import SAMPLE, GoldenBatch, SampleFile, job_keys, read_sample
-from services.domain.jobs import JOB_TYPES, Heartbeat, QueueSnapshot
+from services.domain.jobs import JOB_TYPES, Heartbeat, HeartbeatReading, QueueSnapshot
 from services.domain.oncall import Absent, KnownOverrides, Schedule, is_group
 from services.domain.runs import Run
 from services.domain.services import START_COMMANDS, Service
@@ -39,17 +54,8 @@ from services.domain.thresholds import LOGS_LOOK_BACK
 REMEMBERED = timedelta(days=30)  # as long as decisions are kept
 
 
-async def read_silences(world: World) -> list[Silence] | Unavailable:
-    """Those that last, the next to end first."""
-    return await world.read(alerts.list_silences)
-
-
-async def read_histories(world: World, fingerprints: Sequence[str], *, limit: int) -> list[AlertHistory] | Unavailable:
+async def read_histories(conn: Connection, fingerprints: Sequence[str], *, limit: int) -> list[AlertHistory]:
     """In the given order, at most `limit` decisions each, newest first."""
-    return await world.read(lambda conn: _read_histories(conn, fingerprints, limit))
-
-
-async def _read_histories(conn: Connection, fingerprints: Sequence[str], limit: int) -> list[AlertHistory]:
     now = await read_clock(conn)
     known = {alert.fingerprint: alert for alert in await alerts.list_alerts(conn, now=now, again_within=REMEMBERED)}
     return [
@@ -64,8 +70,8 @@ RUNNING = 500  # jobs in processing that are looked at: more than there can be w
 async def gather_load(world: World) -> Load:
     async with asyncio.TaskGroup() as group:
         queue = group.create_task(world.queue())
-        running = group.create_task(world.running_jobs(limit=RUNNING))
-        beats = group.create_task(world.heartbeats())
+        running = group.create_task(world.read(list_running_jobs, limit=RUNNING))
+        beats = group.create_task(world.read(read_heartbeats))
     reading = beats.result()
     return Load(
         stale_after=world.settings.stale_after,
@@ -80,11 +86,11 @@ async def gather_health(world: World) -> health.Facts:
     """Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(_read_running(world))
-        intake = group.create_task(world.intake_health())
+        intake = group.create_task(world.ask_api(DragonflyApi.read_intake_health))
         server = group.create_task(world.server())
         migrations = group.create_task(world.migrations())
         queue = group.create_task(world.queue())
-        locks = group.create_task(read_locks(world))
+        locks = group.create_task(world.read(list_locks))
         acts = group.create_task(world.service_acts())
     seen = running.result()
     return health.Facts(
@@ -129,7 +135,7 @@ async def gather_sha(world: World) -> sha.Facts:
 async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: str | None) -> verify.Facts:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(_read_running(world))
-        intake = group.create_task(world.intake_health())
+        intake = group.create_task(world.ask_api(DragonflyApi.read_intake_health))
     seen = running.result()
     return verify.Facts(
         targets=tuple(targets),
@@ -149,7 +155,7 @@ async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: st
 
 async def gather_heartbeats(world: World) -> heartbeats.Facts:
     async with asyncio.TaskGroup() as group:
-        reading = group.create_task(world.heartbeats())
+        reading = group.create_task(world.read(read_heartbeats))
         services = group.create_task(world.railway_services())
     replicas = world.expected_replicas(services.result())
     seen = _Beats.of(reading.result())
@@ -168,7 +174,7 @@ async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
     async with asyncio.TaskGroup() as group:
         variables = {service: group.create_task(world.variables(service)) for service in targets}
         services = group.create_task(world.railway_services())
-        environment = group.create_task(world.railway_environment())
+        environment = group.create_task(world.ask_railway(RailwayClient.read_environment_name))
     return env.Facts(
         variables={service: task.result() for service, task in variables.items()},
         services=services.result(),
@@ -218,7 +224,7 @@ async def _read_running(world: World) -> _Running:
     async with asyncio.TaskGroup() as group:
         services = group.create_task(world.railway_services())
         api = group.create_task(world.api_health())
-        reading = group.create_task(world.heartbeats())
+        reading = group.create_task(world.read(read_heartbeats))
     replicas = world.expected_replicas(services.result())
     return _Running(services.result(), replicas, api.result(), _Beats.of(reading.result()))
 
@@ -259,7 +265,7 @@ async def read_error_digest(world: World, service: Service) -> list[Finding]:
 
 async def read_due(world: World) -> dict[Service, datetime | Unavailable | None]:
     """Since when the oldest of the jobs that each service would claim next has been due; None when none is."""
-    due = await world.next_due([job_type for types in JOB_TYPES.values() for job_type in types])
+    due = await world.read(list_next_due, job_types=[job_type for types in JOB_TYPES.values() for job_type in types])
     return {service: _due(due, types) for service, types in JOB_TYPES.items()}
 
 
@@ -282,7 +288,7 @@ async def _read_lines(
         return state
     if state is None or state.current is None:
         return Unavailable("Railway", f"{service.short} has no deployment")
-    lines = await world.logs(state.current.id, limit=DIGEST_LINES)
+    lines = await world.ask_railway(RailwayClient.read_logs, state.current.id, limit=DIGEST_LINES)
     if isinstance(lines, Unavailable):
         return lines
     oldest = datetime.now(UTC) - look_back
@@ -292,16 +298,12 @@ async def _read_lines(
 FAILED_WITHIN = timedelta(hours=1)  # the runbook's query
 
 
-async def read_exposures(world: World) -> list[Exposure] | Unavailable:
-    return await world.read(list_exposures)
-
-
 async def gather_gate(world: World) -> prod_gate.Facts:
     """Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
         seen = group.create_task(gather_health(world))
-        drift = group.create_task(world.drift())
-        exposures = group.create_task(read_exposures(world))
+        drift = group.create_task(world.read(read_drift))
+        exposures = group.create_task(world.read(list_exposures))
     return prod_gate.Facts(seen.result(), drift.result(), exposures.result())
 
 
@@ -311,12 +313,12 @@ async def gather_doctor(world: World) -> doctor.Facts:
         seen = group.create_task(gather_health(world))
         variables = group.create_task(gather_env(world, tuple(Service)))
         due = group.create_task(read_due(world))
-        failed = group.create_task(world.failed_jobs(FAILED_WITHIN))
-        roles = group.create_task(world.session_roles())
+        failed = group.create_task(world.read(list_failed_jobs, window=FAILED_WITHIN, limit=500))
+        roles = group.create_task(world.read(list_session_roles))
         told = group.create_task(_read_logs(world))
-        drift = group.create_task(world.drift())
-        endpoints = group.create_task(world.endpoints())
-        exposures = group.create_task(read_exposures(world))
+        drift = group.create_task(world.read(read_drift))
+        endpoints = group.create_task(world.ask_api(DragonflyApi.read_endpoints))
+        exposures = group.create_task(world.read(list_exposures))
     health = seen.result()
     return doctor.Facts(
         health=health,
@@ -336,7 +338,7 @@ async def gather_preflight(world: World, directory: Path | None) -> preflight.Fa
     async with asyncio.TaskGroup() as group:
         variables = group.create_task(gather_env(world, tuple(Service)))
         migrations = group.create_task(world.migrations())
-        exposures = group.create_task(read_exposures(world))
+        exposures = group.create_task(world.read(list_exposures))
         own = group.create_task(_read_checkout(world, directory))
     needed = [one for one in groups_of(*world.settings.invalid) if one.name in preflight.NEEDED]
     return preflight.Facts(needed, variables.result(), migrations.result(), exposures.result(), own.result())
@@ -346,10 +348,10 @@ async def _read_checkout(world: World, directory: Path | None) -> checkout.Facts
     if directory is None:
         none = Unavailable("git", "no checkout here; run dragonfly preflight on a terminal, in yours")
         return checkout.Facts(none, none)
-    found = await world.checkout(directory)
+    found = await world.ask("git", git.read_checkout(directory))
     if isinstance(found, Unavailable) or found.release is None:
         return checkout.Facts(found, is_pushed=False)
-    return checkout.Facts(found, await world.is_pushed(directory, found.release.name))
+    return checkout.Facts(found, await world.ask("git", git.is_pushed(directory, found.release.name)))
 
 
 async def _read_logs(world: World) -> list[logs.Facts]:
@@ -382,17 +384,17 @@ def file_of(run: Run) -> bytes | Unavailable:
 
 async def read_golden_batch(world: World, sha256: str) -> GoldenBatch | Unavailable | None:
     """The batch of this very file; None when there is none."""
-    return await world.read_all_rows(lambda conn: find_golden_batch(conn, sha256=sha256), BATCHES)
+    return await world.read(find_golden_batch, sha256=sha256)
 
 
 async def gather_verification(world: World, *, sha256: str, batch_id: str, rows: int) -> golden_path.Facts:
     """What the five SQL verifications look at."""
     async with asyncio.TaskGroup() as group:
         batch = group.create_task(read_golden_batch(world, sha256))
-        counts = group.create_task(world.read_all_rows(lambda conn: count_batch_rows(conn, batch_id=batch_id), ROWS))
-        jobs = group.create_task(world.read_all_rows(lambda conn: list_batch_jobs(conn, keys=job_keys(batch_id)), JOBS))
-        exposures = group.create_task(read_exposures(world))
-        reading = group.create_task(world.heartbeats())
+        counts = group.create_task(world.read(count_batch_rows, batch_id=batch_id))
+        jobs = group.create_task(world.read(list_batch_jobs, keys=job_keys(batch_id)))
+        exposures = group.create_task(world.read(list_exposures))
+        reading = group.create_task(world.read(read_heartbeats))
     beats = reading.result()
     seen = None if isinstance(beats, Unavailable) else beats
     return golden_path.Facts(
@@ -467,9 +469,12 @@ DEPLOYMENTS, RUNS, SCALINGS = 10, 30, 30  # as many as two hours hold
 async def gather_recent_changes(world: World) -> Facts:
     """Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
-        listed = {one: group.create_task(world.deployments(one, limit=DEPLOYMENTS)) for one in Service}
+        listed = {
+            one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=DEPLOYMENTS))
+            for one in Service
+        }
         migrations = group.create_task(world.migrations())
-        runs = group.create_task(read_runs(world, limit=RUNS))
+        runs = group.create_task(world.read(list_runs, limit=RUNS))
         scaled = group.create_task(world.read(_list_scalings))
     deployments = {service: task.result() for service, task in listed.items()}
     return Facts(deployments, migrations.result(), runs.result(), scaled.result(), datetime.now(UTC))

@@ -14,6 +14,8 @@ from playbooks.model import NoPlan
 from playbooks.rollback import Facts, find_offer
 from playbooks.rollback_advice import Offer
 from playbooks.rollback_candidates import served_periods
+from services.clients.postgres.operated import list_job_outcomes
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
@@ -25,8 +27,13 @@ REMEMBERED = 50  # deployments of a service: more than any image retention of Ra
 async def gather_rollback(world: World, environment: str, services: Sequence[Service]) -> Facts:
     """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
     async with asyncio.TaskGroup() as group:
-        changes = {one: group.create_task(world.variable_changes(one)) for one in services}
-        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
+        changes = {
+            one: group.create_task(world.ask_railway(RailwayClient.list_variable_changes, one)) for one in services
+        }
+        listed = {
+            one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=REMEMBERED))
+            for one in services
+        }
         states = group.create_task(world.railway_services())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
@@ -50,7 +57,7 @@ async def _read_outcomes(
     """`{deployment id: how jobs ended while it served}`."""
     known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
     periods = [period for listed in known for period in served_periods(listed, now)]
-    outcomes = await world.job_outcomes([(period.begin, period.end) for period in periods])
+    outcomes = await world.read(list_job_outcomes, spans=[(period.begin, period.end) for period in periods])
     if isinstance(outcomes, Unavailable):
         return outcomes
     return {period.deployment_id: outcome for period, outcome in zip(periods, outcomes, strict=True)}

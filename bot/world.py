@@ -8,45 +8,30 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from bot.admission import Admission, PublicAnswers
 from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings, SlackSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
-from playbooks.checks.database import sees_all
-from services.clients import git
 from services.clients.dragonfly_api import DragonflyApi
-from services.clients.postgres import approvals, drift, incidents, messages, migrations, operated
+from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import tables_counted_by
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
-from services.domain.database import ConnectionUse, MigrationStatus, SchemaDrift, ServerFacts, SessionRole
+from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
 from services.domain.deployments import (
-    Checkout,
-    Deployment,
-    LogLine,
     ServiceAct,
     ServiceState,
-    VariableChange,
     with_journal,
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
-from services.domain.health import ApiHealth, BotState, Endpoint, IntakeHealth
-from services.domain.intake import Batch, IntakeEvent, RowFault
+from services.domain.health import ApiHealth, BotState
 from services.domain.jobs import (
-    FailedJob,
-    Heartbeat,
-    JobOutcomes,
-    LockWait,
-    MinuteThroughput,
-    PendingJob,
     QueueSnapshot,
-    RunningJob,
 )
-from services.domain.messages import RefusedMessage
 from services.domain.oncall import Absent, KnownOverrides, Override, Schedule
 from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
@@ -171,6 +156,7 @@ class ReplicaMemory:
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -233,19 +219,8 @@ def _place(error: Exception) -> str:
     return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
 
 
-JOBS, BEATS, EVENTS = "ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs"
-BATCHES, ROWS = "intake.simplicity_batches", "intake.simplicity_raw_rows"
 JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our journal adds to it
 ACTS = 10  # of each service: more than two hours hold
-
-
-@dataclass(frozen=True)
-class HeartbeatReading:
-    """Heartbeats as of one moment of the database's clock. `all_visible`: no row-level security hides rows from us."""
-
-    as_of: datetime
-    rows: tuple[Heartbeat, ...]
-    all_visible: bool = True
 
 
 @dataclass(frozen=True)
@@ -325,20 +300,9 @@ class World:
         return self.schedule.person_of(slack_id).name if isinstance(self.schedule, Schedule) else slack_id
 
     async def api_health(self) -> ApiHealth | Unavailable:
-        health = await self._ask_api(lambda api: api.read_health())
+        health = await self.ask_api(DragonflyApi.read_health)
         self._note_api(is_well=isinstance(health, ApiHealth) and health.is_ok)
         return health
-
-    async def intake_health(self) -> IntakeHealth | Unavailable:
-        return await self._ask_api(lambda api: api.read_intake_health())
-
-    async def endpoints(self) -> frozenset[Endpoint] | Unavailable:
-        """The operations that the API says it has."""
-        return await self._ask_api(lambda api: api.read_endpoints())
-
-    async def batch(self, batch_id: str) -> Batch | Unavailable:
-        """One batch with its counts, as the API tells them."""
-        return await self._ask_api(lambda api: api.read_batch(batch_id))
 
     async def server(self) -> ServerFacts | Unavailable:
         """What the server says of itself, and whether it takes our writes: a read alone does not tell."""
@@ -348,64 +312,19 @@ class World:
         problem = await self._sources.ask("database", self.writes.problem())
         return replace(facts, refuses_writes=problem.why if problem else None)
 
-    async def session_roles(self) -> list[SessionRole] | Unavailable:
-        """As which role the API and the workers are connected."""
-        return await self.read(operated.list_session_roles)
-
-    async def heartbeats(self) -> HeartbeatReading | Unavailable:
-        return await self.read(_read_heartbeats)
-
     async def queue(self) -> QueueSnapshot | Unavailable:
-        return await self.read(lambda conn: operated.read_queue_snapshot(conn, stale_after=self.settings.stale_after))
+        return await self.read(operated.read_queue_snapshot, stale_after=self.settings.stale_after)
 
     async def migrations(self) -> MigrationStatus | Unavailable:
-        directory = self.settings.changing.migrations
-        return await self.read(lambda conn: migrations.read_migrations(conn, directory=directory))
-
-    async def drift(self) -> SchemaDrift | Unavailable:
-        """How far the database differs from what our queries expect of it."""
-        return await self.read(drift.read_drift)
-
-    async def failed_jobs(self, window: timedelta, *, limit: int = 500) -> list[FailedJob] | Unavailable:
-        """The newest first, at most `limit`."""
-        return await self.read_all_rows(lambda conn: operated.list_failed_jobs(conn, window=window, limit=limit), JOBS)
-
-    async def job_error(self, job_id: str) -> str | Unavailable | None:
-        """The error of a job, whole; None when there is no such job, or it has none."""
-        return await self.read_all_rows(lambda conn: operated.read_job_error(conn, job_id=job_id), JOBS)
-
-    async def failed_job_count(self, window: timedelta) -> int | Unavailable:
-        return await self.read_all_rows(lambda conn: operated.count_failed_jobs(conn, window=window), JOBS)
-
-    async def throughput(self, window: timedelta) -> list[MinuteThroughput] | Unavailable:
-        return await self.read_all_rows(lambda conn: operated.list_throughput(conn, window=window), JOBS)
-
-    async def oldest_pending(self, *, limit: int = 20) -> list[PendingJob] | Unavailable:
-        """Due jobs, the longest waiting first."""
-        return await self.read_all_rows(lambda conn: operated.list_oldest_pending(conn, limit=limit), JOBS)
-
-    async def next_due(self, job_types: Sequence[str]) -> dict[str, datetime] | Unavailable:
-        """Since when the next job of each type has been due; a type without one is absent."""
-        return await self.read_all_rows(lambda conn: operated.list_next_due(conn, job_types=job_types), JOBS)
-
-    async def running_jobs(self, *, limit: int = 100) -> list[RunningJob] | Unavailable:
-        """Jobs in processing, the longest running first."""
-        return await self.read_all_rows(lambda conn: operated.list_running_jobs(conn, limit=limit), JOBS, BEATS)
-
-    async def lock_waits(self) -> list[LockWait] | Unavailable:
-        return await self.read(operated.list_lock_waits)
-
-    async def job_outcomes(self, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes] | Unavailable:
-        """How jobs ended in each span, in the given order."""
-        return await self.read_all_rows(lambda conn: operated.list_job_outcomes(conn, spans=spans), JOBS)
+        return await self.read(migrations.read_migrations, directory=self.settings.changing.migrations)
 
     async def connections(self) -> ConnectionUse | Unavailable:
         """The database's sessions against its limit, or against the pooler's where that is set and lower."""
         use = await self.read(operated.read_connection_use)
-        told = self.settings.changing.connection_limit
-        if isinstance(use, Unavailable) or told is None:
+        allowed = self.settings.changing.connection_limit
+        if isinstance(use, Unavailable) or allowed is None:
             return use
-        return ConnectionUse(use.used, min(told, use.limit))
+        return ConnectionUse(use.used, min(allowed, use.limit))
 
     async def locks(self) -> dict[Service, Lock] | Unavailable:
         """The services that are locked against deploys."""
@@ -418,28 +337,9 @@ class World:
         """Who stands in for whom on call, as last read when the database is away."""
         return self._overrides.recall(await self.read(incidents.list_overrides))
 
-    async def batches(self, *, limit: int = 10) -> list[Batch] | Unavailable:
-        return await self.read_all_rows(lambda conn: operated.list_batches(conn, limit=limit), BATCHES)
-
-    async def find_batches(self, beginning: str) -> list[Batch] | Unavailable:
-        """The batches whose id begins so, at most two: whether there is one, and only one."""
-        return await self.read_all_rows(lambda conn: operated.find_batches(conn, beginning=beginning), BATCHES)
-
-    async def row_faults(self, batch_id: str, *, limit: int = 20) -> list[RowFault] | Unavailable:
-        return await self.read_all_rows(
-            lambda conn: operated.list_row_faults(conn, batch_id=batch_id, limit=limit), ROWS
-        )
-
-    async def intake_events(self, *, limit: int = 20) -> list[IntakeEvent] | Unavailable:
-        return await self.read_all_rows(lambda conn: operated.list_intake_events(conn, limit=limit), EVENTS)
-
-    async def undeliverable(self, *, limit: int = 10) -> list[RefusedMessage] | Unavailable:
-        """What Slack refused for good in the last 24 h, newest first."""
-        return await self.read(lambda conn: messages.list_undeliverable(conn, window=timedelta(days=1), limit=limit))
-
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway says, and of a service that does not run whether a run of ours stopped it."""
-        services = await self._ask_railway(lambda railway: railway.read_services())
+        services = await self.ask_railway(RailwayClient.read_services)
         if not isinstance(services, Unavailable):
             self._last_services = services, time.monotonic()
         if isinstance(services, Unavailable) or not any(state.needs_journal for state in services.values()):
@@ -456,69 +356,51 @@ class World:
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
         """What runs of ours did to each service's deployments of late, newest first."""
-        return await self.read(lambda conn: service_acts.list_service_acts(conn, services=tuple(Service), limit=ACTS))
+        return await self.read(service_acts.list_service_acts, services=tuple(Service), limit=ACTS)
 
     def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:
         """How many workers should run, by this reading of `railway_services`, or by an earlier one if it lacks them."""
         return self._replicas.recall(services)
 
-    async def deployments(self, service: Service, *, limit: int = 10) -> list[Deployment] | Unavailable:
-        """Newest first."""
-        return await self._ask_railway(lambda railway: railway.list_deployments(service, limit=limit))
-
-    # `filter` is Railway's own word for it.
-    async def logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine] | Unavailable:  # noqa: A002
-        """The newest lines, oldest first."""
-        return await self._ask_railway(lambda railway: railway.read_logs(deployment_id, limit=limit, filter=filter))
-
-    async def build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine] | Unavailable:
-        return await self._ask_railway(lambda railway: railway.read_build_logs(deployment_id, limit=limit))
-
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
         """What they hold is remembered as ours: from then on no secret among them leaves through any door."""
-        read = await self._ask_railway(lambda railway: railway.read_variables(service))
+        read = await self.ask_railway(RailwayClient.read_variables, service)
         if not isinstance(read, Unavailable):
             remember_secrets(
                 f"variables of {service.short}", (one for name, one in read.items() if _is_secret(name, one))
             )
         return read
 
-    async def variable_changes(self, service: Service) -> list[VariableChange] | Unavailable:
-        """Newest first, names only, as far as Railway's history goes."""
-        return await self._ask_railway(lambda railway: railway.list_variable_changes(service))
+    async def read(
+        self, query: Callable[Concatenate[Connection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T | Unavailable:
+        """`read(list_runs, limit=10)`: a query, or a function that asks several, in one read-only transaction.
 
-    async def auto_deploy(self, service: Service) -> bool | Unavailable:
-        """Whether a push to main deploys the service."""
-        return await self._ask_railway(lambda railway: railway.read_auto_deploy(service))
-
-    async def railway_environment(self) -> str | Unavailable:
-        """The name of Railway's environment ("production")."""
-        return await self._ask_railway(lambda railway: railway.read_environment_name())
-
-    async def checkout(self, directory: Path) -> Checkout | Unavailable:
-        """The git checkout that a directory of this machine belongs to."""
-        return await self._sources.ask("git", git.read_checkout(directory))
-
-    async def is_pushed(self, directory: Path, tag: str) -> bool | Unavailable:
-        """Whether the checkout's remote has this tag."""
-        return await self._sources.ask("git", git.is_pushed(directory, tag))
-
-    async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T | Unavailable:
-        """Any read of the database, in one read-only transaction."""
+        Unknown where row-level security may hide rows on which the answer depends (`counts_all_rows`).
+        """
         if self.database is None:
             return Unavailable("database", why_missing(self.settings.database))
-        return await self._sources.ask("database", self._in_transaction(self.database, query))
+        return await self.ask("database", self._read(self.database, query, *args, **kwargs))
 
-    async def read_all_rows(self, query: Callable[[Connection], Awaitable[T]], *tables: str) -> T | Unavailable:
-        """A read whose answer counts on every row of these tables: not known where row-level security may hide some."""
+    async def ask_railway(
+        self, call: Callable[Concatenate[RailwayClient, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T | Unavailable:
+        """`ask_railway(RailwayClient.list_deployments, service)`: what the client's method returns."""
+        if self.railway is None:
+            return Unavailable("Railway", why_missing(self.settings.railway))
+        return await self.ask("Railway", call(self.railway, *args, **kwargs))
 
-        async def read(conn: Connection) -> T:
-            hidden = await operated.list_hidden_tables(conn, tables=tables)
-            if hidden:
-                raise SourceError("database", f"row-level security hides rows of {', '.join(hidden)} from our role")
-            return await query(conn)
+    async def ask_api(
+        self, call: Callable[Concatenate[DragonflyApi, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T | Unavailable:
+        """`ask_api(DragonflyApi.read_batch, batch_id)`: what the client's method returns."""
+        if self.api is None:
+            return Unavailable("API", why_missing(self.settings.api))
+        return await self.ask("API", call(self.api, *args, **kwargs))
 
-        return await self.read(read)
+    async def ask(self, source: str, call: Coroutine[Any, Any, T]) -> T | Unavailable:
+        """What any other call returns, or why it returns nothing."""
+        return await self._sources.ask(source, call)
 
     async def _recall_acts(self) -> Sequence[ServiceAct]:
         """As last read, when the database does not answer at once."""
@@ -537,27 +419,21 @@ class World:
         elif self._api_well_at is not None:
             self.api_well_until, self._api_well_at = self._api_well_at, None
 
-    async def _ask_api(self, call: Callable[[DragonflyApi], Coroutine[Any, Any, T]]) -> T | Unavailable:
-        if self.api is None:
-            return Unavailable("API", why_missing(self.settings.api))
-        return await self._sources.ask("API", call(self.api))
-
-    async def _ask_railway(self, call: Callable[[RailwayClient], Coroutine[Any, Any, T]]) -> T | Unavailable:
-        if self.railway is None:
-            return Unavailable("Railway", why_missing(self.settings.railway))
-        return await self._sources.ask("Railway", call(self.railway))
-
-    async def _in_transaction(self, database: Database, query: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _read(
+        self,
+        database: Database,
+        query: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        tables = tables_counted_by(query)
         async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
-            return await query(conn)
+            hidden = await operated.list_hidden_tables(conn, tables=tables) if tables else ()
+            if hidden:
+                raise SourceError("database", f"row-level security hides rows of {', '.join(hidden)} from our role")
+            return await query(conn, *args, **kwargs)
 
 
 def _is_secret(name: str, value: Secret) -> bool:
     """By the variable's name, or because it is an address with a password."""
     return is_secret_name(name) or "@" in value.reveal().partition("://")[2]
-
-
-async def _read_heartbeats(conn: Connection) -> HeartbeatReading:
-    rows = await operated.list_heartbeats(conn)
-    facts = await operated.read_server(conn)  # now() is the transaction's: the same moment as the rows'
-    return HeartbeatReading(facts.server_time, tuple(rows), sees_all(facts))

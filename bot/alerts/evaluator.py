@@ -21,12 +21,13 @@ from bot.config.alerts import AlertRules
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUp, WakeUps
-from bot.world import HeartbeatReading, World
+from bot.world import World
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_watched_drills
+from services.clients.postgres.operated import read_heartbeats
 from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import Alert, Drill
-from services.domain.errors import SourceError
+from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import run_message_key
 
 logger = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ class Evaluator(PeriodicTask):
         now = asyncio.get_running_loop().time()
         await self._sources.refresh(min(PATIENCE_S, self._due_at - now))
         read_at = asyncio.get_running_loop().time()
-        reading = await self._world.heartbeats()
-        if not isinstance(reading, HeartbeatReading):
+        reading = await self._world.read(read_heartbeats)
+        if isinstance(reading, Unavailable):
             raise SourceError("database", reading.why)
         seen = replace(self._sources.see(reading), drills=await self._read_drills())
         signals = rules.look(seen, self._settings.rules)

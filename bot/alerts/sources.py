@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from bot.alerts.snapshot import SlowReads, Snapshot, Work
 from bot.facts import gather_oncall, usable_schedule
 from bot.views.alerts import Surroundings
-from bot.world import JOBS, HeartbeatReading, World
+from bot.world import World
 from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
 from playbooks.last_deploys import deployed_at, last_deploys, remember_deployments
+from services.clients.dragonfly_api import DragonflyApi
 from services.clients.postgres import approvals, operated
-from services.clients.postgres.operated import list_exposures, list_job_outcomes, read_server
+from services.clients.postgres.operated import list_exposures, list_job_outcomes, list_lock_waits, read_server
 from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import JOBS, counts_all_rows
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.jobs import QueueSnapshot
+from services.domain.jobs import HeartbeatReading, QueueSnapshot
 from services.domain.services import Service
 
 EVERY_S = 20.0
@@ -134,7 +138,7 @@ class Sources:
         railway_every_s = world.settings.watching.railway_every_s
         has_api, has_railway = world.api is not None, world.railway is not None
         self._api = Poll(world.api_health, EVERY_S, answered=answered) if has_api else None
-        self._intake = Poll(world.intake_health, EVERY_S) if has_api else None
+        self._intake = Poll(partial(world.ask_api, DragonflyApi.read_intake_health), EVERY_S) if has_api else None
         self._services = (
             Poll(world.railway_services, railway_every_s, heard=heard, answered=answered) if has_railway else None
         )
@@ -209,24 +213,22 @@ class Sources:
         """One after the other: an idle bot holds few sessions."""
         world = self._world
         queue = await world.queue()
-        exhausted = await world.read_all_rows(lambda conn: operated.count_exhausted_jobs(conn, window=HOUR), JOBS)
-        waits = await world.lock_waits()
+        exhausted = await world.read(operated.count_exhausted_jobs, window=HOUR)
+        waits = await world.read(list_lock_waits)
         locks = await world.read(approvals.list_locks)
         return Work(queue, exhausted, waits, locks, await world.service_acts())
 
     async def _read_slow_values(self) -> SlowReads:
         read = self._world.read
         server, migrations = await read(read_server), await self._world.migrations()
-        return SlowReads(
-            server, migrations, await read(list_exposures), await self._world.read_all_rows(_read_outcomes, JOBS)
-        )
+        return SlowReads(server, migrations, await read(list_exposures), await read(_read_outcomes))
 
     async def _read_oncall(self) -> oncall.Facts:
         facts, _ = await gather_oncall(self._world)
         return facts
 
     async def _read_auto_deploy(self) -> dict[Service, bool | Unavailable]:
-        return {service: await self._world.auto_deploy(service) for service in Service}
+        return {service: await self._world.ask_railway(RailwayClient.read_auto_deploy, service) for service in Service}
 
 
 def surroundings_of(seen: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
@@ -244,6 +246,7 @@ def queue_of(seen: Snapshot) -> QueueSnapshot | None:
     return None if isinstance(queue, Unavailable) else queue
 
 
+@counts_all_rows(JOBS)
 async def _read_outcomes(conn: Connection) -> Usual:
     now = (await read_server(conn)).server_time
     lately, before = await list_job_outcomes(conn, spans=[(now - LATELY, now), (now - LATELY - BEFORE, now - LATELY)])

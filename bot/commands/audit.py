@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
-from bot.records import export_audit, read_audit, read_audit_head, verify_audit
 from bot.types import Answer, Request
 from bot.views.audit import audit_answer, export_answer, export_lines, verification_answer
 from bot.views.findings import unavailable_answer
-from services.domain.audit import AuditHead
-from services.domain.errors import Unavailable
+from services.clients.postgres.approvals import export_audit, list_audit, read_audit_head, verify_audit
+from services.domain.audit import AuditHead, ExportedRow
+from services.domain.errors import SourceError, Unavailable
 
 if TYPE_CHECKING:
     from bot.world import World
 
 
 SHOWN = 30
+EXPORTED_AT_ONCE = 1000  # rows; most are some hundred bytes
 VERIFY, EXPORT = "verify", "export"
 _HASH = re.compile(r"[0-9a-f]{8,64}\Z")
 
@@ -25,13 +27,13 @@ _HASH = re.compile(r"[0-9a-f]{8,64}\Z")
 async def answer_audit(request: Request, world: World) -> Answer:
     no_more(request.words, 2)
     if not request.words:
-        rows = await read_audit(world, limit=SHOWN)
+        rows = await world.read(list_audit, limit=SHOWN)
         return unavailable_answer("the audit log", rows) if isinstance(rows, Unavailable) else audit_answer(rows)
     if request.words[0].lower() == EXPORT:
         return await _export(request, world)
     if request.words[0].lower() != VERIFY:
         raise wrong_word(request.words[0], "does not fit here", "Write `audit`, `audit verify` or `audit export`.")
-    report = await verify_audit(world, remembered=_parse_hash(request.words[1:]))
+    report = await world.read(verify_audit, remembered=_parse_hash(request.words[1:]))
     if isinstance(report, Unavailable):
         return unavailable_answer("whether the audit log is whole", report)
     return verification_answer(report)
@@ -41,11 +43,35 @@ async def _export(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     if request.write is None:
         raise wrong_word(EXPORT, "is for the terminal", "Run `dragonfly audit export > audit.jsonl` there.")
-    head, last, count = await read_audit_head(world), AuditHead(0, ""), 0
-    async for rows in export_audit(world, head):
+    head, last, count = await need_audit_head(world), AuditHead(0, ""), 0
+    async for rows in export_pages(world, head):
         request.write(export_lines(rows))
         last, count = AuditHead(rows[-1].seq, rows[-1].hash), count + len(rows)
     return export_answer(head, last, count)
+
+
+async def export_pages(world: World, head: AuditHead) -> AsyncIterator[list[ExportedRow]]:
+    """All rows up to the head, oldest first, page by page: no more than a page is ever held.
+
+    Raises SourceError when the database is away.
+    """
+    seq = 0
+    while seq < head.seq:
+        page = await world.read(export_audit, after=seq, limit=EXPORTED_AT_ONCE)
+        if isinstance(page, Unavailable):
+            raise SourceError(page.source, page.why, retryable=True)
+        if not page:
+            return  # cut off: the head tells
+        yield [row for row in page if row.seq <= head.seq]
+        seq = page[-1].seq
+
+
+async def need_audit_head(world: World) -> AuditHead:
+    """What the newest row is, as remembered apart from the rows. Raises SourceError when the database is away."""
+    head = await world.read(read_audit_head)
+    if isinstance(head, Unavailable):
+        raise SourceError(head.source, head.why, retryable=True)
+    return head
 
 
 def _parse_hash(words: tuple[str, ...]) -> str:

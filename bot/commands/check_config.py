@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.approvals.rules import find_gaps
 from bot.commands.arguments import no_more
@@ -21,7 +22,12 @@ from bot.world import World, open_slack
 from playbooks import check_config
 from playbooks.checks.oncall import Targets
 from playbooks.model import Finding
+from services.clients.postgres.drift import read_drift
+from services.clients.postgres.messages import list_undeliverable
+from services.clients.railway.client import RailwayClient
 from services.domain.errors import Unavailable
+
+REFUSED_SHOWN = 10  # messages that Slack refused for good in the last 24 h
 
 
 async def read_gaps(settings: Settings) -> dict[str, str | Unavailable | None] | Invalid:
@@ -48,13 +54,13 @@ async def _read_people(policy: Policy, settings: Settings) -> People:
 async def gather_config(world: World) -> check_config.Facts:
     """Sources without settings are not asked: their group's finding says enough."""
     async with asyncio.TaskGroup() as group:
-        drift = group.create_task(world.drift())
-        environment = group.create_task(world.railway_environment())
+        drift = group.create_task(world.read(read_drift))
+        environment = group.create_task(world.ask_railway(RailwayClient.read_environment_name))
         health = group.create_task(world.api_health())
         server = group.create_task(world.server())
         policy = group.create_task(read_gaps(world.settings))
         absent = group.create_task(read_absent(world))
-        refused = group.create_task(world.undeliverable())
+        refused = group.create_task(world.read(list_undeliverable, window=timedelta(days=1), limit=REFUSED_SHOWN))
     asked = {
         "database": (world.database, server.result()),
         "Railway": (world.railway, environment.result()),

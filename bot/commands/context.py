@@ -15,17 +15,13 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.incidents.assignments import Assignment, assignments_of
 from bot.incidents.service import Done, Joined, Outcome
-from bot.records import (
-    read_alerts_of_open_incidents,
-    read_open_incidents,
-    read_open_reviews,
-    read_open_runs,
-    read_record,
-)
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer
 from playbooks.model import NextStep
+from services.clients.postgres.approvals import read_open_reviews, read_record
+from services.clients.postgres.incidents import list_alerts_of_open_incidents, list_open_incidents
+from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
 from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
@@ -62,7 +58,7 @@ async def need_incident(request: Request, world: World, verb: str, example: str)
         return number, words[1:]
     if request.incident is not None:
         return request.incident.id, words
-    unresolved = await read_open_incidents(world)
+    unresolved = await world.read(list_open_incidents)
     if isinstance(unresolved, Unavailable):
         raise SourceError(unresolved.source, unresolved.why)
     if len(unresolved) == 1:
@@ -192,17 +188,23 @@ def parse_run(words: Sequence[str], example: str) -> int:
 
 async def need_record(world: World, run_id: int) -> Record | Unavailable:
     """Raises OperatorError when there is no such run."""
-    found = await read_record(world, run_id)
+    found = await world.read(read_record, run_id)
     if found is None:
         raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
     return found
+
+
+async def read_alerts_of_open_incidents(world: World) -> list[JoinedAlert]:
+    """In the order in which they joined; none while the database is away."""
+    found = await world.read(list_alerts_of_open_incidents)
+    return [] if isinstance(found, Unavailable) else found
 
 
 async def list_waiting(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[Run] | Unavailable:
     """What this person could confirm, approve or resolve; everything that waits when nobody knows who asks."""
-    found = await read_open_runs(world)
+    found = await world.read(list_open_runs)
     if isinstance(found, Unavailable):
         return found
     waiting = [run for run in found if run.state in {*UNDECIDED, RunState.UNKNOWN}]
@@ -228,7 +230,7 @@ async def list_reviews(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[tuple[Review, Run]] | Unavailable:
     """What this person could review; everything that waits to be when nobody knows who asks."""
-    found = await read_open_reviews(world)
+    found = await world.read(read_open_reviews)
     if (
         isinstance(found, Unavailable)
         or actor is None

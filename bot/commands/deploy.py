@@ -11,6 +11,7 @@ from bot.facts import gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks.deploy import Facts
+from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
 from services.domain.services import Service
 
@@ -28,7 +29,10 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 async def gather_deploy(world: World, environment: str, services: Iterable[Service]) -> Facts:
     async with asyncio.TaskGroup() as group:
-        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in services}
+        listed = {
+            one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=REMEMBERED))
+            for one in services
+        }
         states = group.create_task(world.railway_services())
         locks = group.create_task(world.locks())
         migrations = group.create_task(world.migrations())

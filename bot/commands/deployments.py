@@ -14,6 +14,7 @@ from bot.views.blocks import actions, command_button, is_web_address, link_butto
 from bot.views.findings import finding_data, findings_answer, unavailable_answer
 from playbooks.checks.deployments import check
 from playbooks.model import Finding
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service, short_sha
@@ -87,7 +88,7 @@ async def answer_deployments(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     async with asyncio.TaskGroup() as reads:
         services = reads.create_task(world.railway_services())
-        deployments = reads.create_task(world.deployments(service, limit=SHOWN))
+        deployments = reads.create_task(world.ask_railway(RailwayClient.list_deployments, service, limit=SHOWN))
     listed, states = deployments.result(), services.result()
     if isinstance(listed, Unavailable):
         return unavailable_answer(f"deployments of {service.short}", listed, private=False)

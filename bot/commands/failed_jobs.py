@@ -17,6 +17,7 @@ from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape, plain
 from playbooks.failed_jobs import FailureGroup, group
 from playbooks.model import Status
+from services.clients.postgres.operated import count_failed_jobs, list_failed_jobs
 from services.domain.errors import Unavailable
 from services.domain.jobs import service_of_job
 from services.domain.masking import template
@@ -120,8 +121,8 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
     window = parse_window(words, default=timedelta(hours=1), largest=timedelta(days=30))
     notice = await record_raw(world, "failed-jobs", tuple(words)) if is_raw else None
     async with asyncio.TaskGroup() as reads:
-        jobs = reads.create_task(world.failed_jobs(window, limit=GROUPED))
-        count = reads.create_task(world.failed_job_count(window))
+        jobs = reads.create_task(world.read(list_failed_jobs, window=window, limit=GROUPED))
+        count = reads.create_task(world.read(count_failed_jobs, window=window))
     listed, total = jobs.result(), count.result()
     if isinstance(listed, Unavailable):
         return unknown_answer(listed, window)

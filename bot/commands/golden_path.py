@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from bot.commands.arguments import wrong_word
 from bot.config.environment import ApiSettings
 from bot.facts import gather_load, read_sample_file
-from bot.records import read_open_runs
-from bot.world import BATCHES, World
+from bot.world import World
 from playbooks.golden_path import MOST_CLEANED, NAME, Facts
 from services.clients.postgres.operated import list_golden_batches
-from services.clients.postgres.pool import Connection
+from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Unavailable, UsageError
-from services.domain.intake import GoldenBatch
 from services.domain.runs import Run, RunState
 
 FLAGS = {"--keep": "keep", "--clean": "clean"}
@@ -38,10 +36,8 @@ async def gather_golden_path(world: World, environment: str) -> Facts:
     async with asyncio.TaskGroup() as group:
         api = group.create_task(world.api_health())
         load = group.create_task(gather_load(world))
-        left = group.create_task(
-            world.read_all_rows(lambda conn: list_golden_batches(conn, limit=MOST_CLEANED), BATCHES)
-        )
-        open_runs = group.create_task(read_open_runs(world))
+        left = group.create_task(world.read(list_golden_batches, limit=MOST_CLEANED))
+        open_runs = group.create_task(world.read(list_open_runs))
     settings = world.settings.api
     return Facts(
         environment=environment,
@@ -52,10 +48,6 @@ async def gather_golden_path(world: World, environment: str) -> Facts:
         left=left.result(),
         under_way=_under_way(open_runs.result()),
     )
-
-
-async def _list_left(conn: Connection) -> list[GoldenBatch]:
-    return await list_golden_batches(conn, limit=MOST_CLEANED)
 
 
 def _under_way(runs: Sequence[Run] | Unavailable) -> list[int] | Unavailable:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.commands.arguments import no_more
-from bot.commands.context import list_assignments, list_reviews, list_waiting
+from bot.commands.context import list_assignments, list_reviews, list_waiting, read_alerts_of_open_incidents
 from bot.commands.health import health_headline
 from bot.facts import gather_health
 from bot.incidents.assignments import Asked, Assignment
-from bot.records import read_alerts_of_open_incidents, read_open_incidents
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,
@@ -34,6 +33,7 @@ from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
 from bot.views.text import code, cut, date_token, escape
 from playbooks.health import Report, report
+from services.clients.postgres.incidents import list_open_incidents
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, JoinedAlert
 from services.domain.runs import Lock, Review, Run
@@ -182,7 +182,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
     async with asyncio.TaskGroup() as reads:
         gathering = reads.create_task(gather_health(world))
         waiting = reads.create_task(list_waiting(request.actor, world, approval_service))
-        unresolved = reads.create_task(read_open_incidents(world))
+        unresolved = reads.create_task(world.read(list_open_incidents))
         alerts = reads.create_task(read_alerts_of_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, approval_service))
     facts, incidents = gathering.result(), unresolved.result()

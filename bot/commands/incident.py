@@ -8,9 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, parse_reason, read_number
-from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service, parse_severity
+from bot.commands.context import (
+    incident_outcome_answer,
+    need_incident,
+    need_incident_service,
+    parse_severity,
+    read_alerts_of_open_incidents,
+)
 from bot.commands.oncall import notice_answer
-from bot.records import read_alerts_of_open_incidents, read_incident_record, read_incidents
 from bot.types import Answer, Attachment, Request
 from bot.views.blocks import section
 from bot.views.delivery import OUTAGE_ACKNOWLEDGED
@@ -18,6 +23,7 @@ from bot.views.findings import unavailable_answer
 from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
 from bot.views.limits import fit_message
 from bot.views.text import escape, plain, utc
+from services.clients.postgres.incidents import list_incidents, read_incident_record
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
 from services.domain.incidents import BEGAN, Incident, IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
 from services.domain.services import find_service, find_services
@@ -151,7 +157,7 @@ async def answer_incidents(request: Request, world: World) -> Answer:
     if request.words and read_number(request.words[0]) is not None:
         return await answer_timeline(request, world)
     no_more(request.words, 0)
-    found = await read_incidents(world, limit=SHOWN)
+    found = await world.read(list_incidents, limit=SHOWN)
     if isinstance(found, Unavailable):
         return unavailable_answer("incidents", found)
     return incidents_answer(found, await read_alerts_of_open_incidents(world), now=datetime.now(UTC))
@@ -235,7 +241,7 @@ async def answer_export(request: Request, world: World, incident_service: Incide
 async def _need_record(request: Request, world: World, verb: str) -> IncidentRecord | Unavailable:
     number, rest = await need_incident(request, world, verb, f"incident {verb} 7")
     no_more(rest, 0)
-    found = await read_incident_record(world, number)
+    found = await world.read(read_incident_record, number)
     if found is None:
         why, what_next = "no incident has this number", "`incident` lists them."
         raise OperatorError(f"There is no incident {number}", why=why, what_next=what_next)

@@ -16,6 +16,8 @@ from bot.views.findings import finding_data, findings_answer, unavailable_answer
 from bot.views.text import cut, plain
 from playbooks.intake import Facts, check, check_batch
 from playbooks.model import Finding
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres.operated import find_batches, list_batches, list_intake_events, list_row_faults
 from services.domain.errors import Unavailable
 from services.domain.intake import Batch, IntakeEvent, RowFault
 
@@ -111,9 +113,9 @@ async def answer_intake(request: Request, world: World) -> Answer:
     if request.words:
         return await _answer_batch(request.words[0], world)
     async with asyncio.TaskGroup() as reads:
-        health = reads.create_task(world.intake_health())
-        batches = reads.create_task(world.batches())
-        events = reads.create_task(world.intake_events())
+        health = reads.create_task(world.ask_api(DragonflyApi.read_intake_health))
+        batches = reads.create_task(world.read(list_batches, limit=10))
+        events = reads.create_task(world.read(list_intake_events, limit=20))
     facts = Facts(health.result(), batches.result(), events.result())
     shown_batches = None if isinstance(facts.batches, Unavailable) else facts.batches
     shown_events = None if isinstance(facts.events, Unavailable) else facts.events
@@ -121,13 +123,13 @@ async def answer_intake(request: Request, world: World) -> Answer:
 
 
 async def _answer_batch(word: str, world: World) -> Answer:
-    found = await world.find_batches(_parse_batch(word))
+    found = await world.read(find_batches, beginning=_parse_batch(word))
     if isinstance(found, Unavailable):
         return unavailable_answer("intake", found)
     if len(found) != 1:
         why = "more than one batch begins with it" if found else "no batch begins with it"
         raise wrong_word(word, f"is not one batch: {why}", "Take an id from `intake`.")
-    faults = await world.row_faults(found[0].id)
+    faults = await world.read(list_row_faults, batch_id=found[0].id, limit=20)
     return batch_answer(found[0], check_batch(found[0], faults), None if isinstance(faults, Unavailable) else faults)
 
 

@@ -35,6 +35,7 @@ from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
 from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import LogLine, ServiceState, find_state
 from services.domain.errors import OperatorError, Unavailable
 from services.domain.masking_balanced import Privacy, is_masked
@@ -383,7 +384,7 @@ def parse(words: Sequence[str]) -> Wanted:
 async def _choose(wanted: Wanted, world: World) -> tuple[Choice, ServiceState | None] | Unavailable:
     async with asyncio.TaskGroup() as reads:
         services = reads.create_task(world.railway_services())
-        deployments = reads.create_task(world.deployments(wanted.service))
+        deployments = reads.create_task(world.ask_railway(RailwayClient.list_deployments, wanted.service))
     state, listed = find_state(services.result(), wanted.service), deployments.result()
     if isinstance(state, Unavailable):
         return state
@@ -402,15 +403,15 @@ async def _read(wanted: Wanted, choice: Choice, world: World) -> Read | Unavaila
         read = await _read_own(wanted, deployment.id, world)
         if isinstance(read, Unavailable) or read.lines or not deployment.status.is_failed or wanted.filter:
             return read
-    build = await world.build_logs(deployment.id, limit=wanted.lines)
+    build = await world.ask_railway(RailwayClient.read_build_logs, deployment.id, limit=wanted.lines)
     return build if isinstance(build, Unavailable) else Read(_matching(build, wanted.filter), build, is_build=True)
 
 
 async def _read_own(wanted: Wanted, deployment_id: str, world: World) -> Read | Unavailable:
     async with asyncio.TaskGroup() as reads:
-        newest = reads.create_task(world.logs(deployment_id, limit=DIGEST_LINES))
+        newest = reads.create_task(world.ask_railway(RailwayClient.read_logs, deployment_id, limit=DIGEST_LINES))
         matching = wanted.filter and reads.create_task(
-            world.logs(deployment_id, limit=wanted.lines, filter=wanted.filter)
+            world.ask_railway(RailwayClient.read_logs, deployment_id, limit=wanted.lines, filter=wanted.filter)
         )
     shown = matching.result() if matching else newest.result()
     return shown if isinstance(shown, Unavailable) else Read(shown, newest.result())

@@ -16,6 +16,7 @@ from bot.views.findings import finding_data, findings_answer
 from playbooks.checks.database import sees_all
 from playbooks.model import Finding
 from playbooks.queue import Facts, JobRow, check, list_jobs
+from services.clients.postgres.operated import list_lock_waits, list_oldest_pending, list_running_jobs
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait
 
@@ -66,9 +67,9 @@ async def answer_queue(request: Request, world: World) -> Answer:
 async def _gather(world: World) -> Facts:
     async with asyncio.TaskGroup() as reads:
         queue = reads.create_task(world.queue())
-        waiting = reads.create_task(world.oldest_pending())
-        running = reads.create_task(world.running_jobs())
-        locks = reads.create_task(world.lock_waits())
+        waiting = reads.create_task(world.read(list_oldest_pending, limit=20))
+        running = reads.create_task(world.read(list_running_jobs))
+        locks = reads.create_task(world.read(list_lock_waits))
         server = reads.create_task(world.server())
     return Facts(
         stale_after=world.settings.stale_after,

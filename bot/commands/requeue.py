@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from bot.commands.arguments import need, no_more, wrong_word
 from bot.facts import gather_load
-from bot.world import BEATS, JOBS, World
+from bot.world import World
 from playbooks.failed_jobs import error_of, group_key
 from playbooks.requeue import CAP, ORPHANS, Chosen, Facts
 from services.clients.postgres import approvals
+from services.clients.postgres.operated import list_failed_jobs
 from services.domain.errors import Unavailable, UsageError
 from services.domain.jobs import FailedJob, Job, RunningJob
 
@@ -92,18 +93,16 @@ async def _mean(world: World, what: str, orphans: Sequence[RunningJob]) -> _Mean
 
 async def _read_orphans(world: World) -> list[RunningJob] | Unavailable:
     stale_after = world.settings.stale_after
-    return await world.read_all_rows(
-        lambda conn: approvals.list_orphaned_jobs(conn, stale_after=stale_after, limit=GROUPED), JOBS, BEATS
-    )
+    return await world.read(approvals.list_orphaned_jobs, stale_after=stale_after, limit=GROUPED)
 
 
 async def _read_jobs(world: World, job_ids: Sequence[str]) -> list[Job] | Unavailable:
-    return await world.read_all_rows(lambda conn: approvals.list_jobs(conn, job_ids=job_ids), JOBS)
+    return await world.read(approvals.list_jobs, job_ids=job_ids)
 
 
 async def _read_group(world: World, key: str) -> list[FailedJob] | Unavailable:
     """The failed jobs of this group, newest first."""
-    failed = await world.failed_jobs(WINDOW, limit=GROUPED)
+    failed = await world.read(list_failed_jobs, window=WINDOW, limit=GROUPED)
     if isinstance(failed, Unavailable):
         return failed
     # In a thread: masking hundreds of long errors takes longer than Slack waits for the next acknowledgement.

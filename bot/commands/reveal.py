@@ -25,6 +25,8 @@ from bot.views.limits import fit_message
 from bot.views.text import cut, plain
 from playbooks.logs import line_key
 from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.operated import read_job_error
+from services.clients.railway.client import RailwayClient
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.masking import mask_message
 from services.domain.runs import Person
@@ -160,8 +162,10 @@ async def _permit(wanted: Wanted, request: Request, world: World, approval_servi
 
 
 async def _read_line(wanted: Wanted, world: World) -> str:
-    read = world.build_logs if wanted.source == "build" else world.logs
-    lines = await read(wanted.id, limit=DIGEST_LINES)
+    if wanted.source == "build":
+        lines = await world.ask_railway(RailwayClient.read_build_logs, wanted.id, limit=DIGEST_LINES)
+    else:
+        lines = await world.ask_railway(RailwayClient.read_logs, wanted.id, limit=DIGEST_LINES)
     if isinstance(lines, Unavailable):
         raise SourceError(lines.source, lines.why)
     found = next((line for line in lines if line_key(line) == wanted.line), None)
@@ -169,7 +173,7 @@ async def _read_line(wanted: Wanted, world: World) -> str:
 
 
 async def _read_job(wanted: Wanted, world: World) -> str:
-    error = await world.job_error(wanted.id)
+    error = await world.read(read_job_error, job_id=wanted.id)
     if isinstance(error, Unavailable):
         raise SourceError(error.source, error.why)
     return error or _gone(wanted)

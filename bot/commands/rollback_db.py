@@ -13,6 +13,7 @@ from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks.rollback_db import Facts
 from services.clients.postgres.migrations import read_rollbacks
+from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
 from services.domain.services import Service
 
@@ -32,7 +33,10 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def gather_rollback_db(world: World, environment: str) -> Facts:
     database = world.settings.database
     async with asyncio.TaskGroup() as group:
-        listed = {one: group.create_task(world.deployments(one, limit=REMEMBERED)) for one in Service}
+        listed = {
+            one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=REMEMBERED))
+            for one in Service
+        }
         states = group.create_task(world.railway_services())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, read_number
 from bot.commands.context import need_record, parse_run
-from bot.records import read_runs
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.runs import record_answer, runs_answer
+from services.clients.postgres.runs import list_runs
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def answer_runs(request: Request, world: World) -> Answer:
     if request.words and read_number(request.words[0]) is not None:
         return await answer_run(request, world)
     no_more(request.words, 0)
-    found = await read_runs(world, limit=SHOWN)
+    found = await world.read(list_runs, limit=SHOWN)
     if isinstance(found, Unavailable):
         return unavailable_answer("runs", found)
     return runs_answer(found, now=datetime.now(UTC))

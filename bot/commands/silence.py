@@ -10,13 +10,13 @@ from bot.commands.arguments import no_more, parse_reason, read_number, take_wind
 from bot.commands.context import need_database, need_right
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
-from bot.facts import read_silences
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.findings import unavailable_answer
 from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape
 from services.clients.postgres import alerts
+from services.clients.postgres.alerts import list_silences
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
@@ -149,7 +149,7 @@ async def answer_silence(request: Request, world: World, approval_service: Appro
 
 async def answer_silences(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
-    found = await read_silences(world)
+    found = await world.read(list_silences)
     return unavailable_answer("silences", found) if isinstance(found, Unavailable) else silences_answer(found)
 
 

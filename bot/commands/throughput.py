@@ -13,6 +13,7 @@ from bot.views.blocks import clock, table
 from bot.views.findings import finding_data, findings_answer
 from playbooks.model import Finding
 from playbooks.throughput import Throughput, check, summarise
+from services.clients.postgres.operated import list_throughput
 from services.domain.errors import Unavailable
 from services.domain.text import age
 
@@ -35,7 +36,7 @@ def throughput_answer(findings: Sequence[Finding], throughput: Throughput | None
 
 async def answer_throughput(request: Request, world: World) -> Answer:
     window = parse_window(request.words, default=timedelta(minutes=10), largest=timedelta(days=7))
-    minutes = await world.throughput(window)
+    minutes = await world.read(list_throughput, window=window)
     if isinstance(minutes, Unavailable):
         return throughput_answer(check(minutes), None, window)
     throughput = summarise(minutes, window)

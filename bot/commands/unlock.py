@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bot.commands.arguments import need_service, parse_reason
 from bot.world import World
 from playbooks.unlock import Facts
+from services.clients.railway.client import RailwayClient
 from services.domain.services import Service
 
 EXAMPLE = "unlock api fixed in 9f8e7d6c"
@@ -23,5 +24,5 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def gather_unlock(world: World, environment: str, service: Service) -> Facts:
     async with asyncio.TaskGroup() as group:
         locks = group.create_task(world.locks())
-        auto_deploy = group.create_task(world.auto_deploy(service))
+        auto_deploy = group.create_task(world.ask_railway(RailwayClient.read_auto_deploy, service))
     return Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result())

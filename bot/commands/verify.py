@@ -13,6 +13,7 @@ from bot.views.findings import verify_answer
 from bot.views.text import code
 from bot.world import World
 from playbooks import verify
+from services.clients.railway.client import RailwayClient
 from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.services import WORKERS, Service, is_sha, short_sha
 
@@ -33,7 +34,9 @@ async def find_commit(word: str, services: Sequence[Service], world: World, *, l
     if is_sha(beginning) or not is_beginning(beginning):
         return parse_sha(word)
     async with asyncio.TaskGroup() as reads:
-        listing = [reads.create_task(world.deployments(service)) for service in services]
+        listing = [
+            reads.create_task(world.ask_railway(RailwayClient.list_deployments, service)) for service in services
+        ]
     lists = [read.result() for read in listing]
     deployed = [one.commit_sha for listed in lists if not isinstance(listed, Unavailable) for one in listed]
     return choose(

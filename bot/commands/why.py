@@ -9,8 +9,7 @@ from bot.commands.arguments import no_more
 from bot.commands.context import need_record, parse_run
 from bot.commands.silence import need_what
 from bot.config import alerts
-from bot.facts import read_histories, read_silences
-from bot.records import read_audit
+from bot.facts import read_histories
 from bot.types import Answer, Request
 from bot.views.alerts import silence_line
 from bot.views.audit import REFUSED, actor_name, reason_text, row_data
@@ -22,6 +21,8 @@ from bot.views.run import decision_line, headline, review_line
 from bot.views.run_steps import step_line
 from bot.views.runs import record_data
 from bot.views.text import code, date_token, escape
+from services.clients.postgres.alerts import list_silences
+from services.clients.postgres.approvals import list_audit
 from services.domain.alerts import Alert, AlertDecision, AlertHistory, AlertState, Silence
 from services.domain.audit import AuditRow
 from services.domain.errors import Unavailable, UsageError
@@ -170,7 +171,7 @@ async def answer_why(request: Request, world: World) -> Answer:
         raise UsageError("Why what?", why="nothing is named", what_next=what_next)
     if request.words[0].lower() in (REFUSAL, f"{REFUSAL}s"):
         no_more(request.words, 1)
-        rows = await read_audit(world, limit=LOOKED_AT)
+        rows = await world.read(list_audit, limit=LOOKED_AT)
         return unavailable_answer("refusals", rows) if isinstance(rows, Unavailable) else refusals_answer(rows)
     if not request.words[0].removeprefix("#").isdigit():
         return await _answer_alert(request, world)
@@ -182,10 +183,10 @@ async def answer_why(request: Request, world: World) -> Answer:
 async def _answer_alert(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     what = need_what(request.words[0])
-    histories = await read_histories(world, alerts.covered(what), limit=DECISIONS)
+    histories = await world.read(read_histories, alerts.covered(what), limit=DECISIONS)
     if isinstance(histories, Unavailable):
         return unavailable_answer(f"decisions about {what}", histories)
-    silences = await read_silences(world)
+    silences = await world.read(list_silences)
     known = [] if isinstance(silences, Unavailable) else silences
     about = [one for one in known if set(alerts.covered(one.what)) & set(alerts.covered(what))]
     return why_alert_answer(what, histories, about)

@@ -72,6 +72,15 @@ def pending_words(pending: int) -> str:
 
 
 @dataclass(frozen=True)
+class HeartbeatReading:
+    """Heartbeats as of one moment of the database's clock. `all_visible`: no row-level security hides rows from us."""
+
+    as_of: datetime
+    rows: tuple[Heartbeat, ...]
+    all_visible: bool = True
+
+
+@dataclass(frozen=True)
 class QueueSnapshot:
     """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.
 

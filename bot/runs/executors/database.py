@@ -22,7 +22,6 @@ from bot.runs.executor import (
     Waiting,
     Watch,
 )
-from bot.world import JOBS
 from playbooks.rollback_db import ROLLBACK_URL
 from playbooks.steps import (
     ApplySqlFile,
@@ -36,6 +35,7 @@ from playbooks.steps import (
 from services.clients.postgres import approvals
 from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.postgres.pool import Connection
+from services.clients.railway.client import RailwayClient
 from services.domain.database import PreparedRollback
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.runs import StepState
@@ -67,7 +67,7 @@ class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
         return self._done()
 
     async def read_back(self, _intent: Json) -> ReadBack:
-        enabled = await self._tools.world.auto_deploy(self._service)
+        enabled = await self._tools.world.ask_railway(RailwayClient.read_auto_deploy, self._service)
         if isinstance(enabled, Unavailable):
             return Unknown(str(enabled))
         return self._done() if enabled is self._enabled else NotApplied("auto-deploy is not switched")
@@ -93,9 +93,7 @@ class JobsSettle(Watch[VerifyJobsSettled]):
     unseen = StepState.NOT_PROVED
 
     async def look(self) -> Sight:
-        jobs = await self._tools.world.read_all_rows(
-            lambda conn: approvals.list_jobs(conn, job_ids=self._step.job_ids), JOBS
-        )
+        jobs = await self._tools.world.read(approvals.list_jobs, job_ids=self._step.job_ids)
         if isinstance(jobs, Unavailable):
             return Unknown(str(jobs))
         requeued = self._requeued()

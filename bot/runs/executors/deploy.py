@@ -27,6 +27,7 @@ from bot.runs.executor import (
     text,
 )
 from playbooks.steps import AwaitDeployment, DeployCommit, RedeployDeployment, RestartDeployment, RollBackDeployment
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.services import Service, same_sha, short_sha
@@ -43,7 +44,7 @@ _NEVER_ARRIVES = (
 
 async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unknown:
     """The ids that Railway lists now."""
-    deployments = await tools.world.deployments(service, limit=_LOOK_AT)
+    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
         return Unknown(str(deployments))
     return [deployment.id for deployment in deployments]
@@ -54,7 +55,7 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
 
     Another commit is somebody else's deployment, and nobody can tell then what became of ours.
     """
-    deployments = await tools.world.deployments(service, limit=_LOOK_AT)
+    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):
         return Unknown(str(deployments))
     new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
@@ -129,7 +130,9 @@ class RestartServing(_Deploying[RestartDeployment]):
         await self._tools.mutations.restart(self._step.deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        deployments = await self._tools.world.deployments(self._step.service, limit=_LOOK_AT)
+        deployments = await self._tools.world.ask_railway(
+            RailwayClient.list_deployments, self._step.service, limit=_LOOK_AT
+        )
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == self._step.deployment_id), None)
@@ -147,7 +150,9 @@ class DeploymentArrives(Watch[AwaitDeployment]):
         wanted = self._tools.last_deployment(self._step.service)
         if wanted is None:
             return Failed("this run has made no deployment to wait for")
-        deployments = await self._tools.world.deployments(self._step.service, limit=_LOOK_AT)
+        deployments = await self._tools.world.ask_railway(
+            RailwayClient.list_deployments, self._step.service, limit=_LOOK_AT
+        )
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))
         found = next((one for one in deployments if one.id == wanted), None)

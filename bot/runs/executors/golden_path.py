@@ -26,7 +26,6 @@ from bot.runs.executor import (
     Waiting,
     Watch,
 )
-from bot.world import HeartbeatReading
 from playbooks.checks import golden_path
 from playbooks.model import Finding, Status
 from playbooks.steps import (
@@ -37,10 +36,12 @@ from playbooks.steps import (
     VerifySampleData,
     VerifySampleRows,
 )
-from services.clients.postgres.operated import find_golden_batch, remove_golden_batch
+from services.clients.dragonfly_api import DragonflyApi
+from services.clients.postgres.operated import find_golden_batch, read_heartbeats, remove_golden_batch
 from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError, Unavailable
 from services.domain.intake import Batch, sha256_of
+from services.domain.jobs import HeartbeatReading
 from services.domain.services import Service
 from services.domain.text import counted
 
@@ -52,7 +53,7 @@ class IngestBeats(Watch[CheckIngestBeats]):
     """One is enough: it is about whether files are worked off, not about how many work."""
 
     async def look(self) -> Sight:
-        reading = await self._tools.world.heartbeats()
+        reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
         beating = self._count(reading)
@@ -168,7 +169,7 @@ class Remove(LocalStep[RemoveSample]):
 
 
 async def _batch(tools: Tools) -> Batch | Unavailable:
-    return await tools.world.batch(_upload_evidence(tools)["batch_id"])
+    return await tools.world.ask_api(DragonflyApi.read_batch, _upload_evidence(tools)["batch_id"])
 
 
 def _upload_evidence(tools: Tools) -> Json:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from bot.runs.executor import Done, Failed, Sight, Unknown, Waiting, Watch
 from bot.runs.executors.scale import Scale
 from playbooks.steps import ScaleService, Soak, VerifyHeartbeats
+from services.clients.postgres.operated import list_job_outcomes, list_lock_waits, read_heartbeats
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import BEAT_EVERY, MISSED, Heartbeat, JobOutcomes, LockWait, pending_words
@@ -140,12 +141,16 @@ class WatchWhileSoaking(Watch[Soak]):
 
     async def _gather(self) -> Facts | Unavailable:
         world = self._tools.world
-        reading = await world.heartbeats()
+        reading = await world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return reading
         began = self._tools.row.started_at or reading.as_of
         spans = [(self._came() - BEFORE, self._came()), (began, reading.as_of)]
-        outcomes, queue, locks = await world.job_outcomes(spans), await world.queue(), await world.lock_waits()
+        outcomes, queue, locks = (
+            await world.read(list_job_outcomes, spans=spans),
+            await world.queue(),
+            await world.read(list_lock_waits),
+        )
         state = await self._tools.state_of(self._step.service)
         for fact in (outcomes, queue, locks, state):
             if isinstance(fact, Unavailable):

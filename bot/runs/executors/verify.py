@@ -7,7 +7,6 @@ from datetime import datetime
 
 from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, Watch
 from bot.runs.executors.scale import count_processes
-from bot.world import HeartbeatReading
 from playbooks.steps import (
     CheckDatabaseReady,
     CheckWorkersHealthy,
@@ -19,9 +18,11 @@ from playbooks.steps import (
     VerifySha,
     VerifyStartupLog,
 )
+from services.clients.postgres.operated import list_running_jobs, read_heartbeats
+from services.clients.railway.client import RailwayClient
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.jobs import MISSED, Heartbeat, pending_words
+from services.domain.jobs import MISSED, Heartbeat, HeartbeatReading, pending_words
 from services.domain.runs import StepState
 from services.domain.services import Service, WorkerType, same_sha, short_sha
 from services.domain.text import age, counted
@@ -83,7 +84,7 @@ class StartupLogged(Watch[VerifyStartupLog]):
             return Unknown(str(state))
         if state.current is None:
             return Unknown(f"{self._step.service.short} has no deployment")
-        lines = await self._tools.world.logs(state.current.id, limit=_LOG_LINES)
+        lines = await self._tools.world.ask_railway(RailwayClient.read_logs, state.current.id, limit=_LOG_LINES)
         if isinstance(lines, Unavailable):
             return Unknown(str(lines))
         began = self._began()
@@ -118,7 +119,7 @@ async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unkno
 
     One that the act replaced may beat once more before it is killed; it drops out when it falls silent.
     """
-    reading = await tools.world.heartbeats()
+    reading = await tools.world.read(read_heartbeats)
     if isinstance(reading, Unavailable):
         return Unknown(str(reading))
     if not reading.all_visible:
@@ -148,7 +149,7 @@ class WorkersHealthy(Watch[CheckWorkersHealthy]):
     """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
 
     async def look(self) -> Sight:
-        reading = await self._tools.world.heartbeats()
+        reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
         if not reading.all_visible:
@@ -166,7 +167,7 @@ class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
     unseen = StepState.NOT_PROVED
 
     async def look(self) -> Sight:
-        jobs = await self._tools.world.running_jobs()
+        jobs = await self._tools.world.read(list_running_jobs)
         living = await self._living()
         if isinstance(jobs, Unavailable):
             return Unknown(str(jobs))
@@ -188,7 +189,7 @@ class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
 
     async def _workers_of_others(self) -> set[str]:
         """Their jobs are not this service's."""
-        reading = await self._tools.world.heartbeats()
+        reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return set()
         return {beat.worker_id for beat in reading.rows if beat.worker_type != self._step.service.worker_type}
@@ -206,7 +207,7 @@ class NothingRuns(Watch[VerifyNothingRuns]):
         left = [one.short for one in self._step.services if _may_run(services.get(one))]
         if left:
             return Waiting(f"{', '.join(left)} may still run")
-        reading = await self._tools.world.heartbeats()
+        reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
         if not reading.all_visible:

@@ -10,11 +10,10 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one, fetch_row
 from services.domain.alerts import Alert, AlertDecision, AlertState, Drill, DrillTraces, Severity, Silence
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -22,22 +21,16 @@ from services.domain.services import Service
 
 async def list_alerts(conn: Connection, *, now: datetime, again_within: timedelta) -> list[Alert]:
     """Those that are open, and those resolved less than `again_within` ago: of each fingerprint the newest."""
-    async with conn.cursor(row_factory=kwargs_row(_to_alert)) as cur:
-        await cur.execute(SQL["list_alerts"], {"now": now, "again_within": again_within})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_alert, "list_alerts", now=now, again_within=again_within)
 
 
 async def list_alerts_of_message(conn: Connection, message_key: str) -> list[Alert]:
     """In the order in which they were seen."""
-    async with conn.cursor(row_factory=kwargs_row(_to_alert)) as cur:
-        await cur.execute(SQL["list_alerts_of_message"], {"message_key": message_key})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_alert, "list_alerts_of_message", message_key=message_key)
 
 
 async def read_alert(conn: Connection, id: int) -> Alert | None:  # noqa: A002 - as the column is called
-    async with conn.cursor(row_factory=kwargs_row(_to_alert)) as cur:
-        await cur.execute(SQL["read_alert"], {"id": id})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_alert, "read_alert", id=id)
 
 
 async def open_alert(conn: Connection, alert: Alert) -> int:
@@ -69,9 +62,7 @@ async def note_alert_decision(
 
 async def list_alert_decisions(conn: Connection, fingerprint: str, *, limit: int) -> list[AlertDecision]:
     """Newest first."""
-    async with conn.cursor(row_factory=class_row(AlertDecision)) as cur:
-        await cur.execute(SQL["list_alert_decisions"], {"fingerprint": fingerprint, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, AlertDecision, "list_alert_decisions", fingerprint=fingerprint, limit=limit)
 
 
 async def note_look(conn: Connection, *, now: datetime, gap: timedelta, aftermath: timedelta) -> datetime | None:
@@ -110,37 +101,27 @@ def _to_alert(*, state: str, severity: str, service: str | None, **columns: Any)
 async def begin_drill(conn: Connection, *, person: Person, lead: timedelta, stale_after: timedelta) -> Drill | None:
     """A made-up worker whose beat goes stale after `lead`; None while another drill is under way."""
     parameters = {"user_id": person.user_id, "team_id": person.team_id, "lead": lead, "stale_after": stale_after}
-    async with conn.cursor(row_factory=kwargs_row(_to_drill)) as cur:
-        await cur.execute(SQL["begin_drill"], parameters)
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_drill, "begin_drill", **parameters)
 
 
 async def read_open_drill(conn: Connection) -> Drill | None:
     """The one that is under way."""
-    async with conn.cursor(row_factory=kwargs_row(_to_drill)) as cur:
-        await cur.execute(SQL["read_open_drill"])
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_drill, "read_open_drill")
 
 
 async def read_last_drill(conn: Connection) -> Drill | None:
     """The newest of all."""
-    async with conn.cursor(row_factory=kwargs_row(_to_drill)) as cur:
-        await cur.execute(SQL["read_last_drill"])
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_drill, "read_last_drill")
 
 
 async def list_watched_drills(conn: Connection) -> list[Drill]:
     """The one under way, and those that ended in the last ten minutes."""
-    async with conn.cursor(row_factory=kwargs_row(_to_drill)) as cur:
-        await cur.execute(SQL["list_watched_drills"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_drill, "list_watched_drills")
 
 
 async def read_drill_traces(conn: Connection, *, fingerprint: str) -> DrillTraces | None:
     """What it has left behind so far; None before it was seen, and once its alert is over."""
-    async with conn.cursor(row_factory=class_row(DrillTraces)) as cur:
-        await cur.execute(SQL["read_drill_traces"], {"fingerprint": fingerprint})
-        return await cur.fetchone()
+    return await fetch_one(conn, DrillTraces, "read_drill_traces", fingerprint=fingerprint)
 
 
 async def end_drill(conn: Connection, *, id: int, report: Mapping[str, Any]) -> bool:  # noqa: A002 - the column's name
@@ -161,9 +142,7 @@ def _to_drill(*, asked_by_user: str, asked_by_team: str, **columns: Any) -> Dril
 
 async def list_silences(conn: Connection) -> list[Silence]:
     """Those that have not ended, the next to end first."""
-    async with conn.cursor(row_factory=class_row(Silence)) as cur:
-        await cur.execute(SQL["list_silences"])
-        return await cur.fetchall()
+    return await fetch_all(conn, Silence, "list_silences")
 
 
 async def create_silence(
@@ -171,11 +150,7 @@ async def create_silence(
 ) -> Silence:
     """The new silence. `in_advance`: nothing of the kind is open."""
     parameters = {"what": what, "owner": owner, "reason": reason, "lasts": lasts, "in_advance": in_advance}
-    async with conn.cursor(row_factory=class_row(Silence)) as cur:
-        await cur.execute(SQL["create_silence"], parameters)
-        created = await cur.fetchone()
-    assert created is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
-    return created
+    return await fetch_row(conn, Silence, "create_silence", **parameters)
 
 
 async def remind_of_silence(conn: Connection, *, id: int, at: datetime) -> None:  # noqa: A002 - as the column is called
@@ -185,9 +160,7 @@ async def remind_of_silence(conn: Connection, *, id: int, at: datetime) -> None:
 
 async def end_silence(conn: Connection, *, id: int, at: datetime, outcome: str) -> Silence | None:  # noqa: A002
     """The silence as it ended; None when it had ended before, or never was."""
-    async with conn.cursor(row_factory=class_row(Silence)) as cur:
-        await cur.execute(SQL["end_silence"], {"id": id, "at": at, "outcome": outcome})
-        return await cur.fetchone()
+    return await fetch_one(conn, Silence, "end_silence", id=id, at=at, outcome=outcome)
 
 
 async def prune_silences(conn: Connection, *, older_than: timedelta) -> int:

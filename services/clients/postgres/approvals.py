@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import BEATS, JOBS, SQL, counts_all_rows, fetch_all, fetch_one, fetch_row
+from services.clients.postgres.runs import read_run, read_steps
 from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.domain.jobs import Job, RunningJob
-from services.domain.runs import Decision, Lock, Person, Review, SelfApproval
+from services.domain.runs import Decision, Lock, Person, Record, Review, Run, SelfApproval
 from services.domain.services import Service
 
 
@@ -55,9 +55,7 @@ async def lock_run(conn: Connection, run_id: int) -> datetime | None:
 
 async def list_decisions(conn: Connection, run_id: int) -> list[Decision]:
     """Oldest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_decision)) as cur:
-        await cur.execute(SQL["list_decisions"], {"run_id": run_id})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_decision, "list_decisions", run_id=run_id)
 
 
 def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
@@ -81,16 +79,12 @@ async def list_audit(conn: Connection, *, limit: int, run_id: int | None = None)
     """Newest first, of one run when it is given."""
     if run_id is not None:
         return await list_audit_of_run(conn, run_id=run_id, limit=limit)
-    async with conn.cursor(row_factory=class_row(AuditRow)) as cur:
-        await cur.execute(SQL["list_audit"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, AuditRow, "list_audit", limit=limit)
 
 
 async def list_audit_of_run(conn: Connection, *, run_id: int, limit: int) -> list[AuditRow]:
     """Newest first."""
-    async with conn.cursor(row_factory=class_row(AuditRow)) as cur:
-        await cur.execute(SQL["list_audit_of_run"], {"run_id": run_id, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, AuditRow, "list_audit_of_run", run_id=run_id, limit=limit)
 
 
 async def verify_audit(conn: Connection, *, remembered: str = "") -> AuditReport:
@@ -104,27 +98,17 @@ async def verify_audit(conn: Connection, *, remembered: str = "") -> AuditReport
 
 async def check_audit(conn: Connection, *, remembered: str) -> AuditChain:
     """One pass over all rows."""
-    async with conn.cursor(row_factory=class_row(AuditChain)) as cur:
-        await cur.execute(SQL["check_audit"], {"remembered": remembered})
-        chain = await cur.fetchone()
-    assert chain is not None  # noqa: S101 - an aggregate always gives one row
-    return chain
+    return await fetch_row(conn, AuditChain, "check_audit", remembered=remembered)
 
 
 async def export_audit(conn: Connection, *, after: int, limit: int) -> list[ExportedRow]:
     """The rows that follow the row `after`, oldest first."""
-    async with conn.cursor(row_factory=class_row(ExportedRow)) as cur:
-        await cur.execute(SQL["export_audit"], {"after": after, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, ExportedRow, "export_audit", after=after, limit=limit)
 
 
 async def read_audit_head(conn: Connection) -> AuditHead:
     """What the newest row is, as remembered apart from the rows."""
-    async with conn.cursor(row_factory=class_row(AuditHead)) as cur:
-        await cur.execute(SQL["read_audit_head"])
-        head = await cur.fetchone()
-    assert head is not None  # noqa: S101 - written by the migration, and kept by a trigger
-    return head
+    return await fetch_row(conn, AuditHead, "read_audit_head")  # written by the migration, and kept by a trigger
 
 
 async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
@@ -135,9 +119,7 @@ async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, sil
 
 async def read_lone_start(conn: Connection, run_id: int) -> SelfApproval | None:
     """None for a request that nobody may start alone."""
-    async with conn.cursor(row_factory=class_row(SelfApproval)) as cur:
-        await cur.execute(SQL["read_lone_start"], {"run_id": run_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, SelfApproval, "read_lone_start", run_id=run_id)
 
 
 async def begin_countdown(conn: Connection, *, run_id: int, reason: str, countdown: timedelta) -> datetime | None:
@@ -159,9 +141,7 @@ async def note_offer(conn: Connection, run_id: int) -> None:
 
 async def list_waiting_lone_starts(conn: Connection) -> list[SelfApproval]:
     """Those whose button has still to be shown, or whose countdown runs, of requests that still wait."""
-    async with conn.cursor(row_factory=class_row(SelfApproval)) as cur:
-        await cur.execute(SQL["list_waiting_lone_starts"])
-        return await cur.fetchall()
+    return await fetch_all(conn, SelfApproval, "list_waiting_lone_starts")
 
 
 async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_after: timedelta) -> list[str]:
@@ -174,18 +154,16 @@ async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_afte
     return sorted(job_id for (job_id,) in await cur.fetchall())
 
 
+@counts_all_rows(JOBS, BEATS)
 async def list_orphaned_jobs(conn: Connection, *, stale_after: timedelta, limit: int) -> list[RunningJob]:
     """Jobs whose worker does not beat any more, the longest locked first."""
-    async with conn.cursor(row_factory=class_row(RunningJob)) as cur:
-        await cur.execute(SQL["list_orphaned_jobs"], {"stale_after": stale_after, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, RunningJob, "list_orphaned_jobs", stale_after=stale_after, limit=limit)
 
 
+@counts_all_rows(JOBS)
 async def list_jobs(conn: Connection, *, job_ids: Collection[str]) -> list[Job]:
     """Those of them that exist, by id."""
-    async with conn.cursor(row_factory=class_row(Job)) as cur:
-        await cur.execute(SQL["list_jobs"], {"job_ids": list(job_ids)})
-        return await cur.fetchall()
+    return await fetch_all(conn, Job, "list_jobs", job_ids=list(job_ids))
 
 
 async def ask_for_review(conn: Connection, *, run_id: int, acted_by: Person, remind_after: timedelta) -> None:
@@ -196,16 +174,12 @@ async def ask_for_review(conn: Connection, *, run_id: int, acted_by: Person, rem
 
 async def read_review(conn: Connection, run_id: int) -> Review | None:
     """None for a run that was approved."""
-    async with conn.cursor(row_factory=kwargs_row(_to_review)) as cur:
-        await cur.execute(SQL["read_review"], {"run_id": run_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_review, "read_review", run_id=run_id)
 
 
 async def list_open_reviews(conn: Connection) -> list[Review]:
     """Oldest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_review)) as cur:
-        await cur.execute(SQL["list_open_reviews"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_review, "list_open_reviews")
 
 
 async def close_review(conn: Connection, *, run_id: int, person: Person, note: str) -> bool:
@@ -247,16 +221,12 @@ async def unlock_service(conn: Connection, *, service: Service) -> bool:
 
 
 async def list_locks(conn: Connection) -> list[Lock]:
-    async with conn.cursor(row_factory=kwargs_row(_to_lock)) as cur:
-        await cur.execute(SQL["list_locks"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_lock, "list_locks")
 
 
 async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
     """With how many reminders this makes; each is due again after `again_after`."""
-    async with conn.cursor(row_factory=kwargs_row(_to_due)) as cur:
-        await cur.execute(SQL["take_due_locks"], {"again_after": again_after})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_due, "take_due_locks", again_after=again_after)
 
 
 def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
@@ -265,3 +235,27 @@ def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
 
 def _to_lock(*, service: str, **columns: Any) -> Lock:
     return Lock(service=Service(service), **columns)
+
+
+AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
+
+
+async def read_record(conn: Connection, run_id: int) -> Record | None:
+    """Everything about one run; None when there is none of this number."""
+    run = await read_run(conn, run_id)
+    if run is None:
+        return None
+    return Record(
+        run=run,
+        steps=tuple(await read_steps(conn, run_id)),
+        decisions=tuple(await list_decisions(conn, run_id)),
+        audit=tuple(reversed(await list_audit(conn, limit=AUDIT_OF_A_RUN, run_id=run_id))),
+        review=await read_review(conn, run_id),
+        lone=await read_lone_start(conn, run_id),
+    )
+
+
+async def read_open_reviews(conn: Connection) -> list[tuple[Review, Run]]:
+    """Runs that started without an approval and that no review has covered yet, oldest first."""
+    found = [(review, await read_run(conn, review.run_id)) for review in await list_open_reviews(conn)]
+    return [(review, run) for review, run in found if run is not None]

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from psycopg.rows import kwargs_row
-
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all
 from services.domain.deployments import ExternalDeploy, ReplicaChange, ServiceAct
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -25,9 +23,7 @@ async def note_replicas(conn: Connection, replicas: Mapping[Service, int]) -> No
 
 async def list_replica_changes(conn: Connection, *, within: timedelta, limit: int) -> list[ReplicaChange]:
     """Newest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_change)) as cur:
-        await cur.execute(SQL["list_replica_changes"], {"within": within, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_change, "list_replica_changes", within=within, limit=limit)
 
 
 async def prune_observed_replicas(conn: Connection, *, older_than: timedelta) -> int:
@@ -65,9 +61,7 @@ async def list_taken_services(conn: Connection) -> set[Service]:
 
 async def list_open_rollouts(conn: Connection) -> list[ExternalDeploy]:
     """Oldest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_external_deploy)) as cur:
-        await cur.execute(SQL["list_open_rollouts"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_external_deploy, "list_open_rollouts")
 
 
 async def open_rollout(conn: Connection, *, commit_sha: str | None) -> int:
@@ -111,9 +105,7 @@ def _to_external_deploy(
 async def list_service_acts(conn: Connection, *, services: Sequence[Service], limit: int) -> list[ServiceAct]:
     """At most `limit` of each service, newest first."""
     parameters = {"services": [service.value for service in services], "limit": limit}
-    async with conn.cursor(row_factory=kwargs_row(_to_act)) as cur:
-        await cur.execute(SQL["list_service_acts"], parameters)
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_act, "list_service_acts", **parameters)
 
 
 def _to_act(*, service: str, by_user: str, by_team: str, **columns: object) -> ServiceAct:

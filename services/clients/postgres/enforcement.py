@@ -12,11 +12,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all, fetch_row
 
 BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
@@ -57,21 +56,14 @@ class FiledJudgment:
 
 async def read_enforced_batch(conn: Connection, *, batch_id: str) -> EnforcedBatch:
     """What is to be known before a batch is enforced; one that does not exist is like an empty one."""
-    async with conn.cursor(row_factory=class_row(EnforcedBatch)) as cur:
-        await cur.execute(SQL["read_enforced_batch"], {"batch_id": batch_id})
-        batch = await cur.fetchone()
-    if batch is None:
-        raise RuntimeError("a SELECT of two scalars gave no row")
-    return batch
+    return await fetch_row(conn, EnforcedBatch, "read_enforced_batch", batch_id=batch_id)
 
 
 async def list_judgments(
     conn: Connection, *, batch_id: str, after: str = BEFORE_ALL, limit: int = 2000
 ) -> list[FiledJudgment]:
     """The next page of a batch's judgments, after the given id."""
-    async with conn.cursor(row_factory=class_row(FiledJudgment)) as cur:
-        await cur.execute(SQL["list_judgments"], {"batch_id": batch_id, "after": after, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, FiledJudgment, "list_judgments", batch_id=batch_id, after=after, limit=limit)
 
 
 async def hold_payments(conn: Connection) -> None:
@@ -81,19 +73,12 @@ async def hold_payments(conn: Connection) -> None:
 
 async def read_review_state(conn: Connection) -> ReviewState:
     """Whether anything is due, and when it is."""
-    async with conn.cursor(row_factory=class_row(ReviewState)) as cur:
-        await cur.execute(SQL["read_review_state"])
-        state = await cur.fetchone()
-    if state is None:
-        raise RuntimeError("a SELECT without a table gave no row")
-    return state
+    return await fetch_row(conn, ReviewState, "read_review_state")
 
 
 async def list_due_judgments(conn: Connection, *, today: date, limit: int = 2000) -> list[FiledJudgment]:
     """Judgments whose assessments are to be made anew, the longest due first; storing these takes them off the list."""
-    async with conn.cursor(row_factory=class_row(FiledJudgment)) as cur:
-        await cur.execute(SQL["list_due_judgments"], {"today": today, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, FiledJudgment, "list_due_judgments", today=today, limit=limit)
 
 
 async def create_assessment_staging(conn: Connection) -> None:
@@ -146,9 +131,7 @@ async def want_memos(conn: Connection, *, facts: Mapping[UUID, str]) -> None:
 async def list_wanted_memos(conn: Connection, *, batch_id: str, max_requests: int, limit: int) -> list[WantedMemo]:
     """Profiles of the batch's cases without a memo, asked for fewer than `max_requests` times so far."""
     values = {"batch_id": batch_id, "max_requests": max_requests, "limit": limit}
-    async with conn.cursor(row_factory=class_row(WantedMemo)) as cur:
-        await cur.execute(SQL["list_wanted_memos"], values)
-        return await cur.fetchall()
+    return await fetch_all(conn, WantedMemo, "list_wanted_memos", **values)
 
 
 async def claim_memo(conn: Connection, *, memo_id: str, lease: timedelta, reserve_usd: Decimal) -> bool:

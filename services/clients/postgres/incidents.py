@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one
 from services.domain.incidents import (
     Incident,
     IncidentEvent,
+    IncidentRecord,
     IncidentSeverity,
     IncidentState,
     JoinedAlert,
@@ -53,19 +53,17 @@ async def join_alert(
 
 async def read_joined_alert(conn: Connection, alert_id: int) -> JoinedAlert | None:
     """None: it belongs to no incident."""
-    async with conn.cursor(row_factory=class_row(JoinedAlert)) as cur:
-        await cur.execute(SQL["read_joined_alert"], {"alert_id": alert_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, JoinedAlert, "read_joined_alert", alert_id=alert_id)
 
 
 async def list_joined_alerts(conn: Connection, incident_id: int) -> list[JoinedAlert]:
     """In the order in which they joined."""
-    return await _list(conn, SQL["list_joined_alerts"], {"incident_id": incident_id})
+    return await fetch_all(conn, JoinedAlert, "list_joined_alerts", incident_id=incident_id)
 
 
 async def list_alerts_of_open_incidents(conn: Connection) -> list[JoinedAlert]:
     """Of all incidents that nobody resolved yet, also those that are over."""
-    return await _list(conn, SQL["list_alerts_of_open_incidents"], {})
+    return await fetch_all(conn, JoinedAlert, "list_alerts_of_open_incidents")
 
 
 async def change_alert_line(conn: Connection, *, alert_id: int, line: str) -> int | None:
@@ -76,12 +74,6 @@ async def change_alert_line(conn: Connection, *, alert_id: int, line: str) -> in
 async def clear_alert(conn: Connection, *, alert_id: int, at: datetime, line: str) -> int | None:
     """The incident in which it was firing; None when it was in none, or was over already."""
     return await _incident(conn, SQL["clear_alert"], {"alert_id": alert_id, "at": at, "line": line})
-
-
-async def _list(conn: Connection, sql: str, parameters: dict[str, Any]) -> list[JoinedAlert]:
-    async with conn.cursor(row_factory=class_row(JoinedAlert)) as cur:
-        await cur.execute(sql, parameters)
-        return await cur.fetchall()
 
 
 async def _incident(conn: Connection, sql: str, parameters: dict[str, Any]) -> int | None:
@@ -111,30 +103,22 @@ async def create_incident(conn: Connection, new: NewIncident) -> int:
 
 
 async def read_incident(conn: Connection, incident_id: int) -> Incident | None:
-    async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
-        await cur.execute(SQL["read_incident"], {"incident_id": incident_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_incident, "read_incident", incident_id=incident_id)
 
 
 async def find_incident_of_message(conn: Connection, *, channel_id: str, ts: str) -> Incident | None:
     """The incident whose root message this is, or a message by which somebody was called; None for any other."""
-    async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
-        await cur.execute(SQL["find_incident_of_message"], {"channel_id": channel_id, "ts": ts})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_incident, "find_incident_of_message", channel_id=channel_id, ts=ts)
 
 
 async def list_open_incidents(conn: Connection) -> list[Incident]:
     """Those that nobody resolved yet, acknowledged or not, oldest first; `find_covering` picks one for services."""
-    async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
-        await cur.execute(SQL["list_open_incidents"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_incident, "list_open_incidents")
 
 
 async def list_incidents(conn: Connection, *, limit: int) -> list[Incident]:
     """Newest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_incident)) as cur:
-        await cur.execute(SQL["list_incidents"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_incident, "list_incidents", limit=limit)
 
 
 async def lock_opening(conn: Connection) -> None:
@@ -227,9 +211,7 @@ async def count_page(conn: Connection, *, incident_id: int, number: int, level: 
 
 async def list_pages(conn: Connection, incident_id: int) -> list[PageSent]:
     """Oldest first."""
-    async with conn.cursor(row_factory=class_row(PageSent)) as cur:
-        await cur.execute(SQL["list_pages"], {"incident_id": incident_id})
-        return await cur.fetchall()
+    return await fetch_all(conn, PageSent, "list_pages", incident_id=incident_id)
 
 
 async def _happened(conn: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:
@@ -283,9 +265,7 @@ async def add_override(
 
 async def list_overrides(conn: Connection) -> list[Override]:
     """Those that hold now or later; of two for the same time the later in the list counts."""
-    async with conn.cursor(row_factory=kwargs_row(_to_override)) as cur:
-        await cur.execute(SQL["list_overrides"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_override, "list_overrides")
 
 
 async def end_overrides(conn: Connection, *, rotation: str) -> int:
@@ -295,9 +275,7 @@ async def end_overrides(conn: Connection, *, rotation: str) -> int:
 
 async def confirm_override(conn: Connection, *, override_id: int, user_id: str) -> Override | None:
     """The override, confirmed now or before; None when it is over, or somebody else's."""
-    async with conn.cursor(row_factory=kwargs_row(_to_override)) as cur:
-        await cur.execute(SQL["confirm_override"], {"override_id": override_id, "user_id": user_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_override, "confirm_override", override_id=override_id, user_id=user_id)
 
 
 def _to_override(*, by_user: str, by_team: str, **columns: Any) -> Override:
@@ -332,9 +310,7 @@ async def add_event(
 
 async def list_events(conn: Connection, incident_id: int, *, limit: int) -> list[IncidentEvent]:
     """Oldest first, the first `limit` of them."""
-    async with conn.cursor(row_factory=kwargs_row(_to_event)) as cur:
-        await cur.execute(SQL["list_events"], {"incident_id": incident_id, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_event, "list_events", incident_id=incident_id, limit=limit)
 
 
 async def remove_mark(conn: Connection, *, incident_id: int, channel_id: str, ts: str) -> bool:
@@ -346,3 +322,19 @@ async def remove_mark(conn: Connection, *, incident_id: int, channel_id: str, ts
 def _to_event(*, by_user: str | None, by_team: str | None, **columns: Any) -> IncidentEvent:
     by = None if by_user is None or by_team is None else Person(by_user, by_team)
     return IncidentEvent(by=by, **columns)
+
+
+MOST_EVENTS = 500  # of one incident; people write some dozens
+
+
+async def read_incident_record(conn: Connection, incident_id: int) -> IncidentRecord | None:
+    """Everything about one incident; None when there is none of this number."""
+    incident = await read_incident(conn, incident_id)
+    if incident is None:
+        return None
+    return IncidentRecord(
+        incident=incident,
+        alerts=tuple(await list_joined_alerts(conn, incident_id)),
+        pages=tuple(await list_pages(conn, incident_id)),
+        events=tuple(await list_events(conn, incident_id, limit=MOST_EVENTS)),
+    )

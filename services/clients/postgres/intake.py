@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import scalar_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_one, fetch_row
 from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
 from services.domain.intake import Batch
 
@@ -43,9 +43,7 @@ class StartedBatch:
 
 async def start_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
     """Set the batch to `processing`, unless it is completed; None when there is no such batch."""
-    async with conn.cursor(row_factory=class_row(StartedBatch)) as cur:
-        await cur.execute(SQL["start_batch"], {"batch_id": batch_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, StartedBatch, "start_batch", batch_id=batch_id)
 
 
 async def list_blocks(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[bytes]:
@@ -117,9 +115,7 @@ async def refuse_conflicts(conn: Connection, *, batch_id: str, rule: str) -> Non
 
 async def finish_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
     """Complete the batch; None when it is not being processed any more, or rows are left."""
-    async with conn.cursor(row_factory=class_row(StartedBatch)) as cur:
-        await cur.execute(SQL["finish_batch"], {"batch_id": batch_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, StartedBatch, "finish_batch", batch_id=batch_id)
 
 
 async def delete_file(conn: Connection, *, batch_id: str) -> None:
@@ -239,9 +235,7 @@ async def list_failed_rows(conn: Connection, *, batch_id: str, after: int, limit
 
 async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
     """None when there is no such batch."""
-    async with conn.cursor(row_factory=class_row(Batch)) as cur:
-        await cur.execute(SQL["read_batch"], {"batch_id": batch_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, Batch, "read_batch", batch_id=batch_id)
 
 
 async def log_intake_event(
@@ -264,12 +258,7 @@ async def log_intake_event(
 
 async def read_intake_state(conn: Connection) -> IntakeState:
     """What waits for the ingest worker, and when the last file came."""
-    async with conn.cursor(row_factory=class_row(IntakeState)) as cur:
-        await cur.execute(SQL["read_intake_state"], {"job_type": JOB_TYPE})
-        state = await cur.fetchone()
-    if state is None:
-        raise RuntimeError("a SELECT of two scalars gave no row")
-    return state
+    return await fetch_row(conn, IntakeState, "read_intake_state", job_type=JOB_TYPE)
 
 
 async def prove_upload(conn: Connection) -> None:

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one
 from services.domain.messages import (
     PAGE,
     Means,
@@ -47,9 +46,7 @@ async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: ti
 
 async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:
     """None when nobody ever took it."""
-    async with conn.cursor(row_factory=class_row(DeliveryState)) as cur:
-        await cur.execute(SQL["read_delivery"], {"key": key})
-        return await cur.fetchone()
+    return await fetch_one(conn, DeliveryState, "read_delivery", key=key)
 
 
 async def finish_delivery(conn: Connection, *, key: str, owner: str) -> None:
@@ -154,14 +151,13 @@ async def cancel_notifications(conn: Connection, *, key_prefix: str, event: Page
 
 async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notification]:
     """Everything that was to be told about the matter of one message, oldest first."""
-    return await _fetch(conn, SQL["list_notifications"], {"thread_key": thread_key})
+    return await fetch_all(conn, _to_notification, "list_notifications", thread_key=thread_key)
 
 
 async def lock_due_notifications(conn: Connection, *, means: Means, limit: int) -> list[Notification]:
     """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
-    return await _fetch(
-        conn, SQL["lock_due_notifications"], {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
-    )
+    values = {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
+    return await fetch_all(conn, _to_notification, "lock_due_notifications", **values)
 
 
 async def read_notifications_wait(conn: Connection, *, means: Means) -> float | None:
@@ -188,12 +184,6 @@ async def prune_notifications(conn: Connection, *, older_than: timedelta) -> int
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_notifications"], {"older_than": older_than})
     return cur.rowcount
-
-
-async def _fetch(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Notification]:
-    async with conn.cursor(row_factory=kwargs_row(_to_notification)) as cur:
-        await cur.execute(query, parameters)
-        return await cur.fetchall()
 
 
 def _one_line(subject: str) -> str:
@@ -244,9 +234,7 @@ async def list_due_messages(
 ) -> list[UnsentMessage]:
     """What may be sent now: pages first, then what Slack has never seen, then what is due longest."""
     parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
-    async with conn.cursor(row_factory=class_row(UnsentMessage)) as cur:
-        await cur.execute(SQL["list_due_messages"], parameters)
-        return await cur.fetchall()
+    return await fetch_all(conn, UnsentMessage, "list_due_messages", **parameters)
 
 
 async def read_outbox_wait(conn: Connection, *, lane: OutboxQueue, may_post: bool, may_update: bool) -> float | None:
@@ -290,9 +278,7 @@ async def mark_undeliverable(conn: Connection, *, key: str, version: int, error:
 
 async def list_undeliverable(conn: Connection, *, window: timedelta, limit: int) -> list[RefusedMessage]:
     """What Slack refused for good within the last `window`, newest first."""
-    async with conn.cursor(row_factory=class_row(RefusedMessage)) as cur:
-        await cur.execute(SQL["list_undeliverable"], {"window": window, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, RefusedMessage, "list_undeliverable", window=window, limit=limit)
 
 
 async def retry_undeliverable(conn: Connection, *, channel: str, window: timedelta) -> int:

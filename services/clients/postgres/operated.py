@@ -3,25 +3,35 @@
 The typed calls of `sql/operated/runbook/evidence.sql`, `sql/operated/runbook/golden_path.sql`,
 `sql/operated/runbook/heartbeats.sql`, `sql/operated/runbook/intake.sql`, `sql/operated/runbook/jobs.sql`,
 `sql/operated/runbook/security.sql`, `sql/operated/runbook/server.sql`.
-
-The typed calls of `sql/operated/runbook/evidence.sql`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-from psycopg.rows import class_row, dict_row
+from functools import partial
+from typing import Any
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import (
+    BATCHES,
+    BEATS,
+    EVENTS,
+    JOBS,
+    ROWS,
+    SQL,
+    counts_all_rows,
+    fetch_all,
+    fetch_one,
+    fetch_row,
+)
 from services.domain.database import ConnectionUse, Exposure, ServerFacts, SessionRole
 from services.domain.intake import Batch, BatchJob, GoldenBatch, IntakeEvent, RowCounts, RowFault
 from services.domain.jobs import (
     PENDING_COUNTED_TO,
     FailedJob,
     Heartbeat,
+    HeartbeatReading,
     JobOutcomes,
     LockWait,
     MinuteThroughput,
@@ -31,34 +41,28 @@ from services.domain.jobs import (
 )
 
 
+@counts_all_rows(BATCHES)
 async def find_golden_batch(conn: Connection, *, sha256: str) -> GoldenBatch | None:
     """The newest batch of this very file, with the mark or without it; None when there is none."""
-    async with conn.cursor(row_factory=class_row(GoldenBatch)) as cur:
-        await cur.execute(SQL["find_golden_batch"], {"sha256": sha256})
-        return await cur.fetchone()
+    return await fetch_one(conn, GoldenBatch, "find_golden_batch", sha256=sha256)
 
 
+@counts_all_rows(BATCHES)
 async def list_golden_batches(conn: Connection, *, limit: int) -> list[GoldenBatch]:
     """Marked batches that are still there, oldest first."""
-    async with conn.cursor(row_factory=class_row(GoldenBatch)) as cur:
-        await cur.execute(SQL["list_golden_batches"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, GoldenBatch, "list_golden_batches", limit=limit)
 
 
+@counts_all_rows(ROWS)
 async def count_batch_rows(conn: Connection, *, batch_id: str) -> RowCounts:
     """Zeros when there is no such batch."""
-    async with conn.cursor(row_factory=class_row(RowCounts)) as cur:
-        await cur.execute(SQL["count_batch_rows"], {"batch_id": batch_id})
-        counts = await cur.fetchone()
-        assert counts is not None  # noqa: S101 - an aggregate always gives one row
-        return counts
+    return await fetch_row(conn, RowCounts, "count_batch_rows", batch_id=batch_id)
 
 
+@counts_all_rows(JOBS)
 async def list_batch_jobs(conn: Connection, *, keys: Sequence[str]) -> list[BatchJob]:
     """The jobs with these idempotency keys, oldest first."""
-    async with conn.cursor(row_factory=class_row(BatchJob)) as cur:
-        await cur.execute(SQL["list_batch_jobs"], {"keys": list(keys)})
-        return await cur.fetchall()
+    return await fetch_all(conn, BatchJob, "list_batch_jobs", keys=list(keys))
 
 
 async def remove_golden_batch(conn: Connection, *, batch_id: str) -> bool:
@@ -69,38 +73,32 @@ async def remove_golden_batch(conn: Connection, *, batch_id: str) -> bool:
 
 async def list_heartbeats(conn: Connection) -> list[Heartbeat]:
     """Every worker of the last 24 hours, newest beat first, at most 500."""
-    async with conn.cursor(row_factory=class_row(Heartbeat)) as cur:
-        await cur.execute(SQL["list_heartbeats"])
-        return await cur.fetchall()
+    return await fetch_all(conn, Heartbeat, "list_heartbeats")
 
 
+@counts_all_rows(BATCHES)
 async def list_batches(conn: Connection, *, limit: int) -> list[Batch]:
     """The latest uploads, newest first."""
-    async with conn.cursor(row_factory=class_row(Batch)) as cur:
-        await cur.execute(SQL["list_batches"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, Batch, "list_batches", limit=limit)
 
 
+@counts_all_rows(EVENTS)
 async def list_intake_events(conn: Connection, *, limit: int) -> list[IntakeEvent]:
     """The latest events, newest first."""
-    async with conn.cursor(row_factory=class_row(IntakeEvent)) as cur:
-        await cur.execute(SQL["list_intake_events"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, IntakeEvent, "list_intake_events", limit=limit)
 
 
+@counts_all_rows(BATCHES)
 async def find_batches(conn: Connection, *, beginning: str, limit: int = 2) -> list[Batch]:
     """The uploads whose id begins so; `beginning` is hexadecimal digits, at most 32, without hyphens."""
-    async with conn.cursor(row_factory=class_row(Batch)) as cur:
-        span = {"lowest": beginning.ljust(32, "0"), "highest": beginning.ljust(32, "f"), "limit": limit}
-        await cur.execute(SQL["find_batches"], span)
-        return await cur.fetchall()
+    span = {"lowest": beginning.ljust(32, "0"), "highest": beginning.ljust(32, "f"), "limit": limit}
+    return await fetch_all(conn, Batch, "find_batches", **span)
 
 
+@counts_all_rows(ROWS)
 async def list_row_faults(conn: Connection, *, batch_id: str, limit: int) -> list[RowFault]:
     """Why rows of the batch did not pass, the most frequent fault first."""
-    async with conn.cursor(row_factory=class_row(RowFault)) as cur:
-        await cur.execute(SQL["list_row_faults"], {"batch_id": batch_id, "limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, RowFault, "list_row_faults", batch_id=batch_id, limit=limit)
 
 
 ERROR_LIMIT = 2001  # characters: what a terminal shows of one, and one more by which a longer one is known
@@ -109,23 +107,18 @@ WHOLE_ERROR_LIMIT = 9000  # what a message shows of one
 
 async def read_queue_snapshot(conn: Connection, *, stale_after: timedelta) -> QueueSnapshot:
     """The queue now. `stale_after`: the age at which a worker's beat no longer counts."""
-    values = {"stale_after": stale_after, "count_to": PENDING_COUNTED_TO + 1}
-    async with conn.cursor(row_factory=class_row(QueueSnapshot)) as cur:
-        await cur.execute(SQL["read_queue_snapshot"], values)
-        snapshot = await cur.fetchone()
-    if snapshot is None:
-        raise RuntimeError("a SELECT of scalars gave no row")
-    return snapshot
+    count_to = PENDING_COUNTED_TO + 1
+    return await fetch_row(conn, QueueSnapshot, "read_queue_snapshot", stale_after=stale_after, count_to=count_to)
 
 
+@counts_all_rows(JOBS)
 async def list_failed_jobs(conn: Connection, *, window: timedelta, limit: int) -> list[FailedJob]:
     """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters."""
-    async with conn.cursor(row_factory=class_row(FailedJob)) as cur:
-        values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
-        await cur.execute(SQL["list_failed_jobs"], values)
-        return await cur.fetchall()
+    values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
+    return await fetch_all(conn, FailedJob, "list_failed_jobs", **values)
 
 
+@counts_all_rows(JOBS)
 async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
     """At most `WHOLE_ERROR_LIMIT` characters; None for a job without an error, and for none of this id."""
     values = {"job_id": job_id, "error_limit": WHOLE_ERROR_LIMIT}
@@ -133,63 +126,57 @@ async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
     return row[0] if row else None
 
 
+@counts_all_rows(JOBS)
 async def count_failed_jobs(conn: Connection, *, window: timedelta) -> int:
     """How many jobs failed for good within the window."""
     row = await (await conn.execute(SQL["count_failed_jobs"], {"window": window})).fetchone()
     return int(row[0]) if row else 0
 
 
+@counts_all_rows(JOBS)
 async def count_exhausted_jobs(conn: Connection, *, window: timedelta) -> int:
     """How many jobs failed on their last attempt within the window."""
     row = await (await conn.execute(SQL["count_exhausted_jobs"], {"window": window})).fetchone()
     return int(row[0]) if row else 0
 
 
+@counts_all_rows(JOBS)
 async def list_throughput(conn: Connection, *, window: timedelta) -> list[MinuteThroughput]:
     """Newest minute first; a minute in which nothing ended is absent."""
-    async with conn.cursor(row_factory=class_row(MinuteThroughput)) as cur:
-        await cur.execute(SQL["list_throughput"], {"window": window})
-        return await cur.fetchall()
+    return await fetch_all(conn, MinuteThroughput, "list_throughput", window=window)
 
 
+@counts_all_rows(JOBS)
 async def list_oldest_pending(conn: Connection, *, limit: int) -> list[PendingJob]:
     """Due jobs, the longest waiting first."""
-    async with conn.cursor(row_factory=class_row(PendingJob)) as cur:
-        await cur.execute(SQL["list_oldest_pending"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, PendingJob, "list_oldest_pending", limit=limit)
 
 
+@counts_all_rows(JOBS)
 async def list_next_due(conn: Connection, *, job_types: Sequence[str]) -> dict[str, datetime]:
     """`{job type: since when the job that would be claimed next has been due}`; a type without one is absent."""
     cursor = await conn.execute(SQL["list_next_due"], {"job_types": list(job_types)})
     return dict(await cursor.fetchall())
 
 
+@counts_all_rows(JOBS, BEATS)
 async def list_running_jobs(conn: Connection, *, limit: int = 100) -> list[RunningJob]:
     """Jobs in processing, the longest running first."""
-    async with conn.cursor(row_factory=class_row(RunningJob)) as cur:
-        await cur.execute(SQL["list_running_jobs"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, RunningJob, "list_running_jobs", limit=limit)
 
 
 async def list_lock_waits(conn: Connection) -> list[LockWait]:
     """Locks not granted, the longest wait first, at most 50."""
-    async with conn.cursor(row_factory=dict_row) as cur:
-        await cur.execute(SQL["list_lock_waits"])
-        rows = await cur.fetchall()
-    return [
-        LockWait(
-            **{**row, "waiting_s": max(row["waiting_s"] or 0.0, 0.0), "blocked_by": tuple(row["blocked_by"])},
-        )
-        for row in rows
-    ]
+    return await fetch_all(conn, _to_lock_wait, "list_lock_waits")
+
+
+def _to_lock_wait(waiting_s: float | None, blocked_by: Sequence[int], **row: Any) -> LockWait:
+    return LockWait(**row, waiting_s=max(waiting_s or 0.0, 0.0), blocked_by=tuple(blocked_by))
 
 
 async def list_exposures(conn: Connection) -> list[Exposure]:
     """Sorted by kind, object and role; empty when nothing is open."""
-    async with conn.cursor(row_factory=class_row(Exposure)) as cur:
-        await cur.execute(SQL["list_exposures"])
-        return await cur.fetchall()
+    return await fetch_all(conn, Exposure, "list_exposures")
 
 
 TRANSACTION_POOLER_PORT = 6543  # Supabase; 5432 on the same host is its session pooler
@@ -197,15 +184,12 @@ TRANSACTION_POOLER_PORT = 6543  # Supabase; 5432 on the same host is its session
 
 async def read_server(conn: Connection) -> ServerFacts:
     """Role, database, clock, version and visible schemas; `server_time` is the transaction's `now()`."""
-    async with conn.cursor(row_factory=dict_row) as cur:
-        await cur.execute(SQL["read_server"])
-        row = await cur.fetchone()
-    if row is None:
-        raise RuntimeError("a SELECT of scalars gave no row")
     mode = pooler_mode(conn.info.host, conn.info.port)
-    return ServerFacts(
-        **{**row, "schemas": tuple(row["schemas"]), "hidden_tables": tuple(row["hidden_tables"])}, pooler_mode=mode
-    )
+
+    def make(schemas: Sequence[str], hidden_tables: Sequence[str], **row: Any) -> ServerFacts:
+        return ServerFacts(**row, schemas=tuple(schemas), hidden_tables=tuple(hidden_tables), pooler_mode=mode)
+
+    return await fetch_row(conn, make, "read_server")
 
 
 async def list_hidden_tables(conn: Connection, *, tables: Sequence[str]) -> list[str]:
@@ -214,11 +198,15 @@ async def list_hidden_tables(conn: Connection, *, tables: Sequence[str]) -> list
     return [name for (name,) in await cur.fetchall()]
 
 
+async def read_heartbeats(conn: Connection) -> HeartbeatReading:
+    """All of one moment: `as_of` is the transaction's beginning, as the rows are."""
+    rows, facts = await list_heartbeats(conn), await read_server(conn)
+    return HeartbeatReading(facts.server_time, tuple(rows), all_visible=not facts.hidden_tables)
+
+
 async def list_session_roles(conn: Connection) -> list[SessionRole]:
     """Of the API's and the workers' sessions that the server shows under their own names; a pooler may hide them."""
-    async with conn.cursor(row_factory=class_row(SessionRole)) as cur:
-        await cur.execute(SQL["list_session_roles"])
-        return await cur.fetchall()
+    return await fetch_all(conn, SessionRole, "list_session_roles")
 
 
 def pooler_mode(host: str, port: int) -> str:
@@ -228,19 +216,15 @@ def pooler_mode(host: str, port: int) -> str:
     return "session" if ".pooler." in host else "direct"
 
 
+@counts_all_rows(JOBS)
 async def list_job_outcomes(conn: Connection, *, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes]:
     """How jobs ended in each span (begin included, end not), in the given order."""
-    async with conn.cursor(row_factory=class_row(JobOutcomes)) as cur:
-        bounds = {"begins": [begin for begin, _ in spans], "ends": [end for _, end in spans]}
-        await cur.execute(SQL["list_job_outcomes"], bounds)
-        return await cur.fetchall()
+    bounds = {"begins": [begin for begin, _ in spans], "ends": [end for _, end in spans]}
+    return await fetch_all(conn, JobOutcomes, "list_job_outcomes", **bounds)
 
 
 async def read_connection_use(conn: Connection) -> ConnectionUse:
     """The server's sessions against what it allows."""
-    cursor = await conn.execute(SQL["read_connection_use"])
-    row = await cursor.fetchone()
-    if row is None:
-        raise RuntimeError("a SELECT of scalars gave no row")
-    used, limit = row
-    return ConnectionUse(used, limit, pooler_mode(conn.info.host, conn.info.port) != "direct")
+    is_pooled = pooler_mode(conn.info.host, conn.info.port) != "direct"
+    make = partial(ConnectionUse, pooler_may_allow_fewer=is_pooled)
+    return await fetch_row(conn, make, "read_connection_use")

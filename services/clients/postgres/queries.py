@@ -8,10 +8,13 @@ A file holds blocks that begin with `-- name: <name>`; the comment lines below t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypeVar
+
+from psycopg.rows import kwargs_row
 
 from services.clients.postgres.pool import Connection
 
@@ -43,6 +46,51 @@ def _blocks(path: Path) -> Iterator[tuple[str, str]]:
 
 OPERATED_SQL: Mapping[str, str] = MappingProxyType(read_queries(OPERATED))
 SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES, OPERATED))
+
+JOBS, BEATS, EVENTS = "ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs"
+BATCHES, ROWS = "intake.simplicity_batches", "intake.simplicity_raw_rows"
+
+T = TypeVar("T")
+Q = TypeVar("Q", bound=Callable[..., object])
+
+_COUNTED: dict[Callable[..., object], tuple[str, ...]] = {}
+
+
+def counts_all_rows(*tables: str) -> Callable[[Q], Q]:
+    """Of a query whose answer is wrong where row-level security hides rows of these tables from our role."""
+
+    def mark(query: Q) -> Q:
+        _COUNTED[query] = tables
+        return query
+
+    return mark
+
+
+def tables_counted_by(query: Callable[..., object]) -> tuple[str, ...]:
+    """As `counts_all_rows` says; empty for any other query."""
+    return _COUNTED.get(query, ())
+
+
+async def fetch_all(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> list[T]:
+    """All rows of this named query, in its order; `make` takes the columns by name. `values`: its parameters."""
+    async with conn.cursor(row_factory=kwargs_row(make)) as cur:
+        await cur.execute(SQL[name], values or None)  # without parameters a % is a %
+        return await cur.fetchall()
+
+
+async def fetch_one(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> T | None:
+    """The first row of this named query; None when there is none."""
+    async with conn.cursor(row_factory=kwargs_row(make)) as cur:
+        await cur.execute(SQL[name], values or None)
+        return await cur.fetchone()
+
+
+async def fetch_row(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> T:
+    """The row of a named query that always has one: of scalars, of an aggregate, or of INSERT … RETURNING."""
+    row = await fetch_one(conn, make, name, **values)
+    if row is None:
+        raise RuntimeError(f"the query {name} gave no row")
+    return row
 
 
 async def read_clock(conn: Connection) -> datetime:

@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one
 from services.domain.runs import NewRun, Person, PreemptedRun, Run, RunState, RunStep, StepState, run_lease
 
 CHANNEL = "chatops_runs"  # of LISTEN and NOTIFY; the trigger announce_run names it too
@@ -63,30 +62,22 @@ async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping
 
 
 async def read_run(conn: Connection, run_id: int) -> Run | None:
-    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
-        await cur.execute(SQL["read_run"], {"run_id": run_id})
-        return await cur.fetchone()
+    return await fetch_one(conn, _to_run, "read_run", run_id=run_id)
 
 
 async def read_steps(conn: Connection, run_id: int) -> list[RunStep]:
     """In order; empty when there is no such run."""
-    async with conn.cursor(row_factory=kwargs_row(_to_step)) as cur:
-        await cur.execute(SQL["read_steps"], {"run_id": run_id})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_step, "read_steps", run_id=run_id)
 
 
 async def list_runs(conn: Connection, *, limit: int) -> list[Run]:
     """Newest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
-        await cur.execute(SQL["list_runs"], {"limit": limit})
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_run, "list_runs", limit=limit)
 
 
 async def list_open_runs(conn: Connection) -> list[Run]:
     """Those that have not ended, oldest first."""
-    async with conn.cursor(row_factory=kwargs_row(_to_run)) as cur:
-        await cur.execute(SQL["list_open_runs"])
-        return await cur.fetchall()
+    return await fetch_all(conn, _to_run, "list_open_runs")
 
 
 async def move_run(

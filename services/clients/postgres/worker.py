@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, fetch_all
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,7 @@ async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str
 async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[str], limit: int = 1) -> list[ClaimedJob]:
     """The next due jobs, now `processing` and ours, the most urgent first; empty when nothing is due."""
     values = {"worker_id": worker_id, "job_types": list(job_types), "limit": limit}
-    async with conn.cursor(row_factory=class_row(ClaimedJob)) as cur:
-        await cur.execute(SQL["claim_jobs"], values)
-        return await cur.fetchall()
+    return await fetch_all(conn, ClaimedJob, "claim_jobs", **values)
 
 
 async def reap_jobs(

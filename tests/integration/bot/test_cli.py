@@ -125,7 +125,7 @@ async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing but SHA-256: each hash covers the one before and the line's content, the last one is the head."""
-    monkeypatch.setattr("bot.records.EXPORTED_AT_ONCE", 2)
+    monkeypatch.setattr("bot.commands.audit.EXPORTED_AT_ONCE", 2)
     for number in range(5):
         details = {"n": number, "why": "naïve “quotes”\n"}
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details=details)
@@ -160,7 +160,7 @@ async def test_an_export_of_a_log_that_was_cut_off_says_so(
 async def test_an_export_that_breaks_off_has_no_head_and_says_so(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.records.EXPORTED_AT_ONCE", 1)
+    monkeypatch.setattr("bot.commands.audit.EXPORTED_AT_ONCE", 1)
     for number in range(3):
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details={})
     pages: list[str] = []

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.facts import gather_health, gather_heartbeats
-from bot.world import HeartbeatReading, World
+from bot.world import World
 from playbooks.health import report
+from services.clients.postgres.operated import read_heartbeats
 from services.domain.database import ServerFacts
 from services.domain.errors import Unavailable
-from services.domain.jobs import QueueSnapshot
+from services.domain.jobs import HeartbeatReading, QueueSnapshot
 from services.domain.services import WorkerType
 from tests.conftest import DatabaseUrls
 
@@ -103,7 +104,7 @@ async def test_without_a_database_the_rest_is_read(make_world: MakeWorld) -> Non
 
 
 async def test_a_source_without_settings_names_the_variables(make_world: MakeWorld) -> None:
-    found = await make_world(None).heartbeats()
+    found = await make_world(None).read(read_heartbeats)
 
     assert found == Unavailable("database", "not configured: SUPABASE_DB_URL is not set")
 
@@ -121,7 +122,7 @@ async def test_a_refused_right_takes_one_answer_away_and_is_named(world: World, 
 async def test_time_is_the_databases(world: World, system: System) -> None:
     system.work()
 
-    reading = await world.heartbeats()
+    reading = await world.read(read_heartbeats)
 
     assert isinstance(reading, HeartbeatReading)
     ages = [beat.age(reading.as_of) for beat in reading.rows]

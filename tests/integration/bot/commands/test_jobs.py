@@ -13,7 +13,7 @@ from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.world import World
 from playbooks.model import Status
-from services.clients.postgres.operated import ERROR_LIMIT
+from services.clients.postgres.operated import ERROR_LIMIT, list_failed_jobs, list_intake_events, read_heartbeats
 from services.domain.errors import Unavailable, UsageError
 from services.sandbox.slack.limits import violations
 
@@ -246,7 +246,7 @@ async def test_errors_of_any_length_are_cut_in_the_database(world: World, system
     """Forty errors of 4 MB must not come over the line."""
     plant_failures(system, 3, "boom " * 100_000)
 
-    listed = await world.failed_jobs(timedelta(hours=1))
+    listed = await world.read(list_failed_jobs, window=timedelta(hours=1), limit=500)
 
     assert not isinstance(listed, Unavailable)
     assert [len(job.error_message or "") for job in listed] == [ERROR_LIMIT] * 3
@@ -260,7 +260,7 @@ async def test_names_of_any_length_are_cut_in_the_database(world: World, system:
     )
     system.run("INSERT INTO ops.intake_logs (event_type, details) VALUES (repeat('e', 1000000), '{}')")
 
-    beats, events = await world.heartbeats(), await world.intake_events()
+    beats, events = await world.read(read_heartbeats), await world.read(list_intake_events, limit=20)
 
     assert not isinstance(beats, Unavailable)
     assert not isinstance(events, Unavailable)

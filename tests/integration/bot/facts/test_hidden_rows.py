@@ -23,6 +23,20 @@ from bot.world import World
 from playbooks import health
 from playbooks.checks import golden_path
 from playbooks.model import Status
+from services.clients.postgres.operated import (
+    count_failed_jobs,
+    find_batches,
+    list_batches,
+    list_failed_jobs,
+    list_intake_events,
+    list_job_outcomes,
+    list_next_due,
+    list_oldest_pending,
+    list_row_faults,
+    list_running_jobs,
+    list_throughput,
+    read_job_error,
+)
 from services.domain.errors import SourceError, Unavailable
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
@@ -139,23 +153,23 @@ async def test_the_golden_path_proves_nothing_of_what_is_hidden(world: World) ->
 async def test_every_read_that_counts_on_all_rows_is_unknown(world: World) -> None:
     hour = timedelta(hours=1)
     answers = [
-        await world.failed_jobs(hour),
-        await world.job_error(BATCH),
-        await world.failed_job_count(hour),
-        await world.throughput(hour),
-        await world.oldest_pending(),
-        await world.next_due(["simplicity_ingest"]),
-        await world.running_jobs(),
-        await world.job_outcomes([]),
-        await world.batches(),
-        await world.find_batches("00000000"),
-        await world.row_faults(BATCH),
-        await world.intake_events(),
+        await world.read(list_failed_jobs, window=hour, limit=500),
+        await world.read(read_job_error, job_id=BATCH),
+        await world.read(count_failed_jobs, window=hour),
+        await world.read(list_throughput, window=hour),
+        await world.read(list_oldest_pending, limit=20),
+        await world.read(list_next_due, job_types=["simplicity_ingest"]),
+        await world.read(list_running_jobs),
+        await world.read(list_job_outcomes, spans=[]),
+        await world.read(list_batches, limit=10),
+        await world.read(find_batches, beginning="00000000"),
+        await world.read(list_row_faults, batch_id=BATCH, limit=20),
+        await world.read(list_intake_events, limit=20),
     ]
 
     assert [answer for answer in answers if not isinstance(answer, Unavailable)] == []
 
 
 async def test_with_policies_for_all_rows_nothing_is_hidden(world: World) -> None:
-    assert await world.failed_job_count(timedelta(hours=1)) == 0
-    assert await world.batches() == []
+    assert await world.read(count_failed_jobs, window=timedelta(hours=1)) == 0
+    assert await world.read(list_batches, limit=10) == []

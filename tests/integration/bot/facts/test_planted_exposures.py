@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot.facts import gather_gate, read_exposures
+from bot.facts import gather_gate
 from bot.world import World
 from playbooks import prod_gate
 from playbooks.checks import security
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def audit(world: World) -> dict[str, Finding]:
-    return {finding.check: finding for finding in security.check(await read_exposures(world))}
+    return {finding.check: finding for finding in security.check(await world.read(list_exposures))}
 
 
 async def gates(world: World, *, strict: bool = False) -> dict[str, Finding]:

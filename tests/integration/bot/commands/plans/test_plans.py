@@ -24,6 +24,7 @@ from playbooks.steps import (
     VerifySchemaHead,
 )
 from services.clients.postgres.migrations import read_files
+from services.clients.postgres.operated import list_failed_jobs, list_running_jobs
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.sandbox.database import VERSION as HEAD
@@ -233,7 +234,7 @@ async def test_orphans_are_requeued_together_or_one_by_one(world: World, system:
     )
 
     (orphan,) = requeued(await planned(world, "requeue", what="orphans"))
-    running = await world.running_jobs()
+    running = await world.read(list_running_jobs)
     assert not isinstance(running, Unavailable)
     (held,) = [job.id for job in running if job.id != orphan]
 
@@ -285,6 +286,6 @@ async def test_a_rollback_needs_no_database_and_a_deploy_does(make_world: LocalW
 
 
 async def _name_of_group(world: World, job_type: str) -> str:
-    failed = await world.failed_jobs(timedelta(hours=1))
+    failed = await world.read(list_failed_jobs, window=timedelta(hours=1), limit=500)
     assert not isinstance(failed, Unavailable)
     return next(one.key for one in group(failed) if one.job_type == job_type)
