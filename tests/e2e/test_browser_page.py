@@ -318,3 +318,16 @@ async def test_the_sidebar_of_a_phone_is_behind_a_button(phone: Page) -> None:
 
     await expect(phone.get_by_role("heading", level=1)).to_contain_text("general")
     await expect(general).to_be_hidden()
+
+
+async def test_the_apps_name_is_whole_on_the_home_of_a_phone(phone: Page, base_url: str) -> None:
+    await phone.goto(f"{base_url}/?in=home")
+    name = phone.get_by_role("heading", level=1)
+    await expect(name).to_contain_text("Dragonfly")
+
+    assert await name.evaluate("title => title.scrollWidth <= title.clientWidth")
+    railway = await phone.get_by_role("button", name="Local Railway").bounding_box()
+    assert railway is not None
+    assert railway["x"] + railway["width"] <= 390
+    skip = phone.get_by_role("link", name="Skip to the content")
+    await expect(phone.locator(await skip.get_attribute("href") or "")).to_have_count(1)
