@@ -18,6 +18,9 @@ ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
 ONE_ROLLOUT = timedelta(minutes=10)  # between two deployments of one commit: one service is built after the other
 
 
+_WENT_WELL = (DeploymentStatus.SUCCESS, DeploymentStatus.REMOVING, DeploymentStatus.REMOVED, DeploymentStatus.SLEEPING)
+
+
 @dataclass(frozen=True)
 class Facts:
     """Each newest first. `scalings`: what Railway showed, whoever did it."""
@@ -85,7 +88,8 @@ def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
 
 
 def _how(status: DeploymentStatus) -> str:
-    return "" if status is DeploymentStatus.SUCCESS else f" ({status.value.lower()})"
+    """Unless it went well: one that another has replaced did."""
+    return "" if status in _WENT_WELL else f" ({status.value.lower()})"
 
 
 def _migrations(facts: Facts) -> Iterator[Happening]:

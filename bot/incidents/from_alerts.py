@@ -49,8 +49,11 @@ class AlertRouting:
         words = f"{'it fires again' if was_over else 'it fires too'}: {event.title}"
         # The root message shows it; who is called reads that, and who has it already has to notice what is new.
         firing = [alert.fingerprint for alert in known if alert.cleared_at is None]
-        is_new = incident.state is IncidentState.ACKNOWLEDGED and not is_same_outage(event.fingerprint, firing)
-        is_news = was_over or event.again or is_new
+        is_same = is_same_outage(event.fingerprint, firing)
+        is_new = incident.state is IncidentState.ACKNOWLEDGED and not is_same
+        # What came back before may be the other half of an outage of which the thread knows.
+        returned = event.again and (not is_same or any(one.fingerprint == event.fingerprint for one in known))
+        is_news = was_over or returned or is_new
         await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
         incident = await self._incident_store.tell(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again

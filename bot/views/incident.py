@@ -65,8 +65,17 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
 
 def _is_calm(alerts: Sequence[JoinedAlert]) -> bool:
     """Whether all that still fires is fine now, and only watched because it came back before."""
-    firing = [read_page_line(alert.line) for alert in alerts if alert.cleared_at is None]
-    return bool(firing) and all(any(words.startswith(CALM) for words in line.rest) for line in firing)
+    firing = _firing(alerts)
+    return bool(firing) and all(map(_is_watched, firing))
+
+
+def _firing(alerts: Sequence[JoinedAlert]) -> list[JoinedAlert]:
+    """Those that are not over; what is fine and only watched comes last."""
+    return sorted((one for one in alerts if one.cleared_at is None), key=_is_watched)
+
+
+def _is_watched(alert: JoinedAlert) -> bool:
+    return any(words.startswith(CALM) for words in read_page_line(alert.line).rest)
 
 
 def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
@@ -191,7 +200,7 @@ class _Said:
 
 def _said(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Said:
     """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved."""
-    firing = [alert for alert in alerts if alert.cleared_at is None]
+    firing = _firing(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
     is_over = incident.state is IncidentState.RESOLVED
     if alert is None or not alert.line or is_over:
@@ -214,8 +223,8 @@ def _is_work(words: str) -> bool:
 
 
 def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
-    """The likely cause, and how the work stands, while it is not over."""
-    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None:
+    """The likely cause, and how the work stands, while it is neither over nor fine."""
+    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None or _is_calm(alerts):
         return []
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 
@@ -291,8 +300,8 @@ def _end(incident: Incident) -> list[str]:
 
 
 def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
-    """Those that fire besides the one in the first line."""
-    firing = [alert for alert in alerts if alert.cleared_at is None][1:]
+    """Those that fire besides the one in the first line; one that is fine again is not news."""
+    firing = [alert for alert in _firing(alerts)[1:] if not _is_watched(alert)]
     lines = [f"🔴 {escape(_trouble(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
     return [*lines, *([f"… {counted(len(firing) - SHOWN_ALERTS, 'more alert')}"] if firing[SHOWN_ALERTS:] else [])]
 

@@ -25,7 +25,7 @@ from services.domain.text import clock_time, counted
 Content = tuple[str, list[Block]]
 
 LINE_LIMIT = 160  # characters of one line below the first
-CHANGE_LIMIT = 90  # of a change: three lines on a phone
+CHANGE_LIMIT = 100  # of a change: three lines on a phone
 SHOWN = 3  # changes, and findings that no cause explains; their commands have them all
 OF_THE_DATABASE = (Kind.DATABASE, Kind.NO_ACCESS, Kind.NO_WRITES, Kind.MIGRATIONS, Kind.PERMISSIONS)
 
@@ -155,12 +155,16 @@ def _changes(parts: Wiring) -> Iterator[str]:
     happenings = parts.changes.happenings
     if not happenings and not parts.changes.unknown:
         yield "Nothing was deployed, migrated or run in the last 2 h."
-    lines = [f"• {date_token(one.at, '{time}')} {escape(one.words, limit=CHANGE_LIMIT)}" for one in happenings[:SHOWN]]
+    lines = [f"• {date_token(one.at, '{time}')} {escape(_short(one.words))}" for one in happenings[:SHOWN]]
     if happenings[SHOWN:]:
         lines[-1] += f" (+ {len(happenings) - SHOWN} more)"
     yield from lines
     for words in parts.changes.unknown[:SHOWN]:
         yield f"❔ not known: {escape(words, limit=LINE_LIMIT)}"
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= CHANGE_LIMIT else f"{words[: CHANGE_LIMIT - 1].rstrip()}…"
 
 
 def _missing(parts: Wiring) -> Iterator[str]:

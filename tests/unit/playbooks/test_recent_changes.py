@@ -82,6 +82,21 @@ def test_a_service_that_was_deployed_twice_is_named_once_with_the_newest_state()
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (DeploymentStatus.SUCCESS, "api"),
+        (DeploymentStatus.REMOVED, "api"),
+        (DeploymentStatus.FAILED, "api (failed)"),
+        (DeploymentStatus.BUILDING, "api (building)"),
+    ],
+)
+def test_what_went_well_needs_no_word(status: DeploymentStatus, shown: str) -> None:
+    [told] = words(replace(QUIET, deployments={Service.API: [replace(deployment(MINUTE), status=status)]}))
+
+    assert f" to {shown}, " in told
+
+
 def test_migrations_of_one_go_are_one_line() -> None:
     first = NOW - 10 * MINUTE
     moments = (first, first + ONE_GO, first + 2 * ONE_GO, first + 3 * ONE_GO + timedelta(seconds=1))

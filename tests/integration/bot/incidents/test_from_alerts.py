@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.clients.postgres import incidents
@@ -150,10 +152,21 @@ async def test_a_crash_that_returns_while_workers_are_missing_is_written_to_the_
 ) -> None:
     await scene.alert(FIRED)
     await scene.incident_service.acknowledge(1, request(ANN))
+    crash: dict[str, Any] = {"fingerprint": "crash_loop.ingest", "message_key": "alert:2"}
+    crashed = await scene.alert(FIRED, **crash)
+    await scene.alert(RESOLVED, crashed, **crash)
 
-    await scene.alert(FIRED, fingerprint="crash_loop.ingest", message_key="alert:2", again=True)
+    await scene.alert(FIRED, again=True, **crash)
 
     assert len(await books.thread("it fires too")) == 1
+
+
+async def test_both_halves_of_an_outage_that_came_back_are_announced_once(scene: Scene, books: Books) -> None:
+    await scene.alert(FIRED, fingerprint="crash_loop.ingest", again=True)
+
+    await scene.alert(FIRED, message_key="alert:2", again=True)
+
+    assert await books.thread("it fires too") == []
 
 
 async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Scene, books: Books) -> None:

@@ -338,6 +338,21 @@ def test_what_a_former_version_stored_of_an_alert_is_one_short_line(text: str, s
     assert f" {shown}\n" in postmortem(story, {})
 
 
+CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"
+
+
+def test_what_is_fine_again_is_neither_red_nor_before_what_is_not() -> None:
+    calm = alert(2, line=CALM_LINE)
+
+    shown, blocks = message(acknowledged(), [calm, alert()])
+    assert "ingest is down" in shown
+    assert "1 of 1 alive" not in str(blocks)
+    shown, blocks = message(acknowledged(diagnosis="ingest crashes at start"), [alert(line=CALM_LINE), calm])
+    assert shown.startswith("🟢")
+    assert "🔴" not in str(blocks)
+    assert "crashes" not in str(blocks)
+
+
 def test_what_somebody_wrote_is_not_shortened() -> None:
     marked = replace(MARKED, text="I saw: PAGE prod · ingest is down · 318 waiting")
 
