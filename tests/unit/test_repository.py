@@ -11,6 +11,7 @@ import pytest
 
 from bot.cli import TERMINAL_ONLY
 from bot.commands.command import Change
+from bot.commands.match import match
 from bot.commands.plans import PLANS
 from bot.commands.registry import REGISTRY, changes_table
 from bot.config.policy import RISKS
@@ -137,6 +138,15 @@ def test_the_page_of_the_configuration_lists_each_variable(name: str) -> None:
 @pytest.mark.parametrize("process", PROCESSES.values())
 def test_the_page_about_railway_has_each_start_command(process: str) -> None:
     assert f"`python -m {process}`" in (ROOT / "docs/railway.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
+def test_a_document_types_commands_that_exist(document: Path) -> None:
+    """What stands in code as `/dragonfly …` or `dragonfly …`, up to a placeholder."""
+    lines = re.findall(r"`(?:/|@)?dragonfly ([a-z][^`]*)`", document.read_text())
+    words = [line.split() for line in lines]
+
+    assert [" ".join(line) for line in words if line[0] not in TERMINAL_ONLY and match(line, REGISTRY) is None] == []
 
 
 def test_the_changelog_has_each_heading_once() -> None:
