@@ -1,6 +1,7 @@
 """Incidents: trouble that people were woken for, and the states it may have (docs/states.md).
 
-The database enforces the same transitions (`sql/migrations/20251202000500_incidents.sql`); a test compares the two.
+The database enforces the same transitions (`sql/migrations/chatops/20251202000500_incidents.sql`); a test compares
+the two.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class MaintenanceTask:
             await asyncio.sleep(self.every_s)
 
 
-JOBS_CHANNEL = "dragonfly_jobs"  # sql/migrations: ops.announce_job
+JOBS_CHANNEL = "dragonfly_jobs"  # sql/migrations/operated: ops.announce_job
 EXIT_OK, EXIT_FAILED = 0, 1
 
 

@@ -139,7 +139,7 @@ def test_the_wheel_of_the_demo_wants_the_product_of_its_own_version() -> None:
 
 
 def _newest_migration() -> str:
-    return max((ROOT / "sql/migrations").glob("*.sql")).name.partition("_")[0]
+    return max((ROOT / "sql/migrations").rglob("*.sql"), key=lambda path: path.name).name.partition("_")[0]
 
 
 def test_installed_product_answers_outside_the_checkout(installed: Installed) -> None:

@@ -1,9 +1,11 @@
 """Applies `sql/migrations/` in order and `sql/rollbacks/` on request, and names a database's environment.
 
-The typed calls of `sql/queries/installation.sql`.
+The typed calls of `sql/queries/migrations.sql` and `sql/queries/installation.sql`.
 
-Recorded as Supabase does, in `supabase_migrations.schema_migrations`, with two columns of ours: when, and the file's
-checksum. Forward only; an applied file is never edited.
+`sql/migrations/operated/` makes the system that the bot operates. It is recorded as Supabase does, in
+`supabase_migrations.schema_migrations`, with two columns of ours: when, and the file's checksum.
+`sql/migrations/chatops/` makes the bot's own schema and is recorded there, in `chatops.migrations`, because a system
+that stands already gets only this part. Versions are unique across both. Forward only; an applied file is never edited.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import psycopg
@@ -24,6 +27,14 @@ from services.domain.database import AppliedMigration, MigrationStatus, Prepared
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 
+
+class Purpose(StrEnum):
+    """Whose tables a migration makes; the folder of its file."""
+
+    CHATOPS = "chatops"
+    OPERATED = "operated"
+
+
 MIGRATIONS = SQL_DIRECTORY / "migrations"
 LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks everybody behind it
 TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
@@ -31,6 +42,7 @@ COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
 
 _AGAIN = "The earlier ones stay applied. Mend the cause, then run `dragonfly migrate` again."
+_RECORD = {Purpose.CHATOPS: SQL["record_chatops_migration"], Purpose.OPERATED: SQL["record_migration"]}
 _FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
 
 
@@ -42,6 +54,7 @@ class Migration:
     name: str
     sql: str
     checksum: str
+    purpose: Purpose
 
     @property
     def title(self) -> str:
@@ -66,9 +79,13 @@ class MigrationOutcome:
 
 
 def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
-    """The migration files in order. Raises OperatorError for a name that does not fit or a version used twice."""
+    """The migration files of both purposes in the order of their versions; one in no folder is of the operated system.
+
+    Raises OperatorError for a name that does not fit or a version used twice.
+    """
     found: dict[str, Migration] = {}
-    for path in sorted(directory.glob("*.sql")):
+    folders = (directory, *(directory / purpose for purpose in Purpose))
+    for path in sorted((path for folder in folders for path in folder.glob("*.sql")), key=lambda path: path.name):
         match = _FILE.match(path.name)
         if match is None or match["version"] in found:
             raise OperatorError(
@@ -78,7 +95,8 @@ def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
             )
         content = path.read_bytes()
         checksum = hashlib.sha256(content).hexdigest()
-        found[match["version"]] = Migration(match["version"], match["name"], content.decode(), checksum)
+        purpose = Purpose.CHATOPS if path.parent.name == Purpose.CHATOPS else Purpose.OPERATED
+        found[match["version"]] = Migration(match["version"], match["name"], content.decode(), checksum, purpose)
     return tuple(found.values())
 
 
@@ -94,7 +112,7 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
     conn = await connect(dsn, application_name="dragonfly-migrate", timeout_s=10)
     try:
         await _refuse_another_system(conn, files)
-        await _prepare(conn)
+        await _prepare(conn, files)
         while (title := await _apply_next(conn, files)) is not None:
             applied.append(title)
         return MigrationOutcome(tuple(applied), (await _read_status(conn, files)).unknown)
@@ -124,7 +142,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
         await run_sql(conn, pending.sql, what=f"The migration {pending.title}", what_next=_AGAIN)
         record = {"version": pending.version, "name": pending.name, "checksum": pending.checksum}
-        await conn.execute(SQL["record_migration"], record)
+        await conn.execute(_RECORD[pending.purpose], record)
         return pending.title
 
 
@@ -137,12 +155,16 @@ async def turn(conn: Connection) -> AsyncIterator[None]:
         yield
 
 
-async def _prepare(conn: Connection) -> None:
-    """Make or widen the table of migrations; one that is complete is left alone, because ALTER TABLE locks it."""
+async def _prepare(conn: Connection, files: tuple[Migration, ...]) -> None:
+    """Make or widen the tables of migrations; those that are complete are left alone, because ALTER locks them."""
     async with turn(conn):
-        if await _count_columns(conn) < COLUMNS:
-            prepare = SQL["prepare_migrations"]
-            await run_sql(conn, prepare, what="The migration of the table of migrations", what_next=_AGAIN)
+        tables, what = await _read_tables(conn), "The migration of the table of migrations"
+        if tables.columns < COLUMNS:
+            await run_sql(conn, SQL["prepare_migrations"], what=what, what_next=_AGAIN)
+        own = [file.version for file in files if file.purpose is Purpose.CHATOPS]
+        if own and not tables.has_own:
+            await run_sql(conn, SQL["prepare_chatops_migrations"], what=what, what_next=_AGAIN)
+            await conn.execute(SQL["copy_chatops_migrations"], {"versions": own})
 
 
 async def run_sql(conn: Connection, sql: str, *, what: str, what_next: str) -> None:
@@ -176,10 +198,14 @@ def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
 
 async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
     """What the database has, oldest first; nothing when it was never migrated."""
-    if await _count_columns(conn) == 0:
-        return ()
-    cursor = await conn.execute(SQL["list_migrations"])
-    return tuple(AppliedMigration(*row) for row in await cursor.fetchall())
+    tables = await _read_tables(conn)
+    applied: dict[str, AppliedMigration] = {}
+    for query in (
+        *([SQL["list_migrations"]] if tables.columns else []),
+        *([SQL["list_chatops_migrations"]] if tables.has_own else []),
+    ):
+        applied |= {row[0]: AppliedMigration(*row) for row in await (await conn.execute(query)).fetchall()}
+    return tuple(applied[version] for version in sorted(applied))
 
 
 async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...]) -> None:
@@ -202,16 +228,24 @@ async def list_operated_tables(conn: Connection, *, limit: int = 5) -> list[str]
 
 
 async def _has_any_of(conn: Connection, files: tuple[Migration, ...]) -> bool:
-    if await _count_columns(conn) == 0:
+    if (await _read_tables(conn)).columns == 0:
         return False
-    titles = {file.title for file in files}
+    titles = {file.title for file in files if file.purpose is Purpose.OPERATED}
     cursor = await conn.execute(SQL["list_recorded_names"])
     return any(f"{version}_{name}" in titles for version, name in await cursor.fetchall())
 
 
-async def _count_columns(conn: Connection) -> int:
-    row = await (await conn.execute(SQL["count_migration_columns"])).fetchone()
-    return int(row[0]) if row else 0
+@dataclass(frozen=True)
+class _Tables:
+    """`columns`: how many of ours Supabase's table has. `has_own`: whether `chatops.migrations` exists."""
+
+    columns: int
+    has_own: bool
+
+
+async def _read_tables(conn: Connection) -> _Tables:
+    row = await (await conn.execute(SQL["read_migration_tables"])).fetchone()
+    return _Tables(int(row[0]), bool(row[1])) if row else _Tables(0, has_own=False)
 
 
 def _refuse_changed(status: MigrationStatus) -> None:
@@ -313,6 +347,8 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
             what, what_next = f"The rollback of {rollback.version}", "The schema is as it was. Mend the cause first."
             await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
             await conn.execute(SQL["forget_migration"], {"version": rollback.version})
+            if (await _read_tables(conn)).has_own:  # a row that was copied stands in both
+                await conn.execute(SQL["forget_chatops_migration"], {"version": rollback.version})
     except psycopg.Error as error:
         told = explain(error, timeout_s=TIMEOUT_S)
         told.outcome_unknown = True  # the answer to the commit may be what was lost

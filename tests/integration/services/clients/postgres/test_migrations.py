@@ -217,3 +217,52 @@ async def test_tables_that_our_files_made_are_migrated_further(
     outcome = await migrate(Secret(empty_database_urls.owner), directory=tmp_path)
 
     assert outcome.applied == ("20260102000000_second",)
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """The bot's part comes between two files of the operated system."""
+    for folder, name, content in (
+        ("operated", "20260101000000_first", FIRST),
+        ("chatops", "20260102000000_own", "CREATE TABLE chatops.own (id integer);"),
+        ("operated", "20260103000000_second", SECOND),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.sql").write_text(content)
+    return tmp_path
+
+
+OWN = "SELECT version FROM chatops.migrations ORDER BY 1"
+OPERATED = "SELECT version FROM supabase_migrations.schema_migrations ORDER BY 1"
+
+
+async def test_the_bots_own_migrations_are_recorded_in_its_own_schema(
+    empty_database_urls: DatabaseUrls, two_folders: Path
+) -> None:
+    outcome = await migrate(Secret(empty_database_urls.owner), directory=two_folders)
+    async with await psycopg.AsyncConnection.connect(empty_database_urls.owner) as conn:
+        status = await read_migrations(conn, directory=two_folders)
+
+    assert outcome.applied == ("20260101000000_first", "20260102000000_own", "20260103000000_second")
+    assert await rows(empty_database_urls.owner, OWN) == [("20260102000000",)]
+    assert await rows(empty_database_urls.owner, OPERATED) == [("20260101000000",), ("20260103000000",)]
+    assert [one.version for one in status.applied] == ["20260101000000", "20260102000000", "20260103000000"]
+    assert (status.pending, status.unknown) == ((), ())
+
+
+async def test_what_a_former_release_recorded_in_one_table_is_not_applied_again(
+    empty_database_urls: DatabaseUrls, two_folders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    former = tmp_path_factory.mktemp("former")
+    for file in two_folders.rglob("*.sql"):
+        (former / file.name).write_bytes(file.read_bytes())
+    async with await psycopg.AsyncConnection.connect(empty_database_urls.owner, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA chatops")
+    await migrate(Secret(empty_database_urls.owner), directory=former)
+
+    outcome = await migrate(Secret(empty_database_urls.owner), directory=two_folders)
+    again = await migrate(Secret(empty_database_urls.owner), directory=former)  # an old deployment that is brought back
+
+    assert (outcome.applied, again.applied) == ((), ())
+    assert await rows(empty_database_urls.owner, OWN) == [("20260102000000",)]
+    assert len(await rows(empty_database_urls.owner, OPERATED)) == 3

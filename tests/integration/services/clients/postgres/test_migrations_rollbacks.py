@@ -116,13 +116,15 @@ async def test_each_of_our_own_rollbacks_leads_back_and_forth(
     empty_database_urls: DatabaseUrls, tmp_path: Path, version: str
 ) -> None:
     owner = empty_database_urls.owner
-    for path in sorted(MIGRATIONS.glob("*.sql")):
-        if path.name < version:
-            shutil.copy(path, tmp_path)
+    shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
+    newest = [path for path in tmp_path.rglob("*.sql") if path.name.partition("_")[0] >= version]
+    held_back = {path: path.read_bytes() for path in newest}
+    for path in newest:
+        path.unlink()
     await migrate(Secret(owner), directory=tmp_path)
     before = await rows(owner, CATALOGUE)
-    (newest,) = MIGRATIONS.glob(f"{version}_*.sql")
-    shutil.copy(newest, tmp_path)
+    (undoable,) = (path for path in newest if path.name.startswith(version))
+    undoable.write_bytes(held_back[undoable])
     await migrate(Secret(owner), directory=tmp_path)
     migrated = await rows(owner, CATALOGUE)
 

@@ -36,7 +36,7 @@ def test_two_files_of_one_version_are_refused(tmp_path: Path) -> None:
 
 def test_our_files_leave_the_transaction_to_the_migrator() -> None:
     control = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;", re.IGNORECASE | re.MULTILINE)
-    files = [*MIGRATIONS.glob("*.sql"), *ROLLBACKS.glob("*.sql")]
+    files = [*MIGRATIONS.rglob("*.sql"), *ROLLBACKS.glob("*.sql")]
 
     assert [file.name for file in files if control.search(file.read_text())] == []
 
