@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from playbooks.model import Finding, NextStep, NoPlan, Status, worst, wrong_first
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
@@ -15,6 +15,7 @@ from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_w
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
 from services.domain.text import counted, dated_time
+from services.domain.thresholds import StaleLimits
 
 
 def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
@@ -33,12 +34,12 @@ JOBS_NAMED = 5
 
 @dataclass(frozen=True)
 class Load:
-    """The queue and who works on it. `stale_after`: the age at which a beat no longer counts.
+    """The queue and who works on it. `stale_after`: past which age a beat no longer counts.
 
     `all_visible` is False when row-level security may hide rows from the role that read them.
     """
 
-    stale_after: timedelta
+    stale_after: StaleLimits
     queue: QueueSnapshot | Unavailable
     running: Sequence[RunningJob] | Unavailable
     beats: Sequence[Heartbeat] | Unavailable

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from playbooks.checks import drift
 from playbooks.checks.bot import check_channel
+from playbooks.checks.heartbeats import limit_words
 from playbooks.checks.oncall import Targets, check_absent, check_reach
 from playbooks.checks.settings import Group, check_group
 from playbooks.model import Finding, Status
@@ -18,7 +19,9 @@ from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Schedule, is_group
+from services.domain.services import WorkerType
 from services.domain.text import counted
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,17 @@ class Facts:
     absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
     channel_problem: str | None = None
     refused: Sequence[RefusedMessage] | Unavailable = ()
+    stale_after: StaleLimits = field(default_factory=StaleLimits)
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, changes, who is told outside Slack, sources and drift."""
+    """A finding a group, then people, changes, limits, who is told outside Slack, sources and drift."""
     return [
         *(check_group(group) for group in facts.groups),
         *_check_people(facts),
         *_check_changes(facts.gaps),
         *_check_oncall(facts),
+        _check_limits(facts.stale_after),
         _check_phones(facts.phones),
         _check_monitor(facts.is_monitored),
         *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
@@ -104,6 +109,14 @@ def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding
     if gaps and not findings:
         findings.append(Finding("policy", Status.OK, f"all {len(gaps)} changes have people to ask and to approve"))
     return findings
+
+
+def _check_limits(limits: StaleLimits) -> Finding:
+    evidence = {"general_s": limits.general.total_seconds()}
+    evidence |= {f"{kind.service.short}_s": limits.of(kind).total_seconds() for kind in WorkerType}
+    return Finding(
+        "heartbeats.limits", Status.OK, f"heartbeats are stale after {limit_words(limits)}", evidence=evidence
+    )
 
 
 def _check_phones(count: int) -> Finding:

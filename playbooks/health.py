@@ -21,6 +21,7 @@ from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Facts:
     environment: str | None
     as_of: datetime
     now: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     api: ApiHealth | Unavailable
     intake: IntakeHealth | Unavailable
     server: ServerFacts | Unavailable

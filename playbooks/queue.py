@@ -14,8 +14,9 @@ from enum import StrEnum
 from playbooks.checks import queue
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
+from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob, worker_type_of_job
 from services.domain.text import age, counted
+from services.domain.thresholds import StaleLimits
 
 LONG_LOCK_WAIT_S = 5.0  # our statements take milliseconds
 ROWS_OF_A_STATE = 20
@@ -46,7 +47,7 @@ class JobRow:
 class Facts:
     """`all_visible` is False when row-level security may hide rows from the role that read them."""
 
-    stale_after: timedelta
+    stale_after: StaleLimits
     queue: QueueSnapshot | Unavailable
     waiting: Sequence[PendingJob] | Unavailable
     running: Sequence[RunningJob] | Unavailable
@@ -80,7 +81,8 @@ def _running_rows(facts: Facts) -> Iterator[JobRow]:
     if isinstance(facts.running, Unavailable) or isinstance(facts.queue, Unavailable):
         return
     for job in facts.running:
-        is_beating = job.last_heartbeat_at and facts.queue.as_of - job.last_heartbeat_at <= facts.stale_after
+        limit = facts.stale_after.of(worker_type_of_job(job.job_type) or "")
+        is_beating = job.last_heartbeat_at and facts.queue.as_of - job.last_heartbeat_at <= limit
         state = JobState.RUNNING if is_beating else JobState.ORPHANED
         yield JobRow(job.id, job.job_type, state, job.locked_at, job.attempts, job.locked_by)
 

@@ -17,6 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType, same_sha, short_sha
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Facts:
     wanted_sha: str | None
     environment: str | None
     as_of: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     api: ApiHealth | Unavailable
     intake: IntakeHealth | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable

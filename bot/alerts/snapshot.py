@@ -17,6 +17,7 @@ from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Snapshot:
     """
 
     now: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     environment: str | None
     heartbeats: Sequence[Heartbeat]
     expected: Mapping[WorkerType, int | Unavailable]

@@ -86,6 +86,7 @@ async def gather_config(world: World) -> check_config.Facts:
         targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
         channel_problem=state.channel_problem if state else None,
         refused=refused.result(),
+        stale_after=world.settings.stale_after,
     )
 
 

@@ -15,6 +15,7 @@ from bot.views.drill import offer_answer, started_answer, under_way_answer
 from services.clients.postgres import alerts
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.listen import notify_hint
+from services.domain.alerts import DRILL_WORKER
 from services.domain.runs import Person
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def answer_drill(request: Request, world: World, approval_service: Approva
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
     person = await need_right(DRILL, (), request, world, approval_service, failed="No drill began")
-    return await _start(need_database(world), person, world.settings.stale_after)
+    return await _start(need_database(world), person, world.settings.stale_after.of(DRILL_WORKER))
 
 
 async def _offer(database: Database, settings: Settings) -> Answer:

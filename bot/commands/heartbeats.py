@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.commands.arguments import no_more, parse_service, wrong_word
 from bot.facts import gather_heartbeats
@@ -14,10 +14,12 @@ from bot.views.limits import fit_message
 from bot.views.text import escape
 from bot.world import World
 from playbooks import heartbeats
+from playbooks.checks.heartbeats import limit_words
 from playbooks.heartbeats import State, WorkerRow
 from playbooks.model import Finding, Status, worst, wrong_first
 from services.domain.services import WORKERS, Service, WorkerType, short_sha
 from services.domain.text import age, counted
+from services.domain.thresholds import StaleLimits
 
 MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table tells the rest
 MAX_NAMED = 10  # workers named in the fallback text
@@ -36,13 +38,13 @@ _SIGNS = {
 
 
 def heartbeats_answer(
-    findings: Sequence[Finding], rows: Sequence[WorkerRow], *, moment: datetime, stale_after: timedelta, stopped: int
+    findings: Sequence[Finding], rows: Sequence[WorkerRow], *, moment: datetime, stale_after: StaleLimits, stopped: int
 ) -> Answer:
     """`rows` in the order in which they are shown. `stopped`: workers that said goodbye, which have no row."""
     ordered = wrong_first(findings)
     shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
     lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]
-    notes = [as_of(moment), f"stale after {age(stale_after)}", *([f"{stopped} stopped"] if stopped else [])]
+    notes = [as_of(moment), f"stale after {limit_words(stale_after)}", *([f"{stopped} stopped"] if stopped else [])]
     blocks = [section("\n".join(lines)), *(_table(rows) if rows else [])]
     blocks += [*actions(_buttons(ordered)), context(" · ".join(notes))]
     data = {**finding_data("heartbeats", findings), "as_of": moment.isoformat(), "workers": [_data(r) for r in rows]}

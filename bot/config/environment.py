@@ -33,9 +33,11 @@ from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, 
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError
+from services.domain.jobs import BEAT_EVERY, MISSED
 from services.domain.masking_balanced import Privacy
 from services.domain.secrets import Secret, remember_secrets
-from services.domain.thresholds import STALE_AFTER
+from services.domain.services import WorkerType
+from services.domain.thresholds import STALE_AFTER, StaleLimits
 
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
@@ -127,16 +129,35 @@ class ApiSettings(Group):
 
 
 class AlertSettings(Group):
-    """When a heartbeat is too old. `rules_path`: the file with the other limits, None for the default."""
+    """When a heartbeat is too old. `rules_path`: the file with the other limits, None for the default.
+
+    A worker type without a limit of its own has the general one.
+    """
 
     stale_after_s: float = Field(
         STALE_AFTER.total_seconds(), validation_alias="HEARTBEAT_STALE_AFTER_S", gt=0, le=86_400
     )
+    stale_after_ingest_s: float | None = Field(None, validation_alias="HEARTBEAT_STALE_AFTER_S_INGEST", le=86_400)
+    stale_after_enforcement_s: float | None = Field(
+        None, validation_alias="HEARTBEAT_STALE_AFTER_S_ENFORCEMENT", le=86_400
+    )
     rules_path: Path | None = Field(None, validation_alias="DRAGONFLY_ALERTS")
 
+    @field_validator("stale_after_ingest_s", "stale_after_enforcement_s")
+    @classmethod
+    def _check_beats(cls, value: float | None) -> float | None:
+        if value is not None and value < MISSED.total_seconds():
+            least, every = MISSED.total_seconds(), BEAT_EVERY.total_seconds()
+            raise ValueError(f"is less than {least:.0f} s: workers send a heartbeat every {every:.0f} s")
+        return value
+
     @property
-    def stale_after(self) -> timedelta:
-        return timedelta(seconds=self.stale_after_s)
+    def stale_after(self) -> StaleLimits:
+        own = {WorkerType.INGEST: self.stale_after_ingest_s, WorkerType.ENFORCEMENT: self.stale_after_enforcement_s}
+        by_type: dict[str, timedelta] = {
+            kind: timedelta(seconds=limit) for kind, limit in own.items() if limit is not None
+        }
+        return StaleLimits(timedelta(seconds=self.stale_after_s), by_type)
 
 
 class ChangeSettings(Group):
@@ -339,8 +360,8 @@ class Settings:
         return None if days is None else timedelta(days=days)
 
     @property
-    def stale_after(self) -> timedelta:
-        """The age at which a heartbeat counts as stale; the default when the variable is malformed."""
+    def stale_after(self) -> StaleLimits:
+        """The ages past which a heartbeat is stale; the defaults when a variable is malformed."""
         return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after
 
     @property

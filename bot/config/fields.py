@@ -240,6 +240,8 @@ _WHAT_NEXT = {
     "RAILWAY_API_URL": "remove it to use Railway's own",
     "DRAGONFLY_API_BASE": "set the API's public address, such as https://….up.railway.app",
     "HEARTBEAT_STALE_AFTER_S": "set seconds, such as 300, or remove it",
+    "HEARTBEAT_STALE_AFTER_S_INGEST": "set seconds from 75 to 86400, or remove it to use HEARTBEAT_STALE_AFTER_S",
+    "HEARTBEAT_STALE_AFTER_S_ENFORCEMENT": "set seconds from 75 to 86400, or remove it to use HEARTBEAT_STALE_AFTER_S",
     "SOAK_SECONDS": "set seconds from 1 to 3600, such as 120, or remove it",
     "ALONE_AFTER_SECONDS": "set seconds from 1 to 3600, such as 180, or remove it",
     "ALONE_COUNTDOWN_SECONDS": "set seconds from 1 to 3600, such as 60, or remove it",

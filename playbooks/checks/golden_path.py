@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from playbooks.model import Finding, Status
 from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
@@ -17,6 +17,7 @@ from services.domain.intake import BatchJob, GoldenBatch, RowCounts
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service
 from services.domain.text import age, counted
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Facts:
     """
 
     as_of: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     rows: int
     batch: GoldenBatch | Unavailable | None
     counts: RowCounts | Unavailable

@@ -13,7 +13,8 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
-from services.domain.text import ago
+from services.domain.text import age, ago
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Facts:
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
     expected: Mapping[WorkerType, int | Unavailable]
-    stale_after: timedelta
+    stale_after: StaleLimits
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     stored: bool = False
@@ -36,6 +37,12 @@ class Facts:
 def check(facts: Facts) -> list[Finding]:
     """One finding a worker type, in the order of `WorkerType`."""
     return [_check_type(facts, worker_type) for worker_type in WorkerType]
+
+
+def limit_words(limits: StaleLimits) -> str:
+    """ "5 min", or "5 min, ingest 2 min" where a worker type has a limit of its own."""
+    own = [f"{kind.service.short} {age(limits.of(kind))}" for kind in WorkerType if kind in limits.by_type]
+    return ", ".join([age(limits.general), *own])
 
 
 def next_deadline(facts: Facts) -> datetime | None:
@@ -71,7 +78,9 @@ def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
     lost = [] if isinstance(expected, Unavailable) else _lost(len(stale), expected - len(beating))
     if status is Status.UNKNOWN and not facts.all_visible:
         evidence |= {"beating": None, "stale": None}
-    detail = "; ".join([_last_seen(facts, seen), *lost, *_doubts(facts, expected)])
+    own_limit = facts.stale_after.by_type.get(worker_type)
+    limit = [f"stale after {age(own_limit)}"] if own_limit and stale else []
+    detail = "; ".join([_last_seen(facts, seen), *limit, *lost, *_doubts(facts, expected)])
     step = None if status is Status.OK else NextStep(f"Logs of {service.short}", f"logs {service.short}")
     return Finding(name, status, f"{service.short} {words}", detail, service, evidence, step)
 

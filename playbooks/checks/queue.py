@@ -11,7 +11,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, Heartbeat, QueueSnapshot, pending_words
 from services.domain.services import WORKERS, Service
 from services.domain.text import age, counted, dated_time, lasting
-from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, NOT_CLAIMED_AFTER, WAITS_LONG_AFTER
+from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, NOT_CLAIMED_AFTER, WAITS_LONG_AFTER, StaleLimits
 
 STEP = NextStep("Look at the queue", "queue")
 
@@ -23,7 +23,7 @@ class ClaimingFacts:
     """
 
     as_of: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     heartbeats: Sequence[Heartbeat] | Unavailable
     due: Mapping[Service, datetime | Unavailable | None]
     stored: bool = False

@@ -12,6 +12,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WORKERS, Service, WorkerType
 from services.domain.text import age, clock_time, counted
+from services.domain.thresholds import StaleLimits
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Facts:
     heartbeats: Sequence[Heartbeat] | Unavailable
     expected: Mapping[WorkerType, int | Unavailable]
     services: Mapping[Service, ServiceState] | Unavailable | None
-    stale_after: timedelta
+    stale_after: StaleLimits
     window: timedelta
     starts_per_replica: float
 
@@ -99,7 +100,8 @@ def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:
     if isinstance(facts.heartbeats, Unavailable) or service.worker_type is None:
         return []
     own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]
-    return [beat for beat in own if beat.status == "error" and beat.age(facts.as_of) <= facts.stale_after]
+    limit = facts.stale_after.of(service.worker_type)
+    return [beat for beat in own if beat.status == "error" and beat.age(facts.as_of) <= limit]
 
 
 def _logs(service: Service) -> NextStep:

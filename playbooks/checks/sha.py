@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import ServiceState, find_state
@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, same_sha, short_sha
+from services.domain.thresholds import StaleLimits
 
 STEP = NextStep("Compare SHAs", "sha")
 
@@ -24,7 +25,7 @@ class Facts:
     """What Railway says and what the processes say. `as_of` is the clock of the heartbeats."""
 
     as_of: datetime
-    stale_after: timedelta
+    stale_after: StaleLimits
     services: Mapping[Service, ServiceState] | Unavailable
     api: ApiHealth | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable

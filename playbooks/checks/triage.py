@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from services.domain.deployments import ServiceState
@@ -16,6 +16,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import MISSED, Heartbeat
 from services.domain.services import Service
 from services.domain.text import age
+from services.domain.thresholds import StaleLimits
 
 
 class Cause(StrEnum):
@@ -47,7 +48,7 @@ class Facts:
 
     as_of: datetime
     heartbeats: Sequence[Heartbeat]
-    stale_after: timedelta
+    stale_after: StaleLimits
     services: Mapping[Service, ServiceState] | Unavailable | None = None
     api_reaches_database: bool | None = None
     earlier: Earlier | None = None

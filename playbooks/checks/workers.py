@@ -11,7 +11,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
 from services.domain.text import lasting
-from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
+from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Facts:
 
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
-    stale_after: timedelta
+    stale_after: StaleLimits
     stuck_after: timedelta = STUCK_AFTER
     slow_start_after: timedelta = SLOW_START_AFTER
     stored: bool = False

@@ -184,6 +184,7 @@ class AlertHistory:
 
 
 RULE = "drill"  # of its alert; no real one is called so
+DRILL_WORKER = WorkerType.INGEST  # what the made-up worker is
 MARK = "DRILL"  # stands in every title and line of a drill
 
 
@@ -207,7 +208,7 @@ class Drill:
     @property
     def beat(self) -> Heartbeat:
         """The last sign of the made-up worker."""
-        return Heartbeat(f"drill-{self.id}", WorkerType.INGEST, "running", self.beat_at)
+        return Heartbeat(f"drill-{self.id}", DRILL_WORKER, "running", self.beat_at)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from services.domain.csv_layouts import JOB_TYPE
 from services.domain.intake import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
-from services.domain.services import Service
+from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 BEAT_EVERY = timedelta(seconds=30)  # by default
 MISSED = 2.5 * BEAT_EVERY  # two beats and a bit: gone, where somebody watches closely
@@ -40,13 +41,13 @@ class Heartbeat:
         """Time since the last beat, never negative (clocks may disagree by a little)."""
         return max(now - self.last_heartbeat_at, timedelta())
 
-    def is_beating(self, now: datetime, stale_after: timedelta) -> bool:
-        """Whether the worker is alive: not stopped, and its last beat at most `stale_after` old."""
-        return not self.is_stopped and self.age(now) <= stale_after
+    def is_beating(self, now: datetime, stale_after: StaleLimits) -> bool:
+        """Whether the worker is alive: not stopped, and its last beat no older than the limit for its type."""
+        return not self.is_stopped and self.age(now) <= stale_after.of(self.worker_type)
 
-    def stale_at(self, stale_after: timedelta) -> datetime:
+    def stale_at(self, stale_after: StaleLimits) -> datetime:
         """The moment until which this beat counts."""
-        return self.last_heartbeat_at + stale_after
+        return self.last_heartbeat_at + stale_after.of(self.worker_type)
 
 
 # What the workers of each service claim.
@@ -60,6 +61,12 @@ JOB_TYPES: Mapping[Service, tuple[str, ...]] = {
 def service_of_job(job_type: str) -> Service | None:
     """The service whose workers claim this type; None for a type that this version does not know."""
     return next((service for service, types in JOB_TYPES.items() if job_type in types), None)
+
+
+def worker_type_of_job(job_type: str) -> WorkerType | None:
+    """The worker type that claims this job type; None for a job type that this version does not know."""
+    service = service_of_job(job_type)
+    return service.worker_type if service else None
 
 
 # So that a backlog makes no read dear, and nobody acts otherwise on a million than on so many.

@@ -4,9 +4,11 @@ somebody agree. What each means for operators: docs/checks.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-STALE_AFTER = timedelta(minutes=5)  # the runbook's heartbeat check; HEARTBEAT_STALE_AFTER_S overrides it
+STALE_AFTER = timedelta(minutes=5)  # the runbook's heartbeat check; HEARTBEAT_STALE_AFTER_S… override it
 NOT_CLAIMED_AFTER = timedelta(minutes=1)  # a claim takes milliseconds, and an idle worker looks every few seconds
 WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
 BACKLOG_AFTER = timedelta(minutes=15)  # older pages somebody
@@ -16,3 +18,15 @@ SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits 
 LOCK_FORGOTTEN_AFTER = timedelta(hours=24)  # whoever rolled back has had a day to look
 LOGS_LOOK_BACK = timedelta(hours=1)  # as far as the runbook looks back for failed jobs
 OUTAGE_OVER_AFTER = timedelta(minutes=5)  # without a new line, while the live check is fine: it is over
+
+
+@dataclass(frozen=True)
+class StaleLimits:
+    """The age past which a heartbeat no longer counts. `by_type`: `{worker type: its own limit}`, where it has one."""
+
+    general: timedelta = STALE_AFTER
+    by_type: Mapping[str, timedelta] = field(default_factory=dict)
+
+    def of(self, worker_type: str) -> timedelta:
+        """The limit for this worker type, also for one that this version does not know."""
+        return self.by_type.get(worker_type, self.general)

@@ -18,6 +18,7 @@ from services.domain.csv_layouts import JOB_TYPE
 from services.domain.intake import ENFORCEMENT_JOB_TYPE
 from services.domain.jobs import PENDING_COUNTED_TO
 from services.domain.secrets import Secret
+from services.domain.thresholds import StaleLimits
 from tests.benchmarks.measuring import median, ms, seconds, show
 from tests.conftest import DatabaseUrls
 
@@ -137,7 +138,7 @@ async def _claim(conn: Connection, job_types: list[str], limit: int) -> None:
 
 
 async def _snapshot(conn: Connection) -> None:
-    await operated.read_queue_snapshot(conn, stale_after=timedelta(minutes=5))
+    await operated.read_queue_snapshot(conn, stale_after=StaleLimits())
 
 
 async def _throughput(conn: Connection) -> None:

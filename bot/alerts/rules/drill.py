@@ -14,6 +14,7 @@ from playbooks.checks import heartbeats
 from playbooks.model import Finding
 from services.domain.alerts import MARK, RULE, Drill, Severity
 from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 
 
 def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
@@ -30,7 +31,7 @@ def next_deadline(seen: Snapshot) -> datetime | None:
 
 
 def _check(seen: Snapshot, drill: Drill) -> Finding:
-    stale_after = drill.stale_at - drill.beat_at
+    stale_after = StaleLimits(drill.stale_at - drill.beat_at)
     [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
     facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after, stored=True)
     [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]

@@ -37,7 +37,7 @@ def _heartbeats(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     as long as a beat may be old.
     """
     for finding, worker_type in zip(heartbeats.check(_facts(seen)), WorkerType, strict=True):
-        wait = timedelta() if _fell_silent(seen, worker_type) else seen.stale_after
+        wait = timedelta() if _fell_silent(seen, worker_type) else seen.stale_after.of(worker_type)
         expected = seen.expected.get(worker_type)
         left = (_beating(finding), expected) if isinstance(expected, int) else None
         severity = _by_what_is_left(seen, rules, rules.heartbeats.severity, left)
@@ -73,7 +73,7 @@ def _beating(finding: Finding) -> int:
 
 
 def _fell_silent(seen: Snapshot, worker_type: WorkerType) -> bool:
-    """Whether a worker of this type fell silent within the last `stale_after`; an older one explains nothing new.
+    """Whether a worker of this type fell silent for no longer than its limit; an older one explains nothing new.
 
     One that was already stale when it was first seen did not fall silent: its clock may be wrong.
     """
@@ -81,7 +81,7 @@ def _fell_silent(seen: Snapshot, worker_type: WorkerType) -> bool:
         if beat.worker_type != worker_type or beat.is_stopped:
             continue
         stale_for = seen.now - beat.stale_at(seen.stale_after)
-        if timedelta() < stale_for <= seen.stale_after and (
+        if timedelta() < stale_for <= seen.stale_after.of(worker_type) and (
             seen.earlier is None or beat.worker_id in seen.earlier.beats
         ):
             return True

@@ -26,6 +26,7 @@ from services.domain.jobs import MISSED, Heartbeat, HeartbeatReading, pending_wo
 from services.domain.runs import StepState
 from services.domain.services import Service, WorkerType, same_sha, short_sha
 from services.domain.text import age, counted
+from services.domain.thresholds import StaleLimits
 
 STARTUP_LINES = ("DRAGONFLY WORKER STARTING", "PostgreSQL connection established", "Entering main loop")
 _LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
@@ -125,7 +126,7 @@ async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unkno
     if not reading.all_visible:
         return Unknown("row-level security may hide heartbeats")
     since = tools.since(service)
-    alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, MISSED)]
+    alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, StaleLimits(MISSED))]
     return [beat for beat in alive if beat.last_heartbeat_at >= since]
 
 

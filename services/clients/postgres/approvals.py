@@ -13,12 +13,22 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import BEATS, JOBS, SQL, counts_all_rows, fetch_all, fetch_one, fetch_row
+from services.clients.postgres.queries import (
+    BEATS,
+    JOBS,
+    SQL,
+    counts_all_rows,
+    fetch_all,
+    fetch_one,
+    fetch_row,
+    stale_parameters,
+)
 from services.clients.postgres.runs import read_run, read_steps
 from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.domain.jobs import Job, RunningJob
 from services.domain.runs import Decision, Lock, Person, Record, Review, Run, SelfApproval
 from services.domain.services import Service
+from services.domain.thresholds import StaleLimits
 
 
 async def record_decision(
@@ -144,20 +154,20 @@ async def list_waiting_lone_starts(conn: Connection) -> list[SelfApproval]:
     return await fetch_all(conn, SelfApproval, "list_waiting_lone_starts")
 
 
-async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_after: timedelta) -> list[str]:
+async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_after: StaleLimits) -> list[str]:
     """The ids of those that failed or lost their worker and are pending now; their attempts are kept.
 
-    Repeating it does no harm. `stale_after`: the age at which a beat no longer counts, by the database at least 1 min.
+    Repeating it does no harm. `stale_after`: past which age a beat no longer counts, by the database at least 1 min.
     """
-    parameters = {"job_ids": list(job_ids), "stale_after": stale_after}
+    parameters = {"job_ids": list(job_ids), **stale_parameters(stale_after)}
     cur = await conn.execute(SQL["requeue_jobs"], parameters)
     return sorted(job_id for (job_id,) in await cur.fetchall())
 
 
 @counts_all_rows(JOBS, BEATS)
-async def list_orphaned_jobs(conn: Connection, *, stale_after: timedelta, limit: int) -> list[RunningJob]:
+async def list_orphaned_jobs(conn: Connection, *, stale_after: StaleLimits, limit: int) -> list[RunningJob]:
     """Jobs whose worker does not beat any more, the longest locked first."""
-    return await fetch_all(conn, RunningJob, "list_orphaned_jobs", stale_after=stale_after, limit=limit)
+    return await fetch_all(conn, RunningJob, "list_orphaned_jobs", **stale_parameters(stale_after), limit=limit)
 
 
 @counts_all_rows(JOBS)

@@ -24,6 +24,7 @@ from services.clients.postgres.queries import (
     fetch_all,
     fetch_one,
     fetch_row,
+    stale_parameters,
 )
 from services.domain.database import ConnectionUse, Exposure, ServerFacts, SessionRole
 from services.domain.intake import Batch, BatchJob, GoldenBatch, IntakeEvent, RowCounts, RowFault
@@ -39,6 +40,7 @@ from services.domain.jobs import (
     QueueSnapshot,
     RunningJob,
 )
+from services.domain.thresholds import StaleLimits
 
 
 @counts_all_rows(BATCHES)
@@ -105,10 +107,10 @@ ERROR_LIMIT = 2001  # characters: what a terminal shows of one, and one more by 
 WHOLE_ERROR_LIMIT = 9000  # what a message shows of one
 
 
-async def read_queue_snapshot(conn: Connection, *, stale_after: timedelta) -> QueueSnapshot:
-    """The queue now. `stale_after`: the age at which a worker's beat no longer counts."""
-    count_to = PENDING_COUNTED_TO + 1
-    return await fetch_row(conn, QueueSnapshot, "read_queue_snapshot", stale_after=stale_after, count_to=count_to)
+async def read_queue_snapshot(conn: Connection, *, stale_after: StaleLimits) -> QueueSnapshot:
+    """The queue now. `stale_after`: past which age a worker's beat no longer counts."""
+    values = {**stale_parameters(stale_after), "count_to": PENDING_COUNTED_TO + 1}
+    return await fetch_row(conn, QueueSnapshot, "read_queue_snapshot", **values)
 
 
 @counts_all_rows(JOBS)

@@ -7,6 +7,7 @@ A file holds blocks that begin with `-- name: <name>`; the comment lines below t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from psycopg.rows import kwargs_row
 
 from services.clients.postgres.pool import Connection
+from services.domain.thresholds import StaleLimits
 
 SQL_DIRECTORY = Path(__file__).parents[3] / "sql"
 QUERIES = SQL_DIRECTORY / "queries"
@@ -99,3 +101,9 @@ async def read_clock(conn: Connection) -> datetime:
     assert row is not None  # noqa: S101 - SELECT without FROM gives one row
     moment: datetime = row[0]
     return moment
+
+
+def stale_parameters(limits: StaleLimits) -> dict[str, Any]:
+    """The limits as the queries take them: `stale_after`, and `stale_by_type`, `{worker type: interval}` as JSON."""
+    by_type = {str(kind): f"{limit.total_seconds()} seconds" for kind, limit in limits.by_type.items()}
+    return {"stale_after": limits.general, "stale_by_type": json.dumps(by_type)}

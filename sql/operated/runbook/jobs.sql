@@ -19,7 +19,8 @@ SELECT
            SELECT FROM ops.worker_heartbeats AS beat
            WHERE beat.worker_id = job.locked_by
              AND beat.status <> 'stopped'
-             AND beat.last_heartbeat_at >= now() - %(stale_after)s::interval
+             AND beat.last_heartbeat_at >= now()
+                 - coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval)
        )) AS orphaned;
 
 -- name: list_failed_jobs

@@ -1,7 +1,19 @@
 -- name: requeue_jobs
--- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key.
+-- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key. The limit for a job is that of
+-- the worker type which holds it, so the function is called once per limit, always in the same order.
 SELECT requeued::text AS id
-FROM ops.requeue_jobs(%(job_ids)s::uuid[], %(stale_after)s::interval) AS requeued;
+FROM (
+    SELECT array_agg(job.id ORDER BY job.id) AS job_ids, limited.stale_after
+    FROM ops.job_queue AS job
+    LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
+    CROSS JOIN LATERAL (
+        SELECT coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval) AS stale_after
+    ) AS limited
+    WHERE job.id = ANY (%(job_ids)s::uuid[])
+    GROUP BY limited.stale_after
+    ORDER BY limited.stale_after
+) AS chosen
+CROSS JOIN LATERAL ops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
 
 -- name: list_orphaned_jobs
 -- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
@@ -14,7 +26,8 @@ WHERE job.status = 'processing'
     AND (
         beat.worker_id IS NULL
         OR beat.status = 'stopped'
-        OR beat.last_heartbeat_at < now() - %(stale_after)s::interval
+        OR beat.last_heartbeat_at < now()
+            - coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval)
     )
 ORDER BY job.locked_at
 LIMIT %(limit)s;

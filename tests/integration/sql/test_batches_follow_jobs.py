@@ -11,6 +11,7 @@ from services.clients.postgres.intake import find_file, insert_batch, start_batc
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.worker import claim_job, finish_job, queue_job, reap_jobs
 from services.domain.csv_layouts import JOB_TYPE
+from services.domain.thresholds import StaleLimits
 
 FILE = "a" * 64
 
@@ -71,7 +72,7 @@ async def test_a_batch_is_taken_up_again_with_its_job(as_app: Connection, as_bot
     batch_id, job_id = await store(as_app)
     await finish_job(as_app, job_id=job_id, status="failed", error="boom")
 
-    await requeue_jobs(as_bot, job_ids=[job_id], stale_after=timedelta(minutes=5))
+    await requeue_jobs(as_bot, job_ids=[job_id], stale_after=StaleLimits())
 
     assert await states(as_app) == [("received", None, False)]
     assert await find_file(as_app, sha256=FILE) == batch_id

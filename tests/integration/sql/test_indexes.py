@@ -35,6 +35,7 @@ ANALYZE ops.job_queue, ops.worker_heartbeats, intake.simplicity_batches, ops.int
 """
 PARAMETERS: dict[str, object] = {
     "stale_after": timedelta(minutes=5),
+    "stale_by_type": "{}",
     "window": timedelta(hours=1),
     "limit": 20,
     "count_to": 101,

@@ -11,9 +11,10 @@ from playbooks.model import NoPlan, Plan
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob
 from services.domain.services import Service
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-STALE_AFTER = timedelta(minutes=5)
+STALE_AFTER = StaleLimits(timedelta(minutes=5))
 
 
 def sha(digit: str) -> str:

@@ -12,6 +12,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 SHA = "a1b2c3d4" + "0" * 32
@@ -33,7 +34,7 @@ HEALTHY = Facts(
     environment="prod",
     as_of=NOW,
     now=NOW,
-    stale_after=timedelta(seconds=300),
+    stale_after=StaleLimits(timedelta(seconds=300)),
     api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
     intake=IntakeHealth(200, "ok", True, 0, None, 9),
     server=ServerFacts("dragonfly_bot", "db", NOW, "15.8", ("enforcement", "intake", "ops", "public"), (), "session"),

@@ -21,6 +21,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, beat, serving
 
 MINUTE = timedelta(minutes=1)
@@ -323,7 +324,7 @@ def beat_until(minutes: float, *, started: float, sha: str | None = BAD) -> heal
         beat(WorkerType.INGEST), last_heartbeat_at=ago(minutes), started_at=ago(started), git_sha=sha and sha[:8]
     )
     others = tuple(one for one in HEALTHY.heartbeats if one.worker_type != WorkerType.INGEST)  # type: ignore[union-attr]
-    return replace(HEALTHY, heartbeats=(last, *others), stale_after=timedelta(seconds=15))
+    return replace(HEALTHY, heartbeats=(last, *others), stale_after=StaleLimits(timedelta(seconds=15)))
 
 
 def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> None:

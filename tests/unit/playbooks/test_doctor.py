@@ -22,6 +22,7 @@ from services.domain.health import ApiHealth
 from services.domain.jobs import FailedJob
 from services.domain.secrets import Secret
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, VARIABLES, beat, serving
 
 IDLE_LOG = (LogLine(NOW, "info", "[ingest_processor] No pending jobs found (idle)"),)
@@ -40,7 +41,7 @@ WELL = Facts(
         procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in Service},
         now=NOW,
     ),
-    claiming=queue.ClaimingFacts(NOW, timedelta(minutes=5), HEALTHY.heartbeats, dict.fromkeys(Service)),
+    claiming=queue.ClaimingFacts(NOW, StaleLimits(timedelta(minutes=5)), HEALTHY.heartbeats, dict.fromkeys(Service)),
     failed=(),
     roles=(SessionRole("dragonfly-api", "dragonfly_app"),),
     logs=[logs.Facts(service, IDLE_LOG, NOW) for service in Service],

@@ -1,13 +1,18 @@
 """A lock that is waited for too long is told; orphans come before what waits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from playbooks.model import Status
 from playbooks.queue import LONG_LOCK_WAIT_S, ROWS_OF_A_STATE, Facts, JobState, check, list_jobs
+from services.domain.csv_layouts import JOB_TYPE
 from services.domain.errors import Unavailable
+from services.domain.intake import ENFORCEMENT_JOB_TYPE
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
+from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 0, tzinfo=UTC)
 STALE = timedelta(minutes=5)
@@ -17,7 +22,9 @@ AWAY = Unavailable("database", "away")
 def facts(
     waiting: tuple[PendingJob, ...] = (), running: tuple[RunningJob, ...] = (), locks: tuple[LockWait, ...] = ()
 ) -> Facts:
-    return Facts(STALE, QueueSnapshot(NOW, len(waiting), None, len(running), 0, 0), waiting, running, locks)
+    return Facts(
+        StaleLimits(STALE), QueueSnapshot(NOW, len(waiting), None, len(running), 0, 0), waiting, running, locks
+    )
 
 
 def running(job_id: str, *, beat_ago: timedelta | None) -> RunningJob:
@@ -35,6 +42,25 @@ def running(job_id: str, *, beat_ago: timedelta | None) -> RunningJob:
 )
 def test_a_job_is_an_orphan_when_its_worker_does_not_beat(beat_ago: timedelta | None, state: JobState) -> None:
     assert [row.state for row in list_jobs(facts(running=(running("j", beat_ago=beat_ago),)))] == [state]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "silent_for", "state"),
+    [
+        (JOB_TYPE, timedelta(minutes=2), JobState.RUNNING),
+        (JOB_TYPE, timedelta(minutes=2, seconds=1), JobState.ORPHANED),
+        (ENFORCEMENT_JOB_TYPE, timedelta(minutes=2, seconds=1), JobState.RUNNING),
+        (ENFORCEMENT_JOB_TYPE, STALE, JobState.RUNNING),
+        (ENFORCEMENT_JOB_TYPE, STALE + timedelta(seconds=1), JobState.ORPHANED),
+    ],
+)
+def test_a_job_is_an_orphan_past_the_limit_of_the_workers_that_claim_it(
+    job_type: str, silent_for: timedelta, state: JobState
+) -> None:
+    limits = StaleLimits(STALE, {WorkerType.INGEST: timedelta(minutes=2)})
+    job = replace(running("j", beat_ago=silent_for), job_type=job_type)
+
+    assert [row.state for row in list_jobs(replace(facts(running=(job,)), stale_after=limits))] == [state]
 
 
 def test_orphans_come_first_and_no_state_crowds_out_the_others() -> None:
@@ -58,13 +84,13 @@ def test_a_long_lock_wait_is_a_warning(waited_s: float, status: Status) -> None:
 
 
 def test_what_cannot_be_read_is_unknown_and_lists_nothing() -> None:
-    blind = Facts(STALE, AWAY, AWAY, AWAY, AWAY)
+    blind = Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY)
 
     assert {finding.status for finding in check(blind)} == {Status.UNKNOWN}
     assert list_jobs(blind) == []
 
 
 def test_no_next_step_leads_back_to_the_queue() -> None:
-    blind = check(Facts(STALE, AWAY, AWAY, AWAY, AWAY))
+    blind = check(Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY))
 
     assert [finding.next_step.command for finding in blind if finding.next_step] == ["heartbeats"]

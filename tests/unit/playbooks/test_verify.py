@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 SHA = "a1b2c3d4" + "0" * 32
@@ -35,7 +36,7 @@ ARRIVED = Facts(
     wanted_sha=None,
     environment="prod",
     as_of=NOW,
-    stale_after=timedelta(seconds=300),
+    stale_after=StaleLimits(timedelta(seconds=300)),
     api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
     intake=IntakeHealth(200, "ok", True, 0, None, 9),
     heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),

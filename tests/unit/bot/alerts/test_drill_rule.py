@@ -12,6 +12,7 @@ from bot.alerts.snapshot import Snapshot
 from services.domain.alerts import Drill, Severity
 from services.domain.runs import Person
 from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES
 
 STALE = datetime(2025, 12, 2, 3, 0, 0, tzinfo=UTC)
@@ -21,7 +22,7 @@ DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - WAIT,
 
 def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
     expected = dict.fromkeys(WorkerType, 0)
-    return Snapshot(STALE + after, WAIT, "prod", (), expected, drills=(drill,))
+    return Snapshot(STALE + after, StaleLimits(WAIT), "prod", (), expected, drills=(drill,))
 
 
 @pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])

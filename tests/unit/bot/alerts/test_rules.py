@@ -28,6 +28,7 @@ from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedul
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.text import clock_time
+from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
 
 STALE = timedelta(seconds=300)
@@ -95,7 +96,7 @@ NOBODY = Schedule(
 def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
     known: dict[str, Any] = {
         "now": NOW,
-        "stale_after": STALE,
+        "stale_after": StaleLimits(STALE),
         "environment": "prod",
         "heartbeats": beats or (beat(), beat(id="e1", kind=ENFORCEMENT)),
         "expected": {INGEST: 1, ENFORCEMENT: 1},
@@ -221,6 +222,25 @@ def test_workers_that_may_be_on_their_way_are_told_later(beats: tuple[Heartbeat,
     others = (beat(id="e1", kind=ENFORCEMENT),)
 
     assert trouble(*beats, *others, expected={INGEST: 2, ENFORCEMENT: 1})["heartbeats.ingest"].wait == STALE
+
+
+@pytest.mark.parametrize(("silent_for", "stale"), [(120, set()), (121, {"heartbeats.ingest"})])
+def test_the_limit_of_one_worker_type_alerts_about_no_other(silent_for: float, stale: set[str]) -> None:
+    limits = StaleLimits(STALE, {INGEST: timedelta(seconds=120)})
+
+    found = trouble(beat(silent_for), beat(silent_for, id="e1", kind=ENFORCEMENT), stale_after=limits)
+
+    assert {name for name in found if name.startswith("heartbeats.")} == stale
+    assert all(found[name].wait == timedelta() for name in stale)
+
+
+def test_workers_that_never_came_are_waited_for_as_long_as_their_own_limit() -> None:
+    limits = StaleLimits(STALE, {INGEST: timedelta(seconds=120)})
+
+    found = trouble(expected={INGEST: 2, ENFORCEMENT: 2}, stale_after=limits)
+
+    assert found["heartbeats.ingest"].wait == timedelta(seconds=120)
+    assert found["heartbeats.enforcement"].wait == STALE
 
 
 def test_a_worker_that_was_stale_when_it_was_first_seen_did_not_fall_silent() -> None:

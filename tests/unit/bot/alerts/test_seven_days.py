@@ -19,6 +19,7 @@ from services.domain.health import ApiHealth
 from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES
 from tests.unit.bot.alerts.following import Following
 
@@ -99,7 +100,7 @@ class Plant:
         night = CLOCKS_CHANGE[0] <= now < CLOCKS_CHANGE[1]
         return Snapshot(
             now,
-            STALE,
+            StaleLimits(STALE),
             "prod",
             rows,
             dict(self.expected),

@@ -14,6 +14,7 @@ from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 from services.sandbox.slack.limits import violations
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -31,12 +32,12 @@ BUSY = Heartbeat(
 
 
 def answer(*beats: Heartbeat, ingest: int = 1) -> Answer:
-    return _answer(Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, LIMIT))
+    return _answer(Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, StaleLimits(LIMIT)))
 
 
 def _answer(facts: Facts) -> Answer:
     found, rows = heartbeats.check(facts), heartbeats.list_workers(facts)
-    return heartbeats_answer(found, rows, moment=NOW, stale_after=LIMIT, stopped=2)
+    return heartbeats_answer(found, rows, moment=NOW, stale_after=StaleLimits(LIMIT), stopped=2)
 
 
 def cells(answer: Answer) -> list[list[str]]:
@@ -94,7 +95,7 @@ def test_hostile_names_do_no_harm() -> None:
 
 
 def test_without_a_database_there_is_no_table() -> None:
-    found = _answer(Facts(NOW, Unavailable("database", "connection refused"), {}, LIMIT))
+    found = _answer(Facts(NOW, Unavailable("database", "connection refused"), {}, StaleLimits(LIMIT)))
 
     assert found.status is Status.UNKNOWN
     assert "connection refused" in found.text

@@ -12,6 +12,8 @@ from bot.config.environment import PeopleSettings, Settings, SlackSettings, requ
 from bot.config.fields import Invalid
 from services.domain.environments import NAMES
 from services.domain.errors import OperatorError
+from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-made-up", "SLACK_APP_TOKEN": "xapp-made-up"}
 RAILWAY = {"RAILWAY_PROJECT_ID": "p1", "RAILWAY_ENVIRONMENT_ID": "e1"}
@@ -115,8 +117,47 @@ def test_people_are_user_and_group_ids() -> None:
 
 
 def test_stale_after_falls_back_when_malformed() -> None:
-    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "soon"}).stale_after == timedelta(minutes=5)
-    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "45"}).stale_after == timedelta(seconds=45)
+    default = StaleLimits(timedelta(minutes=5))
+
+    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "soon"}).stale_after == default
+    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S_INGEST": "soon"}).stale_after == default
+    assert Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "45"}).stale_after == StaleLimits(
+        timedelta(seconds=45)
+    )
+
+
+@pytest.mark.parametrize("worker_type", WorkerType)
+def test_a_worker_type_may_have_a_stale_limit_of_its_own(worker_type: WorkerType) -> None:
+    variable = f"HEARTBEAT_STALE_AFTER_S_{worker_type.service.short.upper()}"
+
+    limits = Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "400", variable: "120"}).stale_after
+
+    assert {kind: limits.of(kind).total_seconds() for kind in (*WorkerType, "another")} == {
+        **dict.fromkeys((*WorkerType, "another"), 400),
+        worker_type: 120,
+    }
+
+
+@pytest.mark.parametrize("worker_type", WorkerType)
+@pytest.mark.parametrize(("seconds", "is_refused"), [("74.9", True), ("75", False), ("86400", False), ("86401", True)])
+def test_a_stale_limit_of_a_worker_type_leaves_room_for_its_heartbeats(
+    worker_type: WorkerType, seconds: str, is_refused: bool
+) -> None:
+    variable = f"HEARTBEAT_STALE_AFTER_S_{worker_type.service.short.upper()}"
+
+    faults = [
+        str(fault) for fault in Settings.from_environment({variable: seconds}).faults if fault.variable == variable
+    ]
+
+    assert bool(faults) is is_refused
+    assert all("set seconds from 75 to 86400" in fault for fault in faults)
+
+
+def test_a_stale_limit_that_is_too_short_says_why() -> None:
+    faults = Settings.from_environment({"HEARTBEAT_STALE_AFTER_S_INGEST": "30"}).faults
+
+    [problem] = [fault.problem for fault in faults if fault.variable == "HEARTBEAT_STALE_AFTER_S_INGEST"]
+    assert problem == "is less than 75 s: workers send a heartbeat every 30 s"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks.checks.heartbeats import Facts, check, next_deadline
+from playbooks.checks.heartbeats import Facts, check, limit_words, next_deadline
 from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
-STALE_AFTER = timedelta(seconds=300)
+STALE_AFTER = StaleLimits(timedelta(seconds=300))
 INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
 SILENT = Unavailable("Railway", "no answer within 5 s")
 
@@ -42,6 +44,56 @@ def test_as_many_as_configured_are_fine() -> None:
 @pytest.mark.parametrize(("silent_for", "status"), [(300, Status.OK), (300.001, Status.FAIL)])
 def test_a_beat_counts_until_its_limit(silent_for: float, status: Status) -> None:
     assert ingest_status(facts(beat("a", silent_for))) is status
+
+
+SHORT_INGEST = StaleLimits(timedelta(seconds=300), {INGEST: timedelta(seconds=120)})
+SHORT_ENFORCEMENT = StaleLimits(timedelta(seconds=300), {ENFORCEMENT: timedelta(seconds=120)})
+
+
+@pytest.mark.parametrize(
+    ("limits", "silent_for", "expected"),
+    [
+        (SHORT_INGEST, 120, (Status.OK, Status.OK)),
+        (SHORT_INGEST, 121, (Status.FAIL, Status.OK)),
+        (SHORT_INGEST, 300, (Status.FAIL, Status.OK)),
+        (SHORT_INGEST, 301, (Status.FAIL, Status.FAIL)),
+        (SHORT_ENFORCEMENT, 120, (Status.OK, Status.OK)),
+        (SHORT_ENFORCEMENT, 121, (Status.OK, Status.FAIL)),
+        (SHORT_ENFORCEMENT, 300, (Status.OK, Status.FAIL)),
+        (SHORT_ENFORCEMENT, 301, (Status.FAIL, Status.FAIL)),
+    ],
+)
+def test_a_worker_type_is_stale_past_its_own_limit_only(
+    limits: StaleLimits, silent_for: float, expected: tuple[Status, Status]
+) -> None:
+    both = facts(beat("i", silent_for), beat("e", silent_for, kind=ENFORCEMENT), enforcement=1)
+
+    found = check(replace(both, stale_after=limits))
+
+    assert tuple(finding.status for finding in found) == expected
+
+
+def test_a_limit_of_its_own_is_named_beside_the_stale_worker() -> None:
+    found = check(
+        replace(facts(beat("i", 301), beat("e", 301, kind=ENFORCEMENT), enforcement=1), stale_after=SHORT_INGEST)
+    )
+
+    assert [finding.detail for finding in found] == [
+        "last beat 5 min ago; stale after 2 min; 1 stale",
+        "last beat 5 min ago; 1 stale",
+    ]
+
+
+def test_the_next_deadline_is_that_of_the_shorter_limit() -> None:
+    both = facts(beat("i", 10), beat("e", 100, kind=ENFORCEMENT))
+
+    assert next_deadline(replace(both, stale_after=SHORT_INGEST)) == NOW + timedelta(seconds=110)
+    assert next_deadline(replace(both, stale_after=SHORT_ENFORCEMENT)) == NOW + timedelta(seconds=20)
+
+
+def test_limits_are_read_as_words() -> None:
+    assert limit_words(STALE_AFTER) == "5 min"
+    assert limit_words(SHORT_INGEST) == "5 min, ingest 2 min"
 
 
 def test_a_stopped_worker_is_not_counted_even_if_it_just_beat() -> None:

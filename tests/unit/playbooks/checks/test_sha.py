@@ -11,6 +11,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 LIMIT = timedelta(seconds=300)
@@ -45,7 +46,7 @@ def found(
     answer: ApiHealth | Unavailable,
     beats: tuple[Heartbeat, ...] | Unavailable,
 ) -> dict[str, Finding]:
-    return {finding.check: finding for finding in check(Facts(NOW, LIMIT, services, answer, beats))}
+    return {finding.check: finding for finding in check(Facts(NOW, StaleLimits(LIMIT), services, answer, beats))}
 
 
 def test_eight_and_forty_characters_of_one_commit_agree() -> None:

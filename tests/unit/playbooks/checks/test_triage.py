@@ -11,9 +11,10 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
-STALE = timedelta(seconds=300)
+STALE = StaleLimits(timedelta(seconds=300))
 
 
 def beat(

@@ -9,7 +9,7 @@ from playbooks.checks.workers import Facts, check
 from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER
+from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 LIMIT = timedelta(seconds=300)
@@ -18,7 +18,7 @@ A_BIT = timedelta(milliseconds=1)
 
 
 def check_one(beat: Heartbeat) -> list[Finding]:
-    return check(Facts(NOW, [beat], LIMIT))
+    return check(Facts(NOW, [beat], StaleLimits(LIMIT)))
 
 
 def on_job(duration: timedelta) -> Heartbeat:
@@ -62,5 +62,5 @@ def test_the_dead_and_the_strange_are_left_to_other_checks() -> None:
     stale = replace(WELL, status="error", last_heartbeat_at=NOW - LIMIT - A_BIT)
     strange = replace(WELL, status="error", worker_type="mail_sender")
 
-    assert check(Facts(NOW, [stale, strange], LIMIT)) == []
-    assert check(Facts(NOW, Unavailable("database", "away"), LIMIT)) == []
+    assert check(Facts(NOW, [stale, strange], StaleLimits(LIMIT))) == []
+    assert check(Facts(NOW, Unavailable("database", "away"), StaleLimits(LIMIT))) == []

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from psycopg import errors
 
-from services.clients.postgres import approvals
+from services.clients.postgres import approvals, operated
 from services.clients.postgres.pool import Connection
 from services.domain.jobs import Job
+from services.domain.services import WorkerType
+from services.domain.thresholds import StaleLimits
 from tests.outside import PATIENCE_S
 
-STALE_AFTER = timedelta(minutes=5)
+STALE_AFTER = StaleLimits(timedelta(minutes=5))
 JOB = """
     INSERT INTO ops.job_queue (
         job_type, status, attempts, max_attempts, error_message, locked_at, locked_by, run_at, updated_at
@@ -50,11 +52,13 @@ async def add_job(
     return str(row[0])
 
 
-async def beat(conn: Connection, worker: str, *, age: timedelta, status: str = "running") -> None:
+async def beat(
+    conn: Connection, worker: str, *, age: timedelta, status: str = "running", kind: WorkerType = WorkerType.INGEST
+) -> None:
     await conn.execute(
         "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_heartbeat_at) "
-        "VALUES (%s, 'ingest_processor', %s, now() - %s)",
-        (worker, status, age),
+        "VALUES (%s, %s, %s, now() - %s)",
+        (worker, kind.value, status, age),
     )
 
 
@@ -131,7 +135,7 @@ async def test_no_caller_can_declare_a_beating_worker_dead(
     await beat(as_owner, "w1", age=timedelta(seconds=40))
     job_id = await add_job(as_owner, "processing", worker="w1")
 
-    assert await approvals.requeue_jobs(as_bot, job_ids=[job_id], stale_after=stale_after) == []
+    assert await approvals.requeue_jobs(as_bot, job_ids=[job_id], stale_after=StaleLimits(stale_after)) == []
 
 
 async def test_a_worker_that_comes_back_does_not_finish_what_was_taken_from_it(
@@ -188,3 +192,27 @@ async def test_orphans_are_listed_longest_first(as_owner: Connection, as_bot: Co
 async def test_nobody_else_may_requeue(as_app: Connection) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         await as_app.execute("SELECT ops.requeue_jobs('{}', '5 minutes')")
+
+
+@pytest.mark.parametrize("shorter", WorkerType)
+async def test_a_job_is_lost_past_the_limit_of_its_worker_s_type(
+    as_owner: Connection, as_bot: Connection, shorter: WorkerType
+) -> None:
+    limits = StaleLimits(timedelta(minutes=5), {shorter: timedelta(minutes=2)})
+    jobs: dict[tuple[WorkerType, int], str] = {}
+    for kind in WorkerType:
+        for silent_for_s in (90, 150, 330):
+            worker = f"{kind}-{silent_for_s}"
+            await beat(as_owner, worker, age=timedelta(seconds=silent_for_s), kind=kind)
+            jobs[kind, silent_for_s] = await add_job(as_owner, "processing", worker=worker)
+    nobody = await add_job(as_owner, "processing", worker="never-seen")
+    failed = await add_job(as_owner, "failed")
+    lost = {nobody, *(job_id for (kind, age_s), job_id in jobs.items() if age_s > (120 if kind is shorter else 300))}
+
+    snapshot = await operated.read_queue_snapshot(as_bot, stale_after=limits)
+    listed = await approvals.list_orphaned_jobs(as_bot, stale_after=limits, limit=10)
+    requeued = await approvals.requeue_jobs(as_bot, job_ids=[*jobs.values(), nobody, failed], stale_after=limits)
+
+    assert snapshot.orphaned == len(lost) == 4
+    assert {job.id for job in listed} == lost
+    assert set(requeued) == lost | {failed}

@@ -35,6 +35,7 @@ PARAMETERS: dict[str, Any] = {
     "keys": [LONG],
     "count_to": 5,
     "stale_after": HOUR,
+    "stale_by_type": "{}",
     "error_limit": 500,
     "window": HOUR,
     "job_id": FAILED,

@@ -12,9 +12,10 @@ from services.clients.postgres.intake import insert_batch, log_intake_event
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.worker import beat, claim_job, finish_job, queue_job
 from services.domain.jobs import PENDING_COUNTED_TO, LockWait
+from services.domain.thresholds import StaleLimits
 from tests.conftest import DatabaseUrls
 
-STALE_AFTER = timedelta(minutes=5)
+STALE_AFTER = StaleLimits(timedelta(minutes=5))
 HOUR = timedelta(hours=1)
 
 

@@ -14,6 +14,7 @@ from services.clients.postgres.listen import Listener
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
+from services.domain.thresholds import StaleLimits
 
 if TYPE_CHECKING:
     from tests.conftest import DatabaseUrls
@@ -42,7 +43,7 @@ async def test_reads_run_again_and_again_side_by_side(database: Database) -> Non
         for _ in range(10):  # psycopg would prepare a statement by the sixth
             async with database.read() as conn:
                 await operated.list_heartbeats(conn)
-                await operated.read_queue_snapshot(conn, stale_after=timedelta(minutes=5))
+                await operated.read_queue_snapshot(conn, stale_after=StaleLimits())
 
     await asyncio.gather(*(read() for _ in range(4)))
 
