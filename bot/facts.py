@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.config.environment import require
 from bot.config.fields import Invalid, MailSettings, PagerSettings
 from bot.slack_groups import Groups
 from bot.world import KnownReplicas, World, open_slack
@@ -411,9 +412,12 @@ async def gather_verification(world: World, *, sha256: str, batch_id: str, rows:
 
 
 Parameters = Mapping[str, str]
-
-
 MakePlan = Callable[[Parameters, World], Awaitable[Plan | NoPlan]]
+
+
+def environment_of(world: World) -> str:
+    """Raises OperatorError when the settings do not say it: it is part of what is approved."""
+    return require(world.settings.identity).environment
 
 
 async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.config.environment import require
-from bot.facts import gather_load
+from bot.facts import environment_of, gather_load
 from bot.world import World
 from playbooks.model import NoPlan
 from playbooks.rollback import Facts, find_offer
@@ -24,8 +23,9 @@ from services.domain.services import Service, find_services
 REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
 
 
-async def gather_rollback(world: World, environment: str, services: Sequence[Service]) -> Facts:
+async def gather_rollback(world: World, services: Sequence[Service]) -> Facts:
     """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         changes = {
             one: group.create_task(world.ask_railway(RailwayClient.list_variable_changes, one)) for one in services
@@ -66,8 +66,7 @@ async def _read_outcomes(
 async def read_offer(scope: str, world: World) -> Offer:
     """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
     services = find_services(scope) or ()
-    environment = require(world.settings.identity).environment
-    found = find_offer(await gather_rollback(world, environment, services), scope, services)
+    found = find_offer(await gather_rollback(world, services), scope, services)
     if isinstance(found, NoPlan):
         return Offer(())
     return replace(found, candidates=tuple(one for one in found.candidates if one.can_roll_back))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
-from bot.commands.command import DRY_RUN, Command, IncidentCommand, Verb
+from bot.changes import DRY_RUN
+from bot.commands.command import Command, IncidentCommand
 from bot.commands.dispatch import run_words
 from bot.commands.registry import find
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.slack_names import SlackNames
-from bot.types import Answer, Request, Surface
+from bot.types import Answer, Request, Surface, Verb
 from bot.views.terminal import mentioned_ids
 from bot.world import World, open_slack
 from services.domain.oncall import Schedule

@@ -1,10 +1,11 @@
-"""What a command is asked and what it answers: the same for Slack and the terminal."""
+"""What a command is called, is asked and answers: the same for Slack and the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 from services.domain.incidents import Incident
@@ -74,3 +75,46 @@ class Answer:
     status: Status = Status.OK
     private: bool = False
     file: Attachment | None = None
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A function by its place ("bot.commands.health:handle"). Its module is imported by the first call."""
+
+    place: str
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself. Raises ImportError or AttributeError when there is none at that place."""
+        module, _, name = self.place.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.load()(*arguments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """What every verb tells of itself.
+
+    `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
+    without `/dragonfly`.
+    `keeps_words`: what is typed behind it is kept and read by others, without the data in it, which its writer is told.
+    `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
+    `is_read`: it changes nothing, so it may be guessed at.
+    """
+
+    name: str
+    summary: str
+    group: str
+    usage: str = ""
+    examples: tuple[str, ...] = ()
+    private: bool = False
+    keeps_words: bool = False
+    is_read: bool = False
+
+    @property
+    def places(self) -> tuple[Lazy, ...]:
+        """Where its functions are."""
+        values = (getattr(self, one.name) for one in fields(self))
+        return tuple(value for value in values if isinstance(value, Lazy))

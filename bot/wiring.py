@@ -22,7 +22,7 @@ from bot.approvals.reminders import Expiry, Reminders
 from bot.approvals.rules import target_of
 from bot.approvals.self_approval import SelfApprovals
 from bot.approvals.service import ApprovalService
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.alerts_file import usable_rules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid

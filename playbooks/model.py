@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from playbooks.steps import FORMAT, Step, decode_step, encode_step
 from services.domain.services import Service
+from services.domain.status import Risk as Risk
 from services.domain.status import Status as Status
 
 
@@ -55,15 +55,6 @@ def worst(findings: Iterable[Finding]) -> Status:
 def wrong_first(findings: Iterable[Finding]) -> list[Finding]:
     """The findings, most urgent first, otherwise in the given order."""
     return sorted(findings, key=lambda finding: -finding.status.urgency)
-
-
-class Risk(StrEnum):
-    """Who has to agree before a plan runs."""
-
-    LOW = "low"  # the requester confirms
-    HIGH = "high"  # one approver who is not the requester
-    CRITICAL = "critical"  # two distinct people, and a typed confirmation
-    BREAK_GLASS = "break-glass"  # nobody: at once, announced, reviewed afterwards
 
 
 @dataclass(frozen=True)

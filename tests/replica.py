@@ -13,7 +13,7 @@ import signal
 import sys
 from dataclasses import replace
 
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
 from bot.runs.engine import Dependencies

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
-from bot.config.policy import RISKS, Policy, Right, Target
+from bot.changes import CHANGES, Change
+from bot.config.policy import Policy, Right, Target
 from bot.people import People
 from bot.views.text import date_token, mention
 from playbooks.model import Risk
@@ -190,9 +191,6 @@ def _requester_could(run: Run) -> str:
     return f"{mention(run.requested_by.user_id)} could." if run.requested_by else f"`run {run.id}` tells of it."
 
 
-VERBS = frozenset({"rollback", "restart", "scale"})
-
-
 @dataclass(frozen=True)
 class Emergency:
     """An incident and who says that it is one. `by_alert`: an alert opened or joined it; drills do not count.
@@ -245,7 +243,8 @@ def why_no_self_approval(
     """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
     if person is None:
         return "a request from a terminal has no requester"
-    if risk is not Risk.HIGH or target.playbook not in VERBS:
+    change = CHANGES.get(target.playbook)
+    if risk is not Risk.HIGH or change is None or not change.self_approval:
         return f"`{target.playbook}` always needs somebody else"
     if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
         return "operators cannot"
@@ -284,20 +283,18 @@ def may_self_approve(
     return judge(Right.APPROVE, person, target_of(run), policy, people)
 
 
-_TOUCH_NO_SERVICE = frozenset({"requeue"})
-
-
 def find_gaps(policy: Policy, people: People, environment: str) -> dict[str, str | Unavailable | None]:
     """`{change: why nobody could have it done}`; None when somebody could, Unavailable when Slack would have to tell.
 
     Each change is tried for each service by itself, at the highest risk that it can have.
     """
-    return {verb: _find_gap(verb, risk, policy, people, environment) for verb, risk in RISKS.items()}
+    return {name: _find_gap(change, policy, people, environment) for name, change in CHANGES.items()}
 
 
-def _find_gap(verb: str, risk: Risk, policy: Policy, people: People, environment: str) -> str | Unavailable | None:
-    touched = [frozenset[Service]()] if verb in _TOUCH_NO_SERVICE else [frozenset({service}) for service in Service]
-    found = {services: _try(Target(verb, services, environment), risk, policy, people) for services in touched}
+def _find_gap(change: Change, policy: Policy, people: People, environment: str) -> str | Unavailable | None:
+    touched = [frozenset({service}) for service in Service] if change.takes_services else [frozenset[Service]()]
+    targets = {services: Target(change.name, services, environment) for services in touched}
+    found = {services: _try(target, change.risk, policy, people) for services, target in targets.items()}
     unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)
     lacking = [(services, why) for services, why in found.items() if isinstance(why, str)]
     if not lacking:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from bot.commands.arguments import wrong_word
-from bot.commands.command import Verb
 from bot.commands.verbs import TERMINAL_VERBS, VERBS
-from bot.types import Answer, Attachment
+from bot.types import Answer, Attachment, Verb
 from services.domain.environments import NAMES
 from services.domain.services import Service
 

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import no_more, parse_services, parse_sha
-from bot.facts import gather_load
+from bot.commands.arguments import no_more, only, parse_services, parse_sha, read_services, read_sha
+from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
-from playbooks.deploy import Facts
+from playbooks import deploy as playbook
+from playbooks.model import NoPlan, Plan
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
 from services.domain.services import Service
@@ -27,7 +28,16 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"service": service, "sha": parse_sha(words[1])}
 
 
-async def gather_deploy(world: World, environment: str, services: Iterable[Service]) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service` (one, `workers` or `all`), `sha`."""
+    only(parameters, "service", "sha")
+    scope, services = read_services(parameters)
+    sha = read_sha(parameters, "sha")
+    return playbook.plan(await _gather(world, services), scope, services, sha)
+
+
+async def _gather(world: World, services: Iterable[Service]) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         listed = {
             one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=REMEMBERED))
@@ -37,7 +47,7 @@ async def gather_deploy(world: World, environment: str, services: Iterable[Servi
         locks = group.create_task(world.locks())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
-    return Facts(
+    return playbook.Facts(
         environment=environment,
         now=load.result().as_of or datetime.now(UTC),
         states=states.result(),

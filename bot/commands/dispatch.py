@@ -8,13 +8,14 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bot.changes import DRY_RUN, Change
 from bot.commands.arguments import wrong_word
-from bot.commands.command import DRY_RUN, ApprovalCommand, Change, Command, IncidentCommand, Verb
+from bot.commands.command import ApprovalCommand, Command, IncidentCommand
 from bot.commands.match import without_self
 from bot.commands.parsing import join_words, split_words, with_service
 from bot.commands.registry import asks_for_help, find
 from bot.config.environment import require
-from bot.types import Answer, Request, Surface
+from bot.types import Answer, Request, Surface, Verb
 from bot.views.limits import fit_message
 from bot.views.notes import only_for_asker, with_masked_note
 from bot.views.text import code
@@ -106,7 +107,7 @@ async def _run(
 
 
 async def _ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    from bot.commands.request_change import ask  # has the playbooks of all changes with it
+    from bot.commands.request_change import ask  # has the executors with it
 
     return await ask(change, request, world, approval_service)
 

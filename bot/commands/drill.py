@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.changes import DRY_RUN
 from bot.commands.arguments import no_more, wrong_word
-from bot.commands.command import DRY_RUN
 from bot.commands.context import need_database, need_right
 from bot.config.environment import Settings
 from bot.config.policy import DRILL

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from bot.commands.arguments import wrong_word
+from bot.commands.arguments import only, read_flag, wrong_word
 from bot.config.environment import ApiSettings
-from bot.facts import gather_load, read_sample_file
+from bot.facts import Parameters, environment_of, gather_load, read_sample_file
 from bot.world import World
-from playbooks.golden_path import MOST_CLEANED, NAME, Facts
+from playbooks import golden_path as playbook
+from playbooks.golden_path import MOST_CLEANED, NAME
+from playbooks.model import NoPlan, Plan
 from services.clients.postgres.operated import list_golden_batches
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Unavailable, UsageError
@@ -32,14 +34,23 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {FLAGS[word]: "yes" for word in words}
 
 
-async def gather_golden_path(world: World, environment: str) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`keep` or `clean` ("yes")."""
+    only(parameters, "keep", "clean")
+    keep, clean = read_flag(parameters, "keep"), read_flag(parameters, "clean")
+    facts = await gather_golden_path(world)
+    return playbook.plan_clean(facts) if clean else playbook.plan(facts, keep=keep)
+
+
+async def gather_golden_path(world: World) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         api = group.create_task(world.api_health())
         load = group.create_task(gather_load(world))
         left = group.create_task(world.read(list_golden_batches, limit=MOST_CLEANED))
         open_runs = group.create_task(world.read(list_open_runs))
     settings = world.settings.api
-    return Facts(
+    return playbook.Facts(
         environment=environment,
         api=api.result(),
         has_key=isinstance(settings, ApiSettings) and settings.api_key is not None,

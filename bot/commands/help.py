@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.commands.command import Change, Verb
+from bot.changes import Change
 from bot.commands.match import SYNONYMS, key, match, suggest
 from bot.commands.registry import REGISTRY, find
-from bot.types import Answer, Block, Request, Surface
+from bot.types import Answer, Block, Request, Surface, Verb
 from bot.views.blocks import actions, command_button, context, header, section, sections
 from bot.views.limits import fit_message
 from bot.views.text import code, escape
@@ -167,7 +167,7 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
     lines = [f"*{_call(command)}*", command.summary]
     lines += [f"*When:* {escape(when)}"] if when else []
-    lines += [f"*Risk:* {escape(command.risk)}"] if isinstance(command, Change) else []
+    lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]
     lines += ["*See also*", *map(_line, family)] if family else []
     seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
@@ -188,7 +188,7 @@ def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:
             "group": command.group,
             "examples": list(command.examples),
             "private": command.private,
-            "risk": command.risk if isinstance(command, Change) else None,
+            "risk": command.risk_words if isinstance(command, Change) else None,
         }
         for command in commands
     ]

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
+from bot.changes import Change
 from bot.commands.arguments import read_number
-from bot.commands.command import Change, Verb
 from bot.commands.parsing import join_words
+from bot.types import Verb
 from services.domain.errors import UsageError
 from services.domain.services import find_service, is_sha
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.approvals.access import Allowed, Verdict, judge
+from bot.changes import Change
 from bot.commands.arguments import parse_user, wrong_word
-from bot.commands.command import Change
 from bot.commands.context import need_approval_service
 from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
-from bot.config.policy import RISKS, Policy, Right, Target
+from bot.config.policy import Policy, Right, Target
 from bot.people import People
 from bot.types import Answer, Request
 from bot.views.blocks import context, section, sections
@@ -108,7 +108,7 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
     is_asker = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_asker=is_asker)]
     line = " ".join([change.name, *words])
-    return policy_answer(user_id, line, rulings, risk=RISKS[change.name], policy_hash=approval_service.policy.hash)
+    return policy_answer(user_id, line, rulings, risk=change.risk, policy_hash=approval_service.policy.hash)
 
 
 def named_services(change: Change, words: tuple[str, ...]) -> frozenset[Service] | None:

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import need_service, no_more
-from bot.facts import gather_load
+from bot.commands.arguments import need_service, no_more, only, read_service
+from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
-from playbooks.redeploy import Facts
+from playbooks import redeploy as playbook
+from playbooks.model import NoPlan, Plan
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -19,10 +20,18 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"service": service.short}
 
 
-async def gather_redeploy(world: World, environment: str) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`."""
+    only(parameters, "service")
+    service = read_service(parameters)
+    return playbook.plan(await _gather(world), service)
+
+
+async def _gather(world: World) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         states = group.create_task(world.railway_services())
         locks = group.create_task(world.locks())
         load = group.create_task(gather_load(world))
     now = load.result().as_of or datetime.now(UTC)
-    return Facts(environment, now, states.result(), locks.result(), load.result())
+    return playbook.Facts(environment, now, states.result(), locks.result(), load.result())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.commands.command import Change, Verb
 from bot.commands.match import match, suggest, without_self
 from bot.commands.parsing import join_words, split_words
 from bot.commands.verbs import VERBS
-from bot.types import Surface
+from bot.types import Surface, Verb
 from bot.views.text import code
 from services.domain.errors import Choice, UsageError
 
@@ -72,18 +71,3 @@ def _why_unknown(words: Sequence[str]) -> str:
     if not words[0].isascii() and any(letter.isalpha() and not letter.isascii() for letter in words[0]):
         return "the first word must be a command, and this one has letters that are not of a to z"
     return "the first word must be a command"
-
-
-def changes_table() -> str:
-    """Markdown, one row a change; made from the registry, so that the document cannot be wrong."""
-    rows = ["| command | what it does | risk |", "|---|---|---|"]
-    rows += [
-        f"| `{_escaped(f'{verb.name} {verb.usage}')}` | {_escaped(verb.summary)} | {verb.risk} |"
-        for verb in REGISTRY.values()
-        if isinstance(verb, Change)
-    ]
-    return "\n".join(rows)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")

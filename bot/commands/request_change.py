@@ -1,29 +1,31 @@
-"""Requests a change: plan it, then file it for approval."""
+"""Requests a change: make its plan, then file it for approval. The runner makes the plan again by the same way."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.commands.command import DRY_RUN, Change
+from bot.changes import CHANGES, DRY_RUN, Change
 from bot.commands.context import need_approval_service
-from bot.commands.plans import PLANS
+from bot.facts import MakePlan, Parameters
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
 from bot.views.plan import dry_run_answer, emergency_answer, manual_answer, no_plan_answer
 from bot.views.runs import filed_answer
-from playbooks.model import NoPlan, Plan, Risk
+from bot.world import World
+from playbooks.model import NextStep, NoPlan, Plan, Risk
+from services.clients.postgres.migrations import read_environment
+from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.services import find_services
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bot.approvals.service import ApprovalService
-    from bot.world import World
 
 
 DATABASE = "database"  # the source's name in errors
+PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a database that hangs
 
 
 async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
@@ -36,7 +38,7 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
         return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line)
     if change.offer:
         await refuse_early(change.name, parameters, request, world, approval_service)
-        offered = await change.offer(parameters, world)
+        offered: Answer | None = await change.offer(parameters, world)
         if offered is not None:
             return offered
     return await file(change.name, parameters, request, world, approval_service)
@@ -120,3 +122,43 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
     states = await world.railway_services()
     known = {} if isinstance(states, Unavailable) else states
     return manual_answer(plan, why, {service: state.link for service, state in known.items() if state.link})
+
+
+def _of_our_environment(make: MakePlan) -> MakePlan:
+    """The same, but never for a database that belongs to another environment than the bot's settings name."""
+
+    async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
+        owner = asyncio.create_task(_read_owner(world))
+        try:
+            with at_least(Purpose.PLAN):
+                plan = await make(parameters, world)
+            return _refuse_foreign(plan, await owner)
+        finally:
+            owner.cancel()
+
+    return made
+
+
+async def _read_owner(world: World) -> str | None:
+    """The environment that the database belongs to; None when nobody has said it, or it does not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            named = await world.read(read_environment)
+    except TimeoutError:
+        return None
+    return named if isinstance(named, str) else None
+
+
+def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
+    if isinstance(plan, NoPlan) or owner in (None, plan.environment):
+        return plan
+    return NoPlan(
+        f"the database belongs to {owner}, and the bot's settings say {plan.environment}",
+        "mend ENVIRONMENT or SUPABASE_DB_URL before anything is changed",
+        (NextStep("Check the settings", "check-config"),),
+    )
+
+
+# {change: how its plan is made from parameters alone, such that it can be made again from `plan.parameters`}. Raises
+# UsageError for parameters that do not fit.
+PLANS: Mapping[str, MakePlan] = {name: _of_our_environment(change.plan) for name, change in CHANGES.items()}

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.commands.arguments import need, no_more, wrong_word
-from bot.facts import gather_load
+from bot.commands.arguments import need, no_more, only, wrong_word
+from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
+from playbooks import requeue as playbook
 from playbooks.failed_jobs import error_of, group_key
-from playbooks.requeue import CAP, ORPHANS, Chosen, Facts
+from playbooks.model import NoPlan, Plan
+from playbooks.requeue import CAP, ORPHANS, Chosen
 from services.clients.postgres import approvals
 from services.clients.postgres.operated import list_failed_jobs
 from services.domain.errors import Unavailable, UsageError
@@ -50,12 +52,20 @@ WINDOW = timedelta(days=30)  # the longest that `failed-jobs` looks back
 GROUPED = 1000  # failures looked through for a group, the newest: as many as `failed-jobs` groups
 
 
-async def gather_requeue(world: World, environment: str, what: str, job_ids: Sequence[str]) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`what` (a job's id, a group's name or `orphans`); `jobs`, the ids that the plan named, when it is made again."""
+    only(parameters, "what", "jobs")
+    what, job_ids = parse_jobs(parameters)
+    return playbook.plan(await _gather(world, what, job_ids), what)
+
+
+async def _gather(world: World, what: str, job_ids: Sequence[str]) -> playbook.Facts:
     """`job_ids`: the jobs of a plan that is made again; without them, what `what` means now."""
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         load = group.create_task(gather_load(world))
         chosen = group.create_task(_choose(world, what, job_ids))
-    return Facts(environment, chosen.result(), load.result())
+    return playbook.Facts(environment, chosen.result(), load.result())
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.commands.arguments import need_service, no_more
-from bot.facts import gather_load
+from bot.commands.arguments import need_service, no_more, only, read_flag, read_service
+from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
-from playbooks.restart import Facts
+from playbooks import restart as playbook
+from playbooks.model import NoPlan, Plan
 
 THROUGH_ZERO = "--through-zero"
 
@@ -21,8 +22,17 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"service": service.short} | ({"through_zero": "yes"} if len(rest) < len(words) else {})
 
 
-async def gather_restart(world: World, environment: str) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`, `through_zero` ("yes")."""
+    only(parameters, "service", "through_zero")
+    service = read_service(parameters)
+    through_zero = read_flag(parameters, "through_zero")
+    return playbook.plan(await _gather(world), service, through_zero=through_zero)
+
+
+async def _gather(world: World) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         states = group.create_task(world.railway_services())
         load = group.create_task(gather_load(world))
-    return Facts(environment, states.result(), load.result())
+    return playbook.Facts(environment, states.result(), load.result())

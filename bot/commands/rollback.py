@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.commands.arguments import no_more, parse_services, parse_target
-from bot.rollback_offer import read_offer
+from bot.commands.arguments import no_more, only, parse_services, parse_target, read_services, read_target
+from bot.facts import Parameters
+from bot.rollback_offer import gather_rollback, read_offer
 from bot.types import Answer
 from bot.views.rollback import offer_answer
+from playbooks import rollback as playbook
+from playbooks.model import NoPlan, Plan
 from services.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +29,14 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
         raise UsageError("To which commit?", why="nothing follows `to`", what_next=f"Write `{EXAMPLE}`.")
     no_more(rest, 1)
     return {"service": service} | ({"to": parse_target(rest[0])} if rest else {})
+
+
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service` (one, `workers` or `all`), `to` (a commit or a deployment); without `to` the answer is an offer."""
+    only(parameters, "service", "to")
+    scope, services = read_services(parameters)
+    to = read_target(parameters, "to")
+    return playbook.plan(await gather_rollback(world, services), scope, services, to)
 
 
 async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import no_more, parse_version
+from bot.commands.arguments import no_more, only, parse_version, read_flag, read_version
 from bot.config.environment import DatabaseSettings
-from bot.facts import gather_load
+from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
-from playbooks.rollback_db import Facts
+from playbooks import rollback_db as playbook
+from playbooks.model import NoPlan, Plan
 from services.clients.postgres.migrations import read_rollbacks
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
@@ -30,7 +31,16 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"version": parse_version(rest[0])} | ({"with_api": "yes"} if len(rest) < len(words) else {})
 
 
-async def gather_rollback_db(world: World, environment: str) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`version`, `with_api` ("yes")."""
+    only(parameters, "version", "with_api")
+    version = read_version(parameters)
+    with_api = read_flag(parameters, "with_api")
+    return playbook.plan(await _gather(world), version, with_api=with_api)
+
+
+async def _gather(world: World) -> playbook.Facts:
+    environment = environment_of(world)
     database = world.settings.database
     async with asyncio.TaskGroup() as group:
         listed = {
@@ -41,7 +51,7 @@ async def gather_rollback_db(world: World, environment: str) -> Facts:
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
         rollbacks = group.create_task(asyncio.to_thread(read_rollbacks, world.settings.changing.rollbacks))
-    return Facts(
+    return playbook.Facts(
         environment=environment,
         now=load.result().as_of or datetime.now(UTC),
         states=states.result(),

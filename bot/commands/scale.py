@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.commands.arguments import need_service, no_more, parse_replicas
-from bot.facts import gather_load
+from bot.commands.arguments import need_service, no_more, only, parse_replicas, read_replicas, read_service
+from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
-from playbooks.scale import MOST_REPLICAS, Facts
+from playbooks import scale as playbook
+from playbooks.model import NoPlan, Plan
 from services.domain.database import CONCURRENCY, POOL_SIZE, sessions_per_replica
 from services.domain.errors import Unavailable, UsageError
 from services.domain.services import Service
@@ -22,16 +23,25 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     no_more(words, 2)
     if len(words) < 2:
         raise UsageError("To how many?", why="the number of replicas is missing", what_next=f"Write `{EXAMPLE}`.")
-    return {"service": service.short, "to": parse_replicas(words[1], largest=MOST_REPLICAS)}
+    return {"service": service.short, "to": parse_replicas(words[1], largest=playbook.MOST_REPLICAS)}
 
 
-async def gather_scale(world: World, environment: str, service: Service) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`, `to`."""
+    only(parameters, "service", "to")
+    service = read_service(parameters)
+    to = read_replicas(parameters, "to", largest=playbook.MOST_REPLICAS)
+    return playbook.plan(await _gather(world, service), service, to)
+
+
+async def _gather(world: World, service: Service) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         states = group.create_task(world.railway_services())
         load = group.create_task(gather_load(world))
         connections = group.create_task(world.connections())
         sessions = group.create_task(_read_sessions(world, service))
-    return Facts(
+    return playbook.Facts(
         environment,
         states.result(),
         load.result(),

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.commands.arguments import parse_reason, wrong_word
+from bot.commands.arguments import only, parse_reason, read_reason, read_workers, wrong_word
 from bot.config.environment import RailwaySettings
-from bot.facts import gather_load
+from bot.facts import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, section
 from bot.views.limits import fit_message
 from bot.views.modals import PRESETS
 from bot.views.run_buttons import confirm_dialog
 from bot.world import World
+from playbooks import stop_workers as playbook
 from playbooks.change_parts import Load
-from playbooks.model import Status
-from playbooks.stop_workers import Facts
+from playbooks.model import NoPlan, Plan, Status
 from services.clients.railway.parsing import project_link
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable
@@ -27,15 +27,24 @@ NAME = "stop-workers"
 PATIENCE_S = 1.5
 
 
-async def gather_stop_workers(world: World, environment: str) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service` (`ingest`, `enforcement` or `workers`, which is meant without it), `reason`."""
+    only(parameters, "service", "reason")
+    services = read_workers(parameters)
+    reason = read_reason(parameters) if parameters.get("reason") else ""
+    return playbook.plan(await _gather(world), services, reason)
+
+
+async def _gather(world: World) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         states = group.create_task(world.railway_services())
         load = group.create_task(_gather_load_quickly(world))
-    facts = Facts(environment, states.result(), load.result(), _dashboard(world))
+    facts = playbook.Facts(environment, states.result(), load.result(), _dashboard(world))
     return await _with_last_known(world, facts, facts.states) if isinstance(facts.states, Unavailable) else facts
 
 
-async def _with_last_known(world: World, facts: Facts, refused: Unavailable) -> Facts:
+async def _with_last_known(world: World, facts: playbook.Facts, refused: Unavailable) -> playbook.Facts:
     """What was known last, because each stop reads again what is active. Nothing known: ask Railway all the same."""
     known = world.last_railway_services()
     if known is not None:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import need_service, parse_reason
+from bot.commands.arguments import need_service, only, parse_reason, read_reason, read_service
+from bot.facts import Parameters, environment_of
 from bot.world import World
-from playbooks.unlock import Facts
+from playbooks import unlock as playbook
+from playbooks.model import NoPlan, Plan
 from services.clients.railway.client import RailwayClient
 from services.domain.services import Service
 
@@ -21,8 +23,17 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     return {"service": service.short, "reason": parse_reason(words[1:], EXAMPLE)}
 
 
-async def gather_unlock(world: World, environment: str, service: Service) -> Facts:
+async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
+    """`service`, `reason`."""
+    only(parameters, "service", "reason")
+    service = read_service(parameters)
+    reason = read_reason(parameters, EXAMPLE)
+    return playbook.plan(await _gather(world, service), service, reason)
+
+
+async def _gather(world: World, service: Service) -> playbook.Facts:
+    environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         locks = group.create_task(world.locks())
         auto_deploy = group.create_task(world.ask_railway(RailwayClient.read_auto_deploy, service))
-    return Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result())
+    return playbook.Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result())

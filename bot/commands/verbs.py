@@ -6,7 +6,9 @@ test_verbs.py` finds each of them, and compares its signature with the one that 
 
 from __future__ import annotations
 
-from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Lazy, TerminalCommand, Verb
+from bot.changes import CHANGES
+from bot.commands.command import ApprovalCommand, Command, IncidentCommand, TerminalCommand
+from bot.types import Lazy, Verb
 
 VERBS: tuple[Verb, ...] = (
     Command(
@@ -257,99 +259,7 @@ VERBS: tuple[Verb, ...] = (
         examples=("silences",),
         private=True,
     ),
-    Change(
-        name="deploy",
-        summary="build and deploy one commit, pending migrations shown first",
-        group="Changes",
-        usage="<service|all> <sha>",
-        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run"),
-        parse=Lazy("bot.commands.deploy:parse"),
-        risk="high",
-    ),
-    Change(
-        name="golden-path",
-        summary="send one file of test data all the way through the intake, prove it, and take it away again",
-        group="Changes",
-        usage="[--keep|--clean]",
-        examples=("golden-path", "golden-path --keep", "golden-path --dry-run"),
-        parse=Lazy("bot.commands.golden_path:parse"),
-        risk="high in production, otherwise low",
-    ),
-    Change(
-        name="redeploy",
-        summary="deploy what runs again, with its current variables",
-        group="Changes",
-        usage="<service>",
-        examples=("redeploy api",),
-        parse=Lazy("bot.commands.redeploy:parse"),
-        risk="high",
-    ),
-    Change(
-        name="requeue",
-        summary="put a job, or all failed jobs of one kind of error, back into the queue",
-        group="Changes",
-        usage="<job|group>",
-        examples=("requeue 123e4567-e89b-12d3-a456-426614174000",),
-        parse=Lazy("bot.commands.requeue:parse"),
-        risk="low",
-    ),
-    Change(
-        name="restart",
-        summary="restart what runs, without a build; `--through-zero` stops everything first",
-        group="Changes",
-        usage="<service> [--through-zero]",
-        examples=("restart ingest", "restart ingest --through-zero"),
-        parse=Lazy("bot.commands.restart:parse"),
-        risk="low",
-    ),
-    Change(
-        name="rollback",
-        summary="go back to an earlier deployment; without a target, the best candidate is offered",
-        group="Changes",
-        usage="<service|workers|all> [to <sha|deployment>]",
-        examples=("rollback api", "rollback api to 8d02b64e", "rollback all to 8d02b64e --dry-run"),
-        parse=Lazy("bot.commands.rollback:parse"),
-        risk="high",
-        offer=Lazy("bot.commands.rollback:offer"),
-    ),
-    Change(
-        name="rollback-db",
-        summary="take a migration back with its prepared and tested rollback",
-        group="Changes",
-        usage="<version> [--with-api]",
-        examples=("rollback-db 20251202009900", "rollback-db 20251202009900 --dry-run"),
-        parse=Lazy("bot.commands.rollback_db:parse"),
-        risk="critical",
-    ),
-    Change(
-        name="scale",
-        summary="run more or fewer replicas of a service, one more at a time, watched",
-        group="Changes",
-        usage="<service> <n>",
-        examples=("scale ingest 2", "scale ingest 0 --dry-run"),
-        parse=Lazy("bot.commands.scale:parse"),
-        risk="low for one more replica, otherwise high",
-    ),
-    Change(
-        name="stop-workers",
-        keeps_words=True,
-        summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
-        group="Changes",
-        usage="[ingest|enforcement] [reason]",
-        examples=("stop-workers", "stop-workers ingest wrong amounts"),
-        parse=Lazy("bot.commands.stop_workers:parse"),
-        risk="break-glass",
-        offer=Lazy("bot.commands.stop_workers:offer"),
-    ),
-    Change(
-        name="unlock",
-        summary="lift the lock and the frozen auto-deploy that a rollback left",
-        group="Changes",
-        usage="<service> <reason>",
-        examples=("unlock api fixed in 9f8e7d6c",),
-        parse=Lazy("bot.commands.unlock:parse"),
-        risk="low",
-    ),
+    *CHANGES.values(),
     ApprovalCommand(
         name="approve",
         summary="approve a run that waits; something critical takes its name behind the number",

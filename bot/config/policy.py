@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from playbooks.model import Plan, Risk
+from bot.changes import CHANGES
+from playbooks.model import Plan
 from services.domain.services import Service
 
 ANYBODY = "*"  # in a deny only
 
-# Every change, with the highest risk that its plans can have. A policy file may name these.
-RISKS: Mapping[str, Risk] = {
-    "deploy": Risk.HIGH,
-    "golden-path": Risk.HIGH,
-    "redeploy": Risk.HIGH,
-    "requeue": Risk.LOW,
-    "restart": Risk.LOW,
-    "rollback": Risk.HIGH,
-    "rollback-db": Risk.CRITICAL,
-    "scale": Risk.HIGH,
-    "stop-workers": Risk.BREAK_GLASS,
-    "unlock": Risk.LOW,
-}
-
 SILENCE = "silence"  # no change of the system, and yet not everybody's: people then do not hear of trouble
 DRILL = "drill"  # nor this: people are really called
-VERBS = frozenset({*RISKS, SILENCE, DRILL})  # what a policy file may name
+VERBS = frozenset({*CHANGES, SILENCE, DRILL})  # what a policy file may name
 
 
 class Right(StrEnum):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
+from bot.changes import CHANGES
 from bot.facts import MakePlan
 from bot.runs.decide import difference
 from bot.runs.journal import Journal, LostRunError
@@ -21,8 +22,6 @@ from services.domain.runs import PreemptedRun, Run, RunState
 logger = logging.getLogger(__name__)
 
 ACTOR = "bot"  # in the audit log, for what the bot does by itself
-STOP_WORKERS, ROLLBACK, SCALE = "stop-workers", "rollback", "scale"
-_MOVES_NOTHING = frozenset({"unlock"})  # no other plan rests on what it changes; each looks at the lock when it starts
 
 
 class RunStart:
@@ -90,12 +89,13 @@ class RunStart:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
             raise LostRunError
         outcome = f"Void: run {run.id} ({run.title}) started on the same service."
+        change = CHANGES.get(run.playbook)
         voided = await runs.void_waiting_runs(
             conn,
             services=run.services,
             except_run=run.id,
             outcome=outcome,
-            only_playbook=run.playbook if run.playbook in _MOVES_NOTHING else None,
+            only_playbook=None if change is None or change.voids_others else run.playbook,
         )
         for other in voided:
             await end_calls(conn, other)
@@ -108,11 +108,11 @@ class RunStart:
         await self._message_writer.tell(conn, run.id, head=head)
 
     async def _may_preempt(self, conn: Connection, run: Run, holders: Collection[int]) -> bool:
-        """Stopping the workers goes before everything; a rollback goes before a scale."""
-        if run.playbook == STOP_WORKERS:
-            return True
+        change = CHANGES.get(run.playbook)
+        if change is None or not change.preempts:
+            return False
         others = [await runs.read_run(conn, holder) for holder in holders]
-        return run.playbook == ROLLBACK and all(other is None or other.playbook == SCALE for other in others)
+        return all(other is None or change.goes_before(other.playbook) for other in others)
 
     async def _preempt(self, conn: Connection, run: Run) -> list[PreemptedRun]:
         outcome = f"Cancelled: run {run.id} ({run.title}) goes first and took over its services."
@@ -138,7 +138,7 @@ class RunStart:
         await self._message_writer.tell(conn, run.id, head=head)
 
     async def _wait_for_calls(self, run: Run, preempted: list[PreemptedRun]) -> None:
-        """A call that a pre-empted run has out may still take effect; stopping the workers does not wait for it."""
+        """A call that a pre-empted run has out may still take effect; an emergency does not wait for it."""
         left_s = max((other.may_act_for_s for other in preempted), default=0.0)
-        if left_s > 0 and run.playbook != STOP_WORKERS:
+        if left_s > 0 and run.risk != Risk.BREAK_GLASS:
             await asyncio.sleep(left_s)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from bot.changes import DRY_RUN
 from bot.commands.arguments import read_number
-from bot.commands.command import DRY_RUN
 from bot.commands.parsing import split_words
 from bot.commands.registry import find
 from bot.commands.stop_workers import NAME as STOP_WORKERS

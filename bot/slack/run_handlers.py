@@ -15,8 +15,7 @@ from bot.approvals.service import ApprovalService
 from bot.commands.context import need_approval_service, outcome_answer
 from bot.commands.dispatch import run
 from bot.commands.home import START
-from bot.commands.plans import PLANS
-from bot.commands.request_change import file, refuse_early
+from bot.commands.request_change import PLANS, file, refuse_early
 from bot.rollback_offer import read_offer
 from bot.slack.gate import App
 from bot.slack.payloads import RequestOrigin, RunClick, Submission, read_click, read_request_origin

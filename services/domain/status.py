@@ -1,4 +1,4 @@
-"""How a check, an answer or a report turned out."""
+"""How a check, an answer or a report turned out, and how risky a change is."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ class Status(StrEnum):
 
 
 _URGENCY = {Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
+
+
+class Risk(StrEnum):
+    """Who has to agree before a plan runs."""
+
+    LOW = "low"  # the requester confirms
+    HIGH = "high"  # one approver who is not the requester
+    CRITICAL = "critical"  # two distinct people, and a typed confirmation
+    BREAK_GLASS = "break-glass"  # nobody: at once, announced, reviewed afterwards

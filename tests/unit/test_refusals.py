@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.approvals.access import Refused
-from bot.commands.command import Verb
 from bot.commands.context import outcome_answer
 from bot.commands.dispatch import run
 from bot.commands.registry import REGISTRY
 from bot.config.environment import Settings
-from bot.types import Request, Surface
+from bot.types import Request, Surface, Verb
 from bot.views.errors import error_answer
 from bot.world import World
 from services.domain.errors import OperatorError, SourceError, UsageError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.changes import Change
 from bot.cli import TERMINAL_ONLY
-from bot.commands.command import Change
 from bot.commands.registry import REGISTRY, find
 from playbooks.log_patterns import TABLE, Sign, recognise
 from services.domain.errors import UsageError

@@ -16,7 +16,7 @@ import pytest
 
 from bot.alerts.evaluator import Evaluator
 from bot.alerts.messages import AlertMessages, AlertMessageWriter
-from bot.commands.command import Change
+from bot.changes import Change
 from bot.commands.dispatch import run
 from bot.commands.registry import REGISTRY
 from bot.config.alerts_file import default_rules

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.command import Change
-from bot.commands.plans import PLANS
+from bot.changes import Change
 from bot.commands.registry import REGISTRY
+from bot.commands.request_change import PLANS
 from playbooks.catalogue import Entry, catalogue, find_entry, read_docstring
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.changes import CHANGES
 from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
 from playbooks.change_parts import Load
 from playbooks.model import NoPlan, Plan, Risk, decode_plan, encode_plan
@@ -117,6 +118,15 @@ def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) 
         assert any(step.acts for step in made.steps)
         assert decode_plan(encode_plan(made)) == made
         assert decode_plan(encode_plan(made)).hash == made.hash
+
+
+@given(plans())
+def test_a_plan_is_what_its_change_declares(made: Plan | NoPlan) -> None:
+    """The policy is checked for gaps by what is declared."""
+    if isinstance(made, Plan):
+        change = CHANGES[made.playbook]
+        assert list(Risk).index(made.risk) <= list(Risk).index(change.risk)
+        assert bool(made.services) is change.takes_services
 
 
 @given(plans())

@@ -123,8 +123,8 @@ async def test_health_knows_neither_the_queue_nor_the_workers(world: World) -> N
 
 @pytest.mark.usefixtures("hidden")
 async def test_the_evidence_of_changes_is_unknown(world: World) -> None:
-    rollback = await gather_rollback(world, "prod", [Service.INGEST])
-    golden = await gather_golden_path(world, "prod")
+    rollback = await gather_rollback(world, [Service.INGEST])
+    golden = await gather_golden_path(world)
 
     assert isinstance(rollback.outcomes, Unavailable)
     assert isinstance(rollback.load.running, Unavailable)

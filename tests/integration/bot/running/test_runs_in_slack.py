@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.app import Bot
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.timing import RunSettings
 from bot.types import Actor, Request, Surface
 from bot.views.blocks import COMMAND_ACTION

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
 from bot.runs.engine import Dependencies

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
 from bot.facts import file_of
 from bot.world import World

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.approvals.rules import find_gaps
-from bot.config.policy import RISKS, Policy
+from bot.changes import CHANGES
+from bot.config.policy import Policy
 from bot.people import People
 from services.domain.errors import Unavailable
 from tests.unit.bot.approvals.conftest import DEFAULT_RULES, MakePolicy
 
 
 def test_enough_people_leave_no_gap(policy: Policy, people: People) -> None:
-    assert find_gaps(policy, people, "prod") == dict.fromkeys(RISKS)
+    assert find_gaps(policy, people, "prod") == dict.fromkeys(CHANGES)
 
 
 def test_without_operators_nobody_could_ask_for_anything(make_policy: MakePolicy, people: People) -> None:
@@ -41,6 +42,17 @@ def test_gap_of_one_service_is_named(make_policy: MakePolicy, people: People) ->
 
     assert gaps["rollback"] == "nobody could approve it for api"
     assert gaps["deploy"] is None
+
+
+def test_a_rule_about_services_leaves_no_gap_for_a_change_that_takes_none(
+    make_policy: MakePolicy, people: People
+) -> None:
+    deny = '[[deny]]\nmay = "approve"\nwho = ["*"]\nservices = ["api"]\n'
+
+    gaps = find_gaps(make_policy(DEFAULT_RULES + deny), people, "prod")
+
+    assert gaps["scale"] == "nobody could approve it for api"
+    assert gaps["golden-path"] is None
 
 
 def test_gap_of_one_environment_is_only_there(make_policy: MakePolicy, people: People) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.command import Change
+from bot.changes import Change
 from bot.commands.registry import REGISTRY, find
 from services.domain.errors import UsageError
 

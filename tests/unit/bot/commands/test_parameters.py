@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
 from bot.world import World
 from services.domain.errors import OperatorError, UsageError

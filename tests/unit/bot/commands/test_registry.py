@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.commands.command import Command, Verb
+from bot.commands.command import Command
 from bot.commands.dispatch import run
 from bot.commands.registry import BARE, REGISTRY, find
 from bot.config.environment import Settings
-from bot.types import Answer, Request, Surface
+from bot.types import Answer, Request, Surface, Verb
 from bot.views.blocks import section
 from bot.world import World
 from services.domain.errors import UsageError

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.changes import Change
 from bot.cli import TERMINAL_ONLY
-from bot.commands.command import ApprovalCommand, Change, Command, IncidentCommand, Lazy, TerminalCommand, Verb
+from bot.commands.command import ApprovalCommand, Command, IncidentCommand, TerminalCommand
 from bot.commands.registry import REGISTRY
 from bot.commands.verbs import VERBS
+from bot.types import Lazy, Verb
 
 VERBS_EVERYWHERE = [*VERBS, *TERMINAL_ONLY.values()]
 # What each place is called with, and what it gives back, as the functions write it.
@@ -20,6 +22,7 @@ CALLED: dict[tuple[type[Verb], str], tuple[list[str], str]] = {
     (IncidentCommand, "handle"): (["Request", "World", "IncidentService | None"], "Answer"),
     (TerminalCommand, "handle"): (["Sequence[str]", "Mapping[str, str]"], "Answer"),
     (Change, "parse"): (["tuple[str, ...]"], "Mapping[str, str]"),
+    (Change, "plan"): (["Parameters", "World"], "Plan | NoPlan"),
     (Change, "offer"): (["Mapping[str, str]", "World"], "Answer | None"),
 }
 

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands.plans import PLANS
+from bot.commands.request_change import PLANS
 from bot.world import World
 from playbooks.failed_jobs import group
 from playbooks.model import NoPlan, Plan

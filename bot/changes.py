@@ -1,0 +1,171 @@
+"""Declares every change: its name and help, its risk, which other changes it stops, and where its functions are.
+
+Policy files, approvals, the runner, help and the table in docs/changes.md read it here; nothing else lists changes.
+Functions are named, not imported, so that help imports no playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.types import Lazy, Verb
+from services.domain.status import Risk
+
+DRY_RUN = "--dry-run"  # every change has this option
+EVERY = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Verb):
+    """A change: words become parameters, parameters and facts a plan, a plan a run.
+
+    parse: turns the words after the verb, without `--dry-run`, into parameters: all that a plan needs to be made again.
+    Raises UsageError before anything is read or stored.
+    plan: makes the plan from parameters and the world, or says why there is none. Raises UsageError for parameters that
+    do not fit, before anything is read.
+    offer: answers instead of a plan while the words leave open what the plan needs; None when they do not.
+    risk: the highest of its plans. risk_varies: in words, where plans differ.
+    takes_services: its runs take services, which a policy may name.
+    preempts: the changes whose runs on the same services stop when it starts.
+    voids_others: waiting requests for the same services are void once it starts: their plans rest on what it changes.
+    self_approval: in an emergency its requester may start it when no approver answers.
+    """
+
+    parse: Lazy
+    plan: Lazy
+    offer: Lazy | None = None
+    risk: Risk
+    risk_varies: str = ""
+    takes_services: bool = True
+    preempts: frozenset[str] = frozenset()
+    voids_others: bool = True
+    self_approval: bool = False
+    group: str = "Changes"
+
+    @property
+    def risk_words(self) -> str:
+        """ "low for one more replica, otherwise high"."""
+        return self.risk_varies or self.risk.value
+
+    def goes_before(self, other: str) -> bool:
+        """Whether runs of the other change make way for one of this change."""
+        return EVERY in self.preempts or other in self.preempts
+
+
+_CHANGES = (
+    Change(
+        name="deploy",
+        summary="build and deploy one commit, pending migrations shown first",
+        usage="<service|all> <sha>",
+        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run"),
+        parse=Lazy("bot.commands.deploy:parse"),
+        plan=Lazy("bot.commands.deploy:plan"),
+        risk=Risk.HIGH,
+    ),
+    Change(
+        name="golden-path",
+        summary="send one file of test data all the way through the intake, prove it, and take it away again",
+        usage="[--keep|--clean]",
+        examples=("golden-path", "golden-path --keep", "golden-path --dry-run"),
+        parse=Lazy("bot.commands.golden_path:parse"),
+        plan=Lazy("bot.commands.golden_path:plan"),
+        risk=Risk.HIGH,
+        risk_varies="high in production, otherwise low",
+        takes_services=False,
+    ),
+    Change(
+        name="redeploy",
+        summary="deploy what runs again, with its current variables",
+        usage="<service>",
+        examples=("redeploy api",),
+        parse=Lazy("bot.commands.redeploy:parse"),
+        plan=Lazy("bot.commands.redeploy:plan"),
+        risk=Risk.HIGH,
+    ),
+    Change(
+        name="requeue",
+        summary="put a job, or all failed jobs of one kind of error, back into the queue",
+        usage="<job|group>",
+        examples=("requeue 123e4567-e89b-12d3-a456-426614174000",),
+        parse=Lazy("bot.commands.requeue:parse"),
+        plan=Lazy("bot.commands.requeue:plan"),
+        risk=Risk.LOW,
+        takes_services=False,
+    ),
+    Change(
+        name="restart",
+        summary="restart what runs, without a build; `--through-zero` stops everything first",
+        usage="<service> [--through-zero]",
+        examples=("restart ingest", "restart ingest --through-zero"),
+        parse=Lazy("bot.commands.restart:parse"),
+        plan=Lazy("bot.commands.restart:plan"),
+        risk=Risk.LOW,
+        self_approval=True,
+    ),
+    Change(
+        name="rollback",
+        summary="go back to an earlier deployment; without a target, the best candidate is offered",
+        usage="<service|workers|all> [to <sha|deployment>]",
+        examples=("rollback api", "rollback api to 8d02b64e", "rollback all to 8d02b64e --dry-run"),
+        parse=Lazy("bot.commands.rollback:parse"),
+        plan=Lazy("bot.commands.rollback:plan"),
+        risk=Risk.HIGH,
+        offer=Lazy("bot.commands.rollback:offer"),
+        self_approval=True,
+        preempts=frozenset({"scale"}),
+    ),
+    Change(
+        name="rollback-db",
+        summary="take a migration back with its prepared and tested rollback",
+        usage="<version> [--with-api]",
+        examples=("rollback-db 20251202009900", "rollback-db 20251202009900 --dry-run"),
+        parse=Lazy("bot.commands.rollback_db:parse"),
+        plan=Lazy("bot.commands.rollback_db:plan"),
+        risk=Risk.CRITICAL,
+    ),
+    Change(
+        name="scale",
+        summary="run more or fewer replicas of a service, one more at a time, watched",
+        usage="<service> <n>",
+        examples=("scale ingest 2", "scale ingest 0 --dry-run"),
+        parse=Lazy("bot.commands.scale:parse"),
+        plan=Lazy("bot.commands.scale:plan"),
+        risk=Risk.HIGH,
+        risk_varies="low for one more replica, otherwise high",
+        self_approval=True,
+    ),
+    Change(
+        name="stop-workers",
+        keeps_words=True,
+        summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
+        usage="[ingest|enforcement] [reason]",
+        examples=("stop-workers", "stop-workers ingest wrong amounts"),
+        parse=Lazy("bot.commands.stop_workers:parse"),
+        plan=Lazy("bot.commands.stop_workers:plan"),
+        risk=Risk.BREAK_GLASS,
+        offer=Lazy("bot.commands.stop_workers:offer"),
+        preempts=frozenset({EVERY}),
+    ),
+    Change(
+        name="unlock",
+        summary="lift the lock and the frozen auto-deploy that a rollback left",
+        usage="<service> <reason>",
+        examples=("unlock api fixed in 9f8e7d6c",),
+        parse=Lazy("bot.commands.unlock:parse"),
+        plan=Lazy("bot.commands.unlock:plan"),
+        risk=Risk.LOW,
+        voids_others=False,
+    ),
+)
+
+CHANGES: Mapping[str, Change] = {change.name: change for change in _CHANGES}
+
+
+def changes_table() -> str:
+    """Markdown, one row per change, for docs/changes.md."""
+    rows = ["| command | what it does | risk |", "|---|---|---|"]
+    for change in CHANGES.values():
+        call, summary = (text.replace("|", "\\|") for text in (f"{change.name} {change.usage}", change.summary))
+        rows.append(f"| `{call}` | {summary} | {change.risk_words} |")
+    return "\n".join(rows)
