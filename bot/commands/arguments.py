@@ -133,8 +133,6 @@ def _listed(services: type[Service]) -> str:
 
 
 REASON_LIMIT = 300
-_VERSION = re.compile(r"[0-9]{14}\Z")
-_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID, or its beginning
 
 
 def parse_services(words: Sequence[str], example: str) -> str:
@@ -143,32 +141,6 @@ def parse_services(words: Sequence[str], example: str) -> str:
         return need_service(words, example).short
     word = words[0].lower()
     return word if len(find_services(word) or ()) > 1 else parse_service(word).short
-
-
-def parse_replicas(word: str, *, largest: int) -> str:
-    """A whole number from 0 to `largest`, without leading zeros."""
-    if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
-        raise wrong_word(word, "is not a number of replicas", f"Take a whole number from 0 to {largest}.")
-    return str(int(word))
-
-
-def parse_target(word: str) -> str:
-    """A commit SHA or a deployment's id, in lower case."""
-    target = word.lower()
-    if is_sha(target) or _DEPLOYMENT.match(target):
-        return target
-    raise wrong_word(
-        word,
-        "is neither a commit nor a deployment",
-        "Write 7 to 40 characters of the commit's SHA, or 8 or more of a deployment's id, as `deployments` shows them.",
-    )
-
-
-def parse_version(word: str) -> str:
-    """A migration's version."""
-    if not _VERSION.match(word):
-        raise wrong_word(word, "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
-    return word
 
 
 def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
@@ -209,41 +181,12 @@ def read_services(parameters: Mapping[str, str]) -> tuple[str, tuple[Service, ..
     return word, find_services(word) or ()
 
 
-def read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
-    """One worker service or, by `workers` or without a word, both."""
-    services = read_services({"service": "workers", **parameters})[1]
-    if Service.API in services:
-        raise wrong_word(parameters["service"], "is no worker", "Name `ingest`, `enforcement` or `workers`.")
-    return services
-
-
-def read_replicas(parameters: Mapping[str, str], name: str, *, largest: int) -> int:
-    """A whole number from 0."""
-    return int(parse_replicas(need(parameters, name), largest=largest))
-
-
 def read_flag(parameters: Mapping[str, str], name: str) -> bool:
     """Whether the flag is there; its value is "yes"."""
     value = parameters.get(name, "")
     if value not in ("", "yes"):
         raise wrong_word(value, f"is not a value of {name}", "Write `yes`, or leave it out.")
     return value == "yes"
-
-
-def read_target(parameters: Mapping[str, str], name: str) -> str | None:
-    """A commit of 7 to 40 characters or a deployment's id, in lower case; None when it is left out."""
-    value = parameters.get(name, "").strip()
-    return parse_target(value) if value else None
-
-
-def read_sha(parameters: Mapping[str, str], name: str) -> str:
-    """A commit of 7 to 40 characters, in lower case."""
-    return parse_sha(need(parameters, name))
-
-
-def read_version(parameters: Mapping[str, str]) -> str:
-    """A migration's version."""
-    return parse_version(need(parameters, "version"))
 
 
 def read_reason(parameters: Mapping[str, str], example: str = "") -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import no_more, only, parse_services, parse_sha, read_services, read_sha
+from bot.commands.arguments import need, no_more, only, parse_services, parse_sha, read_services
 from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
@@ -32,7 +32,7 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (one, `workers` or `all`), `sha`."""
     only(parameters, "service", "sha")
     scope, services = read_services(parameters)
-    sha = read_sha(parameters, "sha")
+    sha = parse_sha(need(parameters, "sha"))
     return playbook.plan(await _gather(world, services), scope, services, sha)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.commands.arguments import no_more, only, parse_services, parse_target, read_services, read_target
+from bot.commands.arguments import no_more, only, parse_services, read_services, wrong_word
 from bot.facts import Parameters
 from bot.rollback_offer import gather_rollback, read_offer
 from bot.types import Answer
@@ -13,12 +14,14 @@ from bot.views.rollback import offer_answer
 from playbooks import rollback as playbook
 from playbooks.model import NoPlan, Plan
 from services.domain.errors import UsageError
+from services.domain.services import is_sha
 
 if TYPE_CHECKING:
     from bot.world import World
 
 
 EXAMPLE = "rollback api to 8d02b64e"
+_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID, or its beginning
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -28,14 +31,27 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     if words[1:] and not rest:
         raise UsageError("To which commit?", why="nothing follows `to`", what_next=f"Write `{EXAMPLE}`.")
     no_more(rest, 1)
-    return {"service": service} | ({"to": parse_target(rest[0])} if rest else {})
+    return {"service": service} | ({"to": _parse_target(rest[0])} if rest else {})
+
+
+def _parse_target(word: str) -> str:
+    """A commit SHA or a deployment's id, in lower case."""
+    target = word.lower()
+    if is_sha(target) or _DEPLOYMENT.match(target):
+        return target
+    raise wrong_word(
+        word,
+        "is neither a commit nor a deployment",
+        "Write 7 to 40 characters of the commit's SHA, or 8 or more of a deployment's id, as `deployments` shows them.",
+    )
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (one, `workers` or `all`), `to` (a commit or a deployment); without `to` the answer is an offer."""
     only(parameters, "service", "to")
     scope, services = read_services(parameters)
-    to = read_target(parameters, "to")
+    written = parameters.get("to", "").strip()
+    to = _parse_target(written) if written else None
     return playbook.plan(await gather_rollback(world, services), scope, services, to)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.commands.arguments import no_more, only, parse_version, read_flag, read_version
+from bot.commands.arguments import need, no_more, only, read_flag, wrong_word
 from bot.config.environment import DatabaseSettings
 from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
@@ -20,6 +21,7 @@ from services.domain.services import Service
 
 EXAMPLE = "rollback-db 20251202009900"
 WITH_API = "--with-api"
+_VERSION = re.compile(r"[0-9]{14}\Z")
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -28,13 +30,20 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     no_more(rest, 1)
     if not rest:
         raise UsageError("Which migration?", why="the version is missing", what_next=f"Write `{EXAMPLE}`.")
-    return {"version": parse_version(rest[0])} | ({"with_api": "yes"} if len(rest) < len(words) else {})
+    return {"version": _parse_version(rest[0])} | ({"with_api": "yes"} if len(rest) < len(words) else {})
+
+
+def _parse_version(word: str) -> str:
+    """A migration's version."""
+    if not _VERSION.match(word):
+        raise wrong_word(word, "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
+    return word
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`version`, `with_api` ("yes")."""
     only(parameters, "version", "with_api")
-    version = read_version(parameters)
+    version = _parse_version(need(parameters, "version"))
     with_api = read_flag(parameters, "with_api")
     return playbook.plan(await _gather(world), version, with_api=with_api)
 

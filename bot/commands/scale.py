@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.commands.arguments import need_service, no_more, only, parse_replicas, read_replicas, read_service
+from bot.commands.arguments import need, need_service, no_more, only, read_service, wrong_word
 from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import scale as playbook
@@ -23,14 +23,22 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     no_more(words, 2)
     if len(words) < 2:
         raise UsageError("To how many?", why="the number of replicas is missing", what_next=f"Write `{EXAMPLE}`.")
-    return {"service": service.short, "to": parse_replicas(words[1], largest=playbook.MOST_REPLICAS)}
+    return {"service": service.short, "to": _parse_replicas(words[1])}
+
+
+def _parse_replicas(word: str) -> str:
+    """A whole number from 0 to what Railway allows, without leading zeros."""
+    largest = playbook.MOST_REPLICAS
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
+        raise wrong_word(word, "is not a number of replicas", f"Take a whole number from 0 to {largest}.")
+    return str(int(word))
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `to`."""
     only(parameters, "service", "to")
     service = read_service(parameters)
-    to = read_replicas(parameters, "to", largest=playbook.MOST_REPLICAS)
+    to = int(_parse_replicas(need(parameters, "to")))
     return playbook.plan(await _gather(world, service), service, to)
 
 

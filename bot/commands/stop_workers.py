@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.commands.arguments import only, parse_reason, read_reason, read_workers, wrong_word
+from bot.commands.arguments import only, parse_reason, read_reason, read_services, wrong_word
 from bot.config.environment import RailwaySettings
 from bot.facts import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
@@ -30,9 +30,17 @@ PATIENCE_S = 1.5
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (`ingest`, `enforcement` or `workers`, which is meant without it), `reason`."""
     only(parameters, "service", "reason")
-    services = read_workers(parameters)
+    services = _read_workers(parameters)
     reason = read_reason(parameters) if parameters.get("reason") else ""
     return playbook.plan(await _gather(world), services, reason)
+
+
+def _read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
+    """One worker service or, by `workers` or without a word, both."""
+    services = read_services({"service": "workers", **parameters})[1]
+    if Service.API in services:
+        raise wrong_word(parameters["service"], "is no worker", "Name `ingest`, `enforcement` or `workers`.")
+    return services
 
 
 async def _gather(world: World) -> playbook.Facts:
