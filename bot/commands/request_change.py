@@ -124,14 +124,15 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
     return manual_answer(plan, why, {service: state.link for service, state in known.items() if state.link})
 
 
-def _of_our_environment(make: MakePlan) -> MakePlan:
+def _of_our_environment(change: Change) -> MakePlan:
     """The same, but never for a database that belongs to another environment than the bot's settings name."""
 
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
+        make = change.plan.load()  # importing it must not use up the time of the read below
         owner = asyncio.create_task(_read_owner(world))
         try:
             with at_least(Purpose.PLAN):
-                plan = await make(parameters, world)
+                plan: Plan | NoPlan = await make(parameters, world)
             return _refuse_foreign(plan, await owner)
         finally:
             owner.cancel()
@@ -161,4 +162,4 @@ def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
 
 # {change: how its plan is made from parameters alone, such that it can be made again from `plan.parameters`}. Raises
 # UsageError for parameters that do not fit.
-PLANS: Mapping[str, MakePlan] = {name: _of_our_environment(change.plan) for name, change in CHANGES.items()}
+PLANS: Mapping[str, MakePlan] = {name: _of_our_environment(change) for name, change in CHANGES.items()}
