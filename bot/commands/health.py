@@ -31,7 +31,7 @@ def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_a
     wrong, fine = report.wrong[:MAX_BUTTONS], [*report.wrong[MAX_BUTTONS:], *report.fine]
     blocks: list[Block] = [section(first)]
     blocks += _diagnoses(report) if not show_all else sections(map(finding_line, _explained(report)))
-    blocks += [*_loud(wrong), *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:]))]
+    blocks += [*_loud(wrong, report.headline), *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:]))]
     blocks.append(context(f"{as_of(moment)} · took {elapsed_ms:.0f} ms"))
     blocks += actions([*([] if show_all else [command_button("Show all", "health all")]), *_railway(report)])
     causes = [cause_line(one.cause) for one in report.diagnoses]
@@ -66,23 +66,27 @@ def _railway(report: Report) -> list[Block]:
     return [link_button("Railway", report.link)] if report.link and is_web_address(report.link) else []
 
 
-def _loud(lines: Sequence[Line]) -> Iterator[Block]:
-    """What is wrong, each with its next step; a step that two lines share is offered once."""
+def _loud(lines: Sequence[Line], headline: str) -> Iterator[Block]:
+    """What is wrong, each with its next step; a step that two lines share is offered once. A line whose one
+    finding is in the headline says the rest of it."""
     offered: set[NextStep | None] = set()
     for line in lines:
         step = line.next_step
-        yield section(_words(line), accessory=None if step in offered else step_button(step))
+        is_said = len(line.findings) == 1 and line.findings[0].title in headline
+        yield section(_words(line, is_said=is_said), accessory=None if step in offered else step_button(step))
         offered.add(step)
 
 
-def _words(line: Line) -> str:
+def _words(line: Line, *, is_said: bool = False) -> str:
     word = status_word(line.status, line.findings[0].title)
-    parts = [_part(finding, line.subject) for finding in line.findings[:MAX_PARTS]]
+    parts = [_part(finding, line.subject, is_said=is_said) for finding in line.findings[:MAX_PARTS]]
     more = [f"{len(line.findings) - MAX_PARTS} more"] if len(line.findings) > MAX_PARTS else []
     return f"{SIGN[line.status]} {word}*{line.subject}* {' · '.join([*parts, *more])}"
 
 
-def _part(finding: Finding, subject: str) -> str:
+def _part(finding: Finding, subject: str, *, is_said: bool) -> str:
+    if is_said and finding.detail:
+        return escape(finding.detail, limit=PART_LIMIT)
     title = escape(finding.title.removeprefix(f"{subject} "), limit=PART_LIMIT)
     return f"{title} ({escape(finding.detail, limit=PART_LIMIT)})" if finding.detail else title
 

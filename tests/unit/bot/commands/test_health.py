@@ -47,6 +47,15 @@ def test_a_line_says_its_subject_once_and_in_words() -> None:
     )
 
 
+def test_what_the_headline_says_is_not_said_again() -> None:
+    same = Finding("sha.same", Status.WARN, "not all services run the same SHA", "api a1b2c3d4, ingest c45e17a9")
+
+    found = answer(Line("SHA", (same,)), headline=f"prod is healthy, with a warning: {same.title}")
+
+    assert found.blocks[1]["text"]["text"] == "⚠️ warning: *SHA* api a1b2c3d4, ingest c45e17a9"
+    assert str(found.blocks).count("the same SHA") == 1
+
+
 def test_railway_is_one_button_to_the_project() -> None:
     at = "https://railway.com/project/p"
     found = [replace(FINE, evidence={"link": f"{at}/service/{name}"}) for name in ("api", "ingest")]
