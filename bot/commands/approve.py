@@ -1,11 +1,11 @@
-"""`approve`, `deny`, `review` and `start-alone`: what a run's buttons do, typed, for where no dialog opens."""
+"""`approve`, `deny`, `review`, `start-alone`, `cancel`: what a run's buttons do, typed, for where no dialog opens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_reason, read_number, wrong_word
-from bot.commands.context import need_actor, need_approval_service, outcome_answer
+from bot.commands.context import need_actor, need_approval_service, outcome_answer, parse_run
 from bot.types import Answer, Request
 from services.domain.errors import UsageError
 
@@ -43,6 +43,12 @@ async def answer_self_approval(request: Request, world: World, approval_service:
     run_id, words = _parse(request.words, ALONE)
     reason, actor = parse_reason(words, ALONE), need_actor(request)
     return outcome_answer(await need_approval_service(approval_service).self_approve(run_id, actor, reason), run_id)
+
+
+async def answer_cancel(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
+    run_id = parse_run(request.words, "cancel 12")
+    actor = need_actor(request)
+    return outcome_answer(await need_approval_service(approval_service).cancel(run_id, actor), run_id)
 
 
 def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:

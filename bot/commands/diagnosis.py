@@ -1,0 +1,52 @@
+"""`doctor`, `prod-gate`, `preflight` and `security-audit`: many checks, one verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from bot.commands.arguments import no_more, wants_all
+from bot.facts import gather_doctor, gather_gate, gather_preflight
+from bot.types import Answer, Request, Surface
+from bot.views.diagnosis import doctor_answer, gate_answer
+from bot.views.findings import as_of, findings_answer
+from bot.world import World
+from playbooks import doctor, preflight, prod_gate
+from playbooks.checks import security
+from services.clients.postgres.operated import list_exposures
+
+STRICT = "--strict"
+
+
+async def answer_doctor(request: Request, world: World) -> Answer:
+    """The cause first, what to do, and what follows from it."""
+    show_all = wants_all(request.words)
+    started = time.perf_counter()
+    facts = await gather_doctor(world)
+    report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
+    took = f"took {(time.perf_counter() - started) * 1000:.0f} ms"
+    return doctor_answer(report, notes=[f"{as_of(facts.health.as_of)} · {took}"], show_all=show_all)
+
+
+async def answer_prod_gate(request: Request, world: World) -> Answer:
+    """For the asker alone: the security audit says what is not protected."""
+    no_more(tuple(word for word in request.words if word != STRICT), 0)
+    is_strict = STRICT in request.words
+    facts = await gather_gate(world)
+    title = "prod gate, strict" if is_strict else "prod gate"
+    return gate_answer(title, prod_gate.check(facts, strict=is_strict), prod_gate.find_causes(facts))
+
+
+async def answer_preflight(request: Request, world: World) -> Answer:
+    """For the asker alone: the security audit says what is not protected. In Slack nobody has a checkout."""
+    no_more(request.words, 0)
+    directory = Path.cwd() if request.surface is Surface.TERMINAL else None
+    findings = preflight.check(await gather_preflight(world, directory))
+    return findings_answer("preflight", findings, private=True)
+
+
+async def answer_security_audit(request: Request, world: World) -> Answer:
+    """For the asker alone: it says what is not protected."""
+    no_more(request.words, 0)
+    return findings_answer("security audit", security.check(await world.read(list_exposures)), private=True)
