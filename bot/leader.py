@@ -62,6 +62,7 @@ class Leader:
         self._owner = owner
         self._duration = settings.duration
         self._renew_every_s = settings.renew_every.total_seconds()
+        self._answer_within_s = (settings.answer_within or settings.renew_every).total_seconds()
         self._writes = writes
         self._work = work
         self._finish = finish
@@ -90,7 +91,7 @@ class Leader:
             return
         await self._finish(fence)
         try:
-            async with self._database.transaction(timeout_s=self._renew_every_s) as conn:
+            async with self._database.transaction(timeout_s=self._answer_within_s) as conn:
                 await leases.release_lease(conn, name=NAME, owner=fence.owner, epoch=fence.epoch)
         except SourceError as error:
             logger.warning("the leader lease was not released: %s; it runs out by itself", error.why)
@@ -98,7 +99,7 @@ class Leader:
     async def _renew(self) -> None:
         asked_at = asyncio.get_running_loop().time()
         try:
-            async with self._database.transaction(timeout_s=self._renew_every_s) as conn:
+            async with self._database.transaction(timeout_s=self._answer_within_s) as conn:
                 epoch = await leases.take_lease(conn, name=NAME, owner=self._owner, duration=self._duration)
         except SourceError as error:
             self._note(error)

@@ -11,10 +11,12 @@ class LeaseSettings:
     """How leadership moves: a lease lasts `duration`, is renewed every `renew_every`, and is asked for as often.
 
     A successor takes over at most `duration + renew_every` after a leader died: 13.5 s, below the 15 s we promise.
+    A renewal that takes longer than `answer_within` (None: `renew_every`) has failed, and the database is away.
     """
 
     duration: timedelta = timedelta(seconds=10)
     renew_every: timedelta = timedelta(seconds=3.5)
+    answer_within: timedelta | None = None  # with `renew_every` less than `duration`, or work outlives the lease
 
 
 @dataclass(frozen=True)

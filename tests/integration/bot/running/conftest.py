@@ -30,7 +30,9 @@ from tests.serving import serve
 STALE_AFTER_S = 3.0
 QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to miss a worker
 # Asked for often, so that a successor starts at once. What is sent has to be out before the lease ends: not short.
-QUICK_LEASES = LeaseSettings(duration=timedelta(seconds=15), renew_every=timedelta(seconds=0.4))
+QUICK_LEASES = LeaseSettings(
+    duration=timedelta(seconds=15), renew_every=timedelta(seconds=0.4), answer_within=timedelta(seconds=10)
+)
 
 
 @dataclass
