@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from bot import tracing
 from bot.config.alerts_file import rule_faults
 from bot.config.environment import Settings, SlackSettings, WebSettings, require
 from bot.config.fields import Fault, Invalid
@@ -123,6 +124,8 @@ class Bot:
 
     async def start(self) -> None:
         """Serve, reach Slack, then lead if it is our turn. Raises OperatorError for tokens that Slack refuses."""
+        traces = self.settings.traces
+        tracing.start(None if isinstance(traces, Invalid) else traces.endpoint, environment=self.settings.environment)
         await self.web.open()
         await self._bot_identity.find_out()
         if self.parts is not None:
@@ -144,6 +147,7 @@ class Bot:
         await self.world.close()
         await self.slack.aclose()
         await self.web.close()
+        await asyncio.to_thread(tracing.stop)  # the last: what stops here may have spans of its own
 
     async def health(self) -> Health:
         """What /healthz tells."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from bot import tracing
 from bot.approvals import decisions, rules, self_approval
 from bot.approvals.access import Allowed, Refused, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging
@@ -159,6 +160,8 @@ class ApprovalService:
             run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
             if run_id is None:
                 return Filed(await self._filed_before(conn, new, notice))
+            if (context := tracing.traceparent()) is not None:
+                await runs.note_traceparent(conn, run_id=run_id, traceparent=context)
             if notice is not None:
                 await join(conn, await _read(conn, run_id), notice)
             if person is not None and plan.risk is Risk.BREAK_GLASS:
@@ -310,7 +313,9 @@ class ApprovalService:
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
         async with self._database.transaction() as conn:
-            yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
+            parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None
+            with tracing.span("decision", parent=parent, run=run_id):
+                yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
         self._message_writer.wake_ups.outbox.set()
 
     async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:

@@ -242,6 +242,12 @@ class LogSettings(Group):
     log_format: Literal["plain", "json"] = Field("plain", validation_alias="LOG_FORMAT")
 
 
+class TraceSettings(Group):
+    """Where spans go: an OTLP collector over HTTP; None: nowhere, and nothing is recorded."""
+
+    endpoint: Url | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
 class HookSettings(Group):
     """The secret parts of addresses that others call. Two are accepted during a rotation; none: nobody may call."""
 
@@ -281,6 +287,7 @@ class Settings:
     hooks: HookSettings | Invalid
     privacy: PrivacySettings | Invalid = field(default_factory=PrivacySettings)
     log: LogSettings | Invalid = field(default_factory=LogSettings)
+    traces: TraceSettings | Invalid = field(default_factory=TraceSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -308,6 +315,7 @@ class Settings:
             hooks=_read("hooks", HookSettings, given),
             privacy=_read("privacy", PrivacySettings, given),
             log=_read("log", LogSettings, given),
+            traces=_read("traces", TraceSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings

@@ -254,6 +254,7 @@ _WHAT_NEXT = {
     "SUPABASE_MODE": f"set {one_of(NAMES)}, the same as ENVIRONMENT",
     "LOG_FORMAT": "set plain or json, or remove it",
     "LOG_PRIVACY": "set strict or balanced, or remove it",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "set your collector's http(s) address, or remove it",
     "PORT": "set a port number, or remove it",
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
     ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from bot import tracing
 from bot.config.timing import RunSettings
 from bot.facts import MakePlan
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, look_until_so
@@ -81,6 +82,11 @@ class RunEngine:
 
     async def execute(self) -> None:
         """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
+        parent = await self._read_traceparent() if tracing.is_on() else None
+        with tracing.span("run", parent=parent, run=self._journal.run_id):
+            await self._execute()
+
+    async def _execute(self) -> None:
         with reading_for(Purpose.CHANGE):
             tasks = {asyncio.create_task(self._work()), asyncio.create_task(self._keep())}
         try:
@@ -155,6 +161,10 @@ class RunEngine:
 
     async def _step(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> bool:
         begun = row if row.started_at else replace(row, started_at=now)
+        with tracing.span("step", run=run.id, change=run.playbook, step=str(row.step["kind"])):
+            return await self._carry_out(run, steps, row, begun, now)
+
+    async def _carry_out(self, run: Run, steps: list[RunStep], row: RunStep, begun: RunStep, now: datetime) -> bool:
         tools = Tools(self._dependencies.world, run, begun, past_steps(steps, row.position))
         executor = executor_of(decode_step(row.step), tools)
         if isinstance(executor, LocalStep):
@@ -202,6 +212,10 @@ class RunEngine:
                 conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps)
             )
         self._dependencies.message_writer.wake_ups.outbox.set()
+
+    async def _read_traceparent(self) -> str | None:
+        async with self._dependencies.database.read() as conn:
+            return await runs.read_traceparent(conn, run_id=self._journal.run_id)
 
     async def _read(self) -> tuple[Run, list[RunStep], datetime]:
         async with self._dependencies.database.read() as conn:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot import tracing
 from bot.approvals.service import ApprovalService
 from bot.commands.dispatch import run
 from bot.commands.home import home_view
@@ -171,7 +172,10 @@ class Listeners:
     async def _timed(self, request_origin: RequestOrigin, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"
         try:
-            with reading_for(Purpose.ANSWER, request_origin.actor.user_id):
+            with (
+                tracing.span("command", surface=request_origin.surface.value),
+                reading_for(Purpose.ANSWER, request_origin.actor.user_id),
+            ):
                 await work
             outcome = "answered"
         finally:

@@ -13,6 +13,18 @@ VALUES (
 ON CONFLICT (delivery) WHERE delivery IS NOT NULL DO NOTHING
 RETURNING id;
 
+-- name: note_traceparent
+-- Where the trace of a run goes on. Only while traces are on. By primary key.
+UPDATE chatops.runs
+SET traceparent = %(traceparent)s
+WHERE id = %(run_id)s;
+
+-- name: read_traceparent
+-- The context that a run was filed in. Only while traces are on. By primary key.
+SELECT traceparent
+FROM chatops.runs
+WHERE id = %(run_id)s;
+
 -- name: find_run_of_delivery
 -- The run that this delivery has filed. Served by runs_delivery_idx.
 SELECT id

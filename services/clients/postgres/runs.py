@@ -49,6 +49,17 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
     return int(row[0])
 
 
+async def note_traceparent(conn: Connection, *, run_id: int, traceparent: str) -> None:
+    """Where the run's trace goes on, in the W3C's form."""
+    await conn.execute(SQL["note_traceparent"], {"run_id": run_id, "traceparent": traceparent})
+
+
+async def read_traceparent(conn: Connection, *, run_id: int) -> str | None:
+    """None for a run that was filed while traces were off."""
+    row = await (await conn.execute(SQL["read_traceparent"], {"run_id": run_id})).fetchone()
+    return row[0] if row else None
+
+
 async def find_run_of_delivery(conn: Connection, *, delivery: str) -> int | None:
     """The id of the run that this delivery has filed."""
     row = await (await conn.execute(SQL["find_run_of_delivery"], {"delivery": delivery})).fetchone()

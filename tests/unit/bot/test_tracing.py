@@ -1,0 +1,60 @@
+"""Traces cost nothing while they are off, and carry nothing but words of ours while they are on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bot import tracing
+from tests.collector import Collector, collect
+
+PROGRAM = """
+import sys
+import bot.app
+from bot import tracing
+tracing.start(None, environment="dev")
+with tracing.span("command", surface="slash"):
+    assert tracing.traceparent() is None
+ours = ("opentelemetry.sdk", "opentelemetry.exporter")  # FastAPI imports the API by itself where it is installed
+assert not [name for name in sys.modules if name.startswith(ours)]
+"""
+PARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    pytest.importorskip("opentelemetry.sdk")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with collect() as collector:
+        tracing.start(collector.url, environment="dev")
+        yield collector
+        tracing.stop()
+
+
+def test_without_an_endpoint_nothing_of_opentelemetry_is_imported() -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+
+
+def test_a_span_of_another_process_is_taken_up(collector: Collector) -> None:
+    with tracing.span("decision", parent=PARENT, run=7):
+        context = tracing.traceparent()
+    tracing.stop()
+
+    (span,) = collector.spans
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == ("a" * 32, "b" * 16)
+    assert context == f"00-{'a' * 32}-{span.span_id.hex()}-01"
+
+
+def test_a_span_carries_what_is_allowed_and_of_an_error_its_class(collector: Collector) -> None:
+    with pytest.raises(KeyError), tracing.span("step", run=7, step="Restart", reason="canary"):
+        raise KeyError("canary")
+    tracing.stop()
+
+    (span,) = collector.spans
+    assert {one.key for one in span.attributes} == {"dragonfly.run", "dragonfly.step"}
+    assert (span.status.message, len(span.events)) == ("KeyError", 0)
+    assert b"canary" not in b"".join(collector.bodies)
