@@ -57,7 +57,15 @@ def test_each_query_says_what_it_is_for_and_names_its_columns(name: str, sql: st
 
 
 # These count nothing: a hidden row of theirs is missed by `all_visible`, or is no row that is there to be counted.
-NOT_COUNTED = {"list_heartbeats", "read_queue_snapshot", "list_exposures", "list_hidden_tables", "read_server"}
+# `requeue_jobs` is a change, whose function refuses what it should not touch.
+NOT_COUNTED = {
+    "requeue_jobs",
+    "list_heartbeats",
+    "read_queue_snapshot",
+    "list_exposures",
+    "list_hidden_tables",
+    "read_server",
+}
 TABLES = (queries.JOBS, queries.EVENTS, queries.BATCHES, queries.ROWS)
 
 
