@@ -30,14 +30,14 @@ class Command(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalCommand(Verb):
-    """A word about requests and who may decide on them. The desk is None where no requests can be kept."""
+    """About requests and who may decide on them. The approval service is None where no requests can be stored."""
 
     handle: ApprovalHandle
 
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentCommand(Verb):
-    """What people do about incidents and who is on call. The room is None where nothing can be kept."""
+    """About incidents and who is on call. The incident service is None where nothing can be stored."""
 
     handle: IncidentHandle
 
