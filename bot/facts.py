@@ -94,6 +94,7 @@ async def gather_health(world: World) -> health.Facts:
         locks = group.create_task(world.read(list_locks))
         acts = group.create_task(world.service_acts())
     seen = running.result()
+    is_well = isinstance(seen.api, ApiHealth) and seen.api.is_ok
     return health.Facts(
         environment=world.settings.environment,
         as_of=seen.beats.as_of or _clock(queue.result(), server.result()),
@@ -113,7 +114,15 @@ async def gather_health(world: World) -> health.Facts:
         database_since=world.database.away_since if world.database else None,
         same_again=_same_again(acts.result()),
         api_well_until=world.api_well_until,
+        api_bad_since=None if is_well else await _api_bad_since(world),
     )
+
+
+async def _api_bad_since(world: World) -> datetime | None:
+    """By the leader's alert: another process than the leader has not asked the API all the time."""
+    histories = await world.read(read_histories, ["api"], limit=0)
+    alert = None if isinstance(histories, Unavailable) else histories[0].alert
+    return alert.since if alert is not None and alert.is_open else None
 
 
 def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:

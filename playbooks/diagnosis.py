@@ -379,9 +379,10 @@ def _ran_well(found: _Found, service: Service, state: Finding, deployed_at: date
 
 
 def _well_until(found: _Found) -> datetime | None:
-    """The API's last good answer, where the bot looked."""
+    """The API's last good answer: where this process has asked lately, otherwise by the alert that it is bad."""
     api = found.one("api.health")
-    return _moment(api.evidence.get("well_until")) if api else None
+    known = [_moment(api.evidence.get(name)) for name in ("well_until", "bad_since")] if api else []
+    return max(filter(None, known), default=None)
 
 
 def _beat_for(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:

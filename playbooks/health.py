@@ -32,7 +32,7 @@ class Facts:
     when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
     of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is said
     is read later, so with clock times. `api_well_until`: the last good answer of the API before it stopped
-    answering well; None when that is not known.
+    answering well; `api_bad_since`: since when an alert says that it does not. None when that is not known.
     """
 
     environment: str | None
@@ -54,6 +54,7 @@ class Facts:
     same_again: frozenset[str] = frozenset()
     stored: bool = False
     api_well_until: datetime | None = None
+    api_bad_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,15 @@ def check(facts: Facts) -> list[Finding]:
         facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible, facts.stored
     )
     found = [
-        *api.check(api.Facts(facts.api, facts.environment, others_answer=others, well_until=facts.api_well_until)),
+        *api.check(
+            api.Facts(
+                facts.api,
+                facts.environment,
+                others_answer=others,
+                well_until=facts.api_well_until,
+                bad_since=facts.api_bad_since,
+            )
+        ),
         *api.check_intake(facts.intake, others_answer=others),
         *heartbeats.check(beats),
         *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored)),

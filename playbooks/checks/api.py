@@ -19,18 +19,21 @@ class Facts:
     """`environment` is what this bot belongs to, None when its own settings do not say.
 
     `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
-    `well_until`: the last good answer before the API stopped answering well; None when that is not known.
+    `well_until`: the last good answer before the API stopped answering well; `bad_since`: since when an alert says that
+    it does not. None when that is not known.
     """
 
     health: ApiHealth | Unavailable
     environment: str | None
     others_answer: bool = False
     well_until: datetime | None = None
+    bad_since: datetime | None = None
 
 
 def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
-    known = {"well_until": facts.well_until.isoformat()} if facts.well_until else {}
+    moments = {"well_until": facts.well_until, "bad_since": facts.bad_since}
+    known = {name: moment.isoformat() for name, moment in moments.items() if moment}
     return [replace(finding, evidence={**finding.evidence, **known}) for finding in _check(facts)]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.facts import gather_health, gather_heartbeats
 from bot.world import World
 from playbooks.health import report
@@ -175,3 +177,20 @@ async def test_a_healthy_system_is_reported_so(world: World, system: System) -> 
     seen = report(await gather_health(world))
 
     assert seen.headline == "prod is healthy", seen.findings
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(502, True), (200, False)])
+async def test_since_when_the_api_is_bad_is_read_from_its_alert(
+    world: World, outside: Outside, system: System, status: int, is_told: bool
+) -> None:
+    outside.api_status = status
+    written = system.conn.execute(
+        "INSERT INTO chatops.alerts (fingerprint, rule, state, severity, summary, detail, since, opened_at)"
+        " VALUES ('api', 'api', 'pending', 'page', 'api answers HTTP 502', '', now() - interval '6 min', now())"
+        " RETURNING since"
+    ).fetchone()
+    assert written is not None
+
+    facts = await gather_health(world)
+
+    assert facts.api_bad_since == (written[0] if is_told else None)

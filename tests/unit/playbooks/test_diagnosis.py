@@ -416,6 +416,21 @@ def test_a_deploy_is_no_suspect_once_the_api_answered_well_for_minutes_after_it(
     assert diagnosis.cause.kind is kind
 
 
+@pytest.mark.parametrize(
+    ("bad_since", "kind"),
+    [(ago(17) + RAN_WELL, Kind.DEPLOY), (ago(17) + RAN_WELL + SECOND, Kind.API), (ago(19), Kind.DEPLOY)],
+)
+def test_a_process_that_does_not_watch_the_api_learns_from_the_alert_since_when_it_is_bad(
+    bad_since: datetime, kind: Kind
+) -> None:
+    for well_until in (None, ago(60)):  # asked never, or long before the deploy
+        [diagnosis] = health.report(
+            replace(slow_api(None), api_well_until=well_until, api_bad_since=bad_since)
+        ).diagnoses
+
+        assert diagnosis.cause.kind is kind
+
+
 def test_a_deploy_that_ran_well_is_a_fact_and_leads_to_no_rollback() -> None:
     [diagnosis] = health.report(slow_api(10 * MINUTE)).diagnoses
 
