@@ -13,6 +13,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import QUICK_BEATS, STALE_AFTER_S, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
+from tests.outside import until
 
 
 def _key(message: Message) -> str:
@@ -158,7 +159,9 @@ async def test_railway_being_silent_delays_no_page(
 
 async def test_idle_bot_leaves_the_database_alone(start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew) -> None:
     crew.hire("ingest-1")
-    await start_bot(database_urls.bot, **QUICK_BEATS)
+    parts = (await start_bot(database_urls.bot, **QUICK_BEATS)).parts
+    assert parts is not None
+    await until(lambda: parts._listener.works)  # it proved it with a session of its own
 
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         found = await conn.execute(
