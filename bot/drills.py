@@ -18,9 +18,10 @@ from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import MARK, Drill
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, PageSent
 from services.domain.messages import Notification, NotificationState
-from services.domain.oncall import Reach, Target, decode_chain
+from services.domain.oncall import Target, decode_chain
 
 
 async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident | None]:
@@ -61,10 +62,10 @@ async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
 async def _read_call(conn: Connection, page: PageSent, target: Target, told: Notification | None) -> Call:
     if told is not None:
         at = told.ended_at if told.state is NotificationState.SENT else None
-        return Call(target.who, target.reach.words, at, told.last_error)
-    key = page_key(page) if target.reach is Reach.MENTION else target_key(page, target)
+        return Call(target.who, target.channel.words, at, told.last_error)
+    key = page_key(page) if target.channel is Channel.MENTION else target_key(page, target)
     ts, why = await messages.read_message_state(conn, key=key)
-    return Call(target.who, target.reach.words, _moment(ts), why)
+    return Call(target.who, target.channel.words, _moment(ts), why)
 
 
 def _moment(ts: str | None) -> datetime | None:

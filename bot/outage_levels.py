@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.messages import Means
 
 CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
 _SHORTEST = timedelta(seconds=1)
 
-Target = tuple[Means, str]
+Target = tuple[Channel, str]
 
 
 @dataclass(frozen=True)

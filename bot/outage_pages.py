@@ -15,15 +15,15 @@ from datetime import UTC, datetime, timedelta
 
 from bot.config.fields import Invalid
 from bot.delivery.decide import GIVE_UP_AFTER
-from bot.delivery.pages import Reach
+from bot.delivery.pages import Pagers
 from bot.outage_levels import CANNOT_LOOK, PagedLevel, Target, first_pages, pages_due
 from bot.views import delivery as view
 from bot.world import World
 from services.clients.slack import SlackClient
+from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Means, Page, PageEvent
+from services.domain.messages import Page, PageEvent
 from services.domain.oncall import CALL_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
-from services.domain.oncall import Reach as By
 from services.domain.slack import SlackRefusedError
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Rung:
     """What was told to whom. `why_not`: None when it was taken."""
 
-    means: Means
+    means: Channel
     target: str
     line: str
     at: datetime
@@ -43,8 +43,8 @@ class Rung:
 class Phones:
     """One for the process."""
 
-    def __init__(self, reach: Reach, *, environment: str | None) -> None:
-        self._reach = reach
+    def __init__(self, pagers: Pagers, *, environment: str | None) -> None:
+        self._pagers = pagers
         self._environment = environment or "unknown"
         self._rung: dict[tuple[int, Target], Rung] = {}
         self._ringing: dict[tuple[int, Target], Page] = {}
@@ -86,7 +86,7 @@ class Phones:
         text, now = "Acknowledged in Slack.", datetime.now(UTC)
         told = replace(page, subject=subject, text=text, at=now, event=PageEvent.ACKNOWLEDGED)
         try:
-            await self._reach.tell(*key[1], told)
+            await self._pagers.notify(*key[1], told)
         except SourceError as error:
             logger.warning("%s was not told that it is acknowledged: %s", key[1][1], error.why)
 
@@ -94,7 +94,9 @@ class Phones:
         subject = f"RESOLVED {page.subject.removeprefix('PAGE ')}"
         text, now = "The bot reaches the database again.", datetime.now(UTC)
         try:
-            await self._reach.tell(*key[1], replace(page, subject=subject, text=text, at=now, event=PageEvent.RESOLVED))
+            await self._pagers.notify(
+                *key[1], replace(page, subject=subject, text=text, at=now, event=PageEvent.RESOLVED)
+            )
         except SourceError as error:
             logger.warning("%s was not told that it is over: %s", key[1][1], error.why)
             if error.retryable:
@@ -108,14 +110,14 @@ class Phones:
         page = Page(key, self._environment, f"PAGE {line}", f"PAGE {line}", since)
         why_not = None
         try:
-            await self._reach.tell(means, name, page)
+            await self._pagers.notify(means, name, page)
         except SourceError as error:
             logger.warning("%s was not reached by %s: %s", name, means, error.why)
             if error.retryable:
                 return
             why_not = error.why
         else:
-            self._ringing |= {(number, target): page} if means is Means.WEBHOOK else {}
+            self._ringing |= {(number, target): page} if means is Channel.WEBHOOK else {}
         self._rung[number, target] = Rung(means, name, page.text, datetime.now(UTC), why_not)
 
 
@@ -241,10 +243,7 @@ class OutagePaging:
             return False
 
 
-_MEANS = {By.WEBHOOK: Means.WEBHOOK, By.EMAIL: Means.EMAIL}
-
-
-async def on_call_levels(world: World, reach: Reach) -> Sequence[PagedLevel]:
+async def on_call_levels(world: World, pagers: Pagers) -> Sequence[PagedLevel]:
     """The levels of the on-call file as they are now; the approvers and the bot's own targets where it names nobody.
 
     Stand-ins are the last known ones: they are kept in the database. Where no level has a phone, the first one gets the
@@ -254,9 +253,9 @@ async def on_call_levels(world: World, reach: Reach) -> Sequence[PagedLevel]:
     if not levels:
         people = world.settings.people
         approvers = () if isinstance(people, Invalid) else people.approvers
-        return [PagedLevel(1, "everybody", tuple(reach.everybody()), approvers, CALL_AGAIN_AFTER)]
+        return [PagedLevel(1, "everybody", tuple(pagers.everybody()), approvers, CALL_AGAIN_AFTER)]
     if not any(level.phones for level in levels):
-        levels[0] = replace(levels[0], phones=tuple(reach.everybody()))
+        levels[0] = replace(levels[0], phones=tuple(pagers.everybody()))
     return levels
 
 
@@ -269,6 +268,6 @@ async def _chain(world: World) -> Chain:
 
 
 def _level(number: int, level: ChainLevel) -> PagedLevel:
-    phones = [(_MEANS[one.reach], one.address) for one in level.targets if one.reach in _MEANS]
-    mentions = [one.address for one in level.targets if one.reach in (By.MENTION, By.DIRECT)]
+    phones = [(one.channel, one.address) for one in level.targets if one.channel.leaves_slack]
+    mentions = [one.address for one in level.targets if one.channel in (Channel.MENTION, Channel.DIRECT)]
     return PagedLevel(number, level.name, tuple(phones), tuple(dict.fromkeys(mentions)), level.wait, level.skipped)

@@ -30,7 +30,7 @@ from bot.config.policy import Policy, is_group
 from bot.config.policy_file import load_policy
 from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
-from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
+from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
 from bot.delivery.undeliverable import Undeliverable, _approvers, _schedule, called_by_id, page_recipients, responders
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
@@ -69,8 +69,8 @@ from services.clients.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.parsing import project_link
 from services.clients.slack import SlackClient
+from services.domain.channels import OUTSIDE_SLACK
 from services.domain.errors import SourceError
-from services.domain.messages import Means
 from services.domain.oncall import Schedule, nobody_is_absent
 from services.domain.runs import Record, Run
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
@@ -248,7 +248,7 @@ class Wiring:
         self._outbox_slack = core_wiring.slack_without_patience()
         self._webhooks = Webhooks()
         self.wake_ups = WakeUps(has_notices=lambda: self._listener.works)
-        heartbeat_monitor, reach = HeartbeatMonitor(), Reach(core_wiring.settings, self._webhooks)
+        heartbeat_monitor, pagers = HeartbeatMonitor(), Pagers(core_wiring.settings, self._webhooks)
         self.channel = IncidentsChannel(
             core_wiring.slack,
             core_wiring.channel,
@@ -264,7 +264,7 @@ class Wiring:
                 self._outbox_slack,
                 environment=core_wiring.settings.environment,
                 recipients=lambda: page_recipients(core_wiring.world, core_wiring.slack),
-                pagers=reach.everybody,
+                pagers=pagers.everybody,
                 refused=self.wake_ups.channel,
             ),
             workspace_url=core_wiring.workspace_url,
@@ -285,7 +285,7 @@ class Wiring:
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
             core_wiring.database, incident_store, responders(core_wiring.world)
         ).on_request
-        notifiers = _notifiers(core_wiring, reach, self.wake_ups, retell)
+        notifiers = _notifiers(core_wiring, pagers, self.wake_ups, retell)
         self.incident_service = make_incident_service(
             core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
         )
@@ -312,7 +312,7 @@ class Wiring:
         tasks: list[PeriodicTask] = [watch, rollouts, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
-        self.outage = _outage(core_wiring, self.leader, reach, self.wake_ups)
+        self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
         self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away
         wake = {  # one session listens for the whole process
             OUTBOX_CHANNEL: self.wake_ups.outbox.set,
@@ -386,13 +386,13 @@ def _switch(core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: Hear
     return DeadMansSwitch(core_wiring.database, webhooks, monitor.url, heartbeat_monitor=heartbeat_monitor)
 
 
-def _outage(core_wiring: CoreWiring, leader: Leader, reach: Reach, wake_ups: WakeUps) -> Outage:
+def _outage(core_wiring: CoreWiring, leader: Leader, pagers: Pagers, wake_ups: WakeUps) -> Outage:
     settings = core_wiring.settings.outage
-    phones = Phones(reach, environment=core_wiring.settings.environment)
+    phones = Phones(pagers, environment=core_wiring.settings.environment)
     paging = OutagePaging(
         core_wiring.slack,
         phones,
-        levels=lambda: on_call_levels(core_wiring.world, reach),
+        levels=lambda: on_call_levels(core_wiring.world, pagers),
         grace=timedelta(seconds=settings.others_after_s + settings.spread_s),
         look_every=timedelta(seconds=settings.find_every_s),
     )
@@ -421,19 +421,19 @@ def _outage_links(settings: Settings) -> dict[str, str]:
 
 
 def _notifiers(
-    core_wiring: CoreWiring, reach: Reach, wake_ups: WakeUps, retell: Callable[[str], Awaitable[None]]
+    core_wiring: CoreWiring, pagers: Pagers, wake_ups: WakeUps, retell: Callable[[str], Awaitable[None]]
 ) -> list[PeriodicTask]:
     transports = (
         PagerTransport(
             means,
             core_wiring.database,
-            reach,
+            pagers,
             environment=core_wiring.settings.environment,
             workspace_url=core_wiring.workspace_url,
             channel=core_wiring.channel,
             metrics=core_wiring.metrics,
             retell=retell,
         )
-        for means in Means
+        for means in OUTSIDE_SLACK
     )
     return pager_deliveries(transports, wake_ups)

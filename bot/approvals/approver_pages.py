@@ -19,8 +19,8 @@ from services.clients.postgres.incidents import list_open_incidents
 from services.clients.postgres.messages import store_message, store_notification
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import is_drill
+from services.domain.channels import Channel
 from services.domain.incidents import Incident
-from services.domain.messages import Means
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run, RunState
 from services.domain.text import age
@@ -99,8 +99,8 @@ class ApproverPaging:
                 )
 
 
-def _outside(person: OnCallPerson | None) -> Iterator[tuple[Means, str]]:
+def _outside(person: OnCallPerson | None) -> Iterator[tuple[Channel, str]]:
     if person and person.webhook:
-        yield Means.WEBHOOK, person.webhook
+        yield Channel.WEBHOOK, person.webhook
     if person and person.email:
-        yield Means.EMAIL, person.email
+        yield Channel.EMAIL, person.email

@@ -25,13 +25,13 @@ from bot.views.text import date_token, escape, mention
 from playbooks.checks import oncall
 from playbooks.checks.oncall import Facts
 from playbooks.model import Finding, Status, worst
+from services.domain.channels import Channel
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.oncall import (
     KnownOverrides,
     Level,
     OnCallPerson,
     Override,
-    Reach,
     Schedule,
     is_group,
     next_handover,
@@ -93,8 +93,8 @@ def _who(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Ov
 
 
 def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Override]) -> str:
-    ways = {target.reach for target in targets(schedule, level, now, overrides)}
-    return " · " + ", ".join(reach.words for reach in Reach if reach in ways) if ways else ""
+    ways = {target.channel for target in targets(schedule, level, now, overrides)}
+    return " · " + ", ".join(channel.words for channel in Channel if channel in ways) if ways else ""
 
 
 def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:

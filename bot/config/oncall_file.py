@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy_file import TomlLines, decode_toml
+from services.domain.channels import Channel
 from services.domain.oncall import (
     CALL_AGAIN_AFTER,
     REMIND_AFTER,
@@ -26,7 +27,6 @@ from services.domain.oncall import (
     Hours,
     Level,
     OnCallPerson,
-    Reach,
     Rotation,
     Schedule,
 )
@@ -118,7 +118,7 @@ class RotationTable(_Table):
 
 class LevelTable(_Table):
     call: list[str] = Field(default_factory=list)
-    by: Annotated[list[Reach], Field(min_length=1), AfterValidator(tuple)] = list(Reach)
+    by: Annotated[list[Channel], Field(min_length=1), AfterValidator(tuple)] = list(Channel)
     wait: Span = CALL_AGAIN_AFTER
     webhook: TargetName | None = None
     email: TargetName | None = None

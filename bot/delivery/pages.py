@@ -26,9 +26,10 @@ from services.clients.pagers.email import MailServer
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
+from services.domain.channels import OUTSIDE_SLACK, Channel
 from services.domain.errors import SourceError
 from services.domain.incidents import is_root
-from services.domain.messages import PAGE, Means, Notification, NotificationState, Page, PageEvent
+from services.domain.messages import PAGE, Notification, NotificationState, Page, PageEvent
 from services.process import describe_error
 
 logger = logging.getLogger(__name__)
@@ -37,42 +38,42 @@ GroupT = TypeVar("GroupT", PagerSettings, MailSettings)
 WhereT = TypeVar("WhereT")
 
 
-class Reach:
+class Pagers:
     """One for the process; `aclose` ends its connections."""
 
     def __init__(self, settings: Settings, webhooks: Webhooks) -> None:
         self._settings = settings
         self._webhooks = webhooks
 
-    def targets(self, means: Means) -> tuple[str, ...]:
+    def targets(self, means: Channel) -> tuple[str, ...]:
         """The names that this bot's environment knows; none while its variables are malformed."""
-        group = self._settings.pager if means is Means.WEBHOOK else self._settings.mail
+        group = self._settings.pager if means is Channel.WEBHOOK else self._settings.mail
         return () if isinstance(group, Invalid) else tuple(group.targets)
 
-    def everybody(self) -> list[tuple[Means, str]]:
+    def everybody(self) -> list[tuple[Channel, str]]:
         """For when nobody can say who is on call: the target "default" of each means, or all where there is none."""
-        found = [(means, name) for means in Means for name in self.targets(means)]
+        found = [(means, name) for means in OUTSIDE_SLACK for name in self.targets(means)]
         return [each for each in found if each[1] == DEFAULT_TARGET] or found
 
-    async def tell(self, means: Means, target: str, page: Page) -> None:
+    async def notify(self, means: Channel, target: str, page: Page) -> None:
         """Hand it over once. Raises SourceError; `retryable` when another try may help.
 
         A mistake of ours is one too: raised as it is, it would end the leader's work, and again at each of its starts.
         """
         try:
-            await self._tell(means, target, page)
+            await self._notify(means, target, page)
         except SourceError:
             raise
         except Exception as error:
             logger.error("%s by %s: %s", page.key, means, describe_error(error))  # noqa: TRY400 - may hold an address
             raise SourceError("bot", f"the bot itself failed ({type(error).__name__})") from None
 
-    async def _tell(self, means: Means, target: str, page: Page) -> None:
+    async def _notify(self, means: Channel, target: str, page: Page) -> None:
         match means:
-            case Means.WEBHOOK:
+            case Channel.WEBHOOK:
                 pagers = _usable(self._settings.pager).targets
                 await self._webhooks.page(_named(pagers, target), page)
-            case Means.EMAIL:
+            case Channel.EMAIL:
                 mail = _usable(self._settings.mail)
                 await _mail_server(mail).send(_named(mail.targets, target), page)
 
@@ -96,7 +97,7 @@ def _mail_server(mail: MailSettings) -> MailServer:
 
 
 # Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.
-HOLD_S = {Means.WEBHOOK: 8.0, Means.EMAIL: 12.5}
+HOLD_S = {Channel.WEBHOOK: 8.0, Channel.EMAIL: 12.5}
 _AT_ONCE = 20
 
 Outcome = Delivered | TryAgain | GiveUp
@@ -118,9 +119,9 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
 
     def __init__(
         self,
-        means: Means,
+        means: Channel,
         database: Database,
-        reach: Reach,
+        pagers: Pagers,
         *,
         environment: str | None,
         workspace_url: Callable[[], str | None],
@@ -131,7 +132,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
     ) -> None:
         self.name = f"notifications by {means}"
         self.means = means
-        self.reach = reach
+        self.pagers = pagers
         self.environment = environment
         self.workspace_url = workspace_url
         self.channel = channel
@@ -179,7 +180,7 @@ class _Pages(Batch[Notification, Page, Outcome]):
         return self._leaves_by
 
     async def send(self, item: Notification, act: Page, leaves_by: float) -> Outcome:  # noqa: ARG002 - see the engine
-        await self._to.reach.tell(self._to.means, item.target, act)
+        await self._to.pagers.notify(self._to.means, item.target, act)
         return Delivered()
 
     async def after_failure(self, item: Notification, error: SourceError) -> Outcome:

@@ -15,9 +15,10 @@ from bot.world import World
 from services.clients.postgres.messages import store_notification
 from services.clients.postgres.pool import Connection
 from services.clients.slack import SlackClient, Urgency
+from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Means, UnsentMessage
-from services.domain.oncall import Reach, Schedule, freeze, is_group, nobody_is_absent
+from services.domain.messages import UnsentMessage
+from services.domain.oncall import Schedule, freeze, is_group, nobody_is_absent
 from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import counted
 
@@ -66,8 +67,8 @@ async def _on_call(world: World) -> list[str]:
     known = await world.overrides()
     rows = known.rows if isinstance(known.rows, Sequence) else ()
     chain = freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
-    in_slack = (Reach.DIRECT, Reach.MENTION)
-    return [target.address for level in chain.levels for target in level.targets if target.reach in in_slack]
+    in_slack = (Channel.DIRECT, Channel.MENTION)
+    return [target.address for level in chain.levels for target in level.targets if target.channel in in_slack]
 
 
 async def _members(slack: SlackClient, group: str) -> Sequence[str]:
@@ -79,7 +80,7 @@ async def _members(slack: SlackClient, group: str) -> Sequence[str]:
 
 
 Recipients = Callable[[], Awaitable[Sequence[str]]]
-Pagers = Callable[[], Sequence[tuple[Means, str]]]
+Pagers = Callable[[], Sequence[tuple[Channel, str]]]
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Told:
     key: str
     line: str
     people: Sequence[str]
-    pagers: Sequence[tuple[Means, str]]
+    pagers: Sequence[tuple[Channel, str]]
 
     @property
     def words(self) -> str:

@@ -13,9 +13,10 @@ from services.clients.postgres import incidents, messages
 from services.clients.postgres.messages import end_pages, store_notification
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
-from services.domain.messages import PAGE, Means, PageEvent
-from services.domain.oncall import Reach, Target, decode_chain, ways_words
+from services.domain.messages import PAGE, PageEvent
+from services.domain.oncall import Target, decode_chain, ways_words
 from services.domain.text import dated_time
 
 PATIENCE = timedelta(seconds=1)  # the thread's address is what people tap; posting the root message takes less
@@ -25,7 +26,6 @@ _SEVERITIES = {
     IncidentSeverity.SEV2: "error",
     IncidentSeverity.SEV3: "warning",
 }
-_MEANS = {Reach.WEBHOOK: Means.WEBHOOK, Reach.EMAIL: Means.EMAIL}
 
 
 async def call_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
@@ -84,7 +84,7 @@ async def notify_directly(conn: Connection, incident: Incident) -> None:
     chain = decode_chain(incident.chain)
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:
-            if target.reach is Reach.DIRECT:
+            if target.channel is Channel.DIRECT:
                 words, blocks = direct_message_after(incident, alerts, target.address)
                 await messages.replace_message(conn, key=target_key(page, target), text=words, blocks=blocks)
 
@@ -116,15 +116,15 @@ async def _ring(
     skipped: Sequence[str],
 ) -> None:
     key = target_key(page, target)
-    if target.reach is Reach.DIRECT:
+    if target.channel is Channel.DIRECT:
         words, blocks = direct_message(incident, alerts, page, incident_store.place.channel)
         await messages.store_message(conn, key=key, channel=target.address, text=words, blocks=blocks, priority=PAGE)
-    elif target.reach in _MEANS:
+    elif target.channel.leaves_slack:
         line = view.summary(incident, alerts)
         await store_notification(
             conn,
             key=key,
-            means=_MEANS[target.reach],
+            means=target.channel,
             target=target.address,
             subject=f"PAGE {line}",
             text=_outside(incident, view.details(incident, alerts), page, incident_store.place.channel, skipped),
@@ -141,7 +141,7 @@ def page_key(page: PageSent) -> str:
 
 def target_key(page: PageSent, target: Target) -> str:
     """The key of what one of them is told, in the outbox or among the notifications."""
-    return f"{page_key(page)}:{target.reach}:{target.address}"
+    return f"{page_key(page)}:{target.channel}:{target.address}"
 
 
 def _called(move: Call, reason: str) -> str:

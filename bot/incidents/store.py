@@ -18,6 +18,7 @@ from services.clients.postgres import incidents, messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentSeverity, NewIncident
 from services.domain.messages import PAGE
 from services.domain.oncall import (
@@ -25,7 +26,6 @@ from services.domain.oncall import (
     Absent,
     Chain,
     ChainLevel,
-    Reach,
     Schedule,
     Target,
     decode_chain,
@@ -180,7 +180,7 @@ class IncidentStore:
         if chain.levels or not self.place.approvers:
             return chain
         whys = {one: self._absent(one) for one in self.place.approvers}
-        called = tuple(Target(Reach.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
+        called = tuple(Target(Channel.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
         left_out = tuple(f"{self._name_of(one)} {why}" for one, why in whys.items() if why is not None)
         if not called:
             return replace(chain, notes=(*chain.notes, *left_out))

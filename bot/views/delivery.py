@@ -15,7 +15,7 @@ from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.messages import Means, Notification, NotificationState, PageEvent
+from services.domain.messages import Notification, NotificationState, PageEvent
 from services.domain.slack import place_words
 from services.domain.text import age
 
@@ -25,7 +25,6 @@ _BRIEF = {
     NotificationState.FAILED: "not reached",
     NotificationState.CANCELLED: "not needed",
 }
-MEANS_WORDS = {Means.WEBHOOK: "pager", Means.EMAIL: "e-mail"}
 
 
 def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
@@ -40,7 +39,7 @@ def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list
 def notified_words(notifications: Sequence[Notification]) -> str:
     """The same in a few words for the line that says who is called: " · pager ✓ · e-mail not yet"."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
-    words = [f"{MEANS_WORDS[one.means]} {_BRIEF[one.state]}" for one in pages]
+    words = [f"{one.means.words} {_BRIEF[one.state]}" for one in pages]
     return "".join(f" · {each}" for each in dict.fromkeys(words))
 
 
@@ -83,7 +82,7 @@ def _later(page: Notification, notifications: Sequence[Notification]) -> Iterato
 
 
 def _whom(notification: Notification) -> str:
-    return f"{escape(notification.target, limit=100)} by {MEANS_WORDS[notification.means]}"
+    return f"{escape(notification.target, limit=100)} by {notification.means.words}"
 
 
 Content = tuple[str, list[Block]]

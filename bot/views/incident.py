@@ -19,9 +19,10 @@ from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from playbooks.diagnosis import BLAMED_FOR, RAN_WELL
 from services.domain.alerts import CALM, read_page_line
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.messages import PHONE_LIMIT, Notification
-from services.domain.oncall import Chain, ChainLevel, Reach, ways_words
+from services.domain.oncall import Chain, ChainLevel, ways_words
 from services.domain.services import Service, find_service
 from services.domain.text import age, clock_time, counted
 
@@ -231,8 +232,8 @@ def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
 
 def called_message(page: PageSent, level: ChainLevel) -> Content:
     """In the thread: who is called now. Their mentions are what rings in Slack."""
-    mentions = [mention(target.address) for target in level.targets if target.reach is Reach.MENTION]
-    ways = ways_words(target for target in level.targets if target.reach is not Reach.MENTION)
+    mentions = [mention(target.address) for target in level.targets if target.channel is Channel.MENTION]
+    ways = ways_words(target for target in level.targets if target.channel is not Channel.MENTION)
     line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is called: "
     line += escape(page.reason, limit=LINE_LIMIT)
     notes = [f"also {escape(ways, limit=LINE_LIMIT)}"] if ways else []

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import Gap, Level, Override, Reach, Schedule, gaps, is_group
+from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group
 from services.domain.text import dated_time
 
 AHEAD = timedelta(days=14)  # a gap is mended by people who plan, not by whoever is called
@@ -138,7 +139,7 @@ def _names(schedule: Schedule, call: str) -> Sequence[str]:
 
 def _rings(schedule: Schedule, name: str, level: Level) -> bool:
     person = schedule.people[name]
-    return bool((person.webhook and Reach.WEBHOOK in level.by) or (person.email and Reach.EMAIL in level.by))
+    return bool((person.webhook and Channel.WEBHOOK in level.by) or (person.email and Channel.EMAIL in level.by))
 
 
 def _without_address(schedule: Schedule, targets: Targets) -> Iterator[Finding]:

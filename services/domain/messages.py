@@ -9,14 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from services.domain.channels import Channel
 from services.domain.secrets import without_own_secrets
-
-
-class Means(StrEnum):
-    """How somebody is told. Both ring a phone, if their owner set them up so."""
-
-    WEBHOOK = "webhook"
-    EMAIL = "email"
 
 
 class PageEvent(StrEnum):
@@ -48,7 +42,7 @@ class Notification:
     """
 
     key: str
-    means: Means
+    means: Channel
     target: str
     subject: str
     text: str

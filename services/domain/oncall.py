@@ -9,35 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.runs import Person
 
 REMIND_AFTER = timedelta(minutes=30)  # an incident that somebody has, and in which nothing happens
 UNACKNOWLEDGE_AFTER = timedelta(minutes=10)  # after the reminder
 CALL_AGAIN_AFTER = timedelta(minutes=5)
-
-
-class Reach(StrEnum):
-    """How somebody is told. Only `webhook` and `email` leave Slack, which may be muted at night."""
-
-    MENTION = "mention"
-    DIRECT = "direct"
-    WEBHOOK = "webhook"
-    EMAIL = "email"
-
-    @property
-    def words(self) -> str:
-        """As people say it: what rings is a pager, whatever form its webhook takes."""
-        return {Reach.DIRECT: "direct message", Reach.WEBHOOK: "pager", Reach.EMAIL: "e-mail"}.get(self, self.value)
-
-    @property
-    def leaves_slack(self) -> bool:
-        return self in (Reach.WEBHOOK, Reach.EMAIL)
 
 
 @dataclass(frozen=True)
@@ -84,7 +66,7 @@ class Level:
     """
 
     calls: tuple[str, ...]
-    by: frozenset[Reach]
+    by: frozenset[Channel]
     wait: timedelta
     webhook: str | None = None
     email: str | None = None
@@ -155,7 +137,7 @@ class KnownOverrides:
 class Target:
     """One way to one person or group. `address`: a Slack id, or the name of a target in the bot's environment."""
 
-    reach: Reach
+    channel: Channel
     address: str
     who: str
 
@@ -164,7 +146,7 @@ def ways_words(targets: Iterable[Target]) -> str:
     """ "ben by direct message, pager; olivia by mention": each of them once, with every way."""
     ways: dict[str, list[str]] = {}
     for target in targets:
-        ways.setdefault(target.who, []).append(target.reach.words)
+        ways.setdefault(target.who, []).append(target.channel.words)
     return "; ".join(f"{who} by {', '.join(by)}" for who, by in ways.items())
 
 
@@ -200,7 +182,7 @@ def encode_chain(chain: Chain) -> dict[str, Any]:
             {
                 "name": level.name,
                 "wait_s": level.wait.total_seconds(),
-                "targets": [[target.reach.value, target.address, target.who] for target in level.targets],
+                "targets": [[target.channel.value, target.address, target.who] for target in level.targets],
                 "skipped": list(level.skipped),
             }
             for level in chain.levels
@@ -218,7 +200,7 @@ def decode_chain(stored: Mapping[str, Any]) -> Chain:
         levels=tuple(
             ChainLevel(
                 level["name"],
-                tuple(Target(Reach(reach), address, who) for reach, address, who in level["targets"]),
+                tuple(Target(Channel(channel), address, who) for channel, address, who in level["targets"]),
                 timedelta(seconds=level["wait_s"]),
                 tuple(level.get("skipped", ())),  # chains of former versions have none
             )
@@ -287,24 +269,24 @@ def targets(
     overrides: Sequence[Override],
     absent: Absent = nobody_is_absent,
 ) -> Iterator[Target]:
-    """How each of them is told, in the order of `Reach`. Whoever is absent is left out."""
+    """How each of them is told, in the order of `Channel`. Whoever is absent is left out."""
     present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
     for person in present:
         ways = {
-            Reach.MENTION: person.slack,
-            Reach.DIRECT: person.slack,
-            Reach.WEBHOOK: person.webhook,
-            Reach.EMAIL: person.email,
+            Channel.MENTION: person.slack,
+            Channel.DIRECT: person.slack,
+            Channel.WEBHOOK: person.webhook,
+            Channel.EMAIL: person.email,
         }
-        for reach, address in ways.items():
-            if reach in level.by and address:
-                yield Target(reach, address, person.name)
+        for channel, address in ways.items():
+            if channel in level.by and address:
+                yield Target(channel, address, person.name)
     for group in filter(is_group, level.calls):
         if absent(group) is None:
-            yield Target(Reach.MENTION, group, group)
-    for reach, address in ((Reach.WEBHOOK, level.webhook), (Reach.EMAIL, level.email)):
+            yield Target(Channel.MENTION, group, group)
+    for channel, address in ((Channel.WEBHOOK, level.webhook), (Channel.EMAIL, level.email)):
         if address:
-            yield Target(reach, address, address)
+            yield Target(channel, address, address)
 
 
 def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
@@ -322,7 +304,7 @@ def levels_without_a_phone(
         for number, level in enumerate(schedule.levels, start=1)
         if standing_in.rotation in level.calls
         and not level.accepts_slack_only
-        and not any(target.reach.leaves_slack for target in targets(schedule, level, at, with_it))
+        and not any(target.channel.leaves_slack for target in targets(schedule, level, at, with_it))
     ]
 
 
@@ -384,7 +366,7 @@ def freeze(
 
 
 def _named(target: Target, name_of: Callable[[str], str]) -> Target:
-    is_nameless = not target.reach.leaves_slack and target.who == target.address
+    is_nameless = not target.channel.leaves_slack and target.who == target.address
     return replace(target, who=name_of(target.address)) if is_nameless else target
 
 

@@ -16,11 +16,12 @@ from bot.views.triage import Missing, Wiring, diagnosis_message
 from playbooks import doctor
 from playbooks.recent_changes import Changes, Happening
 from services.domain.alerts import AlertState, Severity
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.incidents import IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
 from services.domain.jobs import QueueSnapshot
-from services.domain.messages import Means, NotificationState
+from services.domain.messages import NotificationState
 from services.domain.oncall import Chain, Override
 from services.domain.services import Service
 from tests.messages.conftest import Compare
@@ -80,7 +81,7 @@ def test_alerts(golden: Compare) -> None:
 
 
 def test_incidents(golden: Compare) -> None:
-    sent = [told(NotificationState.SENT, Means.WEBHOOK), told(NotificationState.FAILED, Means.EMAIL)]
+    sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
     cleared = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
     found = incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC", remedy="rollback ingest to 8d0")
     by_hand = acknowledged(opened_by=BEN)

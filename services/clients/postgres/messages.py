@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.domain.channels import Channel
 from services.domain.messages import (
     PAGE,
-    Means,
     Notification,
     NotificationState,
     OutboxQueue,
@@ -74,7 +74,7 @@ async def store_notification(
     conn: Connection,
     *,
     key: str,
-    means: Means,
+    means: Channel,
     target: str,
     subject: str,
     text: str,
@@ -154,13 +154,13 @@ async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notif
     return await fetch_all(conn, _to_notification, "list_notifications", thread_key=thread_key)
 
 
-async def lock_due_notifications(conn: Connection, *, means: Means, limit: int) -> list[Notification]:
+async def lock_due_notifications(conn: Connection, *, means: Channel, limit: int) -> list[Notification]:
     """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
     values = {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
     return await fetch_all(conn, _to_notification, "lock_due_notifications", **values)
 
 
-async def read_notifications_wait(conn: Connection, *, means: Means) -> float | None:
+async def read_notifications_wait(conn: Connection, *, means: Channel) -> float | None:
     """Seconds until the next is due; None when nothing waits."""
     cur = await conn.execute(SQL["read_notifications_wait"], {"means": means, "longest_pause": LONGEST_PAUSE})
     row = await cur.fetchone()
@@ -191,7 +191,7 @@ def _one_line(subject: str) -> str:
 
 
 def _to_notification(*, means: str, state: str, event: str, **columns: Any) -> Notification:
-    return Notification(means=Means(means), state=NotificationState(state), event=PageEvent(event), **columns)
+    return Notification(means=Channel(means), state=NotificationState(state), event=PageEvent(event), **columns)
 
 
 OUTBOX_CHANNEL = "chatops_outbox"  # of LISTEN and NOTIFY; `notify_outbox` names it too

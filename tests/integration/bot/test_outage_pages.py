@@ -9,10 +9,10 @@ import pytest
 
 from bot import outage_pages as module
 from bot.config.environment import Settings
-from bot.delivery.pages import Reach
+from bot.delivery.pages import Pagers
 from bot.outage_pages import Phones
 from services.clients.pagers.webhook import Webhooks
-from services.domain.messages import Means
+from services.domain.channels import Channel
 from tests.outside import Phone
 from tests.outside import phone as phone
 
@@ -21,13 +21,13 @@ from tests.outside import phone as phone
 async def phones(phone: Phone) -> AsyncIterator[Phones]:
     webhooks = Webhooks(timeout_s=30.0)
     settings = Settings.from_environment({"ENVIRONMENT": "prod", "PAGER_WEBHOOK_URL_ANN": phone.url})
-    yield Phones(Reach(settings, webhooks), environment="prod")
+    yield Phones(Pagers(settings, webhooks), environment="prod")
     await webhooks.aclose()
 
 
 async def _outage(phones: Phones) -> None:
     phones.forget()
-    await phones.ring("the database does not answer", [(Means.WEBHOOK, "ann")], since=datetime.now(UTC))
+    await phones.ring("the database does not answer", [(Channel.WEBHOOK, "ann")], since=datetime.now(UTC))
 
 
 async def test_the_end_of_a_second_outage_is_told_however_long_ago_the_first_one_ended(

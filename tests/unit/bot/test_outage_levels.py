@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from bot.outage_levels import PagedLevel, first_pages, pages_due
-from services.domain.messages import Means
+from services.domain.channels import Channel
 
 MINUTE = timedelta(minutes=1)
-PHONE = ((Means.WEBHOOK, "ann"),)
+PHONE = ((Channel.WEBHOOK, "ann"),)
 
 
 def level(number: int, *, wait: timedelta = 5 * MINUTE, phones: bool = True) -> PagedLevel:

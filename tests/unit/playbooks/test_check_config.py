@@ -11,10 +11,11 @@ from playbooks.check_config import Facts, check
 from playbooks.checks.oncall import Targets
 from playbooks.checks.settings import DISABLED_BY, Group
 from playbooks.model import Finding, Status, worst
+from services.domain.channels import Channel
 from services.domain.database import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
-from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
+from services.domain.oncall import Level, OnCallPerson, Schedule
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 ANN = OnCallPerson("ann", "U0ANN", webhook="ann")
@@ -27,7 +28,7 @@ COMPLETE = Facts(
     gaps={"rollback": None, "scale": None},
     phones=2,
     is_monitored=True,
-    schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Reach), timedelta(minutes=5)),)),
+    schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),)),
     targets=Targets(webhooks=["ann"]),
 )
 

@@ -15,8 +15,9 @@ from bot.runs.message import RunMessageWriter
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.messages import end_notification, list_notifications, store_notification
 from services.clients.postgres.pool import Connection, Database
+from services.domain.channels import Channel
 from services.domain.errors import OperatorError
-from services.domain.messages import Means, NotificationState, PageEvent
+from services.domain.messages import NotificationState, PageEvent
 from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
@@ -68,7 +69,7 @@ async def test_a_pager_that_rings_for_an_expired_request_is_told(
     run = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
     key = f"{run.message_key}:call:{ANN.user_id}:webhook"
     await store_notification(
-        as_bot, key=key, means=Means.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
+        as_bot, key=key, means=Channel.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
     )
     await end_notification(as_bot, key=key, state=NotificationState.SENT)
     await asyncio.sleep(1.05)

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from bot.config.environment import Settings
-from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
+from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
 from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Database
-from services.domain.messages import Means, Notification, PageEvent
+from services.domain.channels import OUTSIDE_SLACK, Channel
+from services.domain.messages import Notification, PageEvent
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.outside import Mailbox, Phone
@@ -38,7 +39,7 @@ class Stage:
     woken: list[None] = field(default_factory=list)
     retold: list[str] = field(default_factory=list)
 
-    async def store(self, key: str = "incident:1:1", means: Means = Means.WEBHOOK, **changes: Any) -> None:
+    async def store(self, key: str = "incident:1:1", means: Channel = Channel.WEBHOOK, **changes: Any) -> None:
         given = {"target": "ann", "subject": "PAGE prod", "text": "318 waiting", "thread_key": THREAD} | changes
         async with self.database.transaction() as conn:
             await messages.store_message(conn, key=THREAD, channel="c", text="incident", blocks=[])
@@ -103,14 +104,14 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
         PagerTransport(
             means,
             database,
-            Reach(settings, webhooks),
+            Pagers(settings, webhooks),
             environment="prod",
             workspace_url=lambda: "https://acme.slack.com/",
             channel="dragonfly-incidents",
             metrics=Metrics(),
             retell=retell,
         )
-        for means in Means
+        for means in OUTSIDE_SLACK
     )
     pager, mail = pager_deliveries(transports, wake_ups)
     with wake_ups.outbox.listen(lambda: woken.append(None)):

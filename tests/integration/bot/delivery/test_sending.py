@@ -6,15 +6,16 @@ import asyncio
 
 import pytest
 
-from bot.delivery.pages import PagerTransport, Reach, pager_deliveries
+from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
 from bot.leader import Fence
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Database
+from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Means, NotificationState, PageEvent
+from services.domain.messages import NotificationState, PageEvent
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.delivery.conftest import Stage, settings_for
@@ -37,7 +38,7 @@ async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
 
 
 async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
-    await stage.store(means=Means.EMAIL)
+    await stage.store(means=Channel.EMAIL)
     await stage.mail.tick(FENCE)
     await stage.mail.tick(FENCE)
 
@@ -207,9 +208,9 @@ async def test_who_was_frozen_before_it_began_rings_nobody(
         database = Database.connect_lazily(Secret(line.dsn), application_name="frozen", timeout_s=60.0)
         webhooks = Webhooks(timeout_s=30.0)
         transport = PagerTransport(
-            Means.WEBHOOK,
+            Channel.WEBHOOK,
             database,
-            Reach(settings_for(phone, mailbox), webhooks),
+            Pagers(settings_for(phone, mailbox), webhooks),
             environment="prod",
             workspace_url=lambda: None,
             channel="dragonfly-incidents",
@@ -338,7 +339,7 @@ async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stag
 
 
 async def test_mailbox_is_told_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
-    await stage.store(means=Means.EMAIL)
+    await stage.store(means=Channel.EMAIL)
     await stage.mail.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
     await stage.mail.tick(FENCE)

@@ -25,8 +25,9 @@ from services.clients.postgres import alerts, incidents, leases
 from services.clients.postgres.pool import Database
 from services.clients.slack import Pace, SlackClient
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentEvent
-from services.domain.oncall import Level, OnCallPerson, Reach, Schedule
+from services.domain.oncall import Level, OnCallPerson, Schedule
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.sandbox.slack import model
@@ -55,7 +56,7 @@ def schedule(wait: timedelta = LONG, *, silence: timedelta = LONG) -> Schedule:
         "ann": OnCallPerson("ann", model.ANN.id, webhook="ann", email="ann"),
         "ben": OnCallPerson("ben", model.BEN.id, webhook="ben"),
     }
-    levels = tuple(Level((name,), frozenset(Reach), wait) for name in people)
+    levels = tuple(Level((name,), frozenset(Channel), wait) for name in people)
     return Schedule(people, {}, levels, remind_after=silence, unacknowledge_after=silence)
 
 

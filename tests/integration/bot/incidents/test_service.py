@@ -16,10 +16,11 @@ from bot.incidents.overrides import SlackOnly
 from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
 from services.clients.postgres.messages import end_notification
+from services.domain.channels import Channel
 from services.domain.errors import OperatorError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.messages import NotificationState
-from services.domain.oncall import Level, Reach, Rotation, Schedule
+from services.domain.oncall import Level, Rotation, Schedule
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.sandbox.slack import model
@@ -326,7 +327,7 @@ async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(
 
 
 async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
-    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     rotation = Rotation("primary", ("ann",), 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
     await open_one(scene)
@@ -348,7 +349,7 @@ async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(s
 def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
     """Ann has the turn, and level 1 calls whoever has it; Olivia has no phone."""
     rotation = Rotation("primary", people, 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
-    level = Level(("primary",), frozenset(Reach), timedelta(hours=1))
+    level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
 
 

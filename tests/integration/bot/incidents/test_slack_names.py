@@ -8,8 +8,9 @@ import pytest
 
 from bot.slack_names import EVERY_S, RETRY_S, SlackNames
 from services.clients.slack import SlackClient
+from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity
-from services.domain.oncall import Level, Reach, Schedule
+from services.domain.oncall import Level, Schedule
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
@@ -68,7 +69,7 @@ async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient)
 async def test_nobody_reads_an_id_where_people_are_called(scene: Scene, books: Books, names: SlackNames) -> None:
     names.of(GROUP)
     await names.read()
-    scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Reach), LONG),)))
+    scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Channel), LONG),)))
 
     await scene.incident_service.open(request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV2, services=[])
 

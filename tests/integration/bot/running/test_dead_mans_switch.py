@@ -15,7 +15,8 @@ from bot.watchdog import DeadMansSwitch
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Database
-from services.domain.messages import PAGE, Means
+from services.domain.channels import OUTSIDE_SLACK
+from services.domain.messages import PAGE
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import StartBot
@@ -139,6 +140,6 @@ async def test_each_part_that_wakes_people_is_minded(start_bot: StartBot, phone:
 
     await bot.parts.switch.tick(FENCE)
 
-    means = [f"notifications by {one}" for one in Means]
+    means = [f"notifications by {one}" for one in OUTSIDE_SLACK]
     assert sorted(bot.parts.switch.late) == sorted(["evaluation", "outbox", "escalation", *means, "database"])
     assert phone.rings == []

@@ -19,7 +19,8 @@ import pytest
 
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection
-from services.domain.messages import PAGE, Means
+from services.domain.channels import Channel
+from services.domain.messages import PAGE
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.outside import PATIENCE_S, Phone, until
@@ -54,7 +55,7 @@ async def start(slack: Slack, database_urls: DatabaseUrls, phone: Phone) -> Asyn
 
 
 async def store(conn: Connection, key: str, **changes: Any) -> None:
-    given = {"means": Means.WEBHOOK, "target": "default", "subject": "PAGE", "text": "x"} | changes
+    given = {"means": Channel.WEBHOOK, "target": "default", "subject": "PAGE", "text": "x"} | changes
     async with conn.transaction():
         await messages.store_notification(conn, key=key, **given)
 
@@ -222,7 +223,7 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
                 as_bot, key=f"m{number}", channel="dragonfly-incidents", text=text, blocks=BLOCKS, priority=PAGE
             )
             await messages.store_notification(
-                as_bot, key=f"m{number}:1", means=Means.WEBHOOK, target="default", subject=text, text=text
+                as_bot, key=f"m{number}:1", means=Channel.WEBHOOK, target="default", subject=text, text=text
             )
     await phone.wait_for(len(texts))
     await asyncio.sleep(60)

@@ -20,8 +20,9 @@ from bot.outage_pages import ACKNOWLEDGED
 from bot.views.delivery import ACKNOWLEDGE
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.slack import SlackClient
+from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.messages import Means, NotificationState
+from services.domain.messages import NotificationState
 from services.domain.oncall import Schedule
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
@@ -105,7 +106,7 @@ async def test_message_says_back_and_who_was_notified(
     cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
     [(key,)] = await cur.fetchall()
     [stored] = await messages.list_notifications(as_bot, thread_key=key)
-    assert (stored.means, stored.target, stored.state) == (Means.WEBHOOK, "default", NotificationState.SENT)
+    assert (stored.means, stored.target, stored.state) == (Channel.WEBHOOK, "default", NotificationState.SENT)
 
 
 async def test_a_pager_that_rings_is_told_when_it_is_back(

@@ -12,7 +12,8 @@ from bot.delivery.outbox import Sender
 from bot.delivery.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
 from services.clients.postgres import messages
-from services.domain.messages import PAGE, Means, OutboxQueue, RefusedMessage
+from services.domain import channels
+from services.domain.messages import PAGE, OutboxQueue, RefusedMessage
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
@@ -27,7 +28,7 @@ HOME = "dragonfly-incidents"
 DAY = timedelta(days=1)
 
 
-def tell(stage: Stage, *people: str, pagers: Sequence[tuple[Means, str]] = ()) -> None:
+def tell(stage: Stage, *people: str, pagers: Sequence[tuple[channels.Channel, str]] = ()) -> None:
     """Give the sender somebody to tell elsewhere."""
 
     async def recipients() -> Sequence[str]:
@@ -140,7 +141,7 @@ async def test_a_note_whose_channel_is_archived_is_for_nobody_else(stage: Stage,
 
 
 async def test_pagers_ring_when_a_page_reaches_nobody_in_slack(stage: Stage, slack: Slack) -> None:
-    tell(stage, "U0NOBODY", pagers=[(Means.WEBHOOK, "default")])
+    tell(stage, "U0NOBODY", pagers=[(channels.Channel.WEBHOOK, "default")])
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
 

@@ -19,12 +19,13 @@ from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.model import Status
 from services.domain.alerts import Severity
+from services.domain.channels import Channel
 from services.domain.database import Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, JobOutcomes, LockWait, QueueSnapshot
-from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.text import clock_time
@@ -89,7 +90,7 @@ def health(**more: Any) -> ApiHealth:
 NOBODY = Schedule(
     {"ann": OnCallPerson("ann", "U1")},
     {"primary": Rotation("primary", ("ann",), 7, date(2100, 1, 1), time(9), ZoneInfo("UTC"))},
-    (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),),
+    (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),),
 )
 
 

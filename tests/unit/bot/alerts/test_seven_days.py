@@ -13,11 +13,12 @@ from bot.alerts.rules import look
 from bot.alerts.snapshot import Snapshot
 from playbooks.checks import oncall
 from playbooks.checks.triage import Earlier
+from services.domain.channels import Channel
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import BEAT_EVERY, Heartbeat
-from services.domain.oncall import Level, OnCallPerson, Reach, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
 from services.domain.services import Service, WorkerType
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES
@@ -35,7 +36,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 ROTA = Schedule(  # hands over at a time that the night of the change does not have
     {"ann": OnCallPerson("ann", "U1"), "ben": OnCallPerson("ben", "U2")},
     {"primary": Rotation("primary", ("ann", "ben"), 1, date(2026, 3, 1), time(2, 30), BERLIN)},
-    (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),),
+    (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),),
 )
 
 Spans = list[tuple[datetime, datetime]]

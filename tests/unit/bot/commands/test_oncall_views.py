@@ -10,8 +10,9 @@ from bot.commands.oncall import oncall_answer
 from bot.types import Answer
 from playbooks.checks.oncall import Facts, check
 from playbooks.model import Status
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Reach, Rotation, Schedule
+from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Rotation, Schedule
 from services.domain.runs import Person
 from services.sandbox.slack.limits import violations
 
@@ -21,7 +22,10 @@ ROTATION = Rotation("primary", ("ann",), 7, date(2026, 11, 2), time(12), ZoneInf
 SCHEDULE = Schedule(
     {"ann": OnCallPerson("ann", "U1")},
     {"primary": ROTATION},
-    (Level(("primary",), frozenset({Reach.DIRECT}), WAIT), Level(("S0GROUP",), frozenset(Reach), WAIT, webhook="team")),
+    (
+        Level(("primary",), frozenset({Channel.DIRECT}), WAIT),
+        Level(("S0GROUP",), frozenset(Channel), WAIT, webhook="team"),
+    ),
 )
 AWAY = Unavailable("database", "connection refused")
 

@@ -14,7 +14,8 @@ import pytest
 from bot.config.environment import OnCallSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
-from services.domain.oncall import Hours, Level, OnCallPerson, Reach, Rotation, Schedule
+from services.domain.channels import Channel
+from services.domain.oncall import Hours, Level, OnCallPerson, Rotation, Schedule
 
 EXAMPLE = Path(__file__).parents[4] / "bot/config/oncall.example.toml"
 PEOPLE = """version = 1
@@ -56,7 +57,7 @@ def test_a_short_file_has_the_usual_times_and_all_means() -> None:
     assert schedule.rotations["primary"] == Rotation(
         "primary", ("ann", "ben"), 7, date(2026, 1, 5), time(9), ZoneInfo("UTC")
     )
-    assert schedule.levels == (Level(("primary",), frozenset(Reach), timedelta(minutes=5)),)
+    assert schedule.levels == (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),)
     assert (schedule.remind_after, schedule.unacknowledge_after) == (timedelta(minutes=30), timedelta(minutes=10))
 
 
@@ -100,7 +101,7 @@ accept_slack_only = true
     assert schedule.levels == (
         Level(
             ("nights", "ann", "S0GROUP"),
-            frozenset({Reach.DIRECT, Reach.WEBHOOK}),
+            frozenset({Channel.DIRECT, Channel.WEBHOOK}),
             timedelta(minutes=3),
             "default",
             "team",

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.delivery.decide import GIVE_UP_AFTER, GiveUp, TryAgain, after_failure, page_of
+from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Means, Notification, NotificationState, PageEvent
+from services.domain.messages import Notification, NotificationState, PageEvent
 
 AT = datetime(2025, 12, 2, tzinfo=UTC)
 LOST = SourceError("pager", "no answer", retryable=True)
@@ -18,7 +19,7 @@ LOST = SourceError("pager", "no answer", retryable=True)
 def notification(**changes: Any) -> Notification:
     given: dict[str, Any] = {
         "key": "incident:1:1",
-        "means": Means.WEBHOOK,
+        "means": Channel.WEBHOOK,
         "target": "ann",
         "subject": "PAGE",
         "text": "x",

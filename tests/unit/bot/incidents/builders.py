@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
-from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
+from services.domain.oncall import Chain, ChainLevel, Target, encode_chain
 from services.domain.runs import Person
 from tests.incidents import new_incident
 
@@ -16,8 +17,8 @@ ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
 FIVE, TEN = timedelta(minutes=5), timedelta(minutes=10)
 CHAIN = Chain(
     (
-        ChainLevel("primary", (Target(Reach.MENTION, "U0ANN", "ann"), Target(Reach.DIRECT, "U0ANN", "ann")), FIVE),
-        ChainLevel("secondary", (Target(Reach.MENTION, "U0BEN", "ben"), Target(Reach.WEBHOOK, "ben", "ben")), TEN),
+        ChainLevel("primary", (Target(Channel.MENTION, "U0ANN", "ann"), Target(Channel.DIRECT, "U0ANN", "ann")), FIVE),
+        ChainLevel("secondary", (Target(Channel.MENTION, "U0BEN", "ben"), Target(Channel.WEBHOOK, "ben", "ben")), TEN),
     )
 )
 OPEN = replace(new_incident(7, at=NOW), since=NOW - FIVE, chain=encode_chain(CHAIN), pages=1, next_level=1, due_at=NOW)

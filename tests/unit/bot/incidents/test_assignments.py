@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.incidents.assignments import Asked, assignments_of, is_to_be_taken
+from services.domain.channels import Channel
 from services.domain.incidents import Incident
-from services.domain.oncall import Chain, ChainLevel, Reach, Target, encode_chain
+from services.domain.oncall import Chain, ChainLevel, Target, encode_chain
 from services.domain.services import Service
 from tests.unit.bot.incidents.builders import ANN, BEN, NOW, acknowledged, incident, resolved
 
@@ -17,10 +18,10 @@ CHAIN = encode_chain(
     Chain(
         (
             ChainLevel(
-                "primary", (Target(Reach.WEBHOOK, "ben", "ben"), Target(Reach.MENTION, BEN.user_id, "ben")), WAIT
+                "primary", (Target(Channel.WEBHOOK, "ben", "ben"), Target(Channel.MENTION, BEN.user_id, "ben")), WAIT
             ),
-            ChainLevel("secondary", (Target(Reach.MENTION, ANN.user_id, "ann"),), WAIT),
-            ChainLevel("everybody", (Target(Reach.MENTION, "S0APPROVERS", "approvers"),), WAIT),
+            ChainLevel("secondary", (Target(Channel.MENTION, ANN.user_id, "ann"),), WAIT),
+            ChainLevel("everybody", (Target(Channel.MENTION, "S0APPROVERS", "approvers"),), WAIT),
         )
     )
 )

@@ -15,8 +15,9 @@ from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
 from playbooks.diagnosis import RAN_WELL
 from playbooks.model import Status
+from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
-from services.domain.messages import PHONE_LIMIT, Means, Notification, NotificationState, PageEvent
+from services.domain.messages import PHONE_LIMIT, Notification, NotificationState, PageEvent
 from services.domain.oncall import Chain
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
@@ -33,7 +34,7 @@ EVIL = "<!channel> `x` *b* <https://evil|good> ``` \N{RIGHT-TO-LEFT OVERRIDE}" +
 Content = tuple[str, list[dict[str, Any]]]
 
 
-def told(state: NotificationState, means: Means) -> Notification:
+def told(state: NotificationState, means: Channel) -> Notification:
     key, event = "incident:7:page:1:x", PageEvent.TRIGGERED
     return Notification(key, means, "ann", "s", "t", "incident:7", state, 1, None, NOW, NOW, 0.0, event, key, NOW)
 
@@ -95,7 +96,7 @@ def test_a_cause_that_repeats_the_first_line_gives_its_place_to_what_the_alert_k
 
 
 def test_who_was_told_outside_slack_stands_with_whom_is_called() -> None:
-    sent = [told(NotificationState.SENT, Means.WEBHOOK), told(NotificationState.FAILED, Means.EMAIL)]
+    sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
 
     shown = str(incident_message(incident(), [alert()], PAGES, CHAIN, sent)[1])
 

@@ -10,8 +10,9 @@ import pytest
 
 from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_reach
 from playbooks.model import Finding, Status
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import Level, OnCallPerson, Override, Reach, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Override, Rotation, Schedule
 from services.domain.runs import Person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,7 +20,7 @@ ANN = OnCallPerson("ann", "U1", webhook="ann")
 BEN = OnCallPerson("ben", "U2", email="ben")
 CEM = OnCallPerson("cem", "U3")
 ROTATION = Rotation("primary", ("ann", "ben"), 7, date(2026, 11, 2), time(12), ZoneInfo("UTC"))
-ALL, WAIT = frozenset(Reach), timedelta(minutes=5)
+ALL, WAIT = frozenset(Channel), timedelta(minutes=5)
 LEVEL = Level(("primary",), ALL, WAIT)
 SCHEDULE = Schedule({"ann": ANN, "ben": BEN, "cem": CEM}, {"primary": ROTATION}, (LEVEL,))
 TARGETS = Targets(webhooks=["ann", "default"], emails=["ben"])
@@ -116,8 +117,8 @@ def test_a_level_that_rings_a_phone_or_means_not_to_is_fine(level: Level) -> Non
     ("level", "whom"),
     [
         (Level(("cem",), ALL, WAIT), "cem"),
-        (Level(("primary",), ALL - {Reach.EMAIL}, WAIT), "ben"),
-        (Level(("primary",), frozenset({Reach.MENTION}), WAIT), "ann, ben"),
+        (Level(("primary",), ALL - {Channel.EMAIL}, WAIT), "ben"),
+        (Level(("primary",), frozenset({Channel.MENTION}), WAIT), "ann, ben"),
         (Level(("S0GROUP",), ALL, WAIT), "S0GROUP"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.channels import Channel
 from services.domain.oncall import (
     Chain,
     ChainLevel,
@@ -19,7 +20,6 @@ from services.domain.oncall import (
     Level,
     OnCallPerson,
     Override,
-    Reach,
     Rotation,
     Schedule,
     Target,
@@ -42,7 +42,7 @@ ANN = OnCallPerson("ann", "U1", webhook="ann", email="ann")
 BEN = OnCallPerson("ben", "U2")
 CEM = OnCallPerson("cem", "U3")
 EVERYBODY = {"ann": ANN, "ben": BEN, "cem": CEM}
-ALL = frozenset(Reach)
+ALL = frozenset(Channel)
 WAIT = timedelta(minutes=5)
 
 
@@ -163,7 +163,7 @@ def test_of_two_overrides_the_newer_counts() -> None:
 def test_somebody_whom_the_file_does_not_name_can_stand_in_and_is_reached_in_slack() -> None:
     chain = freeze(schedule(), FIRST, [override(FIRST, FIRST + WAIT, "U9")])
 
-    assert chain.levels[0].targets == (Target(Reach.MENTION, "U9", "U9"), Target(Reach.DIRECT, "U9", "U9"))
+    assert chain.levels[0].targets == (Target(Channel.MENTION, "U9", "U9"), Target(Channel.DIRECT, "U9", "U9"))
 
 
 def test_somebody_who_is_called_twice_at_a_level_is_called_once() -> None:
@@ -173,19 +173,19 @@ def test_somebody_who_is_called_twice_at_a_level_is_called_once() -> None:
 
 
 def test_people_are_told_by_the_means_of_the_level_that_they_have() -> None:
-    quiet = Level(("primary",), frozenset({Reach.MENTION, Reach.EMAIL}), WAIT)
+    quiet = Level(("primary",), frozenset({Channel.MENTION, Channel.EMAIL}), WAIT)
 
     chain = freeze(schedule(quiet, Level(("ben", "S0GROUP"), ALL, 2 * WAIT, webhook="default")), FIRST, [])
 
     assert chain.levels == (
-        ChainLevel("primary", (Target(Reach.MENTION, "U1", "ann"), Target(Reach.EMAIL, "ann", "ann")), WAIT),
+        ChainLevel("primary", (Target(Channel.MENTION, "U1", "ann"), Target(Channel.EMAIL, "ann", "ann")), WAIT),
         ChainLevel(
             "ben, S0GROUP",
             (
-                Target(Reach.MENTION, "U2", "ben"),
-                Target(Reach.DIRECT, "U2", "ben"),
-                Target(Reach.MENTION, "S0GROUP", "S0GROUP"),
-                Target(Reach.WEBHOOK, "default", "default"),
+                Target(Channel.MENTION, "U2", "ben"),
+                Target(Channel.DIRECT, "U2", "ben"),
+                Target(Channel.MENTION, "S0GROUP", "S0GROUP"),
+                Target(Channel.WEBHOOK, "default", "default"),
             ),
             2 * WAIT,
         ),

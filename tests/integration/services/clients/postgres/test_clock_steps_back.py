@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from services.clients.postgres import alerts, messages
 from services.clients.postgres.pool import Connection, Database
-from services.domain.messages import PAGE, Means, OutboxQueue
+from services.domain.channels import Channel
+from services.domain.messages import PAGE, OutboxQueue
 
 STEP = timedelta(minutes=15)
 CLAIM = timedelta(seconds=30)
@@ -73,12 +74,12 @@ async def test_a_pager_waits_no_longer_than_anything_is_postponed(database: Data
     async with database.transaction() as conn:
         for key, pause in (("a:1", timedelta(minutes=1)), ("b:1", STEP)):
             await messages.store_notification(
-                conn, key=key, means=Means.WEBHOOK, target="ann", subject="PAGE", text="ingest 0 of 2 beating"
+                conn, key=key, means=Channel.WEBHOOK, target="ann", subject="PAGE", text="ingest 0 of 2 beating"
             )
             await messages.postpone_notification(conn, key=key, error="late", pause=pause)
 
-        due = await messages.lock_due_notifications(conn, means=Means.WEBHOOK, limit=20)
-        wait_s = await messages.read_notifications_wait(conn, means=Means.WEBHOOK)
+        due = await messages.lock_due_notifications(conn, means=Channel.WEBHOOK, limit=20)
+        wait_s = await messages.read_notifications_wait(conn, means=Channel.WEBHOOK)
 
     assert [one.key for one in due] == ["b:1"]
     assert wait_s == 0.0

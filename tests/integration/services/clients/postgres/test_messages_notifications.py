@@ -11,23 +11,24 @@ import pytest
 from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
+from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Means, Notification, NotificationState, PageEvent
+from services.domain.messages import Notification, NotificationState, PageEvent
 
 THREAD = "incident:1"
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}]
 
 
 async def store(conn: Connection, key: str = "incident:1:1", **changes: Any) -> None:
-    given = {"means": Means.WEBHOOK, "target": "ann", "subject": "PAGE", "text": "ingest is down (0 of 2)"} | changes
+    given = {"means": Channel.WEBHOOK, "target": "ann", "subject": "PAGE", "text": "ingest is down (0 of 2)"} | changes
     await messages.store_notification(conn, key=key, **given)
 
 
-async def due(conn: Connection, means: Means = Means.WEBHOOK) -> list[Notification]:
+async def due(conn: Connection, means: Channel = Channel.WEBHOOK) -> list[Notification]:
     return await messages.lock_due_notifications(conn, means=means, limit=20)
 
 
-async def keys(database: Database, means: Means = Means.WEBHOOK) -> list[str]:
+async def keys(database: Database, means: Channel = Channel.WEBHOOK) -> list[str]:
     async with database.transaction() as conn:
         return [found.key for found in await due(conn, means)]
 
@@ -44,10 +45,10 @@ async def test_the_same_key_is_told_once(database: Database) -> None:
 async def test_each_means_has_its_own_queue(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "a:1")
-        await store(conn, "a:2", means=Means.EMAIL)
+        await store(conn, "a:2", means=Channel.EMAIL)
 
     assert await keys(database) == ["a:1"]
-    assert await keys(database, Means.EMAIL) == ["a:2"]
+    assert await keys(database, Channel.EMAIL) == ["a:2"]
 
 
 async def test_what_one_sender_holds_another_passes_over(database: Database) -> None:
@@ -112,8 +113,8 @@ async def test_what_did_not_get_through_is_due_later(database: Database) -> None
 
     async with database.transaction() as conn:
         assert await due(conn) == []
-        wait_s = await messages.read_notifications_wait(conn, means=Means.WEBHOOK)
-        assert await messages.read_notifications_wait(conn, means=Means.EMAIL) is None
+        wait_s = await messages.read_notifications_wait(conn, means=Channel.WEBHOOK)
+        assert await messages.read_notifications_wait(conn, means=Channel.EMAIL) is None
     assert wait_s is not None
     assert 0 < wait_s <= 30
 
