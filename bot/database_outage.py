@@ -26,8 +26,7 @@ from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import OperatorError, SourceError
-from services.domain.messages import Notification, NotificationState
-from services.domain.slack import SlackRefusedError
+from services.domain.messages import Notification, NotificationState, SlackRefusedError
 from services.domain.text import age
 from services.process import describe_error
 

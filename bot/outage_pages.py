@@ -22,9 +22,8 @@ from bot.world import World
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Page, PageEvent
+from services.domain.messages import Page, PageEvent, SlackRefusedError
 from services.domain.oncall import CALL_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
-from services.domain.slack import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from bot.config.policy import is_group
 from bot.views.text import mention
 from services.domain.errors import Unavailable
+from services.domain.messages import Profile
 from services.domain.runs import Person
-from services.domain.slack import Profile
 from services.domain.text import age
 
 MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more

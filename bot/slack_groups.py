@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from bot.config.policy import is_group
 from bot.people import Account, Members, People
 from services.domain.errors import SourceError, Unavailable
-from services.domain.slack import Profile, SlackRefusedError
+from services.domain.messages import Profile, SlackRefusedError
 
 if TYPE_CHECKING:
     from services.clients.slack import SlackClient

@@ -9,7 +9,7 @@ from bot.config import environment
 from bot.config.fields import EMAIL, ROUTING_KEY, WEBHOOK_URL, Group
 from services.api.settings import ApiSettings
 from services.enforcement_worker.__main__ import EnforcementSettings
-from services.ingest_worker.retention import IngestSettings
+from services.ingest_worker.handler import IngestSettings
 
 
 def variables() -> dict[str, list[object]]:

@@ -20,8 +20,7 @@ from playbooks.model import Status
 from services.clients.postgres.operated import count_failed_jobs, list_failed_jobs
 from services.domain.errors import Unavailable
 from services.domain.jobs import service_of_job
-from services.domain.masking import template
-from services.domain.masking_balanced import is_masked
+from services.domain.masking import is_masked, template
 from services.domain.services import WORKERS
 from services.domain.text import age, counted
 from services.domain.thresholds import MANY_FAILED

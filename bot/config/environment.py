@@ -34,7 +34,7 @@ from services.clients.postgres.queries import SQL_DIRECTORY
 from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError
 from services.domain.jobs import BEAT_EVERY, MISSED
-from services.domain.masking_balanced import Privacy
+from services.domain.masking import Privacy
 from services.domain.secrets import Secret, remember_secrets
 from services.domain.services import WorkerType
 from services.domain.thresholds import STALE_AFTER, StaleLimits

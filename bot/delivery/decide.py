@@ -7,8 +7,17 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from services.domain.errors import SourceError
-from services.domain.messages import PAGE, Notification, OutboxQueue, Page, UnsentMessage, message_link
-from services.domain.slack import Refusal, SlackRefusedError, refusal_of
+from services.domain.messages import (
+    PAGE,
+    Notification,
+    OutboxQueue,
+    Page,
+    Refusal,
+    SlackRefusedError,
+    UnsentMessage,
+    message_link,
+    refusal_of,
+)
 from services.domain.text import age
 
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message

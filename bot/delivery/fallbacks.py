@@ -9,8 +9,7 @@ from typing import Any
 
 from services.clients.slack import THREAD_GONE, SlackClient
 from services.domain.errors import SourceError
-from services.domain.messages import UnsentMessage
-from services.domain.slack import Refusal, SlackRefusedError, refusal_of
+from services.domain.messages import Refusal, SlackRefusedError, UnsentMessage, refusal_of
 
 logger = logging.getLogger(__name__)
 

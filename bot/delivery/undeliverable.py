@@ -17,9 +17,8 @@ from services.clients.postgres.pool import Connection
 from services.clients.slack import SlackClient, Urgency
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import UnsentMessage
+from services.domain.messages import Refusal, SlackRefusedError, UnsentMessage, refusal_of
 from services.domain.oncall import Schedule, freeze, is_group, nobody_is_absent
-from services.domain.slack import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import counted
 
 

@@ -25,8 +25,8 @@ from bot.slack.respond import deliver
 from bot.views.errors import error_answer
 from services.clients.slack import Identity, SlackClient
 from services.domain.errors import OperatorError, SourceError
+from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
-from services.domain.slack import SlackRefusedError
 from services.domain.text import cleaned
 from services.process import describe_error
 

@@ -15,8 +15,7 @@ from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.messages import Notification, NotificationState, PageEvent
-from services.domain.slack import place_words
+from services.domain.messages import Notification, NotificationState, PageEvent, place_words
 from services.domain.text import age
 
 _BRIEF = {

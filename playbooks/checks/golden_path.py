@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from playbooks.model import Finding, Status
-from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
 from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.intake import BatchJob, GoldenBatch, RowCounts
+from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM, BatchJob, GoldenBatch, RowCounts
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service
 from services.domain.text import age, counted

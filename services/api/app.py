@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.access import RateLimits, key_check
 from services.api.errors import show_errors
-from services.api.health import health_routes
+from services.api.health import Metrics, health_routes
 from services.api.intake import intake_routes
-from services.api.metrics import Metrics
 from services.api.settings import ApiSettings
 from services.clients.postgres.pool import Database
 from services.process import await_database

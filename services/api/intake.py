@@ -14,15 +14,13 @@ from starlette.responses import StreamingResponse
 
 from services.api.access import key_check
 from services.api.errors import RefusedError, documented
-from services.api.health import Timestamp
-from services.api.metrics import Metrics
+from services.api.health import Metrics, Timestamp
 from services.api.settings import ApiSettings
 from services.api.uploads import file_of, received_form, store_file
 from services.clients.postgres.intake import FailedRow, list_failed_rows, read_batch
 from services.clients.postgres.operated import list_batches
 from services.clients.postgres.pool import Database
-from services.domain.csv_layouts import LAYOUTS, SOURCE_SYSTEM
-from services.domain.intake import Batch
+from services.domain.intake import LAYOUTS, SOURCE_SYSTEM, Batch
 
 HEADINGS = ("row_number", "column", "reason")
 PAGE_ROWS = 5000

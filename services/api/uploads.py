@@ -16,10 +16,9 @@ from services.api.errors import RefusedError
 from services.clients.postgres.intake import find_file, insert_batch, insert_block, lock_file, log_intake_event
 from services.clients.postgres.pool import Connection, Database, answered
 from services.clients.postgres.worker import queue_job
-from services.csv_files.encodings import BLOCK_BYTES
-from services.csv_files.reader import CsvFile, UnusableFileError
-from services.domain.csv_layouts import JOB_TYPE, LAYOUTS, SOURCE_SYSTEM, Layout
+from services.csv_files.reader import BLOCK_BYTES, CsvFile, UnusableFileError
 from services.domain.errors import SourceError
+from services.domain.intake import JOB_TYPE, LAYOUTS, SOURCE_SYSTEM, Layout
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers and the small fields around the file
 MAX_FIELDS = 4

@@ -30,9 +30,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from services.domain.errors import SourceError
-from services.domain.messages import with_short_first_line
+from services.domain.messages import SHARED_OUTSIDE, SOURCE, Profile, SlackRefusedError, with_short_first_line
 from services.domain.secrets import Secret, redacted
-from services.domain.slack import SHARED_OUTSIDE, SOURCE, Profile, SlackRefusedError
 from services.domain.text import cleaned
 
 DEFAULT_RETRY_AFTER_S = 30.0

@@ -1,16 +1,188 @@
-"""The CSV intake: batches, events, judgments, and the golden path's test data."""
+"""The CSV intake: its layouts (headers and columns), batches, events, judgments, and the golden path's test data."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
-from services.domain.csv_layouts import JOB_TYPE, Column, HeaderFault, read_header
+
+class Heading(StrEnum):
+    """A column that is read, by its own name; each kind of file has some."""
+
+    @property
+    def heading(self) -> str:
+        """As the header writes it: `Case Number`."""
+        return self.value.replace("_", " ").title()
+
+
+# What courts and their software call a case's number; they come in files of every kind.
+CASE_NUMBER_NAMES = (
+    *("case no", "case num", "case #", "case", "case id", "index number", "index no", "index num", "index #", "index"),
+    *("docket number", "docket no", "docket num", "docket #", "docket", "file number", "file no", "file #"),
+)
+
+Aliases = Mapping[Heading, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that has every column: where, in the order of the layout, and how many cells there are in all.
+
+    `optional`: the same for the columns that a file may lack, None where it does.
+    """
+
+    positions: tuple[int, ...]
+    width: int
+    optional: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeaderFault:
+    """Why a header cannot be used: columns that no cell names, and columns that two cells name."""
+
+    missing: tuple[Heading, ...]
+    doubled: tuple[Heading, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one kind of file, each with its other names: those that it must have, and those that it may."""
+
+    required: Aliases
+    optional: Aliases = field(default_factory=dict)
+
+    @cached_property
+    def _column_of(self) -> Mapping[str, Heading]:
+        every = chain(self.required.items(), self.optional.items())
+        return {_plain(name): column for column, names in every for name in (column.value, *names)}
+
+    def read(self, cells: Sequence[str]) -> Header | HeaderFault:
+        """Find the columns in the file's first line, in any order, whatever the case, punctuation and spacing.
+
+        Cells with other names, or none, are columns that are not read. Where one cell has a column's own name, those
+        with its other names are not read either: a file may have a Filing Date and a Judgment Date.
+        """
+        names = [_plain(cell) for cell in cells]
+        found = [self._column_among(name, names) for name in names]
+        missing = tuple(column for column in self.required if column not in found)
+        doubled = tuple(column for column in chain(self.required, self.optional) if found.count(column) > 1)
+        if missing or doubled:
+            return HeaderFault(missing, doubled)
+        optional = tuple(found.index(column) if column in found else None for column in self.optional)
+        return Header(tuple(found.index(column) for column in self.required), len(cells), optional)
+
+    def _column_among(self, name: str, names: Sequence[str]) -> Heading | None:
+        column = self._column_of.get(name)
+        own = "" if column is None else _plain(column.value)
+        return None if name != own and own in names else column
+
+
+def _plain(name: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+|#", name.lower()))
+
+
+PAYMENTS_SOURCE_SYSTEM = "payments"  # what an upload names itself, to be read as one
+
+
+class PaymentColumn(Heading):
+    """A column that every file of payments must have. The reference, a receipt's number say, makes it one payment."""
+
+    CASE_NUMBER = "case_number"
+    COUNTY = "county"
+    AMOUNT = "payment_amount"
+    RECEIVED_ON = "payment_date"
+    REFERENCE = "reference"
+
+
+LAYOUT = Layout(
+    {
+        PaymentColumn.CASE_NUMBER: CASE_NUMBER_NAMES,
+        PaymentColumn.COUNTY: ("county name", "court county", "venue"),
+        PaymentColumn.AMOUNT: ("amount", "amount paid", "amount received", "payment", "paid"),
+        PaymentColumn.RECEIVED_ON: ("date paid", "paid on", "date received", "received on", "received", "date"),
+        PaymentColumn.REFERENCE: (
+            *("reference number", "reference no", "ref", "receipt", "receipt number", "receipt no", "payment id"),
+            *("transaction id", "check number", "check no"),
+        ),
+    }
+)
+
+SOURCE_SYSTEM = "simplicity"
+JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
+
+
+class Column(Heading):
+    """A column that every file must have."""
+
+    CASE_NUMBER = "case_number"
+    PLAINTIFF = "plaintiff"
+    DEFENDANT = "defendant"
+    AMOUNT = "judgment_amount"
+    FILING_DATE = "filing_date"
+    COUNTY = "county"
+
+
+ALIASES: Aliases = {
+    Column.CASE_NUMBER: CASE_NUMBER_NAMES,
+    Column.PLAINTIFF: ("plaintiff name", "plaintiffs", "creditor", "creditor name", "judgment creditor"),
+    Column.DEFENDANT: ("defendant name", "defendants", "debtor", "debtor name", "judgment debtor"),
+    Column.AMOUNT: ("judgement amount", "amount", "judgment", "judgment amt", "judgment total", "amount awarded"),
+    Column.FILING_DATE: (
+        "date filed",
+        "filed date",
+        "file date",
+        "filed",
+        "judgment date",
+        "entry date",
+        "date entered",
+    ),
+    Column.COUNTY: ("county name", "court county", "venue"),
+}
+
+
+class OptionalColumn(Heading):
+    """A column that a file may have; a file without it is one in which its cells are empty."""
+
+    CONSUMER_DEBT = "consumer_debt"
+
+
+# Not "consumer credit transaction": what is none may still be consumer debt (CPLR 105(f), 5004(b)).
+OPTIONAL_ALIASES: Aliases = {
+    OptionalColumn.CONSUMER_DEBT: (
+        "is consumer debt",
+        "consumer",
+        "consumer y n",
+        "consumer debt y n",
+        "consumer debt yes no",
+        "consumer flag",
+        "consumer debt flag",
+        "consumer case",
+    ),
+}
+
+
+SIMPLICITY_LAYOUT = Layout(ALIASES, OPTIONAL_ALIASES)
+
+
+def read_header(cells: Sequence[str]) -> Header | HeaderFault:
+    """Find the columns of a file of judgments; see `Layout.read`."""
+    return SIMPLICITY_LAYOUT.read(cells)
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    SOURCE_SYSTEM: SIMPLICITY_LAYOUT,
+    PAYMENTS_SOURCE_SYSTEM: LAYOUT,
+}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.csv_layouts import JOB_TYPE
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import Service, WorkerType
 from services.domain.thresholds import StaleLimits
 

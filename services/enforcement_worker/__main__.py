@@ -19,7 +19,7 @@ from services.enforcement_worker.handler import assess_batch, queue_review_if_du
 from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, Prices, write_memos, write_no_memos
 from services.job_queue.jobs import Handler
 from services.job_queue.process import MaintenanceTask, run_worker
-from services.job_queue.settings import WorkerSettings
+from services.job_queue.worker import WorkerSettings
 from services.process import read_or_exit
 
 DEFAULT_MODEL = "gpt-4o-mini"

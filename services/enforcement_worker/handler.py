@@ -29,7 +29,7 @@ from services.domain.intake import MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import WorkerType
 from services.enforcement_worker.assess import Case
 from services.enforcement_worker.law import Debt, Payment
-from services.enforcement_worker.page import assess_page
+from services.enforcement_worker.memo import assess_page
 from services.job_queue.jobs import Result, batch_of
 
 _DEBT = {None: None, True: Debt.CONSUMER, False: Debt.ORDINARY}

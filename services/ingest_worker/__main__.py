@@ -6,10 +6,9 @@ import gc
 import sys
 from functools import partial
 
-from services.domain.csv_layouts import JOB_TYPE
+from services.domain.intake import JOB_TYPE
 from services.domain.services import WorkerType
-from services.ingest_worker.handler import ingest_batch
-from services.ingest_worker.retention import EVERY_S, IngestSettings, prune_old
+from services.ingest_worker.handler import EVERY_S, IngestSettings, ingest_batch, prune_old
 from services.job_queue.process import MaintenanceTask, run_worker
 from services.process import read_or_exit
 

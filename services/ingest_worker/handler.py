@@ -1,4 +1,4 @@
-"""Processes the rows of a batch page by page, so that a crash loses at most one page."""
+"""Processes the rows of a batch page by page, so that a crash loses at most one page; and deletes what is old."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import BinaryIO, Protocol, TypeVar
+
+from pydantic import NonNegativeInt
 
 from services.clients.postgres.intake import (
     StartedBatch,
@@ -29,6 +31,9 @@ from services.clients.postgres.intake import (
     list_blocks,
     lock_judgments,
     log_intake_event,
+    prune_intake_logs,
+    prune_jobs,
+    prune_raw_rows,
     refuse_conflicts,
     refuse_payments,
     replace_judgments,
@@ -37,13 +42,12 @@ from services.clients.postgres.intake import (
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob, queue_job
 from services.csv_files.reader import CsvFile
-from services.domain import csv_layouts
-from services.domain.csv_layouts import LAYOUTS
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain import intake
+from services.domain.intake import ENFORCEMENT_JOB_TYPE, LAYOUTS, REVIEW_JOB_TYPE
 from services.domain.services import WorkerType
-from services.ingest_worker.pages import Page, judged_pages, payment_pages
-from services.ingest_worker.rows import CONFLICT
+from services.ingest_worker.rows import CONFLICT, Page, judged_pages, payment_pages
 from services.job_queue.jobs import Result, UnusableJobError, batch_of
+from services.job_queue.worker import WorkerSettings
 
 
 class Pages(Protocol):
@@ -79,8 +83,8 @@ async def _store_payments(conn: Connection, batch_id: str, records: Sequence[byt
 
 
 KINDS: Mapping[str, Kind] = {
-    csv_layouts.SOURCE_SYSTEM: Kind(judged_pages, _store_judgments, ENFORCEMENT_JOB_TYPE),
-    csv_layouts.PAYMENTS_SOURCE_SYSTEM: Kind(payment_pages, _store_payments, REVIEW_JOB_TYPE),
+    intake.SOURCE_SYSTEM: Kind(judged_pages, _store_judgments, ENFORCEMENT_JOB_TYPE),
+    intake.PAYMENTS_SOURCE_SYSTEM: Kind(payment_pages, _store_payments, REVIEW_JOB_TYPE),
 }
 
 log = logging.getLogger(__name__)
@@ -198,3 +202,51 @@ def _result(batch: StartedBatch) -> dict[str, str | int]:
         "failed": batch.failed,
     }
     return result | {"replaced": batch.replaced} if batch.replaced else result
+
+
+class IngestSettings(WorkerSettings):
+    """Ages in days after which the worker deletes what nobody needs any more; 0 keeps it for good."""
+
+    completed_jobs_keep_days: NonNegativeInt = 90
+    failed_jobs_keep_days: NonNegativeInt = 365  # somebody may still put them back
+    intake_log_keep_days: NonNegativeInt = 365
+    raw_rows_keep_days: NonNegativeInt = 0  # the originals as uploaded: only who set an age has them deleted
+
+
+EVERY_S = 3600.0
+AT_ONCE = 1000
+MOST_A_ROUND = 100_000  # what is left waits for the next hour
+PAUSE_S = 0.05  # between two transactions
+
+Prune = Callable[[Connection], Awaitable[int]]
+
+
+async def prune_old(database: Database, *, settings: IngestSettings) -> None:
+    """One round over all that has an age. Raises SourceError."""
+    completed, failed = _age(settings.completed_jobs_keep_days), _age(settings.failed_jobs_keep_days)
+    log_age, raw_age = _age(settings.intake_log_keep_days), _age(settings.raw_rows_keep_days)
+    deleted = {
+        "jobs": await _prune(
+            database, lambda conn: prune_jobs(conn, completed_for=completed, failed_for=failed, limit=AT_ONCE)
+        ),
+        "events": await _prune(database, lambda conn: prune_intake_logs(conn, older_than=log_age, limit=AT_ONCE)),
+        "raw rows": await _prune(database, lambda conn: prune_raw_rows(conn, older_than=raw_age, limit=AT_ONCE)),
+    }
+    if any(deleted.values()):
+        log.info("retention: deleted %s", ", ".join(f"{count} {name}" for name, count in deleted.items() if count))
+
+
+async def _prune(database: Database, prune: Prune) -> int:
+    total = 0
+    while total < MOST_A_ROUND:
+        async with database.transaction() as conn:
+            count = await prune(conn)
+        total += count
+        if count < AT_ONCE:
+            break
+        await asyncio.sleep(PAUSE_S)
+    return total
+
+
+def _age(days: int) -> timedelta | None:
+    return timedelta(days=days) if days else None

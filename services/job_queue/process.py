@@ -15,8 +15,7 @@ from services.domain.errors import SourceError
 from services.domain.services import WorkerType
 from services.job_queue.heartbeat import WorkerHeartbeat, WorkerState, run_unless
 from services.job_queue.jobs import Handler
-from services.job_queue.settings import WorkerSettings
-from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
+from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop, WorkerSettings
 from services.process import await_database, log_to_streams
 
 WIDTH = 69  # columns between the box's sides, as the runbook draws it

@@ -10,14 +10,35 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pydantic import PositiveFloat, PositiveInt
+
 from services.clients.postgres.pool import Database
 from services.clients.postgres.worker import ClaimedJob, Ending, finish_and_claim_jobs, list_own_jobs, reap_jobs
 from services.domain.errors import SourceError
 from services.domain.services import WorkerType
 from services.job_queue.heartbeat import WorkerState, run_unless, wait_for_any
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
-from services.job_queue.settings import WorkerSettings
-from services.process import LONGEST_RETRY_S, await_database, retry_delay_s
+from services.process import LONGEST_RETRY_S, ProcessSettings, await_database, retry_delay_s
+
+
+class WorkerSettings(ProcessSettings):
+    """Times in seconds. `stop_grace_s` has to be shorter than the draining time that Railway gives."""
+
+    heartbeat_every_s: PositiveFloat = 30.0  # ten beats until one counts as stale
+    poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
+    stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
+    concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own
+    claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats as many
+    pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe
+    lock_timeout_s: PositiveFloat = 600.0  # a job whose worker has been silent for so long goes to another one
+    gone_after_s: PositiveFloat = 17.0  # the same when its sessions are gone too: three missed beats of a busy worker
+    reap_every_s: PositiveFloat = 5.0
+
+    @property
+    def sessions(self) -> int:
+        """How many the pool may hold: one for each job at least, and one for the heartbeat's probe."""
+        return max(self.pool_size, self.concurrency + 1)
+
 
 log = logging.getLogger(__name__)
 

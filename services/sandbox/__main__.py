@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.sandbox.bot_process import NAME
+from services.sandbox.environment import NAME
 from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.sandbox import Sandbox, SandboxSettings
 

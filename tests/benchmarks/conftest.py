@@ -16,8 +16,7 @@ from bot.config.environment import Settings
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.domain.secrets import Secret
 from services.sandbox import environment
-from services.sandbox.bot_process import BotProcess
-from services.sandbox.environment import Addresses, Timing
+from services.sandbox.environment import Addresses, BotProcess, Timing
 from services.sandbox.postgres.server import PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.slack.control import build_router
 from services.sandbox.slack.workspace import Workspace

@@ -14,8 +14,7 @@ import pytest
 from services.clients.postgres import operated, worker
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection, connect
-from services.domain.csv_layouts import JOB_TYPE
-from services.domain.intake import ENFORCEMENT_JOB_TYPE
+from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 from services.domain.jobs import PENDING_COUNTED_TO
 from services.domain.secrets import Secret
 from services.domain.thresholds import StaleLimits

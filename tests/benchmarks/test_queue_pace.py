@@ -20,8 +20,7 @@ from services.domain.services import WorkerType
 from services.job_queue.heartbeat import WorkerState
 from services.job_queue.jobs import Result
 from services.job_queue.process import JOBS_CHANNEL
-from services.job_queue.settings import WorkerSettings
-from services.job_queue.worker import WorkerLoop
+from services.job_queue.worker import WorkerLoop, WorkerSettings
 from services.process import log_to_streams
 from services.sandbox.postgres.server import SandboxDatabase
 from tests.benchmarks.bare_queue import drain_by_chain, drain_by_functions, drain_by_plain_sql, drain_in_batches

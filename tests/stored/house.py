@@ -25,7 +25,7 @@ from playbooks.model import decode_plan
 from playbooks.steps import STEPS
 from services.sandbox.railway.control import build_railway_router as railway_router
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.control import build_slack_router as slack_router
@@ -142,8 +142,8 @@ class House:
         """Click on a message as a person's client still has it, whatever the bot makes of it meanwhile."""
         found = find_element(message.blocks, action_id, None)
         assert found is not None, shown(message)
-        action = payloads.action_of(self.workspace, *found, None)
-        payload = payloads.message_action(self.workspace, user, message, action, None)
+        action = actor.action_of(self.workspace, *found, None)
+        payload = actor.message_action(self.workspace, user, message, action, None)
         await self.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
     async def fill_in(self, user: User, **answers: str) -> None:

@@ -22,7 +22,7 @@ from bot.web.metrics import Health, Metrics
 from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.services import START_COMMANDS
-from services.job_queue.settings import WorkerSettings
+from services.job_queue.worker import WorkerSettings
 from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]

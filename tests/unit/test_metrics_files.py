@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.web.metrics import Health
 from bot.web.metrics import Metrics as BotMetrics
-from services.api.metrics import Metrics as ApiMetrics
+from services.api.health import Metrics as ApiMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES: list[dict[str, Any]] = [

@@ -16,8 +16,7 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_one, fetch_row
-from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
-from services.domain.intake import Batch
+from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM, Batch
 
 
 @dataclass(frozen=True)

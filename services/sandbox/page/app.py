@@ -13,10 +13,9 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Stre
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.sandbox.page.drawing.mrkdwn import emoji, plain
-from services.sandbox.page.lines import DrawnBodies
 from services.sandbox.page.panel import BotFaults, DatabaseFaults, Panel, build_panel_router
 from services.sandbox.page.people import build_people_router
-from services.sandbox.page.scene import ReadMarks, Scene, read_place
+from services.sandbox.page.scene import DrawnBodies, ReadMarks, Scene, read_place
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.messages import ChangeKind

@@ -4,13 +4,20 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.blocks import Answer, Answers, find_element, state_values, unanswered
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind, NotDeliveredError
 from services.sandbox.slack.methods.views import checked_view
 from services.sandbox.slack.model import ApiError, Json, Message, NothingThereError, User, View
-from services.sandbox.slack.tickets import ResponseTicket
+from services.sandbox.slack.views import ResponseTicket
 from services.sandbox.slack.web_api import respond
+
+if TYPE_CHECKING:
+    from services.sandbox.slack.workspace import Workspace
+from typing import TYPE_CHECKING
+
+from services.sandbox.slack.blocks import INPUTS, entered
+from services.sandbox.slack.workspace import message_json, view_json
 
 if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
@@ -26,7 +33,7 @@ async def submit(workspace: "Workspace", user: User, view: View, answers: Answer
     if errors:
         workspace.views.refuse(view, errors)
         return errors
-    payload = payloads.view_submission(workspace, user, view)
+    payload = actor.view_submission(workspace, user, view)
     try:
         answer = await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
         return _obey(workspace, view, answer)
@@ -74,7 +81,7 @@ async def close(workspace: "Workspace", user: User, view: View, *, all_of_them: 
         closed = [view]
     for each in closed:
         if each.content.get("notify_on_close"):
-            payload = payloads.view_closed(workspace, user, each, is_cleared=all_of_them)
+            payload = actor.view_closed(workspace, user, each, is_cleared=all_of_them)
             await _tell(workspace, payload)
 
 
@@ -164,7 +171,7 @@ class Actor:
         """Use a button or another element of a message. `value` is what was chosen in a select, date and so on."""
         message = self._message(channel, ts)
         action = self._action(message.blocks, action_id, block_id, value)
-        return await self._interact(payloads.message_action(self.workspace, self.user, message, action, answers))
+        return await self._interact(actor.message_action(self.workspace, self.user, message, action, answers))
 
     async def click_in_view(
         self,
@@ -179,7 +186,7 @@ class Actor:
         view = self._own_view(view_id)
         view.state = state_values(view.content["blocks"], answers)
         action = self._action(view.content["blocks"], action_id, block_id, value)
-        return await self._interact(payloads.view_action(self.workspace, self.user, view, action))
+        return await self._interact(actor.view_action(self.workspace, self.user, view, action))
 
     async def submit(self, view_id: str, answers: Answers | None = None) -> dict[str, str]:
         """Submit a modal. What is wrong, by block id; empty when it was taken."""
@@ -195,7 +202,7 @@ class Actor:
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> str | None:
         """A message shortcut."""
         message = self._message(channel, ts)
-        return await self._interact(payloads.message_shortcut(self.workspace, self.user, message, callback_id))
+        return await self._interact(actor.message_shortcut(self.workspace, self.user, message, callback_id))
 
     def react(self, channel: str, ts: str, name: str) -> None:
         """Put a reaction on a message, or take one's own off again."""
@@ -214,7 +221,7 @@ class Actor:
         if name not in self.workspace.commands:
             return self._told(channel, f"{name} is not a valid command.")
         escaped = typed_command(self.workspace, text.strip())
-        payload = payloads.command(self.workspace, self.user, channel, name, escaped)
+        payload = actor.command(self.workspace, self.user, channel, name, escaped)
         try:
             answer = await self.workspace.delivery.send(Envelope(EnvelopeKind.COMMAND, payload))
         except NotDeliveredError as error:
@@ -244,7 +251,7 @@ class Actor:
         found = find_element(blocks, action_id, block_id)
         if found is None:
             raise NothingThereError(f"There is nothing called `{action_id}` to use any more.")
-        return payloads.action_of(self.workspace, *found, value)
+        return actor.action_of(self.workspace, *found, value)
 
     def _message(self, channel: str, ts: str) -> Message:
         message = self.workspace.messages.find(channel, ts)
@@ -276,3 +283,111 @@ def acting_as(workspace: "Workspace", user: str) -> Actor:
     if user not in workspace.users:
         raise NothingThereError(f"There is nobody with the id `{user}`.")
     return Actor(workspace, workspace.users[user])
+
+
+TOKEN = "local-verification-token"  # noqa: S105  # Slack's deprecated field; nobody checks it
+
+
+def command(workspace: "Workspace", user: User, channel_id: str, name: str, text: str) -> Json:
+    """`text` holds people and channels as `<@U…|name>` and `<#C…|name>` already."""
+    channel = workspace.channels[channel_id]
+    return {
+        "token": TOKEN,
+        "team_id": workspace.team.id,
+        "team_domain": workspace.team.domain,
+        "channel_id": channel_id,
+        "channel_name": "directmessage" if channel.im_user else channel.name,
+        "user_id": user.id,
+        "user_name": user.name,
+        "command": name,
+        "text": text,
+        "api_app_id": model.APP_ID,
+        "is_enterprise_install": "false",
+        "response_url": response_url(workspace, user, channel_id),
+        "trigger_id": workspace.tickets.new_trigger(user.id),
+    }
+
+
+def message_action(workspace: "Workspace", user: User, message: Message, action: Json, answers: Answers | None) -> Json:
+    """block_actions of an element in a message."""
+    channel = workspace.channels[message.channel]
+    container = {
+        "type": "message",
+        "message_ts": message.ts,
+        "channel_id": message.channel,
+        "is_ephemeral": message.visible_to is not None,
+    }
+    if message.is_reply:
+        container["thread_ts"] = message.thread_ts
+    return _interaction(workspace, user, "block_actions") | {
+        "container": container,
+        "channel": {"id": channel.id, "name": "directmessage" if channel.im_user else channel.name},
+        "message": message_json(workspace, message, with_metadata=True),
+        "state": {"values": state_values(message.blocks, answers)},
+        "response_url": response_url(workspace, user, message.channel, message=message),
+        "actions": [action],
+    }
+
+
+def view_action(workspace: "Workspace", user: User, view: View, action: Json) -> Json:
+    """block_actions of an element in a modal or the Home tab."""
+    return _interaction(workspace, user, "block_actions") | {
+        "container": {"type": "view", "view_id": view.id},
+        "view": view_json(workspace, view),
+        "actions": [action],
+    }
+
+
+def view_submission(workspace: "Workspace", user: User, view: View) -> Json:
+    shape = {"view": view_json(workspace, view), "response_urls": []}
+    return _interaction(workspace, user, "view_submission") | shape
+
+
+def view_closed(workspace: "Workspace", user: User, view: View, *, is_cleared: bool) -> Json:
+    payload = _interaction(workspace, user, "view_closed") | {"view": view_json(workspace, view)}
+    del payload["trigger_id"]
+    return payload | {"is_cleared": is_cleared}
+
+
+def message_shortcut(workspace: "Workspace", user: User, message: Message, callback_id: str) -> Json:
+    channel = workspace.channels[message.channel]
+    return _interaction(workspace, user, "message_action") | {
+        "action_ts": workspace.new_ts(),
+        "callback_id": callback_id,
+        "message_ts": message.ts,
+        "channel": {"id": channel.id, "name": channel.name},
+        "message": message_json(workspace, message, with_metadata=True),
+        "response_url": response_url(workspace, user, message.channel, message=message),
+    }
+
+
+def action_of(workspace: "Workspace", block_id: str, element: Json, value: Answer) -> Json:
+    """What one element says when it is used."""
+    copied = ("text", "value", "style", "placeholder", "url")
+    shape = {key: element[key] for key in copied if key in element}
+    shape |= {"type": element["type"], "block_id": block_id, "action_id": element["action_id"]}
+    if element["type"] in INPUTS or element["type"] == "overflow":
+        shape |= entered(element, value)
+    elif element["type"] == "feedback_buttons":
+        shape["value"] = value
+    return shape | {"action_ts": workspace.new_ts()}
+
+
+def response_url(workspace: "Workspace", user: User, channel: str, *, message: Message | None = None) -> str:
+    message_ts, thread_ts = (message.ts, message.thread_ts) if message else (None, None)
+    token = workspace.tickets.new_response(user.id, channel, message_ts=message_ts, thread_ts=thread_ts)
+    return f"{workspace.base_url}/slack/response/{token}"
+
+
+def _interaction(workspace: "Workspace", user: User, kind: str) -> Json:
+    team = {"id": workspace.team.id, "domain": workspace.team.domain}
+    return {
+        "type": kind,
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id or workspace.team.id},
+        "api_app_id": model.APP_ID,
+        "token": TOKEN,
+        "trigger_id": workspace.tickets.new_trigger(user.id),
+        "team": team,
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }

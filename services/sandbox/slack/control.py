@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
-from services.sandbox.slack.files import mimetype
+from services.sandbox.slack.messages import mimetype
 from services.sandbox.slack.model import Json, NothingThereError
 from services.sandbox.slack.web_api import ResponseUrls, WebApi, learn_base_url
 from services.sandbox.slack.workspace import Workspace, message_json, view_json

@@ -16,7 +16,7 @@ from services.sandbox.slack.methods.chat import changed_content, new_message
 from services.sandbox.slack.methods.method import Method, is_true
 from services.sandbox.slack.methods.views import refuse_violations
 from services.sandbox.slack.model import ApiError, Call, Json, Message, RateLimitedError
-from services.sandbox.slack.tickets import ResponseTicket, TicketError
+from services.sandbox.slack.views import ResponseTicket, TicketError
 from services.sandbox.slack.workspace import Workspace
 
 JSON_ARGUMENTS = frozenset({"blocks", "attachments", "view", "metadata", "files"})

@@ -14,11 +14,17 @@ from typing import Any
 from services.sandbox.slack import model
 from services.sandbox.slack.delivery import Delivery, Envelope, EnvelopeKind, NotDeliveredError, SocketMode
 from services.sandbox.slack.faults import Faults
-from services.sandbox.slack.files import FileStore, file_json
-from services.sandbox.slack.messages import Change, ChangeKind, Changes, MessageStore, Subscription
+from services.sandbox.slack.messages import (
+    Change,
+    ChangeKind,
+    Changes,
+    FileStore,
+    MessageStore,
+    Subscription,
+    file_json,
+)
 from services.sandbox.slack.model import Call, Channel, Json, Message, Refusal, View
-from services.sandbox.slack.tickets import Tickets
-from services.sandbox.slack.views import ViewStore
+from services.sandbox.slack.views import Tickets, ViewStore
 
 
 def message_json(workspace: "Workspace", message: Message, *, with_metadata: bool = False) -> Json:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from services.clients.postgres.pool import Connection
-from services.ingest_worker import pages
+from services.ingest_worker import rows
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Spawn
 from tests.integration.services.fleet import KINDS, Fleet, Kind, Replica
@@ -25,7 +25,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "4"))
 SHARDS = 4
 KILLS = Path(os.environ.get("CHAOS_KILLS", "build/kills.jsonl"))
 
-ROWS, BAD = 2 * pages.ROWS + 1000, 50  # three pages, and so three commits
+ROWS, BAD = 2 * rows.ROWS + 1000, 50  # three pages, and so three commits
 GOOD = ROWS - BAD
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"
 MEASURED_EVERY = 25  # rounds; the machine's load changes

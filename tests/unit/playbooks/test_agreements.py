@@ -9,7 +9,7 @@ from services.api.settings import ApiSettings
 from services.domain.database import DEFAULTS, sessions_per_replica
 from services.domain.services import WORKERS, Service
 from services.enforcement_worker.__main__ import EnforcementSettings
-from services.job_queue.settings import WorkerSettings
+from services.job_queue.worker import WorkerSettings
 
 HEART_AND_DOORBELL = 2
 HEALTH_PROBE = 1

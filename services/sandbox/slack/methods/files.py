@@ -1,6 +1,6 @@
 """files.*: the upload in three steps (the bytes themselves go to the upload address, see app.py)."""
 
-from services.sandbox.slack.files import file_json
+from services.sandbox.slack.messages import file_json
 from services.sandbox.slack.methods.chat import new_message
 from services.sandbox.slack.methods.method import Method, required
 from services.sandbox.slack.methods.views import refuse_violations

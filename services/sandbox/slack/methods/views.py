@@ -4,7 +4,7 @@ from services.sandbox.slack.blocks import with_ids
 from services.sandbox.slack.limits import Surface, Violation, violations
 from services.sandbox.slack.methods.method import Method, required
 from services.sandbox.slack.model import ApiError, Json, Refusal, View
-from services.sandbox.slack.tickets import TicketError
+from services.sandbox.slack.views import TicketError
 from services.sandbox.slack.workspace import Workspace, view_json
 
 # Rule -> error code. What is not here is `invalid_blocks` or, in a view, `invalid_arguments`.

@@ -26,7 +26,7 @@ from services.clients.postgres.queries import read_clock
 from services.domain.alerts import Severity
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.sandbox.bot_process import BotProcess
+from services.sandbox.environment import BotProcess
 from services.sandbox.slack import model
 from services.sandbox.slack.model import Channel
 from tests.benchmarks.conftest import Stage

@@ -13,8 +13,8 @@ from bot.people import MAX_AGE, Members
 from bot.slack_groups import Groups
 from services.clients.slack import SlackClient
 from services.domain.errors import Unavailable
+from services.domain.messages import Profile, SlackRefusedError
 from services.domain.runs import Person
-from services.domain.slack import Profile, SlackRefusedError
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace

@@ -25,7 +25,7 @@ from services.clients.slack import SlackClient
 from services.domain.runs import Record, Run, RunState
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
@@ -82,8 +82,8 @@ async def deliver_click(slack: Slack, message: Message, action_id: str, user: Us
     """A click on the message as this person saw it, whatever it says by now."""
     found = find_element(message.blocks, action_id, None)
     assert found is not None
-    action = payloads.action_of(slack.workspace, *found, None)
-    payload = payloads.message_action(slack.workspace, user, message, action, None)
+    action = actor.action_of(slack.workspace, *found, None)
+    payload = actor.message_action(slack.workspace, user, message, action, None)
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 

@@ -15,7 +15,7 @@ from bot.views.modals import OPEN
 from bot.views.run_buttons import APPROVE
 from services.clients.postgres import runs
 from services.domain.runs import RunState
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.faults import FaultKind
@@ -86,7 +86,7 @@ async def by_modal(slack: Slack, user: User) -> None:
         "blocks": [],
         "state": {"values": {"answer": {"answer": {"type": "plain_text_input", "value": "no ingest"}}}},
     }
-    payload = payloads.view_submission(slack.workspace, user, View("V1", user.id, "h", content, "V1"))
+    payload = actor.view_submission(slack.workspace, user, View("V1", user.id, "h", content, "V1"))
     payload["view"]["state"] = content["state"]
     await send(slack, EnvelopeKind.INTERACTIVE, payload)
 
@@ -202,15 +202,15 @@ async def test_payload_that_names_no_workspace_is_answered(begin: Begin, slack: 
     """An organization-wide installation."""
     await begin()
     message = await message_of(slack)
-    payload = payloads.command(slack.workspace, model.ANN, model.INCIDENTS_ID, "/dragonfly", "help")
+    payload = actor.command(slack.workspace, model.ANN, model.INCIDENTS_ID, "/dragonfly", "help")
     del payload["team_id"]
     payload |= {"enterprise_id": "E1", "is_enterprise_install": "true"}
 
     await send(slack, EnvelopeKind.COMMAND, payload)
     await told(slack, model.ANN, "help")
 
-    click = payloads.action_of(slack.workspace, "b", {"type": "button", "action_id": APPROVE, "value": "1"}, None)
-    payload = payloads.message_action(slack.workspace, model.ANN, message, click, None)
+    click = actor.action_of(slack.workspace, "b", {"type": "button", "action_id": APPROVE, "value": "1"}, None)
+    payload = actor.message_action(slack.workspace, model.ANN, message, click, None)
     payload |= {"team": None, "enterprise": {"id": "E1", "name": "Org"}, "is_enterprise_install": True}
     payload["user"] = {"id": model.ANN.id}
     await send(slack, EnvelopeKind.INTERACTIVE, copy.deepcopy(payload))

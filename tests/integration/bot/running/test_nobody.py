@@ -19,7 +19,7 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import create_run
 from services.domain.runs import NewRun, Person, RunState
 from services.domain.services import Service
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, View
@@ -114,14 +114,14 @@ async def by_button(slack: Slack, message: Message, line: str) -> None:
 
 async def click(slack: Slack, message: Message, action_id: str, value: str) -> None:
     element = {"type": "button", "action_id": action_id, "value": value}
-    action = payloads.action_of(slack.workspace, "b", element, None)
-    payload = payloads.message_action(slack.workspace, model.ANN, message, action, None)
+    action = actor.action_of(slack.workspace, "b", element, None)
+    payload = actor.message_action(slack.workspace, model.ANN, message, action, None)
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 
 async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
     """A dialog that was opened while Ann had the right."""
-    payload = payloads.view_submission(slack.workspace, model.ANN, View("V1", model.ANN.id, "h", content, "V1"))
+    payload = actor.view_submission(slack.workspace, model.ANN, View("V1", model.ANN.id, "h", content, "V1"))
     said = {"type": "plain_text_input", "value": answer}
     payload["view"]["state"] = {"values": {"answer": {"answer": said}, "preset": {"preset": {"value": "a reason"}}}}
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))

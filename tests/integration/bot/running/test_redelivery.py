@@ -11,7 +11,7 @@ import pytest
 from bot.slack.dedup import Deduplicator
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -22,7 +22,7 @@ CLAIM = timedelta(hours=1)  # runs out when a test says so
 
 def _command(slack: Slack) -> Envelope:
     user = slack.workspace.users[model.OLIVIA.id]
-    payload = payloads.command(slack.workspace, user, model.INCIDENTS_ID, "/dragonfly", "queue")
+    payload = actor.command(slack.workspace, user, model.INCIDENTS_ID, "/dragonfly", "queue")
     return Envelope(EnvelopeKind.COMMAND, payload)
 
 

@@ -24,7 +24,7 @@ from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.oncall import Chain, encode_chain
 from services.domain.runs import Person, Run
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.slack import model, payloads
+from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
@@ -263,8 +263,8 @@ async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(
     await slack.wait_for(lambda one: key_of(one) == "run:1:ended" and one.thread_ts == root.ts, timeout_s=RUN_S)
 
     line = {"type": "button", "action_id": f"{COMMAND_ACTION}.0", "value": "stop-workers ingest"}
-    payload = payloads.message_action(
-        slack.workspace, model.OLIVIA, root, payloads.action_of(slack.workspace, "b", line, None), None
+    payload = actor.message_action(
+        slack.workspace, model.OLIVIA, root, actor.action_of(slack.workspace, "b", line, None), None
     )
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
     async with asyncio.timeout(RUN_S):

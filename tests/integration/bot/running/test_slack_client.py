@@ -10,8 +10,8 @@ import pytest
 
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
+from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
-from services.domain.slack import SlackRefusedError
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from tests.integration.bot.running.conftest import Slack

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from services.domain.csv_layouts import Column
+from services.domain.intake import Column
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.test_process import Api, start_api
 from tests.integration.services.conftest import Eventually, Spawn

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from services.clients.postgres.pool import Connection
-from services.domain.csv_layouts import Column
+from services.domain.intake import Column
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 

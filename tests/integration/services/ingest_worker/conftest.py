@@ -10,7 +10,7 @@ import pytest
 from services.clients.postgres.intake import insert_batch, insert_block
 from services.clients.postgres.pool import Database
 from services.clients.postgres.worker import queue_job
-from services.domain.csv_layouts import JOB_TYPE, SOURCE_SYSTEM
+from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 

@@ -13,7 +13,7 @@ from services.api.uploads import Stored, store_file
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob
 from services.ingest_worker.handler import ingest_batch
-from services.ingest_worker.pages import ROWS
+from services.ingest_worker.rows import ROWS
 from tests.integration.services.ingest_worker.conftest import HEADER
 
 CASES = Path(__file__).parent / "cases"

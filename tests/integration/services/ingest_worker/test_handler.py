@@ -11,7 +11,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob
 from services.domain.errors import SourceError
 from services.ingest_worker.handler import OvertakenError, ingest_batch
-from services.ingest_worker.pages import ROWS
+from services.ingest_worker.rows import ROWS
 from services.job_queue.jobs import UnusableJobError
 from tests.integration.services.ingest_worker.conftest import HEADER, good_lines, store_batch
 

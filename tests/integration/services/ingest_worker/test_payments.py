@@ -10,7 +10,7 @@ import pytest
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob
 from services.ingest_worker.handler import OvertakenError, ingest_batch
-from services.ingest_worker.pages import ROWS
+from services.ingest_worker.rows import ROWS
 from services.job_queue.jobs import UnusableJobError
 from tests.integration.services.ingest_worker.conftest import good_lines, store_batch
 

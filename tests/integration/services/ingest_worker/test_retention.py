@@ -8,8 +8,8 @@ import pytest
 
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
-from services.ingest_worker import retention
-from services.ingest_worker.retention import IngestSettings
+from services.ingest_worker import handler
+from services.ingest_worker.handler import IngestSettings
 from tests.conftest import DatabaseUrls
 
 DAYS = {"completed_jobs_keep_days": 90, "failed_jobs_keep_days": 365, "intake_log_keep_days": 365}
@@ -62,10 +62,10 @@ async def test_deletes_what_is_old_enough_and_nothing_that_is_to_be_done(
     database: Database, as_owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In batches of one, so that several are needed."""
-    monkeypatch.setattr(retention, "AT_ONCE", 1)
+    monkeypatch.setattr(handler, "AT_ONCE", 1)
     before = await kept(as_owner, "ops.job_queue")
 
-    await retention.prune_old(database, settings=settings(raw_rows_keep_days=30))
+    await handler.prune_old(database, settings=settings(raw_rows_keep_days=30))
 
     gone = before - await kept(as_owner, "ops.job_queue")
     assert gone == {"completed 91", "completed 364", "completed 366", "failed 366"}
@@ -79,7 +79,7 @@ async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_somebody_says
     nothing = settings(completed_jobs_keep_days=0, failed_jobs_keep_days=0, intake_log_keep_days=0)
     before = [await kept(as_owner, table) for table in KEPT]
 
-    await retention.prune_old(database, settings=nothing)
+    await handler.prune_old(database, settings=nothing)
 
     assert [await kept(as_owner, table) for table in KEPT] == before
 
@@ -87,9 +87,9 @@ async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_somebody_says
 async def test_what_somebody_holds_is_left_for_the_next_time(database: Database, as_owner: Connection) -> None:
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM ops.job_queue WHERE job_type = 'completed 91' FOR UPDATE")
-        await retention.prune_old(database, settings=settings())
+        await handler.prune_old(database, settings=settings())
     left = await kept(as_owner, "ops.job_queue")
-    await retention.prune_old(database, settings=settings())
+    await handler.prune_old(database, settings=settings())
 
     assert ("completed 91" in left, "completed 364" in left) == (True, False)
     assert "completed 91" not in await kept(as_owner, "ops.job_queue")

@@ -18,8 +18,7 @@ from services.clients.postgres.worker import ClaimedJob
 from services.domain.services import WorkerType
 from services.job_queue.heartbeat import BUSY_EVERY_S, WorkerState
 from services.job_queue.jobs import Result
-from services.job_queue.settings import WorkerSettings
-from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop
+from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop, WorkerSettings
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually
 from tests.outside import PATIENCE_S, until

@@ -6,7 +6,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-from services.sandbox.bot_process import write_terminal
+from services.sandbox.environment import write_terminal
 from services.sandbox.sandbox import ROOT
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.sandbox.app import build_app
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
+from services.sandbox.sandbox import build_app
 from services.sandbox.slack import model
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.services.sandbox.page.test_page import Bot, Database

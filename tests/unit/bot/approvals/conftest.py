@@ -12,9 +12,9 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Target
 from bot.config.policy_file import read_policy
 from bot.people import Account, Members, People
+from services.domain.messages import Profile
 from services.domain.runs import Person, Run
 from services.domain.services import Service
-from services.domain.slack import Profile
 from tests import runs
 
 TEAM = "T0TEAM"

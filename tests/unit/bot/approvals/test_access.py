@@ -11,9 +11,9 @@ from bot.approvals.access import Allowed, Refused, able, approver_ids, judge, st
 from bot.config.policy import Policy, Right, Target
 from bot.people import MAX_AGE, Account, Members, People
 from services.domain.errors import Unavailable
+from services.domain.messages import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
-from services.domain.slack import Profile
 from tests.unit.bot.approvals.conftest import APPROVERS, DEFAULT_RULES, OPERATORS, TEAM, MakePolicy
 
 ALL = Target("rollback", frozenset(Service), "prod")

@@ -15,9 +15,9 @@ from bot.approvals.rules import Needs
 from bot.config.policy import Policy, Right, Rule, Target
 from bot.people import Account, Members, People
 from playbooks.model import Risk
+from services.domain.messages import Profile
 from services.domain.runs import UNDECIDED, Decision, Person, Run, RunState
 from services.domain.services import Service
-from services.domain.slack import Profile
 from tests.unit.bot.approvals.conftest import APPROVERS, NOW, TEAM, MakePolicy, MakeRun, new_run
 
 CRITICAL = {"risk": "critical", "approvals_needed": 2, "playbook": "rollback-db", "parameters": {"version": "2025"}}

@@ -10,8 +10,8 @@ from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.config.policy import Policy
 from bot.people import Account, People
+from services.domain.messages import Profile
 from services.domain.runs import Person, Review, RunState
-from services.domain.slack import Profile
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 
 

@@ -8,7 +8,7 @@ from bot.commands.logs import TIMES, LogView, logs_answer
 from bot.types import Answer
 from playbooks.logs import Choice
 from services.domain.deployments import Deployment, DeploymentStatus, LogLine
-from services.domain.masking_balanced import Privacy
+from services.domain.masking import Privacy
 from services.domain.services import Service
 
 NOW = datetime(2025, 12, 20, 6, 46, 12, tzinfo=UTC)

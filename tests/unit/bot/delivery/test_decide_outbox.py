@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from bot.delivery.decide import AFTER_PAGES_S, TRIES_OF_UNKNOWN, Move, RateLimitGates, is_final, next_move, retry_after
-from services.domain.messages import PAGE, OutboxQueue, UnsentMessage
-from services.domain.slack import Refusal
+from services.domain.messages import PAGE, OutboxQueue, Refusal, UnsentMessage
 
 
 def message(*, ts: str | None = None, posting_since: datetime | None = None) -> UnsentMessage:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from services.api.app import RequestsSeen
-from services.api.metrics import Metrics
+from services.api.health import Metrics
 
 
 async def test_a_probe_is_logged_while_it_fails_and_once_when_it_works_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from services.csv_files.encodings import BLOCK_BYTES, survey
-from services.csv_files.reader import MAX_LINE_LENGTH, MAX_LINES, MAX_LINES_BEFORE_HEADER, CsvFile, UnusableFileError
-from services.domain.csv_layouts import Column
+from services.csv_files.reader import (
+    BLOCK_BYTES,
+    MAX_LINE_LENGTH,
+    MAX_LINES,
+    MAX_LINES_BEFORE_HEADER,
+    CsvFile,
+    UnusableFileError,
+    survey,
+)
+from services.domain.intake import Column
 
 HEADINGS = [column.heading for column in Column]
 CELL_LENGTH = MAX_LINES // (2 * len(Column))  # six cells of nothing but line ends are no row without an end

@@ -8,8 +8,7 @@ from statistics import median
 
 import pytest
 
-from services.domain.masking import mask_line, mask_message
-from services.domain.masking_balanced import mask_balanced
+from services.domain.masking import mask_balanced, mask_line, mask_message
 from services.domain.secrets import hide_data, hide_secrets
 
 KEY = "4f9a8b7c6d5e4f3a"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.domain.csv_layouts import LAYOUT, Header, HeaderFault, PaymentColumn
+from services.domain.intake import LAYOUT, Header, HeaderFault, PaymentColumn
 
 USUAL = ["Case Number", "County", "Payment Amount", "Payment Date", "Reference"]
 

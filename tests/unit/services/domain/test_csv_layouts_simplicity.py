@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.csv_layouts import (
+from services.domain.intake import (
     ALIASES,
     OPTIONAL_ALIASES,
     Column,

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.csv_layouts import Column, Header, read_header
-from services.domain.intake import MARK, SAMPLE, read_sample
+from services.domain.intake import MARK, SAMPLE, Column, Header, read_header, read_sample
 from services.ingest_worker.rows import judge_rows
 
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"

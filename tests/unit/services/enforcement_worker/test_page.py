@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID, uuid4
 
 from services.enforcement_worker.law import Debt
-from services.enforcement_worker.page import assess_page
+from services.enforcement_worker.memo import assess_page
 from tests.unit.services.enforcement_worker.cases import TODAY, case
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enforcement_worker.score import Score, score
+from services.enforcement_worker.assess import Score, score
 
 TODAY = date(2025, 12, 20)
 amounts = st.decimals(min_value="0.01", max_value="999999999999.99", places=2)

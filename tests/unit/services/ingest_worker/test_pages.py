@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from services.csv_files.reader import CsvFile
-from services.domain.csv_layouts import LAYOUTS, Column
-from services.ingest_worker import pages as page
-from services.ingest_worker.pages import Page, judged_pages, payment_pages
+from services.domain.intake import LAYOUTS, Column
+from services.ingest_worker import rows as page
+from services.ingest_worker.rows import Page, judged_pages, payment_pages
 
 TODAY = date(2025, 12, 20)
 BATCH = "0a1b2c3d-0000-4000-8000-123456789abc"

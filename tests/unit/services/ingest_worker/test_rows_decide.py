@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.csv_layouts import Column, Header
-from services.domain.intake import Judgment
+from services.domain.intake import Column, Header, Judgment
 from services.ingest_worker.rows import MAX_LENGTH, PaymentRow, judge_payments, judge_rows
 
 TODAY = date(2025, 12, 20)

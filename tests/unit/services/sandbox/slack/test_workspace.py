@@ -7,7 +7,7 @@ import pytest
 from services.sandbox.slack.actor import typed_command, typed_message
 from services.sandbox.slack.messages import MAX_PER_CHANNEL, MAX_WAITING, Change, ChangeKind, Changes, MessageStore
 from services.sandbox.slack.model import ANN, BOT, GENERAL_ID, INCIDENTS_ID, OLIVIA, Message
-from services.sandbox.slack.tickets import MAX_RESPONSES, RESPONSE_LIFETIME_S, TRIGGER_LIFETIME_S, TicketError, Tickets
+from services.sandbox.slack.views import MAX_RESPONSES, RESPONSE_LIFETIME_S, TRIGGER_LIFETIME_S, TicketError, Tickets
 from services.sandbox.slack.workspace import Workspace
 
 NOW = 1_700_000_000.0
