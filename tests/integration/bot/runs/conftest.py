@@ -241,7 +241,7 @@ class Bench:
 
     async def worker_alive(self) -> None:
         """Until an ingest worker has sent its first heartbeat."""
-        alive = "SELECT FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor' AND status = 'running'"
+        alive = "SELECT 1 FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor' AND status = 'running'"
         async with asyncio.timeout(60):
             while await self.sql(alive) == []:
                 await asyncio.sleep(0.05)
