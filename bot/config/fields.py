@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.clients.pagers.formats import PAGERDUTY, Pager
+from services.clients.pagers.formats import PAGERDUTY, Pager, PagerKind
 from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
 
@@ -105,8 +105,9 @@ class PagerSettings(Group):
         return {"urls": _named(data, WEBHOOK_URL), "routing_keys": _named(data, ROUTING_KEY)}
 
     @property
-    def targets(self) -> dict[str, Pager]:
-        """`{name: pager}`: PagerDuty's form where there is a routing key, and its address unless another is given."""
+    def targets(self) -> dict[str, PagerKind]:
+        """`{name: pager}`, of every kind. PagerDuty's form where there is a routing key, and its address unless another
+        is given."""
         keys = {_target(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
         urls = {_target(name, WEBHOOK_URL): url for name, url in self.urls.items()}
         return {name: Pager(urls.get(name, Secret(PAGERDUTY)), keys.get(name)) for name in sorted({*urls, *keys})}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from services.domain.messages import Page, PageEvent
 from services.domain.secrets import Secret
@@ -15,12 +16,27 @@ PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: htt
 MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
 
 
+class PagerKind(Protocol):
+    """A pager that is called over HTTPS: its address, and what it is sent. One kind per class."""
+
+    @property
+    def url(self) -> Secret: ...
+
+    def event(self, page: Page) -> Mapping[str, Any]:
+        """The body of the call, as JSON. All pages of one `alert_key` are one alert there, where it has such."""
+
+
 @dataclass(frozen=True)
 class Pager:
-    """Where a page goes: in PagerDuty's form (Events API v2) with a routing key, else as plain JSON."""
+    """PagerDuty's form (Events API v2) with a routing key, else plain JSON."""
 
     url: Secret
     routing_key: Secret | None = None
+
+    def event(self, page: Page) -> Mapping[str, Any]:
+        if self.routing_key is not None:
+            return pagerduty_event(page, routing_key=self.routing_key.reveal())
+        return plain_event(page)
 
 
 _ACTIONS = {

@@ -1,4 +1,4 @@
-"""Sends pages to a webhook (PagerDuty's format or plain JSON), and pings a monitor."""
+"""Sends pages to pagers of any kind, and pings a monitor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from services.clients.pagers.formats import Pager, pagerduty_event, plain_event
+from services.clients.pagers.formats import PagerKind
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.messages import Page, PageEvent, redacted_page
@@ -32,18 +32,14 @@ class Webhooks:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def page(self, pager: Pager, page: Page) -> None:
+    async def page(self, pager: PagerKind, page: Page) -> None:
         """Ring, or say what became of it. Raises SourceError("pager", …).
 
         The receiver tells a repetition by the header, and what belongs to one page by its key.
         """
         page = redacted_page(page)
-        if pager.routing_key is not None:
-            body = pagerduty_event(page, routing_key=pager.routing_key.reveal())
-        else:
-            body = plain_event(page)
         again = page.key if page.event is PageEvent.TRIGGERED else f"{page.key}:{page.event}"
-        await self._call("pager", "POST", pager.url, body, {"Idempotency-Key": quote(again, safe=":")})
+        await self._call("pager", "POST", pager.url, pager.event(page), {"Idempotency-Key": quote(again, safe=":")})
 
     async def ping(self, url: Secret) -> None:
         """Tell a monitor that all is well: an empty GET, which all of them take. Raises SourceError("monitor", …)."""

@@ -10,8 +10,10 @@ import trustme
 
 from bot.config.environment import PeopleSettings, Settings, SlackSettings, require
 from bot.config.fields import Invalid
+from services.clients.pagers.formats import Pager
 from services.domain.environments import NAMES
 from services.domain.errors import OperatorError
+from services.domain.secrets import Secret
 from services.domain.services import WorkerType
 from services.domain.thresholds import StaleLimits
 
@@ -204,7 +206,7 @@ def test_each_suffix_is_a_target_of_its_own() -> None:
     targets = require(settings.pager).targets
 
     assert set(targets) == {"default", "ann", "on-call"}
-    assert (targets["default"].url.reveal(), targets["default"].routing_key) == ("https://pager.example/all", None)
+    assert targets["default"] == Pager(Secret("https://pager.example/all"))
     assert targets["ann"].url.reveal() == "https://events.pagerduty.com/v2/enqueue"
     assert targets["on-call"].url.reveal() == "https://events.eu.pagerduty.com/v2/enqueue"
 
